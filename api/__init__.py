@@ -1,0 +1,1 @@
+"""QUERY: the single entry."""

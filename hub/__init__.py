@@ -1,0 +1,1 @@
+"""The ground floor: settings, errors, logging, the embedded PostgreSQL."""

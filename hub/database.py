@@ -1,0 +1,107 @@
+"""Engines and the schema's version: how every layer reaches the store."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from hub import postgres
+from hub.errors import SchemaError, StoreUnavailable
+from hub.settings import Settings
+
+_MIGRATIONS = Path(__file__).parent.parent / "schema" / "migrations"
+
+
+def make_engine(url: URL | str) -> Engine:
+    """An engine on the store: UTC, no statement text or parameters in errors, stale connections noticed."""
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=10,
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
+    )
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Engine]:
+    """The store's engine: on `database_url` if that is set, else on the embedded server for as long as this lasts.
+
+    Raises:
+        StoreUnavailable: the server does not come up or cannot be reached.
+    """
+    with contextlib.ExitStack() as stack:
+        if settings.database_url is not None:
+            url: URL | str = settings.database_url.get_secret_value()
+        else:
+            url = stack.enter_context(postgres.running(settings)).url()
+        engine = make_engine(url)
+        stack.callback(engine.dispose)
+        yield engine
+
+
+@contextlib.contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn a vanished server into StoreUnavailable, which a run may try again."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        if isinstance(error, InterfaceError) or error.connection_invalidated or "connect" in str(error.orig).lower():
+            raise StoreUnavailable(
+                "the database went away or cannot be reached",
+                remedy="check CASEHUB_DATABASE_URL and the server; what had landed is safe, run again",
+            ) from None
+        raise
+
+
+def migrate(engine: Engine) -> tuple[str | None, str]:
+    """Bring the schema to this version; a second time does nothing.
+
+    Returns:
+        The revision before (None: empty database) and the one after.
+    """
+    with store_errors(), engine.connect() as connection:
+        before = _revision(connection)
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+        after = _revision(connection)
+    assert after is not None  # noqa: S101 - upgrade to head has just set it
+    return before, after
+
+
+def require_schema(engine: Engine) -> None:
+    """Refuse to work on a schema of another version.
+
+    Raises:
+        SchemaError: names what to run.
+        StoreUnavailable: the server cannot be reached.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with store_errors(), engine.connect() as connection:
+        found = _revision(connection)
+    if found != head:
+        raise SchemaError(f"the database's schema is {found or 'missing'}, this version wants {head}", remedy="run `casehub migrate`")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection, opts={"version_table_schema": None}).get_current_revision()
+
+
+def database_now(connection: Connection) -> object:
+    """The database's clock: one clock for every process."""
+    return connection.execute(text("SELECT now()")).scalar_one()

