@@ -1,0 +1,89 @@
+"""The rows an HTTP system serves, in the order of their cursor.
+
+A page costs the same wherever it starts: positions are found by binary search, and pages are slices. Rows are kept in a
+memory-mapped Arrow file, so that a million of them do not live in the heap.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+#: What a department's module renders for an HTTP system: `cursor` is the time of the last change in epoch seconds.
+ROWS = pl.Schema({"key": pl.String(), "cursor": pl.Int64(), "body": pl.String()})
+MAPPED_ABOVE_ROWS = 20_000
+
+
+class Rows:
+    """Rows by cursor and arrival, replaced as a whole at each step of time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._generation = 0
+        self._lock = threading.Lock()
+        self._frame = pl.DataFrame(schema=ROWS)
+
+    def __len__(self) -> int:
+        return self._frame.height
+
+    def put(self, rows: pl.DataFrame, gone: Sequence[str] = ()) -> None:
+        """Add rows, in place of those with the same key, and drop those that are gone."""
+        with self._lock:
+            rows = rows.select(ROWS.names()).cast(dict(ROWS))
+            replaced = pl.concat([rows["key"].drop_nulls(), pl.Series("key", gone, dtype=pl.String)])
+            kept = self._frame if self._frame.is_empty() else self._frame.filter(~pl.col("key").is_in(replaced.implode()) | pl.col("key").is_null())
+            self._frame = self._settle(pl.concat([kept, rows]).sort("cursor", maintain_order=True))
+
+    def page(self, start: int, size: int) -> list[str]:
+        """Bodies of the rows at positions start … start + size."""
+        bodies: list[str] = self._frame.slice(max(start, 0), max(size, 0))["body"].to_list()
+        return bodies
+
+    def start_of(self, since: int | None) -> int:
+        """Position of the first row whose cursor is at or after `since`."""
+        if since is None or self._frame.is_empty():
+            return 0
+        return int(self._frame["cursor"].search_sorted(since, "left"))
+
+    def mark(self, position: int) -> tuple[int, int]:
+        """A row's cursor and its place among the rows of that cursor: stays right when other rows change."""
+        cursor = int(self._frame["cursor"][position])
+        return cursor, position - int(self._frame["cursor"].search_sorted(cursor, "left"))
+
+    def after(self, mark: tuple[int, int]) -> int:
+        """Position of the row that follows a marked one."""
+        cursor, place = mark
+        first = int(self._frame["cursor"].search_sorted(cursor, "left"))
+        last = int(self._frame["cursor"].search_sorted(cursor, "right"))
+        return min(first + place + 1, last)
+
+    def _settle(self, frame: pl.DataFrame) -> pl.DataFrame:
+        if frame.height < MAPPED_ABOVE_ROWS:
+            return frame.rechunk()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        former = self._folder / f"rows.{self._generation}.arrow"
+        self._generation += 1
+        path = self._folder / f"rows.{self._generation}.arrow"
+        frame.rechunk().write_ipc(path, compression="uncompressed")
+        former.unlink(missing_ok=True)  # a reader's mapping of it stays good
+        return pl.read_ipc(path, memory_map=True, rechunk=False)
+
+
+def epoch_seconds(text: str | None) -> int | None:
+    """A time as a client sends it, ISO 8601 or epoch seconds; None where there is none.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not text:
+        return None
+    if text.lstrip("-").isdigit():
+        return int(text)
+    moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)  # a raw + in a query arrives as a blank
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return int(moment.timestamp())
