@@ -1,0 +1,102 @@
+"""Words for search: Chinese text → character bigrams, numbers and Latin words, the same on the index side and in a query.
+
+Text enters; what PostgreSQL's `tsvector` reads leaves. "光明区欠薪 A12" gives 光明 明区 区欠 欠薪 a12, and 薪 for the end of the
+run: with it, a query of one character finds that character anywhere (as the prefix 薪:*). Folded before: NFKC, lower
+case, traditional to simplified one character at a time, so that a piece of a text folds as it does inside the text.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import opencc
+import polars as pl
+
+MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
+MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
+
+_HAN = r"\p{Han}"
+_WORD = rf"[\p{{L}}\p{{N}}--\p{{Han}}]{{1,{MAX_WORD}}}"
+_HAN_RANGES = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x2EBF0))
+
+
+@cache
+def _simplified() -> dict[str, str]:
+    """Traditional or variant character → simplified, where the two differ."""
+    characters = [chr(code) for start, end in _HAN_RANGES for code in range(start, end)]
+    converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
+    return {before: after for before, after in zip(characters, converted, strict=True) if before != after and len(after) == 1}
+
+
+def fold(text: pl.Series) -> pl.Series:
+    """Width, case and variant characters taken away; nulls stay null."""
+    lowered = text.cast(pl.String).str.normalize("NFKC").str.to_lowercase()
+    if len(lowered) == 1:  # a query: not worth the automaton of 4,600 patterns
+        value = lowered[0]
+        return lowered if value is None else pl.Series(lowered.name, [value.translate(_translation())], dtype=pl.String)
+    pairs = _simplified()
+    return lowered.str.replace_many(list(pairs), list(pairs.values()))
+
+
+@cache
+def _translation() -> dict[int, str]:
+    return str.maketrans(_simplified())
+
+
+def search_tokens(text: pl.Series) -> pl.Series:
+    """Texts → their tokens as `tsvector` text ('光明 明区 区'), ready for `COPY` or `::tsvector`.
+
+    Args:
+        text: one string a record (title, text, names and address joined by newlines, the most telling first).
+
+    Returns:
+        Strings of the same length; null where there is nothing to find. Only letters and digits and blanks are in them, so
+        they need no quoting. At most `MAX_CHARACTERS` characters of a record count; `tsvector` itself drops what repeats.
+    """
+    folded = fold(text.cast(pl.String).str.slice(0, MAX_CHARACTERS)).str.slice(0, MAX_CHARACTERS)
+    frame = pl.DataFrame({"text": folded}).select(
+        pl.concat_list(
+            pl.col("text").str.extract_all(_HAN + "{2}"),  # AB CD of ABCDE …
+            pl.col("text").str.replace_all(rf"(^|\P{{Han}}){_HAN}", "$1 ").str.extract_all(_HAN + "{2}"),  # … and BC DE
+            pl.col("text").str.replace_all(rf"{_HAN}*({_HAN})", "$1 ").str.extract_all(_HAN),  # the end of each run
+            pl.col("text").str.replace_all(_HAN + "+", " ").str.extract_all(_WORD),
+        ).list.join(" ")
+    )
+    tokens = frame.to_series().rename(text.name)
+    return tokens.set(tokens == "", None)
+
+
+def bigrams(text: str) -> list[str]:
+    """Tokens that a query for this text needs, distinct, in a stable order.
+
+    A run of Chinese characters gives its bigrams; a lone character stands for itself and is to be looked up as a prefix.
+    """
+    needed = pl.Series([text], dtype=pl.String).str.slice(0, MAX_CHARACTERS)
+    folded = fold(needed)
+    shifted = folded.str.replace_all(rf"(^|\P{{Han}}){_HAN}", "$1 ")
+    pieces = [
+        folded.str.extract_all(_HAN + "{2}"),
+        shifted.str.extract_all(_HAN + "{2}"),
+        folded.str.replace_all(_HAN + "{2,}", " ").str.extract_all(_HAN),
+        folded.str.replace_all(_HAN + "+", " ").str.extract_all(_WORD),
+    ]
+    return list(dict.fromkeys(token for piece in pieces for token in piece.to_list()[0]))
+
+
+def tsquery(text: str, any_of: bool = False) -> str | None:
+    """`tsquery` text that finds what holds every token of a text (or any of them); None: nothing in it can be looked for.
+
+    Last pieces of words match as prefixes, so that "光明A12" finds "光明 A1234": a lone character or word gets `:*`.
+    """
+    tokens = bigrams(text)
+    terms = [f"'{token}'" if _is_bigram(token) else f"'{token}':*" for token in tokens]
+    return (" | " if any_of else " & ").join(terms) or None
+
+
+def _is_bigram(token: str) -> bool:
+    return len(token) == 2 and not token.isascii() and all(_is_han(character) for character in token)
+
+
+def _is_han(character: str) -> bool:
+    code = ord(character)
+    return any(start <= code < end for start, end in _HAN_RANGES) or code in (0x3005, 0x3007)

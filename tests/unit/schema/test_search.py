@@ -1,0 +1,103 @@
+"""Search tokens: what is indexed is what a query asks for."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schema.search import MAX_CHARACTERS, bigrams, search_tokens, tsquery
+
+
+def tokens_of(text: str) -> set[str]:
+    found = search_tokens(pl.Series(["x", text]))[1]  # beside another row: the way of many rows
+    return set(found.split()) if found else set()
+
+
+def is_found(tokens: set[str], wanted: str) -> bool:
+    """What PostgreSQL would say to `tokens @@ tsquery(wanted)`."""
+    query = tsquery(wanted)
+    if query is None:
+        return False
+    for term in query.split(" & "):
+        token = term.split("'")[1]
+        if not (any(t.startswith(token) for t in tokens) if term.endswith(":*") else token in tokens):
+            return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        pytest.param("光明区欠薪", {"光明", "明区", "区欠", "欠薪", "薪"}, id="a run of characters"),
+        pytest.param("區", {"区"}, id="traditional, alone"),
+        pytest.param("粤B１2345号", {"粤", "b12345", "号"}, id="full width and capitals"),
+        pytest.param("，。！", set(), id="nothing but punctuation"),
+        pytest.param("", set(), id="empty"),
+        pytest.param("O'Neil \\ : & | ! ( ) * <->", {"o", "neil"}, id="the query language's own signs"),
+        pytest.param("欠，薪", {"欠", "薪"}, id="no bigram across a stop"),
+        pytest.param("𠮷田", {"𠮷田", "田"}, id="beyond the basic plane"),
+    ],
+)
+def test_tokens(text: str, tokens: set[str]) -> None:
+    assert tokens_of(text) == tokens
+
+
+def test_nothing_to_find_is_null() -> None:
+    assert search_tokens(pl.Series([None, "", "。", "光明"], dtype=pl.String)).to_list() == [None, None, None, "光明 明"]
+
+
+def test_one_row_gives_what_many_rows_give() -> None:
+    text = "臺灣街道１２３ 國際"
+    assert search_tokens(pl.Series([text]))[0] == search_tokens(pl.Series([text, "x"]))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "found"),
+    [
+        pytest.param("維珍妮鞋業有限公司", "维珍妮", True, id="simplified finds traditional"),
+        pytest.param("维珍妮鞋业有限公司", "維珍妮", True, id="traditional finds simplified"),
+        pytest.param("光明街道", "道", True, id="one character at the end"),
+        pytest.param("光明街道", "明", True, id="one character inside"),
+        pytest.param("合同20250103号", "2025", True, id="beginning of a number"),
+        pytest.param("光明街道", "光街", False, id="not beside each other"),
+        pytest.param("光明街道", "光明 公司", False, id="every word is wanted"),
+    ],
+)
+def test_query_finds(text: str, query: str, found: bool) -> None:
+    assert is_found(tokens_of(text), query) is found
+
+
+ALPHABET = "光明區街道國 欠薪，。維a1々"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(ALPHABET, min_size=1, max_size=40), st.data())
+def test_any_piece_of_a_text_finds_it(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    while start > 0 and text[start].isascii() and text[start - 1].isascii():
+        start -= 1  # a number or Latin word is found from its beginning
+    end = data.draw(st.integers(start + 1, len(text)))
+    piece = text[start:end]
+    if tsquery(piece) is not None:
+        assert is_found(tokens_of(text), piece)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=60))
+def test_no_text_needs_quoting(text: str) -> None:
+    query = tsquery(text)
+    for token in [*tokens_of(text), *bigrams(text)]:
+        assert not set(token) & set("'\\:&|!()<>* \x00")
+    assert query is None or query.count("'") == 2 * len(bigrams(text))
+
+
+def test_a_records_tokens_are_bounded() -> None:
+    text = "".join(chr(0x4E00 + i % 20_000) for i in range(10 * MAX_CHARACTERS))
+    assert len(search_tokens(pl.Series([text, text]))[0].split()) <= MAX_CHARACTERS + 1
+
+
+def test_any_of_joins_by_or() -> None:
+    assert tsquery("光明区", any_of=True) == "'光明' | '明区'"
+    assert tsquery("，") is None
