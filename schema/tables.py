@@ -71,6 +71,7 @@ landing_record = Table(
     Column("ordinal", BigInteger, nullable=False),  # position in the batch
     Column("operation", Text, nullable=False),
     Column("content_hash", LargeBinary, nullable=False),  # SHA-256 of the payload without volatile fields
+    Column("has_key", Boolean, nullable=False),  # false: source_record_id is batch:ordinal
     Column("payload", JSONB),
     Column("raw", LargeBinary),
     Column("fault", Text),
@@ -81,6 +82,7 @@ landing_record = Table(
     _one_of("operation", ("upsert", "delete")),
     _one_of("state", RECORD_STATES),
     Index("ix_record_batch_id_ordinal", "batch_id", "ordinal"),
+    Index("ix_record_keyless", "department", "content_hash", postgresql_where=text("NOT has_key")),
     Index("ix_record_event_id", "department", "event_id", postgresql_where=text("event_id IS NOT NULL")),
     Index("ix_record_unfinished", "department", "batch_id", postgresql_where=text("state IN ('landed', 'held')")),
     schema="landing",
@@ -130,8 +132,9 @@ batch = Table(
     Column("quarantined", BigInteger, nullable=False, server_default="0"),
     Column("held", BigInteger, nullable=False, server_default="0"),
     Column("superseded", BigInteger, nullable=False, server_default="0"),
-    Column("deleted", BigInteger, nullable=False, server_default="0"),  # tombstones among the landed
-    Column("drift", JSONB),
+    Column("deleted", BigInteger, nullable=False, server_default="0"),  # tombstones of rows absent from a complete snapshot; never pulled
+    Column("columns", JSONB),  # top-level source columns seen in it
+    Column("alerts", JSONB),  # drift, volume, vanished rows: what a person should know
     Column("error", Text),
     _now("started_at"),
     _time("landed_at"),
@@ -146,12 +149,8 @@ source = Table(
     "source",
     metadata,
     Column("department", Text, primary_key=True),
-    Column("contract_version", Integer, nullable=False),
-    Column("watermark", Text),
-    Column("columns", JSONB),  # top-level source columns and their JSON types as last seen
-    _time("last_success_at"),
-    _time("last_reconcile_at"),
-    Column("last_error", Text),
+    Column("watermark", Text),  # everything up to here has landed
+    Column("columns", JSONB),  # top-level source columns → their JSON types as last seen; success, errors and counts stand in ops.batch
     schema="ops",
 )
 

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("ordinal", sa.BigInteger(), nullable=False),
         sa.Column("operation", sa.Text(), nullable=False),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("has_key", sa.Boolean(), nullable=False),
         sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("raw", sa.LargeBinary(), nullable=True),
         sa.Column("fault", sa.Text(), nullable=True),
@@ -60,6 +61,14 @@ def upgrade() -> None:
         unique=False,
         schema="landing",
         postgresql_where=sa.text("event_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_record_keyless",
+        "record",
+        ["department", "content_hash"],
+        unique=False,
+        schema="landing",
+        postgresql_where=sa.text("NOT has_key"),
     )
     op.create_index(
         "ix_record_unfinished",
@@ -101,7 +110,8 @@ def upgrade() -> None:
         sa.Column("held", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("superseded", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("deleted", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("drift", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("columns", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("alerts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("landed_at", sa.DateTime(timezone=True), nullable=True),
@@ -182,12 +192,8 @@ def upgrade() -> None:
     op.create_table(
         "source",
         sa.Column("department", sa.Text(), nullable=False),
-        sa.Column("contract_version", sa.Integer(), nullable=False),
         sa.Column("watermark", sa.Text(), nullable=True),
         sa.Column("columns", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("last_success_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("last_reconcile_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("last_error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("department", name=op.f("pk_source")),
         schema="ops",
     )

@@ -1,0 +1,282 @@
+"""LAND: pages of raw rows → versions in landing.record, with the watermark, in one transaction a page.
+
+A row that equals the latest version of its key is already known and writes nothing; anything else is a new version. What
+has no key is known by its content. Counts go with the rows, so the conservation law can be recounted at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+
+from connectors.contract import Contract
+from connectors.extract import Page, Pull, extract, reconcile
+from hub.database import store_errors
+from hub.errors import HubError, SnapshotError
+from pipeline.copying import copy_in
+from pipeline.locks import department_lock
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
+
+_STAGE = """
+CREATE TEMP TABLE IF NOT EXISTS staged (
+    ordinal bigint NOT NULL, source_record_id text, payload jsonb, raw bytea, fault text, cursor text, operation text NOT NULL, event_id text
+) ON COMMIT DELETE ROWS
+"""
+_SEEN = "CREATE TEMP TABLE IF NOT EXISTS seen (source_record_id text PRIMARY KEY)"
+_STAGED_COLUMNS = ("ordinal", "source_record_id", "payload", "raw", "fault", "cursor", "operation", "event_id")
+
+# A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
+# without a key, so that the same file tomorrow is still "already known".
+_HASHED = """
+WITH hashed AS MATERIALIZED (
+    SELECT s.*, CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
+                     ELSE sha256(convert_to((payload - cast(:volatile AS text[]))::text, 'UTF8')) END AS content_hash
+    FROM staged s
+), keyed AS MATERIALIZED (
+    SELECT h.*, source_record_id IS NOT NULL AND NOT (:is_snapshot AND (
+               h.source_record_id IN (SELECT source_record_id FROM seen)
+               OR row_number() OVER (PARTITION BY source_record_id ORDER BY ordinal) > 1)) AS has_key,
+           row_number() OVER (PARTITION BY event_id ORDER BY ordinal) AS event_turn
+    FROM hashed h
+), latest AS MATERIALIZED (
+    SELECT k.*, l.version AS latest_version, l.content_hash AS latest_hash,
+           lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key ORDER BY k.ordinal) AS previous_hash,
+           row_number() OVER (PARTITION BY k.content_hash, k.has_key ORDER BY k.ordinal) AS copy
+    FROM keyed k LEFT JOIN LATERAL (
+        SELECT version, content_hash FROM landing.record r
+        WHERE r.department = :department AND r.source_record_id = k.source_record_id AND k.has_key
+        ORDER BY version DESC LIMIT 1
+    ) l ON true
+), judged AS MATERIALIZED (
+    SELECT t.*, CASE
+        WHEN event_id IS NOT NULL AND (event_turn > 1 OR EXISTS (
+            SELECT FROM landing.record r WHERE r.department = :department AND r.event_id = t.event_id)) THEN true
+        WHEN has_key THEN content_hash = coalesce(previous_hash, latest_hash)
+        ELSE copy <= (SELECT count(*) FROM landing.record r WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash)
+    END IS TRUE AS is_known
+    FROM latest t
+)"""
+_LAND = (
+    _HASHED
+    + """, landed AS (
+    INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw, fault,
+                                event_id, source_cursor, state)
+    SELECT :department, CASE WHEN has_key THEN source_record_id ELSE :batch_id || ':' || ordinal END,
+           CASE WHEN has_key THEN coalesce(latest_version, 0) + row_number() OVER (PARTITION BY source_record_id, has_key ORDER BY ordinal)
+                ELSE 1 END,
+           :batch_id, ordinal, operation, content_hash, has_key, payload, raw,
+           coalesce(fault, CASE WHEN NOT has_key AND source_record_id IS NOT NULL THEN 'the key stands twice in one snapshot' END),
+           event_id, cursor, 'landed'
+    FROM judged WHERE NOT is_known ORDER BY ordinal
+    RETURNING 1
+), marked AS (
+    INSERT INTO seen SELECT DISTINCT source_record_id FROM judged WHERE :is_sweep AND has_key ON CONFLICT DO NOTHING
+)
+SELECT (SELECT count(*) FROM landed) AS landed, (SELECT count(*) FROM judged WHERE is_known) AS known
+"""
+)
+_COUNT = """
+UPDATE ops.batch SET pulled = pulled + :pulled, landed = landed + :landed, already_known = already_known + :known,
+       watermark_to = coalesce(:watermark, watermark_to),
+       columns = (SELECT jsonb_agg(DISTINCT name) FROM (
+           SELECT jsonb_array_elements_text(coalesce(columns, '[]')) AS name UNION SELECT unnest(cast(:columns AS text[]))) names)
+WHERE batch_id = :batch_id
+"""
+_MOVE_WATERMARK = """
+UPDATE ops.source SET watermark = :watermark
+WHERE department = :department AND (watermark IS NULL OR watermark COLLATE "C" < :watermark)
+"""
+_LATEST = """
+SELECT DISTINCT ON (source_record_id) source_record_id, version, operation FROM landing.record
+WHERE department = :department AND has_key ORDER BY source_record_id, version DESC
+"""
+_VANISHED = f"""
+SELECT count(*) AS known, count(*) FILTER (WHERE source_record_id NOT IN (SELECT source_record_id FROM seen)) AS vanished
+FROM ({_LATEST}) latest WHERE operation = 'upsert'
+"""
+_ENTOMB = f"""
+INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, state)
+SELECT :department, source_record_id, version + 1, :batch_id, :pulled + row_number() OVER (ORDER BY source_record_id), 'delete', sha256('deleted'), true, 'landed'
+FROM ({_LATEST}) latest
+WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_record_id = latest.source_record_id)
+"""
+_TAKE_FROM_INBOX = "UPDATE ops.inbox SET batch_id = :batch_id WHERE inbox_id IN (SELECT cursor::bigint FROM staged)"
+
+
+@dataclass
+class _Landing:
+    """One batch on its way in."""
+
+    connection: Connection
+    contract: Contract
+    batch_id: int
+    kind: str
+    pulled: int = 0
+
+    @property
+    def is_snapshot(self) -> bool:
+        return self.contract.feed.mode == "snapshot"
+
+    @property
+    def is_sweep(self) -> bool:
+        """The source is asked for everything, so what is absent was deleted."""
+        return self.is_snapshot or self.kind == "reconcile"
+
+
+def land(engine: Engine, contract: Contract, *, kind: str = "ingest", run_id: str | None = None) -> int:
+    """Pull what is new at the source and append it to landing.
+
+    Args:
+        engine: the store.
+        contract: of the department.
+        kind: ingest, reconcile (a sweep of everything; deletions come to light) or backfill (never moves the watermark).
+        run_id: the DAG run, for the batch's row; the process otherwise.
+
+    Returns:
+        The batch's id, its state `landed`; or `done` where nothing was new.
+
+    Raises:
+        BusyError: another run of the department is at work.
+        SourceError: the source did not give what the contract promises; the batch is `failed`, rows landed before stay.
+        SnapshotError: too much of a snapshot vanished; its rows landed and are held.
+        StoreUnavailable: the database went away; what had been committed stays, the watermark with it.
+    """
+    with store_errors(), department_lock(engine, contract.department) as connection:
+        landing = _Landing(connection, contract, 0, kind)
+        pull = _open_batch(landing, run_id or f"process {os.getpid()}")
+        try:
+            _land_pages(landing, pull, engine)
+        except HubError as error:
+            connection.rollback()
+            _close_failed(landing, error)
+            raise
+        return landing.batch_id
+
+
+def _open_batch(landing: _Landing, run_id: str) -> Pull:
+    connection, contract = landing.connection, landing.contract
+    key = {"department": contract.department, "version": contract.version}
+    connection.execute(text(_STAGE))
+    connection.execute(text(_SEEN))
+    connection.execute(text("TRUNCATE seen"))
+    connection.execute(
+        text(
+            "UPDATE ops.batch SET state = 'failed', error = 'the run ended before its end', finished_at = now() WHERE department = :department AND state = 'open'"
+        ),
+        key,
+    )
+    connection.execute(text("INSERT INTO ops.source (department) VALUES (:department) ON CONFLICT DO NOTHING"), key)
+    watermark = connection.execute(text("SELECT watermark FROM ops.source WHERE department = :department"), key).scalar_one()
+    landing.batch_id = connection.execute(
+        text(
+            "INSERT INTO ops.batch (department, kind, state, contract_version, run_id, watermark_from) "
+            "VALUES (:department, :kind, 'open', :version, :run_id, :watermark) RETURNING batch_id"
+        ),
+        {**key, "kind": landing.kind, "run_id": run_id, "watermark": watermark},
+    ).scalar_one()
+    connection.commit()
+    return Pull.after(contract, None if landing.kind == "backfill" else watermark)
+
+
+def _land_pages(landing: _Landing, pull: Pull, engine: Engine) -> None:
+    contract = landing.contract
+    pages = reconcile(contract) if landing.kind == "reconcile" else extract(contract, pull, engine=engine)
+    watermark, is_complete = None, False
+    for page in pages:
+        watermark = max(filter(None, (watermark, page.cursor)), default=None)
+        is_complete = page.complete
+        moves = contract.feed.mode == "cursor" and landing.kind == "ingest" and contract.feed.ordered
+        _land_page(landing, page, watermark if moves else None)
+    if landing.is_sweep and is_complete:
+        _land_deletions(landing)
+    _finish(landing, watermark if contract.feed.mode == "cursor" and landing.kind == "ingest" else None)
+
+
+def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
+    connection, contract = landing.connection, landing.contract
+    if page.rows.num_rows == 0:
+        return
+    copy_in(connection.connection.cursor(), "staged", page.rows.select(list(_STAGED_COLUMNS)), _STAGED_COLUMNS)
+    keys = {"department": contract.department, "batch_id": landing.batch_id}
+    if contract.feed.mode == "events":
+        connection.execute(text(_TAKE_FROM_INBOX), keys)
+    counts = connection.execute(
+        text(_LAND),
+        {**keys, "volatile": list(contract.volatile), "is_snapshot": landing.is_snapshot, "is_sweep": landing.is_sweep},
+    ).one()
+    connection.execute(
+        text(_COUNT),
+        {
+            **keys,
+            "pulled": page.rows.num_rows,
+            "landed": counts.landed,
+            "known": counts.known,
+            "watermark": watermark,
+            "columns": list(page.columns),
+        },
+    )
+    if watermark is not None:
+        connection.execute(text(_MOVE_WATERMARK), {**keys, "watermark": watermark})
+    connection.commit()
+    landing.pulled += page.rows.num_rows
+
+
+def _land_deletions(landing: _Landing) -> None:
+    """Land a tombstone for every key that a complete sweep no longer holds, unless too many are gone."""
+    connection, department = landing.connection, landing.contract.department
+    keys = {"department": department, "batch_id": landing.batch_id, "pulled": landing.pulled}
+    known, vanished = connection.execute(text(_VANISHED), keys).one()
+    limit = landing.contract.feed.max_vanished if landing.is_snapshot else DEFAULT_MAX_VANISHED
+    if vanished > limit * known:
+        raise SnapshotError(
+            f"{department}: {vanished} of {known} known rows are absent from a snapshot, above the {limit:.0%} that the contract allows",
+            remedy="check the export at the source; if the rows are really gone, `casehub batches release` accepts them",
+            department=department,
+            batch_id=landing.batch_id,
+            known=known,
+            vanished=vanished,
+        )
+    if vanished:
+        deleted = connection.execute(text(_ENTOMB), keys).rowcount
+        connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
+
+
+def _finish(landing: _Landing, watermark: str | None) -> None:
+    connection = landing.connection
+    keys = {
+        "department": landing.contract.department,
+        "batch_id": landing.batch_id,
+        "watermark": watermark,
+        "is_sweep": landing.kind == "reconcile",
+    }
+    if watermark is not None:
+        connection.execute(text(_MOVE_WATERMARK), keys)
+    connection.execute(
+        text(
+            "UPDATE ops.batch SET state = 'landed', landed_at = now(), watermark_to = coalesce(:watermark, watermark_to) WHERE batch_id = :batch_id"
+        ),
+        keys,
+    )
+    connection.commit()
+
+
+def _close_failed(landing: _Landing, error: HubError) -> None:
+    """Keep the reason with the batch; a snapshot that lost too much is held, whole, for a person."""
+    connection, is_held = landing.connection, isinstance(error, SnapshotError)
+    keys = {
+        "batch_id": landing.batch_id,
+        "department": landing.contract.department,
+        "error": str(error),
+        "state": "held" if is_held else "failed",
+    }
+    if is_held:
+        connection.execute(text("UPDATE landing.record SET state = 'held' WHERE batch_id = :batch_id AND state = 'landed'"), keys)
+    connection.execute(text("UPDATE ops.batch SET state = :state, error = :error, finished_at = now() WHERE batch_id = :batch_id"), keys)
+    connection.commit()
+    logger.warning("%s: batch %d is %s: %s", landing.contract.department, landing.batch_id, keys["state"], error)
