@@ -1,0 +1,1 @@
+"""EXTRACT: contracts and the transports that reach a department's system."""

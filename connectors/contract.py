@@ -1,0 +1,307 @@
+"""CONTRACT: what a department's feed is, read from YAML alone; safe where Airflow parses its DAG files.
+
+Enters: folders of YAML files. Leaves: frozen `Contract`s, or a ContractError with file, line, place and the allowed words.
+Nothing here opens a connection, reads a row or evaluates anything a contract says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, StrictBool, StrictStr, ValidationError, model_validator
+
+from connectors.codes import CodeList, is_code_list, load_code_list
+from connectors.connector import (
+    Connector,
+    CsvOptions,
+    FileConnector,
+    FixedColumn,
+    FixedWidthOptions,
+    InboxConnector,
+    RestConnector,
+    RestPages,
+    SoapConnector,
+    SqlConnector,
+    XlsxOptions,
+    XmlOptions,
+)
+from connectors.document import Document, Problem, problems_of, raise_problems
+from connectors.feed import CursorFeed, Drift, EventsFeed, Expectation, Feed, SnapshotFeed, Visibility, Volume
+from connectors.mapping import Condition, Deleted, Each, Mapping, Party, Reference, Split
+from connectors.model import Duration, Name, Positive, Strict, Text, cron_fault, refuse, unique
+from connectors.paths import top_level_names
+from connectors.words import (
+    BATCH_EXPECTATIONS,
+    EXPECTATIONS,
+    PARTY_FIELDS,
+    RECORD_FIELDS,
+    ROW_EXPECTATIONS,
+    TRANSFORMS,
+    RecordField,
+)
+
+__all__ = [
+    "BATCH_EXPECTATIONS",
+    "DEPARTMENTS",
+    "EXPECTATIONS",
+    "PARTY_FIELDS",
+    "RECORD_FIELDS",
+    "ROW_EXPECTATIONS",
+    "TRANSFORMS",
+    "CodeList",
+    "Condition",
+    "Contract",
+    "CsvOptions",
+    "CursorFeed",
+    "Deleted",
+    "Drift",
+    "Each",
+    "EventsFeed",
+    "Expectation",
+    "FileConnector",
+    "FixedColumn",
+    "FixedWidthOptions",
+    "InboxConnector",
+    "Mapping",
+    "Party",
+    "Reference",
+    "RestConnector",
+    "RestPages",
+    "SnapshotFeed",
+    "SoapConnector",
+    "Split",
+    "SqlConnector",
+    "Visibility",
+    "Volume",
+    "XlsxOptions",
+    "XmlOptions",
+    "contract_folders",
+    "load_code_list",
+    "load_contract",
+    "load_contracts",
+    "read_contract",
+    "read_contracts",
+]
+
+#: The hub's own contracts.
+DEPARTMENTS = Path(__file__).parent / "departments"
+
+
+class Title(Strict):
+    """The department's name."""
+
+    zh: Text
+    en: Text
+
+
+class Owner(Strict):
+    """Whom to ask about the feed."""
+
+    desk: Text
+    contact: StrictStr = ""
+
+
+class Contract(Strict):
+    """All there is to know of a department's feed."""
+
+    department: Name
+    title: Title
+    owner: Owner
+    version: Positive
+    legal_basis: Text
+    visibility: Visibility = Visibility()
+    connector: Connector
+    feed: Feed
+    key: Annotated[tuple[Text, ...], AfterValidator(unique), Field(min_length=1)] = Field(description="Source columns that name a record.")
+    timezone: Text = "Asia/Shanghai"
+    schedule: Text | None = Field(None, description="Cron line; none: run by hand alone.")
+    freshness: Duration | None = None
+    volume: Volume = Volume()
+    drift: Drift = Drift()
+    unique_within: StrictBool = Field(False, description="The source promises that it holds no case twice.")
+    record: Annotated[dict[RecordField, Mapping], Field(min_length=1)]
+    parties: tuple[Party, ...] = ()
+    references: tuple[Reference, ...] = ()
+    ignore: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
+    volatile: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
+    expectations: tuple[Expectation, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sql_is_ordered(cls, data: Any) -> Any:
+        """The sql transport sorts by the cursor itself, whatever the source does."""
+        feed, connector = (data.get("feed"), data.get("connector")) if isinstance(data, dict) else (None, None)
+        if isinstance(feed, dict) and isinstance(connector, dict) and connector.get("kind") == "sql" and feed.get("mode") == "cursor":
+            return {**data, "feed": {**feed, "ordered": feed.get("ordered", True)}}
+        return data
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Contract:
+        if (self.connector.kind == "inbox") != (self.feed.mode == "events"):
+            raise refuse("kind: inbox and mode: events belong together", remedy="pushed events come through the inbox, and only they")
+        if isinstance(self.connector, RestConnector) and self.connector.since_param and self.feed.mode != "cursor":
+            raise refuse("since_param needs mode: cursor", remedy="remove since_param, or say feed: {mode: cursor, field: …}")
+        fault = cron_fault(self.schedule) if self.schedule else None
+        if fault:
+            raise refuse(f"schedule: {fault}", remedy='write "*/10 * * * *" for every ten minutes')
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            raise refuse(f"timezone: {self.timezone!r} is no time zone", remedy="write Asia/Shanghai") from None
+        both = sorted(set(self.ignore) & self.mapped_columns())
+        if both:
+            raise refuse(f"ignore: {', '.join(both)} is mapped as well", remedy="remove it from ignore")
+        return self
+
+    @property
+    def content_version(self) -> str:
+        """16 hex digits that change whenever the contract says something else; comments and order of keys do not matter."""
+        content = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+    def mappings(self) -> Iterator[tuple[str, Mapping]]:
+        """Every mapping with its place: record.amount, parties[0].name."""
+        for field, mapping in self.record.items():
+            yield f"record.{field}", mapping
+        for index, party in enumerate(self.parties):
+            for name, mapping in party.fields.items():
+                yield f"parties[{index}].{name}", mapping
+
+    def mapped_columns(self) -> frozenset[str]:
+        """Top-level source columns that some canonical field, party or reference is made of."""
+        names: set[str] = set()
+        for mapping in self.record.values():
+            names |= _columns_of(mapping)
+        for party in self.parties:
+            names |= _party_columns(party)
+        for reference in self.references:
+            names |= {reference.from_} if reference.from_ else top_level_names(reference.path or "@")
+        return frozenset(names)
+
+    def required_columns(self) -> frozenset[str]:
+        """Top-level source columns whose absence is drift: mapped ones, the key, the cursor, and what conditions look at."""
+        names = set(self.mapped_columns()) | {_head(name) for name in self.key}
+        if isinstance(self.feed, CursorFeed):
+            names.add(_head(self.feed.field))
+        deleted = self.feed.deleted
+        if deleted is not None:
+            names |= {_head(deleted.field)} if deleted.field else top_level_names(deleted.path or "@")
+        for condition in (self.visibility.sealed_when, self.visibility.restricted_when):
+            names |= {_head(condition.field)} if condition else set()
+        return frozenset(names)
+
+    def source_columns(self) -> frozenset[str]:
+        """Every top-level source column the contract knows, taken or not: any other is drift (new_column)."""
+        tested = {_head(name) for expectation in self.expectations for name in expectation.columns}
+        return self.required_columns() | {*self.ignore, *self.volatile} | tested
+
+    def code_lists(self) -> frozenset[str]:
+        """Names of the code lists it uses."""
+        return frozenset(mapping.codes for _, mapping in self.mappings() if mapping.codes)
+
+
+def _head(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _columns_of(mapping: Mapping) -> set[str]:
+    if mapping.path is not None:
+        return set(top_level_names(mapping.path))
+    return {*(mapping.from_ or ()), *((mapping.with_,) if mapping.with_ else ())}
+
+
+def _party_columns(party: Party) -> set[str]:
+    when = {_head(party.when.field)} if party.when else set()
+    if party.each is not None and party.each.path is not None:
+        return set(top_level_names(party.each.path))  # the party's own columns, and what `when` looks at, are inside the elements
+    split = {party.each.split.from_} if party.each is not None and party.each.split is not None else set()
+    taken = {column for mapping in party.fields.values() for column in _columns_of(mapping)}
+    return when | split | (taken - {"_"})
+
+
+def contract_folders(extra: Iterable[Path] | None = None) -> list[Path]:
+    """The hub's own folder of contracts, then the admin's.
+
+    Args:
+        extra: folders beyond the hub's own; None takes those of the environment variable CASEHUB_CONTRACTS.
+    """
+    if extra is None:
+        extra = [Path(part) for part in os.environ.get("CASEHUB_CONTRACTS", "").split(os.pathsep) if part.strip()]
+    return [DEPARTMENTS, *extra]
+
+
+def load_contract(path: Path) -> Contract:
+    """One contract.
+
+    Raises:
+        ContractError: with `detail` file, line, where, allowed and problems (every mistake, one a line).
+    """
+    contract, problems = read_contract(path)
+    if contract is None:
+        raise_problems(problems)
+    return contract
+
+
+def load_contracts(folders: Iterable[Path] | None = None) -> dict[str, Contract]:
+    """Every contract of the folders, by department.
+
+    Args:
+        folders: where to look; None takes `contract_folders()`.
+
+    Raises:
+        ContractError: any contract has a mistake, or a department stands in two files.
+    """
+    contracts, problems = read_contracts(folders)
+    if problems:
+        raise_problems(problems)
+    return contracts
+
+
+def read_contracts(folders: Iterable[Path] | None = None) -> tuple[dict[str, Contract], list[Problem]]:
+    """Every contract that can be read, and every mistake in the others: one broken file does not hide fifteen good ones."""
+    contracts: dict[str, Contract] = {}
+    problems: list[Problem] = []
+    origin: dict[str, Path] = {}
+    for path in contract_files(contract_folders() if folders is None else folders, problems):
+        contract, found = read_contract(path)
+        problems += found
+        if contract is None:
+            continue
+        first = origin.setdefault(contract.department, path)
+        if first != path:
+            problems.append(
+                Problem(path, 1, "department", f"{contract.department} is already in {first}", "a later folder may not redefine it")
+            )
+            continue
+        contracts[contract.department] = contract
+    return contracts, problems
+
+
+def contract_files(folders: Iterable[Path], problems: list[Problem] | None = None) -> Iterator[Path]:
+    """YAML files of the folders that are contracts, in order; a folder that is not there becomes a problem."""
+    for folder in folders:
+        if not folder.is_dir():
+            if problems is not None:
+                problems.append(Problem(folder, 0, "", "there is no such folder", "correct CASEHUB_CONTRACTS"))
+            continue
+        for path in sorted((*folder.glob("*.yml"), *folder.glob("*.yaml"))):
+            if not is_code_list(path):
+                yield path
+
+
+def read_contract(path: Path) -> tuple[Contract | None, list[Problem]]:
+    """One contract and every mistake in it."""
+    document = Document(path)
+    if document.node is None or not isinstance(document.data, dict):
+        return None, document.problems or [Problem(path, 1, "", "is not a contract", "begin with department: <name>")]
+    try:
+        contract = Contract.model_validate(document.data)
+    except ValidationError as error:
+        return None, sorted([*document.problems, *problems_of(document, error, Contract)], key=lambda problem: problem.line)
+    return (None, document.problems) if document.problems else (contract, [])

@@ -1,0 +1,156 @@
+"""The `record:`, `parties:` and `references:` parts of a contract: which column fills which canonical field, and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StrictStr, model_validator
+
+from connectors.connector import Pattern
+from connectors.model import Duration, Name, Scalar, Strict, Text, as_tuple, refuse
+from connectors.words import PARTY_FIELDS, SHIFTED_COORDINATES, TIME_TRANSFORMS, Role, Transform
+
+Columns = Annotated[tuple[Text, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+
+
+class Mapping(Strict):
+    """A canonical field's value: from columns, from a path into the row, or a constant; through a transform or a code list."""
+
+    from_: Columns | None = Field(None, alias="from", description="One column, or several that are joined.")
+    path: Text | None = Field(None, description="JMESPath into the row, where it is nested.")
+    const: Scalar | None = None
+    as_: Transform | None = Field(None, alias="as", description="Transform; text if neither this nor codes is given.")
+    codes: Name | None = Field(None, description="Code list that turns the source's values into the hub's.")
+    formats: tuple[Text, ...] = Field((), description="strptime formats beyond those that are always tried.")
+    unit: Literal["CNY", "CNY_10k"] | None = None
+    join: StrictStr | None = Field(None, description="What stands between joined columns.")
+    with_: Text | None = Field(None, alias="with", description="The other coordinate's column.")
+    classification: Literal["general", "personal", "sensitive"] | None = None
+    retention: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Mapping:
+        given = [name for name, value in (("from", self.from_), ("path", self.path), ("const", self.const)) if value is not None]
+        if len(given) != 1:
+            raise refuse(f"needs one of from, path, const; has {' and '.join(given) or 'none'}", allowed=("from", "path", "const"))
+        if self.codes is not None and self.as_ is not None:
+            raise refuse("has both as and codes", remedy="a code list is the transform; remove as")
+        if self.const is not None and (self.as_ or self.codes):
+            raise refuse("a constant takes neither as nor codes", remedy="write the hub's own value")
+        return self
+
+    @model_validator(mode="after")
+    def _arguments_fit(self) -> Mapping:
+        if self.formats and self.as_ not in TIME_TRANSFORMS:
+            raise refuse("formats is for times alone", remedy="use it with as: datetime or as: date")
+        if self.unit and self.as_ != "money":
+            raise refuse("unit is for money alone", remedy="use it with as: money")
+        if self.join is not None and (self.from_ is None or len(self.from_) < 2):
+            raise refuse("join needs several columns", remedy="write from: [a, b]")
+        if (self.as_ in SHIFTED_COORDINATES) != (self.with_ is not None):
+            raise refuse(
+                "with is the other coordinate of a GCJ-02 pair",
+                remedy="as: gcj02_longitude needs with: <latitude column>, and only such do",
+            )
+        return self
+
+    @property
+    def transform(self) -> Transform | None:
+        """The transform that applies: `as`, else text; None where a code list or a constant gives the value."""
+        if self.as_ is not None:
+            return self.as_
+        return None if self.codes is not None or self.const is not None else "text"
+
+
+class Condition(Strict):
+    """True of a row whose column has one of the values."""
+
+    field: Text
+    in_: Annotated[tuple[Scalar, ...], Field(min_length=1)] = Field(alias="in")
+
+
+class Deleted(Strict):
+    """How a source flags a row that it has deleted."""
+
+    field: Text | None = None
+    path: Text | None = Field(None, description="JMESPath into the row.")
+    in_: Annotated[tuple[Scalar, ...], Field(min_length=1)] = Field((True, 1, "1", "true", "Y"), alias="in")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Deleted:
+        if (self.field is None) == (self.path is None):
+            raise refuse("needs either field or path", remedy="give one of the two")
+        return self
+
+
+class Split(Strict):
+    """One party a piece of a column."""
+
+    from_: Text = Field(alias="from")
+    sep: Text
+
+
+class Each(Strict):
+    """One party an element of a list in the row, or a piece of a column (available as `_`)."""
+
+    path: Text | None = Field(None, description="JMESPath to the list.")
+    split: Split | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Each:
+        if (self.path is None) == (self.split is None):
+            raise refuse("needs either path or split", remedy="give one of the two")
+        return self
+
+
+class Party(Strict):
+    """A person or organisation that a record mentions."""
+
+    role: Role
+    kind: Literal["person", "organisation", "auto"] | None = Field(None, description="Derived from the mapped fields if left out.")
+    each: Each | None = None
+    when: Condition | None = None
+    name: Mapping | None = None
+    id_type: Mapping | None = None
+    id_no: Mapping | None = None
+    uscc: Mapping | None = None
+    phone: Mapping | None = None
+    address: Mapping | None = None
+    gender: Mapping | None = None
+    birth_date: Mapping | None = None
+
+    @model_validator(mode="after")
+    def _says_who(self) -> Party:
+        if not any((self.name, self.id_no, self.uscc, self.phone)):
+            raise refuse("maps none of name, id_no, uscc, phone", remedy="map at least one, or leave the party out")
+        return self
+
+    @property
+    def fields(self) -> dict[str, Mapping]:
+        """Mapped fields by name, in the order of schema.records.PARTY."""
+        return {name: getattr(self, name) for name in PARTY_FIELDS if getattr(self, name) is not None}
+
+    @property
+    def kind_given(self) -> Literal["person", "organisation", "auto"]:
+        """The kind as written, else organisation where a firm's name or credit code is mapped, else person."""
+        if self.kind is not None:
+            return self.kind
+        names_firm = self.name is not None and self.name.as_ == "org_name"
+        if self.name is not None and self.name.as_ == "party_name":
+            return "auto"
+        return "organisation" if names_firm or (self.uscc is not None and self.id_no is None) else "person"
+
+
+class Reference(Strict):
+    """A column that cites another department's number."""
+
+    from_: Text | None = Field(None, alias="from")
+    path: Text | None = None
+    to: Name
+    find: Pattern | None = Field(None, description="Regular expression for numbers within a text; its first group, if any, is the number.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Reference:
+        if (self.from_ is None) == (self.path is None):
+            raise refuse("needs either from or path", remedy="give one of the two")
+        return self
