@@ -1,0 +1,139 @@
+"""One mapping of a contract applied to a chunk: source columns → transform or code list → a column of the canonical type.
+
+Records and parties are both read through here.
+"""
+
+from __future__ import annotations
+
+from collections import abc
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+from connectors.codes import CodeList
+from connectors.mapping import Condition, Mapping
+from pipeline.payloads import Payloads, as_text
+from pipeline.transforms import TRANSFORMS, Options, Read
+from pipeline.transforms.base import looked_up, strip
+from pipeline.transforms.text import unblanked
+from schema.records import TIME
+
+#: Arrow type of a canonical field → the type polars holds it in, and the transform that reads text into it.
+_NATURAL: dict[pa.DataType, tuple[pl.DataType, str]] = {
+    pa.string(): (pl.String(), "text"),
+    TIME: (pl.Datetime("us", "UTC"), "datetime"),
+    pa.int32(): (pl.Int32(), "integer"),
+    pa.decimal128(18, 2): (pl.Decimal(18, 2), "money"),
+    pa.float64(): (pl.Float64(), "decimal"),
+    pa.bool_(): (pl.Boolean(), "boolean"),
+    pa.date32(): (pl.Date(), "date"),
+}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What reading needs of a contract beyond the mapping itself."""
+
+    timezone: str
+    code_lists: abc.Mapping[str, CodeList]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A canonical column as read, with what a refusal of it says."""
+
+    values: pl.Series
+    refused: pl.Series
+    rule: str
+    source: str
+    reason: str
+
+
+def read(name: str, mapping: Mapping, source: Payloads, reader: Reader, target: pa.DataType) -> Column:
+    """Read one canonical field of a chunk.
+
+    Args:
+        name: the field as refusals name it: occurred_at, petitioner.id_no.
+        mapping: where it comes from and how.
+        source: the rows.
+        reader: the contract's time zone and code lists.
+        target: the field's type in schema.records.
+    """
+    dtype, natural = _NATURAL[target]
+    columns = ", ".join(mapping.from_ or ((mapping.path,) if mapping.path else ()))
+    if mapping.const is not None:
+        constant = pl.Series([as_text(mapping.const)], dtype=pl.String)
+        values = _typed(Read(constant, pl.Series([False])), dtype, natural, reader).values
+        return Column(values.new_from_index(0, len(source)), _none(len(source)), f"transform:{name}", columns, "")
+    given = source_text(mapping, source)
+    if mapping.codes is not None:
+        read_ = _coded(given, reader.code_lists[mapping.codes])
+        rule, reason = f"code:{name}", f"is not in code list {mapping.codes}"
+    else:
+        read_ = TRANSFORMS[mapping.transform or "text"](given, _options(mapping, source, reader))
+        rule, reason = f"transform:{name}", f"cannot be read as {mapping.transform}"
+    if name == "case_number":
+        read_ = Read(unblanked(read_.values), read_.refused)  # references to it must meet it
+    typed = _typed(read_, dtype, natural, reader)
+    return Column(typed.values, typed.refused, rule, columns, reason)
+
+
+def source_text(mapping: Mapping, source: Payloads) -> pl.Series:
+    """The text that a mapping reads: a column, a path, or several columns joined (empty ones left out)."""
+    if mapping.path is not None:
+        return source.path(mapping.path)
+    names = mapping.from_ or ()
+    if len(names) == 1:
+        return source.column(names[0])
+    parts = pl.DataFrame({str(place): strip(source.column(name)) for place, name in enumerate(names)})
+    joined = parts.select(joined=pl.concat_str(pl.all(), separator=mapping.join or "", ignore_nulls=True))["joined"]
+    return joined
+
+
+def holds(condition: Condition, values: pl.Series) -> pl.Series:
+    """Whether each row's value is one of the condition's, compared as text."""
+    wanted = [as_text(value) for value in condition.in_]
+    return values.str.strip_chars().is_in(wanted).fill_null(value=False)
+
+
+def _options(mapping: Mapping, source: Payloads, reader: Reader) -> Options:
+    companion = source.column(mapping.with_) if mapping.with_ is not None else None
+    return Options(reader.timezone, mapping.formats, mapping.unit, companion)
+
+
+def _coded(given: pl.Series, table: CodeList) -> Read:
+    """Look up as written, then in half width: a code list's own entry for "-" or 无 outranks their meaning "empty".
+
+    A value that the list maps to nothing is known, and null.
+    """
+    trimmed = given.str.strip_chars()
+    places = looked_up(trimmed, {value: place for place, value in enumerate(table.codes)}, pl.UInt32)
+    if (places.is_null() & trimmed.is_not_null()).any():
+        halves = pl.Series(list(table.codes), dtype=pl.String).str.normalize("NFKC")
+        half_places = looked_up(trimmed.str.normalize("NFKC"), {value: place for place, value in enumerate(halves)}, pl.UInt32)
+        places = places.zip_with(places.is_not_null(), half_places)
+    codes = pl.Series(list(table.codes.values()), dtype=pl.String).gather(places)
+    unlisted = strip(trimmed).is_not_null() & places.is_null()
+    if table.default is None:
+        return Read(codes, unlisted)
+    return Read(codes.set(unlisted, table.default), _none(len(codes)))
+
+
+def _typed(read_: Read, dtype: pl.DataType, natural: str, reader: Reader) -> Read:
+    """Bring a transform's result into the field's type; what does not fit is refused."""
+    values = read_.values
+    if values.dtype == dtype:
+        return read_
+    if values.dtype == pl.Date and isinstance(dtype, pl.Datetime):
+        midnight = values.cast(pl.Datetime("us")).dt.replace_time_zone(reader.timezone, ambiguous="earliest", non_existent="null")
+        typed = midnight.dt.convert_time_zone("UTC")
+    elif values.dtype == pl.String:
+        typed = TRANSFORMS[natural](values, Options(reader.timezone)).values.cast(dtype, strict=False)
+    else:
+        typed = values.cast(dtype, strict=False)
+    return Read(typed, read_.refused | (values.is_not_null() & typed.is_null()))
+
+
+def _none(length: int) -> pl.Series:
+    return pl.repeat(False, length, eager=True, dtype=pl.Boolean)

@@ -1,0 +1,142 @@
+"""NORMALISE, its pure half: a contract's field map over payloads.
+
+Enters: landed rows (source_record_id, version, payload). Leaves: RECORD and PARTY tables in the hub's words, and a
+refusal for every value that a transform or code list cannot read. A record with a refusal is in neither table: its row
+is quarantined whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+from connectors.contract import CodeList, Contract, contract_folders, load_code_list
+from pipeline.fields import Column, Reader, holds, read
+from pipeline.parties import read_party
+from pipeline.payloads import Payloads
+from pipeline.references import read_references
+from schema.records import PARTY, RECORD
+
+#: What was refused, and why; never the value.
+REFUSAL = pa.schema(
+    [
+        pa.field("source_record_id", pa.string(), nullable=False),
+        pa.field("version", pa.int32(), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),  # transform:<field>, code:<field>
+        pa.field("column", pa.string(), nullable=False),  # the source's own name
+        pa.field("reason", pa.string(), nullable=False),
+    ]
+)
+
+#: Rows decoded at once: Python objects of a million payloads would take gigabytes.
+CHUNK_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The outcome of `map_records`: shapes RECORD, PARTY and REFUSAL."""
+
+    records: pa.Table
+    parties: pa.Table
+    refusals: pa.Table
+
+
+def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str, CodeList] | None = None) -> Mapped:
+    """Map a department's rows to the hub's words.
+
+    Args:
+        contract: the department's contract.
+        rows: source_record_id, version and payload (JSON text), in any number.
+        code_lists: what `load_code_lists` gave for the contract; None loads them.
+
+    Returns:
+        Records and parties in the order of `rows`, and refusals.
+
+    Raises:
+        ContractError: a code list is missing or has a mistake.
+    """
+    reader = Reader(contract.timezone, load_code_lists(contract) if code_lists is None else code_lists)
+    chunks = [_map_chunk(contract, chunk, reader) for chunk in rows.iter_slices(CHUNK_ROWS)] if len(rows) else []
+    return Mapped(
+        pa.concat_tables([RECORD.empty_table(), *(chunk.records for chunk in chunks)]),
+        pa.concat_tables([PARTY.empty_table(), *(chunk.parties for chunk in chunks)]),
+        pa.concat_tables([REFUSAL.empty_table(), *(chunk.refusals for chunk in chunks)]),
+    )
+
+
+def load_code_lists(contract: Contract) -> dict[str, CodeList]:
+    """The code lists that a contract names, from the hub's folder and the admin's."""
+    return {name: load_code_list(name, contract_folders()) for name in contract.code_lists()}
+
+
+def _map_chunk(contract: Contract, rows: pl.DataFrame, reader: Reader) -> Mapped:
+    source = Payloads.decoded(rows["payload"])
+    keys = rows.select(
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
+        pl.lit(contract.department).alias("department"),
+        "source_record_id",
+        pl.col("version").cast(pl.Int32),
+    )
+    fields = {name: read(name, mapping, source, reader, RECORD.field(name).type) for name, mapping in contract.record.items()}
+    all_rows = keys["row"]
+    read_columns: list[tuple[pl.Series, Column]] = [(all_rows, column) for column in fields.values()]
+    mentioned = []
+    for party in contract.parties:
+        frame, columns = read_party(party, source, reader)
+        mentioned.append(frame)
+        read_columns += columns
+    refusals = _refusals(keys, read_columns)
+    kept = keys.join(refusals.select("row"), on="row", how="anti") if len(refusals) else keys
+    records = keys.hstack([column.values.alias(name) for name, column in fields.items()]).with_columns(
+        visibility=_visibility(contract, source), references=read_references(contract.references, source)
+    )
+    return Mapped(
+        shaped(records.join(kept.select("row"), on="row", how="semi", maintain_order="left"), RECORD),
+        shaped(_parties(kept, mentioned), PARTY),
+        shaped(refusals, REFUSAL),
+    )
+
+
+def _parties(kept: pl.DataFrame, mentioned: list[pl.DataFrame]) -> pl.DataFrame:
+    """All parties of the kept rows, numbered within their record in the contract's order."""
+    if not mentioned:
+        return pl.DataFrame()
+    parties = pl.concat(frame.with_columns(entry=pl.lit(place, dtype=pl.UInt32)) for place, frame in enumerate(mentioned))
+    parties = parties.join(kept, on="row", how="inner", maintain_order="left").sort("row", "entry", maintain_order=True)
+    return parties.with_columns(ordinal=pl.int_range(pl.len(), dtype=pl.Int32).over("row"))
+
+
+def _refusals(keys: pl.DataFrame, read_columns: list[tuple[pl.Series, Column]]) -> pl.DataFrame:
+    found = [
+        pl.DataFrame({"row": rows.filter(column.refused)}).with_columns(
+            rule=pl.lit(column.rule), column=pl.lit(column.source), reason=pl.lit(column.reason)
+        )
+        for rows, column in read_columns
+        if column.refused.any()
+    ]
+    empty = pl.DataFrame(schema={"row": pl.UInt32, "rule": pl.String, "column": pl.String, "reason": pl.String})
+    # Three workers with an unreadable phone are one refusal of the record.
+    refused = pl.concat([empty, *found]).unique(maintain_order=True)
+    return refused.join(keys, on="row", how="left", maintain_order="left").sort("row", maintain_order=True)
+
+
+def _visibility(contract: Contract, source: Payloads) -> pl.Series:
+    """The strictest that applies: sealed before restricted before the default."""
+    policy = contract.visibility
+    visibility = pl.Series([policy.default]).new_from_index(0, len(source))
+    for word, condition in (("restricted", policy.restricted_when), ("sealed", policy.sealed_when)):
+        if condition is not None and not (word == "restricted" and policy.default == "sealed"):
+            visibility = visibility.set(holds(condition, source.column(condition.field)), word)
+    return visibility
+
+
+def shaped(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    """A frame as the Arrow table of a schema: columns in its order, those it lacks null."""
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(frame), field.type) for field in schema
+    ]
+    return pa.table(columns, schema=schema)

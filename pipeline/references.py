@@ -1,0 +1,55 @@
+"""The `references:` part of a contract: other departments' numbers that a record cites."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from connectors.mapping import Reference
+from pipeline.payloads import Payloads, texts
+from pipeline.transforms.base import strip
+from pipeline.transforms.text import unblanked
+
+_TYPE = pl.List(pl.Struct({"department": pl.String, "number": pl.String}))
+
+
+def read_references(references: Sequence[Reference], source: Payloads) -> pl.Series:
+    """A list of (department, number) a row, in the contract's order, without repeats; empty where nothing is cited."""
+    rows = pl.DataFrame({"row": pl.int_range(len(source), dtype=pl.UInt32, eager=True)})
+    cited = [_cited(reference, source) for reference in references]
+    if not any(len(frame) for frame in cited):
+        return pl.Series([[]], dtype=_TYPE).new_from_index(0, len(source))
+    grouped = pl.concat(cited).unique(maintain_order=True).sort("row", maintain_order=True)
+    grouped = grouped.group_by("row", maintain_order=True).agg(pl.struct("department", "number").alias("references"))
+    return rows.join(grouped, on="row", how="left", maintain_order="left")["references"].fill_null([])
+
+
+def _cited(reference: Reference, source: Payloads) -> pl.DataFrame:
+    numbers = _numbers(reference, source)
+    rows = pl.Series("row", [row for row, _ in numbers], dtype=pl.UInt32)
+    found = unblanked(strip(pl.Series("number", [number for _, number in numbers], dtype=pl.String)))
+    cleaned = pl.DataFrame([rows, found]).with_columns(department=pl.lit(reference.to)).drop_nulls("number")
+    return cleaned.select("row", "department", "number")
+
+
+def _numbers(reference: Reference, source: Payloads) -> list[tuple[int, str]]:
+    """(row, number): the value itself, each element of a list, or each match within a text."""
+    if reference.path is not None:
+        found = [(row, item) for row, value in enumerate(source.found(reference.path)) for item in _listed(value)]
+        values = texts([item for _, item in found])
+        pairs = list(zip([row for row, _ in found], values, strict=True))
+    else:
+        column = source.column(reference.from_ or "")
+        pairs = list(enumerate(column)) if column.null_count() < len(column) else []
+    given = [(row, value) for row, value in pairs if value is not None]
+    if reference.find is None:
+        return given
+    pattern = re.compile(reference.find)
+    return [(row, match[1] if pattern.groups else match[0]) for row, value in given for match in pattern.finditer(value)]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,125 @@
+"""Transforms of identifiers: documents of persons, credit codes of organisations, phones, gender.
+
+They read shapes only. Whether a check digit is right is for expectations to count and for matching to weigh: a number
+with one slip is still evidence.
+"""
+
+from __future__ import annotations
+
+import re
+
+import phonenumbers
+import polars as pl
+
+from pipeline.checks import credit_code_shape
+from pipeline.transforms.base import Options, Read, judged, known, looked_up, nulled, where_null
+
+_MASK = r"[*●•×＊]|[0-9][xX]{2,}"
+_MOBILE = r"^1[3-9][0-9]{9}$"
+_PHONE_PARTS = re.compile(r"[/、,;，；|\n]|或|和")
+_EXTENSION = re.compile(r"\s*(?:转|分机|内线|ext\.?|x|#)\s*[0-9]{1,6}$|(?<=[0-9]{7})\s*-\s*[0-9]{1,5}$", re.IGNORECASE)
+#: Document shapes, tried in this order.
+_DOCUMENTS = (
+    (
+        r"^(?:8[123]0000|9[0-9]{5})[0-9]{11}[0-9X]$",
+        "residence_permit",
+    ),  # of Hong Kong, Macau and Taiwan residents; of foreigners (since 2023)
+    (r"^[0-9]{17}[0-9X]$", "resident_id"),
+    (r"^[0-9]{15}$", "resident_id"),
+    (r"^[HMC][0-9]{8}(?:[0-9]{2})?$", "hk_macau_permit"),
+    (r"^[A-Z]{3}[0-9]{12}$", "residence_permit"),
+    (r"^[0-9]{8}$", "taiwan_permit"),
+    (r"^(?:[A-Z]{1,3}[0-9][A-Z0-9]{4,9}|[0-9]{2}[A-Z]{2}[0-9]{5})$", "passport"),
+)
+_GENDERS = {
+    **dict.fromkeys(("男", "男性", "1", "M", "MALE", "MAN", "先生", "01"), "male"),
+    **dict.fromkeys(("女", "女性", "2", "F", "FEMALE", "WOMAN", "女士", "02"), "female"),
+}
+_GENDER_UNSTATED = ("0", "9", "00", "09", "未说明", "未说明的性别", "未知的性别", "其他", "U", "UNKNOWN")
+
+
+def id_no(values: pl.Series, options: Options) -> Read:
+    """A document number: half width, upper case, without blanks, hyphens or a spreadsheet's leading quote.
+
+    A masked one (440306********1234) says nothing that can be matched: null.
+    """
+    given = known(values)
+    masked = given.str.contains(_MASK)
+    bare = _bare(given)
+    return judged(given, nulled(bare, id_types(bare).is_null()), dropped=masked)
+
+
+def id_types(numbers: pl.Series) -> pl.Series:
+    """resident_id, passport … by a number's shape; null where no document has it."""
+    types = pl.Series([None], dtype=pl.String).new_from_index(0, len(numbers))
+    for pattern, id_type in reversed(_DOCUMENTS):
+        types = types.set(numbers.str.contains(pattern).fill_null(value=False), id_type)
+    return types
+
+
+def uscc(values: pl.Series, options: Options) -> Read:
+    """A unified social credit code, or one of the codes it replaced (15-digit registration, 9-place organisation code)."""
+    given = known(values)
+    masked = given.str.contains(_MASK)
+    bare = _bare(given)
+    return judged(given, nulled(bare, ~credit_code_shape(bare)), dropped=masked)
+
+
+def phone(values: pl.Series, options: Options) -> Read:
+    """Chinese numbers as people dial them (11 digits; area code and number), others as E.164; the first of several.
+
+    An extension is left out. A masked number (138****0000) is null; what has no digit is refused.
+    """
+    given = known(values)
+    masked = given.str.contains(_MASK).fill_null(value=False)
+    clear = given.set(masked, None)
+    fast = clear.set((~clear.str.contains(_MOBILE)).fill_null(value=False), None)
+    return judged(given, where_null(clear, fast, _phones_as_written), dropped=masked)
+
+
+def gender(values: pl.Series, options: Options) -> Read:
+    """GB/T 2261.1 codes or words → male, female; "not stated" is null."""
+    given = known(values)
+    words = given.str.normalize("NFKC").str.to_uppercase()
+    return judged(given, looked_up(words, _GENDERS, pl.String), dropped=words.is_in(_GENDER_UNSTATED))
+
+
+def _bare(values: pl.Series) -> pl.Series:
+    """Half width, upper case, nothing but letters and digits."""
+
+    def clean(rest: pl.Series) -> pl.Series:
+        return rest.str.normalize("NFKC").str.replace_all(r"[\s'`’‘\-‐–—_]", "").str.to_uppercase()
+
+    fast = values.set((~values.str.contains(r"^[0-9A-Z]+$")).fill_null(value=False), None)
+    return where_null(values, fast, clean)
+
+
+def _phones_as_written(values: pl.Series) -> pl.Series:
+    return pl.Series([_dialled(value) for value in values.str.normalize("NFKC")], dtype=pl.String)
+
+
+def _dialled(value: str) -> str | None:
+    pieces = [piece for piece in _PHONE_PARTS.split(value) if sum(map(str.isdigit, piece)) >= 7]
+    written = _EXTENSION.sub("", pieces[0] if pieces else value)
+    digits = re.sub(r"[^0-9]", "", written)
+    if not digits:
+        return None
+    number = _parsed(written)
+    if number is None:
+        return digits  # 12345, 110, a number without its area code
+    national = phonenumbers.national_significant_number(number)
+    if number.country_code != 86:
+        return f"+{number.country_code}{national}"
+    is_fixed = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
+    return f"0{national}" if is_fixed else national
+
+
+def _parsed(written: str) -> phonenumbers.PhoneNumber | None:
+    start = re.search(r"[+0-9(]", written)
+    if start is None:
+        return None
+    try:
+        number = phonenumbers.parse(written[start.start() :], "CN")
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
