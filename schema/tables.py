@@ -233,7 +233,7 @@ inbox = Table(
     _now("received_at"),
     Column("batch_id", BigInteger),  # null: not landed yet
     Index("ix_inbox_waiting", "department", "inbox_id", postgresql_where=text("batch_id IS NULL")),
-    Index("ix_inbox_event", "department", "event_id"),
+    Index("ix_inbox_event", "department", "event_id", unique=True),  # the same event again is counted, not kept twice
     schema="ops",
 )
 
@@ -304,7 +304,9 @@ source_record = Table(
     *_known(),
     UniqueConstraint("department", "source_record_id", "version"),
     Index("ix_source_record_case_number", "case_number"),
+    Index("ix_source_record_number", "source_record_id"),
     Index("ix_source_record_tokens", "tokens", postgresql_using="gin"),
+    Index("ix_source_record_not_shared", "record_id", postgresql_where=text("visibility <> 'shared'")),
     schema="store",
 )
 
@@ -328,6 +330,9 @@ party = Table(
     *_known(),
     _one_of("kind", ("person", "organisation")),
     Index("ix_party_record_id", "record_id", "version"),
+    Index("ix_party_id_no", "id_no", postgresql_where=text("id_no IS NOT NULL")),
+    Index("ix_party_phone", "phone", postgresql_where=text("phone IS NOT NULL")),
+    Index("ix_party_uscc", "uscc", postgresql_where=text("uscc IS NOT NULL")),
     schema="store",
 )
 

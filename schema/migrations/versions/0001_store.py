@@ -168,7 +168,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("inbox_id", name=op.f("pk_inbox")),
         schema="ops",
     )
-    op.create_index("ix_inbox_event", "inbox", ["department", "event_id"], unique=False, schema="ops")
+    op.create_index("ix_inbox_event", "inbox", ["department", "event_id"], unique=True, schema="ops")
     op.create_index(
         "ix_inbox_waiting", "inbox", ["department", "inbox_id"], unique=False, schema="ops", postgresql_where=sa.text("batch_id IS NULL")
     )
@@ -373,7 +373,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("party_id", "version", name=op.f("pk_party")),
         schema="store",
     )
+    op.create_index("ix_party_id_no", "party", ["id_no"], unique=False, schema="store", postgresql_where=sa.text("id_no IS NOT NULL"))
+    op.create_index("ix_party_phone", "party", ["phone"], unique=False, schema="store", postgresql_where=sa.text("phone IS NOT NULL"))
     op.create_index("ix_party_record_id", "party", ["record_id", "version"], unique=False, schema="store")
+    op.create_index("ix_party_uscc", "party", ["uscc"], unique=False, schema="store", postgresql_where=sa.text("uscc IS NOT NULL"))
     op.create_table(
         "person",
         sa.Column("person_id", sa.Uuid(), nullable=False),
@@ -486,6 +489,15 @@ def upgrade() -> None:
         schema="store",
     )
     op.create_index("ix_source_record_case_number", "source_record", ["case_number"], unique=False, schema="store")
+    op.create_index(
+        "ix_source_record_not_shared",
+        "source_record",
+        ["record_id"],
+        unique=False,
+        schema="store",
+        postgresql_where=sa.text("visibility <> 'shared'"),
+    )
+    op.create_index("ix_source_record_number", "source_record", ["source_record_id"], unique=False, schema="store")
     op.create_index("ix_source_record_tokens", "source_record", ["tokens"], unique=False, schema="store", postgresql_using="gin")
     op.create_table(
         "unified_case",
