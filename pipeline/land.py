@@ -10,13 +10,14 @@ import logging
 import os
 from dataclasses import dataclass
 
+import orjson
+from connectors.extract import Page, Pull, extract, reconcile
 from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
-from connectors.extract import Page, Pull, extract, reconcile
 from hub.database import store_errors
 from hub.errors import HubError, SnapshotError
-from pipeline.copying import copy_in
+from pipeline.copying import copy_in, cursor_of
 from pipeline.locks import department_lock
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract 
 
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS staged (
-    ordinal bigint NOT NULL, source_record_id text, payload jsonb, raw bytea, fault text, cursor text, operation text NOT NULL, event_id text
+    ordinal bigint NOT NULL, source_record_id text, payload jsonb, raw bytea, fault text, cursor text, operation text NOT NULL,
+    event_id text
 ) ON COMMIT DELETE ROWS
 """
 _SEEN = "CREATE TEMP TABLE IF NOT EXISTS seen (source_record_id text PRIMARY KEY)"
@@ -58,15 +60,16 @@ WITH hashed AS MATERIALIZED (
         WHEN event_id IS NOT NULL AND (event_turn > 1 OR EXISTS (
             SELECT FROM landing.record r WHERE r.department = :department AND r.event_id = t.event_id)) THEN true
         WHEN has_key THEN content_hash = coalesce(previous_hash, latest_hash)
-        ELSE copy <= (SELECT count(*) FROM landing.record r WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash)
+        ELSE copy <= (SELECT count(*) FROM landing.record r
+                      WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash)
     END IS TRUE AS is_known
     FROM latest t
 )"""
 _LAND = (
     _HASHED
     + """, landed AS (
-    INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw, fault,
-                                event_id, source_cursor, state)
+    INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw,
+                                fault, event_id, source_cursor, state)
     SELECT :department, CASE WHEN has_key THEN source_record_id ELSE :batch_id || ':' || ordinal END,
            CASE WHEN has_key THEN coalesce(latest_version, 0) + row_number() OVER (PARTITION BY source_record_id, has_key ORDER BY ordinal)
                 ELSE 1 END,
@@ -102,9 +105,21 @@ FROM ({_LATEST}) latest WHERE operation = 'upsert'
 """
 _ENTOMB = f"""
 INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, state)
-SELECT :department, source_record_id, version + 1, :batch_id, :pulled + row_number() OVER (ORDER BY source_record_id), 'delete', sha256('deleted'), true, 'landed'
+SELECT :department, source_record_id, version + 1, :batch_id, :pulled + row_number() OVER (ORDER BY source_record_id), 'delete',
+       sha256('deleted'), true, 'landed'
 FROM ({_LATEST}) latest
 WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_record_id = latest.source_record_id)
+"""
+_REMEMBER_CONTRACT = """
+INSERT INTO ops.contract (department, version, content_hash, document) VALUES (:department, :version, :hash, cast(:document AS jsonb))
+ON CONFLICT DO NOTHING
+"""
+_FAIL_DEAD = """
+UPDATE ops.batch SET state = 'failed', error = 'the run ended before its end', finished_at = now()
+WHERE department = :department AND state = 'open'
+"""
+_LANDED = """
+UPDATE ops.batch SET state = 'landed', landed_at = now(), watermark_to = coalesce(:watermark, watermark_to) WHERE batch_id = :batch_id
 """
 _TAKE_FROM_INBOX = "UPDATE ops.inbox SET batch_id = :batch_id WHERE inbox_id IN (SELECT cursor::bigint FROM staged)"
 
@@ -117,6 +132,7 @@ class _Landing:
     contract: Contract
     batch_id: int
     kind: str
+    accepts_deletions: bool
     pulled: int = 0
 
     @property
@@ -129,7 +145,7 @@ class _Landing:
         return self.is_snapshot or self.kind == "reconcile"
 
 
-def land(engine: Engine, contract: Contract, *, kind: str = "ingest", run_id: str | None = None) -> int:
+def land(engine: Engine, contract: Contract, *, kind: str = "ingest", run_id: str | None = None, accepts_deletions: bool = False) -> int:
     """Pull what is new at the source and append it to landing.
 
     Args:
@@ -137,6 +153,7 @@ def land(engine: Engine, contract: Contract, *, kind: str = "ingest", run_id: st
         contract: of the department.
         kind: ingest, reconcile (a sweep of everything; deletions come to light) or backfill (never moves the watermark).
         run_id: the DAG run, for the batch's row; the process otherwise.
+        accepts_deletions: a person says that rows absent from a snapshot are gone, however many.
 
     Returns:
         The batch's id, its state `landed`; or `done` where nothing was new.
@@ -148,7 +165,7 @@ def land(engine: Engine, contract: Contract, *, kind: str = "ingest", run_id: st
         StoreUnavailable: the database went away; what had been committed stays, the watermark with it.
     """
     with store_errors(), department_lock(engine, contract.department) as connection:
-        landing = _Landing(connection, contract, 0, kind)
+        landing = _Landing(connection, contract, 0, kind, accepts_deletions)
         pull = _open_batch(landing, run_id or f"process {os.getpid()}")
         try:
             _land_pages(landing, pull, engine)
@@ -165,12 +182,8 @@ def _open_batch(landing: _Landing, run_id: str) -> Pull:
     connection.execute(text(_STAGE))
     connection.execute(text(_SEEN))
     connection.execute(text("TRUNCATE seen"))
-    connection.execute(
-        text(
-            "UPDATE ops.batch SET state = 'failed', error = 'the run ended before its end', finished_at = now() WHERE department = :department AND state = 'open'"
-        ),
-        key,
-    )
+    connection.execute(text(_FAIL_DEAD), key)
+    connection.execute(text(_REMEMBER_CONTRACT), {**key, "hash": contract.content_version, "document": _document(contract)})
     connection.execute(text("INSERT INTO ops.source (department) VALUES (:department) ON CONFLICT DO NOTHING"), key)
     watermark = connection.execute(text("SELECT watermark FROM ops.source WHERE department = :department"), key).scalar_one()
     landing.batch_id = connection.execute(
@@ -182,6 +195,10 @@ def _open_batch(landing: _Landing, run_id: str) -> Pull:
     ).scalar_one()
     connection.commit()
     return Pull.after(contract, None if landing.kind == "backfill" else watermark)
+
+
+def _document(contract: Contract) -> str:
+    return orjson.dumps(contract.model_dump(mode="json", by_alias=True, exclude_unset=True)).decode()
 
 
 def _land_pages(landing: _Landing, pull: Pull, engine: Engine) -> None:
@@ -202,7 +219,7 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
     connection, contract = landing.connection, landing.contract
     if page.rows.num_rows == 0:
         return
-    copy_in(connection.connection.cursor(), "staged", page.rows.select(list(_STAGED_COLUMNS)), _STAGED_COLUMNS)
+    copy_in(cursor_of(connection), "staged", page.rows.select(list(_STAGED_COLUMNS)), _STAGED_COLUMNS)
     keys = {"department": contract.department, "batch_id": landing.batch_id}
     if contract.feed.mode == "events":
         connection.execute(text(_TAKE_FROM_INBOX), keys)
@@ -232,11 +249,11 @@ def _land_deletions(landing: _Landing) -> None:
     connection, department = landing.connection, landing.contract.department
     keys = {"department": department, "batch_id": landing.batch_id, "pulled": landing.pulled}
     known, vanished = connection.execute(text(_VANISHED), keys).one()
-    limit = landing.contract.feed.max_vanished if landing.is_snapshot else DEFAULT_MAX_VANISHED
-    if vanished > limit * known:
+    limit = getattr(landing.contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
+    if vanished > limit * known and not landing.accepts_deletions:
         raise SnapshotError(
             f"{department}: {vanished} of {known} known rows are absent from a snapshot, above the {limit:.0%} that the contract allows",
-            remedy="check the export at the source; if the rows are really gone, `casehub batches release` accepts them",
+            remedy=f"check the export at the source; if the rows are really gone, `casehub run {department} --accept-deletions`",
             department=department,
             batch_id=landing.batch_id,
             known=known,
@@ -249,20 +266,10 @@ def _land_deletions(landing: _Landing) -> None:
 
 def _finish(landing: _Landing, watermark: str | None) -> None:
     connection = landing.connection
-    keys = {
-        "department": landing.contract.department,
-        "batch_id": landing.batch_id,
-        "watermark": watermark,
-        "is_sweep": landing.kind == "reconcile",
-    }
+    keys = {"department": landing.contract.department, "batch_id": landing.batch_id, "watermark": watermark}
     if watermark is not None:
         connection.execute(text(_MOVE_WATERMARK), keys)
-    connection.execute(
-        text(
-            "UPDATE ops.batch SET state = 'landed', landed_at = now(), watermark_to = coalesce(:watermark, watermark_to) WHERE batch_id = :batch_id"
-        ),
-        keys,
-    )
+    connection.execute(text(_LANDED), keys)
     connection.commit()
 
 

@@ -1,0 +1,98 @@
+"""`casehub batches`: what each pull brought, and the held ones to release or discard."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine, text
+
+from cli.session import active_contracts, store
+from cli.words import STATES
+from hub.errors import NotFound
+from hub.settings import get_settings
+
+app = typer.Typer(
+    no_args_is_help=True, help="批次 · Batches: what each pull brought; release or discard held ones; check the conservation law."
+)
+
+_LIST = """
+SELECT batch_id, department, kind, state, pulled, landed, already_known, accepted, quarantined, held, deleted, error FROM ops.batch
+WHERE (:department = '' OR department = :department) AND (:state = '' OR state = :state) ORDER BY batch_id DESC LIMIT :limit
+"""
+
+
+@app.command("list")
+def list_batches(
+    department: Annotated[str, typer.Option(help="部门 · department")] = "",
+    state: Annotated[str, typer.Option(help="状态 · state: done, held, failed …")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20,
+) -> None:
+    """最近的批次 · The latest batches, newest first."""
+    with store() as engine, engine.connect() as connection:
+        rows = connection.execute(text(_LIST), {"department": department, "state": state, "limit": limit}).all()
+    table = Table(
+        "批次 batch",
+        "部门 department",
+        "方式 kind",
+        "拉取 pulled",
+        "落地 landed",
+        "已知 known",
+        "接受 accepted",
+        "隔离 quarantined",
+        "挂起 held",
+        "删除 deleted",
+        "状态 state",
+    )
+    for row in rows:
+        numbers = (row.pulled, row.landed, row.already_known, row.accepted, row.quarantined, row.held, row.deleted)
+        table.add_row(str(row.batch_id), row.department, row.kind, *(f"{n:,}" for n in numbers), STATES[row.state])
+    console = Console()
+    console.print(table)
+    for row in rows:
+        if row.error:
+            console.print(f"{row.batch_id}: {row.error}", markup=False, highlight=False)
+
+
+@app.command()
+def check() -> None:
+    """逐批重算守恒律 · Recount the conservation law of every batch from the rows in the database."""
+    from pipeline.conservation import recount, require_law
+
+    with store() as engine, engine.connect() as connection:
+        batch_ids = list(connection.execute(text("SELECT batch_id FROM ops.batch WHERE state <> 'open' ORDER BY batch_id")).scalars())
+        counts = recount(connection, batch_ids)
+    require_law(counts)
+    pulled, landed, known = (sum(getattr(count, name) for count in counts) for name in ("pulled", "landed", "already_known"))
+    Console().print(f"守恒律成立 · the law holds: {len(counts)} 批 batches, {pulled:,} = {landed:,} + {known:,}")
+
+
+@app.command()
+def release(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id")]) -> None:
+    """放行挂起的批次：坏行隔离，其余接受 · Let a held batch through: bad rows to quarantine, the others taken in."""
+    from pipeline.quarantine import release as let_through
+
+    with store() as engine:
+        contract = active_contracts(get_settings(), [_department(engine, batch_id)])[0]
+        let_through(engine, contract, batch_id, get_settings())
+    Console().print(f"批次 {batch_id} 已放行 · released; `casehub resolve` 发布 publishes it")
+
+
+@app.command()
+def discard(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id")]) -> None:
+    """作废挂起的批次，原始行保留 · Put a held batch aside; its rows stay in landing."""
+    from pipeline.quarantine import discard_batch
+
+    with store() as engine:
+        discard_batch(engine, _department(engine, batch_id), batch_id)
+    Console().print(f"批次 {batch_id} 已作废 · discarded")
+
+
+def _department(engine: Engine, batch_id: int) -> str:
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT department FROM ops.batch WHERE batch_id = :id"), {"id": batch_id}).scalar()
+    if found is None:
+        raise NotFound(f"no batch {batch_id}", remedy="list them with `casehub batches list`")
+    return str(found)

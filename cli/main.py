@@ -1,0 +1,91 @@
+"""The `casehub` command: stands on top of every layer and holds none of their work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli import batches, quarantine, run, serve, sources, tokens
+from cli.session import store
+from hub.errors import HubError
+from hub.log import configure_logging
+from hub.settings import get_settings
+
+app = typer.Typer(
+    name="casehub",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="[bold]案件汇聚平台[/bold] · Case hub: sixteen departments' feeds in, one case store, one query.\n\n"
+    "日常 · every day: [cyan]run[/cyan], [cyan]sources[/cyan], [cyan]quarantine[/cyan], [cyan]batches[/cyan] — "
+    "试用 · to try: [cyan]demo[/cyan] — 查询 · to ask: [cyan]serve[/cyan], [cyan]tokens[/cyan], [cyan]export[/cyan].\n\n"
+    "设置用环境变量 CASEHUB_… · settings are environment variables CASEHUB_…: [cyan]casehub settings[/cyan] lists them.",
+)
+app.add_typer(sources.app, name="sources")
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(batches.app, name="batches")
+app.add_typer(tokens.app, name="tokens")
+app.command(name="run")(run.run)
+app.command(name="resolve")(run.resolve_pending)
+app.command(name="serve")(serve.serve)
+app.command(name="demo")(serve.demo)
+export = typer.Typer(no_args_is_help=True, help="导出 · Export what the hub holds to files.")
+app.add_typer(export, name="export")
+
+
+@app.command()
+def migrate() -> None:
+    """建表或升级数据库结构 · Bring the database's schema to this version; a second time does nothing."""
+    from hub.database import migrate as upgrade
+
+    with store(needs_schema=False) as engine:
+        before, after = upgrade(engine)
+    if before == after:
+        Console().print(f"数据库结构已是最新 · the schema is up to date ({after})")
+    else:
+        Console().print(f"数据库结构 · schema: {before or '空 · empty'} → {after}")
+
+
+@app.command()
+def settings() -> None:
+    """列出全部设置 · List every setting, its value here and what it is for; secrets are not shown."""
+    from rich.table import Table
+
+    table = Table("变量 · variable", "值 · value", "说明 · meaning")
+    current = get_settings()
+    for name, field in type(current).model_fields.items():
+        table.add_row(f"CASEHUB_{name.upper()}", str(getattr(current, name)), field.description or "")
+    Console().print(table)
+
+
+@export.command()
+def membership(to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.csv or FILE.parquet")]) -> None:
+    """每条来源记录属于哪个案件、其当事人是谁 · Every source record with its case, and the person or organisation of each of its parties."""
+    from pipeline.export import membership as write
+
+    with store() as engine:
+        rows = write(engine, to)
+    Console().print(f"已写入 {rows} 行 · wrote {rows} rows → {to}")
+
+
+def main() -> None:
+    """Run the command; a HubError becomes one clear line and exit code 1, never a traceback."""
+    try:
+        configure_logging(get_settings().log_level)
+        app()
+    except HubError as error:
+        console = Console(stderr=True)
+        console.print(f"[red]错误 · error[/red] {type(error).__name__}: ", end="")
+        console.print(error.message, markup=False, highlight=False)
+        if error.remedy:
+            console.print(f"[green]下一步 · next[/green] {error.remedy}", highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""`casehub quarantine`: rows that were refused, with the rule and the reason; replay after a fix, or discard."""
+
+from __future__ import annotations
+
+import getpass
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.session import active_contracts, store
+from hub.settings import get_settings
+from pipeline.quarantine import Choice
+
+app = typer.Typer(no_args_is_help=True, help="隔离区 · Quarantine: rows that were refused, kept whole with the rule and the reason.")
+
+Department = Annotated[str, typer.Argument(help="部门 · department")]
+Rule = Annotated[str, typer.Option(help="只限此规则 · only this rule, e.g. transform:occurred_at")]
+ItemId = Annotated[int, typer.Option("--item", help="只限此条 · only this item")]
+
+
+@app.command("list")
+def list_refused(
+    department: Annotated[str, typer.Option(help="部门 · department")] = "",
+    rule: Rule = "",
+    limit: Annotated[int, typer.Option(min=1, help="行数 · rows")] = 50,
+) -> None:
+    """列出被拒的行：哪一行、哪条规则、为什么 · Which row, which rule, why; never the value."""
+    from pipeline.quarantine import list_items
+
+    table = Table("编号 item", "部门 department", "记录 record", "版本 version", "规则 rule", "列 column", "原因 reason")
+    with store() as engine:
+        for item in islice(list_items(engine, department, rule), limit):
+            table.add_row(
+                str(item.item_id), item.department, item.source_record_id, str(item.version), item.rule, item.column_name, item.reason
+            )
+    Console().print(table)
+    Console().print("修复后重放 · after a fix: casehub quarantine replay DEPARTMENT [--rule RULE]", highlight=False)
+
+
+@app.command()
+def replay(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
+    """修好契约或代码表后重跑 · Run refused rows again after the contract or a code list was mended."""
+    from pipeline.quarantine import replay as run_again
+
+    with store() as engine:
+        contract = active_contracts(get_settings(), [department])[0]
+        rows = run_again(engine, contract, Choice(department, rule, item), get_settings(), by=getpass.getuser())
+    Console().print(f"重放 {rows} 行 · replayed {rows} rows; `casehub resolve` 发布 publishes what was accepted")
+
+
+@app.command()
+def discard(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
+    """永久搁置被拒的行，原始行保留 · Put refused rows aside for good; they stay in landing."""
+    from pipeline.quarantine import discard as put_aside
+
+    with store() as engine:
+        rows = put_aside(engine, Choice(department, rule, item), by=getpass.getuser())
+    Console().print(f"作废 {rows} 行 · discarded {rows} rows")

@@ -1,0 +1,127 @@
+"""`casehub run` and `casehub resolve`: one pass in one process, with a live table."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from cli.session import active_contracts, store
+from cli.words import BATCH_COLUMNS, STATES
+from hub.settings import get_settings
+from pipeline.ingest import BatchReport
+
+
+class PassTable:
+    """The departments of a pass with their counts, redrawn at every step; plain lines where there is no terminal."""
+
+    def __init__(self, titles: dict[str, str], console: Console) -> None:
+        """Begin with every department waiting.
+
+        Args:
+            titles: department → its name as shown.
+            console: where to draw.
+        """
+        self.titles, self.console = titles, console
+        self.states = dict.fromkeys(titles, "waiting")
+        self.batches: dict[str, BatchReport] = {}
+        self.live: Live | None = None
+
+    def __enter__(self) -> PassTable:
+        if self.console.is_terminal:
+            self.live = Live(self.draw(), console=self.console, auto_refresh=False)
+            self.live.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.live is not None:
+            self.live.__exit__(None, None, None)
+        else:
+            self.console.print(self.draw())
+
+    def update(self, department: str, state: str, batch: BatchReport | None) -> None:
+        """Take in one step of the pass."""
+        if department in self.states:
+            self.states[department] = state
+            if batch is not None:
+                self.batches[department] = batch
+        if self.live is not None:
+            self.live.update(self.draw(), refresh=True)
+        elif state != "running":
+            pulled = f", 拉取 pulled {batch.pulled}" if batch else ""
+            self.console.print(f"{department}: {STATES.get(state, state)}{pulled}")
+
+    def draw(self) -> Table:
+        """The table as it stands."""
+        table = Table(*BATCH_COLUMNS)
+        for column in table.columns[1:-1]:
+            column.justify = "right"
+        for department, title in self.titles.items():
+            batch = self.batches.get(department)
+            numbers = (
+                (batch.pulled, batch.landed, batch.already_known, batch.accepted, batch.quarantined, batch.deleted) if batch else [None] * 6
+            )
+            table.add_row(title, *("" if n is None else f"{n:,}" for n in numbers), STATES[self.states[department]])
+        return table
+
+
+def run(
+    departments: Annotated[
+        list[str] | None, typer.Argument(help="部门，缺省为全部 · departments; all that are active if none is named")
+    ] = None,
+    reconcile: Annotated[bool, typer.Option("--reconcile", help="对账：全量比对，查出删除和迟到 · sweep every key and hash")] = False,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="从头再拉一遍，不移动水位 · pull from the beginning, the watermark stays")
+    ] = False,
+    accept_deletions: Annotated[
+        bool, typer.Option("--accept-deletions", help="快照中消失的行确已删除 · rows absent from a snapshot are gone")
+    ] = False,
+) -> None:
+    """在一个进程内完成一次全流程：拉取、校验、归一、识别、发布 · Pull, validate, normalise, match and publish, in one process."""
+    from pipeline.run import run_pass
+
+    settings, console = get_settings(), Console()
+    contracts = active_contracts(settings, departments)
+    kind = "reconcile" if reconcile else "backfill" if backfill else "ingest"
+    titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
+    with store() as engine, PassTable(titles, console) as table:
+        report = run_pass(engine, contracts, settings, table.update, kind=kind, accepts_deletions=accept_deletions)
+    for batch in report.batches:
+        for alert in batch.alerts:
+            console.print(f"[yellow]提醒 · alert[/yellow] {batch.department}: ", end="")
+            console.print(alert, markup=False)
+    for failure in report.failures:
+        console.print(f"[red]{failure.kind}[/red] ", end="")
+        console.print(failure.message, markup=False, highlight=False)
+    _print_resolved(console, report.resolved, report.seconds)
+    raise typer.Exit(0 if report.is_clean else 1)
+
+
+def resolve_pending() -> None:
+    """识别并发布等待中的记录 · Match and publish what waits in ops.pending."""
+    from pipeline.resolve import resolve
+
+    with store() as engine:
+        report = resolve(engine, get_settings())
+    _print_resolved(Console(), report, None)
+
+
+def _print_resolved(console: Console, report: object, seconds: float | None) -> None:
+    if report is None:
+        return
+    if getattr(report, "is_busy", False):
+        console.print("[yellow]另一进程正在识别，本次让步 · another process is resolving; this one steps back[/yellow]")
+        return
+    names = {
+        "records": "记录 records",
+        "cases": "统一案件 cases",
+        "persons": "人员 persons",
+        "organisations": "单位 organisations",
+        "review_tasks": "待复核 to review",
+    }
+    parts = [f"{word} {getattr(report, name):,}" for name, word in names.items()]
+    time = f"，{seconds:.1f} s" if seconds is not None else ""
+    console.print("识别 · resolved: " + " · ".join(parts) + time)

@@ -1,0 +1,187 @@
+"""NORMALISE: validated rows → store.source_record and store.party in the hub's words, waiting for RESOLVE.
+
+The newest readable version of each record wins; older ones are superseded. A value that a transform cannot read puts its
+row into quarantine. What is written here is not yet known to anybody: RESOLVE publishes it.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import polars as pl
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, text
+
+from connectors.contract import Contract
+from hub.database import store_errors
+from hub.settings import Settings
+from pipeline import refusals, work
+from pipeline.conservation import recount, require_law
+from pipeline.copying import copy_in, cursor_of
+from pipeline.locks import department_lock
+from pipeline.mapping import Mapped, map_records
+from schema.records import PARTY, RECORD
+from schema.search import search_tokens
+
+_EVENTS = ("occurred", "reported", "found", "accepted", "ordered", "reported_in", "resolved", "confirmed", "fed_back")
+_FIELDS = [name for name in RECORD.names if name not in ("department", "source_record_id", "version", "references")]
+_PARTY_FIELDS = [name for name in PARTY.names if name not in ("department", "source_record_id", "version")]
+
+_TEMPORARY = (
+    """CREATE TEMP TABLE IF NOT EXISTS mapped (LIKE store.source_record) ON COMMIT DELETE ROWS""",
+    """ALTER TABLE mapped ALTER record_id DROP NOT NULL, ALTER is_deleted SET DEFAULT false""",
+    """CREATE TEMP TABLE IF NOT EXISTS mapped_party (source_record_id text, LIKE store.party) ON COMMIT DELETE ROWS""",
+    """ALTER TABLE mapped_party ALTER record_id DROP NOT NULL, ALTER party_id DROP NOT NULL""",
+)
+# A replayed version that is older than the accepted one is superseded, whatever it says.
+_ACCEPTED_VERSION = """
+SELECT version FROM landing.record l
+WHERE l.department = :department AND l.source_record_id = m.source_record_id AND l.state = 'accepted'
+ORDER BY version DESC LIMIT 1
+"""
+_DROP_STALE = f"""
+WITH stale AS (
+    DELETE FROM mapped m USING (
+        SELECT source_record_id, version, row_number() OVER (PARTITION BY source_record_id ORDER BY version DESC) AS age
+        FROM mapped
+    ) r
+    WHERE m.source_record_id = r.source_record_id AND m.version = r.version AND (r.age > 1 OR m.version < ({_ACCEPTED_VERSION}))
+    RETURNING m.source_record_id, m.version
+), dropped AS (
+    DELETE FROM mapped_party p USING stale s WHERE p.source_record_id = s.source_record_id AND p.version = s.version
+)
+UPDATE landing.record r SET state = 'superseded' FROM stale s
+WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
+"""
+_NUMBER = """
+UPDATE mapped m SET record_id = coalesce(
+    (SELECT record_id FROM store.source_record r WHERE r.department = :department AND r.source_record_id = m.source_record_id LIMIT 1),
+    nextval('store.record_id_seq'))
+"""
+_ACCEPT = """
+UPDATE landing.record r SET state = 'accepted' FROM mapped m
+WHERE r.department = :department AND r.source_record_id = m.source_record_id AND r.version = m.version
+"""
+_SUPERSEDE = """
+UPDATE landing.record r SET state = 'superseded' FROM mapped m
+WHERE m.version > 1 AND r.department = :department AND r.source_record_id = m.source_record_id AND r.version < m.version
+  AND r.state IN ('accepted', 'quarantined')
+"""
+_CLOSE_ITEMS = """
+UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'a newer version' FROM mapped m
+WHERE m.version > 1 AND i.department = :department AND i.source_record_id = m.source_record_id AND i.version < m.version AND i.state = 'open'
+"""
+# A party keeps its id while the record goes on naming the same one: same role and kind, and the same number, else name.
+_PARTIES = """
+WITH said AS (
+    SELECT p.*, m.record_id AS record, {who} AS who,
+           row_number() OVER (PARTITION BY m.record_id, p.role, p.kind, {who} ORDER BY p.ordinal) AS turn
+    FROM mapped_party p JOIN mapped m USING (source_record_id, version)
+), before AS (
+    SELECT p.party_id, p.record_id, p.role, p.kind, {who} AS who,
+           row_number() OVER (PARTITION BY p.record_id, p.role, p.kind, {who} ORDER BY p.ordinal) AS turn
+    FROM mapped m CROSS JOIN LATERAL (
+        SELECT max(version) AS version FROM store.source_record s WHERE m.version > 1 AND s.record_id = m.record_id AND NOT s.is_deleted
+    ) newest JOIN store.party p ON p.record_id = m.record_id AND p.version = newest.version
+)
+INSERT INTO store.party (party_id, record_id, {fields}, version)
+SELECT coalesce(b.party_id, nextval('store.party_id_seq')), s.record, {said}, s.version
+FROM said s LEFT JOIN before b ON (b.record_id, b.role, b.kind, b.who, b.turn) = (s.record, s.role, s.kind, s.who, s.turn)
+""".format(
+    who="coalesce(p.id_no, p.uscc, p.name, p.phone)",
+    fields=", ".join(_PARTY_FIELDS),
+    said=", ".join(f"s.{name}" for name in _PARTY_FIELDS),
+)
+_RECORDS = "INSERT INTO store.source_record SELECT * FROM mapped"
+_CASE_EVENTS = " UNION ALL ".join(
+    f"SELECT record_id, version, '{event}', {event}_at FROM mapped WHERE {event}_at IS NOT NULL" for event in _EVENTS
+)
+_PENDING = """
+INSERT INTO ops.pending (record_id, reason)
+SELECT record_id, CASE WHEN is_deleted THEN 'deleted' WHEN version = 1 THEN 'new' ELSE 'changed' END FROM mapped
+ON CONFLICT (record_id) DO UPDATE SET reason = excluded.reason, queued_at = excluded.queued_at
+"""
+_TOMBSTONES = """
+INSERT INTO mapped (version, department, source_record_id, is_deleted, visibility)
+SELECT version, department, source_record_id, true, 'shared' FROM landing.record
+WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'delete'
+"""
+_DONE = """
+UPDATE ops.batch SET state = 'done', finished_at = now()
+WHERE department = :department AND batch_id <= :batch_id AND state IN ('landed', 'validated')
+RETURNING batch_id
+"""
+
+
+def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Settings) -> None:
+    """Turn everything of a department that is validated up to a batch into records and parties, and close its batches.
+
+    Raises:
+        ConservationError: a row was lost or doubled.
+        BusyError: another run of the department is at work.
+    """
+    with store_errors(), department_lock(engine, contract.department) as connection:
+        keys = {"department": contract.department, "batch_id": batch_id}
+        for statement in _TEMPORARY:
+            connection.execute(text(statement))
+        refusals.prepare(connection)
+        touched = {batch_id, *_unfinished_batches(connection, keys)}
+        total = work.prepare(connection, contract.department, batch_id)
+        connection.commit()
+        for chunk in work.chunks(connection, contract.department, settings.validate_chunk_rows, total):
+            _write(connection, keys, map_records(contract, chunk))
+            connection.commit()
+        _bury(connection, keys)
+        _finish(connection, keys, touched)
+
+
+def _unfinished_batches(connection: Connection, keys: dict[str, object]) -> list[int]:
+    statement = "SELECT DISTINCT batch_id FROM landing.record WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'"
+    return list(connection.execute(text(statement), keys).scalars())
+
+
+def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> None:
+    cursor = cursor_of(connection)
+    if refusals.add(connection, mapped.refusals.rename_columns(list(refusals.COLUMNS))):
+        refusals.quarantine(connection, str(keys["department"]))
+    if mapped.records.num_rows == 0:
+        return
+    records = _with_tokens(_frame(mapped.records), _frame(mapped.parties))
+    copy_in(cursor, "mapped", records, records.columns)
+    copy_in(cursor, "mapped_party", mapped.parties.drop_columns(["department"]))
+    _publish_mapped(connection, keys)
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    return cast(pl.DataFrame, pl.from_arrow(table))
+
+
+def _with_tokens(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
+    """Records with the tokens that word search finds them by: of title, text, address, number and the parties' names."""
+    distinct = pl.col("name").drop_nulls().unique(maintain_order=True)
+    names = parties.group_by("source_record_id", "version").agg(names=distinct.str.join(" "))
+    whole = records.join(names, on=["source_record_id", "version"], how="left", maintain_order="left").select(
+        pl.concat_str(["title", "text", "address", "case_number", "names"], separator=" ", ignore_nulls=True)
+    )
+    return records.with_columns(tokens=search_tokens(whole.to_series()))
+
+
+def _publish_mapped(connection: Connection, keys: dict[str, object]) -> None:
+    for statement in (_DROP_STALE, _NUMBER, _PARTIES, _RECORDS, _ACCEPT, _SUPERSEDE, _CLOSE_ITEMS):
+        connection.execute(text(statement), keys)
+    connection.execute(text(f"INSERT INTO store.case_event {_CASE_EVENTS}"))
+    connection.execute(text(_PENDING))
+
+
+def _bury(connection: Connection, keys: dict[str, object]) -> None:
+    """Take tombstones in: a deleted record becomes a version without content."""
+    if connection.execute(text(_TOMBSTONES), keys).rowcount:
+        _publish_mapped(connection, keys)
+    connection.commit()
+
+
+def _finish(connection: Connection, keys: dict[str, object], touched: set[int]) -> None:
+    touched |= set(connection.execute(text(_DONE), keys).scalars())
+    counts = recount(connection, sorted(touched))
+    connection.commit()
+    require_law(counts)

@@ -1,0 +1,146 @@
+"""QUARANTINE: list what was refused, run it again after a fix, or put it aside for good. Held batches: release or discard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, text
+
+from connectors.contract import Contract
+from hub.database import store_errors
+from hub.errors import NotFound
+from hub.settings import Settings
+from pipeline.conservation import recount, require_law
+from pipeline.ingest import finish
+from pipeline.locks import department_lock
+
+_LIST = """
+SELECT item_id, department, source_record_id, version, batch_id, rule, column_name, reason, created_at FROM quarantine.item
+WHERE state = 'open' AND item_id > :after AND (:department = '' OR department = :department) AND (:rule = '' OR rule = :rule)
+ORDER BY item_id LIMIT 1000
+"""
+# The items of one row stand and fall together: replaying one of them replays the row.
+_RESOLVE = """
+WITH chosen AS (
+    SELECT DISTINCT source_record_id, version FROM quarantine.item
+    WHERE department = :department AND state = 'open' AND (:rule = '' OR rule = :rule) AND (:item_id = 0 OR item_id = :item_id)
+), items AS (
+    UPDATE quarantine.item i SET state = :item_state, resolved_at = now(), resolved_by = :by FROM chosen c
+    WHERE i.department = :department AND i.source_record_id = c.source_record_id AND i.version = c.version AND i.state = 'open'
+)
+UPDATE landing.record r SET state = :record_state FROM chosen c
+WHERE r.department = :department AND r.source_record_id = c.source_record_id AND r.version = c.version AND r.state = 'quarantined'
+RETURNING r.batch_id
+"""
+_RELEASE = """
+UPDATE landing.record SET state = :state WHERE department = :department AND batch_id = :batch_id AND state = 'held'
+"""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One reason why one row was refused; never the value."""
+
+    item_id: int
+    department: str
+    source_record_id: str
+    version: int
+    batch_id: int
+    rule: str
+    column_name: str | None
+    reason: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which open items: of a department, and of these one rule's or one item's, if said."""
+
+    department: str
+    rule: str = ""
+    item_id: int = 0
+
+
+def list_items(engine: Engine, department: str = "", rule: str = "") -> Iterator[Item]:
+    """Open items, oldest first, read a thousand at a time."""
+    after = 0
+    with store_errors(), engine.connect() as connection:
+        while True:
+            rows = connection.execute(text(_LIST), {"after": after, "department": department, "rule": rule}).mappings().all()
+            yield from (Item(**row) for row in rows)
+            if not rows:
+                return
+            after = rows[-1]["item_id"]
+
+
+def replay(engine: Engine, contract: Contract, choice: Choice, settings: Settings, *, by: str) -> int:
+    """Run refused rows through VALIDATE and NORMALISE again, after the contract, a code list or the hub was mended.
+
+    A row older than the accepted version of its record becomes superseded, whatever it says.
+
+    Returns:
+        How many rows ran again; those that fail again are back in quarantine under new items.
+    """
+    batches = _resolve(engine, choice, by=by, item_state="replayed", record_state="landed")
+    if batches:
+        finish(engine, contract, max(batches), settings, is_released=True)
+    return len(batches)
+
+
+def discard(engine: Engine, choice: Choice, *, by: str) -> int:
+    """Put refused rows aside for good; they stay in landing, superseded.
+
+    Returns:
+        How many rows.
+    """
+    return len(_resolve(engine, choice, by=by, item_state="discarded", record_state="superseded"))
+
+
+def _resolve(engine: Engine, choice: Choice, *, by: str, item_state: str, record_state: str) -> list[int]:
+    with store_errors(), department_lock(engine, choice.department) as connection:
+        words = {**vars(choice), "by": by, "item_state": item_state, "record_state": record_state}
+        batches = list(connection.execute(text(_RESOLVE), words).scalars())
+        recount(connection, sorted(set(batches)))
+        connection.commit()
+    return batches
+
+
+def release(engine: Engine, contract: Contract, batch_id: int, settings: Settings) -> None:
+    """Let a held batch through: its bad rows go to quarantine, the others are taken in.
+
+    Raises:
+        NotFound: there is no such held batch of the department.
+    """
+    _take_held(engine, contract.department, batch_id, record_state="landed", batch_state="landed")
+    finish(engine, contract, batch_id, settings, is_released=True)
+
+
+def discard_batch(engine: Engine, department: str, batch_id: int) -> None:
+    """Put a held batch aside: its rows stay in landing, superseded, and the next pull lands what the source then says.
+
+    Raises:
+        NotFound: there is no such held batch of the department.
+    """
+    _take_held(engine, department, batch_id, record_state="superseded", batch_state="discarded")
+
+
+def _take_held(engine: Engine, department: str, batch_id: int, *, record_state: str, batch_state: str) -> None:
+    with store_errors(), department_lock(engine, department) as connection:
+        words = {"department": department, "batch_id": batch_id, "state": record_state, "batch_state": batch_state}
+        _require_held(connection, words)
+        connection.execute(text(_RELEASE), words)
+        connection.execute(text("UPDATE ops.batch SET state = :batch_state WHERE batch_id = :batch_id"), words)
+        counts = recount(connection, [batch_id])
+        connection.commit()
+    if record_state != "landed":
+        require_law(counts)
+
+
+def _require_held(connection: Connection, words: dict[str, object]) -> None:
+    statement = "SELECT count(*) FROM ops.batch WHERE department = :department AND batch_id = :batch_id AND state = 'held'"
+    if not connection.execute(text(statement), words).scalar_one():
+        raise NotFound(
+            f"{words['department']} has no held batch {words['batch_id']}", remedy="list them with `casehub batches list --state held`"
+        )

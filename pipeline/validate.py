@@ -1,0 +1,226 @@
+"""VALIDATE: landed rows → quarantined with rule and reason, held as a batch, or on their way to NORMALISE.
+
+Judged in this order: rows that could not be read or have no key, drift of the columns, then the contract's expectations
+through Great Expectations, in chunks. Nothing is judged where nothing landed, and Great Expectations is not even imported.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+import orjson
+import polars as pl
+from sqlalchemy import Connection, Engine, text
+
+from connectors.contract import Contract
+from hub.database import store_errors
+from hub.errors import BatchHeld
+from hub.settings import Settings
+from pipeline import drift, refusals, work
+from pipeline.expectations import Finding
+from pipeline.locks import department_lock
+
+logger = logging.getLogger(__name__)
+
+ROWS_TO_HOLD = 20  # in a smaller batch a few bad rows are just that
+
+_UNREADABLE = """
+INSERT INTO refused
+SELECT source_record_id, version, CASE WHEN payload IS NULL THEN 'fault' ELSE 'key' END, NULL,
+       coalesce(fault, 'the row has no key: ' || :key)
+FROM landing.record
+WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'upsert' AND (payload IS NULL OR NOT has_key)
+"""
+_HOLD = """
+UPDATE landing.record SET state = 'held' WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'
+"""
+_LANDED_IN_WINDOW = """
+SELECT coalesce(sum(landed), 0) FROM ops.batch WHERE department = :department AND started_at > now() - cast(:per AS interval)
+"""
+_WORST_RULES = """
+SELECT rule || coalesce(' on ' || column_name, '') || ' × ' || count(*) FROM refused
+GROUP BY rule, column_name ORDER BY count(*) DESC LIMIT 3
+"""
+_RESULTS = """
+INSERT INTO ops.validation_result (batch_id, rule, column_name, on_failure, evaluated, failed)
+VALUES (:batch_id, :rule, :column, :on_failure, :evaluated, :failed)
+ON CONFLICT (batch_id, rule, column_name) DO UPDATE SET evaluated = excluded.evaluated, failed = excluded.failed
+"""
+_REMEMBER = """
+UPDATE ops.source SET columns = cast(:columns AS jsonb)
+WHERE department = :department AND columns IS DISTINCT FROM cast(:columns AS jsonb) AND :columns <> '{}'
+"""
+
+
+@dataclass
+class _Verdict:
+    """What the rules say of a batch: results by rule, alerts for a person, and why it is held, if it is."""
+
+    rows: int = 0
+    results: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+    alerts: list[str] = field(default_factory=list)
+    halts: list[str] = field(default_factory=list)
+    columns: dict[str, list[str]] = field(default_factory=dict)
+
+    def count(self, finding: Finding) -> None:
+        """Add a chunk's finding to the rule's row."""
+        row = self.results.setdefault(
+            (finding.rule, finding.column or ""),
+            {"rule": finding.rule, "column": finding.column or "", "on_failure": finding.on_failure, "evaluated": 0, "failed": 0},
+        )
+        row["evaluated"] = int(str(row["evaluated"])) + finding.evaluated
+        row["failed"] = int(str(row["failed"])) + finding.failed
+        if finding.failed and finding.on_failure == "halt":
+            self.halts.append(f"{finding.rule} fails on {finding.column or 'the batch'}")
+
+
+def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
+    """Judge everything of a department that landed up to a batch and is in no state yet.
+
+    Args:
+        engine: the store.
+        contract: of the department.
+        batch_id: the newest batch to judge.
+        settings: chunk size and the share of failing rows above which a batch is held.
+        is_released: a person released the batch: bad rows are quarantined, but it is not held again.
+
+    Raises:
+        BatchHeld: an expectation says halt, a drift says halt, or too much fails; the batch is held whole.
+        BusyError: another run of the department is at work.
+    """
+    with store_errors(), department_lock(engine, contract.department) as connection:
+        keys = {"department": contract.department, "batch_id": batch_id, "key": ", ".join(contract.key)}
+        refusals.prepare(connection)
+        unreadable = connection.execute(text(_UNREADABLE), keys).rowcount
+        total = work.prepare(connection, contract.department, batch_id)
+        verdict = _Verdict(rows=total + unreadable)
+        if total:
+            _judge(connection, contract, keys, settings, verdict)
+        if verdict.rows:
+            _volume(connection, contract, batch_id, verdict)
+        _store(connection, keys, verdict)
+        held = None if is_released else _why_held(connection, settings, verdict)
+        if held:
+            _hold(connection, keys, f"{contract.department}: batch {batch_id} is held: {held}")
+        refusals.quarantine(connection, contract.department)
+        connection.execute(text(_REMEMBER), {**keys, "columns": orjson.dumps(verdict.columns).decode()})
+        connection.execute(text("UPDATE ops.batch SET state = 'validated' WHERE batch_id = :batch_id AND state = 'landed'"), keys)
+        connection.commit()
+
+
+def _judge(connection: Connection, contract: Contract, keys: dict[str, object], settings: Settings, verdict: _Verdict) -> None:
+    known = connection.execute(text("SELECT columns FROM ops.source WHERE department = :department"), keys).scalar_one() or {}
+    shape = drift.Shape()
+    for chunk in work.chunks(connection, contract.department, settings.validate_chunk_rows, verdict.rows):
+        rows = [orjson.loads(payload) for payload in chunk["payload"]]
+        seen = drift.Shape()
+        seen.add(rows)
+        _drift_in_rows(contract, known, seen, (rows, chunk, connection), verdict)
+        _expect(contract, rows, chunk, connection, verdict)
+        shape.add(rows)
+    _drift_in_batch(contract, known, shape, verdict)
+    verdict.columns = drift.remembered(known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
+
+
+def _expect(contract: Contract, rows: list[dict[str, object]], chunk: pl.DataFrame, connection: Connection, verdict: _Verdict) -> None:
+    if not contract.expectations:
+        return
+    from pipeline.expectations import frame_of, run  # costs seconds to import: only where there is something to judge
+
+    for finding in run(contract, frame_of(contract, rows)):
+        verdict.count(finding)
+        if finding.on_failure == "quarantine" and finding.row_indexes:
+            _refuse(connection, chunk, finding.row_indexes, finding.rule, finding.column, f"{finding.rule} does not hold")
+
+
+def _refuse(connection: Connection, chunk: pl.DataFrame, indexes: list[int], rule: str, column: str | None, reason: str) -> None:
+    refused = chunk[indexes].select(
+        "source_record_id", "version", rule=pl.lit(rule), column_name=pl.lit(column, pl.String), reason=pl.lit(reason)
+    )
+    refusals.add(connection, refused)
+
+
+def _drift_in_rows(
+    contract: Contract,
+    known: dict[str, list[str]],
+    seen: drift.Shape,
+    where: tuple[list[dict[str, object]], pl.DataFrame, Connection],
+    verdict: _Verdict,
+) -> None:
+    rows, chunk, connection = where
+    if contract.drift.retyped_column == "quarantine":
+        for column, kinds in drift.retyped_columns(known, seen).items():
+            indexes = [index for index, row in enumerate(rows) if drift.has_type(row.get(column), kinds)]
+            _refuse(connection, chunk, indexes, "drift:retyped_column", column, f"the column now holds a {' or '.join(sorted(kinds))}")
+            verdict.count(Finding("drift:retyped_column", column, "quarantine", len(rows), len(indexes), indexes))
+    if contract.drift.new_column == "quarantine":
+        for column in drift.new_columns(contract, seen):
+            indexes = [index for index, row in enumerate(rows) if column in row]
+            _refuse(connection, chunk, indexes, "drift:new_column", column, "the contract does not know the column")
+            verdict.count(Finding("drift:new_column", column, "quarantine", len(rows), len(indexes), indexes))
+
+
+def _drift_in_batch(contract: Contract, known: dict[str, list[str]], shape: drift.Shape, verdict: _Verdict) -> None:
+    found = {
+        "new_column": drift.new_columns(contract, shape),
+        "missing_column": drift.missing_columns(contract, shape.types, shape.rows),
+        "retyped_column": list(drift.retyped_columns(known, shape)),
+    }
+    for kind, columns in found.items():
+        action = getattr(contract.drift, kind)
+        for column in columns:
+            verdict.alerts.append(f"{kind}: {column}")
+            # A column that is gone is gone from every row: to quarantine it is to hold the batch.
+            if action == "halt" or (kind == "missing_column" and action == "quarantine"):
+                verdict.halts.append(f"{kind} {column}")
+
+
+def _volume(connection: Connection, contract: Contract, batch_id: int, verdict: _Verdict) -> None:
+    """Compare the rows of the window with what the contract calls healthy: too few hold a snapshot, anything else alerts."""
+    low, high = contract.volume.min, contract.volume.max
+    if contract.feed.mode == "snapshot":
+        pulled = connection.execute(text("SELECT pulled FROM ops.batch WHERE batch_id = :batch_id"), {"batch_id": batch_id}).scalar_one()
+    else:
+        window = {"department": contract.department, "per": contract.volume.per}
+        pulled = connection.execute(text(_LANDED_IN_WINDOW), window).scalar_one()
+    if high is not None and pulled > high:
+        verdict.alerts.append(f"volume: {pulled} rows, at most {high} are healthy")
+    if low is not None and pulled < low:
+        verdict.alerts.append(f"volume: {pulled} rows, at least {low} are healthy")
+        if contract.feed.mode == "snapshot":
+            verdict.halts.append(f"only {pulled} rows, at least {low} are healthy")
+
+
+def _why_held(connection: Connection, settings: Settings, verdict: _Verdict) -> str | None:
+    if verdict.halts:
+        return "; ".join(verdict.halts)
+    failing = connection.execute(text("SELECT count(*) FROM (SELECT DISTINCT source_record_id, version FROM refused) f")).scalar_one()
+    if verdict.rows >= ROWS_TO_HOLD and failing > settings.hold_above_failing * verdict.rows:
+        rules = connection.execute(text(_WORST_RULES)).scalars()
+        return f"{failing} of {verdict.rows} rows fail, above {settings.hold_above_failing:.0%}: {'; '.join(rules)}"
+    return None
+
+
+def _hold(connection: Connection, keys: dict[str, object], why: str) -> None:
+    connection.execute(text(_HOLD), keys)
+    connection.execute(
+        text("UPDATE ops.batch SET state = 'held', error = :why, finished_at = now() WHERE batch_id = :batch_id"), {**keys, "why": why}
+    )
+    connection.commit()
+    raise BatchHeld(
+        why,
+        remedy="mend the source or the contract, then `casehub batches release` or `casehub batches discard`",
+        batch_id=keys["batch_id"],
+    )
+
+
+def _store(connection: Connection, keys: dict[str, object], verdict: _Verdict) -> None:
+    if verdict.results:
+        connection.execute(text(_RESULTS), [{**keys, **row} for row in verdict.results.values()])
+    if verdict.alerts:
+        alerts = orjson.dumps(verdict.alerts).decode()
+        connection.execute(
+            text("UPDATE ops.batch SET alerts = cast(:alerts AS jsonb) WHERE batch_id = :batch_id"), {**keys, "alerts": alerts}
+        )
+        logger.warning("%s: batch %s: %s", keys["department"], keys["batch_id"], "; ".join(verdict.alerts))
