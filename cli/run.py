@@ -81,6 +81,7 @@ def run(
     ] = False,
 ) -> None:
     """在一个进程内完成一次全流程：拉取、校验、归一、识别、发布 · Pull, validate, normalise, match and publish, in one process."""
+    from pipeline.land import Order
     from pipeline.run import run_pass
 
     settings, console = get_settings(), Console()
@@ -88,7 +89,7 @@ def run(
     kind = "reconcile" if reconcile else "backfill" if backfill else "ingest"
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
     with store() as engine, PassTable(titles, console) as table:
-        report = run_pass(engine, contracts, settings, table.update, kind=kind, accepts_deletions=accept_deletions)
+        report = run_pass(engine, contracts, settings, table.update, Order(kind, accepts_deletions=accept_deletions))
     for batch in report.batches:
         for alert in batch.alerts:
             console.print(f"[yellow]提醒 · alert[/yellow] {batch.department}: ", end="")

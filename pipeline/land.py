@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -130,9 +131,8 @@ class _Landing:
 
     connection: Connection
     contract: Contract
-    batch_id: int
-    kind: str
-    accepts_deletions: bool
+    order: Order
+    batch_id: int = 0
     pulled: int = 0
 
     @property
@@ -140,20 +140,53 @@ class _Landing:
         return self.contract.feed.mode == "snapshot"
 
     @property
+    def moves_watermark(self) -> bool:
+        """A sweep and a backfill look back; only an ordinary pull moves on."""
+        return self.contract.feed.mode == "cursor" and self.order.kind == "ingest"
+
+    @property
     def is_sweep(self) -> bool:
         """The source is asked for everything, so what is absent was deleted."""
-        return self.is_snapshot or self.kind == "reconcile"
+        return self.is_snapshot or self.order.kind == "reconcile"
 
 
-def land(engine: Engine, contract: Contract, *, kind: str = "ingest", run_id: str | None = None, accepts_deletions: bool = False) -> int:
+@dataclass(frozen=True)
+class Order:
+    """What is asked of a pull.
+
+    Attributes:
+        kind: ingest, reconcile (a sweep of everything; deletions come to light) or backfill (never moves the watermark).
+        run_id: the DAG run, for the batch's row; the process where None.
+        accepts_deletions: a person says that rows absent from a snapshot are gone, however many.
+    """
+
+    kind: str = "ingest"
+    run_id: str | None = None
+    accepts_deletions: bool = False
+
+
+#: Where pages come from, for a contract, a watermark and the store (the inbox is read from it).
+Source = Callable[[Contract, Pull, Engine], Iterable[Page]]
+
+
+def from_system(contract: Contract, pull: Pull, engine: Engine) -> Iterable[Page]:
+    """What is new at the department's own system."""
+    return extract(contract, pull, engine=engine)
+
+
+def sweep(contract: Contract, pull: Pull, engine: Engine) -> Iterable[Page]:
+    """Everything that the department's own system holds."""
+    return reconcile(contract)
+
+
+def land(engine: Engine, contract: Contract, order: Order = Order(), source: Source | None = None) -> int:  # noqa: B008 - frozen
     """Pull what is new at the source and append it to landing.
 
     Args:
         engine: the store.
         contract: of the department.
-        kind: ingest, reconcile (a sweep of everything; deletions come to light) or backfill (never moves the watermark).
-        run_id: the DAG run, for the batch's row; the process otherwise.
-        accepts_deletions: a person says that rows absent from a snapshot are gone, however many.
+        order: what is asked of the pull.
+        source: where pages come from; the department's own system where None.
 
     Returns:
         The batch's id, its state `landed`; or `done` where nothing was new.
@@ -165,10 +198,11 @@ def land(engine: Engine, contract: Contract, *, kind: str = "ingest", run_id: st
         StoreUnavailable: the database went away; what had been committed stays, the watermark with it.
     """
     with store_errors(), department_lock(engine, contract.department) as connection:
-        landing = _Landing(connection, contract, 0, kind, accepts_deletions)
-        pull = _open_batch(landing, run_id or f"process {os.getpid()}")
+        landing = _Landing(connection, contract, order)
+        pull = _open_batch(landing)
         try:
-            _land_pages(landing, pull, engine)
+            source = source or (sweep if order.kind == "reconcile" else from_system)
+            _land_pages(landing, source(contract, pull, engine))
         except HubError as error:
             connection.rollback()
             _close_failed(landing, error)
@@ -176,7 +210,7 @@ def land(engine: Engine, contract: Contract, *, kind: str = "ingest", run_id: st
         return landing.batch_id
 
 
-def _open_batch(landing: _Landing, run_id: str) -> Pull:
+def _open_batch(landing: _Landing) -> Pull:
     connection, contract = landing.connection, landing.contract
     key = {"department": contract.department, "version": contract.version}
     connection.execute(text(_STAGE))
@@ -191,28 +225,26 @@ def _open_batch(landing: _Landing, run_id: str) -> Pull:
             "INSERT INTO ops.batch (department, kind, state, contract_version, run_id, watermark_from) "
             "VALUES (:department, :kind, 'open', :version, :run_id, :watermark) RETURNING batch_id"
         ),
-        {**key, "kind": landing.kind, "run_id": run_id, "watermark": watermark},
+        {**key, "kind": landing.order.kind, "run_id": landing.order.run_id or f"process {os.getpid()}", "watermark": watermark},
     ).scalar_one()
     connection.commit()
-    return Pull.after(contract, None if landing.kind == "backfill" else watermark)
+    return Pull.after(contract, None if landing.order.kind == "backfill" else watermark)
 
 
 def _document(contract: Contract) -> str:
     return orjson.dumps(contract.model_dump(mode="json", by_alias=True, exclude_unset=True)).decode()
 
 
-def _land_pages(landing: _Landing, pull: Pull, engine: Engine) -> None:
+def _land_pages(landing: _Landing, pages: Iterable[Page]) -> None:
     contract = landing.contract
-    pages = reconcile(contract) if landing.kind == "reconcile" else extract(contract, pull, engine=engine)
     watermark, is_complete = None, False
     for page in pages:
         watermark = max(filter(None, (watermark, page.cursor)), default=None)
         is_complete = page.complete
-        moves = contract.feed.mode == "cursor" and landing.kind == "ingest" and contract.feed.ordered
-        _land_page(landing, page, watermark if moves else None)
+        _land_page(landing, page, watermark if landing.moves_watermark and getattr(contract.feed, "ordered", False) else None)
     if landing.is_sweep and is_complete:
         _land_deletions(landing)
-    _finish(landing, watermark if contract.feed.mode == "cursor" and landing.kind == "ingest" else None)
+    _finish(landing, watermark if landing.moves_watermark else None)
 
 
 def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
@@ -250,7 +282,7 @@ def _land_deletions(landing: _Landing) -> None:
     keys = {"department": department, "batch_id": landing.batch_id, "pulled": landing.pulled}
     known, vanished = connection.execute(text(_VANISHED), keys).one()
     limit = getattr(landing.contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
-    if vanished > limit * known and not landing.accepts_deletions:
+    if vanished > limit * known and not landing.order.accepts_deletions:
         raise SnapshotError(
             f"{department}: {vanished} of {known} known rows are absent from a snapshot, above the {limit:.0%} that the contract allows",
             remedy=f"check the export at the source; if the rows are really gone, `casehub run {department} --accept-deletions`",

@@ -69,7 +69,8 @@ WHERE m.version > 1 AND r.department = :department AND r.source_record_id = m.so
 """
 _CLOSE_ITEMS = """
 UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'a newer version' FROM mapped m
-WHERE m.version > 1 AND i.department = :department AND i.source_record_id = m.source_record_id AND i.version < m.version AND i.state = 'open'
+WHERE m.version > 1 AND i.department = :department AND i.source_record_id = m.source_record_id AND i.version < m.version
+  AND i.state = 'open'
 """
 # A party keeps its id while the record goes on naming the same one: same role and kind, and the same number, else name.
 _PARTIES = """

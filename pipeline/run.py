@@ -13,6 +13,7 @@ from connectors.contract import Contract
 from hub.errors import HubError
 from hub.settings import Settings
 from pipeline.ingest import BatchReport, ingest
+from pipeline.land import Order
 from pipeline.resolve import ResolveReport, resolve
 
 logger = logging.getLogger(__name__)
@@ -50,9 +51,7 @@ def run_pass(
     contracts: Iterable[Contract],
     settings: Settings,
     on_progress: Progress = lambda *_: None,
-    *,
-    kind: str = "ingest",
-    accepts_deletions: bool = False,
+    order: Order = Order(),  # noqa: B008 - frozen
 ) -> PassReport:
     """Pull every department, one after another, then resolve what is pending.
 
@@ -63,14 +62,13 @@ def run_pass(
         contracts: departments to pull, in order.
         settings: chunk sizes and limits.
         on_progress: told at every step.
-        kind: ingest, reconcile or backfill.
-        accepts_deletions: rows absent from a snapshot are gone, however many.
+        order: what is asked of each pull.
     """
     report, start = PassReport(), perf_counter()
     for contract in contracts:
         on_progress(contract.department, "running", None)
         try:
-            batch = ingest(engine, contract, settings, kind=kind, accepts_deletions=accepts_deletions)
+            batch = ingest(engine, contract, settings, order)
         except HubError as error:
             logger.warning("%s: %s", contract.department, error)
             report.failures.append(Failure(contract.department, type(error).__name__, str(error)))

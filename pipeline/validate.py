@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import orjson
 import polars as pl
@@ -18,8 +19,12 @@ from hub.database import store_errors
 from hub.errors import BatchHeld
 from hub.settings import Settings
 from pipeline import drift, refusals, work
-from pipeline.expectations import Finding
+from pipeline.copying import read_frame
+from pipeline.expectations import Finding, Part, frame_of, run
 from pipeline.locks import department_lock
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -111,31 +116,39 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
 
 def _judge(connection: Connection, contract: Contract, keys: dict[str, object], settings: Settings, verdict: _Verdict) -> None:
     known = connection.execute(text("SELECT columns FROM ops.source WHERE department = :department"), keys).scalar_one() or {}
-    shape = drift.Shape()
+    shape, whole = drift.Shape(), []
     for chunk in work.chunks(connection, contract.department, settings.validate_chunk_rows, verdict.rows):
         rows = [orjson.loads(payload) for payload in chunk["payload"]]
         seen = drift.Shape()
         seen.add(rows)
-        _drift_in_rows(contract, known, seen, (rows, chunk, connection), verdict)
-        _expect(contract, rows, chunk, connection, verdict)
         shape.add(rows)
+        _drift_in_rows(contract, known, seen, (rows, chunk, connection), verdict)
+        _expect(contract, frame_of(contract, rows, "rows"), "rows", (chunk, connection), verdict)
+        whole.append(frame_of(contract, rows, "batch"))
+    _expect_of_batch(contract, whole, connection, verdict)
     _drift_in_batch(contract, known, shape, verdict)
     verdict.columns = drift.remembered(known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
 
 
-def _expect(contract: Contract, rows: list[dict[str, object]], chunk: pl.DataFrame, connection: Connection, verdict: _Verdict) -> None:
-    if not contract.expectations:
-        return
-    from pipeline.expectations import frame_of, run  # costs seconds to import: only where there is something to judge
+def _expect_of_batch(contract: Contract, frames: list[pd.DataFrame], connection: Connection, verdict: _Verdict) -> None:
+    """Rules that need all rows at once: their columns alone are kept until then."""
+    import pandas as pd
 
-    for finding in run(contract, frame_of(contract, rows)):
+    rows = read_frame(connection, "SELECT source_record_id, version FROM work ORDER BY n") if any(len(f.columns) for f in frames) else None
+    _expect(contract, pd.concat(frames), "batch", (rows, connection), verdict)
+
+
+def _expect(contract: Contract, frame: pd.DataFrame, part: Part, where: tuple[pl.DataFrame | None, Connection], verdict: _Verdict) -> None:
+    """Judge rows; `where` has their (source_record_id, version) in the frame's order."""
+    rows, connection = where
+    for finding in run(contract, frame, part):
         verdict.count(finding)
-        if finding.on_failure == "quarantine" and finding.row_indexes:
-            _refuse(connection, chunk, finding.row_indexes, finding.rule, finding.column, f"{finding.rule} does not hold")
+        if rows is not None and finding.on_failure == "quarantine" and finding.row_indexes:
+            _refuse(connection, rows, finding.row_indexes, finding.rule, finding.column, f"{finding.rule} does not hold")
 
 
-def _refuse(connection: Connection, chunk: pl.DataFrame, indexes: list[int], rule: str, column: str | None, reason: str) -> None:
-    refused = chunk[indexes].select(
+def _refuse(connection: Connection, rows: pl.DataFrame, indexes: list[int], rule: str, column: str | None, reason: str) -> None:
+    refused = rows[indexes].select(
         "source_record_id", "version", rule=pl.lit(rule), column_name=pl.lit(column, pl.String), reason=pl.lit(reason)
     )
     refusals.add(connection, refused)

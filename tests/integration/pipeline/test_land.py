@@ -1,0 +1,191 @@
+"""LAND: versions, watermarks, deletions, and the count of every row."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import Engine
+
+from hub.errors import BusyError, SnapshotError, SourceUnavailable, StoreUnavailable
+from pipeline.land import Order, land
+from pipeline.locks import department_lock
+from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, take_in
+
+CURSOR = {"feed": {"mode": "cursor", "field": "at", "ordered": True}}
+VERSIONS = "SELECT source_record_id, version, operation, state FROM landing.record ORDER BY source_record_id, version"
+
+
+def test_every_row_lands_once_and_the_same_again_is_known(database: Engine) -> None:
+    contract, page = make_contract(), make_page([make_row(n) for n in range(5)])
+    first, second = take_in(database, contract, page), take_in(database, contract, page)
+    assert (first.pulled, first.landed, first.already_known, first.accepted) == (5, 5, 0, 5)
+    assert (second.pulled, second.landed, second.already_known) == (5, 0, 5)
+    assert ask(database, "SELECT count(*) FROM landing.record") == [5]
+
+
+def test_a_pass_without_news_writes_the_batch_row_alone(database: Engine) -> None:
+    contract, page = make_contract(), make_page([make_row(n) for n in range(5)])
+    take_in(database, contract, page)
+    tables = "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname NOT IN ('batch') ORDER BY relid"
+    before = _settled(database, tables)
+    take_in(database, contract, page)
+    assert _settled(database, tables) == before
+
+
+def _settled(database: Engine, query: str) -> list[object]:
+    database.dispose()  # statistics are flushed when a session ends
+    return ask(database, query)
+
+
+def test_a_value_that_returns_lands_three_times(database: Engine) -> None:
+    contract = make_contract()
+    for status in ("received", "accepted", "received"):
+        take_in(database, contract, make_page([make_row(1, status=status)]))
+    assert ask(database, VERSIONS) == [("1", 1, "upsert", "superseded"), ("1", 2, "upsert", "superseded"), ("1", 3, "upsert", "accepted")]
+
+
+def test_versions_within_one_page_are_kept_in_order(database: Engine) -> None:
+    contract = make_contract(**CURSOR)
+    rows = [make_row(1, status=status, at=f"2026-03-0{day} 08:00:00") for day, status in enumerate(("received", "accepted", "received"), 1)]
+    report = take_in(database, contract, make_page(rows, cursor_field="at"))
+    assert (report.landed, report.accepted, report.superseded) == (3, 1, 2)
+
+
+def test_volatile_fields_make_no_version(database: Engine) -> None:
+    contract = make_contract(volatile=["exported"])
+    take_in(database, contract, make_page([make_row(1, exported="a")]))
+    assert take_in(database, contract, make_page([make_row(1, exported="b")])).already_known == 1
+
+
+def test_what_cannot_be_parsed_is_kept_as_bytes_and_known_the_next_time(database: Engine) -> None:
+    contract = make_contract()
+    page = make_page([make_row(1), b"\xff{broken", b"\xff{broken", {"text": "no key"}])
+    report = take_in(database, contract, page)
+    assert (report.landed, report.quarantined, report.accepted) == (4, 3, 1)
+    assert ask(database, "SELECT raw FROM landing.record WHERE raw IS NOT NULL") == [memoryview(b"\xff{broken")] * 2
+    assert ask(database, "SELECT rule FROM quarantine.item ORDER BY rule") == ["fault", "fault", "key"]
+    assert take_in(database, contract, page).already_known == 4
+
+
+def test_a_key_twice_in_one_snapshot_is_refused_and_settles(database: Engine) -> None:
+    contract, page = make_contract(), make_page([make_row(1, status="received"), make_row(1, status="accepted"), make_row(2)])
+    report = take_in(database, contract, page)
+    assert (report.accepted, report.quarantined) == (2, 1)
+    assert ask(database, "SELECT reason FROM quarantine.item") == ["the key stands twice in one snapshot"]
+    assert take_in(database, contract, page).already_known == 3
+
+
+def test_a_row_absent_from_a_complete_snapshot_is_deleted(database: Engine) -> None:
+    contract = make_contract()
+    take_in(database, contract, make_page([make_row(n) for n in range(10)]))
+    report = take_in(database, contract, make_page([make_row(n) for n in range(9)]))
+    assert (report.deleted, report.landed, report.already_known) == (1, 0, 9)
+    assert ask(database, "SELECT operation FROM landing.record WHERE source_record_id = '9' ORDER BY version") == ["upsert", "delete"]
+    assert take_in(database, contract, make_page([make_row(n) for n in range(10)])).landed == 1  # it came back
+
+
+def test_an_incomplete_snapshot_deletes_nothing(database: Engine) -> None:
+    contract = make_contract()
+    take_in(database, contract, make_page([make_row(n) for n in range(10)]))
+    assert take_in(database, contract, make_page([make_row(n) for n in range(9)], complete=False)).deleted == 0
+
+
+def test_a_snapshot_of_which_most_vanished_is_held_and_nothing_is_deleted(database: Engine) -> None:
+    contract = make_contract()
+    take_in(database, contract, make_page([make_row(n) for n in range(10)]))
+    with pytest.raises(SnapshotError, match="9 of 10 known rows are absent.*--accept-deletions"):
+        take_in(database, contract, make_page([make_row(0, status="accepted")]))
+    assert ask(database, "SELECT state FROM ops.batch ORDER BY batch_id") == ["done", "held"]
+    assert ask(database, "SELECT count(*) FROM landing.record WHERE operation = 'delete'") == [0]
+    report = take_in(database, contract, make_page([make_row(0)]), order=Order(accepts_deletions=True))
+    assert report.deleted == 9
+
+
+def test_pages_in_order_move_the_watermark_one_by_one(database: Engine) -> None:
+    contract = make_contract(**CURSOR)
+    pages = [make_page([make_row(n, at=f"2026-03-0{n}T00:00:00Z")], start=n - 1, cursor_field="at") for n in (1, 2)]
+    with pytest.raises(SourceUnavailable):
+        land(database, contract, source=giving(*pages, then=SourceUnavailable("works: down")))
+    assert ask(database, "SELECT watermark FROM ops.source") == ["2026-03-02T00:00:00Z"]
+    assert ask(database, "SELECT state, pulled, landed FROM ops.batch") == [("failed", 2, 2)]
+
+
+def test_pages_without_order_move_the_watermark_at_the_end(database: Engine) -> None:
+    contract = make_contract(feed={"mode": "cursor", "field": "at"})
+    page = make_page([make_row(1, at="2026-03-05T00:00:00Z")], cursor_field="at")
+    with pytest.raises(SourceUnavailable):
+        land(database, contract, source=giving(page, then=SourceUnavailable("works: down")))
+    assert ask(database, "SELECT watermark FROM ops.source") == [None]
+    land(database, contract, source=giving(page))
+    assert ask(database, "SELECT watermark FROM ops.source") == ["2026-03-05T00:00:00Z"]
+
+
+def test_a_backfill_never_moves_the_watermark(database: Engine) -> None:
+    contract = make_contract(**CURSOR)
+    take_in(database, contract, make_page([make_row(1, at="2026-03-05T00:00:00Z")], cursor_field="at"))
+    take_in(database, contract, make_page([make_row(2, at="2026-09-05T00:00:00Z")], cursor_field="at"), order=Order("backfill"))
+    assert ask(database, "SELECT watermark FROM ops.source") == ["2026-03-05T00:00:00Z"]
+
+
+def test_a_late_commit_and_a_deletion_come_to_light_in_a_sweep(database: Engine) -> None:
+    contract = make_contract(**CURSOR)
+    take_in(database, contract, make_page([make_row(n, at=f"2026-03-0{n}T00:00:00Z") for n in range(1, 8)], cursor_field="at"))
+    swept = make_page([make_row(n, at=f"2026-03-0{n}T00:00:00Z") for n in (1, 2, 3, 4, 5, 6)] + [make_row(9, at="2026-03-01T00:00:00Z")])
+    report = take_in(database, contract, swept, order=Order("reconcile"))
+    assert (report.landed, report.already_known, report.deleted) == (1, 6, 1)
+
+
+def test_an_event_sent_again_is_known_by_its_id(database: Engine) -> None:
+    contract = make_contract(
+        connector={"kind": "inbox", "connection": "works", "event_id": {"path": "event"}}, feed={"mode": "events"}, key=["id"]
+    )
+    events = [make_row(1, event="e1"), make_row(1, event="e2", status="accepted"), make_row(1, event="e1")]
+    report = take_in(database, contract, make_page(events))
+    assert (report.pulled, report.landed, report.already_known) == (3, 2, 1)
+    assert take_in(database, contract, make_page([make_row(1, event="e1")])).already_known == 1
+
+
+def test_two_runs_of_one_department_at_once(database: Engine) -> None:
+    with department_lock(database, "works"), pytest.raises(BusyError, match="works: another run"):
+        land(database, make_contract(), source=giving())
+
+
+def test_the_lock_is_free_again_after_a_failure(database: Engine) -> None:
+    with pytest.raises(SourceUnavailable):
+        land(database, make_contract(), source=giving(then=SourceUnavailable("works: down")))
+    assert land(database, make_contract(), source=giving()) == 2
+
+
+def test_what_a_killed_run_landed_is_taken_along_by_the_next(database: Engine) -> None:
+    contract = make_contract(**CURSOR)
+    land(database, contract, source=giving(make_page([make_row(1, at="2026-03-01T00:00:00Z")], cursor_field="at")))  # … and no further
+    report = take_in(database, contract, make_page([make_row(2, at="2026-03-02T00:00:00Z")], cursor_field="at"))
+    assert report.accepted == 1
+    assert ask(database, "SELECT state FROM landing.record") == ["accepted", "accepted"]
+    assert ask(database, "SELECT accepted FROM ops.batch") == [1, 1]
+
+
+def test_the_database_going_away_in_mid_batch_loses_nothing(database: Engine) -> None:
+    contract = make_contract(**CURSOR)
+
+    def source(*_: object) -> object:
+        yield make_page([make_row(1, at="2026-03-01T00:00:00Z")], cursor_field="at")
+        killer = threading.Thread(target=_end_other_sessions, args=(database,))
+        killer.start()
+        killer.join()
+        yield make_page([make_row(2, at="2026-03-02T00:00:00Z")], start=1, cursor_field="at")
+
+    with pytest.raises(StoreUnavailable, match="run again"):
+        land(database, contract, source=source)
+    pages = [make_page([make_row(n, at=f"2026-03-0{n}T00:00:00Z") for n in (1, 2)], cursor_field="at")]
+    report = take_in(database, contract, *pages)
+    assert (report.landed, report.already_known) == (1, 1)
+    assert ask(database, "SELECT state, pulled, landed, already_known FROM ops.batch ORDER BY batch_id") == [
+        ("failed", 1, 1, 0),
+        ("done", 2, 1, 1),
+    ]
+
+
+def _end_other_sessions(database: Engine) -> None:
+    ask(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
