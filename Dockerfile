@@ -1,0 +1,17 @@
+# One image for the API, the CLI and Airflow's services; PostgreSQL runs in its own.
+FROM python:3.11-slim-bookworm
+
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 CASEHUB_HOME=/var/lib/casehub AIRFLOW_HOME=/var/lib/casehub/airflow
+WORKDIR /opt/casehub
+
+COPY requirements/uv.txt requirements/airflow.txt requirements/
+RUN pip install --no-cache-dir --require-hashes -r requirements/uv.txt \
+ && uv pip sync --system --no-cache requirements/airflow.txt
+
+COPY . .
+RUN uv pip install --system --no-cache --no-deps --no-build-isolation -e . \
+ && useradd --system --home-dir /var/lib/casehub --create-home casehub
+USER casehub
+
+EXPOSE 18480
+CMD ["casehub", "serve"]
