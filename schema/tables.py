@@ -211,6 +211,8 @@ decision = Table(
     _one_of("relation", RELATIONS),
     _one_of("verdict", ("yes", "no", "unsure")),
     Index("ix_decision_pair", "relation", "left_id", "right_id"),
+    Index("ix_decision_right", "relation", "right_id"),
+    Index("ix_decision_waiting", "decision_id", postgresql_where=text("applied_change IS NULL")),
     schema="ops",
 )
 
@@ -308,6 +310,7 @@ source_record = Table(
     Index("ix_source_record_tokens", "tokens", postgresql_using="gin"),
     Index("ix_source_record_not_shared", "record_id", postgresql_where=text("visibility <> 'shared'")),
     schema="store",
+    postgresql_with={"fillfactor": "50"},  # resolve sets known_from on each row: with room beside it, no index is touched
 )
 
 party = Table(
@@ -334,6 +337,7 @@ party = Table(
     Index("ix_party_phone", "phone", postgresql_where=text("phone IS NOT NULL")),
     Index("ix_party_uscc", "uscc", postgresql_where=text("uscc IS NOT NULL")),
     schema="store",
+    postgresql_with={"fillfactor": "50"},
 )
 
 
@@ -341,7 +345,7 @@ def _key_table(relation: str, node: str) -> Table:
     return Table(
         f"{relation}_key",
         metadata,
-        Column("key", Text, primary_key=True),
+        Column("key", BigInteger, primary_key=True),  # 64 bits of the key's BLAKE2b, see pipeline/candidates.py: short, and free of values
         Column(node, BigInteger, primary_key=True),
         Index(f"ix_{relation}_key_{node}", node),
         schema="store",
@@ -385,8 +389,11 @@ def _entity(name: str, id_column: str, *more: Column[object] | Index) -> Table:
         Column("known_from", BigInteger, nullable=False),
         Column("known_to", BigInteger),  # merged away or emptied
         Column("changed", BigInteger, nullable=False),  # the last change number
+        Column("identifier_hash", BigInteger),  # of the one verified number that its members state
+        Column("is_contested", Boolean, nullable=False, server_default=text("false")),  # a link into or within it was passed over
         *more,
         schema="store",
+        postgresql_with={"fillfactor": "70"},
     )
 
 
@@ -438,6 +445,7 @@ golden_value = Table(
     Column("value", Text, nullable=False),
     Column("stated_by", ARRAY(BigInteger), nullable=False),  # record_ids that state this value, best first
     schema="store",
+    postgresql_with={"fillfactor": "80"},
 )
 
 case_event = Table(
@@ -458,6 +466,7 @@ redirect = Table(
     Column("known_from", BigInteger, primary_key=True),
     Column("known_to", BigInteger),
     Column("to_id", Uuid, nullable=False),
+    Index("ix_redirect_current_to", "to_id", postgresql_where=text("known_to IS NULL")),
     schema="store",
 )
 

@@ -156,6 +156,10 @@ def upgrade() -> None:
         schema="ops",
     )
     op.create_index("ix_decision_pair", "decision", ["relation", "left_id", "right_id"], unique=False, schema="ops")
+    op.create_index("ix_decision_right", "decision", ["relation", "right_id"], unique=False, schema="ops")
+    op.create_index(
+        "ix_decision_waiting", "decision", ["decision_id"], unique=False, schema="ops", postgresql_where=sa.text("applied_change IS NULL")
+    )
     op.create_table(
         "inbox",
         sa.Column("inbox_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -241,7 +245,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "case_key",
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=False),
         sa.Column("record_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", "record_id", name=op.f("pk_case_key")),
         schema="store",
@@ -283,6 +287,7 @@ def upgrade() -> None:
         sa.Column("stated_by", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.PrimaryKeyConstraint("entity_id", "field", "rank", "known_from", name=op.f("pk_golden_value")),
         schema="store",
+        postgresql_with={"fillfactor": "80"},
     )
     op.create_table(
         "link",
@@ -320,14 +325,17 @@ def upgrade() -> None:
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_to", sa.BigInteger(), nullable=True),
         sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("identifier_hash", sa.BigInteger(), nullable=True),
+        sa.Column("is_contested", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("departments", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("mentions", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_organisation")),
         schema="store",
+        postgresql_with={"fillfactor": "70"},
     )
     op.create_table(
         "organisation_key",
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=False),
         sa.Column("party_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", "party_id", name=op.f("pk_organisation_key")),
         schema="store",
@@ -372,6 +380,7 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('person', 'organisation')", name=op.f("ck_party_kind")),
         sa.PrimaryKeyConstraint("party_id", "version", name=op.f("pk_party")),
         schema="store",
+        postgresql_with={"fillfactor": "50"},
     )
     op.create_index("ix_party_id_no", "party", ["id_no"], unique=False, schema="store", postgresql_where=sa.text("id_no IS NOT NULL"))
     op.create_index("ix_party_phone", "party", ["phone"], unique=False, schema="store", postgresql_where=sa.text("phone IS NOT NULL"))
@@ -384,14 +393,17 @@ def upgrade() -> None:
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_to", sa.BigInteger(), nullable=True),
         sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("identifier_hash", sa.BigInteger(), nullable=True),
+        sa.Column("is_contested", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("departments", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("mentions", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("person_id", name=op.f("pk_person")),
         schema="store",
+        postgresql_with={"fillfactor": "70"},
     )
     op.create_table(
         "person_key",
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=False),
         sa.Column("party_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", "party_id", name=op.f("pk_person_key")),
         schema="store",
@@ -419,6 +431,9 @@ def upgrade() -> None:
         sa.Column("to_id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("relation", "from_id", "known_from", name=op.f("pk_redirect")),
         schema="store",
+    )
+    op.create_index(
+        "ix_redirect_current_to", "redirect", ["to_id"], unique=False, schema="store", postgresql_where=sa.text("known_to IS NULL")
     )
     op.create_table(
         "review_task",
@@ -487,6 +502,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("record_id", "version", name=op.f("pk_source_record")),
         sa.UniqueConstraint("department", "source_record_id", "version", name=op.f("uq_source_record_department_source_record_id_version")),
         schema="store",
+        postgresql_with={"fillfactor": "50"},
     )
     op.create_index("ix_source_record_case_number", "source_record", ["case_number"], unique=False, schema="store")
     op.create_index(
@@ -506,6 +522,8 @@ def upgrade() -> None:
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_to", sa.BigInteger(), nullable=True),
         sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("identifier_hash", sa.BigInteger(), nullable=True),
+        sa.Column("is_contested", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("category", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=True),
@@ -518,6 +536,7 @@ def upgrade() -> None:
         sa.Column("has_sealed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("case_id", name=op.f("pk_unified_case")),
         schema="store",
+        postgresql_with={"fillfactor": "70"},
     )
     op.create_index(
         "ix_unified_case_reported_at",
