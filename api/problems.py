@@ -1,0 +1,194 @@
+"""Errors as answers: every class of hub/errors.py has one status, one stable `type` and one title (RFC 9457, problem+json).
+
+An error enters; a JSON document leaves that says what happened, in Chinese first, and what to do next. Nothing that was
+sent is repeated in it, and nothing of the inside shows: an error of the hub's own is a request id to ask about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.errors import (
+    AccessDenied,
+    BatchHeld,
+    BusyError,
+    ConservationError,
+    ContractError,
+    HubError,
+    NotFound,
+    PublishHeld,
+    RequestError,
+    SchemaError,
+    SettingsError,
+    SnapshotError,
+    SourceError,
+    SourceFormatError,
+    SourceLimitError,
+    SourceRefused,
+    SourceUnavailable,
+    StoreUnavailable,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+_INTERNAL = "内部错误，请凭 request_id 询问管理员 · an error of the hub's own; ask the administrator, naming the request_id"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of refusal: the last part of its `type`, its status and its title in both languages."""
+
+    code: str
+    status: int
+    zh: str
+    en: str
+
+    @property
+    def type(self) -> str:
+        """The stable name that a client may test for."""
+        return f"urn:casehub:problem:{self.code}"
+
+    @property
+    def title(self) -> str:
+        """Chinese first, English beside it."""
+        return f"{self.zh} · {self.en}"
+
+
+PROBLEMS = {
+    problem.code: problem
+    for problem in (
+        Problem("unexpected", 500, "系统内部错误", "Unexpected error"),
+        Problem("misconfigured", 500, "系统设置有误", "The hub is misconfigured"),
+        Problem("contract", 500, "数据契约有误", "A contract is wrong"),
+        Problem("conservation", 500, "数据守恒校验未通过", "A row was lost or doubled"),
+        Problem("source", 502, "部门系统应答异常", "A department's system did not keep its contract"),
+        Problem("source-unavailable", 503, "部门系统暂不可用", "A department's system is unavailable"),
+        Problem("batch-held", 409, "批次已暂停，等待处理", "The batch is held"),
+        Problem("publish-held", 409, "发布已暂停，等待确认", "Publishing is held"),
+        Problem("busy", 409, "正在处理中，请稍后再试", "Somebody else is at it"),
+        Problem("store-unavailable", 503, "数据库暂不可用", "The store is unavailable"),
+        Problem("schema", 503, "数据库结构版本不符", "The store's schema is of another version"),
+        Problem("overloaded", 503, "请求过多，请稍后再试", "Too many requests at once"),
+        Problem("timeout", 504, "查询超时", "The query took too long"),
+        Problem("not-found", 404, "没有找到", "Not found"),
+        Problem("method-not-allowed", 405, "不支持此方法", "Method not allowed"),
+        Problem("not-authenticated", 401, "未通过身份验证", "Not authenticated"),
+        Problem("access-denied", 403, "无权访问", "Access denied"),
+        Problem("request", 422, "请求有误", "The request cannot be read"),
+        Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
+        Problem("too-large", 413, "请求内容过大", "The request is too large"),
+    )
+}
+
+#: Error class → problem. A class that is not here takes its nearest ancestor's.
+CLASSES: dict[type[HubError], str] = {
+    HubError: "unexpected",
+    SettingsError: "misconfigured",
+    ContractError: "contract",
+    SourceError: "source",
+    SourceUnavailable: "source-unavailable",
+    SourceRefused: "source",
+    SourceFormatError: "source",
+    SourceLimitError: "source",
+    SnapshotError: "source",
+    BatchHeld: "batch-held",
+    ConservationError: "conservation",
+    BusyError: "busy",
+    StoreUnavailable: "store-unavailable",
+    SchemaError: "schema",
+    NotFound: "not-found",
+    AccessDenied: "access-denied",
+    RequestError: "request",
+    PublishHeld: "publish-held",
+}
+
+#: Answers of the web framework's own.
+STATUSES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request; the value itself is not repeated."""
+
+    field: str = Field(examples=["query.limit"])
+    problem: str = Field(examples=["Input should be less than or equal to 200"])
+
+
+class ProblemAnswer(BaseModel):
+    """RFC 9457 problem details, with a remedy and the request's id."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "urn:casehub:problem:identifier-in-url",
+                "title": PROBLEMS["identifier-in-url"].title,
+                "status": 400,
+                "detail": "q 中含有证件号码或电话 · q holds an ID number or a phone",
+                "remedy": "改用 POST /v1/cases/search · use POST /v1/cases/search",
+                "request_id": "1f0e6c5e2b0c4c0f9a51c5d5c7a3d1ab",
+            }
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    remedy: str | None = None
+    request_id: str | None = None
+    errors: list[FieldProblem] | None = None
+
+
+def problem_of(error: HubError) -> Problem:
+    """The problem of an error: the one it names itself (`problem=` in its detail), else its class's."""
+    named = error.detail.get("problem")
+    if isinstance(named, str) and named in PROBLEMS:
+        return PROBLEMS[named]
+    return PROBLEMS[next(CLASSES[cls] for cls in type(error).__mro__ if cls in CLASSES)]
+
+
+def hub_error_response(error: HubError, request_id: str | None) -> JSONResponse:
+    """The answer to an error of the hub's tree."""
+    problem = problem_of(error)
+    headers: dict[str, str] = {}
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = f'Bearer realm="casehub", error="{error.detail.get("challenge", "invalid_token")}"'
+    if error.retryable or problem.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if problem.status == 500:  # its words are for the log: they name files, settings and rows of the inside
+        return problem_response(problem, _INTERNAL, request_id=request_id)
+    return problem_response(problem, error.message, remedy=error.remedy, request_id=request_id, headers=headers)
+
+
+def problem_response(
+    problem: Problem,
+    detail: str,
+    *,
+    remedy: str = "",
+    request_id: str | None = None,
+    errors: Sequence[Mapping[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem+json answer."""
+    answer = ProblemAnswer(
+        type=problem.type,
+        title=problem.title,
+        status=problem.status,
+        detail=detail,
+        remedy=remedy or None,
+        request_id=request_id,
+        errors=None if errors is None else [FieldProblem(**error) for error in errors],
+    )
+    content = answer.model_dump(exclude_none=True)
+    return JSONResponse(content, problem.status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses` for these statuses, each a problem+json."""
+    titles = {status: [p.title for p in PROBLEMS.values() if p.status == status] for status in statuses}
+    schema = {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}
+    return {status: {"description": "; ".join(titles[status]), "content": {MEDIA_TYPE: schema}} for status in statuses}

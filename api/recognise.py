@@ -1,0 +1,213 @@
+"""What was typed into the one box: a case's id or number, an ID number, a phone, a credit code, a name, a firm, an address or words.
+
+Pure. Text enters; a reading leaves, with the forms under which the store may hold it. Whether a number is some
+department's case number only the store can say, so `Reading.numbers` is looked up before the reading by shape counts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+
+import polars as pl
+
+from api.masking import COMPOUND_SURNAMES
+from hub.errors import RequestError
+from pipeline.transforms.base import Options
+from pipeline.transforms.identifiers import phone as dialled
+
+MAX_CHARACTERS = 200
+
+
+class Kind(StrEnum):
+    """How an entry was read."""
+
+    CASE_ID = "case_id"
+    CASE_NUMBER = "case_number"
+    ID_NUMBER = "id_number"
+    PHONE = "phone"
+    CREDIT_CODE = "credit_code"
+    NAME = "name"
+    ORGANISATION = "organisation"
+    ADDRESS = "address"
+    WORDS = "words"
+
+
+LABELS: dict[Kind, tuple[str, str]] = {
+    Kind.CASE_ID: ("案件标识", "case id"),
+    Kind.CASE_NUMBER: ("案号", "case number"),
+    Kind.ID_NUMBER: ("证件号码", "ID number"),
+    Kind.PHONE: ("电话", "phone"),
+    Kind.CREDIT_CODE: ("统一社会信用代码", "credit code"),
+    Kind.NAME: ("姓名", "name of a person"),
+    Kind.ORGANISATION: ("单位名称", "name of an organisation"),
+    Kind.ADDRESS: ("地址", "address"),
+    Kind.WORDS: ("关键词", "words"),
+}
+IDENTIFIERS = frozenset({Kind.ID_NUMBER, Kind.PHONE, Kind.CREDIT_CODE})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An entry as read: its kind by shape, and the forms under which it may stand in the store."""
+
+    kind: Kind
+    text: str  # width folded, trimmed
+    values: tuple[str, ...] = ()  # of identifiers and ids: every form to look for
+    numbers: tuple[str, ...] = ()  # the entry as case numbers are written; empty where it has no digit
+
+
+_GAP = r"[ \-.]?"
+_PROVINCES = "1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|9[0-9]"
+_ID_18 = re.compile(rf"(?:{_PROVINCES})\d{{4}}((?:19|20)\d{{6}})\d{{3}}[\dX]")
+_ID_15 = re.compile(rf"(?:{_PROVINCES})\d{{4}}(\d{{6}})\d{{3}}")
+_CREDIT_CODE = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}\d{6}[0-9A-HJ-NPQRTUWXY]{10}")
+_PERMIT = re.compile(r"[HMC]\d{8}(?:\d{2})?|[A-Z]{3}\d{12}|[EGDSPK][A-Z]?\d{7,8}")
+_MOBILE = re.compile(r"(?:(?:00)?86)?1[3-9]\d{9}")
+_LANDLINE = re.compile(r"\(?0\d{2,3}\)?[ -]?\d{7,8}")
+_LONG_NUMBER = re.compile(rf"(?<![0-9A-Z])[0-9A-Z](?:{_GAP}[0-9A-Z]){{7,17}}(?![0-9A-Z])")
+_MOBILE_INSIDE = re.compile(rf"(?<!\d)(?:\+?(?:00)?86{_GAP})?1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)")
+_LANDLINE_INSIDE = re.compile(r"(?<!\d)\(?0\d{2,3}\)?[ -]?\d{7,8}(?!\d)")
+_ID_INSIDE = re.compile(rf"(?<!\d)[1-9](?:{_GAP}\d){{16}}{_GAP}[\dX](?!\d)")
+_COURT_NUMBER = re.compile(r"\(\d{4}\).*\d号?$|字第?\d+号$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+_SURNAMES = frozenset(
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹"
+    "熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常汤康易乔赖文庄施洪欧伍柯纪梅温詹古关凌颜翁张陈刘黄吴许郑谢馮蔣葉蘇呂盧鐘譚陸範"
+    "張劉陳楊黃趙吳孫馬羅鄭許韓鄧馮蕭蔣餘葉蘇呂盧鍾譚陸賈龍賀顧萬錢嚴莊歐紀關顏"
+)
+_TITLES = ("先生", "女士", "小姐")
+_FIRM = re.compile(
+    r"(?:公司|集团|厂|店|局|中心|学校|小学|中学|医院|幼儿园|合作社|事务所|委员会|物业|银行|酒店|餐厅|超市|商行|经营部|工作室|工程队|个体户)$"
+)
+_ADDRESS = re.compile(r"街道|社区|[路街巷道]\S{0,3}\d|\d+[号栋座室楼]|小区|花园|大道|工业[区园]|村|大厦|广场|新城|公寓")
+_HAN = re.compile(r"[\u3400-\u9fff]+")
+_BRACKETS = str.maketrans("〔〕【】[]", "()()()")
+
+
+def recognise(entry: str) -> Reading:
+    """Read an entry by its shape.
+
+    Raises:
+        RequestError: there is nothing in it, or it is longer than `MAX_CHARACTERS`.
+    """
+    text = " ".join(_CONTROL.sub(" ", unicodedata.normalize("NFKC", entry)).split())
+    if not text or len(text) > MAX_CHARACTERS:
+        raise RequestError(
+            f"q 须为 1 至 {MAX_CHARACTERS} 个字 · q must be 1 to {MAX_CHARACTERS} characters",
+            remedy="输入案号、姓名、单位、地址或关键词 · give a case number, a name, a firm, an address or words",
+        )
+    numbers = _number_forms(entry, text) if any(character.isdigit() for character in text) else ()
+    compact = re.sub(r"[\s\-.]", "", text).upper()
+    case_id = _case_id(text)
+    if case_id is not None:
+        return Reading(Kind.CASE_ID, text, (case_id,), numbers)
+    kind, values = _identifier(text, compact)
+    if kind is not None:
+        return Reading(kind, text, values, numbers)
+    return Reading(_words_kind(text), text, (), numbers)
+
+
+def holds_identifier(entry: str) -> bool:
+    """Whether an ID number, phone or credit code stands anywhere in an entry, however it is spaced."""
+    text = unicodedata.normalize("NFKC", entry).upper()
+    if _MOBILE_INSIDE.search(text) or _LANDLINE_INSIDE.search(text):
+        return True
+    for found in _ID_INSIDE.finditer(text):  # between letters, where case numbers begin with a region and a date, the check digit decides
+        compact = re.sub(r"[ \-.]", "", found.group())
+        if _is_id_number(compact) and _check_digit(compact[:17]) == compact[17]:
+            return True
+    return any(_is_identifier(re.sub(r"[ \-.]", "", found.group())) for found in _LONG_NUMBER.finditer(text))
+
+
+def _is_identifier(compact: str) -> bool:
+    return bool(_is_id_number(compact) or _is_credit_code(compact) or _PERMIT.fullmatch(compact) or _MOBILE.fullmatch(compact))
+
+
+def _identifier(text: str, compact: str) -> tuple[Kind | None, tuple[str, ...]]:
+    if _is_id_number(compact):
+        return Kind.ID_NUMBER, _id_forms(compact)
+    if _is_credit_code(compact):
+        return Kind.CREDIT_CODE, (compact,)
+    if _MOBILE.fullmatch(compact.lstrip("+")) or _LANDLINE.fullmatch(text):
+        number = dialled(pl.Series([text]), Options()).values[0]
+        return Kind.PHONE, (number or re.sub(r"\D", "", text),)
+    if _PERMIT.fullmatch(compact):
+        return Kind.ID_NUMBER, (compact,)
+    return None, ()
+
+
+def _case_id(text: str) -> str | None:
+    try:
+        return str(uuid.UUID(text)) if len(text) == 36 else None
+    except ValueError:
+        return None
+
+
+def _is_id_number(compact: str) -> bool:
+    """By region and birthday, whatever its check digit: a slip in a real number is personal all the same."""
+    found = _ID_18.fullmatch(compact)
+    if found:
+        return _is_date(found.group(1))
+    found = _ID_15.fullmatch(compact)
+    return bool(found) and _is_date("19" + found.group(1))  # type: ignore[union-attr]
+
+
+def _is_date(digits: str) -> bool:
+    try:
+        dt.date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_credit_code(compact: str) -> bool:
+    return bool(_CREDIT_CODE.fullmatch(compact)) and not compact.isdigit()
+
+
+def _id_forms(number: str) -> tuple[str, ...]:
+    """A resident's number in both lengths: 15 digits are the 18 without the century and the check digit."""
+    if len(number) == 15:
+        body = number[:6] + "19" + number[6:]
+        return (number, body + _check_digit(body))
+    if number[6:8] == "19":
+        return (number, number[:6] + number[8:17])
+    return (number,)
+
+
+def _check_digit(body: str) -> str:
+    """GB 11643's, from the first 17 digits."""
+    return "10X98765432"[sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(body)) % 11]
+
+
+def _number_forms(entry: str, text: str) -> tuple[str, ...]:
+    """A case number as typed, and with each kind of brackets that departments write: 粤光信〔2025〕12号."""
+    plain = text.translate(_BRACKETS)
+    forms = [entry.strip(), text, text.upper(), plain, plain.upper()]
+    for left, right in ("〔〕", "[]", "()", "（）", "【】"):
+        forms.append(plain.upper().replace("(", left).replace(")", right))
+    forms += [form.replace(" ", "") for form in forms]
+    return tuple(dict.fromkeys(_CONTROL.sub("", form) for form in forms))
+
+
+def _words_kind(text: str) -> Kind:
+    if _COURT_NUMBER.search(text.translate(_BRACKETS)):
+        return Kind.CASE_NUMBER
+    if _FIRM.search(text):
+        return Kind.ORGANISATION
+    if _ADDRESS.search(text):
+        return Kind.ADDRESS
+    if _HAN.fullmatch(text) and _looks_like_name(text):
+        return Kind.NAME
+    return Kind.WORDS
+
+
+def _looks_like_name(text: str) -> bool:
+    if text[:2] in COMPOUND_SURNAMES or text.endswith(_TITLES):
+        return 2 <= len(text) <= 4
+    return 2 <= len(text) <= 3 and text[0] in _SURNAMES
