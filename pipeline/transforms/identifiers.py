@@ -15,9 +15,11 @@ from pipeline.checks import credit_code_shape
 from pipeline.transforms.base import Options, Read, judged, known, looked_up, nulled, where_null
 
 _MASK = r"[*●•×＊]|[0-9][xX]{2,}"
-_MOBILE = r"^1[3-9][0-9]{9}$"
+_MOBILE = r"^(?:(?:\+|00)?86)?(1[3-9][0-9]{9})$"
+_EXTENSION = r"(?:(?:-|转|分机|ext\.?|x|#)[0-9]{1,6})?"
+_LANDLINE = rf"^(?:(?:\+|00)?86-?\(?0?|\(?0)(10|2[0-9]|[3-9][0-9]{{2}})\)?-?([2-9][0-9]{{6,7}}){_EXTENSION}$"
 _PHONE_PARTS = re.compile(r"[/、,;，；|\n]|或|和")
-_EXTENSION = re.compile(r"\s*(?:转|分机|内线|ext\.?|x|#)\s*[0-9]{1,6}$|(?<=[0-9]{7})\s*-\s*[0-9]{1,5}$", re.IGNORECASE)
+_SPOKEN_EXTENSION = re.compile(r"\s*(?:转|分机|内线|ext\.?|x|#)\s*[0-9]{1,6}$", re.IGNORECASE)
 #: Document shapes, tried in this order.
 _DOCUMENTS = (
     (
@@ -45,7 +47,7 @@ def id_no(values: pl.Series, options: Options) -> Read:
     """
     given = known(values)
     masked = given.str.contains(_MASK)
-    bare = _bare(given)
+    bare = bare(given)
     return judged(given, nulled(bare, id_types(bare).is_null()), dropped=masked)
 
 
@@ -61,7 +63,7 @@ def uscc(values: pl.Series, options: Options) -> Read:
     """A unified social credit code, or one of the codes it replaced (15-digit registration, 9-place organisation code)."""
     given = known(values)
     masked = given.str.contains(_MASK)
-    bare = _bare(given)
+    bare = bare(given)
     return judged(given, nulled(bare, ~credit_code_shape(bare)), dropped=masked)
 
 
@@ -72,9 +74,8 @@ def phone(values: pl.Series, options: Options) -> Read:
     """
     given = known(values)
     masked = given.str.contains(_MASK).fill_null(value=False)
-    clear = given.set(masked, None)
-    fast = clear.set((~clear.str.contains(_MOBILE)).fill_null(value=False), None)
-    return judged(given, where_null(clear, fast, _phones_as_written), dropped=masked)
+    clear = nulled(given, masked)
+    return judged(given, where_null(clear, clear.str.extract(_MOBILE, 1), _phones_as_written), dropped=masked)
 
 
 def gender(values: pl.Series, options: Options) -> Read:
@@ -84,7 +85,7 @@ def gender(values: pl.Series, options: Options) -> Read:
     return judged(given, looked_up(words, _GENDERS, pl.String), dropped=words.is_in(_GENDER_UNSTATED))
 
 
-def _bare(values: pl.Series) -> pl.Series:
+def bare(values: pl.Series) -> pl.Series:
     """Half width, upper case, nothing but letters and digits."""
 
     def clean(rest: pl.Series) -> pl.Series:
@@ -95,12 +96,21 @@ def _bare(values: pl.Series) -> pl.Series:
 
 
 def _phones_as_written(values: pl.Series) -> pl.Series:
+    """The common forms by pattern; what is left goes through phonenumbers, which takes 50 µs a number."""
+    closed = values.str.normalize("NFKC").str.replace_all(r"\s", "")
+    mobile = closed.str.replace_all(r"[-()]", "").str.extract(_MOBILE, 1)
+    groups = closed.str.extract_groups(_LANDLINE).struct.unnest()
+    landline = groups.select(number=pl.lit("0") + pl.col("1") + pl.col("2"))["number"]
+    return where_null(values, mobile.zip_with(mobile.is_not_null(), landline), _phones_parsed)
+
+
+def _phones_parsed(values: pl.Series) -> pl.Series:
     return pl.Series([_dialled(value) for value in values.str.normalize("NFKC")], dtype=pl.String)
 
 
 def _dialled(value: str) -> str | None:
     pieces = [piece for piece in _PHONE_PARTS.split(value) if sum(map(str.isdigit, piece)) >= 7]
-    written = _EXTENSION.sub("", pieces[0] if pieces else value)
+    written = _SPOKEN_EXTENSION.sub("", pieces[0] if pieces else value)
     digits = re.sub(r"[^0-9]", "", written)
     if not digits:
         return None
