@@ -6,16 +6,17 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg2
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from hub import postgres
-from hub.errors import SchemaError, StoreUnavailable
+from hub.errors import SchemaError, StoreError, StoreUnavailable
 from hub.settings import Settings
 
 _MIGRATIONS = Path(__file__).parent.parent / "schema" / "migrations"
@@ -52,16 +53,38 @@ def opened(settings: Settings) -> Iterator[Engine]:
 
 @contextlib.contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn a vanished server into StoreUnavailable, which a run may try again."""
+    """Turn a vanished server into StoreUnavailable, and any other refusal into a StoreError that quotes no value.
+
+    PostgreSQL's own messages repeat what was sent (`Key (id_no)=(…)`, `COPY staged, line 1, column payload: …`).
+    """
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        if isinstance(error, InterfaceError) or error.connection_invalidated or "connect" in str(error.orig).lower():
-            raise StoreUnavailable(
-                "the database went away or cannot be reached",
-                remedy="check CASEHUB_DATABASE_URL and the server; what had landed is safe, run again",
-            ) from None
-        raise
+    except DBAPIError as error:
+        raise _store_error(error.orig, is_gone=error.connection_invalidated) from None
+    except psycopg2.Error as error:  # COPY goes past SQLAlchemy
+        raise _store_error(error) from None
+
+
+def _store_error(error: BaseException | None, *, is_gone: bool = False) -> StoreError:
+    state = getattr(error, "pgcode", None) or ""
+    if (
+        is_gone
+        or isinstance(error, psycopg2.InterfaceError)
+        or state.startswith(("08", "57P"))
+        or (isinstance(error, psycopg2.OperationalError) and not state)
+    ):
+        return StoreUnavailable(
+            "the database went away or cannot be reached",
+            remedy="check CASEHUB_DATABASE_URL and the server; what had landed is safe, run again",
+        )
+    diagnosis = getattr(error, "diag", None)
+    names = [str(name) for name in (getattr(diagnosis, part, None) for part in ("table_name", "column_name", "constraint_name")) if name]
+    where = f" at {', '.join(names)}" if names else ""
+    return StoreError(
+        f"the database refused a statement: SQLSTATE {state or 'unknown'} ({type(error).__name__}){where}",
+        remedy="look the SQLSTATE up in PostgreSQL's Appendix A; the transaction was rolled back",
+        sqlstate=state,
+    )
 
 
 def migrate(engine: Engine) -> tuple[str | None, str]:

@@ -12,7 +12,8 @@
     ├── BatchHeld                an expectation says halt, or too much of a batch fails
     ├── ConservationError        a row was lost or doubled: the run fails
     ├── BusyError                another run holds this department or resolve           (retryable)
-    ├── StoreUnavailable         the database went away                                 (retryable)
+    ├── StoreError               the database refused a statement: told by SQLSTATE alone, its message may hold values
+    │   └── StoreUnavailable     the database went away                                 (retryable)
     ├── SchemaError              the database's schema is not this version's
     ├── NotFound                 no such department, record, case, quarantine item
     ├── AccessDenied             the caller may not
@@ -103,7 +104,11 @@ class BusyError(HubError):
     retryable = True
 
 
-class StoreUnavailable(HubError):
+class StoreError(HubError):
+    """The database refused a statement; the message has its SQLSTATE and names, no values."""
+
+
+class StoreUnavailable(StoreError):
     """The database cannot be reached or went away."""
 
     retryable = True

@@ -7,8 +7,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine
 
-from hub.database import migrate, require_schema
-from hub.errors import SchemaError, StoreUnavailable
+from hub.database import migrate, require_schema, store_errors
+from hub.errors import SchemaError, StoreError, StoreUnavailable
 from hub.postgres import Server
 from schema.tables import SCHEMAS, metadata
 
@@ -41,3 +41,11 @@ def test_a_server_that_is_not_there_is_store_unavailable(postgres_server: Server
     engine = create_engine("postgresql+psycopg2://casehub:x@127.0.0.1:1/casehub")
     with pytest.raises(StoreUnavailable, match="CASEHUB_DATABASE_URL"):
         require_schema(engine)
+
+
+def test_a_refused_statement_is_told_without_its_values(database: Engine) -> None:
+    statement = "INSERT INTO ops.api_token (token_hash, name, role, expires_at) VALUES ('x', '张伟', 'clerk', now())"
+    with pytest.raises(StoreError, match="SQLSTATE 23505") as caught, store_errors(), database.begin() as connection:
+        connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(statement)
+    assert "张伟" not in str(caught.value)

@@ -1,0 +1,1 @@
+"""What is on the path of Airflow's scheduler alone."""
