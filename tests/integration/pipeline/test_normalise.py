@@ -1,0 +1,67 @@
+"""NORMALISE: versions become records, parties keep their ids, and everything waits for resolve."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from tests.integration.pipeline.builders import ask, make_contract, make_page, make_row, take_in
+
+PARTY = "SELECT party_id, version, name FROM store.party ORDER BY version, ordinal"
+
+
+def test_a_record_and_its_party_in_the_hubs_words(database: Engine) -> None:
+    take_in(database, make_contract(), make_page([make_row(1)]))
+    assert ask(database, "SELECT text, occurred_at::text, status, visibility, known_from FROM store.source_record") == [
+        ("第1号楼漏水", "2026-03-01 00:00:00+00", "received", "shared", None)
+    ]
+    assert ask(database, "SELECT role, kind, name, phone FROM store.party") == [("petitioner", "person", "张伟", "13912345678")]
+    assert ask(database, "SELECT reason FROM ops.pending") == ["new"]
+    assert ask(database, "SELECT kind FROM store.case_event") == ["occurred"]
+    assert ask(database, "SELECT count(*) FROM store.source_record WHERE tokens @@ '漏水'::tsquery") == [1]
+
+
+def test_the_next_version_keeps_the_records_id_and_the_partys(database: Engine) -> None:
+    contract = make_contract()
+    take_in(database, contract, make_page([make_row(1)]))
+    take_in(database, contract, make_page([make_row(1, status="accepted", phone="13900000001")]))
+    assert ask(database, "SELECT count(DISTINCT record_id), count(*) FROM store.source_record") == [(1, 2)]
+    first, second = ask(database, PARTY)
+    assert first[0] == second[0]
+    assert ask(database, "SELECT reason FROM ops.pending") == ["changed"]
+
+
+def test_another_person_in_the_same_place_is_another_party(database: Engine) -> None:
+    contract = make_contract()
+    take_in(database, contract, make_page([make_row(1)]))
+    take_in(database, contract, make_page([make_row(1, who="李娜")]))
+    first, second = ask(database, PARTY)
+    assert first[0] != second[0]
+
+
+def test_a_deleted_record_is_a_version_without_content(database: Engine) -> None:
+    contract = make_contract(feed={"mode": "cursor", "field": "at"})
+    take_in(database, contract, make_page([make_row(1)]))
+    take_in(database, contract, make_page([make_row(1)], operation="delete"))
+    assert ask(database, "SELECT version, is_deleted, text IS NULL FROM store.source_record ORDER BY version") == [
+        (1, False, False),
+        (2, True, True),
+    ]
+    assert ask(database, "SELECT state FROM landing.record ORDER BY version") == ["superseded", "accepted"]
+    assert ask(database, "SELECT reason FROM ops.pending") == ["deleted"]
+
+
+def test_a_record_that_comes_back_after_its_deletion_keeps_its_ids(database: Engine) -> None:
+    contract = make_contract(feed={"mode": "cursor", "field": "at"})
+    take_in(database, contract, make_page([make_row(1)]))
+    take_in(database, contract, make_page([make_row(1)], operation="delete"))
+    take_in(database, contract, make_page([make_row(1)]))
+    assert ask(database, "SELECT count(DISTINCT record_id), max(version) FROM store.source_record") == [(1, 3)]
+    assert ask(database, "SELECT count(DISTINCT party_id) FROM store.party") == [1]
+
+
+def test_normalising_twice_gives_the_same_rows(database: Engine) -> None:
+    contract, page = make_contract(), make_page([make_row(n) for n in range(3)])
+    take_in(database, contract, page)
+    before = ask(database, "SELECT record_id, version FROM store.source_record ORDER BY 1")
+    take_in(database, contract, page)
+    assert ask(database, "SELECT record_id, version FROM store.source_record ORDER BY 1") == before

@@ -1,0 +1,154 @@
+"""VALIDATE and quarantine: which row, which rule; what is held; what a replay does."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine
+
+from hub.errors import BatchHeld, NotFound
+from hub.settings import Settings
+from pipeline.ingest import finish
+from pipeline.land import land
+from pipeline.quarantine import Choice, discard, discard_batch, list_items, release, replay
+from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
+
+REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
+ITEMS = "SELECT source_record_id, rule, column_name FROM quarantine.item WHERE state = 'open' ORDER BY source_record_id, rule"
+
+
+def test_a_row_that_fails_is_quarantined_with_its_rule_and_the_others_go_on(database: Engine) -> None:
+    contract = make_contract(expectations=[REQUIRED])
+    report = take_in(database, contract, make_page([make_row(n, text=None if n == 3 else "x") for n in range(10)]))
+    assert (report.accepted, report.quarantined) == (9, 1)
+    assert ask(database, ITEMS) == [("3", "expect_column_values_to_not_be_null", "text")]
+    assert ask(database, "SELECT rule, on_failure, evaluated, failed FROM ops.validation_result") == [
+        ("expect_column_values_to_not_be_null", "quarantine", 10, 1)
+    ]
+
+
+def test_warnings_are_counted_and_accepted(database: Engine) -> None:
+    contract = make_contract(expectations=[{"type": "expect_phone_number", "column": "phone", "on_failure": "warn"}])
+    report = take_in(database, contract, make_page([make_row(n, phone="12" if n else "13912345678") for n in range(4)]))
+    assert report.accepted == 4
+    assert ask(database, "SELECT failed FROM ops.validation_result") == [3]
+
+
+def test_halt_holds_the_whole_batch(database: Engine) -> None:
+    contract = make_contract(expectations=[{**REQUIRED, "on_failure": "halt"}])
+    with pytest.raises(BatchHeld, match="works: batch 1 is held: expect_column_values_to_not_be_null fails on text"):
+        take_in(database, contract, make_page([make_row(1), make_row(2, text=None)]))
+    assert ask(database, "SELECT state FROM landing.record") == ["held", "held"]
+
+
+def test_too_many_failing_rows_hold_the_batch_and_a_release_lets_the_good_ones_through(database: Engine) -> None:
+    contract = make_contract(expectations=[REQUIRED])
+    page = make_page([make_row(n, text=None if n < 10 else "x") for n in range(30)])
+    with pytest.raises(BatchHeld, match="10 of 30 rows fail, above 20%.*casehub batches release"):
+        take_in(database, contract, page)
+    assert ask(database, "SELECT DISTINCT state FROM landing.record") == ["held"]
+    assert ask(database, "SELECT count(*) FROM quarantine.item") == [0]
+    release(database, contract, 1, SETTINGS)
+    assert ask(database, "SELECT accepted, quarantined, held FROM ops.batch") == [(20, 10, 0)]
+    assert ask(database, "SELECT state FROM ops.batch") == ["done"]
+
+
+def test_a_discarded_batch_stays_in_landing_and_the_right_rows_land_next(database: Engine) -> None:
+    contract = make_contract(expectations=[{**REQUIRED, "on_failure": "halt"}])
+    with pytest.raises(BatchHeld):
+        take_in(database, contract, make_page([make_row(1, text=None)]))
+    discard_batch(database, "works", 1)
+    assert ask(database, "SELECT state FROM landing.record") == ["superseded"]
+    assert take_in(database, contract, make_page([make_row(1)])).accepted == 1
+    with pytest.raises(NotFound, match="casehub batches list"):
+        discard_batch(database, "works", 1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "accepted", "quarantined"),
+    [
+        pytest.param("land_and_alert", 3, 0, id="alert"),
+        pytest.param("quarantine", 2, 1, id="quarantine"),
+        pytest.param("halt", 0, 0, id="halt"),
+    ],
+)
+def test_a_new_column(database: Engine, policy: str, accepted: int, quarantined: int) -> None:
+    contract = make_contract(drift={"new_column": policy, "missing_column": "land_and_alert"})
+    page = make_page([make_row(1), make_row(2), make_row(3, surprise="x")])
+    if policy == "halt":
+        with pytest.raises(BatchHeld, match="new_column surprise"):
+            take_in(database, contract, page)
+        return
+    report = take_in(database, contract, page)
+    assert (report.accepted, report.quarantined, report.alerts) == (accepted, quarantined, ("new_column: surprise",))
+
+
+def test_a_column_whose_type_changes_is_refused_until_the_contract_says_otherwise(database: Engine) -> None:
+    contract = make_contract(expectations=[])
+    take_in(database, contract, make_page([make_row(n) for n in range(30)]))
+    report = take_in(database, contract, make_page([*[make_row(n) for n in range(30)], make_row(30, text=7)]))
+    assert (report.quarantined, report.alerts) == (1, ("retyped_column: text",))
+    assert ask(database, ITEMS) == [("30", "drift:retyped_column", "text")]
+    assert take_in(database, contract, make_page([*[make_row(n) for n in range(31)], make_row(31, text=8)])).quarantined == 1
+
+
+def test_a_column_that_is_gone_holds_the_batch(database: Engine) -> None:
+    contract = make_contract(
+        connector={"kind": "file", "connection": "works", "path": "works.csv", "format": "csv"}, drift={"missing_column": "quarantine"}
+    )
+    rows = [{key: value for key, value in make_row(n).items() if key != "status"} for n in range(3)]
+    with pytest.raises(BatchHeld, match="missing_column status"):
+        take_in(database, contract, make_page(rows))
+
+
+def test_too_small_a_snapshot_is_held(database: Engine) -> None:
+    with pytest.raises(BatchHeld, match="only 2 rows, at least 5 are healthy"):
+        take_in(database, make_contract(volume={"min": 5}), make_page([make_row(1), make_row(2)]))
+
+
+def test_an_unreadable_value_is_refused_with_its_column_and_not_its_value(database: Engine) -> None:
+    report = take_in(database, make_contract(), make_page([make_row(1), make_row(2, at="next Tuesday 张伟")]))
+    assert report.quarantined == 1
+    item = next(iter(list_items(database, "works")))
+    assert (item.rule, item.column_name) == ("transform:occurred_at", "at")
+    assert "Tuesday" not in item.reason
+    assert "张伟" not in item.reason
+
+
+def test_replay_after_a_fix_accepts_and_a_second_replay_finds_nothing(database: Engine) -> None:
+    broken = make_contract(expectations=[REQUIRED])
+    take_in(database, broken, make_page([make_row(1), make_row(2, text=None)]))
+    fixed = make_contract(version=2)
+    assert replay(database, fixed, Choice("works"), SETTINGS, by="tester") == 1
+    assert ask(database, "SELECT state FROM landing.record") == ["accepted", "accepted"]
+    assert ask(database, "SELECT state, resolved_by FROM quarantine.item") == [("replayed", "tester")]
+    assert replay(database, fixed, Choice("works"), SETTINGS, by="tester") == 0
+
+
+def test_a_replay_of_a_version_older_than_the_accepted_one_is_superseded(database: Engine) -> None:
+    broken = make_contract(expectations=[REQUIRED])
+    take_in(database, broken, make_page([make_row(1, text=None)]))
+    land(database, broken, source=giving(make_page([make_row(1)])))
+    # The newer version is accepted while the older one waits: closed by it.
+    finish(database, broken, 2, SETTINGS)
+    assert ask(database, "SELECT version, state FROM landing.record ORDER BY version") == [(1, "superseded"), (2, "accepted")]
+    assert ask(database, "SELECT state FROM quarantine.item") == ["superseded"]
+
+
+def test_discard_puts_a_row_aside_for_good(database: Engine) -> None:
+    contract = make_contract(expectations=[REQUIRED])
+    take_in(database, contract, make_page([make_row(1, text=None)]))
+    assert discard(database, Choice("works", rule=REQUIRED["type"]), by="tester") == 1
+    assert ask(database, "SELECT state FROM landing.record") == ["superseded"]
+    assert list(list_items(database)) == []
+
+
+def test_great_expectations_runs_over_chunks(database: Engine) -> None:
+    contract = make_contract(
+        expectations=[REQUIRED, {"type": "expect_column_values_to_be_unique", "column": "phone", "on_failure": "warn"}]
+    )
+    settings = Settings(validate_chunk_rows=7)
+    rows = [make_row(n, text=None if n == 13 else "x", phone=f"139{n:08d}" if n < 19 else "13900000000") for n in range(20)]
+    report = take_in(database, contract, make_page(rows), settings=settings)
+    assert (report.accepted, report.quarantined) == (19, 1)
+    assert ask(database, ITEMS) == [("13", REQUIRED["type"], "text")]
+    assert ask(database, "SELECT failed FROM ops.validation_result WHERE rule LIKE '%unique'") == [2]
