@@ -1,0 +1,1 @@
+"""Record linkage, pure: forms, blocking, comparison, weights, clustering, survivorship."""

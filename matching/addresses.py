@@ -1,0 +1,115 @@
+"""Addresses by parts: street, community, road, number, estate, building, room; never compared as one string.
+
+Enters a column of addresses as written, leaves the columns of `ADDRESS`. A part that an address does not name is null.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import polars as pl
+
+from matching.characters import fold, once, without
+from matching.vocabulary import vocabulary
+from schema.codes import communities, streets
+
+#: The parts, outermost first.
+ADDRESS = ("street", "community", "road", "number", "estate", "building", "room")
+
+_HAN = r"\p{Han}"
+# In Rust's regular expressions there is no looking around: what must not follow is taken and given back.
+_ROADS = "大道|大街|公路|环路|一路|二路|三路|四路|五路|东路|西路|南路|北路|中路|路|街|巷|道|胡同"
+
+
+def addresses(values: pl.Series, placeholders: frozenset[str] = frozenset()) -> pl.DataFrame:
+    """The columns of ADDRESS, and `place`: the finest spot named, as one string to meet by; null where none is.
+
+    Args:
+        values: addresses as written, of any department.
+        placeholders: folded texts that are no address.
+    """
+    return once(values, lambda distinct: _parts(without(fold(distinct), placeholders)))
+
+
+def place(road: pl.Expr, number: pl.Expr, estate: pl.Expr, building: pl.Expr) -> pl.Expr:
+    """The spot: a road and number, else an estate and building, else an estate; null without any of them."""
+    on_road = pl.concat_str(road, number, separator="/")
+    in_estate = pl.concat_str(estate, building, separator="/")
+    return pl.coalesce(on_road, in_estate, estate)
+
+
+def street_names(codes: pl.Series) -> pl.Series:
+    """Names of street codes; a code that is not of the list becomes null."""
+    return codes.replace_strict(list(streets()), list(streets().values()), default=None, return_dtype=pl.String)
+
+
+def community_names(codes: pl.Series) -> pl.Series:
+    """Names of community codes, without 社区, as `addresses` gives them."""
+    names = [_bare_community(name) for name in communities().values()]
+    return codes.replace_strict(list(communities()), names, default=None, return_dtype=pl.String)
+
+
+def _parts(values: pl.Series) -> pl.DataFrame:
+    plain = values.str.replace_all(r"[((][^))]*[))]|[,。,.;;、:'\"|]", "")
+    head = plain.str.extract_groups(_head()).struct.unnest()
+    tail = head["rest"].fill_null("")
+    buildings = _numerals(tail.str.extract(rf"([0-9A-Z一二三四五六七八九十]{{1,4}})(?:栋|幢|座|号楼|#)"))
+    frame = pl.DataFrame(
+        {
+            "street": head["street"],
+            "community": head["community"].str.replace("(?:社区|居委会|村委会)$", "").str.replace(rf"^({_HAN}{{2,}})村$", "$1"),
+            "road": head["road"],
+            "number": head["number"].str.replace_all("[之--]", "-"),
+            "estate": tail.str.extract(_estate()),
+            "building": buildings,
+            "room": _room(tail),
+        }
+    )
+    # 合水口长春路 is 合水口社区长春路: a known community's name before a road of two characters or more.
+    frame = frame.with_columns(
+        pl.coalesce("community", pl.col("road").str.extract(_community_and_road(), 1)),
+        pl.coalesce(pl.col("road").str.extract(_community_and_road(), 2), "road"),
+    )
+    return frame.select(*ADDRESS).with_columns(place=place(pl.col("road"), pl.col("number"), pl.col("estate"), pl.col("building")))
+
+
+def _room(tail: pl.Series) -> pl.Series:
+    """Room: digits before 室 or 房, or three or four digits at the end; a leading floor's 0 is kept."""
+    named = tail.str.extract(r"([A-Z]?\d{2,4}[A-Z]?)(?:室|房|号房|号铺|铺)")
+    closing = tail.str.extract(r"(?:栋|幢|座|号楼|单元|#|-)[A-Z]?(\d{3,4}[A-Z]?)$")
+    return pl.select(pl.coalesce(pl.lit(named), pl.lit(closing))).to_series()
+
+
+def _numerals(values: pl.Series) -> pl.Series:
+    """Chinese numerals up to 99 as digits (十二 → 12)."""
+    ten = values.str.replace(r"^十$", "10").str.replace(r"^十", "1").str.replace(r"十$", "0").str.replace("十", "")
+    return ten.str.replace_many(list("一二三四五六七八九"), list("123456789"))
+
+
+@cache
+def _head() -> str:
+    """Province, city and district are passed over; street, community, road and number are taken; the rest is kept."""
+    return (
+        rf"^(?:{_HAN}{{2,3}}(?:省|自治区))?(?:{_HAN}{{2,4}}?市)?(?:{_HAN}{{1,4}}?(?:[^小社园业住地矿校院发]区|县|市))?"
+        rf"(?P<street>{_HAN}{{2,4}}?(?:街道办事处|街道办|街道|镇|乡))?"
+        rf"(?P<community>{_HAN}{{1,5}}?(?:村?社区|居委会|村委会|村))?"
+        rf"(?P<road>{_HAN}{{1,6}}?(?:{_ROADS}))?"
+        r"(?:(?P<number>[A-Z]?\d{1,5}(?:[--之]\d{1,4})?)号院?)?"
+        r"(?P<rest>.*)$"
+    )
+
+
+@cache
+def _estate() -> str:
+    kinds = "|".join(vocabulary().estates)
+    return rf"({_HAN}[{_HAN}A-Z0-9]{{1,9}}?(?:{kinds}))"
+
+
+@cache
+def _community_and_road() -> str:
+    known = sorted((_bare_community(name) for name in communities().values()), key=len, reverse=True)
+    return rf"^({'|'.join(known)})({_HAN}{{2,6}}(?:大道|路|街|巷))$"
+
+
+def _bare_community(name: str) -> str:
+    return name.removesuffix("社区")

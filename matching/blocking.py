@@ -1,0 +1,80 @@
+"""BLOCKING: which records meet.
+
+Enters forms, leaves blocking keys (id, key) and, from keys, candidate pairs. A key is text: the rule's name, then the
+values that must agree (`ph:13912345678|zhang`). Keys depend on the form and the model alone, never on what else is in the
+store: a value that the model lists as over-common needs the rule's `refine` columns too (`ph+:…|zhang|wei`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from matching.model import BlockingRule, Model, model_of
+from schema.records import PAIR
+
+KEY = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("key", pa.string(), nullable=False)])
+
+
+def blocking_keys(relation: str, forms: pa.Table, model: Model | None = None) -> pa.Table:
+    """Every blocking key of every form, each (id, key) once.
+
+    Args:
+        relation: person, organisation or case.
+        forms: as the relation's `*_forms` gives them.
+        model: the project's own where left out.
+    """
+    model = model_of(relation, model)
+    frame = pl.DataFrame(forms)
+    keys = pl.concat([_keys(frame, rule, model) for rule in model.blocking])
+    return keys.unique(maintain_order=True).to_arrow().cast(KEY)
+
+
+def candidate_pairs(left_keys: pa.Table, right_keys: pa.Table | None = None) -> pa.Table:
+    """Pairs that share a key, each once, as PAIR.
+
+    Args:
+        left_keys: (id, key), as `blocking_keys` gives them.
+        right_keys: the same for the other side; left out, pairs are formed within `left_keys`.
+    """
+    left = pl.DataFrame(left_keys)
+    right = left if right_keys is None else pl.DataFrame(right_keys)
+    met = left.lazy().join(right.lazy(), on="key", suffix="_other").filter(pl.col("id") != pl.col("id_other"))
+    if right_keys is None:
+        met = met.filter(pl.col("id") < pl.col("id_other"))
+    ordered = met.select(left=pl.min_horizontal("id", "id_other"), right=pl.max_horizontal("id", "id_other"))
+    return ordered.unique().sort("left", "right").collect().to_arrow().cast(PAIR)
+
+
+def representatives(forms: pa.Table) -> pa.Table:
+    """(id, representative): the least id among the forms of one `fingerprint`; a form without one stands for itself.
+
+    Forms of one fingerprint weigh the same against anything, so only the representative needs blocking keys, and each of
+    the others one pair with it. Without this, a firm named in n records is n² pairs.
+    """
+    frame = pl.DataFrame(forms).select("id", "fingerprint")
+    least = pl.when(pl.col("fingerprint").is_null()).then("id").otherwise(pl.col("id").min().over("fingerprint"))
+    return frame.select("id", least.alias("representative")).to_arrow()
+
+
+def over_common_keys(keys: pa.Table, model: Model) -> pa.Table:
+    """Keys that more than the model's `block_limit` ids share, as (key, ids), the largest first.
+
+    They still form pairs. Their values belong into `over_common` of the model's next version.
+    """
+    counts = pl.DataFrame(keys).group_by("key").agg(pl.len().cast(pl.Int64).alias("ids"))
+    return counts.filter(pl.col("ids") > model.block_limit).sort(["ids", "key"], descending=[True, False]).to_arrow()
+
+
+def _keys(frame: pl.DataFrame, rule: BlockingRule, model: Model) -> pl.DataFrame:
+    columns = [*rule.fields, *(column for column in rule.refine if column not in rule.fields)]
+    values = frame.select("id", *columns).drop_nulls(list(rule.fields))
+    for column in columns:
+        if isinstance(values.schema[column], pl.List):
+            values = values.explode(column).drop_nulls(column)
+    plain = pl.concat_str(pl.lit(f"{rule.name}:"), pl.concat_str(rule.fields, separator="|"))
+    listed = [pl.col(field).cast(pl.String).is_in(sorted(model.over_common[field])) for field in rule.fields if field in model.over_common]
+    if listed:
+        refined = pl.concat_str(pl.lit(f"{rule.name}+:"), pl.concat_str(*columns, separator="|"))
+        plain = pl.when(pl.any_horizontal(listed)).then(refined).otherwise(plain)
+    return values.select("id", plain.alias("key")).drop_nulls()

@@ -1,0 +1,136 @@
+"""CLUSTERING: links and prohibitions → clusters.
+
+Enters the nodes of one or more whole components, their edges (refused ones included) and people's verdicts; leaves CLUSTER.
+The result is a function of those alone: edges are taken by weight, the heaviest first, then by the pair's key, and one
+that would join what may not be one is passed over. Only components that hold such a conflict are walked edge by edge.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from matching.unions import Unions
+from schema.records import CLUSTER
+
+_Ints: TypeAlias = npt.NDArray[np.int64]
+_Flags: TypeAlias = npt.NDArray[np.bool_]
+
+#: What a person said of a pair; the newest verdict alone, and none for `unsure`.
+VERDICT = pa.schema([pa.field("left", pa.int64()), pa.field("right", pa.int64()), pa.field("verdict", pa.string())])
+
+
+def cluster(nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = None, verdicts: pa.Table | None = None) -> pa.Table:
+    """Clusters of the nodes.
+
+    Args:
+        nodes: `id`, and optionally `identifier` (two different ones are never in one cluster), `apart` (the same one twice is
+            never in one cluster, unless an edge links the two) and `key` (a text that names the node whatever its id: the
+            order of equal weights goes by it, so that ids given in another order change nothing).
+        edges: EDGE between these nodes; of decision link they join, of cannot_link they forbid, others are passed over.
+        cannot_links: PAIR; further pairs forbidden.
+        verdicts: VERDICT; "no" forbids, "yes" joins before any edge does and outweighs an edge's cannot_link, but joins
+            neither two identifiers nor what another person kept apart.
+
+    Returns:
+        CLUSTER, a row for each node, ordered by id; `cluster` is the least id in it.
+    """
+    frame = _nodes(nodes)
+    joins, forbidden = _joins_and_forbidden(frame, pl.DataFrame(edges), cannot_links, verdicts)
+    frame = _once_apart(frame, joins)
+    count = frame.height
+    matrix = coo_array((np.ones(joins.height, dtype=np.int8), (joins["left"].to_numpy(), joins["right"].to_numpy())), shape=(count, count))
+    _, component = connected_components(matrix, directed=False)
+    conflicting = _conflicting(frame, component.astype(np.int64), forbidden)
+    label = component.astype(np.int64)
+    if conflicting.any():
+        within = joins.filter(pl.Series(conflicting[component[joins["left"].to_numpy()]]))
+        apart = forbidden.filter(pl.Series(conflicting[component[forbidden["left"].to_numpy()]]))
+        label = _walk(frame, within, apart, np.flatnonzero(conflicting[component]), label)
+    least = frame.select("id", pl.Series("label", label)).with_columns(pl.col("id").min().over("label").alias("cluster"))
+    return least.select("id", "cluster").to_arrow().cast(CLUSTER)
+
+
+def _nodes(nodes: pa.Table) -> pl.DataFrame:
+    """Nodes by id, each with the columns that are optional, and the rank of its key."""
+    frame = pl.DataFrame(nodes).unique("id").sort("id")
+    missing = [pl.lit(None, pl.String).alias(name) for name in ("identifier", "apart") if name not in frame.columns]
+    key = pl.col("key") if "key" in frame.columns else pl.col("id")
+    return frame.with_columns(*missing, rank=key.rank("ordinal").cast(pl.Int64)).select("id", "identifier", "apart", "rank")
+
+
+def _joins_and_forbidden(
+    nodes: pl.DataFrame, edges: pl.DataFrame, cannot_links: pa.Table | None, verdicts: pa.Table | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(left, right, weight) of what joins and (left, right) of what is forbidden, by row number of the nodes."""
+    said = pl.DataFrame(verdicts if verdicts is not None else VERDICT.empty_table())
+    yes, no = (said.filter(pl.col("verdict") == word).select("left", "right") for word in ("yes", "no"))
+    pairs = ["left", "right"]
+    links = edges.filter(pl.col("decision") == "link").select(*pairs, weight="match_weight")
+    refused = edges.filter(pl.col("decision") == "cannot_link").select(pairs).join(yes, on=pairs, how="anti")
+    given = [pl.DataFrame(cannot_links).select(pairs)] if cannot_links is not None else []
+    forbidden = pl.concat([refused, no, *given]).unique()
+    joins = pl.concat([yes.with_columns(weight=pl.lit(float("inf"))), links.join(yes, on=pairs, how="anti")]).join(forbidden, on=pairs, how="anti")
+    return _numbered(nodes, joins), _numbered(nodes, forbidden)
+
+
+def _numbered(nodes: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Ids replaced by row numbers of the nodes; pairs that name a node not given are left out."""
+    ids = nodes["id"].to_numpy()
+    if not len(ids):
+        return pairs.clear()
+    found = {side: np.minimum(np.searchsorted(ids, pairs[side].to_numpy()), len(ids) - 1) for side in ("left", "right")}
+    known = (ids[found["left"]] == pairs["left"].to_numpy()) & (ids[found["right"]] == pairs["right"].to_numpy())
+    return pairs.with_columns(pl.Series(side, rows.astype(np.int64)) for side, rows in found.items()).filter(pl.Series(known))
+
+
+def _once_apart(nodes: pl.DataFrame, joins: pl.DataFrame) -> pl.DataFrame:
+    """A party that its record lists twice, and that is linked to itself for that, is kept apart but once."""
+    apart = nodes["apart"]
+    left, right = apart.gather(joins["left"]), apart.gather(joins["right"])
+    twice = joins.filter((left == right).fill_null(False))
+    later = pl.select(pl.when(_rank(nodes, twice, "left") < _rank(nodes, twice, "right")).then(twice["right"]).otherwise(twice["left"])).to_series()
+    rows = pl.Series(np.arange(nodes.height))
+    return nodes.with_columns(apart=pl.when(~rows.is_in(later.implode())).then("apart"))
+
+
+def _rank(nodes: pl.DataFrame, pairs: pl.DataFrame, side: str) -> pl.Series:
+    return nodes["rank"].gather(pairs[side])
+
+
+def _conflicting(nodes: pl.DataFrame, component: _Ints, forbidden: pl.DataFrame) -> _Flags:
+    """For each component, whether it holds what may not be in one cluster."""
+    flags = np.zeros(int(component.max(initial=-1)) + 1, dtype=np.bool_)
+    left, right = component[forbidden["left"].to_numpy()], component[forbidden["right"].to_numpy()]
+    flags[left[left == right]] = True
+    frame = nodes.with_columns(pl.Series("component", component))
+    identifiers = frame.drop_nulls("identifier").group_by("component").agg(pl.col("identifier").n_unique().alias("n"))
+    twice = frame.drop_nulls("apart").group_by("component", "apart").len("n")
+    for found in (identifiers, twice):
+        flags[found.filter(pl.col("n") > 1)["component"].to_numpy()] = True
+    return flags
+
+
+def _walk(nodes: pl.DataFrame, joins: pl.DataFrame, forbidden: pl.DataFrame, rows: _Ints, label: _Ints) -> _Ints:
+    """Labels with the nodes of conflicting components parted: edge by edge, the heaviest first."""
+    low = pl.min_horizontal("left_rank", "right_rank")
+    ordered = (
+        joins.with_columns(left_rank=_rank(nodes, joins, "left"), right_rank=_rank(nodes, joins, "right"))
+        .with_columns(low=low, high=pl.max_horizontal("left_rank", "right_rank"))
+        .sort(["weight", "low", "high"], descending=[True, False, False])
+    )
+    concerned = nodes[rows.tolist()]
+    unions = Unions(rows.tolist(), concerned["identifier"].to_list(), concerned["apart"].to_list())
+    for one, other in forbidden.select("left", "right").iter_rows():
+        unions.forbid(one, other)
+    for one, other in ordered.select("left", "right").iter_rows():
+        unions.join(one, other)
+    parted = label.copy()
+    parted[rows] = [len(label) + unions.root(row) for row in rows.tolist()]
+    return parted

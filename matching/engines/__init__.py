@@ -1,0 +1,1 @@
+"""The same linkage functions over more data."""

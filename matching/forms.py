@@ -1,0 +1,224 @@
+"""FORMS: what is compared, from what was normalised.
+
+Enters `schema.records` PERSON_INPUT, ORGANISATION_INPUT or CASE_INPUT; leaves a row for each row in the same order, of
+plain columns. A form depends on its own row, the vocabulary and the model's placeholders alone: it may be worked out
+again at any time, or kept under the model's version, and is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from matching.addresses import ADDRESS, addresses, community_names, place, street_names
+from matching.characters import fold, once
+from matching.firms import ORGANISATION_NAME, organisation_names
+from matching.identifiers import credit_codes, id_numbers, phones
+from matching.model import Model, model_of
+from matching.names import PERSON_NAME, person_names
+from matching.texts import signatures
+from schema.codes import sides
+
+#: Form columns that decide nothing by themselves but say what may never be one: see `clustering.cluster`.
+CONSTRAINTS = ("id", "identifier", "apart")
+
+PERSON_FORM = (
+    *CONSTRAINTS,
+    "role",
+    "id_no",
+    "id_state",
+    *PERSON_NAME,
+    "phone",
+    "birth_date",
+    "gender",
+    *ADDRESS,
+    "place",
+)
+ORGANISATION_FORM = (*CONSTRAINTS, "role", "uscc", "uscc_state", *ORGANISATION_NAME, "phone", *ADDRESS, "place", "fingerprint")
+CASE_FORM = (
+    *CONSTRAINTS,
+    "case_number",
+    "cites",
+    "numbers",
+    "category",
+    "occurred_day",
+    "reported_day",
+    "days_3",
+    "days_30",
+    "days_120",
+    "amount",
+    "people_involved",
+    *ADDRESS,
+    "place",
+    "longitude",
+    "latitude",
+    "cells",
+    "petitioner_persons",
+    "petitioner_organisations",
+    "respondent_persons",
+    "respondent_organisations",
+    "text_signature",
+    "text_bands",
+)
+_DAY_US = 86_400_000_000
+_CELL_DEGREES = 0.003  # about 330 m north to south
+
+
+def person_forms(parties: pa.Table, model: Model | None = None) -> pa.Table:
+    """PERSON_INPUT → columns of PERSON_FORM.
+
+    `identifier` is the verified ID number; `apart` is the record and side on which no other party is the same person.
+    """
+    placeholders = model_of("person", model).placeholders
+    frame = _polars(parties)
+    id_no = id_numbers(frame["id_no"], _words(placeholders, "id_no"))
+    name = person_names(frame["name"], _words(placeholders, "name"))
+    born = pl.DataFrame({"stated": frame["birth_date"], "told": id_no["id_birth_date"]}).select(pl.coalesce("stated", "told"))
+    gender = pl.select(pl.coalesce(frame["gender"], id_no["id_gender"], name["title_gender"])).to_series()
+    form = pl.concat([id_no, name, addresses(frame["address"], _words(placeholders, "address"))], how="horizontal").with_columns(
+        frame["id"],
+        frame["role"],
+        phones(frame["phone"], _words(placeholders, "phone")),
+        born["stated"].alias("birth_date"),
+        gender.alias("gender"),
+        _apart(frame),
+        identifier=pl.when(pl.col("id_state") == "verified").then("id_no"),
+    )
+    return _arrow(form, PERSON_FORM)
+
+
+def organisation_forms(parties: pa.Table, model: Model | None = None) -> pa.Table:
+    """ORGANISATION_INPUT → columns of ORGANISATION_FORM.
+
+    `fingerprint` is the same for forms that are the same in all that is compared, so that a firm named alike in thousands
+    of records need be compared once.
+    """
+    placeholders = model_of("organisation", model).placeholders
+    frame = _polars(parties)
+    code = credit_codes(frame["uscc"], _words(placeholders, "uscc"))
+    name = organisation_names(frame["name"], _words(placeholders, "name"))
+    form = pl.concat([code, name, addresses(frame["address"], _words(placeholders, "address"))], how="horizontal").with_columns(
+        frame["id"],
+        frame["role"],
+        phones(frame["phone"], _words(placeholders, "phone")),
+        _apart(frame),
+        identifier=pl.when(pl.col("uscc_state") == "verified").then("uscc"),
+    )
+    parts = [pl.col(column).fill_null("") for column in ("uscc", "name", "phone", *ADDRESS)]
+    known = pl.any_horizontal(pl.col(column).is_not_null() for column in ("uscc", "name", "phone"))
+    compared = form.select(pl.when(known).then(pl.concat_str(parts, separator="\x1f"))).to_series()
+    return _arrow(form.with_columns(_fingerprints(compared)), ORGANISATION_FORM)
+
+
+def case_forms(records: pa.Table, model: Model | None = None, *, unique_within: frozenset[str] = frozenset()) -> pa.Table:
+    """CASE_INPUT → columns of CASE_FORM.
+
+    Args:
+        records: CASE_INPUT.
+        model: of relation case; the project's own where left out.
+        unique_within: departments that promise no duplicate cases within themselves: none of their records are one case.
+    """
+    placeholders = model_of("case", model).placeholders
+    frame = _polars(records)
+    spot = addresses(frame["address"], _words(placeholders, "address"))
+    form = pl.concat([spot, _numbers(frame), _times(frame), signatures(_wording(frame))], how="horizontal").with_columns(
+        frame["id"],
+        pl.coalesce(street_names(frame["street"]), spot["street"]).alias("street"),
+        pl.coalesce(community_names(frame["community"]), spot["community"]).alias("community"),
+        *(frame[column] for column in ("category", "amount", "people_involved", "longitude", "latitude")),
+        *(_listed(frame[column]) for column in CASE_FORM if column.startswith(("petitioner_", "respondent_"))),
+        _cells(frame),
+        pl.lit(None, pl.String).alias("identifier"),
+        pl.when(frame["department"].is_in(sorted(unique_within))).then(frame["department"]).alias("apart"),
+    )
+    return _arrow(form, CASE_FORM)
+
+
+def _apart(frame: pl.DataFrame) -> pl.Series:
+    side = frame["role"].replace_strict(list(sides()), list(sides().values()), default="other", return_dtype=pl.String)
+    return pl.select(pl.concat_str(frame["record_id"], side, separator="|")).to_series().alias("apart")
+
+
+def _fingerprints(texts: pl.Series) -> pl.Series:
+    """128 bits in hexadecimal; null for null."""
+
+    def digest(distinct: pl.Series) -> pl.DataFrame:
+        digests = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in distinct.to_list()]
+        return pl.DataFrame({"fingerprint": pl.Series(digests, dtype=pl.String)})
+
+    return once(texts, digest)["fingerprint"]
+
+
+def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
+    """A record's own case number and those it cites, each under its department; `numbers` is all of them."""
+    own = pl.select(pl.concat_str(frame["department"], _case_number(frame["case_number"]), separator="|")).to_series()
+    rows = pl.DataFrame({"row": pl.Series(range(frame.height), dtype=pl.UInt32), "cited": frame["references"]})
+    cited = rows.explode("cited", keep_nulls=False, empty_as_null=False).unnest("cited")
+    cited = cited.with_columns(_case_number(cited["number"]).alias("number"))
+    cited = cited.select("row", cites=pl.concat_str("department", "number", separator="|")).drop_nulls()
+    cites = rows.select("row").join(cited.group_by("row").agg(pl.col("cites").unique().sort()), on="row", how="left", maintain_order="left")
+    none = pl.lit([], dtype=pl.List(pl.String))
+    numbers = pl.concat_list("case_number", pl.col("cites").fill_null(none)).list.drop_nulls()
+    return cites.select(own.alias("case_number"), "cites").with_columns(numbers=numbers)
+
+
+def _case_number(numbers: pl.Series) -> pl.Series:
+    """A number without the brackets and marks that departments write differently: （2026）粤0311民初12号."""
+    return once(numbers, lambda distinct: fold(distinct).str.replace_all(r"[^\p{Han}A-Z0-9]", "").to_frame("number"))["number"]
+
+
+def _times(frame: pl.DataFrame) -> pl.DataFrame:
+    """Days since 1970, and the windows by which records near in time meet.
+
+    A record stands in the window of its day and in the next: two records no further apart than the window's length
+    always share one.
+    """
+    days = {name: frame[f"{name}_at"].dt.epoch("us") / _DAY_US for name in ("occurred", "reported")}
+    happened = pl.coalesce(pl.lit(days["occurred"]), pl.lit(days["reported"]))
+    both = [pl.lit(days["occurred"]), pl.lit(days["reported"])]
+    return pl.select(
+        pl.lit(days["occurred"]).alias("occurred_day"),
+        pl.lit(days["reported"]).alias("reported_day"),
+        _windows([happened], 3).alias("days_3"),
+        _windows(both, 30).alias("days_30"),
+        _windows(both, 120).alias("days_120"),
+    )
+
+
+def _windows(days: Sequence[pl.Expr], length: int) -> pl.Expr:
+    windows = [(day / length).floor().cast(pl.Int32) + step for day in days for step in (0, 1)]
+    return pl.concat_list(windows).list.drop_nulls().list.unique().list.sort()
+
+
+def _wording(frame: pl.DataFrame) -> pl.Series:
+    return pl.select(pl.concat_str(frame["title"], frame["text"], separator=" ", ignore_nulls=True)).to_series()
+
+
+def _cells(frame: pl.DataFrame) -> pl.Series:
+    """Cells of two grids, the second half a cell off: places within half a cell nearly always share one."""
+    position = [pl.lit(frame["longitude"]) / _CELL_DEGREES, pl.lit(frame["latitude"]) / _CELL_DEGREES]
+    grids = [
+        pl.concat_str(pl.lit(grid), *((axis + shift).floor().cast(pl.Int32, strict=False) for axis in position), separator=".")
+        for grid, shift in (("a", 0.0), ("b", 0.5))
+    ]
+    return pl.select(pl.concat_list(grids).list.drop_nulls().alias("cells")).to_series()
+
+
+def _listed(values: pl.Series) -> pl.Series:
+    return values.list.drop_nulls().list.unique().list.sort()
+
+
+def _words(placeholders: Mapping[str, frozenset[str]], column: str) -> frozenset[str]:
+    return placeholders.get(column, frozenset())
+
+
+def _polars(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
+
+
+def _arrow(form: pl.DataFrame, columns: Sequence[str]) -> pa.Table:
+    return form.select(columns).to_arrow()

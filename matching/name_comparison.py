@@ -1,0 +1,116 @@
+"""COMPARISON of names: persons' and organisations'."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from matching.levels import Levels, first_of
+from matching.model import Comparison
+from matching.sides import Flags, Sides
+
+
+def person_name(sides: Sides, comparison: Comparison) -> Levels:
+    """Same, same in sound or look, compatible with a mask, of one surname, or different.
+
+    A common name, or the sound of one, is a level of its own: it is borne by many.
+    """
+    both, same, common = sides.both("name"), sides.same("name"), sides.either("is_common")
+    masked = sides.either("is_masked")
+    plain = both & ~masked
+    sound, looks = plain & sides.same("name_pinyin"), plain & sides.same("name_look")
+    near = plain & _one_character_more(sides, plain & ~same & ~sound & ~looks)
+    hidden, agree_given = _masks(sides, both & masked)
+    return first_of(
+        comparison,
+        [
+            ("masked_given", hidden & agree_given),
+            ("masked", hidden),
+            ("exact_common", plain & same & common),
+            ("variant", plain & same & ~sides.same("name_written")),
+            ("exact", plain & same),
+            ("same_pinyin_common", sound & common),
+            ("same_pinyin", sound),
+            ("look_alike", looks),
+            ("near", near),
+            ("same_surname", both & sides.same("surname")),
+            ("differ", both),
+        ],
+        len(sides),
+    )
+
+
+def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
+    """Whole name, core, sound, look, short form, or in what the names differ: part, industry, place, all."""
+    both, stem = sides.both("core"), sides.same("stem")
+    elsewhere, other_part = _other(sides, "city"), sides.both("part") & ~sides.same("part")
+    industry_known = sides.both("industry")
+    other_industry = industry_known & _other(sides, "industry")
+    short = stem & ~other_industry
+    stem_length = sides.forms["stem"].str.len_chars().fill_null(0).to_numpy()[sides.left]
+    unlike = both & ~stem & ~sides.same("core_pinyin") & (stem_length >= 3) & (~industry_known | sides.same("industry"))
+    near = unlike & (sides.edits("stem", unlike & sides.both("stem"), 1) <= 1)
+    sounds, looks = sides.same("stem_pinyin"), sides.same("stem_look")
+    return first_of(
+        comparison,
+        [
+            ("exact", sides.same("name")),
+            ("other_part", both & (stem | sounds | looks | near) & other_part),
+            ("other_place", both & stem & elsewhere),
+            ("core", sides.same("core")),
+            ("other_industry", both & (stem | sounds | looks) & other_industry),
+            ("alias", short & (stem_length >= 3)),
+            ("alias_short", short),
+            ("same_pinyin", both & sounds & ~elsewhere & (sides.same("industry") | (stem_length >= 3))),
+            ("look_alike", both & looks & ~elsewhere & (sides.same("industry") | (stem_length >= 3))),
+            ("near", near & ~elsewhere),
+            ("differ", both),
+        ],
+        len(sides),
+    )
+
+
+def _other(sides: Sides, column: str) -> Flags:
+    """Where both sides have the column and neither value holds the other (深圳 and 深圳光明 are no two cities)."""
+    apart = sides.both(column) & ~sides.same(column)
+    if apart.any():
+        left, right, number = sides.distinct(column, apart)
+        unlike = np.array([one not in other and other not in one for (one,), (other,) in zip(left, right, strict=True)], dtype=np.bool_)
+        apart[apart] = unlike[number]
+    return apart
+
+
+def _one_character_more(sides: Sides, where: Flags) -> Flags:
+    """Where one name is the other with a character left out, and what is left has three."""
+    length = sides.forms["name"].str.len_chars().fill_null(0).to_numpy().astype(np.int64)
+    left, right = length[sides.left], length[sides.right]
+    candidates = where & (np.abs(left - right) == 1) & (np.minimum(left, right) >= 3)
+    return candidates & (sides.edits("name", candidates, 1) <= 1)
+
+
+def _masks(sides: Sides, where: Flags) -> tuple[Flags, Flags]:
+    """Where what both names show agrees, and where that is more than a surname."""
+    compatible, more = np.zeros(len(sides), dtype=np.bool_), np.zeros(len(sides), dtype=np.bool_)
+    if where.any():
+        left, right, number = sides.distinct("name", where, "surname")
+        found = [_mask_agrees(one, other) for one, other in zip(left, right, strict=True)]
+        compatible[where] = np.array([agrees for agrees, _ in found], dtype=np.bool_)[number]
+        more[where] = np.array([shows for _, shows in found], dtype=np.bool_)[number]
+    return compatible, more
+
+
+def _mask_agrees(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[bool, bool]:
+    """(what both show agrees, it is more than the surname), of two (name, surname) of which at least one has a `*`."""
+    (head, tail), (their_head, their_tail) = _ends(one[0]), _ends(other[0])
+    at_head, at_tail = min(len(head), len(their_head)), min(len(tail), len(their_tail))
+    agrees = at_head + at_tail > 0 and head[:at_head] == their_head[:at_head] and tail[len(tail) - at_tail :] == their_tail[len(their_tail) - at_tail :]
+    # A mask hides at least one character: 张*伟 is not 张伟.
+    agrees = agrees and not any("*" not in whole and len(whole) < len(masked) for whole, masked in ((one[0], other[0]), (other[0], one[0])))
+    surname = max(len(one[1]), len(other[1]))
+    return agrees, agrees and max(0, at_head - surname) + at_tail > 0
+
+
+def _ends(name: str) -> tuple[str, str]:
+    """What stands before the first `*` and after the last; a name without one is whole on both ends."""
+    if "*" not in name:
+        return name, name
+    return name[: name.index("*")], name[name.rindex("*") + 1 :]

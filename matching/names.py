@@ -1,0 +1,103 @@
+"""Names of persons, comparable: title and mask recognised, surname and given name apart, sound and look.
+
+Enters names as written, leaves the columns of `PERSON_NAME`. A masked name (张先生, 张*, 张某某, 小张) becomes its known
+characters with one `*` for what is hidden; placeholders (无名氏, 匿名) become null.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from matching.characters import fold, look, once, pinyin, without, written
+from matching.vocabulary import vocabulary
+
+PERSON_NAME: dict[str, type[pl.DataType]] = {
+    "name_written": pl.String,  # as written, widths and blanks aside: tells a variant character from the same one
+    "name": pl.String,  # simplified, without title; `*` hides one or more characters
+    "name_pinyin": pl.String,  # null where masked
+    "name_look": pl.String,  # null where masked
+    "surname": pl.String,
+    "surname_pinyin": pl.String,
+    "given_pinyin": pl.String,
+    "is_masked": pl.Boolean,
+    "is_common": pl.Boolean,  # borne by many: agreement tells less
+    "title_gender": pl.String,
+}
+_HAN = r"\p{Han}"
+_MASK = r"[*×○●□◯※某?]+"
+
+
+def person_names(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
+    """The columns of PERSON_NAME for a column of names as written."""
+    return once(names, lambda distinct: _split(_clean(distinct, placeholders)))
+
+
+def _clean(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
+    """Written and folded name, without notes, prefixes, "and others", and with its mask and title read."""
+    words = vocabulary()
+    male, female, other = (words.titles[kind] for kind in ("male", "female", "none"))
+    title = f"({'|'.join((*male, *female, *other))})$"
+    prefix = f"^(?:{'|'.join(words.name_prefixes)})[::]?"
+    frame = pl.DataFrame({"name_written": written(names), "name": without(fold(names), placeholders)})
+    name = pl.col("name")
+    frame = frame.with_columns(
+        name.str.replace_all(r"[((【\[].*?[))】\]]", "")
+        .str.replace(prefix, "")
+        .str.replace(r"等(?:\d+)?[人名户]?$", "")
+        .str.replace_all(r"[·•・‧.,,。、'`\"-]", "·")
+        .str.strip_chars("·")
+    ).with_columns(title=name.str.extract(title))
+    base = name.str.replace(title, "")
+    # X hides a character beside Chinese ones (张XX) and is a letter elsewhere (ALEX).
+    hidden = pl.when(name.str.contains(_HAN)).then(base.str.replace_all("X+", "*")).otherwise(base).str.replace_all(_MASK, "*")
+    frame = frame.with_columns(
+        hidden.str.replace(rf"^[小老阿]({_HAN})$", "${1}*").alias("name"),
+        pl.when(pl.col("title").is_in(male))
+        .then(pl.lit("male"))
+        .when(pl.col("title").is_in(female))
+        .then(pl.lit("female"))
+        .alias("title_gender"),
+    )
+    # A surname alone is a masked name, with a title or without.
+    alone = (name.str.len_chars() == 1) | name.is_in(sorted(words.compound_surnames))
+    frame = frame.with_columns(pl.when(alone & name.str.contains(f"^{_HAN}")).then(name + "*").otherwise(name).alias("name"))
+    return frame.with_columns(without(frame["name"], placeholders | {"", "*"}))
+
+
+def _split(frame: pl.DataFrame) -> pl.DataFrame:
+    """Surname, given name, sound, look, and how common."""
+    words = vocabulary()
+    name = pl.col("name")
+    is_compound = name.str.slice(0, 2).is_in(sorted(words.compound_surnames)) & (name.str.len_chars() > 2)
+    is_chinese = name.str.contains(f"^{_HAN}+\\*?{_HAN}*$")
+    frame = frame.with_columns(
+        is_masked=name.str.contains("*", literal=True),
+        surname=pl.when(is_chinese).then(name.str.slice(0, pl.when(is_compound).then(2).otherwise(1))).otherwise(
+            pl.when(name.str.contains(f"^{_HAN}|^[A-Z]")).then(name.str.extract(r"^([^·*]+)"))
+        ),
+    ).with_columns(given=pl.when(is_chinese).then(name.str.slice(pl.col("surname").str.len_chars())).otherwise(name.str.extract("·([^*]+)$")))
+    frame = frame.with_columns(
+        surname_pinyin=once(frame["surname"], _surname_pinyin)["pinyin"],
+        given_pinyin=pinyin(frame["given"]),
+        name_look=look(frame["name"]),
+    )
+    is_common = (pl.col("given").str.len_chars() == 1) | pl.col("given").is_in(sorted(words.common_given))
+    plain = ~pl.col("is_masked")
+    return frame.select(
+        "name_written",
+        "name",
+        pl.when(plain).then(pl.concat_str("surname_pinyin", "given_pinyin", separator=" ", ignore_nulls=True)).alias("name_pinyin"),
+        pl.when(plain).then("name_look").alias("name_look"),
+        "surname",
+        "surname_pinyin",
+        pl.when(plain & (pl.col("given_pinyin") != "")).then("given_pinyin").alias("given_pinyin"),
+        "is_masked",
+        (plain & is_common.fill_null(False)).alias("is_common"),
+        "title_gender",
+    )
+
+
+def _surname_pinyin(surnames: pl.Series) -> pl.DataFrame:
+    readings = vocabulary().surname_readings
+    special = surnames.replace_strict(list(readings), list(readings.values()), default=None, return_dtype=pl.String)
+    return pl.DataFrame({"special": special, "plain": pinyin(surnames)}).select(pl.coalesce("special", "plain").alias("pinyin"))

@@ -1,0 +1,131 @@
+"""Forms seen from both sides of each candidate pair, as arrays.
+
+Enters forms and pairs; leaves, for a column, codes of its distinct values on either side, so that values are compared
+once however many pairs hold them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import cpdist
+
+from hub.errors import ContractError
+
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Codes: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+class Sides:
+    """Columns of forms gathered for pairs.
+
+    Args:
+        forms: a row for each id, in any order.
+        pairs: PAIR; a pair may name one id twice.
+
+    Raises:
+        ContractError: a pair names an id that has no form.
+    """
+
+    def __init__(self, forms: pa.Table, pairs: pa.Table) -> None:
+        self.forms = pl.DataFrame(forms)
+        self.left = self._rows(pairs.column("left").to_numpy())
+        self.right = self._rows(pairs.column("right").to_numpy())
+        self._codes: dict[str, tuple[Codes, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def _rows(self, ids: npt.NDArray[np.int64]) -> Codes:
+        known = self.forms["id"].to_numpy()
+        order = np.argsort(known, kind="stable")
+        if not len(ids):
+            return np.empty(0, dtype=np.int64)
+        found = np.searchsorted(known, ids, sorter=order) if len(known) else np.zeros(len(ids), dtype=np.int64)
+        rows: Codes = order[np.minimum(found, len(known) - 1)] if len(known) else np.empty(0, dtype=np.int64)
+        if not len(known) or not np.array_equal(known[rows], ids):
+            raise ContractError("a pair names an id that has no form", remedy="pass the forms of both sides of every pair")
+        return rows
+
+    def codes(self, column: str) -> tuple[Codes, Codes]:
+        """Codes of the values on either side: equal codes, equal values; −1 is null."""
+        codes, _ = self._coded(column)
+        return codes[self.left], codes[self.right]
+
+    def both(self, *columns: str) -> Flags:
+        """Where both sides have every one of the columns."""
+        flags = np.ones(len(self), dtype=np.bool_)
+        for column in columns:
+            present = self.forms[column].is_not_null().to_numpy()
+            flags &= present[self.left] & present[self.right]
+        return flags
+
+    def same(self, *columns: str) -> Flags:
+        """Where both sides have every one of the columns, and each is equal."""
+        flags = np.ones(len(self), dtype=np.bool_)
+        for column in columns:
+            left, right = self.codes(column)
+            flags &= (left == right) & (left >= 0)
+        return flags
+
+    def either(self, column: str) -> Flags:
+        """Where a boolean column is true on at least one side."""
+        true = self.forms[column].fill_null(False).to_numpy()
+        return true[self.left] | true[self.right]
+
+    def numbers(self, column: str) -> tuple[Floats, Floats]:
+        """A numeric column from either side; null is NaN."""
+        values = self.forms[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        return values[self.left], values[self.right]
+
+    def gathered(self, column: str, where: Flags) -> tuple[pl.Series, pl.Series]:
+        """A column from either side, for the pairs flagged."""
+        values = self.forms[column]
+        return values.gather(pl.Series(self.left[where])), values.gather(pl.Series(self.right[where]))
+
+    def distinct(self, column: str, where: Flags, *more: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], Codes]:
+        """Distinct value pairs of a text column among the pairs flagged, whichever side a value stands on.
+
+        Args:
+            column: the text column; null on neither side where flagged.
+            where: a flag for each pair.
+            more: text columns that follow from `column`, wanted beside it.
+
+        Returns:
+            one side's (value, *more), the other's, and for each flagged pair the number of its value pair.
+        """
+        codes, size = self._coded(column)
+        left, right = codes[self.left[where]], codes[self.right[where]]
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        joint, number = np.unique(low * size + high, return_inverse=True)
+        row_of = np.zeros(max(size, 1), dtype=np.int64)
+        row_of[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
+        values = self.forms.select(pl.col(name).fill_null("") for name in (column, *more))
+        one, other = (values[row_of[side]].rows() for side in (joint // max(size, 1), joint % max(size, 1)))
+        return one, other, number
+
+    def edits(self, column: str, where: Flags, at_most: int) -> Codes:
+        """Edits (one character put in, left out, changed, or two neighbours swapped) between the values of a text column.
+
+        Returns:
+            for each pair; `at_most` + 1 where there are more, or the pair is not flagged.
+        """
+        edits = np.full(len(self), at_most + 1, dtype=np.int64)
+        if where.any():
+            left, right, number = self.distinct(column, where)
+            found = cpdist([value for value, in left], [value for value, in right], scorer=OSA.distance, score_cutoff=at_most, dtype=np.int32)
+            edits[where] = found[number]
+        return edits
+
+    def _coded(self, column: str) -> tuple[Codes, int]:
+        if column not in self._codes:
+            encoded: Any = pa.compute.dictionary_encode(self.forms[column].to_arrow())
+            codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            self._codes[column] = (codes, len(encoded.dictionary))
+        return self._codes[column]

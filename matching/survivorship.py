@@ -1,0 +1,123 @@
+"""SURVIVORSHIP: which value of a cluster's field wins, and what stands behind it.
+
+Enters every value that any member states, leaves them ranked, each with the department and record that state it. All
+ranks are kept, for a caller who may not read the best source gets the best that he may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import yaml
+
+from hub.errors import ContractError
+from matching.model import MODELS
+from schema.records import TIME
+
+#: What enters: one row a value stated. Values are text, as they are shown.
+VALUES = pa.schema(
+    [
+        pa.field("cluster", pa.int64(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("value", pa.string()),
+        pa.field("department", pa.string()),
+        pa.field("updated_at", TIME),
+        pa.field("record_id", pa.int64(), nullable=False),
+    ]
+)
+#: What leaves: one row a cluster, field, value and department; rank 1 is best.
+RANKED = pa.schema(
+    [
+        pa.field("cluster", pa.int64(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("department", pa.string()),
+        pa.field("record_id", pa.int64(), nullable=False),
+        pa.field("updated_at", TIME),
+    ]
+)
+#: Ways in which one value says more than another.
+COMPLETENESS = ("none", "unmasked", "longest")
+_MASK = r"[*×某○]|(?:先生|女士|小姐)$"
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """How a field's value is chosen: issuing departments in order, then completeness, then recency, then record id.
+
+    Args:
+        issuers: departments whose word counts before any other's, the first most.
+        completeness: none; unmasked (a masked value after a whole one); longest (unmasked, then by length).
+    """
+
+    issuers: tuple[str, ...] = ()
+    completeness: str = "none"
+
+
+@cache
+def survivorship_rules(entity: str) -> dict[str, FieldRule]:
+    """The project's own rules of an entity: person, organisation or case.
+
+    Raises:
+        ContractError: no such entity, or a rule that says what cannot be done.
+    """
+    document: dict[str, Any] = yaml.safe_load((MODELS / "survivorship.yml").read_text(encoding="utf-8"))
+    if entity not in document["entities"]:
+        raise ContractError(f"no survivorship rules for {entity!r}", remedy="name person, organisation or case")
+    return read_rules(document["entities"][entity])
+
+
+def read_rules(document: Mapping[str, Mapping[str, Any]]) -> dict[str, FieldRule]:
+    """Rules of fields from a mapping field → {issuers, completeness}.
+
+    Raises:
+        ContractError: an unknown key or way of completeness.
+    """
+    rules = {}
+    for field, entry in document.items():
+        unknown = set(entry) - {"issuers", "completeness"}
+        completeness = str(entry.get("completeness", "none"))
+        if unknown or completeness not in COMPLETENESS:
+            raise ContractError(f"survivorship of {field} is not understood", remedy=f"issuers, and completeness of {', '.join(COMPLETENESS)}")
+        rules[field] = FieldRule(tuple(map(str, entry.get("issuers", []))), completeness)
+    return rules
+
+
+def golden(values: pa.Table, rules: Mapping[str, FieldRule]) -> pa.Table:
+    """RANKED of all values. A value that one department states more than once counts as its latest statement.
+
+    Args:
+        values: VALUES; null and empty values state nothing.
+        rules: by field; a field without one goes by recency, then record id.
+    """
+    frame = pl.DataFrame(values).filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
+    fields = frame["field"].unique().to_list()
+    issuer = pl.DataFrame(
+        [(field, name, place) for field in fields for place, name in enumerate(rules.get(field, FieldRule()).issuers)],
+        schema={"field": pl.String, "department": pl.String, "issuer": pl.Int32},
+        orient="row",
+    )
+    ways = pl.DataFrame(
+        [(field, rules.get(field, FieldRule()).completeness) for field in fields], schema={"field": pl.String, "way": pl.String}, orient="row"
+    )
+    masked = pl.when(pl.col("way") != "none").then(pl.col("value").str.contains(_MASK)).otherwise(False)
+    length = pl.when(pl.col("way") == "longest").then(pl.col("value").str.len_chars()).otherwise(0)
+    ordered = (
+        frame.join(issuer, on=["field", "department"], how="left")
+        .join(ways, on="field", how="left")
+        .with_columns(masked=masked, length=length)
+        .sort(
+            ["cluster", "field", "issuer", "masked", "length", "updated_at", "record_id", "value"],
+            descending=[False, False, False, False, True, True, False, False],
+            nulls_last=True,
+        )
+        .unique(["cluster", "field", "value", "department"], keep="first", maintain_order=True)
+    )
+    ranked = ordered.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("cluster", "field"))
+    return ranked.select(RANKED.names).to_arrow().cast(RANKED)

@@ -1,0 +1,72 @@
+"""The words that comparable forms are made with: titles, compound surnames, legal forms, industries, look-alikes.
+
+Enters `matching/models/vocabulary.yml`, leaves frozen look-ups, read once a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+
+from matching.model import MODELS
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Word lists, each longest first where a regular expression is made of it."""
+
+    compound_surnames: frozenset[str]
+    titles: Mapping[str, tuple[str, ...]]  # male, female, none → titles
+    name_prefixes: tuple[str, ...]
+    surname_readings: Mapping[str, str]
+    common_given: frozenset[str]
+    look_alikes: Mapping[int, str]  # code point → the character that stands for its class
+    places: tuple[str, ...]
+    legal_forms: tuple[str, ...]
+    industries: tuple[str, ...]
+    bodies: tuple[str, ...]
+    short_for: Mapping[str, str]
+    estates: tuple[str, ...]
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """The project's word lists."""
+    document = yaml.safe_load((MODELS / "vocabulary.yml").read_text(encoding="utf-8"))
+    persons: dict[str, Any] = document["person_names"]
+    firms: dict[str, Any] = document["organisation_names"]
+    return Vocabulary(
+        compound_surnames=frozenset(persons["compound_surnames"].split()),
+        titles={gender: _longest_first(words) for gender, words in persons["titles"].items()},
+        name_prefixes=_longest_first(persons["prefixes"]),
+        surname_readings=_readings(persons["surname_readings"]),
+        common_given=frozenset(persons["common_given"].split()),
+        look_alikes={ord(char): group[0] for group in document["look_alikes"].split() for char in group[1:]},
+        places=_longest_first(firms["places"]),
+        legal_forms=_longest_first(firms["legal_forms"]),
+        industries=_longest_first(firms["industries"]),
+        bodies=_longest_first(firms["bodies"]),
+        short_for=dict(firms["short_for"]),
+        estates=_longest_first(document["addresses"]["estates"]),
+    )
+
+
+def _longest_first(words: str) -> tuple[str, ...]:
+    return tuple(sorted(set(words.split()), key=lambda word: (-len(word), word)))
+
+
+def _readings(text: str) -> dict[str, str]:
+    """Alternating surname and syllables: a word in Latin letters belongs to the surname before it."""
+    readings: dict[str, str] = {}
+    surname = ""
+    for word in text.split():
+        if word.isascii():
+            readings[surname] = f"{readings[surname]} {word}".strip()
+        else:
+            surname = word
+            readings[surname] = ""
+    return readings
