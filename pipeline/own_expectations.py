@@ -8,7 +8,7 @@ columns.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from great_expectations.expectations.metrics.map_metric_provider.column_conditio
 from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import ColumnMapMetricProvider
 from great_expectations.expectations.metrics.map_metric_provider.column_pair_condition_partial import column_pair_condition_partial
 from great_expectations.expectations.metrics.map_metric_provider.column_pair_map_metric_provider import ColumnPairMapMetricProvider
+from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
 
 from pipeline import checks
 from pipeline.transforms import Options
@@ -108,36 +110,56 @@ def _moments(column: pd.Series[Any]) -> pl.Series:
     return moment(pl.from_pandas(column).cast(pl.String), Options()).values
 
 
-class ExpectIdNumberChecksum(ColumnMapExpectation):
+class _Worded:
+    """What Data Docs say of an expectation: its `words`, with its own arguments in them."""
+
+    words: ClassVar[str]
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    def _prescriptive_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None, **_: Any
+    ) -> list[RenderedStringTemplateContent]:
+        params = configuration.kwargs if configuration is not None else {}
+        template = {"template": cls.words, "params": params, "styling": (runtime_configuration or {}).get("styling")}
+        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+
+
+class ExpectIdNumberChecksum(_Worded, ColumnMapExpectation):
     """Expect identity numbers to hold: check digit and date (GB 11643); passports and permits by their shape."""
 
+    words: ClassVar[str] = "values must be identity numbers whose check digit and date hold (GB 11643)."
     map_metric = "column_values.id_number_checksum"
 
 
-class ExpectCreditCodeChecksum(ColumnMapExpectation):
+class ExpectCreditCodeChecksum(_Worded, ColumnMapExpectation):
     """Expect unified social credit codes to hold by their check character (GB 32100)."""
 
+    words: ClassVar[str] = "values must be unified social credit codes whose check character holds (GB 32100)."
     map_metric = "column_values.credit_code_checksum"
 
 
-class ExpectPhoneNumber(ColumnMapExpectation):
+class ExpectPhoneNumber(_Worded, ColumnMapExpectation):
     """Expect numbers that can be dialled in China."""
 
+    words: ClassVar[str] = "values must be telephone numbers that can be dialled in China."
     map_metric = "column_values.phone_number"
 
 
-class ExpectRegionCode(ColumnMapExpectation):
+class ExpectRegionCode(_Worded, ColumnMapExpectation):
     """Expect division codes of the district, present or former."""
 
+    words: ClassVar[str] = "values must be division codes of the district, present or former."
     map_metric = "column_values.region_code"
 
 
-class ExpectDateOrder(ColumnPairMapExpectation):
+class ExpectDateOrder(_Worded, ColumnPairMapExpectation):
     """Expect the time in column A to be after the one in column B, in whatever form each is written."""
 
     or_equal: bool | None = None
     ignore_row_if: Literal["both_values_are_missing", "either_value_is_missing", "neither"] = "either_value_is_missing"
 
+    words: ClassVar[str] = "times in $column_A must not be before those in $column_B."
     map_metric = "column_pair_values.date_order"
     success_keys = ("column_A", "column_B", "ignore_row_if", "or_equal", "mostly")
     args_keys = ("column_A", "column_B", "or_equal")

@@ -47,8 +47,8 @@ def id_no(values: pl.Series, options: Options) -> Read:
     """
     given = known(values)
     masked = given.str.contains(_MASK)
-    bare = bare(given)
-    return judged(given, nulled(bare, id_types(bare).is_null()), dropped=masked)
+    numbers = bare(given)
+    return judged(given, nulled(numbers, id_types(numbers).is_null()), dropped=masked)
 
 
 def id_types(numbers: pl.Series) -> pl.Series:
@@ -63,8 +63,8 @@ def uscc(values: pl.Series, options: Options) -> Read:
     """A unified social credit code, or one of the codes it replaced (15-digit registration, 9-place organisation code)."""
     given = known(values)
     masked = given.str.contains(_MASK)
-    bare = bare(given)
-    return judged(given, nulled(bare, ~credit_code_shape(bare)), dropped=masked)
+    codes = bare(given)
+    return judged(given, nulled(codes, ~credit_code_shape(codes)), dropped=masked)
 
 
 def phone(values: pl.Series, options: Options) -> Read:
