@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,8 @@ from hub.errors import ContractError
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
+
+    from connectors.contract import Contract
 
 _LEFT_ONLY = frozenset(
     {"subexpression", "index_expression", "projection", "value_projection", "flatten", "filter_projection", "pipe", "slice"}
@@ -67,3 +71,25 @@ def lookup(row: dict[str, Any], name: str) -> Any:
     head, dot, rest = name.partition(".")
     inner = row.get(head) if dot else None
     return lookup(inner, rest) if isinstance(inner, dict) else None
+
+
+def nested_columns(contract: Contract) -> frozenset[str]:
+    """Columns that some path of a contract goes into: where a flat source keeps JSON text in one, it is opened."""
+    paths = [
+        *(mapping.path for mapping in contract.record.values()),
+        *(party.each.path if party.each else None for party in contract.parties),
+        *(mapping.path for party in contract.parties if not party.each for mapping in party.fields.values()),
+        *(reference.path for reference in contract.references),
+        contract.feed.deleted.path if contract.feed.deleted else None,
+    ]
+    return frozenset(name for path in paths if path for name in top_level_names(path))
+
+
+def open_nested(row: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """A row whose JSON texts under some names are objects and lists; what does not parse stays text."""
+    for name in names:
+        value = row.get(name)
+        if isinstance(value, str) and value[:1] in ("[", "{"):
+            with contextlib.suppress(ValueError):
+                row[name] = json.loads(value)
+    return row

@@ -1,0 +1,129 @@
+"""Credentials and addresses by name, from the environment: CASEHUB_CONNECTION_<NAME>.
+
+Its value is a URL, a JSON object, or @/path/of/a/file that holds either.
+
+Never in a contract, never in a log: a Connection shows its name alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from connectors.document import did_you_mean
+from hub.errors import SettingsError
+
+#: What a JSON object may hold, by the connector's kind; `url` or `secret` is what it must hold.
+KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "sql": ("url",),
+        "rest": ("url", "api_key", "username", "password", "token", "token_url", "client_id", "client_secret", "scope"),
+        "soap": ("url", "api_key", "username", "password", "token", "token_url", "client_id", "client_secret", "scope"),
+        "file": ("url", "username", "password", "client_key", "known_host_key", "endpoint_url", "key", "secret", "region"),
+        "inbox": ("secret",),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a system is and how to get in.
+
+    Attributes:
+        name: as contracts call it.
+        url: the address; "" for an inbox.
+        options: what else the JSON object held: password, api_key, token …
+    """
+
+    name: str
+    url: str = field(repr=False)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def need(self, *names: str) -> tuple[str, ...]:
+        """Options that an authentication cannot do without.
+
+        Raises:
+            SettingsError: one is missing.
+        """
+        for name in names:
+            if not self.options.get(name):
+                raise SettingsError(
+                    f"{variable(self.name)} has no {name}", remedy=f'make it a JSON object with "{name}"', setting=variable(self.name)
+                )
+        return tuple(self.options[name] for name in names)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a connection."""
+    return f"CASEHUB_CONNECTION_{name.upper()}"
+
+
+def load_connection(name: str, kind: str, environ: Mapping[str, str] | None = None) -> Connection:
+    """The connection of a name.
+
+    Args:
+        name: as the contract says.
+        kind: the connector's kind, which decides what the object may hold.
+        environ: where to look; None takes the process's environment.
+
+    Raises:
+        SettingsError: the variable is missing, its file cannot be read, or it holds something else; never shows the value.
+    """
+    setting = variable(name)
+    text = (os.environ if environ is None else environ).get(setting, "").strip()
+    if not text:
+        raise SettingsError(f"{setting} is not set", remedy=f"export {setting}={_example(kind)}", setting=setting, connection=name)
+    if text.startswith("@"):
+        text = _read(Path(text[1:]), setting)
+    if not text.startswith("{"):
+        return Connection(name, *_plain(text, kind, setting))
+    options = _object(text, kind, setting)
+    url = options.pop("url", "")
+    if kind == "inbox" and not options.get("secret"):
+        raise SettingsError(f"{setting} has no secret", remedy=f"export {setting}={_example(kind)}", setting=setting)
+    if kind != "inbox" and not url:
+        raise SettingsError(f"{setting} has no url", remedy=f"export {setting}={_example(kind)}", setting=setting)
+    return Connection(name, url, options)
+
+
+def _plain(text: str, kind: str, setting: str) -> tuple[str, dict[str, str]]:
+    if kind == "inbox":
+        return "", {"secret": text}
+    if "://" not in text and not (kind == "file" and text.startswith("/")):
+        raise SettingsError(f"{setting} is neither a URL nor a JSON object", remedy=f"export {setting}={_example(kind)}", setting=setting)
+    return text, {}
+
+
+def _read(path: Path, setting: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise SettingsError(f"{setting}: {path} cannot be read ({reason})", remedy="correct the path after @", setting=setting) from None
+
+
+def _object(text: str, kind: str, setting: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise SettingsError(f"{setting} is not valid JSON", remedy=f"export {setting}={_example(kind)}", setting=setting) from None
+    for key, value in found.items():
+        if key not in KEYS[kind]:
+            raise SettingsError(f"{setting}: {key!r} is no option of {kind}", remedy=did_you_mean(key, KEYS[kind]), setting=setting)
+        if not isinstance(value, str):
+            raise SettingsError(f"{setting}: {key} is not a text", remedy=f'write "{key}": "…"', setting=setting)
+    return dict(found)
+
+
+def _example(kind: str) -> str:
+    return {
+        "sql": "'postgresql+psycopg2://user:password@host/database'",
+        "rest": """'{"url": "https://host", "api_key": "…"}'""",
+        "soap": """'{"url": "https://host", "username": "…", "password": "…"}'""",
+        "file": '\'file:///folder\' or \'{"url": "sftp://user@host/folder", "password": "…"}\'',
+        "inbox": """'{"secret": "…"}'""",
+    }[kind]

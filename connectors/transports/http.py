@@ -1,0 +1,208 @@
+"""What rest and soap share: one bounded, retried HTTP exchange, its authentication, and its failures in the hub's words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from httpx_retries import Retry, RetryTransport
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from connectors.connections import Connection
+from connectors.connector import RestConnector, SoapConnector
+from connectors.transports.signing import Signer, signer
+from hub.errors import SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+
+_RETRIED = (408, 425, 429, 500, 502, 503, 504)
+_LONGEST_WAIT_S = 60.0
+_READABLE_ENCODINGS = {"", "identity", "gzip", "deflate"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer: its status was 2xx (or a SOAP fault's 500), its body is within the limit."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    url: httpx.URL
+
+    @property
+    def media_type(self) -> str:
+        """text/html, application/json …"""
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+class _BodyBroke(Exception):
+    """The connection failed while the body was read, which the retries of the transport do not see."""
+
+
+class HttpSource:
+    """One department's HTTP system; a context manager.
+
+    Args:
+        connector: paths, limits and how to authenticate.
+        connection: address and credentials.
+        department: for messages.
+    """
+
+    def __init__(self, connector: RestConnector | SoapConnector, connection: Connection, department: str) -> None:
+        parts = urlsplit(connection.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(f"CASEHUB_CONNECTION_{connection.name.upper()} is no http URL", remedy="begin with https://")
+        self.host = parts.netloc.rpartition("@")[2]
+        self.department = department
+        self._connector = connector
+        self._base = httpx.URL(connection.url.rstrip("/"))
+        self._tries = connector.retries + 1
+        retry = Retry(
+            total=connector.retries,
+            allowed_methods=("GET", "POST"),
+            status_forcelist=_RETRIED,
+            backoff_factor=0.2,
+            backoff_jitter=0.5,
+            max_backoff_wait=_LONGEST_WAIT_S,
+        )
+        self._client = httpx.Client(
+            transport=RetryTransport(httpx.HTTPTransport(), retry),
+            timeout=connector.timeout_s,
+            headers={"User-Agent": "casehub", "Accept-Encoding": "gzip, deflate"},
+            trust_env=False,
+        )
+        self._signer: Signer = signer(connector, connection, department, self._post_form)
+
+    def __enter__(self) -> HttpSource:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._client.close()
+
+    def url(self, path: str) -> httpx.URL:
+        """A path below the connection's address."""
+        return self._base.copy_with(path=self._base.path.rstrip("/") + path)
+
+    def is_own(self, url: httpx.URL) -> bool:
+        """Whether an address is of the connection's own host: credentials go nowhere else."""
+        return (url.scheme, url.host, url.port) == (self._base.scheme, self._base.host, self._base.port)
+
+    def get(self, url: httpx.URL, params: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        """GET; see `_send`."""
+        return self._send("GET", url.copy_merge_params(dict(params)), headers)
+
+    def post(self, url: httpx.URL, content: bytes, headers: Mapping[str, str]) -> Answer:
+        """POST of a query that changes nothing, and so is retried as well; lets a SOAP fault (500 with XML) through."""
+        return self._send("POST", url, headers, content)
+
+    def _send(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
+        """Sign, send, retry, read within the limit, and refuse what is no good answer.
+
+        Raises:
+            SourceUnavailable: no connection, no answer in time, 5xx or 429 after all tries.
+            SourceRefused: 401, 403, 404 and other 4xx; a redirect.
+            SourceLimitError: the answer is longer than the limit.
+            SourceFormatError: a content encoding nobody asked for.
+        """
+        answer = self._retried(method, url, {**headers, **self._signer.headers()}, content)
+        if answer.status == 401 and self._signer.renew():
+            answer = self._retried(method, url, {**headers, **self._signer.headers()}, content)
+        is_fault = method == "POST" and answer.status == 500 and "xml" in answer.media_type
+        if not is_fault:
+            self._refuse_status(answer)
+        return answer
+
+    def _post_form(self, url: str, headers: Mapping[str, str], form: bytes) -> httpx.Response:
+        """What the signer fetches its tokens with: the same limits and retries, no signature."""
+        answer = self._retried("POST", httpx.URL(url), headers, form)
+        if answer.status >= 500 or answer.status in _RETRIED:
+            self._refuse_status(answer)
+        return httpx.Response(answer.status, content=answer.body)
+
+    def _retried(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None) -> Answer:
+        retrying = Retrying(
+            stop=stop_after_attempt(self._tries),
+            wait=wait_exponential_jitter(initial=0.2, max=10),
+            retry=retry_if_exception_type(_BodyBroke),
+            reraise=True,
+        )
+        try:
+            return retrying(self._exchange, method, url, headers, content)
+        except (_BodyBroke, httpx.TransportError) as error:
+            raise SourceUnavailable(
+                f"{self.department}: {self.host} {_failure(error.__cause__ or error)}, after {self._tries} tries",
+                remedy="try again later; if it stays so, ask the department's desk",
+                department=self.department,
+                host=self.host,
+            ) from None
+
+    def _exchange(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None) -> Answer:
+        request = self._client.build_request(method, url, headers=dict(headers), content=content)
+        response = self._client.send(request, stream=True)
+        try:
+            return Answer(response.status_code, response.headers, self._read(response), response.url)
+        except httpx.DecodingError:
+            raise SourceFormatError(
+                f"{self.department}: {self.host} sent a damaged compressed answer", department=self.department
+            ) from None
+        except httpx.TransportError as error:
+            raise _BodyBroke from error
+        finally:
+            response.close()
+
+    def _read(self, response: httpx.Response) -> bytes:
+        encoding = response.headers.get("content-encoding", "").lower()
+        if encoding not in _READABLE_ENCODINGS:
+            raise SourceFormatError(
+                f"{self.department}: {self.host} answers in content encoding {encoding}, which was not asked for",
+                department=self.department,
+            )
+        limit, deadline = self._connector.max_response_bytes, time.monotonic() + 10 * self._connector.timeout_s
+        announced = response.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > limit:
+            raise self._too_long(limit)
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > limit:
+                raise self._too_long(limit)
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("the answer trickles", request=response.request)
+        return bytes(body)
+
+    def _too_long(self, limit: int) -> SourceLimitError:
+        return SourceLimitError(
+            f"{self.department}: an answer of {self.host} is longer than {limit} bytes",
+            remedy="ask for smaller pages, or raise max_response_bytes in the contract",
+            department=self.department,
+            limit=limit,
+        )
+
+    def _refuse_status(self, answer: Answer) -> None:
+        status = answer.status
+        if 200 <= status < 300:
+            return
+        detail = {"department": self.department, "host": self.host, "status": status}
+        if status in _RETRIED or status >= 500:
+            raise SourceUnavailable(
+                f"{self.department}: {self.host} answered {status} after {self._tries} tries", remedy="try again later", **detail
+            )
+        remedy = {
+            401: "check the credentials in the connection, and auth: in the contract",
+            403: "ask the department's desk to allow these credentials",
+            404: "check path: in the contract and the connection's url",
+        }.get(status, "check the contract's path, params and pages against the source's documentation")
+        if 300 <= status < 400:
+            remedy = "the source has moved: put its new address into the connection"
+        raise SourceRefused(f"{self.department}: {self.host} answered {status}", remedy=remedy, **detail)
+
+
+def _failure(error: BaseException) -> str:
+    if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
+        return "gave no answer in time"
+    if isinstance(error, httpx.ConnectError):
+        return "cannot be reached"
+    return "broke off the connection"

@@ -1,0 +1,87 @@
+"""INBOX: events that a source pushed, signed, and the API put down → pages. LAND marks them as taken, in its own transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from connectors.connector import InboxConnector
+from connectors.contract import Contract
+from connectors.pages import Page, Paginator, Row, Stamp, Unreadable
+from connectors.paths import compile_path
+from connectors.transports.rest import loads
+from connectors.values import key_text
+
+_WAITING = sa.text(
+    "SELECT inbox_id, event_id, body FROM ops.inbox WHERE department = :department AND batch_id IS NULL AND inbox_id > :after "
+    "ORDER BY inbox_id LIMIT :size"
+)
+
+
+def verify_signature(secret: str, body: bytes, header: str | None, *, timestamp: str | None = None) -> bool:
+    """Whether a push carries the right HMAC-SHA-256 of its body.
+
+    Args:
+        secret: shared with the source.
+        body: as received, before any parsing.
+        header: the signature header, hex digits with or without "sha256=" before them; None where it is missing.
+        timestamp: the header with the time of sending, where the source signs `timestamp.body`; its age is the caller's to judge.
+    """
+    signed = body if timestamp is None else timestamp.encode("utf-8") + b"." + body
+    expected = hmac.new(secret.encode("utf-8"), signed, hashlib.sha256).hexdigest()
+    given = (header or "").strip().removeprefix("sha256=").lower()
+    return hmac.compare_digest(expected.encode("ascii"), given.encode("utf-8"))
+
+
+def pages(contract: Contract, paginator: Paginator, engine: sa.Engine) -> Iterator[Page]:
+    """What waits in the inbox, in the order of its arrival; each row's cursor is its inbox id.
+
+    Args:
+        contract: with an InboxConnector.
+        paginator: makes the pages.
+        engine: the hub's own store.
+    """
+    connector = contract.connector
+    assert isinstance(connector, InboxConnector)  # noqa: S101 - extract() chose this transport by the kind
+    after = 0
+    while True:
+        with engine.connect() as connection:
+            asked = {"department": contract.department, "after": after, "size": connector.page_size}
+            waiting = connection.execute(_WAITING, asked).all()
+        rows: list[Row] = []
+        stamps: list[Stamp] = []
+        for inbox_id, event_id, body in waiting:
+            for row in _rows(bytes(body), connector):
+                rows.append(row)
+                stamps.append(Stamp(inbox_id, _event_id(row, connector, event_id)))
+        is_last = len(waiting) < connector.page_size
+        yield paginator.page(rows, complete=is_last, stamps=stamps)
+        if is_last:
+            return
+        after = waiting[-1][0]
+
+
+def _rows(body: bytes, connector: InboxConnector) -> list[Row]:
+    """The rows of an event. One without any is a row too, a faulty one: it must be seen, and be marked as taken."""
+    try:
+        document = loads(body)
+    except ValueError:
+        return [Unreadable(body, "not JSON")]
+    found: Any = document if connector.items is None else compile_path(connector.items).search(document)
+    if isinstance(found, dict):
+        return [found]
+    if not isinstance(found, list) or not found:
+        return [Unreadable(body, "an event without a row")]
+    return [row if isinstance(row, dict) else Unreadable(orjson.dumps(row), "not an object") for row in found]
+
+
+def _event_id(row: Row, connector: InboxConnector, stored: str | None) -> str | None:
+    """The event's own id, from the row; what the inbox knows it by where the row has none."""
+    values = row.row if isinstance(row, Unreadable) else row
+    own = key_text(compile_path(connector.event_id.path).search(values)) if values is not None else None
+    return own if own is not None else stored

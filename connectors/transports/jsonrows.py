@@ -1,0 +1,63 @@
+"""JSON Lines and JSON documents → rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from connectors.connector import FileConnector
+from connectors.pages import Row, Unreadable
+from connectors.transports.lines import Found, byte_lines
+from connectors.transports.rest import items, loads
+from connectors.transports.streams import Bounded
+from hub.errors import SourceFormatError
+
+
+def line_rows(stream: Bounded, connector: FileConnector, trailer: re.Pattern[str] | None, found: Found) -> Iterator[Row]:
+    """Rows of a JSON Lines file, one object a line; a line that is none is kept as it came.
+
+    Raises:
+        SourceFormatError: more than half of the lines are none.
+    """
+    bad = 0
+    is_utf8 = connector.encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+    for lines, line in enumerate(byte_lines(stream, trailer, connector.encoding, found), start=1):
+        row = _object(line if is_utf8 else _utf8(line, connector.encoding), line)
+        bad += isinstance(row, Unreadable)
+        if bad > 100 and 2 * bad > lines:
+            raise SourceFormatError(
+                f"{stream.what} is not JSON Lines: {bad} of the first {lines} lines are no objects", remedy="correct format:"
+            )
+        yield row
+
+
+def _object(text: bytes | None, line: bytes) -> Row:
+    if text is None:
+        return Unreadable(line, "bytes that are not in the file's encoding")
+    try:
+        row = loads(text)
+    except ValueError:
+        return Unreadable(line, "not JSON")
+    return row if isinstance(row, dict) else Unreadable(line, "not an object")
+
+
+def _utf8(line: bytes, encoding: str) -> bytes | None:
+    try:
+        return line.decode(encoding).encode("utf-8")
+    except UnicodeError:
+        return None
+
+
+def document_rows(content: bytes, connector: FileConnector, what: str, department: str) -> Iterator[Row]:
+    """Rows of one JSON document.
+
+    Raises:
+        SourceFormatError: it is no JSON, or has no list where the contract says.
+    """
+    try:
+        document = loads(content.decode(connector.encoding).encode("utf-8"))
+    except UnicodeError:
+        raise SourceFormatError(f"{what} is not {connector.encoding}", remedy="correct encoding: in the contract") from None
+    except ValueError:
+        raise SourceFormatError(f"{what} is not JSON", remedy="correct format: in the contract, or ask the department") from None
+    yield from items(document, connector.json_.items, department)

@@ -1,0 +1,221 @@
+"""REST: a JSON API, page after page, after a watermark."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import orjson
+
+from connectors.connections import load_connection
+from connectors.connector import RestConnector
+from connectors.contract import Contract
+from connectors.pages import Page, Paginator, Row, Unreadable
+from connectors.paths import compile_path
+from connectors.transports.http import Answer, HttpSource
+from hub.errors import SnapshotError, SourceFormatError, SourceLimitError, SourceRefused
+
+#: Pages after which a source is held to go on for ever.
+MAX_PAGES = 100_000
+_LONG_INTEGER = re.compile(rb"(?<![\w.\"])-?\d{19,}(?![\w.\"])")
+
+
+def pages(contract: Contract, since: str | None, paginator: Paginator) -> Iterator[Page]:
+    """Every page of the source.
+
+    Args:
+        contract: with a RestConnector.
+        since: sent in since_param, if the contract has one.
+        paginator: makes the pages.
+
+    Raises:
+        SourceError: see connectors.transports.http; also a total that was not reached by a snapshot.
+    """
+    connector = contract.connector
+    assert isinstance(connector, RestConnector)  # noqa: S101 - extract() chose this transport by the kind
+    connection = load_connection(connector.connection, "rest")
+    with HttpSource(connector, connection, contract.department) as source:
+        asking = _Asking(source, connector, since)
+        for _ in range(MAX_PAGES):
+            answer = asking.ask()
+            document = read_json(answer, contract.department)
+            rows = items(document, connector.items, contract.department)
+            is_last = not asking.goes_on(answer, document, len(rows))
+            if is_last:
+                _check_total(contract, connector, document, paginator.rows + len(rows))
+            yield paginator.page(rows, complete=is_last)
+            if is_last:
+                return
+    raise SourceLimitError(f"{contract.department}: the source has more than {MAX_PAGES} pages", remedy="check pages: in the contract")
+
+
+class _Asking:
+    """The next request, and what follows from its answer. An offset, page or link source ends with an empty page or its total.
+
+    A short page is not the end: many a source caps the page size below what it is asked for.
+    """
+
+    def __init__(self, source: HttpSource, connector: RestConnector, since: str | None) -> None:
+        self._source, self._connector = source, connector
+        self._url = source.url(connector.path)
+        self._params: dict[str, Any] = dict(connector.params)
+        paging = connector.pages
+        if since is not None and connector.since_param is not None:
+            self._params[connector.since_param] = since
+        if paging.style != "none" and paging.size is not None:
+            self._params[paging.size_param] = paging.size
+        if paging.style == "offset":
+            self._params[paging.offset_param] = 0
+        if paging.style == "page":
+            self._params[paging.page_param] = paging.first_page
+        self._done = 0
+        self._cursors: set[str] = set()
+
+    def ask(self) -> Answer:
+        """Send it."""
+        return self._source.get(self._url, self._params, {"Accept": "application/json", **self._connector.headers})
+
+    def goes_on(self, answer: Answer, document: Any, count: int) -> bool:
+        """Whether there is a next page, which is then what `ask` asks for."""
+        paging = self._connector.pages
+        self._done += count
+        if paging.style == "none":
+            return False
+        if paging.style == "cursor":
+            return self._next_cursor(compile_path(paging.next or "").search(document))
+        if paging.style == "link":
+            return self._next_link(answer)
+        total = whole(compile_path(paging.total).search(document)) if paging.total else None
+        if count == 0 or (total is not None and self._done >= total):
+            return False
+        if paging.style == "offset":
+            self._params[paging.offset_param] = self._done
+        else:
+            self._params[paging.page_param] += 1
+        return True
+
+    def _next_cursor(self, cursor: Any) -> bool:
+        if cursor in (None, "", False):
+            return False
+        if str(cursor) in self._cursors:
+            raise SourceLimitError(
+                f"{self._source.department}: the source names the same next cursor for ever",
+                remedy="check pages: next in the contract, and cursor_param, against the source's documentation",
+                department=self._source.department,
+            )
+        self._cursors.add(str(cursor))
+        self._params[self._connector.pages.cursor_param] = cursor
+        return True
+
+    def _next_link(self, answer: Answer) -> bool:
+        link = httpx.Response(200, headers=answer.headers).links.get("next", {}).get("url")
+        if not link:
+            return False
+        url = httpx.URL(urljoin(str(answer.url), link))
+        if not self._source.is_own(url):
+            raise SourceRefused(
+                f"{self._source.department}: the next page is on another host, {url.host}",
+                remedy="credentials go to the connection's host alone; ask the department's desk",
+                department=self._source.department,
+            )
+        if str(url) in self._cursors:
+            raise SourceLimitError(
+                f"{self._source.department}: the source links to the same next page for ever", department=self._source.department
+            )
+        self._cursors.add(str(url))
+        self._url, self._params = url, {}
+        return True
+
+
+def _check_total(contract: Contract, connector: RestConnector, document: Any, pulled: int) -> None:
+    """A snapshot that ends before its own total is not whole: what is missing must not look deleted."""
+    if contract.feed.mode != "snapshot" or connector.pages.total is None:
+        return
+    total = whole(compile_path(connector.pages.total).search(document))
+    if total is not None and pulled < total:
+        raise SnapshotError(
+            f"{contract.department}: the source speaks of {total} rows and gave {pulled}",
+            remedy="pull again; nothing was taken for deleted",
+            department=contract.department,
+            expected=total,
+            pulled=pulled,
+        )
+
+
+def whole(value: Any) -> int | None:
+    """A count, as a number or as digits."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return int(value) if value.strip().isdigit() else None
+    return int(value) if isinstance(value, (int, float)) else None
+
+
+def read_json(answer: Answer, department: str) -> Any:
+    """An answer as JSON.
+
+    Raises:
+        SourceFormatError: it is HTML, or not JSON.
+    """
+    head = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype html", b"<html")) or (answer.media_type == "text/html" and head[:1] not in (b"{", b"[")):
+        raise SourceFormatError(
+            f"{department}: the source answers with an HTML page instead of JSON (a login or maintenance page?)",
+            remedy="open the address in a browser; check path: and auth: in the contract",
+            department=department,
+            status=answer.status,
+        )
+    try:
+        return loads(answer.body)
+    except ValueError:
+        raise SourceFormatError(
+            f"{department}: the source's answer of {len(answer.body)} bytes is not JSON",
+            remedy="check path: in the contract; ask the department's desk",
+            department=department,
+            status=answer.status,
+        ) from None
+
+
+def loads(text: bytes) -> Any:
+    """JSON, with every integer exact (orjson alone would round those beyond 64 bits), and half characters kept.
+
+    Raises:
+        ValueError: not JSON.
+    """
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return json.loads(text) if _LONG_INTEGER.search(text) else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        if rb"\ud" in text.lower():
+            return json.loads(text)
+        raise
+
+
+def items(document: Any, path: str, department: str) -> list[Row]:
+    """The rows of a document.
+
+    Raises:
+        SourceFormatError: there is no list at the path.
+    """
+    found = document if path == "@" else compile_path(path).search(document)
+    if isinstance(found, dict):
+        found = [found]
+    if found is None and _is_null(document, path):
+        return []
+    if not isinstance(found, list):
+        seen = f"the answer's keys are {', '.join(sorted(document))[:300]}" if isinstance(document, dict) else "the answer is no object"
+        raise SourceFormatError(
+            f"{department}: there is no list at {path!r}; {seen}", remedy="correct items: in the contract", department=department, path=path
+        )
+    return [row if isinstance(row, dict) else Unreadable(orjson.dumps(row), "not an object") for row in found]
+
+
+def _is_null(document: Any, path: str) -> bool:
+    """Whether the path leads to a null that is there: some sources write null for an empty list."""
+    parent, _, name = path.rpartition(".")
+    holder = compile_path(parent).search(document) if parent else document
+    return isinstance(holder, dict) and name.strip('"') in holder

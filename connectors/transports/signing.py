@@ -1,0 +1,107 @@
+"""How a contract says that requests are signed: nothing, an API key, a name and password, a token, OAuth2 client credentials."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+from connectors.connections import Connection
+from connectors.connector import RestConnector, SoapConnector
+from hub.errors import SourceFormatError, SourceRefused
+
+Post = Callable[[str, Mapping[str, str], bytes], httpx.Response]
+
+
+class Signer:
+    """Headers that every request carries; the plain one never changes."""
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        self._headers = dict(headers or {})
+
+    def headers(self) -> Mapping[str, str]:
+        """What the next request carries."""
+        return self._headers
+
+    def renew(self) -> bool:
+        """After a 401: whether there is something new to try it with."""
+        return False
+
+
+class ClientCredentials(Signer):
+    """OAuth2 client credentials: a token when first needed, a fresh one when it runs out or is refused."""
+
+    def __init__(self, connection: Connection, department: str, post: Post) -> None:
+        from authlib.oauth2.client import OAuth2Client  # sources without OAuth2 do not pay for it
+
+        super().__init__()
+        self._token_url, client_id, client_secret = connection.need("token_url", "client_id", "client_secret")
+        self._department = department
+        self._client = OAuth2Client(_Session(post), client_id, client_secret, scope=connection.options.get("scope"))
+
+    def headers(self) -> Mapping[str, str]:
+        """The bearer token, fetched first if there is none or it is about to run out."""
+        if not self._client.token or self._client.token.is_expired(leeway=30):
+            self.renew()
+        return {"Authorization": f"Bearer {self._client.token['access_token']}"}
+
+    def renew(self) -> bool:
+        """Fetch a token.
+
+        Raises:
+            SourceRefused: the credentials are no good.
+            SourceFormatError: what came is no token.
+        """
+        from authlib.oauth2 import OAuth2Error
+
+        try:
+            self._client.fetch_token(self._token_url, grant_type="client_credentials")
+            is_token = isinstance(self._client.token.get("access_token"), str)
+        except OAuth2Error as error:
+            raise SourceRefused(
+                f"{self._department}: no token for these client credentials ({error.error})",
+                remedy="check client_id and client_secret in the connection",
+                department=self._department,
+            ) from None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            is_token = False
+        if not is_token:
+            raise SourceFormatError(
+                f"{self._department}: the token endpoint's answer is no token",
+                remedy="check token_url in the connection",
+                department=self._department,
+            )
+        return True
+
+
+class _Session:
+    """What Authlib posts its token request through."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+
+    def post(self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: Any) -> httpx.Response:
+        """Post a form, signed as the client."""
+        form = str(httpx.QueryParams(dict(data)))
+        target, signed, form = auth.prepare("POST", url, dict(headers), form)
+        return self._post(target, signed, form.encode("ascii"))
+
+
+def signer(connector: RestConnector | SoapConnector, connection: Connection, department: str, post: Post) -> Signer:
+    """What signs the requests of a contract, with the connection's credentials.
+
+    Raises:
+        SettingsError: the connection lacks what this needs.
+    """
+    if connector.auth == "api_key":
+        return Signer({connector.api_key_header: connection.need("api_key")[0]})
+    if connector.auth == "basic":
+        pair = ":".join(connection.need("username", "password"))
+        return Signer({"Authorization": f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"})
+    if connector.auth == "bearer":
+        return Signer({"Authorization": f"Bearer {connection.need('token')[0]}"})
+    if connector.auth == "oauth2_client_credentials":
+        return ClientCredentials(connection, department, post)
+    return Signer()

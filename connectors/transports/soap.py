@@ -1,0 +1,113 @@
+"""SOAP: one operation over HTTP, page after page, its body a template of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from xml.sax.saxutils import escape
+
+from lxml import etree
+
+from connectors.connections import load_connection
+from connectors.connector import SoapConnector
+from connectors.contract import Contract
+from connectors.pages import Page, Paginator
+from connectors.transports import xmlrows
+from connectors.transports.http import Answer, HttpSource
+from connectors.transports.rest import MAX_PAGES, whole
+from hub.errors import SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+
+_SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
+_SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
+
+
+def pages(contract: Contract, since: str | None, paginator: Paginator) -> Iterator[Page]:
+    """Every page of the source.
+
+    Args:
+        contract: with a SoapConnector.
+        since: put in place of {since}; the empty text from the beginning.
+        paginator: makes the pages.
+
+    Raises:
+        SourceError: see connectors.transports.http; also a SOAP fault, HTML, an XML bomb.
+    """
+    connector = contract.connector
+    assert isinstance(connector, SoapConnector)  # noqa: S101 - extract() chose this transport by the kind
+    lists, what = xmlrows.lists_of(contract), f"{contract.department}: the answer"
+    with HttpSource(connector, load_connection(connector.connection, "soap"), contract.department) as source:
+        for number in range(MAX_PAGES):
+            page = connector.pages.first_page + number
+            answer = source.post(source.url(connector.path), *_request(connector, page, since))
+            root = _root(answer, what, contract.department)
+            rows = [xmlrows.to_row(element, lists) for element in xmlrows.find(root, connector.items, connector.namespaces)]
+            pulled = paginator.rows + len(rows)
+            total = _total(root, connector)
+            is_last = connector.pages.style == "none" or not rows or (total is not None and pulled >= total)
+            if is_last and total is not None and pulled < total and contract.feed.mode == "snapshot":
+                raise SnapshotError(
+                    f"{contract.department}: the source speaks of {total} rows and gave {pulled}",
+                    remedy="pull again; nothing was taken for deleted",
+                    department=contract.department,
+                )
+            yield paginator.page(rows, complete=is_last)
+            if is_last:
+                return
+    raise SourceLimitError(f"{contract.department}: the source has more than {MAX_PAGES} pages", remedy="check pages: in the contract")
+
+
+def _request(connector: SoapConnector, page: int, since: str | None) -> tuple[bytes, dict[str, str]]:
+    """Body and headers; SOAP 1.2 if the body's envelope says so, 1.1 otherwise."""
+    body = connector.body
+    for name, value in (("page", page), ("size", connector.pages.size), ("since", since or "")):
+        body = body.replace(f"{{{name}}}", escape(str(value), {'"': "&quot;"}))
+    if "Envelope" not in body:
+        body = f'<soap:Envelope xmlns:soap="{_SOAP_11}"><soap:Body>{body}</soap:Body></soap:Envelope>'
+    if _SOAP_12 in body:
+        headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{connector.action}"'}
+    else:
+        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{connector.action}"'}
+    return body.encode("utf-8"), {**headers, **connector.headers}
+
+
+def _root(answer: Answer, what: str, department: str) -> etree._Element:
+    head = answer.body[:200].lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise SourceFormatError(
+            f"{what} is an HTML page instead of XML (a login or maintenance page?)",
+            remedy="open the address in a browser; check path: in the contract",
+            department=department,
+        )
+    root = xmlrows.parse(answer.body, what)
+    for space in (_SOAP_11, _SOAP_12):
+        faults = root.findall(f".//{{{space}}}Fault")
+        if faults:
+            _raise_fault(faults[0], department)
+    return root
+
+
+def _raise_fault(fault: etree._Element, department: str) -> None:
+    """A fault that is the sender's will not go away by trying again; its text may quote a value and is not shown."""
+    found: Any = fault.xpath("string(./faultcode | ./*[local-name()='Code']/*[local-name()='Value'])")
+    word = str(found).strip().rpartition(":")[2][:60] or "unnamed"
+    if word.split(".")[0] in ("Client", "Sender", "MustUnderstand", "VersionMismatch"):
+        raise SourceRefused(
+            f"{department}: the source refuses the request with SOAP fault {word!r}",
+            remedy="check action:, body: and the connection's credentials",
+            department=department,
+            fault=word,
+        )
+    raise SourceUnavailable(
+        f"{department}: the source answers with SOAP fault {word!r}", remedy="try again later", department=department, fault=word
+    )
+
+
+def _total(root: etree._Element, connector: SoapConnector) -> int | None:
+    if connector.pages.total is None:
+        return None
+    found: Any = root.xpath(connector.pages.total, namespaces=connector.namespaces or None)
+    if isinstance(found, list):
+        found = found[0] if found else None
+    if isinstance(found, etree._Element):
+        found = found.text
+    return whole(str(found) if isinstance(found, str) else found)

@@ -1,0 +1,215 @@
+"""A department's database server: an engine that only reads, gives up in time, tries again, and says in the hub's words what failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from connectors.connections import load_connection, variable
+from connectors.connector import SqlConnector
+from connectors.contract import Contract
+from connectors.document import did_you_mean
+from hub.errors import ContractError, HubError, SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+
+_FETCH = 500
+_T = TypeVar("_T")
+_REFUSED_WORDS = ("authentication failed", "no pg_hba.conf entry", "access denied", "permission denied", "is not permitted to log in")
+_REFUSED_CODES = {1044, 1045, 1142, 1698}
+_NO_DATABASE_CODES = {1049}
+_MISSING_WORDS = (
+    "does not exist",
+    "no such table",
+    "doesn't exist",
+    "no such column",
+    "unknown column",
+    "invalid object name",
+    "ora-00942",
+)
+_SLOW_WORDS = ("statement timeout", "interrupted", "timed out", "max_statement_time", "lost connection to mysql server during query")
+
+
+class SqlServer:
+    """A context manager; one connection at a time.
+
+    Args:
+        contract: with an SqlConnector.
+
+    Raises:
+        SettingsError: the connection is missing, or no database that SQLAlchemy knows.
+        SourceUnavailable: a SQLite file that is not there.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        connector = contract.connector
+        assert isinstance(connector, SqlConnector)  # noqa: S101 - the sql transport alone makes one
+        self._contract, self._connector = contract, connector
+        self._deadline = 0.0
+        connection = load_connection(connector.connection, "sql")
+        try:
+            url = sa.make_url(connection.url)
+            self._check_file(url)
+            self._engine = sa.create_engine(url, connect_args=self._connect_args(url), hide_parameters=True, pool_size=1, max_overflow=0)
+        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, TypeError):
+            raise SettingsError(
+                f"{variable(connection.name)} is no database URL that can be used",
+                remedy="write postgresql+psycopg2://user:password@host/database, mysql+pymysql://… or sqlite:////path",
+                setting=variable(connection.name),
+            ) from None
+        sa.event.listen(self._engine, "connect", self._on_connect)
+
+    def __enter__(self) -> SqlServer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._engine.dispose()
+
+    def rows(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
+        """All rows of a statement that is limited itself; tried again from the start where that can help."""
+        return self._retrying(lambda: [row for chunk in self._run(statement, _FETCH) for row in chunk])
+
+    def chunks(self, statement: sa.Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows of a statement without a limit, a chunk at a time, none of them tried again."""
+        try:
+            yield from self._run(statement, size)
+        except exc.DBAPIError as error:
+            raise self._translated(error) from None
+
+    def columns(self, statement: sa.Select[Any], connector: SqlConnector) -> list[str]:
+        """Column names of a statement.
+
+        Raises:
+            ContractError: its relation is not there; says which are.
+        """
+
+        def names() -> list[str]:
+            with self._engine.connect() as connection:
+                return list(connection.execute(statement).keys())
+
+        try:
+            return self._retrying(names)
+        except SourceFormatError as error:
+            if error.detail.get("missing") and connector.relation is not None:
+                raise self._no_relation(connector.relation) from None
+            raise
+
+    def _run(self, statement: sa.Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        self._deadline = time.monotonic() + self._connector.timeout_s
+        limit, read = self._connector.max_response_bytes, 0
+        with self._engine.connect() as connection:
+            try:
+                result = connection.execution_options(stream_results=True, max_row_buffer=_FETCH).execute(statement)
+                while chunk := result.fetchmany(size):
+                    read += sum(len(value) for row in chunk for value in row if isinstance(value, (str, bytes, memoryview)))
+                    if read > limit:
+                        raise self._too_long(limit)
+                    yield [tuple(row) for row in chunk]
+            except HubError:
+                connection.invalidate()  # closing it in order would first read the rest
+                raise
+
+    def _retrying(self, action: Callable[[], _T]) -> _T:
+        attempts = Retrying(
+            stop=stop_after_attempt(self._connector.retries + 1),
+            wait=wait_exponential_jitter(initial=0.2, max=10),
+            retry=retry_if_exception_type(SourceUnavailable),
+            reraise=True,
+        )
+
+        def once() -> _T:
+            try:
+                return action()
+            except exc.DBAPIError as error:
+                raise self._translated(error) from None
+
+        return attempts(once)
+
+    def _translated(self, error: exc.DBAPIError) -> HubError:
+        """A database's error in the hub's words; its own text may quote values and is not shown."""
+        text = str(error.orig).lower()
+        code = getattr(error.orig, "pgcode", None) or (error.orig.args[0] if error.orig is not None and error.orig.args else None)
+        code = code if isinstance(code, int) or (isinstance(code, str) and len(code) == 5) else "no code"
+        what = f"{self._contract.department}: the {self._engine.dialect.name} database"
+        detail = {"department": self._contract.department, "code": code}
+        if code in _REFUSED_CODES or any(word in text for word in _REFUSED_WORDS):
+            return SourceRefused(f"{what} refuses these credentials", remedy="check the connection's user, password and grants", **detail)
+        if code in _NO_DATABASE_CODES or ("database" in text and "does not exist" in text):
+            return SourceRefused(f"{what} is not there under this name", remedy="check the database's name in the connection", **detail)
+        if any(word in text for word in _MISSING_WORDS):
+            detail["missing"] = True
+            return SourceFormatError(f"{what} has no such table or column", remedy="check relation: or query: in the contract", **detail)
+        if any(word in text for word in _SLOW_WORDS):
+            remedy = "raise timeout_s, or ask for an index on the cursor and the key"
+            return SourceUnavailable(f"{what} gave no answer in {self._connector.timeout_s} s", remedy=remedy, **detail)
+        if isinstance(error, (exc.OperationalError, exc.InterfaceError)) or error.connection_invalidated:
+            return SourceUnavailable(f"{what} cannot be reached or broke off ({code})", remedy="try again later", **detail)
+        kind = type(error).__name__
+        return SourceFormatError(f"{what} cannot answer the query ({kind}, {code})", remedy="check query: in the contract", **detail)
+
+    def _no_relation(self, relation: str) -> ContractError:
+        schema = relation.rpartition(".")[0] or None
+        inspector = sa.inspect(self._engine)
+        known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+        names = tuple(f"{schema}.{name}" if schema else name for name in known)
+        return ContractError(
+            f"{self._contract.department}: there is no relation {relation!r}",
+            remedy=did_you_mean(relation, names) or "check relation: in the contract; names count upper and lower case",
+            department=self._contract.department,
+            allowed=list(names),
+        )
+
+    def _too_long(self, limit: int) -> SourceLimitError:
+        return SourceLimitError(
+            f"{self._contract.department}: a page is longer than {limit} bytes",
+            remedy="lower page_size, or raise max_response_bytes in the contract",
+            department=self._contract.department,
+            limit=limit,
+        )
+
+    def _check_file(self, url: sa.URL) -> None:
+        """SQLite would make an empty database where there is none."""
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+            raise SourceUnavailable(
+                f"{self._contract.department}: the database file is not there",
+                remedy="check the path in the connection; is the source running?",
+                department=self._contract.department,
+            )
+
+    def _connect_args(self, url: sa.URL) -> dict[str, Any]:
+        seconds = self._connector.timeout_s
+        if url.get_backend_name() == "postgresql":
+            return {"connect_timeout": seconds, "keepalives": 1, "keepalives_idle": seconds, "tcp_user_timeout": 1000 * seconds}
+        if url.get_backend_name() in ("mysql", "mariadb"):
+            return {"connect_timeout": seconds, "read_timeout": seconds, "write_timeout": seconds}
+        return {"timeout": seconds} if url.get_backend_name() == "sqlite" else {}
+
+    def _on_connect(self, connection: Any, record: object) -> None:
+        """Read only, times in a known zone, statements that end."""
+        dialect, seconds = self._engine.dialect.name, self._connector.timeout_s
+        if dialect == "sqlite":
+            connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+            connection.set_progress_handler(lambda: int(time.monotonic() > self._deadline > 0), 10_000)
+        statements = {
+            "sqlite": ["PRAGMA query_only = on"],
+            "postgresql": [f"SET statement_timeout = {1000 * seconds}", "SET TIME ZONE 'UTC'", "SET default_transaction_read_only = on"],
+            "mysql": ["SET SESSION TRANSACTION READ ONLY", f"SET time_zone = '{_offset(self._contract.timezone)}'"],
+        }
+        cursor = connection.cursor()
+        for statement in statements.get("mysql" if dialect == "mariadb" else dialect, []):
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+
+def _offset(zone: str) -> str:
+    """A zone's offset now, for MariaDB, which need not know zones by name."""
+    text = datetime.now(ZoneInfo(zone)).strftime("%z")
+    return f"{text[:3]}:{text[3:]}"

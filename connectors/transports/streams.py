@@ -1,0 +1,121 @@
+"""A file's bytes after decompression, counted: nothing grows beyond the contract's limit, however small it was packed."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+from connectors.connector import FileConnector
+from connectors.transports.filesystems import matches
+from hub.errors import SourceFormatError, SourceLimitError
+
+BLOCK = 1 << 20
+_DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError, RuntimeError)
+
+
+class Readable(Protocol):
+    """What is read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
+class Bounded:
+    """A stream that ends in an error above its limit, and in another where its packing is damaged.
+
+    Args:
+        inner: what is read from.
+        limit: most bytes.
+        what: department and file, for messages.
+    """
+
+    def __init__(self, inner: Readable, limit: int, what: str) -> None:
+        self._inner, self._limit, self.what = inner, limit, what
+        self._read = 0
+
+    def read(self, size: int = BLOCK) -> bytes:
+        """At most `size` bytes; none at the end.
+
+        Raises:
+            SourceLimitError: more than the limit in all.
+            SourceFormatError: the compressed data is truncated or damaged.
+        """
+        try:
+            block = self._inner.read(size)
+        except _DAMAGED:
+            raise damaged(self.what) from None
+        self._read += len(block)
+        if self._read > self._limit:
+            raise SourceLimitError(
+                f"{self.what} is longer than {self._limit} bytes after decompression",
+                remedy="ask for smaller files, or raise max_response_bytes in the contract",
+                limit=self._limit,
+            )
+        return block
+
+    def read_all(self) -> bytes:
+        """Everything, within the limit."""
+        return b"".join(iter(self.read, b""))
+
+
+def damaged(what: str) -> SourceFormatError:
+    """A packed file that cannot be unpacked to its end."""
+    return SourceFormatError(f"{what} is truncated or damaged", remedy="pull again once the department has delivered it whole")
+
+
+def unpacked(file: BinaryIO, connector: FileConnector, what: str) -> Iterator[Bounded]:
+    """The stream or streams in a file: itself, what gzip holds, or the wanted members of a zip.
+
+    Raises:
+        SourceFormatError: not the compression that the contract says, damaged, encrypted, or without the wanted member.
+    """
+    compression: str = connector.compression
+    if compression == "auto":
+        compression = "none" if connector.format == "xlsx" else _recognised(file)
+    if compression == "zip":
+        yield from _members(file, connector, what)
+    elif compression == "gzip":
+        with gzip.GzipFile(fileobj=file) as inner:
+            yield Bounded(inner, connector.max_response_bytes, what)
+    else:
+        yield Bounded(file, connector.max_response_bytes, what)
+
+
+def _recognised(file: BinaryIO) -> str:
+    head = file.read(4)
+    file.seek(0)
+    return "gzip" if head[:2] == b"\x1f\x8b" else "zip" if head == b"PK\x03\x04" else "none"
+
+
+def _members(file: BinaryIO, connector: FileConnector, what: str) -> Iterator[Bounded]:
+    try:
+        archive = zipfile.ZipFile(file)
+    except _DAMAGED:
+        raise damaged(what) from None
+    with archive:
+        every = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+        wanted = [info for info in every if connector.member is None or matches(member_name(info), connector.member)]
+        if not wanted:
+            held = ", ".join(member_name(info) for info in every[:20]) or "nothing"
+            raise SourceFormatError(f"{what} has no member {connector.member!r}; it holds {held}", remedy="correct member: in the contract")
+        for info in sorted(wanted, key=member_name):
+            if info.flag_bits & 0x1:
+                raise SourceFormatError(f"{what} is encrypted", remedy="ask the department for a zip without a password")
+            try:
+                with archive.open(info) as inner:
+                    yield Bounded(inner, connector.max_response_bytes, f"{what}:{member_name(info)}")
+            except _DAMAGED:
+                raise damaged(what) from None
+
+
+def member_name(info: zipfile.ZipInfo) -> str:
+    """A member's name; where the zip does not say it is UTF-8, a Chinese Windows wrote it in GBK and not in cp437."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("gbk")
+    except UnicodeError:
+        return info.filename

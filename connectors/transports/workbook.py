@@ -1,0 +1,140 @@
+"""XLSX → rows: header lines joined, merged cells filled, numbers that are whole without their point."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from connectors.connector import XlsxOptions
+from connectors.pages import Row
+from connectors.transports.csvrows import header_names
+from connectors.transports.lines import Found
+from connectors.transports.streams import BLOCK, damaged
+from hub.errors import SourceFormatError, SourceLimitError
+
+#: Cells above which a sheet is refused: the reader holds the whole rectangle, and two far corners would fill the memory.
+MOST_CELLS = 50_000_000
+_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
+_MERGE = re.compile(rb'<(?:\w+:)?mergeCell [^>]*?\bref="')
+
+
+def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Found) -> Iterator[Row]:
+    """Rows of one sheet; blank cells are null, lines of blanks are left out.
+
+    Raises:
+        SourceFormatError: no workbook, no such sheet, or not the header that the contract expects.
+        SourceLimitError: larger than the limit once unpacked, or a rectangle of too many cells.
+    """
+    _refuse_bombs(content, limit, what)
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        name = options.sheet if isinstance(options.sheet, str) else _sheet_name(workbook.sheet_names, options.sheet, what)
+        if name not in workbook.sheet_names:
+            raise SourceFormatError(f"{what} has no sheet {name!r}; it has {', '.join(workbook.sheet_names)}", remedy="correct xlsx: sheet")
+        sheet = workbook.get_sheet_by_name(name)
+        cells, merges = sheet.to_python(skip_empty_area=False), sheet.merged_cell_ranges or []
+    except CalamineError:
+        raise damaged(what) from None
+    _fill_merged(cells, merges)
+    first = options.skip_rows + options.header_rows
+    if len(cells) < first:
+        raise SourceFormatError(f"{what} has {len(cells)} lines and no header", remedy="correct xlsx: skip_rows and header_rows")
+    names = _names(cells[options.skip_rows : first], what)
+    _check_header(names, options.expect_header, what)
+    found.columns = tuple(names)
+    for line in cells[first:]:
+        row = {name: _plain(value) for name, value in zip(names, line, strict=False)}
+        if any(value is not None for value in row.values()):
+            yield row
+
+
+def _sheet_name(names: Sequence[str], index: int, what: str) -> str:
+    if index >= len(names):
+        raise SourceFormatError(f"{what} has {len(names)} sheets, none at index {index}", remedy="correct xlsx: sheet")
+    return names[index]
+
+
+def _refuse_bombs(content: bytes, limit: int, what: str) -> None:
+    """Unpack every part once, counting, before the reader does so without counting."""
+    total = rows = columns = 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for info in archive.infolist():
+                with archive.open(info) as part:
+                    is_sheet = info.filename.startswith("xl/worksheets/") and info.filename.endswith(".xml")
+                    tail = b""
+                    while block := part.read(BLOCK):
+                        total += len(block)
+                        if total > limit:
+                            raise SourceLimitError(f"{what} is longer than {limit} bytes once unpacked", remedy="raise max_response_bytes")
+                        if is_sheet:
+                            rows, columns = _extent(tail + block, rows, columns)
+                            tail = block[-200:]
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
+        raise damaged(what) from None
+    if rows * columns > MOST_CELLS:
+        raise SourceLimitError(f"{what} spans {rows} lines and {columns} columns", remedy="ask the department to clear far-away cells")
+
+
+def _extent(xml: bytes, rows: int, columns: int) -> tuple[int, int]:
+    letters = set()
+    for match in _CELL.finditer(xml):
+        letters.add(match[1])
+        rows = max(rows, int(match[2]))
+    return rows, max([columns, *(_column_number(each) for each in letters)])
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    """A merged cell's value stands in its first corner alone."""
+    for (top, left), (bottom, right) in merges:
+        if top >= len(cells) or left >= len(cells[top]):
+            continue
+        value = cells[top][left]
+        for line in cells[top : bottom + 1]:
+            for column in range(left, min(right + 1, len(line))):
+                line[column] = value
+
+
+def _names(lines: Sequence[Sequence[Any]], what: str) -> list[str]:
+    """Labels from top to bottom, each once, joined by `_`: a cell merged over several lines is one label."""
+    width = max(len(line) for line in lines)
+    joined = []
+    for column in range(width):
+        labels = [str(_plain(line[column]) or "").strip() for line in lines if column < len(line)]
+        joined.append("_".join(dict.fromkeys(label for label in labels if label)))
+    return header_names(joined, what)
+
+
+def _check_header(names: list[str], expected: Sequence[str], what: str) -> None:
+    for position, name in enumerate(expected):
+        if position >= len(names) or names[position] != name:
+            there = names[position] if position < len(names) else "nothing"
+            raise SourceFormatError(
+                f"{what}: column {position + 1} should be {name!r} and is {there!r}: the header has moved or changed",
+                remedy="look at the workbook; then correct xlsx: skip_rows, header_rows or expect_header",
+                columns=names,
+            )
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON: times as ISO text, whole numbers as integers, blanks as null."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    return str(value) if isinstance(value, timedelta) else value

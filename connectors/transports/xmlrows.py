@@ -1,0 +1,119 @@
+"""XML elements → rows, and a parser that cannot be harmed: no entities, no network, no huge trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lxml import etree
+
+from connectors.contract import Contract, Reference
+from connectors.paths import listed_names
+from hub.errors import ContractError, SourceFormatError
+
+#: Options of every parser: nothing is fetched, expanded or allowed to grow.
+SAFE: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "huge_tree": False,
+    "load_dtd": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+
+
+def parse(content: bytes, what: str) -> etree._Element:
+    """A document's root.
+
+    Args:
+        content: the document.
+        what: what it is, for the message.
+
+    Raises:
+        SourceFormatError: it declares entities (an XML bomb) or is not well formed.
+    """
+    try:
+        root = etree.fromstring(content, etree.XMLParser(**SAFE))
+    except etree.XMLSyntaxError as error:
+        raise SourceFormatError(f"{what} is not XML that can be read: {reason(error)}", line=error.lineno) from None
+    refuse_entities(root, what)
+    return root
+
+
+def reason(error: etree.XMLSyntaxError) -> str:
+    """Why a document cannot be read, without the words of the document that libxml2 quotes."""
+    return f"libxml2 error {getattr(error, 'code', '?')} at line {error.lineno}"
+
+
+def refuse_entities(root: etree._Element, what: str) -> None:
+    """Refuse a document type that declares entities.
+
+    Raises:
+        SourceFormatError: it does.
+    """
+    declared: Any = root.getroottree().docinfo.internalDTD
+    if declared is not None and declared.entities():
+        raise SourceFormatError(
+            f"{what} declares entities, as an XML bomb does", remedy="ask the department's desk for XML without a DOCTYPE"
+        )
+
+
+def find(root: etree._Element, xpath: str, namespaces: dict[str, str]) -> list[etree._Element]:
+    """Elements at an XPath.
+
+    Raises:
+        ContractError: the XPath cannot be evaluated.
+    """
+    try:
+        found = root.xpath(xpath, namespaces=namespaces or None)
+    except etree.XPathError as error:
+        raise ContractError(f"{xpath!r} is no XPath that can be evaluated: {error}", remedy="name its prefixes in namespaces:") from None
+    return [node for node in found if isinstance(node, etree._Element)] if isinstance(found, list) else []
+
+
+def to_row(element: etree._Element, lists: frozenset[str]) -> dict[str, Any]:
+    """An element as a row: children by local name, attributes by `@name`, empty ones null.
+
+    Args:
+        element: one record.
+        lists: names that are lists however few there are.
+    """
+    value = _value(element, lists)
+    return value if isinstance(value, dict) else {"#text": value}
+
+
+def _value(element: etree._Element, lists: frozenset[str]) -> Any:
+    attributes = {f"@{local(name)}": text for name, text in element.attrib.items() if name != _NIL}
+    children = [child for child in element if isinstance(child.tag, str)]
+    text = "".join([element.text or "", *(child.tail or "" for child in element)]).strip()
+    if not children and not attributes:
+        return text or None
+    row: dict[str, Any] = dict(attributes)
+    for child in children:
+        name, value = local(child.tag), _value(child, lists)
+        if name not in row:
+            row[name] = [value] if name in lists else value
+        elif isinstance(row[name], list):
+            row[name].append(value)
+        else:
+            row[name] = [row[name], value]
+    if text:
+        row["#text"] = text
+    return row
+
+
+def local(name: str | bytes) -> str:
+    """A name without its namespace."""
+    text = name.decode() if isinstance(name, bytes) else name
+    return text.rpartition("}")[2]
+
+
+def lists_of(contract: Contract) -> frozenset[str]:
+    """Names that the contract's paths take as lists: XML itself cannot tell a list of one from a single element."""
+    paths: Iterable[str | None] = [
+        *(mapping.path for _, mapping in contract.mappings()),
+        *(party.each.path if party.each else None for party in contract.parties),
+        *(reference.path for reference in contract.references if isinstance(reference, Reference)),
+    ]
+    return frozenset(name for path in paths if path for name in listed_names(path))
