@@ -6,7 +6,7 @@ All of it is expressions over columns, so that a million records render in secon
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -14,25 +14,25 @@ from schema import codes
 
 ZONE = "Asia/Shanghai"
 ISO = "%Y-%m-%dT%H:%M:%S+08:00"
-
-
-@dataclass(frozen=True)
-class Garbage:
-    """A row that must not be accepted.
-
-    Args:
-        kind: what is wrong with it, in English words.
-        key: its source_record_id, where it has one that can be read.
-        outcome: "quarantined" by a rule, or "raw" where not even its fields can be read.
-        row: its fields, for systems that keep rows; JSON text under `body` for those that keep bodies.
-        raw: its bytes as they stand in the file, for those that cannot be written from fields.
-    """
-
-    kind: str
-    key: str | None
-    outcome: str
-    row: dict[str, object] = field(default_factory=dict)
-    raw: bytes = b""
+#: How departments call one another on paper.
+SHORT_NAMES = {
+    "petition": "信访",
+    "political_legal": "政法",
+    "police": "公安",
+    "procuratorate": "检察",
+    "court": "法院",
+    "education": "教育",
+    "labour": "人社",
+    "housing": "住建",
+    "mass_organisations": "群团",
+    "justice": "司法",
+    "civil_affairs": "民政",
+    "health": "卫健",
+    "urban_management": "城管",
+    "market_regulation": "市监",
+    "emergency_management": "应急",
+    "planning_land": "规自",
+}
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,16 @@ def kind(parties: pl.DataFrame, wanted: str) -> pl.DataFrame:
     return parties.filter(pl.col("kind") == wanted)
 
 
+def in_contract_order(parties: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Persons and firms that petition, firms and persons complained of: the order in which contracts tell parties."""
+    petitioners, respondents = side(parties, "petitioner"), side(parties, "respondent")
+    persons, firms = kind(petitioners, "person"), kind(petitioners, "organisation")
+    return persons, firms, kind(respondents, "organisation"), kind(respondents, "person")
+
+
 def nested(records: pl.DataFrame, parties: pl.DataFrame, name: str, fields: Mapping[str, pl.Expr]) -> pl.DataFrame:
     """Records with a list of their parties as the column `name`; empty where they have none."""
-    lists = parties.group_by("row", maintain_order=True).agg(pl.struct(**fields).alias(name))
+    lists = parties.group_by("row", maintain_order=True).agg(struct_of(fields).alias(name))
     joined = records.join(lists, on="row", how="left", maintain_order="left")
     return joined.with_columns(pl.col(name).fill_null(pl.lit([], dtype=joined.schema[name])))
 
@@ -118,6 +125,17 @@ def nth(parties: pl.DataFrame, number: int) -> pl.DataFrame:
     return parties.filter(pl.int_range(pl.len()).over("row") == number)
 
 
+def rest(parties: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+    """Parties without those that are taken."""
+    return parties.join(taken.select("row", "ordinal"), on=["row", "ordinal"], how="anti", maintain_order="left")
+
+
+def named(records: pl.DataFrame, parties: pl.DataFrame, name: str, separator: str) -> pl.DataFrame:
+    """Records with the names of these parties in one column."""
+    names = parties.group_by("row", maintain_order=True).agg(pl.col("name").str.join(separator).alias(name))
+    return records.join(names, on="row", how="left", maintain_order="left")
+
+
 def placed(groups: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Which parties are held and in what order the contract tells them: `row`, the world's `ordinal`, the hub's `place`."""
     stacked = pl.concat([group.select("row", "ordinal", pl.lit(index).alias("group")) for index, group in enumerate(groups)])
@@ -125,10 +143,17 @@ def placed(groups: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return ordered.select("row", "ordinal", pl.int_range(pl.len(), dtype=pl.Int32).over("row").alias("place"))
 
 
+def struct_of(fields: Mapping[str, pl.Expr]) -> pl.Expr:
+    """An object with these fields."""
+    return pl.struct([expression.alias(name) for name, expression in fields.items()])
+
+
 def as_bodies(records: pl.DataFrame, fields: Mapping[str, pl.Expr]) -> pl.DataFrame:
     """Rows of an HTTP system: key, cursor, and the fields as JSON text."""
     return records.select(
-        pl.col("source_record_id").alias("key"), epoch("updated_at").alias("cursor"), pl.struct(**fields).struct.json_encode().alias("body")
+        pl.col("source_record_id").alias("key"),
+        epoch("updated_at").alias("cursor"),
+        struct_of(fields).struct.json_encode().alias("body"),
     )
 
 
@@ -143,3 +168,19 @@ def reference_to(department: str) -> pl.Expr:
         pl.element().struct.field("number").filter(pl.element().struct.field("department") == department)
     )
     return cited.list.first()
+
+
+def other_references(*told_apart: str) -> pl.Expr:
+    """Numbers that a record cites, each after its department's short name, in one text; those told in columns of their own left out."""
+    label = pl.element().struct.field("department").replace_strict(SHORT_NAMES, return_dtype=pl.String)
+    number = pl.element().struct.field("number")
+    elsewhere = pl.element().struct.field("department").is_in(list(told_apart)).not_()
+    cited = pl.col("references").list.eval(pl.concat_str(label, pl.lit(":"), number).filter(elsewhere))
+    return pl.when(cited.list.len() > 0).then(cited.list.join(";"))
+
+
+def reference_list(*told_apart: str) -> pl.Expr:
+    """The same as a list of objects, `system` and `number`."""
+    label = pl.element().struct.field("department").replace_strict(SHORT_NAMES, return_dtype=pl.String).alias("system")
+    elsewhere = pl.element().struct.field("department").is_in(list(told_apart)).not_()
+    return pl.col("references").list.eval(pl.struct(label, pl.element().struct.field("number").alias("number")).filter(elsewhere))

@@ -132,6 +132,7 @@ class Service:
     Args:
         app: what answers.
         port: the port; 0 takes a free one.
+
     Raises:
         SettingsError: the port is taken; names `CASEHUB_SIMULATOR_PORT`.
     """

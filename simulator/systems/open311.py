@@ -19,7 +19,8 @@ class Open311Api:
     def __init__(self, rows: Rows, services: Sequence[dict[str, str]]) -> None:
         self.faults = Faults("page 500")
         self._rows = rows
-        self._services = orjson.dumps([{**service, "metadata": False, "type": "batch", "keywords": "", "group": "城市管理"} for service in services])
+        common = {"metadata": False, "type": "batch", "keywords": "", "group": "城市管理"}
+        self._services = orjson.dumps([{**service, **common} for service in services])
 
     def connection(self, url: str) -> dict[str, str]:
         """Address alone."""

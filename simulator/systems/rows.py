@@ -10,12 +10,14 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 #: What a department's module renders for an HTTP system: `cursor` is the time of the last change in epoch seconds.
 ROWS = pl.Schema({"key": pl.String(), "cursor": pl.Int64(), "body": pl.String()})
 MAPPED_ABOVE_ROWS = 20_000
+SHENZHEN = ZoneInfo("Asia/Shanghai")
 
 
 class Rows:
@@ -33,9 +35,9 @@ class Rows:
     def put(self, rows: pl.DataFrame, gone: Sequence[str] = ()) -> None:
         """Add rows, in place of those with the same key, and drop those that are gone."""
         with self._lock:
-            rows = rows.select(ROWS.names()).cast(dict(ROWS))
+            rows = rows.select(ROWS.names()).cast(ROWS)
             replaced = pl.concat([rows["key"].drop_nulls(), pl.Series("key", gone, dtype=pl.String)])
-            kept = self._frame if self._frame.is_empty() else self._frame.filter(~pl.col("key").is_in(replaced.implode()) | pl.col("key").is_null())
+            kept = without(self._frame, replaced)
             self._frame = self._settle(pl.concat([kept, rows]).sort("cursor", maintain_order=True))
 
     def page(self, start: int, size: int) -> list[str]:
@@ -70,11 +72,18 @@ class Rows:
         path = self._folder / f"rows.{self._generation}.arrow"
         frame.rechunk().write_ipc(path, compression="uncompressed")
         former.unlink(missing_ok=True)  # a reader's mapping of it stays good
-        return pl.read_ipc(path, memory_map=True, rechunk=False)
+        return pl.scan_ipc(path).collect()
+
+
+def without(rows: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    """Rows but those with one of the keys; rows without a key stay."""
+    if rows.is_empty() or keys.is_empty():
+        return rows
+    return rows.filter(pl.col("key").is_in(keys.implode()).not_() | pl.col("key").is_null())
 
 
 def epoch_seconds(text: str | None) -> int | None:
-    """A time as a client sends it, ISO 8601 or epoch seconds; None where there is none.
+    """A time as a client sends it, ISO 8601 (Shenzhen's clock where no zone is given) or epoch seconds; None where there is none.
 
     Raises:
         ValueError: it is neither.
@@ -84,6 +93,4 @@ def epoch_seconds(text: str | None) -> int | None:
     if text.lstrip("-").isdigit():
         return int(text)
     moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)  # a raw + in a query arrives as a blank
-    if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return int(moment.timestamp())
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=SHENZHEN)).timestamp())

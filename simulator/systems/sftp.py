@@ -36,6 +36,7 @@ class SftpServer:
     Args:
         folder: what is served.
         port: the port; 0 takes a free one.
+
     Raises:
         SettingsError: the port is taken.
     """

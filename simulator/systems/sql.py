@@ -157,7 +157,5 @@ def _ddl(layout: Layout, quote: str = '"') -> list[str]:
         columns = ", ".join(f"{quote}{name}{quote} {kind}" for name, kind in table.columns.items())
         statements.append(f"create table {quote}{table.name}{quote} ({columns})")
         for number, column in enumerate((table.key, *table.indexes)):
-            statements.append(
-                f"create index {quote}{table.name}_i{number}{quote} on {quote}{table.name}{quote} ({quote}{column}{quote})"
-            )
+            statements.append(f"create index {quote}{table.name}_i{number}{quote} on {quote}{table.name}{quote} ({quote}{column}{quote})")
     return [*statements, *layout.views]

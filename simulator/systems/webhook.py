@@ -61,6 +61,7 @@ class WebhookSender:
 
         Returns:
             Number of requests that the inbox took; 0 without an inbox, and then all of it still waits.
+
         Raises:
             httpx.HTTPError: the inbox refused a request, or did not take it in several tries; it and all later ones still wait.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -59,6 +59,11 @@ def xml_text(column: str) -> pl.Expr:
 def xml_element(name: str, column: str) -> pl.Expr:
     """`<name>value</name>` for each row; an empty element for null."""
     return pl.concat_str([pl.lit(f"<{name}>"), xml_text(column), pl.lit(f"</{name}>")])
+
+
+def xml_object(name: str, fields: Mapping[str, str], *more: pl.Expr) -> pl.Expr:
+    """An element with one child a field (child's name → column), and further content after them."""
+    return pl.concat_str([pl.lit(f"<{name}>"), *(xml_element(tag, column) for tag, column in fields.items()), *more, pl.lit(f"</{name}>")])
 
 
 @dataclass(frozen=True)
@@ -132,12 +137,13 @@ _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _CONTENT_TYPES = (
     f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
     '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     '<Default Extension="xml" ContentType="application/xml"/>'
-    '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
-    '<Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{_SPREADSHEET}.sheet.main+xml"/>'
+    f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_SPREADSHEET}.worksheet+xml"/>'
     "</Types>"
 )
 _RELATIONS = (
