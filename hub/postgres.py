@@ -49,6 +49,7 @@ SERVER_OPTIONS = {
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
     "jit": "off",
+    "gin_pending_list_limit": "64MB",
     "timezone": "UTC",
     "log_min_messages": "warning",
     "log_min_error_statement": "panic",  # statements hold personal data: never in the log

@@ -17,19 +17,18 @@ from hub.database import store_errors
 from hub.settings import Settings
 from pipeline import refusals, work
 from pipeline.conservation import recount, require_law
-from pipeline.copying import copy_in, cursor_of
+from pipeline.copying import copy_in, cursor_of, read_frame
 from pipeline.locks import department_lock
 from pipeline.mapping import Mapped, map_records
-from schema.records import PARTY, RECORD
+from schema.records import PARTY
 from schema.search import search_tokens
 
 _EVENTS = ("occurred", "reported", "found", "accepted", "ordered", "reported_in", "resolved", "confirmed", "fed_back")
-_FIELDS = [name for name in RECORD.names if name not in ("department", "source_record_id", "version", "references")]
 _PARTY_FIELDS = [name for name in PARTY.names if name not in ("department", "source_record_id", "version")]
 
 _TEMPORARY = (
-    """CREATE TEMP TABLE IF NOT EXISTS mapped (LIKE store.source_record) ON COMMIT DELETE ROWS""",
-    """ALTER TABLE mapped ALTER record_id DROP NOT NULL, ALTER is_deleted SET DEFAULT false""",
+    """CREATE TEMP TABLE IF NOT EXISTS mapped (
+           source_record_id text, version integer, record_id bigint, is_deleted boolean NOT NULL DEFAULT false) ON COMMIT DELETE ROWS""",
     """CREATE TEMP TABLE IF NOT EXISTS mapped_party (source_record_id text, LIKE store.party) ON COMMIT DELETE ROWS""",
     """ALTER TABLE mapped_party ALTER record_id DROP NOT NULL, ALTER party_id DROP NOT NULL""",
 )
@@ -47,8 +46,6 @@ WITH stale AS (
     ) r
     WHERE m.source_record_id = r.source_record_id AND m.version = r.version AND (r.age > 1 OR m.version < ({_ACCEPTED_VERSION}))
     RETURNING m.source_record_id, m.version
-), dropped AS (
-    DELETE FROM mapped_party p USING stale s WHERE p.source_record_id = s.source_record_id AND p.version = s.version
 )
 UPDATE landing.record r SET state = 'superseded' FROM stale s
 WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
@@ -93,18 +90,17 @@ FROM said s LEFT JOIN before b ON (b.record_id, b.role, b.kind, b.who, b.turn) =
     fields=", ".join(_PARTY_FIELDS),
     said=", ".join(f"s.{name}" for name in _PARTY_FIELDS),
 )
-_RECORDS = "INSERT INTO store.source_record SELECT * FROM mapped"
-_CASE_EVENTS = " UNION ALL ".join(
-    f"SELECT record_id, version, '{event}', {event}_at FROM mapped WHERE {event}_at IS NOT NULL" for event in _EVENTS
-)
+_DELETED_RECORDS = """
+INSERT INTO store.source_record (record_id, version, department, source_record_id, is_deleted, visibility)
+SELECT record_id, version, :department, source_record_id, true, 'shared' FROM mapped
+"""
 _PENDING = """
 INSERT INTO ops.pending (record_id, reason)
 SELECT record_id, CASE WHEN is_deleted THEN 'deleted' WHEN version = 1 THEN 'new' ELSE 'changed' END FROM mapped
 ON CONFLICT (record_id) DO UPDATE SET reason = excluded.reason, queued_at = excluded.queued_at
 """
 _TOMBSTONES = """
-INSERT INTO mapped (version, department, source_record_id, is_deleted, visibility)
-SELECT version, department, source_record_id, true, 'shared' FROM landing.record
+INSERT INTO mapped (source_record_id, version, is_deleted) SELECT source_record_id, version, true FROM landing.record
 WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'delete'
 """
 _DONE = """
@@ -142,15 +138,38 @@ def _unfinished_batches(connection: Connection, keys: dict[str, object]) -> list
 
 
 def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> None:
-    cursor = cursor_of(connection)
     if refusals.add(connection, mapped.refusals.rename_columns(list(refusals.COLUMNS))):
         refusals.quarantine(connection, str(keys["department"]))
     if mapped.records.num_rows == 0:
         return
-    records = _with_tokens(_frame(mapped.records), _frame(mapped.parties))
-    copy_in(cursor, "mapped", records, records.columns)
-    copy_in(cursor, "mapped_party", mapped.parties.drop_columns(["department"]))
-    _publish_mapped(connection, keys)
+    records, parties = _frame(mapped.records), _frame(mapped.parties)
+    copy_in(cursor_of(connection), "mapped", records, ("source_record_id", "version"))
+    numbered = _number(connection, keys)
+    records = _with_tokens(records, parties).join(numbered, on=["source_record_id", "version"], how="inner", maintain_order="left")
+    copy_in(cursor_of(connection), "store.source_record", records)
+    copy_in(cursor_of(connection), "store.case_event", _events(records))
+    copy_in(cursor_of(connection), "mapped_party", parties.drop("department"))
+    connection.execute(text(_PARTIES))
+    _accept(connection, keys)
+
+
+def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:
+    """Drop stale versions and give every other its record's id: (source_record_id, version, record_id)."""
+    connection.execute(text("ANALYZE mapped"))
+    connection.execute(text(_DROP_STALE), keys)
+    connection.execute(text(_NUMBER), keys)
+    return read_frame(connection, "SELECT source_record_id, version, record_id FROM mapped")
+
+
+def _accept(connection: Connection, keys: dict[str, object]) -> None:
+    for statement in (_ACCEPT, _SUPERSEDE, _CLOSE_ITEMS, _PENDING):
+        connection.execute(text(statement), keys)
+
+
+def _events(records: pl.DataFrame) -> pl.DataFrame:
+    """The times of records as rows: record_id, version, kind, at."""
+    times = records.select("record_id", "version", *(pl.col(f"{event}_at").alias(event) for event in _EVENTS))
+    return times.unpivot(index=["record_id", "version"], variable_name="kind", value_name="at").drop_nulls("at")
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:
@@ -167,17 +186,12 @@ def _with_tokens(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(tokens=search_tokens(whole.to_series()))
 
 
-def _publish_mapped(connection: Connection, keys: dict[str, object]) -> None:
-    for statement in (_DROP_STALE, _NUMBER, _PARTIES, _RECORDS, _ACCEPT, _SUPERSEDE, _CLOSE_ITEMS):
-        connection.execute(text(statement), keys)
-    connection.execute(text(f"INSERT INTO store.case_event {_CASE_EVENTS}"))
-    connection.execute(text(_PENDING))
-
-
 def _bury(connection: Connection, keys: dict[str, object]) -> None:
     """Take tombstones in: a deleted record becomes a version without content."""
     if connection.execute(text(_TOMBSTONES), keys).rowcount:
-        _publish_mapped(connection, keys)
+        _number(connection, keys)
+        connection.execute(text(_DELETED_RECORDS), keys)
+        _accept(connection, keys)
     connection.commit()
 
 
