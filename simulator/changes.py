@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from simulator.columns import SECONDS_A_DAY, Ints, Random, chance, pick, strings
+from simulator.columns import SECONDS_A_DAY, Floats, Ints, Random, chance, pick, strings
 from simulator.filings import GRADES, NOW, STATUS, TICKS, Filings, times
 from simulator.rates import Rates
 from simulator.speech import moved_on
@@ -120,7 +120,7 @@ def _updates(rng: Random, filings: Filings, records: pl.DataFrame, rows: Ints) -
     return [*parts, _rows(records, rows[sums], tick[sums], "update", "amount", _decimals(amount))]
 
 
-def _decimals(amount: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pl.Series:
+def _decimals(amount: Floats) -> pl.Series:
     return pl.select(pl.Series(amount).cast(pl.Decimal(18, 2)).cast(pl.String)).to_series()
 
 

@@ -43,12 +43,14 @@ def pick(vocabulary: pl.Series, places: Ints) -> pl.Series:
 def draw(rng: Random, weights: Sequence[float] | Floats, count: int) -> Ints:
     """Places drawn by weight."""
     bounds = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.searchsorted(bounds, rng.random(count) * bounds[-1], side="right").astype(np.int64)
+    found: Ints = np.searchsorted(bounds, rng.random(count) * bounds[-1], side="right").astype(np.int64)
+    return found
 
 
 def draw_rows(rng: Random, bounds: Floats, rows: Ints) -> Ints:
     """One place a row, by the weights of that row; `bounds` holds cumulated shares, one line a kind of row."""
-    return (rng.random(len(rows))[:, None] >= bounds[rows]).sum(axis=1).astype(np.int64)
+    found: Ints = (rng.random(len(rows))[:, None] >= bounds[rows]).sum(axis=1).astype(np.int64)
+    return found
 
 
 def below(rng: Random, limits: Ints) -> Ints:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from simulator.columns import SECONDS_A_DAY, Flags, Floats, Ints, Random, below, chance, draw, spread, words
-from simulator.organisations import Organisations, organisation_kinds
-from simulator.places import ROADSIDE, Address, Places, settle
+from simulator.organisations import organisation_kinds
+from simulator.places import METRES_A_DEGREE, ROADSIDE, Address, Places, settle
 from simulator.rates import CaseRates
 
 SOLE, JOINT, SPOUSE, COLLECTIVE = range(4)
@@ -183,15 +183,23 @@ class Cases:
     facts: Facts
 
 
-def settle_facts(rng: Random, plan: Outline, sides: Sides, homes: Address, seats: Organisations, places: Places, now: int) -> Facts:
-    """Where, when and about what; one home each for the first petitioner of a case."""
+@dataclass(frozen=True)
+class Haunts:
+    """Where a case may have happened: one home a case, the firm complained of, the seats of firms."""
+
+    homes: Address
+    firm: Ints
+    seats: Address
+
+
+def settle_facts(rng: Random, plan: Outline, now: int, address: Address, places: Places) -> Facts:
+    """When, and about what, at these addresses."""
     count = len(plan.category)
-    address = _where(rng, plan, sides, homes, seats, places)
     thing, detail, other = _matters(rng, plan)
     common = words("speech")
     told = {name: rng.integers(0, len(common[name].split()), count) for name in ("span", "after", "ask", "more")}
     told["spot"] = rng.integers(0, len(words("places")["spots"].split()), count)
-    jitter = rng.normal(0, 60, (2, count)) / 111_320
+    jitter = rng.normal(0, 60, (2, count)) / METRES_A_DEGREE
     return Facts(
         occurred=_when(rng, plan, now),
         amount=_amounts(rng, plan),
@@ -206,16 +214,15 @@ def settle_facts(rng: Random, plan: Outline, sides: Sides, homes: Address, seats
     )
 
 
-def _where(rng: Random, plan: Outline, sides: Sides, homes: Address, seats: Organisations, places: Places) -> Address:
+def where(rng: Random, places: Places, plan: Outline, haunts: Haunts) -> Address:
     """At the first petitioner's home, the firm's seat, or somewhere along a road."""
-    count = len(plan.category)
     roads = places.of_kind(ROADSIDE)
-    address = settle(rng, places, roads[rng.integers(0, len(roads), count)])
+    address = settle(rng, places, roads[rng.integers(0, len(roads), len(plan.category))])
     said = np.array([entry["place"] for entry in categories().values()])[plan.category]
     at_home = np.flatnonzero(said == "home")
-    address.set(at_home, homes.take(at_home))
-    at_firm = np.flatnonzero((said == "firm") & (sides.respondent >= 0))
-    address.set(at_firm, seats.seat.take(sides.respondent[at_firm]))
+    address.set(at_home, haunts.homes.take(at_home))
+    at_firm = np.flatnonzero((said == "firm") & (haunts.firm >= 0))
+    address.set(at_firm, haunts.seats.take(haunts.firm[at_firm]))
     return address
 
 

@@ -1,6 +1,7 @@
 """Which departments hear of a case, when, and how far they have got: one row a record, a column an attribute.
 
-Enters: cases. Leaves: `Filings`, the records before their parties, texts and numbers, with the noise of dates, amounts and categories applied.
+Enters: cases. Leaves: `Filings`, the records before their parties, texts and numbers, with the noise of
+dates, amounts and categories applied.
 """
 
 from __future__ import annotations
@@ -10,35 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from simulator.columns import SECONDS_A_DAY, Flags, Floats, Ints, Notes, Random, chance, draw, draw_rows, spread
+from schema import codes
+from simulator.columns import SECONDS_A_DAY, Flags, Floats, Ints, Notes, Random, chance, draw, draw_rows, spread, words
 from simulator.disputes import Cases, Outline, categories
 from simulator.rates import Rates
 
 #: The day and hour of the first pull, 2026-06-30 18:00 in Shenzhen; tick t is t days later.
 NOW = 1_782_813_600
 TICKS = 3
-#: By department in the order of rates.yml: days until a case is reported there (median), and until it is settled there.
-_LAG = {
-    "petition": (4, 0.3), "political_legal": (6, 0.6), "police": (0.15, 0.4), "procuratorate": (28, 25), "court": (45, 40), "education": (4, 1),
-    "labour": (14, 20), "housing": (6, 2), "mass_organisations": (8, 1), "justice": (12, 0.8), "civil_affairs": (7, 3), "health": (5, 2),
-    "urban_management": (0.4, 0.4), "market_regulation": (3, 4), "emergency_management": (0.05, 0.3), "planning_land": (9, 12),
-}  # fmt: skip
 #: Departments that hear of any kind of dispute now and then.
 _EARS = ("petition", "political_legal", "police", "justice", "urban_management")
-#: Departments that never open two files on one case.
-_ONE_FILE = ("court", "labour", "procuratorate")
 STATUS = ("received", "accepted", "in_progress", "resolved", "confirmed", "fed_back", "rejected", "withdrawn")
 GRADES = ("red", "yellow", "green")
-_CHANNELS = {
-    "petition": {"hall": 26, "wechat": 18, "ishenzhen": 10, "guangmingtong": 12, "hotline": 20, "qr_code": 6, "safety_officer": 3, "letter": 5},
-    "political_legal": {"hall": 40, "transfer": 40, "patrol": 20}, "police": {"emergency_call": 80, "hall": 20}, "procuratorate": {"transfer": 100},
-    "court": {"court_filing": 100}, "education": {"hotline": 50, "web": 30, "letter": 20}, "labour": {"hall": 60, "web": 30, "transfer": 10},
-    "housing": {"hotline": 50, "web": 30, "app": 20}, "mass_organisations": {"hall": 60, "hotline": 40}, "justice": {"hall": 60, "transfer": 40},
-    "civil_affairs": {"hall": 90, "web": 10}, "health": {"hotline": 60, "web": 40}, "urban_management": {"app": 50, "hotline": 30, "patrol": 20},
-    "market_regulation": {"app": 40, "hotline": 50, "web": 10}, "emergency_management": {"hotline": 50, "patrol": 30, "safety_officer": 20},
-    "planning_land": {"hall": 40, "web": 40, "letter": 20},
-}  # fmt: skip
-CHANNELS = tuple(dict.fromkeys(channel for shares in _CHANNELS.values() for channel in shares))
+CHANNELS = tuple(codes.load("channel"))
 
 
 @dataclass
@@ -72,7 +57,7 @@ def file_records(rng: Random, rates: Rates, cases: Cases, later: int, late: int)
     case, position = spread(plan.size)
     department = _departments(rng, rates, plan, case, position)
     count, notes = len(case), Notes()
-    lag = np.array(list(_LAG.values()))[department]
+    lag = _customs(rates, "delay", "settle")[department]
     wait = (lag[:, 0] * np.exp(rng.normal(0, 0.6, count)) * SECONDS_A_DAY).astype(np.int64) + 600
     reported = np.minimum(facts.occurred[case] + wait, NOW - 1800 - (rng.random(count) * 1.5 * SECONDS_A_DAY).astype(np.int64))
     tick, is_late = _arrivals(rng, reported, later, late)
@@ -108,18 +93,24 @@ def file_records(rng: Random, rates: Rates, cases: Cases, later: int, late: int)
 
 def _departments(rng: Random, rates: Rates, plan: Outline, case: Ints, position: Ints) -> Ints:
     """A case's departments, without repetition but at the stated rate."""
-    codes = rates.department_codes
-    shares = np.array([[entry["departments"].get(code, 0.08 if code in _EARS else 0) for code in codes] for entry in categories().values()])
+    listed = rates.department_codes
+    hears = [entry["departments"] for entry in categories().values()]
+    shares = np.array([[shares.get(code, 0.08 if code in _EARS else 0) for code in listed] for shares in hears])
     with np.errstate(divide="ignore"):
-        appeal = np.log(shares)[plan.category] + rng.gumbel(size=(len(plan.category), len(codes)))
+        appeal = np.log(shares)[plan.category] + rng.gumbel(size=(len(plan.category), len(listed)))
     ranked = np.argsort(-appeal, axis=1)[:, : int(plan.size.max(initial=1))]
     chosen: Ints = ranked[case, position]
     again = (position > 0) & chance(rng, rates.cases.same_department_again, len(case))
     first = np.arange(len(case)) - position
-    strict = np.isin(chosen[first], [codes.index(code) for code in _ONE_FILE])
+    strict = _customs(rates, "one_file")[:, 0].astype(np.bool_)[chosen[first]]
     rows = np.flatnonzero(again & ~strict)
     chosen[rows] = chosen[first[rows]]
     return chosen
+
+
+def _customs(rates: Rates, *names: str) -> Floats:
+    """Customs of the departments, a line each."""
+    return np.array([[words("departments")[code].get(name, 0) for name in names] for code in rates.department_codes], dtype=np.float64)
 
 
 def _arrivals(rng: Random, reported: Ints, later: int, late: int) -> tuple[Ints, Flags]:
@@ -206,7 +197,8 @@ def _grades(people: Ints, amount: Floats, category: Ints) -> Ints:
 
 def _channels(rng: Random, rates: Rates, department: Ints) -> Ints:
     """How the resident came in, from what each department offers."""
-    table = np.array([[_CHANNELS[code].get(channel, 0) for channel in CHANNELS] for code in rates.department_codes], dtype=np.float64)
+    offered = [words("departments")[code]["channels"] for code in rates.department_codes]
+    table = np.array([[shares.get(channel, 0) for channel in CHANNELS] for shares in offered], dtype=np.float64)
     bounds = np.cumsum(table / table.sum(axis=1, keepdims=True), axis=1)
     bounds[:, -1] = 1.0
     return draw_rows(rng, bounds, department)

@@ -10,18 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.cast import Cast
-from simulator.columns import Flags, Ints, Random, below, chance, spread
+from simulator.columns import Flags, Floats, Ints, Random, below, chance, spread, words
 from simulator.disputes import COLLECTIVE, JOINT, SPOUSE
 from simulator.filings import Filings
 from simulator.rates import DepartmentRates, Rates
 
 PERSON, ORGANISATION = 0, 1
 ROLES = ("petitioner", "reporter", "plaintiff", "household_head", "patient", "victim", "respondent", "defendant", "suspect", "agent")
-_PETITIONER_ROLE = {
-    "police": "reporter", "urban_management": "reporter", "emergency_management": "reporter", "court": "plaintiff",
-    "civil_affairs": "household_head", "health": "patient", "procuratorate": "victim",
-}  # fmt: skip
-_RESPONDENT_ROLE = {"court": "defendant", "police": "suspect", "procuratorate": "suspect"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class _Part:
     entity: Ints
 
 
-def by_department(rates: Rates, name: str, department: Ints) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def by_department(rates: Rates, name: str, department: Ints) -> Floats:
     """A rate of each record's department."""
     listed: list[DepartmentRates] = list(rates.departments.values())
     return np.array([getattr(entry, name) for entry in listed], dtype=np.float64)[department]
@@ -81,13 +76,15 @@ def _anonymous(rng: Random, rates: Rates, company: Cast, filings: Filings) -> Fl
     """Records whose reporter would not be named."""
     plan = company.cases.plan
     single = (plan.form[filings.case] != COLLECTIVE) & (company.cases.sides.petitioner_firm[filings.case] < 0)
-    flags = single & chance(rng, by_department(rates, "anonymous", filings.department), len(filings.case))
+    flags: Flags = single & chance(rng, by_department(rates, "anonymous", filings.department), len(filings.case))
     filings.notes.add("anonymous", flags)
     return flags
 
 
-def _roles(rates: Rates, department: Ints, table: dict[str, str], otherwise: str) -> Ints:
-    return np.array([ROLES.index(table.get(code, otherwise)) for code in rates.department_codes], dtype=np.int64)[department]
+def _roles(rates: Rates, department: Ints, side: str) -> Ints:
+    """What somebody on this side is called, by department."""
+    called = [ROLES.index(words("departments")[code].get(side, side)) for code in rates.department_codes]
+    return np.array(called, dtype=np.int64)[department]
 
 
 def _petitioners(rng: Random, rates: Rates, company: Cast, filings: Filings) -> list[_Part]:
@@ -106,7 +103,7 @@ def _petitioners(rng: Random, rates: Rates, company: Cast, filings: Filings) -> 
     sizes = np.where(firm >= 0, 0, sizes)
     record, turn = spread(sizes)
     member = sides.member[sides.first_member[case[record]] + (start[record] + turn) % members[record]]
-    role = _roles(rates, filings.department, _PETITIONER_ROLE, "petitioner")
+    role = _roles(rates, filings.department, "petitioner")
     firms = np.flatnonzero(firm >= 0)
     return [_Part(record, role[record], PERSON, member), _Part(firms, role[firms], ORGANISATION, firm[firms])]
 
@@ -128,12 +125,11 @@ def _respondents(rng: Random, rates: Rates, company: Cast, filings: Filings) -> 
     nameless = chance(rng, share, count)
     known = (sides.respondent[case] >= 0) | (sides.opponent[case] >= 0)
     filings.notes.add("no_respondent", nameless & known)
-    role = _roles(rates, filings.department, _RESPONDENT_ROLE, "respondent")
+    role = _roles(rates, filings.department, "respondent")
     firm = np.where(nameless, -1, sides.respondent[case])
     strict = np.isin(filings.department, [rates.department_codes.index(code) for code in ("court", "labour", "housing")])
     second = np.where(~nameless & chance(rng, np.where(strict, 0.9, 0.4), count), sides.second[case], -1)
     person = np.where(nameless, -1, sides.opponent[case])
-    # Fraudsters and the like are seldom known by name to anybody but the police and the courts.
     parts = []
     for entity, kind in ((firm, ORGANISATION), (second, ORGANISATION), (person, PERSON)):
         record = np.flatnonzero(entity >= 0)

@@ -6,6 +6,7 @@ Everything is done to whole columns: a character is replaced by slicing it out a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -45,18 +46,32 @@ def swap(rng: Random, column: pl.Series, kind: str) -> tuple[pl.Series, Flags]:
     return told["text"], told["changed"].to_numpy()
 
 
-def misspell(rng: Random, column: pl.Series, flags: Flags, kind: str, notes: Notes, note: str, tries: int = 2) -> pl.Series:
+@dataclass(frozen=True)
+class Slip:
+    """A kind of slip: the list of glyphs it draws from, what it is called, and how often a character is drawn until one can be mistaken."""
+
+    glyphs: str
+    note: str
+    tries: int = 3
+
+
+HOMOPHONE, LOOK_ALIKE = Slip("homophones", "homophone"), Slip("looks", "look_alike")
+FIRM_HOMOPHONE, FIRM_LOOK = Slip("homophones", "org_typo"), Slip("looks", "org_typo")
+TEXT_SLIP = Slip("slips", "text_typo", tries=8)
+
+
+def misspell(rng: Random, column: pl.Series, flags: Flags, slip: Slip, notes: Notes) -> pl.Series:
     """Replace one character of the flagged texts; a text whose drawn character cannot be mistaken is drawn again."""
     rows = np.flatnonzero(flags)
     done = np.zeros(len(column), dtype=np.bool_)
-    for _ in range(tries):
+    for _ in range(slip.tries):
         if not len(rows):
             break
-        told, changed = swap(rng, column.gather(rows), kind)
+        told, changed = swap(rng, column.gather(rows), slip.glyphs)
         column = put(column, rows[changed], told.filter(pl.Series(changed)))
         done[rows[changed]] = True
         rows = rows[~changed]
-    notes.add(note, done)
+    notes.add(slip.note, done)
     return column
 
 

@@ -55,7 +55,7 @@ def number_records(rates: Rates, filings: Filings) -> pl.Series:
     frame = frame.with_columns(n=pl.int_range(1, pl.len() + 1).over("department", "y").cast(pl.String))
     formats = _formats()
     parts = [
-        part.select("at", number=formats[rates.department_codes[int(key[0])]])  # type: ignore[call-overload]
+        part.select("at", number=formats[rates.department_codes[int(key[0])]])
         for key, part in frame.partition_by("department", as_dict=True).items()
     ]
     return pl.concat(parts).sort("at")["number"]

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from simulator.columns import Ints, Random, chance, draw, either, glue, pick, strings, words
+from simulator.columns import Flags, Ints, Random, chance, draw, either, glue, pick, strings, words
 from simulator.numbers import COMPANY, DISTRICT_COMPANY, FOREIGN_COMPANY, PRIVATE_SCHOOL, PUBLIC, TRADER, credit_codes, draw_prefixes
 from simulator.places import KINDS, Address, Places, settle
 from simulator.rates import OrganisationRates
 
 _TRADER_FORMS = {"店", "商行", "经营部", "厂"}
-_SCHOOL_NAMES = "光明 公明 凤凰 玉律 楼村 田寮 长圳 马田 东周 圳美 育新 百花 明德 启明 培英 朝阳 星辰 诺德 思源 致远 文华 德馨 春晖 实创 新羌 翠湖 秋硕 红花山 东坑 李松蓢"
 
 
 @dataclass(frozen=True)
@@ -101,14 +100,14 @@ def _stems(rng: Random, vocabulary: dict[str, object], count: int) -> pl.Series:
 
 
 def _public_stems(rng: Random, count: int) -> pl.Series:
-    listed = strings(_SCHOOL_NAMES.split())
+    listed = strings(words("firms")["public_stems"].split())
     ordinal = np.where(chance(rng, 0.4, count), rng.integers(1, 10, count), 0)
     return glue(
         pick(listed, rng.integers(0, len(listed), count)), pick(strings(["", *(f"第{number}" for number in "一二三四五六七八九")]), ordinal)
     )
 
 
-def _share_stems(rng: Random, rates: OrganisationRates, kind: Ints, is_public: Ints, stem: pl.Series) -> tuple[pl.Series, Ints]:
+def _share_stems(rng: Random, rates: OrganisationRates, kind: Ints, is_public: Flags, stem: pl.Series) -> tuple[pl.Series, Ints]:
     """Give some organisations the stem of another."""
     count = len(kind)
     eligible = np.flatnonzero(~is_public)
@@ -122,14 +121,14 @@ def _share_stems(rng: Random, rates: OrganisationRates, kind: Ints, is_public: I
     return stem.gather(source), group
 
 
-def _regions(rng: Random, vocabulary: dict[str, object], is_public: Ints) -> pl.Series:
+def _regions(rng: Random, vocabulary: dict[str, object], is_public: Flags) -> pl.Series:
     regions: dict[str, float] = dict(vocabulary["regions"])  # type: ignore[call-overload]
     listed = strings([*regions, "深圳市光明区", "光明区"])
     drawn = draw(rng, list(regions.values()), len(is_public))
     return pick(listed, np.where(is_public, len(regions) + (rng.random(len(is_public)) < 0.3), drawn))
 
 
-def _branches(rng: Random, rates: OrganisationRates, is_public: Ints) -> Ints:
+def _branches(rng: Random, rates: OrganisationRates, is_public: Flags) -> Ints:
     """The parent of each branch: a firm that is none itself."""
     count = len(is_public)
     branch = chance(rng, rates.branch, count) & ~is_public
@@ -143,15 +142,11 @@ def _branches(rng: Random, rates: OrganisationRates, is_public: Ints) -> Ints:
 def _distinct(name: pl.Series) -> pl.Series:
     """No two organisations bear one full name: a number in brackets sets the later ones apart, as branches and shops do."""
     frame = pl.DataFrame({"name": name}).with_columns(turn=pl.int_range(pl.len()).over("name"))
-    told = (
-        pl.when(pl.col("turn") == 0)
-        .then("name")
-        .otherwise(pl.concat_str("name", pl.lit("（"), pl.col("turn").cast(pl.String), pl.lit("）")))
-    )
+    told = pl.when(pl.col("turn") == 0).then("name").otherwise(pl.format("{}（{}）", "name", "turn"))
     return frame.select(told.alias("name")).to_series()
 
 
-def _prefixes(rng: Random, form: pl.Series, is_public: Ints) -> Ints:
+def _prefixes(rng: Random, form: pl.Series, is_public: Flags) -> Ints:
     count = len(form)
     trader = form.is_in(list(_TRADER_FORMS)).to_numpy()
     firms = draw_prefixes(rng, count, {COMPANY: 0.7, DISTRICT_COMPANY: 0.2, FOREIGN_COMPANY: 0.1})

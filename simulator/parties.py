@@ -12,7 +12,7 @@ import polars as pl
 
 from simulator import noise
 from simulator.cast import Cast
-from simulator.columns import Flags, Ints, Notes, Random, blank, chance, draw, either, glue, pick, put, strings, words
+from simulator.columns import Flags, Floats, Ints, Notes, Random, blank, chance, draw, either, glue, pick, put, strings, words
 from simulator.filings import Filings
 from simulator.mentions import ORGANISATION, PERSON, ROLES, Mentions, by_department
 from simulator.places import Address, Places, manners, spell
@@ -96,8 +96,8 @@ def _person_names(rng: Random, scene: Scene, who: Ints, department: Ints, hidden
     # One slip at most: four kinds share one draw.
     bounds = np.cumsum([rates.homophone, rates.look_alike, rates.traditional, rates.typo])[:, None] * care
     slip = (rng.random(count) >= bounds).sum(axis=0)
-    name = noise.misspell(rng, name, plain & (slip == 0), "homophones", notes, "homophone", tries=3)
-    name = noise.misspell(rng, name, plain & (slip == 1), "looks", notes, "look_alike", tries=3)
+    name = noise.misspell(rng, name, plain & (slip == 0), noise.HOMOPHONE, notes)
+    name = noise.misspell(rng, name, plain & (slip == 1), noise.LOOK_ALIKE, notes)
     name = noise.to_traditional(name, plain & (slip == 2), notes)
     name = noise.drop_or_double(rng, name, plain & (slip == 3), notes)
     surname = pick(strings(words("people")["surnames"].split()[0::2]), persons.people.surname[who])
@@ -107,9 +107,7 @@ def _person_names(rng: Random, scene: Scene, who: Ints, department: Ints, hidden
     return put(name, rows, pick(listed, rng.integers(0, len(listed), len(rows))))
 
 
-def _id_numbers(
-    rng: Random, scene: Scene, who: Ints, department: Ints, known: np.ndarray[tuple[int], np.dtype[np.float64]], notes: Notes
-) -> pl.Series:
+def _id_numbers(rng: Random, scene: Scene, who: Ints, department: Ints, known: Floats, notes: Notes) -> pl.Series:
     """Identity numbers: often absent, now and then of fifteen digits, with a small x, or with a digit wrong."""
     rates, persons, count = scene.rates.identity, scene.company.persons, len(who)
     given = chance(rng, by_department(scene.rates, "id", department) * known, count)
@@ -120,9 +118,7 @@ def _id_numbers(
     return noise.one_digit_off(rng, id_no, chance(rng, rates.one_digit_off, count), notes, "id_one_digit_off", first=10)
 
 
-def _phones(
-    rng: Random, scene: Scene, who: Ints, department: Ints, known: np.ndarray[tuple[int], np.dtype[np.float64]], notes: Notes
-) -> pl.Series:
+def _phones(rng: Random, scene: Scene, who: Ints, department: Ints, known: Floats, notes: Notes) -> pl.Series:
     """Telephones: the second of two, a placeholder, the reception's, a digit wrong, or none."""
     rates, persons, count = scene.rates.identity, scene.company.persons, len(who)
     second = pick(persons.second_phone, who)
@@ -143,9 +139,7 @@ def _phones(
     return put(phone, shared, glue("0755", pl.Series(desk).cast(pl.String)))
 
 
-def _homes(
-    rng: Random, scene: Scene, who: Ints, record: Ints, known: np.ndarray[tuple[int], np.dtype[np.float64]], notes: Notes
-) -> pl.Series:
+def _homes(rng: Random, scene: Scene, who: Ints, record: Ints, known: Floats, notes: Notes) -> pl.Series:
     """Homes as told; before a move the former one."""
     people, count = scene.company.persons.people, len(who)
     department = scene.filings.department[record]
@@ -210,8 +204,8 @@ def _firm_names(rng: Random, scene: Scene, which: Ints, department: Ints, report
     name = either(renamed, former, name)
     slip = chance(rng, rates.typo * care, count)
     half = chance(rng, 0.6, count)
-    name = noise.misspell(rng, name, slip & half, "homophones", notes, "org_typo")
-    return noise.misspell(rng, name, slip & ~half, "looks", notes, "org_typo")
+    name = noise.misspell(rng, name, slip & half, noise.FIRM_HOMOPHONE, notes)
+    return noise.misspell(rng, name, slip & ~half, noise.FIRM_LOOK, notes)
 
 
 def other_side(parties: pl.DataFrame, records: int) -> pl.Series:

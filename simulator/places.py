@@ -1,4 +1,4 @@
-"""The made-up map of the district: communities with middles of their own, estates, parks and road-side addresses, and how an address is told."""
+"""The made-up map of the district, and how an address is told: communities, estates, parks, road-side addresses."""
 
 from __future__ import annotations
 

@@ -39,11 +39,6 @@ class People:
     relation: Ints
     partner: Ints  # -1: none
 
-    def take(self, rows: Ints) -> People:
-        """A copy of these people."""
-        columns = {name: value.take(rows) if isinstance(value, Address) else value[rows] for name, value in vars(self).items()}
-        return People(**columns)
-
 
 @dataclass(frozen=True)
 class Persons:

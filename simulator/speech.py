@@ -16,12 +16,10 @@ import polars as pl
 from simulator.columns import Flags, Ints, Notes, Random, chance, draw, either, glue, pick, put, strings, words
 from simulator.disputes import COLLECTIVE, Cases, categories
 from simulator.filings import Filings
-from simulator.noise import misspell
+from simulator.noise import TEXT_SLIP, misspell
 from simulator.places import Places, short_names
 from simulator.rates import Rates, RecordRates
 
-_LEGAL = ("court", "procuratorate", "labour", "justice")
-_BRIEF = ("urban_management", "emergency_management", "police")
 #: Records put into words at a time: what bounds the memory it takes.
 _CHUNK = 200_000
 
@@ -128,15 +126,15 @@ def tell(rng: Random, telling: Telling, notes: Notes) -> tuple[pl.Series, pl.Ser
 
 
 def _slips(rng: Random, rates: RecordRates, text: pl.Series, notes: Notes) -> pl.Series:
-    return misspell(rng, text, chance(rng, rates.text_typo, len(text)), "slips", notes, "text_typo", tries=8)
+    return misspell(rng, text, chance(rng, rates.text_typo, len(text)), TEXT_SLIP, notes)
 
 
 def _voices(rng: Random, telling: Telling, rows: Ints) -> tuple[Ints, Ints]:
     """A way of telling the text and one of heading it, by the department's custom."""
-    codes, bank = telling.rates.department_codes, _bank()
+    bank = _bank()
+    customs = np.array([words("departments")[code].get("voice", "resident") for code in telling.rates.department_codes])
     department, case = telling.filings.department[rows], telling.filings.case[rows]
-    legal = np.isin(department, [codes.index(code) for code in _LEGAL])
-    brief = np.isin(department, [codes.index(code) for code in _BRIEF])
+    legal, brief = customs[department] == "legal", customs[department] == "brief"
     crowd = (telling.cases.plan.form[case] == COLLECTIVE) & ~legal & ~brief
 
     def within(name: str) -> Ints:
