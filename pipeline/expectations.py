@@ -46,6 +46,7 @@ _OVER_COLUMNS = frozenset(
         "expect_table_columns_to_match_set",
     }
 )
+_OWN_COLUMNS = "source columns"  # of a frame: those that its rows have themselves
 _COUNTS: dict[str, Any] = {"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True}
 # Without unexpected_index_column_names the list is the frame's own positions: as plain integers it costs nothing.
 _POSITIONS: dict[str, Any] = {
@@ -102,13 +103,11 @@ def frame_of(contract: Contract, rows: Sequence[Mapping[str, Any]], part: Part =
     source = Payloads(rows)
     wanted = [expectation for expectation in contract.expectations if _is_of(expectation, part)]
     names = dict.fromkeys(name for expectation in wanted for name in expectation.columns if expectation.type not in _OVER_COLUMNS)
-    if any(expectation.type in _OVER_COLUMNS for expectation in wanted):
-        names = dict.fromkeys(name for row in rows for name in row) | names
-    if not names:
-        import pandas as pd
-
-        return pd.DataFrame(index=range(len(rows)))
-    return pl.DataFrame({name: source.column(name) for name in names}).to_pandas()
+    own = list(dict.fromkeys(name for row in rows for name in row)) if any(each.type in _OVER_COLUMNS for each in wanted) else []
+    names |= dict.fromkeys(own)
+    frame = pl.DataFrame({name: source.column(name) for name in names} or {"": [None] * len(rows)}).to_pandas()
+    frame.attrs[_OWN_COLUMNS] = own
+    return frame
 
 
 def run(contract: Contract, frame: pd.DataFrame, part: Part = "all") -> list[Finding]:
@@ -128,13 +127,14 @@ def run(contract: Contract, frame: pd.DataFrame, part: Part = "all") -> list[Fin
         return []
     given = frame.reset_index(drop=True)
     frame = with_typed(contract, given, [column for check in checks for column in check.typed(contract)])
+    shape = given[given.attrs[_OWN_COLUMNS]] if _OWN_COLUMNS in given.attrs else given
     over_columns = [check for check in checks if check.expectation.type in _OVER_COLUMNS]
     # A small batch is one slice: every call of Great Expectations costs a tenth of a second whatever it judges.
     over_all = [check for check in checks if check not in over_columns and (_needs_all(check.expectation) or len(frame) <= CHUNK_ROWS)]
     by_row = [check for check in checks if check not in over_columns and check not in over_all]
     slices = [(by_row, frame.iloc[start : start + CHUNK_ROWS]) for start in range(0, len(frame), CHUNK_ROWS)]
     found: dict[int, list[Finding]] = {check.place: [] for check in checks}
-    for judged, rows in [*slices, (over_all, frame), (over_columns, given)]:
+    for judged, rows in [*slices, (over_all, frame), (over_columns, shape)]:
         for place, finding in _judge(contract, judged, rows) if judged else ():
             found[place].append(finding)
     return [_summed(findings) for findings in found.values()]
@@ -206,11 +206,14 @@ def _validated(
     contract: Contract, checks: list[_Check], frame: pd.DataFrame, result_format: dict[str, Any]
 ) -> dict[int, ExpectationValidationResult]:
     gx = _great_expectations()
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
     built = [check.built(contract) for check in checks]
     if not any(check.expectation.type in _OVER_COLUMNS for check in checks):
         frame = frame[_columns(built) or list(frame.columns[:1])]  # the engine hashes all of what it is given
     # A context of its own each time: the engine of a datasource keeps every frame it was given.
-    context = gx.get_context(mode="ephemeral")
+    stores = InMemoryStoreBackendDefaults()
+    context = gx.get_context(mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores, analytics_enabled=False))
     context.variables.progress_bars = {"globally": False}
     definition = (
         context.data_sources.add_pandas("payloads").add_dataframe_asset("payloads").add_batch_definition_whole_dataframe("payloads")
@@ -245,6 +248,7 @@ def _refuse_failure(contract: Contract, expectation: Expectation, result: Expect
 
 
 def _built(expectation: Expectation, kwargs: dict[str, Any], place: int) -> Any:
+    from great_expectations.exceptions.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.metadata_types import FailureSeverity
     from great_expectations.expectations.registry import get_expectation_impl
 
@@ -252,6 +256,8 @@ def _built(expectation: Expectation, kwargs: dict[str, Any], place: int) -> Any:
     meta = {"place": place, "on_failure": expectation.on_failure}
     try:
         return get_expectation_impl(expectation.type)(**kwargs, severity=severity, meta=meta)
+    except ExpectationNotFoundError as error:
+        raise _mistake(expectation, "is no expectation of this version") from error
     except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
         raise _mistake(expectation, "has arguments that are not of its kind") from error
 

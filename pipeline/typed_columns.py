@@ -72,7 +72,7 @@ def typed_columns(contract: Contract, expectation: Expectation) -> list[TypedCol
         return []
     bounds = [expectation.kwargs[name] for name in _BOUNDS if expectation.kwargs.get(name) is not None]
     if any(isinstance(bound, str) and _local_time(bound) is None for bound in bounds):
-        return []  # an order of words
+        return []  # bounds of words: Great Expectations refuses them
     unreadable = "null"
     if expectation.type == "expect_column_values_to_be_between":
         unreadable = "below" if expectation.kwargs.get("min_value") is not None else "above"
@@ -99,7 +99,7 @@ def as_written(expectation: Expectation) -> dict[str, Any]:
     """Great Expectations' arguments: values as payload text shows them, bounds that are times as local times."""
     kwargs = dict(expectation.kwargs)
     for name in ("value_set", "value_pairs_set"):
-        if kwargs.get(name) is not None:
+        if isinstance(kwargs.get(name), (list, tuple)):
             kwargs[name] = [tuple(map(as_text, value)) if isinstance(value, (list, tuple)) else as_text(value) for value in kwargs[name]]
     for name in _BOUNDS:
         if isinstance(kwargs.get(name), (str, datetime.date)):

@@ -1,0 +1,172 @@
+"""The `parties:` part of a contract: flat columns, lists, pieces of a column, kinds, and what a number itself says."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+import pytest
+
+from connectors.contract import Contract
+from pipeline.mapping import Mapped, map_records
+
+SOUND_ID = "440306199001011236"
+UNSOUND_ID = "440306199001011234"
+NAME = {"from": "name", "as": "person_name"}
+
+
+def map_parties(parties: list[dict[str, Any]], *rows: dict[str, Any]) -> Mapped:
+    """A contract with these parties over rows, whose places are their ids."""
+    contract = Contract.model_validate(
+        {
+            "department": "works",
+            "title": {"zh": "工务署", "en": "Works"},
+            "owner": {"desk": "desk"},
+            "version": 1,
+            "legal_basis": "test",
+            "connector": {"kind": "file", "connection": "works", "path": "works.jsonl", "format": "jsonl"},
+            "feed": {"mode": "snapshot"},
+            "key": ["id"],
+            "record": {"text": {"from": "text"}},
+            "parties": parties,
+        }
+    )
+    payloads = [orjson.dumps(row).decode() for row in rows]
+    return map_records(
+        contract, pl.DataFrame({"source_record_id": [str(n) for n in range(len(rows))], "version": 1, "payload": payloads}), {}
+    )
+
+
+def said(mapped: Mapped, *fields: str) -> list[tuple[Any, ...]]:
+    return [tuple(party[field] for field in fields) for party in mapped.parties.to_pylist()]
+
+
+def test_ordinals_follow_the_contract_and_parties_that_say_nobody_are_left_out() -> None:
+    parties = [
+        {"role": "petitioner", "name": {"from": "a", "as": "person_name"}, "address": {"from": "home"}},
+        {"role": "respondent", "name": {"from": "b", "as": "org_name"}},
+        {"role": "agent", "phone": {"from": "c", "as": "phone"}},
+    ]
+    mapped = map_parties(
+        parties,
+        {"a": "张三", "b": "某某有限公司", "c": "13800138000"},
+        {"a": "", "b": "某某有限公司", "home": "光明大道"},
+        {"a": "无", "b": None, "home": "光明大道"},
+        {"a": "李四", "c": "138****0000"},
+    )
+    assert said(mapped, "source_record_id", "ordinal", "role", "kind") == [
+        ("0", 0, "petitioner", "person"),
+        ("0", 1, "respondent", "organisation"),
+        ("0", 2, "agent", "person"),
+        ("1", 0, "respondent", "organisation"),
+        ("3", 0, "petitioner", "person"),
+    ]
+    assert mapped.records.num_rows == 4
+
+
+def test_one_party_an_element_of_a_list() -> None:
+    parties = [
+        {"role": "respondent", "name": {"from": "firm", "as": "org_name"}},
+        {"role": "petitioner", "each": {"path": "workers"}, "name": NAME, "phone": {"path": "contact.phone", "as": "phone"}},
+    ]
+    row = {"firm": "甲公司", "workers": [{"name": "张三", "contact": {"phone": "13800138000"}}, {"name": " "}, None, {"name": "李四"}]}
+    mapped = map_parties(parties, row, {"firm": None, "workers": []}, {"workers": {"name": "王五"}}, {})
+    assert said(mapped, "source_record_id", "ordinal", "name", "phone") == [
+        ("0", 0, "甲公司", None),
+        ("0", 1, "张三", "13800138000"),
+        ("0", 2, "李四", None),
+        ("2", 0, "王五", None),  # a list of one, given bare
+    ]
+
+
+def test_one_party_a_piece_of_a_column_or_a_plain_element() -> None:
+    parties = [
+        {"role": "petitioner", "each": {"split": {"from": "names", "sep": ";"}}, "name": {"from": "_", "as": "person_name"}},
+        {"role": "victim", "each": {"path": "victims"}, "name": {"from": "_", "as": "person_name"}},
+    ]
+    mapped = map_parties(parties, {"names": "张三; 李四;;", "victims": ["王五"]}, {"names": None})
+    assert said(mapped, "source_record_id", "role", "name") == [
+        ("0", "petitioner", "张三"),
+        ("0", "petitioner", "李四"),
+        ("0", "victim", "王五"),
+    ]
+
+
+def test_when_looks_at_the_element_first_and_at_the_row_otherwise() -> None:
+    parties = [
+        {"role": "plaintiff", "each": {"path": "sides"}, "when": {"field": "side", "in": ["原告"]}, "name": NAME},
+        {"role": "defendant", "each": {"path": "sides"}, "when": {"field": "side", "in": ["被告"]}, "name": NAME},
+        {"role": "petitioner", "when": {"field": "open", "in": [1]}, "name": NAME},
+    ]
+    row = {"open": 1, "name": "赵六", "sides": [{"side": "原告", "name": "张三"}, {"side": "被告", "name": "李四"}]}
+    mapped = map_parties(parties, row, row | {"open": 0, "side": "原告", "sides": [{"name": "王五"}]})
+    assert said(mapped, "source_record_id", "role", "name") == [
+        ("0", "plaintiff", "张三"),
+        ("0", "defendant", "李四"),
+        ("0", "petitioner", "赵六"),
+        ("1", "plaintiff", "王五"),
+    ]
+
+
+def test_a_refusal_inside_a_list_is_one_of_its_row() -> None:
+    parties = [{"role": "petitioner", "each": {"path": "w"}, "name": NAME, "phone": {"from": "p", "as": "phone"}}]
+    mapped = map_parties(parties, {"w": [{"name": "张三", "p": "x"}, {"name": "李四", "p": "y"}]}, {"w": [{"name": "王五"}]})
+    assert [(row["source_record_id"], row["rule"], row["column"]) for row in mapped.refusals.to_pylist()] == [
+        ("0", "transform:petitioner.phone", "p")
+    ]
+    assert said(mapped, "source_record_id", "name") == [("1", "王五")]
+    assert mapped.records["source_record_id"].to_pylist() == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "uscc", "kind"),
+    [
+        ("张三", None, "person"),
+        ("深圳市光明某某鞋业有限公司", None, "organisation"),
+        ("深圳市某某有限公司(筹)", None, "organisation"),
+        ("某某小学", None, "organisation"),
+        ("光明阳光便利店", None, "organisation"),
+        ("李店", None, "person"),
+        ("张三", "91440300MA5F0ABC1X", "organisation"),
+    ],
+)
+def test_auto_decides_by_what_the_party_says(name: str, uscc: str | None, kind: str) -> None:
+    parties = [{"role": "petitioner", "kind": "auto", "name": {"from": "name", "as": "party_name"}, "uscc": {"from": "code", "as": "uscc"}}]
+    assert said(map_parties(parties, {"name": name, "code": uscc}), "kind") == [(kind,)]
+
+
+def test_a_document_makes_a_person_whatever_the_name_ends_in() -> None:
+    parties = [{"role": "petitioner", "kind": "auto", "name": {"from": "name", "as": "party_name"}, "id_no": {"from": "id", "as": "id_no"}}]
+    assert said(map_parties(parties, {"name": "欧阳小学", "id": SOUND_ID}), "kind", "id_type") == [("person", "resident_id")]
+
+
+def test_a_sound_number_gives_birth_date_and_gender_where_the_source_does_not() -> None:
+    parties = [
+        {
+            "role": "petitioner",
+            "name": NAME,
+            "id_no": {"from": "id", "as": "id_no"},
+            "gender": {"from": "sex", "as": "gender"},
+            "birth_date": {"from": "born", "as": "date"},
+        }
+    ]
+    mapped = map_parties(
+        parties,
+        {"name": "甲", "id": SOUND_ID},
+        {"name": "乙", "id": SOUND_ID, "sex": "女", "born": "1990-02-02"},
+        {"name": "丙", "id": UNSOUND_ID},
+        {"name": "丁", "id": "440306900101123"},
+        {"name": "戊", "id": "E12345678"},
+        {"name": "己"},
+    )
+    born = datetime.date(1990, 1, 1)
+    assert said(mapped, "id_type", "gender", "birth_date") == [
+        ("resident_id", "male", born),
+        ("resident_id", "female", datetime.date(1990, 2, 2)),
+        ("resident_id", None, None),
+        ("resident_id", None, None),
+        ("passport", None, None),
+        (None, None, None),
+    ]
