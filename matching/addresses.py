@@ -22,20 +22,13 @@ _ROADS = "大道|大街|公路|环路|一路|二路|三路|四路|五路|东路|
 
 
 def addresses(values: pl.Series, placeholders: frozenset[str] = frozenset()) -> pl.DataFrame:
-    """The columns of ADDRESS, and `place`: the finest spot named, as one string to meet by; null where none is.
+    """The columns of ADDRESS, and `places`: the spots named, as a list to meet by (an estate stands on a road, and either may be said).
 
     Args:
         values: addresses as written, of any department.
         placeholders: folded texts that are no address.
     """
     return once(values, lambda distinct: _parts(without(fold(distinct), placeholders)))
-
-
-def place(road: pl.Expr, number: pl.Expr, estate: pl.Expr, building: pl.Expr) -> pl.Expr:
-    """The spot: a road and number, else an estate and building, else an estate; null without any of them."""
-    on_road = pl.concat_str(road, number, separator="/")
-    in_estate = pl.concat_str(estate, building, separator="/")
-    return pl.coalesce(on_road, in_estate, estate)
 
 
 def street_names(codes: pl.Series) -> pl.Series:
@@ -53,14 +46,14 @@ def _parts(values: pl.Series) -> pl.DataFrame:
     plain = values.str.replace_all(r"[((][^))]*[))]|[,。,.;;、:'\"|]", "")
     head = plain.str.extract_groups(_head()).struct.unnest()
     tail = head["rest"].fill_null("")
-    buildings = _numerals(tail.str.extract(rf"([0-9A-Z一二三四五六七八九十]{{1,4}})(?:栋|幢|座|号楼|#)"))
+    buildings = _numerals(tail.str.extract(r"([0-9A-Z一二三四五六七八九十]{1,4})(?:栋|幢|座|号楼|#)"))
     frame = pl.DataFrame(
         {
             "street": head["street"],
             "community": head["community"].str.replace("(?:社区|居委会|村委会)$", "").str.replace(rf"^({_HAN}{{2,}})村$", "$1"),
             "road": head["road"],
             "number": head["number"].str.replace_all("[之--]", "-"),
-            "estate": tail.str.extract(_estate()),
+            "estate": head["front"].fill_null(tail.str.extract(_estate())),
             "building": buildings,
             "room": _room(tail),
         }
@@ -70,7 +63,9 @@ def _parts(values: pl.Series) -> pl.DataFrame:
         pl.coalesce("community", pl.col("road").str.extract(_community_and_road(), 1)),
         pl.coalesce(pl.col("road").str.extract(_community_and_road(), 2), "road"),
     )
-    return frame.select(*ADDRESS).with_columns(place=place(pl.col("road"), pl.col("number"), pl.col("estate"), pl.col("building")))
+    return frame.select(*ADDRESS).with_columns(
+        places=pl.concat_list(pl.concat_str("road", "number", separator="/"), "estate").list.drop_nulls()
+    )
 
 
 def _room(tail: pl.Series) -> pl.Series:
@@ -93,6 +88,7 @@ def _head() -> str:
         rf"^(?:{_HAN}{{2,3}}(?:省|自治区))?(?:{_HAN}{{2,4}}?市)?(?:{_HAN}{{1,4}}?(?:[^小社园业住地矿校院发]区|县|市))?"
         rf"(?P<street>{_HAN}{{2,4}}?(?:街道办事处|街道办|街道|镇|乡))?"
         rf"(?P<community>{_HAN}{{1,5}}?(?:村?社区|居委会|村委会|村))?"
+        rf"(?P<front>{_HAN}{{2,6}}?(?:花园|小区|苑|家园|雅居|新村|公寓|名庭|华府|大厦|工业园|科技园))?"
         rf"(?P<road>{_HAN}{{1,6}}?(?:{_ROADS}))?"
         r"(?:(?P<number>[A-Z]?\d{1,5}(?:[--之]\d{1,4})?)号院?)?"
         r"(?P<rest>.*)$"

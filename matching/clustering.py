@@ -76,7 +76,9 @@ def _joins_and_forbidden(
     refused = edges.filter(pl.col("decision") == "cannot_link").select(pairs).join(yes, on=pairs, how="anti")
     given = [pl.DataFrame(cannot_links).select(pairs)] if cannot_links is not None else []
     forbidden = pl.concat([refused, no, *given]).unique()
-    joins = pl.concat([yes.with_columns(weight=pl.lit(float("inf"))), links.join(yes, on=pairs, how="anti")]).join(forbidden, on=pairs, how="anti")
+    joins = pl.concat([yes.with_columns(weight=pl.lit(float("inf"))), links.join(yes, on=pairs, how="anti")]).join(
+        forbidden, on=pairs, how="anti"
+    )
     return _numbered(nodes, joins), _numbered(nodes, forbidden)
 
 
@@ -95,7 +97,9 @@ def _once_apart(nodes: pl.DataFrame, joins: pl.DataFrame) -> pl.DataFrame:
     apart = nodes["apart"]
     left, right = apart.gather(joins["left"]), apart.gather(joins["right"])
     twice = joins.filter((left == right).fill_null(False))
-    later = pl.select(pl.when(_rank(nodes, twice, "left") < _rank(nodes, twice, "right")).then(twice["right"]).otherwise(twice["left"])).to_series()
+    later = pl.select(
+        pl.when(_rank(nodes, twice, "left") < _rank(nodes, twice, "right")).then(twice["right"]).otherwise(twice["left"])
+    ).to_series()
     rows = pl.Series(np.arange(nodes.height))
     return nodes.with_columns(apart=pl.when(~rows.is_in(later.implode())).then("apart"))
 

@@ -16,6 +16,7 @@ from matching.levels import Levels, first_of
 from matching.model import Comparison, Model, model_of
 from matching.sides import Flags, Sides
 
+
 def compare(relation: str, forms: pa.Table, pairs: pa.Table, model: Model | None = None) -> pa.Table:
     """Levels of every pair.
 
@@ -38,7 +39,9 @@ def compare(relation: str, forms: pa.Table, pairs: pa.Table, model: Model | None
 
 def _apart(sides: Sides, comparison: Comparison) -> Levels:
     """Two parties on one side of one record are two, unless it lists one of them twice: by ID number, or by role and name."""
-    twice = sides.same("identifier") | (sides.same("name") & ~sides.same("role")) if "role" in sides.forms.columns else sides.same("identifier")
+    twice = (
+        sides.same("identifier") | (sides.same("name") & ~sides.same("role")) if "role" in sides.forms.columns else sides.same("identifier")
+    )
     return first_of(comparison, [("together", sides.same("apart") & ~twice)], len(sides))
 
 

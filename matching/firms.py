@@ -20,10 +20,12 @@ ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
     "core_pinyin": pl.String,
     "stem": pl.String,  # the core without its industry
     "stem_pinyin": pl.String,
+    "stem_head": pl.String,  # the stem's first two syllables: a slip further on leaves them whole
     "stem_look": pl.String,
     "industry": pl.String,
     "city": pl.String,  # null where the name tells none, or only the district's own
     "part": pl.String,  # branch, and the numerals that tell 第一小学 from 第二小学
+    "is_whole": pl.Boolean,  # with its legal form, or the word that says what kind of body it is
 }
 _HAN = r"\p{Han}"
 _HOME = ("广东", "光明新区", "光明", "宝安", "公明", "中国", "中华", "全国")
@@ -41,22 +43,23 @@ def _parts(names: pl.Series) -> pl.DataFrame:
     bare = whole.str.replace_all(_aside(), "").str.replace_all(r"[^\p{Han}A-Z0-9]", "")
     for short, long in vocabulary().short_for.items():
         bare = bare.str.replace(f"{short}$", long)
-    bare = bare.str.replace("^光明区?第", "第")
+    bare = bare.str.replace("^光明区?第", "第").str.replace(r"有限公\p{Han}|有限\p{Han}司|\p{Han}限公司", "有限公司")
     is_body = bare.str.contains(f"(?:{'|'.join(vocabulary().bodies)})$")
     firm = bare.str.extract_groups(_firm()).struct.unnest()
     body = bare.str.extract_groups(_body()).struct.unnest()
     frame = pl.DataFrame({"name": name, "is_body": is_body, "firm": firm.to_struct(), "body": body.to_struct()})
-    chosen = {part: _field("body", part).alias(part) for part in ("place", "stem", "industry", "part")}
-    frame = frame.with_columns(
-        pl.when("is_body").then(chosen[part]).otherwise(_field("firm", part)).alias(part) for part in chosen
-    )
+    chosen = [
+        pl.when("is_body").then(_field("body", part)).otherwise(_field("firm", part)).alias(part)
+        for part in ("place", "stem", "industry", "part")
+    ]
+    frame = frame.with_columns(*chosen, is_whole=pl.col("is_body") | (_field("firm", "legal").fill_null("") != ""))
     return _sounds(_restored(frame).with_columns(city=_city(frame["place"])))
 
 
 def _restored(frame: pl.DataFrame) -> pl.DataFrame:
     """Stem, industry and part made whole: where the stem is but an industry (光明电子厂), the place belongs to it."""
     words = vocabulary()
-    only_industry = pl.col("stem").is_in(sorted({*words.industries, *words.legal_forms}))
+    only_industry = pl.col("stem").is_in(sorted({*words.industries, *words.legal_forms, *words.bodies}))
     frame = frame.with_columns(stem=pl.when(only_industry).then(pl.concat_str("place", "stem")).otherwise("stem"))
     numerals = pl.col("stem").str.replace_all(f"[^0-9{_NUMERALS}]", "")
     part = pl.concat_str(pl.col("part").fill_null(""), pl.when("is_body").then(numerals).otherwise(pl.lit("")))
@@ -68,9 +71,11 @@ def _restored(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sounds(frame: pl.DataFrame) -> pl.DataFrame:
+    stem = pinyin(frame["stem"])
     return frame.with_columns(
         pinyin(frame["core"]).alias("core_pinyin"),
-        pinyin(frame["stem"]).alias("stem_pinyin"),
+        stem.alias("stem_pinyin"),
+        stem.str.extract(r"^(\S+ \S+)").fill_null(stem).alias("stem_head"),
         look(frame["stem"]).alias("stem_look"),
     ).select(*ORGANISATION_NAME)
 
@@ -111,4 +116,5 @@ def _firm() -> str:
 @cache
 def _body() -> str:
     """A school, a hospital, an office: province, city and the district itself are passed over, the rest is its name."""
-    return r"^(?P<place>(?:广东省|广东|深圳市|深圳|光明新区|光明区)*)(?P<stem>.{4,}?|.*)(?P<industry>)(?P<part>)$"
+    bodies = "|".join(vocabulary().bodies)
+    return rf"^(?P<place>(?:广东省|广东|深圳市|深圳|光明新区|光明区)*)(?P<stem>.{{2,}}?|.*?)(?P<industry>(?:{bodies}))(?P<part>)$"

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 import pyarrow as pa
 
-from matching.addresses import ADDRESS, addresses, community_names, place, street_names
+from matching.addresses import ADDRESS, addresses, community_names, street_names
 from matching.characters import fold, once
 from matching.firms import ORGANISATION_NAME, organisation_names
 from matching.identifiers import credit_codes, id_numbers, phones
@@ -35,9 +35,9 @@ PERSON_FORM = (
     "birth_date",
     "gender",
     *ADDRESS,
-    "place",
+    "places",
 )
-ORGANISATION_FORM = (*CONSTRAINTS, "role", "uscc", "uscc_state", *ORGANISATION_NAME, "phone", *ADDRESS, "place", "fingerprint")
+ORGANISATION_FORM = (*CONSTRAINTS, "role", "uscc", "uscc_state", *ORGANISATION_NAME, "phone", *ADDRESS, "places", "fingerprint")
 CASE_FORM = (
     *CONSTRAINTS,
     "case_number",
@@ -52,7 +52,7 @@ CASE_FORM = (
     "amount",
     "people_involved",
     *ADDRESS,
-    "place",
+    "places",
     "longitude",
     "latitude",
     "cells",

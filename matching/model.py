@@ -38,6 +38,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
     ),
     "organisation_name": (
         "exact",
+        "exact_short",
         "core",
         "same_pinyin",
         "look_alike",
@@ -245,16 +246,15 @@ class _Reader:
                 raise self.error(f"adjustment {name}: {comparison} has no level {', '.join(sorted(unknown))}", "name a level of the model")
         return Adjustment(name, when, self.number(entry["bits"], f"{name}.bits"), bool(entry.get("cannot_link", False)))
 
-    def mapping(
-        self, value: object, what: str, needed: set[str] | None = None, optional: set[str] | None = None
-    ) -> dict[str, Any]:
+    def mapping(self, value: object, what: str, needed: set[str] | None = None, optional: set[str] | None = None) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise self.error(f"{what} is not a mapping", "write it as key: value")
         if needed is not None:
             missing, unknown = needed - value.keys(), value.keys() - needed - (optional or set())
             if missing or unknown:
                 words = ", ".join(sorted(map(str, missing or unknown)))
-                raise self.error(f"{what} {'lacks' if missing else 'has unknown'} {words}", f"allowed: {sorted(needed | (optional or set()))}")
+                allowed = ", ".join(sorted(needed | (optional or set())))
+                raise self.error(f"{what} {'lacks' if missing else 'has unknown'} {words}", f"its keys are {allowed}")
         return value
 
     def sequence(self, value: object, what: str) -> list[Any]:

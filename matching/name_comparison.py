@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from matching.levels import Levels, first_of
 from matching.model import Comparison
@@ -40,33 +41,58 @@ def person_name(sides: Sides, comparison: Comparison) -> Levels:
 
 
 def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
-    """Whole name, core, sound, look, short form, or in what the names differ: part, industry, place, all."""
-    both, stem = sides.both("core"), sides.same("stem")
-    elsewhere, other_part = _other(sides, "city"), sides.both("part") & ~sides.same("part")
-    industry_known = sides.both("industry")
-    other_industry = industry_known & _other(sides, "industry")
-    short = stem & ~other_industry
-    stem_length = sides.forms["stem"].str.len_chars().fill_null(0).to_numpy()[sides.left]
-    unlike = both & ~stem & ~sides.same("core_pinyin") & (stem_length >= 3) & (~industry_known | sides.same("industry"))
-    near = unlike & (sides.edits("stem", unlike & sides.both("stem"), 1) <= 1)
-    sounds, looks = sides.same("stem_pinyin"), sides.same("stem_look")
+    """Whole name, core, sound, look, short form, or in what the names differ: part, industry, place, all.
+
+    A short form says less than a whole name, and least where it is but a stem of two characters.
+    """
+    both, stem, same = sides.both("core"), sides.same("stem"), sides.same("name")
+    kin = both & (stem | sides.same("stem_pinyin") | sides.same("stem_look"))
+    both_industries, same_industry = sides.both("industry"), sides.same("industry")
+    lengths = sides.forms["stem"].str.len_chars().fill_null(0).to_numpy().astype(np.int64)
+    long_stem = np.minimum(lengths[sides.left], lengths[sides.right]) >= 3
+    telling = long_stem | same_industry
+    sounds, looks = kin & sides.same("stem_pinyin") & telling, kin & sides.same("stem_look") & telling
+    whole = sides.forms["is_whole"].fill_null(False).to_numpy()
     return first_of(
         comparison,
         [
-            ("exact", sides.same("name")),
-            ("other_part", both & (stem | sounds | looks | near) & other_part),
-            ("other_place", both & stem & elsewhere),
-            ("core", sides.same("core")),
-            ("other_industry", both & (stem | sounds | looks) & other_industry),
-            ("alias", short & (stem_length >= 3)),
-            ("alias_short", short),
-            ("same_pinyin", both & sounds & ~elsewhere & (sides.same("industry") | (stem_length >= 3))),
-            ("look_alike", both & looks & ~elsewhere & (sides.same("industry") | (stem_length >= 3))),
-            ("near", near & ~elsewhere),
+            ("exact", same & whole[sides.left] & whole[sides.right]),
+            ("other_part", kin & _other_part(sides, whole)),
+            ("other_place", kin & _other(sides, "city")),
+            ("other_industry", kin & both_industries & _other(sides, "industry")),
+            ("exact_short", same & telling),
+            ("core", both & sides.same("core") & telling & ~_one_part(sides)),
+            ("alias", stem & long_stem),
+            ("same_pinyin", sounds),
+            ("look_alike", looks),
+            ("alias_short", stem),
+            ("near", both & _slip_in_the_rest(sides, lengths) & ~_other(sides, "city") & ~_one_part(sides)),
             ("differ", both),
         ],
         len(sides),
     )
+
+
+def _one_part(sides: Sides) -> Flags:
+    """Where one side alone names a branch or a number."""
+    has = sides.forms["part"].is_not_null().to_numpy()
+    one: Flags = has[sides.left] != has[sides.right]
+    return one
+
+
+def _other_part(sides: Sides, whole: Flags) -> Flags:
+    """Two branches, two numbers, or a branch and the whole name of its firm."""
+    differ = sides.both("part") & ~sides.same("part")
+    return differ | (_one_part(sides) & whole[sides.left] & whole[sides.right])
+
+
+def _slip_in_the_rest(sides: Sides, lengths: npt.NDArray[np.int64]) -> Flags:
+    """One slip in what follows the stem's first two characters, so that industry or legal form was not recognised on one side."""
+    unlike_length = lengths[sides.left] != lengths[sides.right]
+    candidates = (
+        sides.same("stem_head") & ~sides.same("core") & (unlike_length | (np.minimum(lengths[sides.left], lengths[sides.right]) >= 4))
+    )
+    return candidates & (sides.edits("core", candidates, 1) <= 1)
 
 
 def _other(sides: Sides, column: str) -> Flags:
@@ -84,7 +110,8 @@ def _one_character_more(sides: Sides, where: Flags) -> Flags:
     length = sides.forms["name"].str.len_chars().fill_null(0).to_numpy().astype(np.int64)
     left, right = length[sides.left], length[sides.right]
     candidates = where & (np.abs(left - right) == 1) & (np.minimum(left, right) >= 3)
-    return candidates & (sides.edits("name", candidates, 1) <= 1)
+    found: Flags = candidates & (sides.edits("name", candidates, 1) <= 1)
+    return found
 
 
 def _masks(sides: Sides, where: Flags) -> tuple[Flags, Flags]:
@@ -102,9 +129,10 @@ def _mask_agrees(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[bool, bo
     """(what both show agrees, it is more than the surname), of two (name, surname) of which at least one has a `*`."""
     (head, tail), (their_head, their_tail) = _ends(one[0]), _ends(other[0])
     at_head, at_tail = min(len(head), len(their_head)), min(len(tail), len(their_tail))
-    agrees = at_head + at_tail > 0 and head[:at_head] == their_head[:at_head] and tail[len(tail) - at_tail :] == their_tail[len(their_tail) - at_tail :]
+    agrees = head[:at_head] == their_head[:at_head] and tail[len(tail) - at_tail :] == their_tail[len(their_tail) - at_tail :]
     # A mask hides at least one character: 张*伟 is not 张伟.
-    agrees = agrees and not any("*" not in whole and len(whole) < len(masked) for whole, masked in ((one[0], other[0]), (other[0], one[0])))
+    too_short = any("*" not in whole and len(whole) < len(masked) for whole, masked in ((one[0], other[0]), (other[0], one[0])))
+    agrees = agrees and at_head + at_tail > 0 and not too_short
     surname = max(len(one[1]), len(other[1]))
     return agrees, agrees and max(0, at_head - surname) + at_tail > 0
 

@@ -72,10 +72,12 @@ def _split(frame: pl.DataFrame) -> pl.DataFrame:
     is_chinese = name.str.contains(f"^{_HAN}+\\*?{_HAN}*$")
     frame = frame.with_columns(
         is_masked=name.str.contains("*", literal=True),
-        surname=pl.when(is_chinese).then(name.str.slice(0, pl.when(is_compound).then(2).otherwise(1))).otherwise(
-            pl.when(name.str.contains(f"^{_HAN}|^[A-Z]")).then(name.str.extract(r"^([^·*]+)"))
-        ),
-    ).with_columns(given=pl.when(is_chinese).then(name.str.slice(pl.col("surname").str.len_chars())).otherwise(name.str.extract("·([^*]+)$")))
+        surname=pl.when(is_chinese)
+        .then(name.str.slice(0, pl.when(is_compound).then(2).otherwise(1)))
+        .otherwise(pl.when(name.str.contains(f"^{_HAN}|^[A-Z]")).then(name.str.extract(r"^([^·*]+)"))),
+    ).with_columns(
+        given=pl.when(is_chinese).then(name.str.slice(pl.col("surname").str.len_chars())).otherwise(name.str.extract("·([^*]+)$"))
+    )
     frame = frame.with_columns(
         surname_pinyin=once(frame["surname"], _surname_pinyin)["pinyin"],
         given_pinyin=pinyin(frame["given"]),

@@ -76,7 +76,7 @@ class Sides:
 
     def either(self, column: str) -> Flags:
         """Where a boolean column is true on at least one side."""
-        true = self.forms[column].fill_null(False).to_numpy()
+        true: Flags = self.forms[column].fill_null(False).to_numpy()
         return true[self.left] | true[self.right]
 
     def numbers(self, column: str) -> tuple[Floats, Floats]:
@@ -119,7 +119,8 @@ class Sides:
         edits = np.full(len(self), at_most + 1, dtype=np.int64)
         if where.any():
             left, right, number = self.distinct(column, where)
-            found = cpdist([value for value, in left], [value for value, in right], scorer=OSA.distance, score_cutoff=at_most, dtype=np.int32)
+            ours, theirs = ([value for (value,) in side] for side in (left, right))
+            found = cpdist(ours, theirs, scorer=OSA.distance, score_cutoff=at_most, dtype=np.int32)
             edits[where] = found[number]
         return edits
 

@@ -84,7 +84,8 @@ def read_rules(document: Mapping[str, Mapping[str, Any]]) -> dict[str, FieldRule
         unknown = set(entry) - {"issuers", "completeness"}
         completeness = str(entry.get("completeness", "none"))
         if unknown or completeness not in COMPLETENESS:
-            raise ContractError(f"survivorship of {field} is not understood", remedy=f"issuers, and completeness of {', '.join(COMPLETENESS)}")
+            remedy = f"say issuers, and completeness as one of {', '.join(COMPLETENESS)}"
+            raise ContractError(f"survivorship of {field} is not understood", remedy=remedy, field=field)
         rules[field] = FieldRule(tuple(map(str, entry.get("issuers", []))), completeness)
     return rules
 
@@ -104,7 +105,9 @@ def golden(values: pa.Table, rules: Mapping[str, FieldRule]) -> pa.Table:
         orient="row",
     )
     ways = pl.DataFrame(
-        [(field, rules.get(field, FieldRule()).completeness) for field in fields], schema={"field": pl.String, "way": pl.String}, orient="row"
+        [(field, rules.get(field, FieldRule()).completeness) for field in fields],
+        schema={"field": pl.String, "way": pl.String},
+        orient="row",
     )
     masked = pl.when(pl.col("way") != "none").then(pl.col("value").str.contains(_MASK)).otherwise(False)
     length = pl.when(pl.col("way") == "longest").then(pl.col("value").str.len_chars()).otherwise(0)
