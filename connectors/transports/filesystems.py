@@ -200,7 +200,7 @@ class _Guarded:
         self._variable = variable(connector.connection)
         self._retrying = Retrying(
             stop=stop_after_attempt(connector.retries + 1),
-            wait=wait_exponential_jitter(initial=0.2, max=10),
+            wait=wait_exponential_jitter(multiplier=0.2, max=10),
             retry=retry_if_exception_type(SourceUnavailable),
             reraise=True,
         )

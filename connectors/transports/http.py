@@ -125,7 +125,7 @@ class HttpSource:
     def _retried(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None) -> Answer:
         retrying = Retrying(
             stop=stop_after_attempt(self._tries),
-            wait=wait_exponential_jitter(initial=0.2, max=10),
+            wait=wait_exponential_jitter(multiplier=0.2, max=10),
             retry=retry_if_exception_type(_BodyBroke),
             reraise=True,
         )
