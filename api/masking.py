@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterable
 
@@ -41,9 +40,9 @@ def mask_address(address: str) -> str:
     return re.sub(r"[0-9０-９]+|[A-Za-zＡ-Ｚ]+(?=[座栋幢单元])", "*", address)
 
 
-def mask_birth_date(date: dt.date | str) -> str:
-    """The year."""
-    return f"{str(date)[:4]}-**-**"
+def mask_birth_date(date: str) -> str:
+    """The year of an ISO date."""
+    return f"{date[:4]}-**-**"
 
 
 def mask_text(text: str, names: Iterable[str]) -> str:

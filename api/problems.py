@@ -156,7 +156,8 @@ def hub_error_response(error: HubError, request_id: str | None) -> JSONResponse:
     problem = problem_of(error)
     headers: dict[str, str] = {}
     if problem.status == 401:
-        headers["WWW-Authenticate"] = f'Bearer realm="casehub", error="{error.detail.get("challenge", "invalid_token")}"'
+        scheme = error.detail.get("scheme", "Bearer")
+        headers["WWW-Authenticate"] = f'{scheme} realm="casehub", error="{error.detail.get("challenge", "invalid_token")}"'
     if error.retryable or problem.status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if problem.status == 500:  # its words are for the log: they name files, settings and rows of the inside

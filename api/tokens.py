@@ -123,7 +123,7 @@ def _hash(token: str) -> bytes:
 def _not_authenticated(challenge: str) -> AccessDenied:
     return AccessDenied(
         "需要有效的访问令牌 · a valid bearer token is needed",
-        remedy="请求头加 Authorization: Bearer <令牌> · send Authorization: Bearer <token>; an administrator makes one: casehub tokens create",
+        remedy="请求头加 Authorization: Bearer <令牌> · send Authorization: Bearer <token>; `casehub tokens create` makes one",
         problem="not-authenticated",
         challenge=challenge,
     )

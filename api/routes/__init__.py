@@ -1,1 +1,1 @@
-"""One file per resource."""
+"""One module a group of endpoints: requests in, answers out; statements are in api/queries, policy in api/access.py."""

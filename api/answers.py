@@ -1,0 +1,282 @@
+"""What the API answers: the words of the OpenAPI document. Times are ISO 8601 in UTC; money is CNY."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_EXAMPLE_ID = "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"
+
+
+class Coded(BaseModel):
+    """A code of the hub's lists with its names."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"code": "wages", "zh": "欠薪劳资", "en": "unpaid wages and labour"}})
+
+    code: str
+    zh: str
+    en: str | None = None
+
+
+class Acknowledged(BaseModel):
+    """A record exists at this department, and its desk may be asked; more is not said."""
+
+    department: Coded
+    desk: str | None = Field(None, examples=["法院数据专班 · data desk of the court"])
+    contact: str | None = None
+
+
+class Match(BaseModel):
+    """Why a case was found: which record holds what was asked for, and where."""
+
+    department: Coded
+    source_record_id: str | None = Field(None, description="Null where the record is only acknowledged.", examples=["XF2025010300017"])
+    fields: list[str] = Field(description="Where in the record.", examples=[["parties.phone"]])
+    role: Coded | None = Field(None, description="As whom the record names the party that was found.")
+
+
+class CaseSummary(BaseModel):
+    """A case in a list, as far as the caller may read its records."""
+
+    case_id: uuid.UUID = Field(examples=[_EXAMPLE_ID])
+    title: str | None = Field(None, examples=["反映某鞋业公司拖欠工资"])
+    category: Coded | None = None
+    status: Coded | None = None
+    grade: Coded | None = None
+    street: Coded | None = None
+    community: Coded | None = None
+    reported_at: dt.datetime | None = None
+    departments: list[Coded] = Field(description="Whose records the caller may read.")
+    record_count: int = Field(description="How many records the caller may read.")
+    acknowledged: list[Acknowledged] = Field(default=[], description="Departments that hold a further record and are to be asked.")
+
+
+class FoundCase(CaseSummary):
+    """A case in an answer to a search."""
+
+    matched: list[Match] = []
+
+
+class CasePage(BaseModel):
+    """A page of cases, newest report first."""
+
+    recognised_as: Coded | None = Field(None, description="How q was read.")
+    items: list[FoundCase]
+    next_cursor: str | None = Field(None, description="Pass it as cursor for the next page; null: this was the last.")
+
+
+class RecordRef(BaseModel):
+    """A record, by its department and the department's own id."""
+
+    department: Coded
+    source_record_id: str
+    version: int | None = None
+
+
+class RecordAnswer(BaseModel):
+    """One record as its department sent it, in the hub's words; masked unless it is the caller's own department's."""
+
+    department: Coded
+    source_record_id: str
+    version: int
+    is_masked: bool
+    case_number: str | None = None
+    title: str | None = None
+    text: str | None = None
+    reply: str | None = None
+    category: Coded | None = None
+    status: Coded | None = None
+    grade: Coded | None = None
+    channel: Coded | None = None
+    occurred_at: dt.datetime | None = None
+    reported_at: dt.datetime | None = None
+    found_at: dt.datetime | None = None
+    accepted_at: dt.datetime | None = None
+    resolved_at: dt.datetime | None = None
+    confirmed_at: dt.datetime | None = None
+    fed_back_at: dt.datetime | None = None
+    ordered_at: dt.datetime | None = None
+    reported_in_at: dt.datetime | None = None
+    due_at: dt.datetime | None = None
+    updated_at: dt.datetime | None = None
+    people_involved: int | None = None
+    amount: Decimal | None = None
+    address: str | None = None
+    street: Coded | None = None
+    community: Coded | None = None
+    longitude: float | None = None
+    latitude: float | None = None
+    handling_unit: str | None = None
+    confirmation_state: str | None = None
+    is_anonymous: bool | None = None
+
+
+class PartyAnswer(BaseModel):
+    """A person or organisation as one record names it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "department": {"code": "labour", "zh": "人力资源局", "en": "Human resources bureau"},
+                "source_record_id": "LD2025-0103-0017",
+                "is_masked": True,
+                "role": {"code": "petitioner", "zh": "诉求人", "en": "petitioner"},
+                "kind": "person",
+                "person_id": _EXAMPLE_ID,
+                "name": "王**",
+                "id_no": "4403**********123X",
+                "phone": "138****0000",
+            }
+        }
+    )
+
+    department: Coded
+    source_record_id: str
+    is_masked: bool
+    role: Coded
+    kind: Literal["person", "organisation"]
+    person_id: uuid.UUID | None = Field(None, description="The same person in every record that names it.")
+    organisation_id: uuid.UUID | None = Field(None, description="The same organisation in every record that names it.")
+    name: str | None = None
+    id_type: str | None = None
+    id_no: str | None = None
+    uscc: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    gender: str | None = None
+    birth_date: str | None = Field(None, examples=["1990-**-**"])
+
+
+class EventAnswer(BaseModel):
+    """Something that happened to the case, and who says so."""
+
+    at: dt.datetime
+    kind: Coded
+    department: Coded
+    source_record_id: str
+
+
+class LosingValue(BaseModel):
+    """A value that another one outranks."""
+
+    value: str
+    stated_by: list[RecordRef]
+
+
+class LineageAnswer(BaseModel):
+    """Where a value of the case comes from, and which values lost to it."""
+
+    field: str = Field(examples=["amount"])
+    value: str = Field(examples=["36000.00"])
+    department: Coded
+    source_record_id: str
+    version: int
+    stated_by: list[RecordRef]
+    losing: list[LosingValue] = []
+
+
+class LinkAnswer(BaseModel):
+    """Why two records are held to be one case, or not."""
+
+    left: RecordRef
+    right: RecordRef
+    decision: str = Field(examples=["link"])
+    match_weight: float = Field(description="Bits; what each comparison adds is in `levels`.", examples=[14.2])
+    levels: dict[str, Any] = Field(examples=[{"reference": "cited", "organisation": "same"}])
+    model_version: str
+    decided_by: str = Field(description="engine, or the person who decided.", examples=["engine"])
+
+
+class CaseDetail(CaseSummary):
+    """One case, whole, as far as the caller may read it."""
+
+    values: dict[str, str] = Field(description="Of each field the best value that a record states which the caller may read.")
+    is_complete: bool = Field(True, description="False: the case has more records than one answer holds.")
+    records: list[RecordAnswer] | None = Field(None, description="With include=records.")
+    parties: list[PartyAnswer] | None = Field(None, description="With include=parties.")
+    timeline: list[EventAnswer] | None = Field(None, description="With include=timeline.")
+    lineage: list[LineageAnswer] | None = Field(None, description="With include=lineage.")
+    links: list[LinkAnswer] | None = Field(None, description="With include=links.")
+
+
+class BatchAnswer(BaseModel):
+    """The last batch of a feed, and what became of its rows; counts are shown to the department itself and to operators."""
+
+    batch_id: int
+    kind: str
+    state: str
+    started_at: dt.datetime
+    finished_at: dt.datetime | None = None
+    pulled: int | None = None
+    landed: int | None = None
+    already_known: int | None = None
+    accepted: int | None = None
+    quarantined: int | None = None
+    held: int | None = None
+    superseded: int | None = None
+    deleted: int | None = None
+
+
+class SourceAnswer(BaseModel):
+    """Where a department's feed stands."""
+
+    department: Coded
+    contract_version: int | None = None
+    mode: str | None = Field(None, examples=["cursor"])
+    schedule: str | None = Field(None, examples=["*/10 * * * *"])
+    freshness_s: float | None = Field(None, description="Seconds without success after which the feed is late.")
+    watermark: str | None = Field(None, description="Up to where the feed has landed.")
+    last_success_at: dt.datetime | None = None
+    last_reconcile_at: dt.datetime | None = None
+    is_late: bool | None = Field(None, description="Null: the contract promises no freshness.")
+    last_error: str | None = Field(None, description="Shown to operators.")
+    last_batch: BatchAnswer | None = None
+    open_quarantine: int | None = Field(None, description="Shown to the department itself and to operators.")
+
+
+class SourceList(BaseModel):
+    """Every department's feed."""
+
+    items: list[SourceAnswer]
+
+
+class QuarantineItem(BaseModel):
+    """A row that was refused: which, by which rule, why. Never its values."""
+
+    item_id: int
+    department: Coded
+    source_record_id: str
+    version: int
+    batch_id: int
+    rule: str = Field(examples=["transform:occurred_at"])
+    column: str | None = Field(None, examples=["fssj"])
+    reason: str
+    state: str
+    created_at: dt.datetime
+    resolved_at: dt.datetime | None = None
+    resolved_by: str | None = None
+
+
+class QuarantinePage(BaseModel):
+    """A page of refused rows, newest first."""
+
+    items: list[QuarantineItem]
+    next_cursor: str | None = None
+
+
+class Received(BaseModel):
+    """What became of the events of one push: all are stored when this is said."""
+
+    received: int = Field(examples=[2])
+    new: int = Field(examples=[1])
+    already_known: int = Field(examples=[1])
+
+
+class Health(BaseModel):
+    """The process is up, or ready to answer."""
+
+    status: Literal["ok", "ready"]

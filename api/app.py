@@ -1,0 +1,150 @@
+"""The API's factory: routes, what surrounds them, and how errors become answers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from api.audit import write_audit
+from api.departments import Directory, load_directory
+from api.docs import add_docs
+from api.metrics import RequestMetrics
+from api.middleware import AuditGate, BodyLimit, Envelope
+from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
+from api.routes import cases, health, inbox, platform
+from api.state import STATEMENT_TIMEOUT_S, Hub, newest_revision, reading_engine, trace_of
+from hub.errors import HubError, StoreUnavailable
+from hub.settings import Settings
+
+_QUERY_CANCELED = "57014"
+_DESCRIPTION = """
+十六个部门的记录汇成统一案件，一个入口查询。 · Sixteen departments' records made one store of cases, with one entry to ask it by.
+
+`POST /v1/cases/search` 识别输入的是案号、证件号码、电话、信用代码、姓名、单位、地址还是关键词，并说明每个案件为何匹配。
+It recognises what was typed, says how it read it, and why each case was found.
+
+- 本部门记录显示全文，其他部门的个人信息脱敏。 Your own department's records are shown in the clear, personal values of others' masked.
+- 错误均为 RFC 9457 `application/problem+json`，`type` 固定不变。 Errors are problem documents with a stable `type`.
+- 每次调用均有访问记录。 Every call is written down before it is answered.
+"""
+
+
+def create_app(settings: Settings, engine: Engine, directory: Directory | None = None) -> FastAPI:
+    """Build the API.
+
+    Args:
+        settings: the process's.
+        engine: the store's; it is the caller's to dispose of.
+        directory: the departments; None reads every contract that the settings name.
+
+    Raises:
+        ContractError: a contract has a mistake.
+    """
+    reading = reading_engine(engine)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        reading.dispose()
+
+    app = FastAPI(
+        title="案件汇聚平台 · Case hub",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
+    app.state.requests = RequestMetrics()
+    for module in (cases, platform, inbox, health):
+        app.include_router(module.router)
+    _surround(app, engine)
+    _handle_errors(app)
+    add_docs(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
+    return app
+
+
+def _surround(app: FastAPI, engine: Engine) -> None:
+    """Innermost first: the limit on bodies, the audit row, the envelope."""
+    app.add_middleware(BodyLimit)
+    app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
+    app.add_middleware(Envelope, observe=app.state.requests.observe)
+
+
+def _handle_errors(app: FastAPI) -> None:
+    app.add_exception_handler(HubError, _hub_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(SQLAlchemyError, _database_error)
+
+
+async def _hub_error(request: Request, error: Exception) -> JSONResponse:
+    return hub_error_response(cast(HubError, error), trace_of(request).request_id)
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    """Which fields, and why; pydantic's own words for a value are left out, for they repeat it."""
+    found = cast(RequestValidationError, error).errors()
+    errors = [{"field": ".".join(str(part) for part in each["loc"]), "problem": _reason(each)} for each in found]
+    return problem_response(
+        PROBLEMS["request"],
+        "请求参数有误，详见 errors · the request has mistakes, see errors",
+        remedy="对照 /docs 改正 · correct it as /docs says",
+        request_id=trace_of(request).request_id,
+        errors=errors[:20],
+    )
+
+
+def _reason(error: dict[str, Any]) -> str:
+    return "the body is not JSON" if error["type"] == "json_invalid" else str(error["msg"])
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    found = cast(HTTPException, error)
+    problem = PROBLEMS[STATUSES.get(found.status_code, "request" if found.status_code < 500 else "unexpected")]
+    detail = str(found.detail) if found.status_code == 413 else problem.title
+    return problem_response(problem, detail, request_id=trace_of(request).request_id, headers=found.headers)
+
+
+async def _database_error(request: Request, error: Exception) -> JSONResponse:
+    """The database's refusals: a statement that took too long, no free connection, a server that went away."""
+    request_id = trace_of(request).request_id
+    if isinstance(error, PoolTimeout):
+        detail = "连接已用尽 · every connection is taken"
+        return problem_response(PROBLEMS["overloaded"], detail, request_id=request_id, headers={"Retry-After": "1"})
+    if isinstance(error, DBAPIError):
+        if getattr(error.orig, "pgcode", None) == _QUERY_CANCELED:
+            detail = f"查询超过 {STATEMENT_TIMEOUT_S} 秒，已取消 · cancelled after {STATEMENT_TIMEOUT_S} seconds"
+            remedy = "增加筛选条件后再试 · narrow it by filters and try again"
+            return problem_response(PROBLEMS["timeout"], detail, remedy=remedy, request_id=request_id)
+        if error.connection_invalidated or getattr(error.orig, "pgcode", None) is None:
+            gone = StoreUnavailable("数据库无法连接 · the database cannot be reached", remedy="稍后再试 · try again shortly")
+            return hub_error_response(gone, request_id)
+    raise error
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the problem document among its schemas and no 422 of the framework's own shape."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document["components"]["schemas"]
+        problem = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= problem.pop("$defs", {})
+        schemas["ProblemAnswer"] = problem
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,146 @@
+"""INBOX, receiving side: a signed push is checked, cut into events, and stored before anybody is told that it was taken.
+
+An event that was stored before is counted, not kept twice. One lock a department keeps the order of arrival.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from api.answers import Received
+from api.departments import Department
+from connectors.connections import load_connection
+from connectors.connector import InboxConnector
+from connectors.paths import compile_path
+from connectors.transports.inbox import verify_signature
+from connectors.transports.rest import loads
+from connectors.values import key_text
+from hub.database import store_errors
+from hub.errors import AccessDenied, NotFound, RequestError
+
+MAX_BODY_BYTES = 5 * 1024 * 1024
+MAX_EVENTS = 10_000
+MAX_AGE_S = 300
+_LOCK = 4705  # beside those of pipeline/locks.py
+
+Wrap = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+_STORE = """
+INSERT INTO ops.inbox (department, event_id, body, times_received)
+SELECT :department, e.event_id, e.body, e.times
+FROM unnest(CAST(:ids AS text[]), CAST(:bodies AS bytea[]), CAST(:times AS integer[])) WITH ORDINALITY AS e (event_id, body, times, turn)
+ORDER BY e.turn
+ON CONFLICT (department, event_id) DO UPDATE SET times_received = inbox.times_received + excluded.times_received
+RETURNING (xmax = 0) AS is_new, times_received
+"""
+
+
+@dataclass(frozen=True)
+class Push:
+    """A request as received."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def receive(engine: Engine, department: Department, push: Push) -> Received:
+    """Take a push in; when this returns, its events are stored.
+
+    Raises:
+        NotFound: the department does not push.
+        AccessDenied: the signature is wrong or missing, or was made more than five minutes ago.
+        RequestError: the body is not JSON, or an event has no id.
+    """
+    if department.inbox is None:
+        raise NotFound(
+            "此部门不推送事件 · this department pushes no events", remedy="`casehub sources list` shows how each department sends"
+        )
+    _require_signature(department.inbox, push)
+    events = _events(department.inbox, push.body)
+    times = Counter(event_id for event_id, _ in events)
+    distinct = dict(reversed(events))  # of an event that stands twice in one push the first is kept
+    ordered = [(event_id, distinct[event_id]) for event_id in dict(events)]
+    values = {
+        "department": department.code,
+        "ids": [event_id for event_id, _ in ordered],
+        "bodies": [body for _, body in ordered],
+        "times": [times[event_id] for event_id, _ in ordered],
+    }
+    with store_errors(), engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": _LOCK, "name": department.code})
+        new = sum(row.is_new for row in connection.execute(text(_STORE), values))
+    return Received(received=len(events), new=new, already_known=len(events) - new)
+
+
+def _require_signature(connector: InboxConnector, push: Push) -> None:
+    secret = load_connection(connector.connection, "inbox").options["secret"]
+    timestamp = push.headers.get("x-timestamp", "")
+    is_recent = timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12 and abs(time.time() - int(timestamp)) <= MAX_AGE_S
+    if not (is_recent and verify_signature(secret, push.body, push.headers.get(connector.signature_header.lower()), timestamp=timestamp)):
+        raise AccessDenied(
+            "签名或时间戳无效 · the signature or its time is not valid",
+            remedy=f"{connector.signature_header}: sha256=hex(HMAC-SHA-256(secret, X-Timestamp + '.' + body)), sent within 5 minutes",
+            problem="not-authenticated",
+            challenge="invalid_signature",
+            scheme="Signature",
+        )
+
+
+def _events(connector: InboxConnector, body: bytes) -> list[tuple[str, bytes]]:
+    """Each event's id and bytes, in order."""
+    try:
+        document = loads(body)
+    except (ValueError, RecursionError):
+        raise _unreadable("请求内容不是 JSON · the body is not JSON") from None
+    wrap: Wrap = dict
+    if connector.items is None:
+        if isinstance(document, dict):
+            return [(_event_id(connector, document), body)]  # as received, to the byte
+        rows = document
+    else:
+        rows, found = compile_path(connector.items).search(document), _wrapper(connector.items)
+        if found is None:  # the rows of this path cannot be put back one by one: the push is kept whole, and landing tells its events apart
+            return [(f"sha256:{hashlib.sha256(body).hexdigest()}", body)]
+        wrap = found
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows) or len(rows) > MAX_EVENTS:
+        raise _unreadable(f"没有事件或多于 {MAX_EVENTS} 个 · no events in it, or more than {MAX_EVENTS}")
+    return [(_event_id(connector, row), json.dumps(wrap(row), separators=(",", ":")).encode("ascii")) for row in rows]
+
+
+def _event_id(connector: InboxConnector, row: Mapping[str, Any]) -> str:
+    found = key_text(compile_path(connector.event_id.path).search(row))
+    if found is None or len(found) > 200 or any("\ud800" <= character <= "\udfff" for character in found):
+        raise _unreadable(f"事件缺少 {connector.event_id.path} · an event has no {connector.event_id.path}")
+    return found
+
+
+def _wrapper(items: str) -> Wrap | None:
+    """What puts one row back where the path finds it (data.events → {"data": {"events": [row]}}); None for paths that do more."""
+    names: list[str] = []
+    node = compile_path(items).parsed
+    while node["type"] == "subexpression" and node["children"][1]["type"] == "field":
+        names.append(node["children"][1]["value"])
+        node = node["children"][0]
+    if node["type"] != "field":
+        return None
+    names.append(node["value"])
+
+    def wrap(row: Mapping[str, Any]) -> Mapping[str, Any]:
+        wrapped: Any = [row]
+        for name in names:
+            wrapped = {name: wrapped}
+        return dict(wrapped)
+
+    return wrap
+
+
+def _unreadable(message: str) -> RequestError:
+    return RequestError(message, remedy="没有存入任何事件，改正后重发 · nothing of it was stored; send it again when corrected")

@@ -1,0 +1,93 @@
+"""Figures for Prometheus: feeds, batches, the conservation law, what waits, and how the API itself does. Counts and codes only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from sqlalchemy import Connection
+
+from api.departments import Directory
+from api.queries import platform
+
+ROWS = ("pulled", "landed", "already_known", "accepted", "quarantined", "held", "superseded", "deleted")
+BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)
+
+
+class RequestMetrics:
+    """How many requests of each route ended how, and how long they took."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "casehub_http_request_seconds",
+            "Seconds a request took.",
+            ("method", "route", "status"),
+            registry=self.registry,
+            buckets=BUCKETS,
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        known = method if method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
+        self._seconds.labels(known, route, str(status)).observe(seconds)
+
+
+class _Families:
+    """Metrics that were read from the store for one scrape."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """What `generate_latest` asks for."""
+        yield from self._families
+
+
+def exposition(connection: Connection, directory: Directory, requests: RequestMetrics) -> bytes:
+    """Everything, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Families(_store_families(connection, directory)))
+    return generate_latest(registry) + generate_latest(requests.registry)
+
+
+def _store_families(connection: Connection, directory: Directory) -> list[Metric]:
+    rows = _gauge("last_batch_rows", "Rows of a department's last batch.", "department", "kind")
+    state = _gauge("last_batch_info", "State of a department's last batch, always 1.", "department", "state")
+    law = _gauge("conservation_difference", "pulled - landed - already_known of the last batch: 0, or a row was lost.", "department")
+    for batch in platform.last_batches(connection, list(directory)):
+        department = batch["department"]
+        for kind in ROWS:
+            rows.add_metric([department, kind], batch[kind])
+        state.add_metric([department, batch["state"]], 1)
+        law.add_metric([department], batch["pulled"] - batch["landed"] - batch["already_known"])
+    age = _gauge("source_age_seconds", "Seconds since a department's feed last succeeded.", "department")
+    for source in platform.sources(connection):
+        if source["age_s"] is not None:
+            age.add_metric([source["department"]], float(source["age_s"]))
+    quarantine = _gauge("quarantine_open", "Open quarantine items.", "department")
+    for department, items in sorted(platform.open_quarantine(connection).items()):
+        quarantine.add_metric([department], items)
+    return [rows, state, law, age, quarantine, *_waiting(connection)]
+
+
+def _waiting(connection: Connection) -> list[Metric]:
+    waiting = platform.waiting(connection)
+    meanings = {
+        "pending_records": ("Records that wait for resolve.", waiting["records"]),
+        "pending_oldest_seconds": ("Seconds that the oldest of them has waited.", float(waiting["oldest_record_s"] or 0)),
+        "inbox_waiting": ("Pushed events that wait for landing.", waiting["events"]),
+        "reviews_open": ("Pairs that wait for a person's decision.", waiting["reviews"]),
+    }
+    families: list[Metric] = []
+    for name, (meaning, value) in meanings.items():
+        family = _gauge(name, meaning)
+        family.add_metric([], value)
+        families.append(family)
+    return families
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"casehub_{name}", meaning, labels=labels)

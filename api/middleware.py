@@ -1,0 +1,171 @@
+"""What surrounds every request: its id, its limits, its audit row, its headers, its log line. Plain ASGI, nothing is buffered."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.inbox import MAX_BODY_BYTES as MAX_INBOX_BYTES
+from api.problems import PROBLEMS, problem_response
+from api.state import Trace
+
+MAX_BODY_BYTES = 256 * 1024
+AUDITED = ("/v1/", "/metrics")
+UNMATCHED = "(unmatched)"
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+Audit = Callable[[Trace, str, int], None]
+Observe = Callable[[str, str, int, float], None]
+
+_log = logging.getLogger("api.access")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+def route_of(scope: Scope) -> str:
+    """The pattern of the route that was taken, so that nothing of a path's values is logged or counted."""
+    route = scope.get("route")
+    return str(getattr(route, "path", UNMATCHED))
+
+
+class Envelope:
+    """Gives each request its id, each answer its headers, each call one log line, and each surprise a problem document."""
+
+    def __init__(self, app: ASGIApp, observe: Observe) -> None:
+        self._app = app
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        trace = Trace(_request_id(scope))
+        scope.setdefault("state", {})["trace"] = trace
+        began = time.perf_counter()
+        status = 0
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _add_headers(message, trace)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception as error:  # the edge: whatever it is becomes an answer that shows nothing
+            _log_surprise(error, trace)
+            if status == 0:
+                problem = PROBLEMS["unexpected"]
+                detail = "请凭 request_id 询问管理员 · ask the administrator, naming the request_id"
+                await problem_response(problem, detail, request_id=trace.request_id)(scope, receive, send_on)
+        finally:
+            seconds = time.perf_counter() - began
+            self._observe(scope["method"], route_of(scope), status, seconds)
+            _log.info("%s %s %d %.1f ms %s %s", scope["method"], route_of(scope), status, seconds * 1000, trace.caller, trace.request_id)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _add_headers(message: Message, trace: Trace) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    headers["X-Request-Id"] = trace.request_id
+
+
+def _log_surprise(error: Exception, trace: Trace) -> None:
+    """Where it happened, not what it said: an error's words may hold a record's values."""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    logging.getLogger("api").error("%s, request %s\n%s", type(error).__name__, trace.request_id, places)
+
+
+class AuditGate:
+    """Holds each answer of an audited route back until its row is written; without the row there is no answer."""
+
+    def __init__(self, app: ASGIApp, audit: Audit) -> None:
+        self._app = app
+        self._audit = audit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        is_refused = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal is_refused
+            if message["type"] == "http.response.start" and not await self._is_written(scope, message["status"]):
+                is_refused = True
+                trace: Trace = scope["state"]["trace"]
+                detail = "访问记录无法写入，未作应答 · the call could not be written down, so it is not answered"
+                answer = problem_response(PROBLEMS["store-unavailable"], detail, request_id=trace.request_id, headers={"Retry-After": "5"})
+                await answer(scope, receive, send)
+            if not is_refused:
+                await send(message)
+
+        await self._app(scope, receive, send_on if scope["type"] == "http" else send)
+
+    async def _is_written(self, scope: Scope, status: int) -> bool:
+        route = scope.get("route")
+        if not isinstance(route, APIRoute) or not route.path.startswith(AUDITED):
+            return True
+        try:
+            await run_in_threadpool(self._audit, scope["state"]["trace"], route.name, status)
+        except Exception as error:  # whatever kept the row from being written keeps the answer back
+            _log_surprise(error, scope["state"]["trace"])
+            return status >= 500  # an answer that gives nothing away may go
+        return True
+
+
+class BodyLimit:
+    """Refuses a body above its limit, declared or not, without reading on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = MAX_INBOX_BYTES if scope["path"].startswith("/v1/inbox/") else MAX_BODY_BYTES
+        declared = Headers(scope=scope).get("content-length", "0")
+        if declared.isdigit() and int(declared[:20]) > limit:
+            trace: Trace = scope["state"]["trace"]
+            await problem_response(PROBLEMS["too-large"], _too_large(limit), request_id=trace.request_id)(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_on() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise HTTPException(413, _too_large(limit))
+            return message
+
+        await self._app(scope, receive_on, send)
+
+
+def _too_large(limit: int) -> str:
+    return f"请求内容不得超过 {limit // 1024} KiB · a request may hold {limit // 1024} KiB at most"

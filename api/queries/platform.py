@@ -1,0 +1,82 @@
+"""Statements about the platform itself: feeds, quarantine, what waits; counts and names of rules, never a value."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from api.queries.rows import Row, fetch
+
+# Of each department the last batch; the index (department, batch_id) gives each at once.
+_LAST_BATCH = """
+SELECT b.* FROM (SELECT department FROM ops.source UNION SELECT unnest(CAST(:departments AS text[]))) d
+CROSS JOIN LATERAL (SELECT * FROM ops.batch b WHERE b.department = d.department ORDER BY b.batch_id DESC LIMIT 1) b
+"""
+
+
+def sources(connection: Connection) -> list[Row]:
+    """Where each department's feed stands, and whether its contract's freshness is over by the database's clock."""
+    statement = """
+    SELECT department, contract_version, watermark, last_success_at, last_reconcile_at, last_error,
+           extract(epoch FROM now() - last_success_at) AS age_s
+    FROM ops.source ORDER BY department
+    """
+    return fetch(connection, statement)
+
+
+def last_batches(connection: Connection, departments: Sequence[str]) -> list[Row]:
+    """The last batch of each department."""
+    return fetch(connection, _LAST_BATCH, {"departments": list(departments)})
+
+
+def open_quarantine(connection: Connection) -> dict[str, int]:
+    """Open quarantine items by department."""
+    statement = "SELECT department, count(*) AS items FROM quarantine.item WHERE state = 'open' GROUP BY department"
+    return {row.department: row.items for row in connection.execute(text(statement))}
+
+
+@dataclass(frozen=True)
+class QuarantineFilter:
+    """Which quarantine items are asked for."""
+
+    limit: int
+    department: str | None = None
+    own: str | None = None  # the one department that the caller may see
+    rule: str | None = None
+    state: str = "open"
+    before: int | None = None  # item ids below this one
+
+
+def quarantine(connection: Connection, wanted: QuarantineFilter) -> list[Row]:
+    """Quarantine items, newest first, one more than the limit if there is another page."""
+    conditions = ["state = :state"]
+    conditions += ["department = :department"] if wanted.department is not None else []
+    conditions += ["department = :own"] if wanted.own is not None else []
+    conditions += ["rule = :rule"] if wanted.rule is not None else []
+    conditions += ["item_id < :before"] if wanted.before is not None else []
+    statement = f"""
+    SELECT item_id, department, source_record_id, version, batch_id, rule, column_name, reason, state, created_at, resolved_at, resolved_by
+    FROM quarantine.item WHERE {" AND ".join(conditions)} ORDER BY item_id DESC LIMIT :limit
+    """
+    return fetch(connection, statement, {**dataclasses.asdict(wanted), "limit": wanted.limit + 1})
+
+
+def waiting(connection: Connection) -> Row:
+    """What waits for somebody: records for resolve, pushed events for landing, pairs for review."""
+    statement = """
+    SELECT (SELECT count(*) FROM ops.pending) AS records,
+           (SELECT extract(epoch FROM now() - min(queued_at)) FROM ops.pending) AS oldest_record_s,
+           (SELECT count(*) FROM ops.inbox WHERE batch_id IS NULL) AS events,
+           (SELECT count(*) FROM store.review_task WHERE state = 'open') AS reviews
+    """
+    return fetch(connection, statement)[0]
+
+
+def schema_revision(connection: Connection) -> str | None:
+    """The schema's version as the database knows it."""
+    if connection.execute(text("SELECT to_regclass('public.alembic_version')")).scalar_one() is None:
+        return None
+    return connection.execute(text("SELECT version_num FROM public.alembic_version")).scalar_one_or_none()

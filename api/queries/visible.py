@@ -1,0 +1,23 @@
+"""What every statement about cases says the same way: which version is current, and what the asking department may read.
+
+`r` is store.source_record, `m` store.case_member; `:own` is the caller's department, null for a caller of no one department.
+These fragments and `api.access.clearance` must agree; tests hold them together.
+"""
+
+from __future__ import annotations
+
+CURRENT = "r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted"
+READABLE = "(r.visibility = 'shared' OR r.department = :own)"
+ACKNOWLEDGED = "(r.visibility = 'restricted' AND r.department IS DISTINCT FROM :own)"
+CLOSED = "(r.visibility <> 'shared' AND r.department IS DISTINCT FROM :own)"  # not readable: restricted, sealed, or a word unknown
+
+#: Current members of cases with their published versions.
+MEMBERS = f"store.case_member m JOIN store.source_record r ON r.record_id = m.record_id AND m.known_to IS NULL AND {CURRENT}"
+
+
+def follow(relation: str, parameter: str) -> str:
+    """A subquery of ids: the one asked for, and those it was merged into."""
+    return (
+        f"(WITH RECURSIVE chain (id) AS (SELECT CAST(:{parameter} AS uuid) UNION SELECT d.to_id FROM store.redirect d "
+        f"JOIN chain ON d.relation = '{relation}' AND d.from_id = chain.id AND d.known_to IS NULL) SELECT id FROM chain)"
+    )

@@ -1,0 +1,133 @@
+"""What the API is asked: query strings and bodies, each value checked before anything looks at it. What is not understood is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+
+from api.recognise import MAX_CHARACTERS
+from schema import codes
+
+SHANGHAI = dt.timezone(dt.timedelta(hours=8))
+INCLUDES = ("records", "parties", "timeline", "lineage", "links")
+
+DepartmentCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+CursorText = Annotated[str, StringConstraints(max_length=200)]
+RuleText = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+
+_ALLOWED: dict[str, Iterable[str]] = {
+    "category": codes.load("category"),
+    "status": codes.load("status"),
+    "grade": codes.load("grade"),
+    "street": codes.streets(),
+    "community": codes.communities(),
+}
+
+
+def _coded(name: str, description: str) -> Any:
+    return Field(None, description=description, json_schema_extra={"enum": list(_ALLOWED[name])})
+
+
+def _moment(description: str) -> Any:
+    return Field(None, description=description, examples=["2025-01-03", "2025-01-03T08:00:00+08:00"])
+
+
+class Strict(BaseModel):
+    """What is not understood is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CaseQuery(Strict):
+    """The single entry and its filters; all that are given must hold."""
+
+    q: str | None = Field(
+        None,
+        max_length=MAX_CHARACTERS,
+        description="案号、姓名、单位、地址或关键词 · a case number of any department, a name, a firm, an address or words.",
+        examples=["维珍妮鞋业 欠薪"],
+    )
+    department: DepartmentCode | None = Field(None, description="只看有此部门记录的案件 · cases that hold a record of this department.")
+    category: str | None = _coded("category", "类别 · category.")
+    status: str | None = _coded("status", "办理状态 · where it stands.")
+    grade: str | None = _coded("grade", "等级 · grade.")
+    street: str | None = _coded("street", "街道代码 · street, nine digits.")
+    community: str | None = _coded("community", "社区代码 · community, twelve digits.")
+    reported_from: dt.datetime | None = _moment("登记时间起（含） · reported at or after; a date begins in Shanghai.")
+    reported_to: dt.datetime | None = _moment("登记时间止（日期含当日） · reported before; a date includes its day.")
+    person_id: uuid.UUID | None = Field(None, description="涉及此人的案件 · cases in which this person is a party.")
+    organisation_id: uuid.UUID | None = Field(None, description="涉及此单位的案件 · cases in which this organisation is a party.")
+    cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
+    limit: int = Field(20, ge=1, le=200, description="每页条数 · cases a page.")
+
+    @field_validator(*_ALLOWED)
+    @classmethod
+    def _is_listed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        allowed = _ALLOWED[str(info.field_name)]
+        if value is not None and value not in allowed:
+            raise ValueError(f"no such {info.field_name}; allowed: {', '.join(allowed)}")
+        return value
+
+    @field_validator("reported_from", "reported_to", mode="before")
+    @classmethod
+    def _is_moment(cls, value: object, info: ValidationInfo) -> object:
+        return read_moment(value, day_end=info.field_name == "reported_to") if isinstance(value, str) else value
+
+
+def read_moment(value: str, *, day_end: bool) -> dt.datetime:
+    """A time with its zone, Shanghai's if none is said; a date is its beginning there or, as an end, the next one's.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        if len(value) == 10:
+            day = dt.datetime.combine(dt.date.fromisoformat(value), dt.time(), SHANGHAI)
+            moment = day + dt.timedelta(days=1) if day_end else day
+        else:
+            moment = dt.datetime.fromisoformat(value)
+        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=SHANGHAI).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("write 2025-01-03 or 2025-01-03T08:00:00+08:00") from None
+
+
+class QuarantineQuery(Strict):
+    """Which refused rows are asked for."""
+
+    department: DepartmentCode | None = Field(None, description="部门 · department.")
+    rule: RuleText | None = Field(None, description="规则 · rule.", examples=["transform:occurred_at"])
+    state: Literal["open", "replayed", "discarded", "superseded"] = Field("open", description="状态 · state.")
+    cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
+    limit: int = Field(50, ge=1, le=200, description="每页条数 · items a page.")
+
+
+class CaseParts(Strict):
+    """Which parts of a case are wanted beside its summary."""
+
+    include: str = Field(
+        "",
+        max_length=100,
+        description="逗号分隔：records、parties、timeline、lineage、links · any of these, separated by commas.",
+        examples=["records,parties,timeline,lineage,links"],
+    )
+
+    @field_validator("include")
+    @classmethod
+    def _are_known(cls, value: str) -> str:
+        unknown = sorted(set(_split(value)) - set(INCLUDES))
+        if unknown:
+            raise ValueError(f"include knows {', '.join(INCLUDES)} alone")
+        return value
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts by name."""
+        return frozenset(_split(self.include))
+
+
+def _split(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]

@@ -1,0 +1,96 @@
+"""The single entry, and one case."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api.answers import CaseDetail, CasePage
+from api.case_view import detail, read_view
+from api.dependencies import CallerDep, HubDep, TraceDep
+from api.presenter import Presenter
+from api.problems import documented
+from api.queries.case import find_redirect
+from api.questions import CaseParts, CaseQuery
+from api.recognise import holds_identifier
+from api.search_view import search
+from api.state import Hub, Trace
+from hub.errors import NotFound, RequestError
+
+router = APIRouter(prefix="/v1/cases", tags=["案件 · cases"])
+
+_MERGED: dict[int | str, dict[str, Any]] = {
+    308: {"description": "此案已并入另一案件 · it became part of another case, which Location names"}
+}
+_EXAMPLES = {
+    "phone": {"summary": "电话 · a phone", "value": {"q": "13800138000"}},
+    "id_number": {"summary": "证件号码 · an ID number", "value": {"q": "440311199001011234", "limit": 50}},
+    "words": {
+        "summary": "关键词与筛选 · words and filters",
+        "value": {"q": "拖欠工资", "street": "440311005", "reported_from": "2025-01-01"},
+    },
+}
+
+
+@router.get("", name="cases.list", responses=documented(400, 401, 422, 503, 504))
+def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> CasePage:
+    """统一入口（不含证件号码、电话） · The single entry, for what may stand in a URL.
+
+    ID numbers, phones and credit codes are refused here: POST them to /v1/cases/search, so that they are in no URL.
+    """
+    if query.q is not None and holds_identifier(query.q):
+        raise RequestError(
+            "q 含有证件号码、电话或信用代码 · q holds an ID number, a phone or a credit code",
+            remedy="改用 POST /v1/cases/search，放在请求体中 · use POST /v1/cases/search and put it into the body",
+            problem="identifier-in-url",
+        )
+    return _answer(query, Presenter(caller, hub.directory), hub, trace)
+
+
+@router.post("/search", name="cases.search", responses=documented(401, 413, 422, 503, 504))
+def search_cases(
+    query: Annotated[CaseQuery, Body(openapi_examples=_EXAMPLES)],
+    caller: CallerDep,
+    hub: HubDep,
+    trace: TraceDep,
+) -> CasePage:
+    """统一入口 · The single entry, for identifiers too.
+
+    It takes a case number of any department, an ID number, a phone, a credit code, a name, a firm, an address, or words.
+    The answer says how `q` was read and why each case was found. Pages are in the order newest report first.
+    """
+    return _answer(query, Presenter(caller, hub.directory), hub, trace)
+
+
+def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> CasePage:
+    with hub.reading.connect() as connection:
+        page = search(connection, presenter, query)
+    trace.entity_ids = [item.case_id for item in page.items]
+    return page
+
+
+@router.get(
+    "/{case_id}",
+    name="cases.read",
+    response_model=CaseDetail,
+    response_model_exclude_none=True,
+    responses=_MERGED | documented(401, 404, 422, 503, 504),
+)
+def read_case(
+    case_id: uuid.UUID, query: Annotated[CaseParts, Query()], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
+) -> CaseDetail | Response:
+    """一个案件的全貌 · One case, whole, as far as the caller may read its records."""
+    trace.entity_ids = [case_id]
+    presenter = Presenter(caller, hub.directory)
+    with hub.reading.connect() as connection:
+        view = read_view(connection, presenter, case_id, query.parts)
+        if view is not None:
+            return detail(connection, view, query.parts)
+        target = find_redirect(connection, case_id)
+        if target is None or read_view(connection, presenter, target, frozenset()) is None:
+            raise NotFound("没有这个案件 · there is no such case", remedy="用 GET /v1/cases?q= 查找 · find it by GET /v1/cases?q=")
+    path = f"{request.scope.get('root_path', '')}/v1/cases/{target}"
+    return RedirectResponse(f"{path}?include={','.join(sorted(query.parts))}" if query.parts else path, 308)

@@ -1,0 +1,43 @@
+"""Whether the process is up, whether it can answer, and figures for monitoring."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from api.answers import Health
+from api.dependencies import HubDep, OperatorDep
+from api.metrics import exposition
+from api.problems import documented
+from api.queries.platform import schema_revision
+from hub.database import store_errors
+from hub.errors import SchemaError
+
+router = APIRouter(tags=["运行 · operation"])
+
+
+@router.get("/healthz", name="health")
+def healthz() -> Health:
+    """进程在运行 · The process is up."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", name="ready", responses=documented(503))
+def readyz(hub: HubDep) -> Health:
+    """可以应答 · The store can be reached and its schema is this version's."""
+    with store_errors(), hub.reading.connect() as connection:
+        found = schema_revision(connection)
+    if found != hub.revision:
+        raise SchemaError(
+            "数据库结构不是此版本的 · the database's schema is not this version's", remedy="运行 casehub migrate · run `casehub migrate`"
+        )
+    return Health(status="ready")
+
+
+@router.get("/metrics", name="metrics", response_class=PlainTextResponse, responses=documented(401, 403, 503, 504))
+def metrics(request: Request, _: OperatorDep, hub: HubDep) -> Response:
+    """Prometheus 指标 · Figures for Prometheus: feeds, batches, the conservation law, what waits, requests. Engineers and admins."""
+    with hub.reading.connect() as connection:
+        content = exposition(connection, hub.directory, request.app.state.requests)
+    return Response(content, media_type=CONTENT_TYPE_LATEST)

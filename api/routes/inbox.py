@@ -1,0 +1,69 @@
+"""Where a department that pushes sends its events to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+
+from api.answers import Received
+from api.dependencies import HubDep, TraceDep
+from api.inbox import Push, receive
+from api.problems import documented
+
+router = APIRouter(prefix="/v1/inbox", tags=["推送 · inbox"])
+
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]},
+            "example": {"events": [{"id": "yj-20250103-0001", "sjlx": "安全隐患", "bjsj": "2025-01-03T08:00:00+08:00"}]},
+        }
+    },
+}
+_HEADERS = [
+    {
+        "name": "X-Timestamp",
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "Unix seconds.",
+        "example": "1735862400",
+    },
+    {
+        "name": "X-Signature-256",
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "sha256= and the hex HMAC-SHA-256, under the shared secret, of X-Timestamp, a full stop, and the body.",
+        "example": "sha256=5d41402abc4b2a76b9719d911017c592ae2f0f1f8c0a7a0a1f4d1f0f5a6b7c8d",
+    },
+]
+
+
+async def push_of(request: Request) -> Push:
+    """The request's body and headers, as received."""
+    return Push(await request.body(), request.headers)
+
+
+@router.post(
+    "/{department}",
+    name="inbox.receive",
+    status_code=202,
+    responses=documented(401, 404, 413, 422, 503),
+    openapi_extra={"requestBody": _BODY, "parameters": _HEADERS},
+)
+def take_push(
+    department: Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")],
+    push: Annotated[Push, Depends(push_of)],
+    hub: HubDep,
+    trace: TraceDep,
+) -> Received:
+    """接收签名推送 · Take a signed push in.
+
+    With 202 every event of it is stored; an event that was sent before is counted, not kept twice.
+    """
+    received = receive(hub.engine, hub.directory.get(department), push)
+    trace.caller = trace.department = department  # its signature says so
+    return received

@@ -1,0 +1,99 @@
+"""Feeds and what they refused: for the engineer above all."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from api.access import Caller
+from api.answers import BatchAnswer, QuarantineItem, QuarantinePage, SourceAnswer, SourceList
+from api.cursor import read_number_cursor, write_number_cursor
+from api.departments import Department
+from api.dependencies import CallerDep, HubDep, OperatorDep
+from api.metrics import ROWS
+from api.presenter import Presenter
+from api.problems import documented
+from api.queries import platform
+from api.queries.platform import QuarantineFilter
+from api.questions import QuarantineQuery
+
+router = APIRouter(prefix="/v1", tags=["平台 · platform"])
+
+
+@router.get("/sources", name="sources.list", responses=documented(401, 503, 504))
+def list_sources(caller: CallerDep, hub: HubDep) -> SourceList:
+    """各部门数据源的状态 · Where each department's feed stands, whether it is late, and what its last batch did.
+
+    Counts are shown to the department itself and to operators: a count of another's records may tell of sealed ones.
+    """
+    with hub.reading.connect() as connection:
+        sources = {row["department"]: row for row in platform.sources(connection)}
+        batches = {row["department"]: row for row in platform.last_batches(connection, list(hub.directory))}
+        refused = platform.open_quarantine(connection)
+    presenter = Presenter(caller, hub.directory)
+    return SourceList(
+        items=[
+            _source(hub.directory.get(code), sources.get(code), batches.get(code), refused.get(code, 0), presenter)
+            for code in sorted({*hub.directory, *sources})
+        ]
+    )
+
+
+def _source(
+    department: Department, source: dict[str, Any] | None, batch: dict[str, Any] | None, refused: int, presenter: Presenter
+) -> SourceAnswer:
+    row = source or {}
+    is_counted = _sees_counts(presenter.caller, department.code)
+    limit_s = None if department.freshness is None else department.freshness.total_seconds()
+    age_s = row.get("age_s")
+    return SourceAnswer(
+        department=presenter.department(department.code),
+        contract_version=row.get("contract_version") or department.contract_version,
+        mode=department.mode,
+        schedule=department.schedule,
+        freshness_s=limit_s,
+        watermark=row.get("watermark"),
+        last_success_at=row.get("last_success_at"),
+        last_reconcile_at=row.get("last_reconcile_at"),
+        is_late=None if limit_s is None else age_s is None or age_s > limit_s,
+        last_error=row.get("last_error") if presenter.caller.is_operator else None,
+        last_batch=None if batch is None else _batch(batch, is_counted),
+        open_quarantine=refused if is_counted else None,
+    )
+
+
+def _sees_counts(caller: Caller, department: str) -> bool:
+    return caller.is_operator or caller.department == department
+
+
+def _batch(row: dict[str, Any], is_counted: bool) -> BatchAnswer:
+    kept = ("batch_id", "kind", "state", "started_at", "finished_at", *(ROWS if is_counted else ()))
+    return BatchAnswer(**{name: row[name] for name in kept})
+
+
+@router.get("/quarantine", name="quarantine.list", responses=documented(401, 403, 422, 503, 504))
+def list_quarantine(query: Annotated[QuarantineQuery, Query()], caller: OperatorDep, hub: HubDep) -> QuarantinePage:
+    """被拒的行：哪一行、哪条规则、为什么 · Rows that were refused: which, by which rule, why; never their values. Engineers and admins.
+
+    An operator of one department is shown that department's rows alone.
+    """
+    wanted = QuarantineFilter(
+        limit=query.limit,
+        department=query.department,
+        own=caller.department,
+        rule=query.rule,
+        state=query.state,
+        before=None if query.cursor is None else read_number_cursor(query.cursor),
+    )
+    with hub.reading.connect() as connection:
+        rows = platform.quarantine(connection, wanted)
+    shown = rows[: query.limit]
+    presenter = Presenter(caller, hub.directory)
+    return QuarantinePage(
+        items=[
+            QuarantineItem(**{**row, "department": presenter.department(row["department"]), "column": row.pop("column_name")})
+            for row in shown
+        ],
+        next_cursor=write_number_cursor(shown[-1]["item_id"]) if len(rows) > query.limit else None,
+    )

@@ -1,0 +1,87 @@
+"""How the API is run: one port of one address, which is CASEHUB_HOST and CASEHUB_API_PORT."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import uvicorn
+from sqlalchemy import Engine
+
+from api.app import create_app
+from hub.errors import SettingsError
+from hub.settings import Settings
+
+START_TIMEOUT_S = 20.0
+
+
+def serve(settings: Settings, engine: Engine) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Raises:
+        SettingsError: the port is taken; names the setting.
+        ContractError: a contract has a mistake.
+    """
+    with contextlib.closing(_listen(settings)) as port:
+        _server(settings, engine).run(sockets=[port])
+
+
+@contextlib.contextmanager
+def serving(settings: Settings, engine: Engine) -> Iterator[str]:
+    """Serve in a thread for as long as this lasts.
+
+    Yields:
+        The address, http://host:port.
+
+    Raises:
+        SettingsError: the port is taken; names the setting.
+        ContractError: a contract has a mistake.
+    """
+    with contextlib.closing(_listen(settings)) as port:
+        server = _server(settings, engine)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [port]}, name="casehub-api", daemon=True)
+        thread.start()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not server.started and thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        try:
+            yield f"http://{settings.host}:{port.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(START_TIMEOUT_S)
+
+
+def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
+    """Without uvicorn's access log: its lines hold query strings. The API writes its own."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, engine),
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            lifespan="on",
+            limit_concurrency=200,
+            timeout_keep_alive=10,
+            timeout_graceful_shutdown=10,
+        )
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """A socket that is bound and listens, so that nobody can take the port between asking and serving."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.api_port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"port {settings.api_port} on {settings.host} cannot be listened on ({error.strerror})",
+            remedy="stop what listens there or set CASEHUB_API_PORT to another port",
+            setting="CASEHUB_API_PORT",
+        ) from None
+    return listener

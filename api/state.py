@@ -1,0 +1,78 @@
+"""What one running API holds, and what one request leaves for its audit row and log line."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import cast
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from fastapi import Request
+from sqlalchemy import Engine, create_engine
+
+import schema
+from api.access import Caller
+from api.departments import Directory
+from hub.settings import Settings
+
+STATEMENT_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True)
+class Hub:
+    """What the routes work with."""
+
+    settings: Settings
+    engine: Engine  # writes: the inbox and the audit alone
+    reading: Engine
+    directory: Directory
+    revision: str | None  # of the schema that this version works on
+
+
+@dataclass
+class Trace:
+    """What is known of a request when it ends."""
+
+    request_id: str
+    caller: str = "anonymous"
+    department: str | None = None
+    entity_ids: list[uuid.UUID] = field(default_factory=list)
+
+    def name(self, caller: Caller) -> None:
+        """Say who asks."""
+        self.caller, self.department = caller.name, caller.department
+
+
+def hub_of(request: Request) -> Hub:
+    """The hub that this application serves."""
+    return cast(Hub, request.app.state.hub)
+
+
+def trace_of(request: Request) -> Trace:
+    """This request's trace."""
+    return cast(Trace, request.state.trace)
+
+
+def reading_engine(engine: Engine) -> Engine:
+    """An engine on the same store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
+    options = (
+        f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api"
+    )
+    return create_engine(
+        engine.url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=8,
+        pool_timeout=STATEMENT_TIMEOUT_S,
+        isolation_level="REPEATABLE READ",
+        connect_args={"options": options, "connect_timeout": 10},
+    )
+
+
+def newest_revision() -> str | None:
+    """The schema's version that this program was written for."""
+    config = Config()
+    config.set_main_option("script_location", f"{schema.__path__[0]}/migrations")
+    return ScriptDirectory.from_config(config).get_current_head()
