@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from connectors.contract import Contract, CursorFeed
 from connectors.paths import compile_path, lookup
-from connectors.values import cursor_text, flag_text, key_text, plain
+from connectors.values import cursor_texts, flag_text, key_text, plain
 from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
 
@@ -68,15 +68,13 @@ class Stamp:
 
 @dataclass
 class _Columns:
-    """The page being built, column by column."""
+    """The page being built, column by column; a row that cannot be read has what could be told of it, for its key."""
 
+    rows: list[dict[str, Any]]
+    payloads: list[bytes | None]
+    bad: dict[int, Unreadable]
     ids: list[str | None] = field(default_factory=list)
-    payloads: list[bytes | None] = field(default_factory=list)
-    raws: list[bytes | None] = field(default_factory=list)
-    faults: list[str | None] = field(default_factory=list)
     cursors: list[str | None] = field(default_factory=list)
-    operations: list[str] = field(default_factory=list)
-    events: list[str | None] = field(default_factory=list)
 
 
 class Paginator:
@@ -98,8 +96,7 @@ class Paginator:
         self._ordinal = 0
         self._seen: set[bytes] = set()
         self._highest: str | None = None
-        self._keyless = 0
-        self._keyed = 0
+        self._has_keys = False
         self._lost_keys = 0  # unreadable rows that hide which record they are: absence of a key then proves nothing
         self.rows = 0  # rows handed in, those left out for their age included
 
@@ -116,62 +113,51 @@ class Paginator:
             SourceLimitError: the same page came before.
             SourceFormatError: not one row of the first page has the key, or rows do not come in the order the contract promises.
         """
-        built, names = _Columns(), dict.fromkeys(columns)
+        names = dict.fromkeys(columns)
         self.rows += len(rows)
-        for index, row in enumerate(rows):
-            self._add(built, names, row, stamps[index] if stamps else None)
-        self._check_keys(rows)
-        self._check_repeats(rows)
+        built = _encode_all(rows)
+        self._identify(built)
+        self._check_keys(built)
+        self._check_repeats(built)
         self._check_order(built)
-        self._highest = max(filter(None, (self._highest, *built.cursors)), default=None) if not stamps else None
+        if not columns:
+            for index, row in enumerate(built.rows):
+                if index not in built.bad:
+                    names.update(dict.fromkeys(row))
+        if not stamps:
+            self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
         is_blind = complete and self._contract.feed.mode != "events" and self._lost_keys > 0
-        table = self._table(built)
+        table = self._recent(self._table(built, stamps), built)
         return Page(table, self._highest, complete and not is_blind, tuple(name for name in names if "\x00" not in name))
 
-    def _add(self, built: _Columns, names: dict[str, None], row: Row, stamp: Stamp | None) -> None:
-        if isinstance(row, Unreadable):
-            self._add_unreadable(built, row, stamp)
-            return
-        payload, fault = _encode(row)
-        if fault is not None:
-            self._add_unreadable(built, Unreadable(payload, fault, row), stamp)
-            return
-        cursor = self._cursor(row)
-        if cursor is not None and self._since is not None and cursor < self._since:
-            return
-        names.update(dict.fromkeys(row))
-        built.ids.append(self._key(row))
-        built.payloads.append(payload)
-        built.raws.append(None)
-        built.faults.append(None)
-        built.operations.append("delete" if self._is_deleted(row) else "upsert")
-        built.cursors.append(str(stamp.inbox_id) if stamp else cursor)
-        built.events.append(stamp.event_id if stamp else None)
-
-    def _add_unreadable(self, built: _Columns, row: Unreadable, stamp: Stamp | None) -> None:
-        identifier = _whole_text(self._key(row.row)) if row.row is not None else None
-        self._lost_keys += identifier is None
-        built.ids.append(identifier)
-        built.payloads.append(None)
-        built.raws.append(row.raw)
-        built.faults.append(row.fault)
-        built.operations.append("upsert")
-        built.cursors.append(str(stamp.inbox_id) if stamp else None)
-        built.events.append(stamp.event_id if stamp else None)
-
-    def _cursor(self, row: dict[str, Any]) -> str | None:
+    def _identify(self, built: _Columns) -> None:
+        """Key and cursor of each row. A row whose key is hidden with its bytes makes absence prove nothing."""
+        built.ids = [self._key(row) for row in built.rows]
         feed = self._contract.feed
-        if not isinstance(feed, CursorFeed):
-            return None
-        return cursor_text(lookup(row, feed.field), feed.cursor_type, self._zone)
+        if isinstance(feed, CursorFeed):
+            name = feed.field
+            built.cursors = cursor_texts([lookup(row, name) for row in built.rows], feed.cursor_type, self._zone)
+        else:
+            built.cursors = [None] * len(built.rows)
+        for index in built.bad:
+            built.ids[index] = _whole_text(built.ids[index])
+            built.cursors[index] = None
+            self._lost_keys += built.ids[index] is None
 
-    def _check_keys(self, rows: Sequence[Row]) -> None:
+    def _recent(self, table: pa.Table, built: _Columns) -> pa.Table:
+        """Without the rows that are older than what was asked for, where the source could not leave them out itself."""
+        if self._since is not None:
+            table = table.filter(pa.array([cursor is None or cursor >= self._since for cursor in built.cursors], pa.bool_()))
+        ordinals = pa.array(range(self._ordinal, self._ordinal + table.num_rows), pa.int64())
+        self._ordinal += table.num_rows
+        return table.set_column(0, RAW_PAGE.field("ordinal"), ordinals).cast(RAW_PAGE)
+
+    def _check_keys(self, built: _Columns) -> None:
         """A source that drops its key column would land everything anew at each pull: it is told, and nothing lands."""
-        if self._contract.feed.mode == "events" or self._keyed:
+        if self._contract.feed.mode == "events" or self._has_keys or not built.rows:
             return
-        readable = [row for row in rows if not isinstance(row, Unreadable)]
-        self._keyed = sum(self._key(row) is not None for row in readable)
-        if len(readable) > 1 and not self._keyed and self._keyless == 0:
+        readable = [row for index, row in enumerate(built.rows) if index not in built.bad]
+        if len(readable) > 1 and not any(built.ids):
             head = self._contract.key[0]
             raise SourceFormatError(
                 f"{self._contract.department}: none of the first {len(readable)} rows has the key {head!r}",
@@ -179,12 +165,13 @@ class Paginator:
                 department=self._contract.department,
                 field=head,
             )
-        self._keyless += len(readable)
+        self._has_keys = bool(readable)
 
-    def _check_repeats(self, rows: Sequence[Row]) -> None:
-        if not self._watch_repeats or not rows:
+    def _check_repeats(self, built: _Columns) -> None:
+        if not self._watch_repeats or not built.rows:
             return
-        digest = hashlib.blake2b(b"\n".join(self._mark(row) for row in rows), digest_size=16).digest()
+        marks = [self._mark(built, index) for index in range(len(built.rows))]
+        digest = hashlib.blake2b(b"\n".join(marks), digest_size=16).digest()
         if digest in self._seen:
             raise SourceLimitError(
                 f"{self._contract.department}: the source gives the same page for ever",
@@ -194,12 +181,12 @@ class Paginator:
             )
         self._seen.add(digest)
 
-    def _mark(self, row: Row) -> bytes:
+    def _mark(self, built: _Columns, index: int) -> bytes:
         """What tells a row from others: its key and cursor, and where it has no key its content. The rest may hold the time of reading."""
-        if isinstance(row, Unreadable):
-            return row.raw
-        identifier = self._key(row)
-        return f"{identifier}|{self._cursor(row)}".encode("utf-8", "replace") if identifier is not None else _encode(row)[0]
+        if index in built.bad:
+            return built.bad[index].raw
+        identifier = built.ids[index]
+        return f"{identifier}|{built.cursors[index]}".encode() if identifier is not None else built.payloads[index] or b""
 
     def _check_order(self, built: _Columns) -> None:
         """A watermark that moves with each page is only right if pages come in order: otherwise a crash would lose rows."""
@@ -215,19 +202,24 @@ class Paginator:
                 field=feed.field,
             )
 
-    def _table(self, built: _Columns) -> pa.Table:
-        count = len(built.ids)
-        ordinals = pa.array(range(self._ordinal, self._ordinal + count), pa.int64())
-        self._ordinal += count
+    def _table(self, built: _Columns, stamps: Sequence[Stamp]) -> pa.Table:
+        count = len(built.rows)
+        raws: list[bytes | None] = [None] * count
+        faults: list[str | None] = [None] * count
+        operations = ["upsert"] * count
+        if self._is_deleted is not None:
+            operations = ["delete" if self._is_deleted(row) else "upsert" for row in built.rows]
+        for index, row in built.bad.items():
+            raws[index], faults[index], operations[index] = row.raw, row.fault, "upsert"
         columns = [
-            ordinals,
+            pa.array(range(count), pa.int64()),
             pa.array(built.ids, pa.string()),
             pa.array(built.payloads, pa.binary()).cast(pa.string()),
-            pa.array(built.raws, pa.binary()),
-            pa.array(built.faults, pa.string()),
-            pa.array(built.cursors, pa.string()),
-            pa.array(built.operations, pa.string()),
-            pa.array(built.events, pa.string()),
+            pa.array(raws, pa.binary()),
+            pa.array(faults, pa.string()),
+            pa.array([str(stamp.inbox_id) for stamp in stamps] if stamps else built.cursors, pa.string()),
+            pa.array(operations, pa.string()),
+            pa.array([stamp.event_id for stamp in stamps] if stamps else [None] * count, pa.string()),
         ]
         return pa.Table.from_arrays(columns, schema=RAW_PAGE)
 
@@ -241,6 +233,31 @@ def in_pages(rows: Iterable[Row], size: int) -> Iterator[tuple[list[Row], bool]]
             held = []
         held.append(row)
     yield held, True
+
+
+def _encode_all(rows: Sequence[Row]) -> _Columns:
+    """Rows as JSON, all at once where all of them can be; those that cannot are bad, with their bytes and the reason."""
+    bad = {index: row for index, row in enumerate(rows) if isinstance(row, Unreadable)}
+    if not bad:
+        try:
+            texts: list[bytes | None] = [orjson.dumps(row, default=plain, option=_OPTIONS) for row in rows]
+            if b"\\u0000" not in b"".join(cast("list[bytes]", texts)):
+                return _Columns(cast("list[dict[str, Any]]", list(rows)), texts, bad)
+        except TypeError:
+            pass
+    found: list[dict[str, Any]] = []
+    texts = []
+    for index, row in enumerate(rows):
+        if isinstance(row, Unreadable):
+            found.append(row.row or {})
+            texts.append(None)
+            continue
+        text, fault = _encode(row)
+        found.append(row)
+        texts.append(text if fault is None else None)
+        if fault is not None:
+            bad[index] = Unreadable(text, fault, row)
+    return _Columns(found, texts, bad)
 
 
 def _encode(row: dict[str, Any]) -> tuple[bytes, str | None]:
@@ -278,10 +295,10 @@ def _key_reader(key: tuple[str, ...]) -> Callable[[dict[str, Any]], str | None]:
     return joined
 
 
-def _deletion_test(contract: Contract) -> Callable[[dict[str, Any]], bool]:
+def _deletion_test(contract: Contract) -> Callable[[dict[str, Any]], bool] | None:
     deleted = contract.feed.deleted
     if deleted is None:
-        return lambda row: False
+        return None
     words = frozenset(flag_text(value) for value in deleted.in_)
     if deleted.field is not None:
         name = deleted.field

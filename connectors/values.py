@@ -14,6 +14,7 @@ _FORMATS = tuple(f"{day}{time}" for day in _DAYS for time in (" %H:%M:%S", " %H:
 _DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%f"}
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock's time; the contract's zone is put on later
 _LARGEST_SERIAL = 100_000  # days: the year 2173; seconds since 1970 that small are the second of January 1970
+_WORTH_A_COLUMN = 200
 _LARGEST_SECONDS = 100_000_000_000
 
 
@@ -54,12 +55,12 @@ def flag_text(value: Any) -> str:
 def moment(value: Any, zone: ZoneInfo) -> datetime | None:
     """A time in any of the forms that sources use, on its zone; None if it is none."""
     found: datetime | None = None
-    if isinstance(value, datetime):
+    if isinstance(value, str):
+        found = _read(value.strip())
+    elif isinstance(value, datetime):
         found = value
     elif isinstance(value, date):
         found = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the zone is put on below
-    elif isinstance(value, str):
-        found = _read(value.strip(), zone)
     elif isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         found = _from_number(float(value))
     if found is None:
@@ -67,8 +68,8 @@ def moment(value: Any, zone: ZoneInfo) -> datetime | None:
     return found.replace(tzinfo=zone) if found.tzinfo is None else found
 
 
-def _read(text: str, zone: ZoneInfo) -> datetime | None:
-    if text.isascii() and text.isdigit():
+def _read(text: str) -> datetime | None:
+    if text.isdigit() and text.isascii():
         if len(text) in (10, 13):
             return _from_number(float(text))
         shape = _DIGITS.get(len(text))
@@ -108,8 +109,8 @@ def cursor_text(value: Any, cursor_type: str, zone: ZoneInfo) -> str | None:
     if value is None or value == "":
         return None
     if cursor_type == "time":
-        found = moment(value, zone)
         try:
+            found = moment(value, zone)
             return None if found is None else utc_text(found)
         except (ValueError, OverflowError):  # year 1 or 9999, moved over the edge by the zone
             return None
@@ -117,3 +118,17 @@ def cursor_text(value: Any, cursor_type: str, zone: ZoneInfo) -> str | None:
     if cursor_type == "integer":
         return text.zfill(20) if text is not None and text.isascii() and text.isdigit() else None
     return text
+
+
+def cursor_texts(values: list[Any], cursor_type: str, zone: ZoneInfo) -> list[str | None]:
+    """`cursor_text` of many values; times of one common writing all at once."""
+    first = values[0] if values else None
+    if cursor_type != "time" or not isinstance(first, str) or len(values) < _WORTH_A_COLUMN or set(map(type, values)) != {str}:
+        return [cursor_text(value, cursor_type, zone) for value in values]
+    import polars as pl  # not worth loading for a few rows
+
+    shape = "%Y-%m-%dT%H:%M:%S" if "T" in first else "%Y-%m-%d %H:%M:%S"
+    times = pl.Series(values, dtype=pl.String).str.to_datetime(shape, time_unit="us", strict=False)
+    zoned = times.dt.replace_time_zone(zone.key, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    texts: list[str | None] = zoned.dt.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_list()
+    return [cursor_text(value, cursor_type, zone) if text is None else text for text, value in zip(texts, values, strict=True)]

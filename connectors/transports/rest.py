@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
@@ -21,7 +20,8 @@ from hub.errors import SnapshotError, SourceFormatError, SourceLimitError, Sourc
 
 #: Pages after which a source is held to go on for ever.
 MAX_PAGES = 100_000
-_LONG_INTEGER = re.compile(rb"(?<![\w.\"])-?\d{19,}(?![\w.\"])")
+_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_NUMBER = b"0" * 19
 
 
 def pages(contract: Contract, since: str | None, paginator: Paginator) -> Iterator[Page]:
@@ -188,7 +188,7 @@ def loads(text: bytes) -> Any:
     """
     text = text.removeprefix(b"\xef\xbb\xbf")
     try:
-        return json.loads(text) if _LONG_INTEGER.search(text) else orjson.loads(text)
+        return json.loads(text) if _LONG_NUMBER in text.translate(_DIGITS) else orjson.loads(text)
     except orjson.JSONDecodeError:
         if rb"\ud" in text.lower():
             return json.loads(text)

@@ -21,6 +21,7 @@ from connectors.document import did_you_mean
 from hub.errors import ContractError, HubError, SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 
 _FETCH = 500
+_SIZED = frozenset({str, bytes, memoryview})
 _T = TypeVar("_T")
 _REFUSED_WORDS = ("authentication failed", "no pg_hba.conf entry", "access denied", "permission denied", "is not permitted to log in")
 _REFUSED_CODES = {1044, 1045, 1142, 1698}
@@ -53,6 +54,7 @@ class SqlServer:
         assert isinstance(connector, SqlConnector)  # noqa: S101 - the sql transport alone makes one
         self._contract, self._connector = contract, connector
         self._deadline = 0.0
+        self._keeps_bytes = False  # SQLite holds whatever it was given: decode what is no UTF-8 to lone surrogates, once some is met
         connection = load_connection(connector.connection, "sql")
         try:
             url = sa.make_url(connection.url)
@@ -108,7 +110,7 @@ class SqlServer:
             try:
                 result = connection.execution_options(stream_results=True, max_row_buffer=_FETCH).execute(statement)
                 while chunk := result.fetchmany(size):
-                    read += sum(len(value) for row in chunk for value in row if isinstance(value, (str, bytes, memoryview)))
+                    read += sum([len(value) for row in chunk for value in row if type(value) in _SIZED])
                     if read > limit:
                         raise self._too_long(limit)
                     yield [tuple(row) for row in chunk]
@@ -119,7 +121,7 @@ class SqlServer:
     def _retrying(self, action: Callable[[], _T]) -> _T:
         attempts = Retrying(
             stop=stop_after_attempt(self._connector.retries + 1),
-            wait=wait_exponential_jitter(initial=0.2, max=10),
+            wait=wait_exponential_jitter(multiplier=0.2, max=10),
             retry=retry_if_exception_type(SourceUnavailable),
             reraise=True,
         )
@@ -146,6 +148,10 @@ class SqlServer:
         if any(word in text for word in _MISSING_WORDS):
             detail["missing"] = True
             return SourceFormatError(f"{what} has no such table or column", remedy="check relation: or query: in the contract", **detail)
+        if "could not decode to utf-8" in text and not self._keeps_bytes:
+            self._keeps_bytes = True
+            self._engine.dispose()
+            return SourceUnavailable(f"{what} holds text that is not UTF-8", remedy="pull again", **detail)
         if any(word in text for word in _SLOW_WORDS):
             remedy = "raise timeout_s, or ask for an index on the cursor and the key"
             return SourceUnavailable(f"{what} gave no answer in {self._connector.timeout_s} s", remedy=remedy, **detail)
@@ -195,7 +201,8 @@ class SqlServer:
         """Read only, times in a known zone, statements that end."""
         dialect, seconds = self._engine.dialect.name, self._connector.timeout_s
         if dialect == "sqlite":
-            connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+            if self._keeps_bytes:
+                connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
             connection.set_progress_handler(lambda: int(time.monotonic() > self._deadline > 0), 10_000)
         statements = {
             "sqlite": ["PRAGMA query_only = on"],
