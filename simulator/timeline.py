@@ -7,7 +7,7 @@ and what changes at a tick changes shortly before it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -35,11 +35,13 @@ class Step:
         records: new and changed ones; beside the world's columns `change_number`, `is_new`, `is_deleted` and what `derived` adds.
         parties: of those records.
         gone: source_record_ids that were deleted.
+        again: records that are sent once more as they were.
     """
 
     records: pl.DataFrame
     parties: pl.DataFrame
     gone: Sequence[str] = ()
+    again: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 class Timeline:
@@ -64,9 +66,7 @@ class Timeline:
         """What is there at tick 0."""
         if self._first is None or self._first_parties is None:
             raise ValueError("the world has been let go of")
-        records = self._first.filter(pl.col("department") == department).with_columns(
-            change_number=pl.col("row").cast(pl.Int64), is_new=pl.lit(value=True), is_deleted=pl.lit(value=False)
-        )
+        records = self._first.filter(pl.col("department") == department).with_columns(_as_at_first())
         self._raise_high(department, records)
         return Step(derived(records), _parties_of(self._first_parties, records))
 
@@ -82,26 +82,25 @@ class Timeline:
         changes = self._changes.filter((pl.col("department") == department) & (pl.col("tick") == tick))
         mine = self._now.filter(pl.col("department") == department)
         gone = changes.filter(pl.col("kind") == "delete")["source_record_id"].to_list()
-        touched = changes.filter(pl.col("kind").is_in(["update", "revert", "delete", "resend"]))["source_record_id"].unique()
-        appears = mine.filter(pl.col("tick") == tick)
-        late = changes.filter(pl.col("kind") == "late")["source_record_id"]
-        changed = mine.filter(pl.col("source_record_id").is_in(touched.implode()) & (pl.col("tick") < tick))
-        changed = _applied(changed, changes.filter(pl.col("kind").is_in(["update", "revert"])))
+        changed = _applied(_named(mine, changes, "update", "revert", "delete"), changes.filter(pl.col("kind").is_in(["update", "revert"])))
         changed = self._dated(changed, tick, gone)
         self._remember(changed)
-        appears = appears.with_columns(
+        again = _named(mine, changes, "resend").with_columns(_as_at_first())
+        appears = mine.filter(pl.col("tick") == tick)
+        tardy = _named(appears, changes, "late")
+        fresh = appears.join(tardy.select("row"), on="row", how="anti", maintain_order="left").with_columns(
             change_number=pl.col("row") + NUMBERS_A_TICK * tick, is_new=pl.lit(value=True), is_deleted=pl.lit(value=False)
         )
-        fresh = appears.filter(~pl.col("source_record_id").is_in(late.implode()))
-        tardy = self._late(appears.filter(pl.col("source_record_id").is_in(late.implode())), department, tick)
+        tardy = self._late(tardy, department, tick).with_columns(_as_at_first())
         for frame in (changed, fresh):
             self._raise_high(department, frame)
-        records = pl.concat([changed, fresh, tardy], how="diagonal_relaxed")
-        return Step(derived(records), _parties_of(self._parties, records), gone)
+        records = pl.concat([frame.select(changed.columns) for frame in (changed, fresh, tardy)])
+        return Step(derived(records), _parties_of(self._parties, pl.concat([records, again.select(records.columns)])), gone, derived(again))
 
-    def resent(self, tick: int) -> pl.DataFrame:
-        """Records that are sent again unchanged at a tick: department, source_record_id."""
-        return self._changes.filter((pl.col("kind") == "resend") & (pl.col("tick") == tick)).select("department", "source_record_id")
+    def touched(self, step: Step, tick: int) -> Step:
+        """The same step with what is sent again as rows whose time of change moves on and nothing else."""
+        again = self._dated(step.again, tick, ())
+        return replace(step, records=pl.concat([step.records, again.select(step.records.columns)]), again=again.clear())
 
     def _dated(self, changed: pl.DataFrame, tick: int, gone: Sequence[str]) -> pl.DataFrame:
         """Changes of a tick come one after the other in the hour before it."""
@@ -119,7 +118,7 @@ class Timeline:
         mark = self._marks.filter((pl.col("department") == department) & (pl.col("tick") < tick))["updated_at"].max()
         expected = max(mark, _FIRST_PULL - timedelta(days=1)) if isinstance(mark, datetime) else _FIRST_PULL - timedelta(days=1)
         moved = self._high.get(department, expected) - expected
-        return tardy.with_columns(pl.col("updated_at") + moved, change_number=pl.col("row").cast(pl.Int64))
+        return tardy.with_columns(pl.col("updated_at") + moved)
 
     def _remember(self, changed: pl.DataFrame) -> None:
         kept = self._now.filter(~pl.col("source_record_id").is_in(changed["source_record_id"].implode()))
@@ -147,6 +146,20 @@ def derived(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _as_at_first() -> list[pl.Expr]:
+    return [
+        pl.col("row").cast(pl.Int64).alias("change_number"),
+        pl.lit(value=True).alias("is_new"),
+        pl.lit(value=False).alias("is_deleted"),
+    ]
+
+
+def _named(records: pl.DataFrame, changes: pl.DataFrame, *kinds: str) -> pl.DataFrame:
+    """Records that changes of these kinds name."""
+    named = changes.filter(pl.col("kind").is_in(list(kinds))).select("source_record_id").unique()
+    return records.join(named, on="source_record_id", how="semi", maintain_order="left")
+
+
 def _highest(records: pl.DataFrame) -> pl.DataFrame:
     """The highest time of change of each department's records that come at each tick, those committed late left out."""
     on_time = records.filter((pl.col("tick") == 0) | (pl.col("updated_at") > _FIRST_PULL + pl.duration(days=pl.col("tick") - 1)))
@@ -159,8 +172,8 @@ def _parties_of(parties: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
 
 def _applied(records: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     """Records with the new values of their fields."""
-    for (field,), values in changes.partition_by("field", as_dict=True).items():
-        name, dtype = str(field), records.schema[str(field)]
+    for (changed,), values in changes.partition_by("field", as_dict=True).items():
+        name, dtype = str(changed), records.schema[str(changed)]
         text = pl.col("value").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC") if dtype == _TIME else pl.col("value")
         last = values.unique("source_record_id", keep="last").select("source_record_id", text.cast(dtype).alias("new"), has_new=True)
         records = (

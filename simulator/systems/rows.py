@@ -38,7 +38,12 @@ class Rows:
             rows = rows.select(ROWS.names()).cast(ROWS)
             replaced = pl.concat([rows["key"].drop_nulls(), pl.Series("key", gone, dtype=pl.String)])
             kept = without(self._frame, replaced)
-            self._frame = self._settle(pl.concat([kept, rows]).sort("cursor", maintain_order=True))
+            self._generation += 1
+            self._frame = mapped(pl.concat([kept, rows]).sort("cursor", maintain_order=True), self._file(self._generation))
+            self._file(self._generation - 1).unlink(missing_ok=True)  # a page that is being read from it stays good
+
+    def _file(self, generation: int) -> Path:
+        return self._folder / f"rows.{generation}.arrow"
 
     def page(self, start: int, size: int) -> list[str]:
         """Bodies of the rows at positions start … start + size."""
@@ -63,16 +68,14 @@ class Rows:
         last = int(self._frame["cursor"].search_sorted(cursor, "right"))
         return min(first + place + 1, last)
 
-    def _settle(self, frame: pl.DataFrame) -> pl.DataFrame:
-        if frame.height < MAPPED_ABOVE_ROWS:
-            return frame.rechunk()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        former = self._folder / f"rows.{self._generation}.arrow"
-        self._generation += 1
-        path = self._folder / f"rows.{self._generation}.arrow"
-        frame.rechunk().write_ipc(path, compression="uncompressed")
-        former.unlink(missing_ok=True)  # a reader's mapping of it stays good
-        return pl.scan_ipc(path).collect()
+
+def mapped(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """The rows, in a memory-mapped file if they are many."""
+    if rows.height < MAPPED_ABOVE_ROWS:
+        return rows.rechunk()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.rechunk().write_ipc(path, compression="uncompressed")
+    return pl.scan_ipc(path).collect()
 
 
 def without(rows: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
