@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from dotenv import load_dotenv
 from rich.console import Console
 
 from cli import batches, quarantine, run, serve, sources, tokens
@@ -75,6 +76,7 @@ def membership(to: Annotated[Path, typer.Option("--to", help="目标文件 · FI
 
 def main() -> None:
     """Run the command; a HubError becomes one clear line and exit code 1, never a traceback."""
+    load_dotenv(".env")  # connections stand there too, and those are read from the environment
     try:
         configure_logging(get_settings().log_level)
         app()

@@ -76,6 +76,7 @@ def run(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="从头再拉一遍，不移动水位 · pull from the beginning, the watermark stays")
     ] = False,
+    resolve: Annotated[bool, typer.Option("--resolve/--no-resolve", help="是否随后识别发布 · match and publish afterwards")] = True,
     accept_deletions: Annotated[
         bool, typer.Option("--accept-deletions", help="快照中消失的行确已删除 · rows absent from a snapshot are gone")
     ] = False,
@@ -89,7 +90,7 @@ def run(
     kind = "reconcile" if reconcile else "backfill" if backfill else "ingest"
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
     with store() as engine, PassTable(titles, console) as table:
-        report = run_pass(engine, contracts, settings, table.update, Order(kind, accepts_deletions=accept_deletions))
+        report = run_pass(engine, contracts, settings, table.update, Order(kind, accepts_deletions=accept_deletions), resolves=resolve)
     for batch in report.batches:
         for alert in batch.alerts:
             console.print(f"[yellow]提醒 · alert[/yellow] {batch.department}: ", end="")

@@ -52,6 +52,8 @@ def run_pass(
     settings: Settings,
     on_progress: Progress = lambda *_: None,
     order: Order = Order(),  # noqa: B008 - frozen
+    *,
+    resolves: bool = True,
 ) -> PassReport:
     """Pull every department, one after another, then resolve what is pending.
 
@@ -63,6 +65,7 @@ def run_pass(
         settings: chunk sizes and limits.
         on_progress: told at every step.
         order: what is asked of each pull.
+        resolves: whether to resolve at the end.
     """
     report, start = PassReport(), perf_counter()
     for contract in contracts:
@@ -76,10 +79,11 @@ def run_pass(
             continue
         report.batches.append(batch)
         on_progress(contract.department, batch.state, batch)
-    on_progress("resolve", "running", None)
-    report.resolved = resolve(engine, settings)
+    if resolves:
+        on_progress("resolve", "running", None)
+        report.resolved = resolve(engine, settings)
+        on_progress("resolve", "done", None)
     report.seconds = perf_counter() - start
-    on_progress("resolve", "done", None)
     return report
 
 

@@ -1,0 +1,1 @@
+"""Measured, one command, one table."""
