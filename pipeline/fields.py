@@ -79,6 +79,14 @@ def read(name: str, mapping: Mapping, source: Payloads, reader: Reader, target: 
     return Column(typed.values, typed.refused, rule, columns, reason)
 
 
+def path_faults(source: Payloads) -> list[Column]:
+    """A refusal for every path that could not be applied to some rows, once they have been read."""
+    every = pl.int_range(len(source), dtype=pl.UInt32, eager=True)
+    return [
+        Column(every, every.is_in(places), "path", path, "the path cannot be applied to this row") for path, places in source.faults.items()
+    ]
+
+
 def source_text(mapping: Mapping, source: Payloads) -> pl.Series:
     """The text that a mapping reads: a column, a path, or several columns joined (empty ones left out)."""
     if mapping.path is not None:

@@ -7,14 +7,16 @@ is quarantined whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
 
 from connectors.contract import CodeList, Contract, contract_folders, load_code_list
-from pipeline.fields import Column, Reader, holds, read
+from pipeline.fields import Column, Reader, holds, path_faults, read
 from pipeline.parties import read_party
 from pipeline.payloads import Payloads
 from pipeline.references import read_references
@@ -25,14 +27,15 @@ REFUSAL = pa.schema(
     [
         pa.field("source_record_id", pa.string(), nullable=False),
         pa.field("version", pa.int32(), nullable=False),
-        pa.field("rule", pa.string(), nullable=False),  # transform:<field>, code:<field>
+        pa.field("rule", pa.string(), nullable=False),  # transform:<field>, code:<field>, path
         pa.field("column", pa.string(), nullable=False),  # the source's own name
         pa.field("reason", pa.string(), nullable=False),
     ]
 )
 
-#: Rows decoded at once: Python objects of a million payloads would take gigabytes.
+#: Rows, and bytes of payload, decoded at once: Python objects of a million payloads would take gigabytes.
 CHUNK_ROWS = 20_000
+CHUNK_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str,
         ContractError: a code list is missing or has a mistake.
     """
     reader = Reader(contract.timezone, load_code_lists(contract) if code_lists is None else code_lists)
-    chunks = [_map_chunk(contract, chunk, reader) for chunk in rows.iter_slices(CHUNK_ROWS)] if len(rows) else []
+    with _collector_at_rest():
+        chunks = [_map_chunk(contract, chunk, reader) for chunk in _slices(rows)]
     return Mapped(
         pa.concat_tables([RECORD.empty_table(), *(chunk.records for chunk in chunks)]),
         pa.concat_tables([PARTY.empty_table(), *(chunk.parties for chunk in chunks)]),
@@ -70,6 +74,28 @@ def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str,
 def load_code_lists(contract: Contract) -> dict[str, CodeList]:
     """The code lists that a contract names, from the hub's folder and the admin's."""
     return {name: load_code_list(name, contract_folders()) for name in contract.code_lists()}
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """No garbage collection: it would walk millions of decoded values again and again, and finds no cycle among them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Slices of at most CHUNK_ROWS rows and, but for a single row, about CHUNK_BYTES of payload."""
+    places = pl.int_range(len(rows), dtype=pl.Int64, eager=True)
+    number = places // CHUNK_ROWS + rows["payload"].str.len_bytes().fill_null(0).cast(pl.Int64).cum_sum() // CHUNK_BYTES
+    start = 0
+    for length in number.rle().struct.field("len") if len(rows) else ():
+        yield rows.slice(start, length)
+        start += length
 
 
 def _map_chunk(contract: Contract, rows: pl.DataFrame, reader: Reader) -> Mapped:
@@ -88,10 +114,12 @@ def _map_chunk(contract: Contract, rows: pl.DataFrame, reader: Reader) -> Mapped
         frame, columns = read_party(party, source, reader)
         mentioned.append(frame)
         read_columns += columns
+    references = read_references(contract.references, source)
+    read_columns += [(all_rows, column) for column in path_faults(source)]
     refusals = _refusals(keys, read_columns)
     kept = keys.join(refusals.select("row"), on="row", how="anti") if len(refusals) else keys
     records = keys.hstack([column.values.alias(name) for name, column in fields.items()]).with_columns(
-        visibility=_visibility(contract, source), references=read_references(contract.references, source)
+        visibility=_visibility(contract, source), references=references
     )
     return Mapped(
         shaped(records.join(kept.select("row"), on="row", how="semi", maintain_order="left"), RECORD),

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from connectors.mapping import Each, Party
 from pipeline import checks
-from pipeline.fields import Column, Reader, holds, read
+from pipeline.fields import Column, Reader, holds, path_faults, read
 from pipeline.payloads import Payloads, texts
 from pipeline.transforms.base import nulled
 from pipeline.transforms.identifiers import id_types
@@ -57,7 +57,8 @@ def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataF
         frame = _completed(frame.with_columns(kind=_kind(party.kind_given)))
     else:
         frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
-    return frame.select("row", "role", "kind", *_VALUES), [(mentions.rows, column) for column in columns.values()]
+    faults = path_faults(mentions.source) if mentions.source is not source else []
+    return frame.select("row", "role", "kind", *_VALUES), [(mentions.rows, column) for column in (*columns.values(), *faults)]
 
 
 def _dtype(field: str) -> pl.DataType:

@@ -12,18 +12,23 @@ from typing import Any
 import orjson
 import polars as pl
 
-from connectors.paths import compile_path, lookup
-
-Getter = Callable[[Any], Any]
+from connectors.paths import lookup
+from pipeline.json_paths import CANNOT, getter
 
 _EXACT_FLOAT = 2**53
 
 
 class Payloads:
-    """Decoded rows. `documents` holds an object a row; a row that is no object reads as an empty one."""
+    """Decoded rows.
+
+    Attributes:
+        documents: an object a row; a row that is no object reads as an empty one.
+        faults: path → places of the rows that it could not be applied to. They read as null; the caller refuses them.
+    """
 
     def __init__(self, documents: Sequence[Any]) -> None:
         self.documents = documents
+        self.faults: dict[str, list[int]] = {}
         self._columns: dict[tuple[str, str], pl.Series] = {}
 
     @classmethod
@@ -49,7 +54,13 @@ class Payloads:
     def found(self, expression: str) -> list[Any]:
         """What a JMESPath finds in each row, undisturbed."""
         get = getter(expression)
-        return [get(document) for document in self.documents]
+        found = [get(document) for document in self.documents]
+        faults = [place for place, value in enumerate(found) if value is CANNOT]
+        for place in faults:
+            found[place] = None
+        if faults:
+            self.faults[expression] = faults
+        return found
 
     def _kept(self, key: tuple[str, str], values: Callable[[], list[Any]]) -> pl.Series:
         if key not in self._columns:
@@ -75,33 +86,3 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value):
         return "、".join(filter(None, map(as_text, value)))
     return orjson.dumps(value).decode()
-
-
-def getter(expression: str) -> Getter:
-    """A function for a JMESPath. Plain steps (a.b[0].c) are walked here: the interpreter takes ten times as long."""
-    parsed = compile_path(expression)
-    steps = _steps(parsed.parsed)
-    if steps is None:
-        search: Getter = parsed.search
-        return search
-
-    def walk(document: Any) -> Any:
-        for step in steps:
-            if step.__class__ is str:
-                document = document.get(step) if document.__class__ is dict else None
-            elif document.__class__ is list and -len(document) <= step < len(document):
-                document = document[step]
-            else:
-                return None
-        return document
-
-    return walk
-
-
-def _steps(node: Any) -> list[Any] | None:
-    if node["type"] in ("field", "index"):
-        return [node["value"]]
-    if node["type"] in ("subexpression", "index_expression"):
-        children = [_steps(child) for child in node["children"]]
-        return None if None in children else [step for child in children if child for step in child]
-    return None

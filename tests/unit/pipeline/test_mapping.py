@@ -217,6 +217,19 @@ def test_references_come_from_columns_lists_and_texts() -> None:
     ]
 
 
+def test_a_row_that_a_path_cannot_be_applied_to_is_refused() -> None:
+    contract = make_contract(
+        record={"people_involved": {"path": "length(who)", "as": "integer"}},
+        parties=[{"role": "petitioner", "each": {"path": "who"}, "name": {"path": "join('', names)", "as": "person_name"}}],
+        references=[{"path": "sort(numbers)", "to": "court"}],
+    )
+    good = {"who": [{"names": ["张", "三"]}], "numbers": ["2", "1"]}
+    mapped = map_rows(contract, good, good | {"who": None}, good | {"numbers": 5}, good | {"who": [{"names": "张三"}]})
+    assert mapped.records["source_record_id"].to_pylist() == ["0"]
+    assert [party["name"] for party in mapped.parties.to_pylist()] == ["张三"]
+    assert refusals(mapped) == [("1", "path", "length(who)"), ("2", "path", "sort(numbers)"), ("3", "path", "join('', names)")]
+
+
 def test_rows_are_mapped_alike_in_one_chunk_and_in_many(monkeypatch: pytest.MonkeyPatch) -> None:
     contract = make_contract(parties=[{"role": "petitioner", "name": {"from": "who", "as": "person_name"}}])
     rows = [{"text": f"第{place}件", "who": f"张{place % 3 or ''}"} for place in range(25)]
