@@ -38,6 +38,7 @@ from connectors.model import Duration, Name, Positive, Strict, Text, cron_fault,
 from connectors.paths import top_level_names
 from connectors.words import (
     BATCH_EXPECTATIONS,
+    CODED_FIELDS,
     EXPECTATIONS,
     PARTY_FIELDS,
     RECORD_FIELDS,
@@ -48,6 +49,7 @@ from connectors.words import (
 
 __all__ = [
     "BATCH_EXPECTATIONS",
+    "CODED_FIELDS",
     "DEPARTMENTS",
     "EXPECTATIONS",
     "PARTY_FIELDS",
