@@ -7,7 +7,7 @@ through Great Expectations, in chunks. Nothing is judged where nothing landed, a
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -63,21 +63,24 @@ class _Verdict:
     """What the rules say of a batch: results by rule, alerts for a person, and why it is held, if it is."""
 
     rows: int = 0
-    results: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+    results: dict[tuple[str, str], Finding] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
     halts: list[str] = field(default_factory=list)
     columns: dict[str, list[str]] = field(default_factory=dict)
 
     def count(self, finding: Finding) -> None:
         """Add a chunk's finding to the rule's row."""
-        row = self.results.setdefault(
-            (finding.rule, finding.column or ""),
-            {"rule": finding.rule, "column": finding.column or "", "on_failure": finding.on_failure, "evaluated": 0, "failed": 0},
-        )
-        row["evaluated"] = int(str(row["evaluated"])) + finding.evaluated
-        row["failed"] = int(str(row["failed"])) + finding.failed
+        place = (finding.rule, finding.column or "")
+        before = self.results.get(place)
+        evaluated, failed = (before.evaluated, before.failed) if before else (0, 0)
+        self.results[place] = replace(finding, evaluated=evaluated + finding.evaluated, failed=failed + finding.failed, row_indexes=[])
         if finding.failed and finding.on_failure == "halt":
             self.halts.append(f"{finding.rule} fails on {finding.column or 'the batch'}")
+
+    @property
+    def findings(self) -> list[Finding]:
+        """One a rule, summed over the chunks."""
+        return list(self.results.values())
 
 
 def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
@@ -105,6 +108,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         if verdict.rows:
             _volume(connection, contract, batch_id, verdict)
         _store(connection, keys, verdict)
+        _write_data_docs(connection, contract, batch_id, settings, verdict)
         held = None if is_released else _why_held(connection, settings, verdict)
         if held:
             _hold(connection, keys, f"{contract.department}: batch {batch_id} is held: {held}")
@@ -215,6 +219,17 @@ def _why_held(connection: Connection, settings: Settings, verdict: _Verdict) -> 
     return None
 
 
+def _write_data_docs(connection: Connection, contract: Contract, batch_id: int, settings: Settings, verdict: _Verdict) -> None:
+    """Great Expectations' own pages of the batch, from counts alone, under `home`/data_docs."""
+    findings = [finding for finding in verdict.findings if not finding.rule.startswith("drift:")]
+    if not findings:
+        return
+    from pipeline.data_docs import data_docs
+
+    at = connection.execute(text("SELECT now()")).scalar_one()
+    data_docs(contract, findings, settings.home / "data_docs", batch_id=batch_id, at=at)
+
+
 def _hold(connection: Connection, keys: dict[str, object], why: str) -> None:
     connection.execute(text(_HOLD), keys)
     connection.execute(
@@ -230,7 +245,7 @@ def _hold(connection: Connection, keys: dict[str, object], why: str) -> None:
 
 def _store(connection: Connection, keys: dict[str, object], verdict: _Verdict) -> None:
     if verdict.results:
-        connection.execute(text(_RESULTS), [{**keys, **row} for row in verdict.results.values()])
+        connection.execute(text(_RESULTS), [{**keys, **asdict(finding), "column": finding.column or ""} for finding in verdict.findings])
     if verdict.alerts:
         alerts = orjson.dumps(verdict.alerts).decode()
         connection.execute(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import orjson
@@ -17,7 +19,7 @@ from pipeline.land import Order, Source, land
 from schema.records import RAW_PAGE
 
 Row = dict[str, Any]
-SETTINGS = Settings()
+SETTINGS = Settings(home=Path(mkdtemp(prefix="casehub-test-")))
 
 
 def make_contract(**overrides: Any) -> Contract:

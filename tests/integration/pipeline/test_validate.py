@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine
 
@@ -152,3 +154,16 @@ def test_great_expectations_runs_over_chunks(database: Engine) -> None:
     assert (report.accepted, report.quarantined) == (19, 1)
     assert ask(database, ITEMS) == [("13", REQUIRED["type"], "text")]
     assert ask(database, "SELECT failed FROM ops.validation_result WHERE rule LIKE '%unique'") == [2]
+
+
+def test_data_docs_are_written_without_values(database: Engine, tmp_path: Path) -> None:
+    contract = make_contract(expectations=[REQUIRED, {"type": "expect_phone_number", "column": "phone", "on_failure": "warn"}])
+    take_in(
+        database,
+        contract,
+        make_page([make_row(n, phone="4477bad" if n else "13912345678") for n in range(3)]),
+        settings=Settings(home=tmp_path),
+    )
+    pages = [page.read_text(encoding="utf-8") for page in (tmp_path / "data_docs").rglob("*.html")]
+    assert any("phone" in page for page in pages)
+    assert not any("4477bad" in page or "13912345678" in page for page in pages)
