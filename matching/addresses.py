@@ -9,7 +9,7 @@ from functools import cache
 
 import polars as pl
 
-from matching.characters import fold, once, without
+from matching.characters import fold, once, or_null
 from matching.vocabulary import vocabulary
 from schema.codes import communities, streets
 
@@ -17,6 +17,9 @@ from schema.codes import communities, streets
 ADDRESS = ("street", "community", "road", "number", "estate", "building", "room")
 
 _HAN = r"\p{Han}"
+# A room's digits stand before 室 or 房, or last after a building or a unit.
+_ROOM_NAMED = r"([A-Z]?\d{2,4}[A-Z]?)(?:室|房|号房|号铺|铺)"
+_ROOM_LAST = r"(?:栋|幢|座|号楼|单元|#|-)[A-Z]?(\d{3,4}[A-Z]?)$"
 # In Rust's regular expressions there is no looking around: what must not follow is taken and given back.
 _ROADS = "大道|大街|公路|环路|一路|二路|三路|四路|五路|东路|西路|南路|北路|中路|路|街|巷|道|胡同"
 
@@ -28,7 +31,7 @@ def addresses(values: pl.Series, placeholders: frozenset[str] = frozenset()) -> 
         values: addresses as written, of any department.
         placeholders: folded texts that are no address.
     """
-    return once(values, lambda distinct: _parts(without(fold(distinct), placeholders)))
+    return once(values, lambda distinct: _parts(distinct, placeholders))
 
 
 def street_names(codes: pl.Series) -> pl.Series:
@@ -42,42 +45,31 @@ def community_names(codes: pl.Series) -> pl.Series:
     return codes.replace_strict(list(communities()), names, default=None, return_dtype=pl.String)
 
 
-def _parts(values: pl.Series) -> pl.DataFrame:
-    plain = values.str.replace_all(r"[((][^))]*[))]|[,。,.;;、:'\"|]", "")
-    head = plain.str.extract_groups(_head()).struct.unnest()
-    tail = head["rest"].fill_null("")
-    buildings = _numerals(tail.str.extract(r"([0-9A-Z一二三四五六七八九十]{1,4})(?:栋|幢|座|号楼|#)"))
-    frame = pl.DataFrame(
-        {
-            "street": head["street"],
-            "community": head["community"].str.replace("(?:社区|居委会|村委会)$", "").str.replace(rf"^({_HAN}{{2,}})村$", "$1"),
-            "road": head["road"],
-            "number": head["number"].str.replace_all("[之--]", "-"),
-            "estate": head["front"].fill_null(tail.str.extract(_estate())),
-            "building": buildings,
-            "room": _room(tail),
-        }
+def _parts(values: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
+    plain = or_null(pl.col("a"), placeholders).str.replace_all(r"[((][^))]*[))]|[,。,.;;、:'\"|]", "")
+    head = fold(values).to_frame("a").select(plain.str.extract_groups(_head()).alias("head")).unnest("head")
+    rest = pl.col("rest")
+    parts = head.select(
+        "street",
+        pl.col("community").str.replace("(?:社区|居委会|村委会)$", "").str.replace(rf"^({_HAN}{{2,}})村$", "$1"),
+        "road",
+        pl.col("number").str.replace_all("[之--]", "-"),
+        pl.coalesce("front", rest.str.extract(_estate())).alias("estate"),
+        _numeral(rest.str.extract(r"([0-9A-Z一二三四五六七八九十]{1,4})(?:栋|幢|座|号楼|#)")).alias("building"),
+        pl.coalesce(rest.str.extract(_ROOM_NAMED), rest.str.extract(_ROOM_LAST)).alias("room"),
     )
     # 合水口长春路 is 合水口社区长春路: a known community's name before a road of two characters or more.
-    frame = frame.with_columns(
+    parts = parts.with_columns(
         pl.coalesce("community", pl.col("road").str.extract(_community_and_road(), 1)),
         pl.coalesce(pl.col("road").str.extract(_community_and_road(), 2), "road"),
     )
-    return frame.select(*ADDRESS).with_columns(
-        places=pl.concat_list(pl.concat_str("road", "number", separator="/"), "estate").list.drop_nulls()
-    )
+    spots = pl.concat_list(pl.concat_str("road", "number", separator="/"), "estate").list.drop_nulls()
+    return parts.select(*ADDRESS, places=spots)
 
 
-def _room(tail: pl.Series) -> pl.Series:
-    """Room: digits before 室 or 房, or three or four digits at the end; a leading floor's 0 is kept."""
-    named = tail.str.extract(r"([A-Z]?\d{2,4}[A-Z]?)(?:室|房|号房|号铺|铺)")
-    closing = tail.str.extract(r"(?:栋|幢|座|号楼|单元|#|-)[A-Z]?(\d{3,4}[A-Z]?)$")
-    return pl.select(pl.coalesce(pl.lit(named), pl.lit(closing))).to_series()
-
-
-def _numerals(values: pl.Series) -> pl.Series:
+def _numeral(text: pl.Expr) -> pl.Expr:
     """Chinese numerals up to 99 as digits (十二 → 12)."""
-    ten = values.str.replace(r"^十$", "10").str.replace(r"^十", "1").str.replace(r"十$", "0").str.replace("十", "")
+    ten = text.str.replace(r"^十$", "10").str.replace(r"^十", "1").str.replace(r"十$", "0").str.replace("十", "")
     return ten.str.replace_many(list("一二三四五六七八九"), list("123456789"))
 
 

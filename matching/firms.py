@@ -11,13 +11,12 @@ from functools import cache
 
 import polars as pl
 
-from matching.characters import fold, look, once, pinyin, without
+from matching.characters import fold, look, once, or_null, pinyin
 from matching.vocabulary import vocabulary
 
 ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
     "name": pl.String,  # whole, simplified, without brackets
     "core": pl.String,  # without place, legal form and branch
-    "core_pinyin": pl.String,
     "stem": pl.String,  # the core without its industry
     "stem_pinyin": pl.String,
     "stem_head": pl.String,  # the stem's first two syllables: a slip further on leaves them whole
@@ -28,66 +27,71 @@ ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
     "is_whole": pl.Boolean,  # with its legal form, or the word that says what kind of body it is
 }
 _HAN = r"\p{Han}"
+_NO_LETTER = r"[^\p{Han}A-Z0-9]"
 _HOME = ("广东", "光明新区", "光明", "宝安", "公明", "中国", "中华", "全国")
+_BODY_PLACE = "^((?:广东省|广东|深圳市|深圳|光明新区|光明区)+)"
 _NUMERALS = "一二三四五六七八九十"
 
 
 def organisation_names(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """The columns of ORGANISATION_NAME for a column of names as written."""
-    return once(names, lambda distinct: _parts(without(fold(distinct), placeholders)))
+    return once(names, lambda distinct: _parts(fold(distinct).to_frame("name").select(or_null(pl.col("name"), placeholders))))
 
 
-def _parts(names: pl.Series) -> pl.DataFrame:
-    whole = names.str.replace_all(r"[\[【]", "(").str.replace_all(r"[\]】]", ")")
-    name = whole.str.replace_all(r"[^\p{Han}A-Z0-9]", "")
-    bare = whole.str.replace_all(_aside(), "").str.replace_all(r"[^\p{Han}A-Z0-9]", "")
-    for short, long in vocabulary().short_for.items():
+def _parts(names: pl.DataFrame) -> pl.DataFrame:
+    """Take the name apart from both ends: branch, legal form, place, industry; what is left is the stem."""
+    words = vocabulary()
+    bracketed = pl.col("name").str.replace_all(r"[\[【]", "(").str.replace_all(r"[\]】]", ")")
+    bare = bracketed.str.replace_all(_aside(), "").str.replace_all(_NO_LETTER, "")
+    for short, long in words.short_for.items():
         bare = bare.str.replace(f"{short}$", long)
-    bare = bare.str.replace("^光明区?第", "第").str.replace(r"有限公\p{Han}|有限\p{Han}司|\p{Han}限公司", "有限公司")
-    is_body = bare.str.contains(f"(?:{'|'.join(vocabulary().bodies)})$")
-    firm = bare.str.extract_groups(_firm()).struct.unnest()
-    body = bare.str.extract_groups(_body()).struct.unnest()
-    frame = pl.DataFrame({"name": name, "is_body": is_body, "firm": firm.to_struct(), "body": body.to_struct()})
-    chosen = [
-        pl.when("is_body").then(_field("body", part)).otherwise(_field("firm", part)).alias(part)
-        for part in ("place", "stem", "industry", "part")
-    ]
-    frame = frame.with_columns(*chosen, is_whole=pl.col("is_body") | (_field("firm", "legal").fill_null("") != ""))
-    return _sounds(_restored(frame).with_columns(city=_city(frame["place"])))
+    # One slip in the commonest legal form is mended: it would hide where the stem ends.
+    bare = bare.str.replace("^光明区?第", "第").str.replace(rf"有限公{_HAN}|有限{_HAN}司|{_HAN}限公司", "有限公司")
+    stem, is_body = pl.col("stem"), pl.col("is_body")
+    frame = names.select(bracketed.str.replace_all(_NO_LETTER, "").alias("name"), bare.alias("stem"))
+    frame = frame.with_columns(is_body=stem.str.contains(f"(?:{'|'.join(words.bodies)})$"))
+    branch = pl.coalesce(*(stem.str.extract(_branch(before)) for before in (words.legal_forms, words.industries)))
+    frame = frame.with_columns(part=pl.when(~is_body).then(branch))
+    frame = frame.with_columns(_without_end("part"))
+    # The stem keeps two characters at least, so that what stands there is never taken for a form or an industry.
+    frame = frame.with_columns(legal=pl.when(~is_body).then(stem.str.slice(2).str.extract(f"((?:{'|'.join(words.legal_forms)})+)$")))
+    frame = frame.with_columns(_without_end("legal"))
+    firm_place = pl.when(~stem.str.contains(f"^{_HAN}{{2,3}}市政")).then(stem.str.extract(_firm_place()))
+    frame = frame.with_columns(place=pl.when(is_body).then(stem.str.extract(_BODY_PLACE)).otherwise(firm_place))
+    rest = stem.str.strip_prefix(pl.col("place").fill_null(""))
+    frame = frame.with_columns(stem=pl.when(is_body | (rest.str.len_chars() >= 2)).then(rest).otherwise(stem))
+    trade = stem.str.slice(2).str.extract(f"((?:{'|'.join(words.industries)})+)$")
+    frame = frame.with_columns(industry=pl.when(is_body).then(stem.str.extract(f"((?:{'|'.join(words.bodies)}))$")).otherwise(trade))
+    whole = is_body | pl.col("legal").is_not_null() | pl.col("part").is_not_null()
+    return _sounds(_restored(frame.with_columns(_without_end("industry"), is_whole=whole)))
+
+
+def _without_end(end: str) -> pl.Expr:
+    return pl.col("stem").str.strip_suffix(pl.col(end).fill_null("")).alias("stem")
 
 
 def _restored(frame: pl.DataFrame) -> pl.DataFrame:
     """Stem, industry and part made whole: where the stem is but an industry (光明电子厂), the place belongs to it."""
     words = vocabulary()
-    only_industry = pl.col("stem").is_in(sorted({*words.industries, *words.legal_forms, *words.bodies}))
-    frame = frame.with_columns(stem=pl.when(only_industry).then(pl.concat_str("place", "stem")).otherwise("stem"))
-    numerals = pl.col("stem").str.replace_all(f"[^0-9{_NUMERALS}]", "")
-    part = pl.concat_str(pl.col("part").fill_null(""), pl.when("is_body").then(numerals).otherwise(pl.lit("")))
+    only_industry = pl.col("stem").is_in(["", *sorted({*words.industries, *words.legal_forms, *words.bodies})])
+    home = pl.when("is_body").then(pl.col("place").str.replace("^(?:广东省|广东|深圳市|深圳)+", "")).otherwise("place")
+    restored = pl.concat_str(home.fill_null(""), "stem")
+    frame = frame.with_columns(stem=pl.when(only_industry).then(restored).otherwise("stem"))
+    numerals = pl.when("is_body").then(pl.col("stem").str.replace_all(f"[^0-9{_NUMERALS}]", "")).otherwise(pl.lit(""))
+    # The district and the province go with any of its firms: they name no city.
+    city = pl.col("place").str.replace_all(f"{'|'.join(_HOME)}|[省市县区]|新区|经济特区|{_HAN}{{2,4}}(?:街道|镇|社区)", "")
     return frame.with_columns(
-        pl.concat_str("stem", "industry").alias("core"),
-        pl.when(pl.col("industry") != "").then("industry").alias("industry"),
-        pl.when(part != "").then(part).alias("part"),
+        core=or_null(pl.concat_str("stem", pl.col("industry").fill_null(""))),
+        stem=or_null(pl.col("stem")),
+        part=or_null(pl.concat_str(pl.col("part").fill_null(""), numerals)),
+        city=or_null(city),
     )
 
 
 def _sounds(frame: pl.DataFrame) -> pl.DataFrame:
-    stem = pinyin(frame["stem"])
-    return frame.with_columns(
-        pinyin(frame["core"]).alias("core_pinyin"),
-        stem.alias("stem_pinyin"),
-        stem.str.extract(r"^(\S+ \S+)").fill_null(stem).alias("stem_head"),
-        look(frame["stem"]).alias("stem_look"),
-    ).select(*ORGANISATION_NAME)
-
-
-def _field(struct: str, part: str) -> pl.Expr:
-    return pl.col(struct).struct.field(part)
-
-
-def _city(places: pl.Series) -> pl.Series:
-    """The city that a place names; the district and the province, which go with any of its firms, name none."""
-    city = places.str.replace_all(f"{'|'.join(_HOME)}|[省市县区]|新区|经济特区|{_HAN}{{2,4}}(?:街道|镇|社区)", "")
-    return city.to_frame("city").select(pl.when(pl.col("city") != "").then("city"))["city"]
+    sounds = frame.with_columns(pinyin(frame["stem"]).alias("stem_pinyin"), look(frame["stem"]).alias("stem_look"))
+    head = pl.coalesce(pl.col("stem_pinyin").str.extract(r"^(\S+ \S+)"), "stem_pinyin")
+    return sounds.with_columns(stem_head=head).select(*ORGANISATION_NAME)
 
 
 @cache
@@ -98,23 +102,16 @@ def _aside() -> str:
     return rf"\((?:{places}|{'|'.join(words.legal_forms)})\)"
 
 
-def _places() -> str:
-    # 超市, 城市 and the like end in 市 and are no cities.
-    named = rf"{_HAN}{{2,3}}省|{_HAN}{{1,2}}[^超城都门夜]市|{_HAN}{{2,3}}县|{_HAN}{{1,2}}[^小社园业景]区|{_HAN}{{2,3}}(?:街道|镇|社区)"
-    return f"(?:{named}|(?:{'|'.join(vocabulary().places)})市?)"
-
-
 @cache
-def _firm() -> str:
-    words = vocabulary()
+def _firm_place() -> str:
+    """Province, city, district, street, each at most once; 超市, 城市 and the like end in 市 and are no cities."""
+    known = f"(?:{'|'.join(vocabulary().places)})"
     return (
-        rf"^(?P<place>{_places()}*)(?P<stem>.{{2,}}?)(?P<industry>(?:{'|'.join(words.industries)})*)"
-        rf"(?P<legal>(?:{'|'.join(words.legal_forms)})*)(?P<part>{_HAN}{{0,8}}(?:分公司|分店|分部|分厂|分行|支行|项目部))?$"
+        rf"^((?:{_HAN}{{2,3}}省|{known}市?)?(?:{known}市?|{_HAN}{{1,2}}[^超城都门夜]市)?(?:{known}|{_HAN}{{1,2}}[^小社园业景]区|{_HAN}{{2,3}}县)?"
+        rf"(?:{_HAN}{{2,3}}(?:街道|镇|社区))?)"
     )
 
 
 @cache
-def _body() -> str:
-    """A school, a hospital, an office: province, city and the district itself are passed over, the rest is its name."""
-    bodies = "|".join(vocabulary().bodies)
-    return rf"^(?P<place>(?:广东省|广东|深圳市|深圳|光明新区|光明区)*)(?P<stem>.{{2,}}?|.*?)(?P<industry>(?:{bodies}))(?P<part>)$"
+def _branch(before: tuple[str, ...]) -> str:
+    return rf"(?:{'|'.join(before)})+({_HAN}{{0,8}}(?:分公司|分店|分部|分厂|分行|支行|项目部))$"

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.characters import fold, once, without
+from matching.characters import once, or_null, plain_text
 
-_Flags: TypeAlias = npt.NDArray[np.bool_]
 _Characters: TypeAlias = npt.NDArray[np.uint8]
 
 #: GB 11643: weights of the first 17 digits, and the check character by remainder.
@@ -44,87 +43,69 @@ def credit_codes(codes: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame
 
 def phones(numbers: pl.Series, placeholders: frozenset[str]) -> pl.Series:
     """Phone numbers as digits, without the country's code; placeholders, one digit repeated and short numbers are null."""
-    return once(numbers, lambda distinct: _phones(distinct, placeholders).to_frame("phone"))["phone"]
+    return once(numbers, lambda distinct: _phones(distinct, placeholders))["phone"]
 
 
 def _id_numbers(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
-    plain = without(_only(fold(numbers), r"[^0-9A-Z*]"), placeholders)
-    was_short = plain.str.contains(r"^\d{15}$").fill_null(False)
-    long = pl.select(pl.when(was_short).then(pl.lit("19").pipe(_between, plain)).otherwise(plain)).to_series()
-    has_shape = long.str.contains(r"^\d{17}[\dX]$|^\d{17}$").fill_null(False)
-    check = _id_check(long.str.slice(0, 17), has_shape)
-    full = pl.select(pl.when(was_short).then(long + check).otherwise(long)).to_series()
-    born = full.str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
-    has_shape &= full.str.len_chars() == 18
-    is_dated = has_shape & born.is_not_null() & (born.dt.year() > 1890) & full.str.contains("^[1-8]")
-    is_checked = is_dated & (full.str.slice(17, 1) == check)
-    is_male = full.str.slice(16, 1).cast(pl.Int8, strict=False) % 2 == 1
-    no_number = full.is_null() | full.str.contains(_ONE_DIGIT) | full.str.contains(r"\*") | (full.str.len_chars() < 6)
-    return pl.select(
-        pl.when(~no_number).then(full).alias("id_no"),
-        pl.when(no_number)
-        .then(None)
-        .when(is_dated & was_short)
+    number = or_null(plain_text(pl.col("n")).str.to_uppercase().str.replace_all(r"[^0-9A-Z*]", ""), placeholders)
+    frame = numbers.to_frame("n").select(number).with_columns(short=pl.col("n").str.contains(r"^\d{15}$"))
+    century = pl.concat_str(pl.col("n").str.slice(0, 6), pl.lit("19"), pl.col("n").str.slice(6, 9))
+    frame = frame.with_columns(first=pl.when("short").then(century).otherwise(pl.col("n").str.extract(r"^(\d{17})[\dX]$")))
+    frame = frame.with_columns(_id_check(frame["first"]), born=pl.col("first").str.slice(6, 8).str.to_date("%Y%m%d", strict=False))
+    full = pl.when("short").then(pl.concat_str("first", "check")).otherwise("n")
+    is_dated = (pl.col("born").dt.year() > 1890) & pl.col("first").str.contains("^[1-8]")
+    is_none = full.str.contains(rf"\*|{_ONE_DIGIT}") | (full.str.len_chars() < 6)
+    is_male = pl.col("first").str.slice(16, 1).is_in(list("13579"))
+    state = (
+        pl.when(is_dated & pl.col("short"))
         .then(pl.lit("converted"))
-        .when(is_checked)
+        .when(is_dated & (pl.col("n").str.slice(17, 1) == pl.col("check")))
         .then(pl.lit("verified"))
         .when(full.str.contains(r"^\d{14,20}[\dX]?$"))
         .then(pl.lit("broken"))
         .otherwise(pl.lit("other"))
-        .alias("id_state"),
-        pl.when(is_dated).then(born).alias("id_birth_date"),
-        pl.when(is_dated & is_male).then(pl.lit("male")).when(is_dated).then(pl.lit("female")).alias("id_gender"),
+    )
+    return frame.select(
+        pl.when(~is_none).then(full).alias("id_no"),
+        pl.when(~is_none).then(state).alias("id_state"),
+        pl.when(is_dated).then("born").alias("id_birth_date"),
+        pl.when(is_dated).then(pl.when(is_male).then(pl.lit("male")).otherwise(pl.lit("female"))).alias("id_gender"),
     )
 
 
-def _between(century: pl.Expr, number: pl.Series) -> pl.Expr:
-    """A 15-digit number's place, century, and rest."""
-    return pl.concat_str(pl.lit(number.str.slice(0, 6)), century, pl.lit(number.str.slice(6, 9)))
-
-
-def _id_check(first_17: pl.Series, has_shape: pl.Series) -> pl.Series:
-    """The check character that the first 17 digits ask for; null where they are not 17 digits."""
-    shaped = has_shape.to_numpy()
-    digits = _matrix(first_17.filter(has_shape), 17).astype(np.int64) - ord("0")
-    check = _ID_CHECK[(digits @ _ID_WEIGHTS) % 11]
-    return _spread(check, shaped)
+def _id_check(first: pl.Series) -> pl.Series:
+    """The check character that 17 digits ask for; null for null."""
+    known = first.is_not_null().to_numpy()
+    digits = _matrix(first, 17).astype(np.int64) - ord("0")
+    check = np.full(len(known), None, dtype=object)
+    check[known] = list(_ID_CHECK[(digits @ _ID_WEIGHTS) % 11].tobytes().decode("ascii"))
+    return pl.Series("check", check.tolist(), dtype=pl.String)
 
 
 def _credit_codes(codes: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
-    plain = without(_only(fold(codes), r"[^0-9A-Z]"), placeholders)
-    has_shape = plain.str.contains(f"^[{_CODE_ALPHABET.decode()}]{{18}}$").fill_null(False)
-    values = np.full(256, 0, dtype=np.int64)
-    values[np.frombuffer(_CODE_ALPHABET, dtype=np.uint8)] = np.arange(31)
-    digits = values[_matrix(plain.filter(has_shape), 18)]
-    agrees = (31 - (digits[:, :17] @ _CODE_WEIGHTS) % 31) % 31 == digits[:, 17]
-    is_verified = np.zeros(plain.len(), dtype=np.bool_)
-    is_verified[has_shape.to_numpy()] = agrees
-    known = plain.is_not_null() & ~plain.str.contains(_ONE_DIGIT) & (plain.str.len_chars() >= 15)
-    state = pl.when(pl.lit(pl.Series(is_verified))).then(pl.lit("verified")).otherwise(pl.lit("broken"))
-    return pl.select(pl.when(known).then(plain).alias("uscc"), pl.when(known).then(state).alias("uscc_state"))
+    code = or_null(plain_text(pl.col("c")).str.to_uppercase().str.replace_all(r"[^0-9A-Z]", ""), placeholders)
+    shaped = pl.col("c").str.extract(f"^([{_CODE_ALPHABET.decode()}]{{18}})$")
+    frame = codes.to_frame("c").select(code).with_columns(shaped=shaped)
+    value = np.zeros(256, dtype=np.int64)
+    value[np.frombuffer(_CODE_ALPHABET, dtype=np.uint8)] = np.arange(31)
+    digits = value[_matrix(frame["shaped"], 18)]
+    is_verified = np.zeros(frame.height, dtype=np.bool_)
+    is_verified[frame["shaped"].is_not_null().to_numpy()] = (31 - (digits[:, :17] @ _CODE_WEIGHTS) % 31) % 31 == digits[:, 17]
+    known = ~pl.col("c").str.contains(_ONE_DIGIT) & (pl.col("c").str.len_chars() >= 15)
+    state = pl.when(pl.Series(is_verified)).then(pl.lit("verified")).otherwise(pl.lit("broken"))
+    return frame.select(pl.when(known).then("c").alias("uscc"), pl.when(known).then(state).alias("uscc_state"))
 
 
-def _phones(numbers: pl.Series, placeholders: frozenset[str]) -> pl.Series:
+def _phones(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     # Of several numbers in one field the first is taken; a masked one (138****1234) is none.
-    first = fold(numbers).str.extract(r"^([^/;,、;,或]+)")
-    digits = _only(first, r"[^0-9*]").str.replace(r"^(?:0086|86)(1\d{10}|0\d{9,11})$", "${1}").str.replace(r"^0(1[3-9]\d{9})$", "${1}")
-    digits = without(digits, placeholders)
-    none = digits.str.contains(r"\*") | digits.str.contains(_ONE_DIGIT) | digits.str.contains("0{7}|1{8}|8{8}|9{8}|12345678$")
-    usable = ~none & digits.str.len_chars().is_between(7, 15)
-    return pl.select(pl.when(usable).then(digits)).to_series()
-
-
-def _only(values: pl.Series, others: str) -> pl.Series:
-    return values.str.replace_all(others, "")
+    first = plain_text(pl.col("phone")).str.extract(r"^([^/;,、或]+)").str.replace_all(r"[^0-9*]", "")
+    local = first.str.replace(r"^(?:0086|86)(1\d{10}|0\d{9,11})$", "${1}").str.replace(r"^0(1[3-9]\d{9})$", "${1}")
+    digits = pl.col("phone")
+    none = digits.str.contains(rf"\*|{_ONE_DIGIT}|0{{7}}|1{{8}}|8{{8}}|9{{8}}|12345678$") | ~digits.str.len_chars().is_between(7, 15)
+    return numbers.to_frame("phone").select(or_null(local, placeholders)).select(pl.when(~none).then(digits))
 
 
 def _matrix(values: pl.Series, width: int) -> _Characters:
-    """ASCII values of one width as a matrix of characters."""
-    return np.frombuffer("".join(values.to_list()).encode("ascii"), dtype=np.uint8).reshape(-1, width)
-
-
-def _spread(characters: _Characters, where: _Flags) -> pl.Series:
-    """One-character strings laid out where the flags say, null elsewhere."""
-    letters = np.full(len(where), None, dtype=object)
-    letters[where] = list(characters.tobytes().decode("ascii"))
-    return pl.Series(letters.tolist(), dtype=pl.String)
+    """ASCII values of one width, nulls passed over, as a matrix of characters."""
+    joined = "".join([value for value in values.to_list() if value is not None])
+    return np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(-1, width)

@@ -92,7 +92,8 @@ def _slip_in_the_rest(sides: Sides, lengths: npt.NDArray[np.int64]) -> Flags:
     candidates = (
         sides.same("stem_head") & ~sides.same("core") & (unlike_length | (np.minimum(lengths[sides.left], lengths[sides.right]) >= 4))
     )
-    return candidates & (sides.edits("core", candidates, 1) <= 1)
+    found: Flags = candidates & (sides.edits("core", candidates, 1) <= 1)
+    return found
 
 
 def _other(sides: Sides, column: str) -> Flags:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from matching.characters import fold, look, once, pinyin, without, written
+from matching.characters import fold, look, once, or_null, pinyin, plain_text
 from matching.vocabulary import vocabulary
 
 PERSON_NAME: dict[str, type[pl.DataType]] = {
@@ -38,30 +38,26 @@ def _clean(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     male, female, other = (words.titles[kind] for kind in ("male", "female", "none"))
     title = f"({'|'.join((*male, *female, *other))})$"
     prefix = f"^(?:{'|'.join(words.name_prefixes)})[::]?"
-    frame = pl.DataFrame({"name_written": written(names), "name": without(fold(names), placeholders)})
     name = pl.col("name")
-    frame = frame.with_columns(
-        name.str.replace_all(r"[((【\[].*?[))】\]]", "")
+    bare = (
+        or_null(name, placeholders)
+        .str.replace_all(r"[((【\[].*?[))】\]]", "")
         .str.replace(prefix, "")
         .str.replace(r"等(?:\d+)?[人名户]?$", "")
         .str.replace_all(r"[·•・‧.,,。、'`\"-]", "·")
         .str.strip_chars("·")
-    ).with_columns(title=name.str.extract(title))
+    )
+    written = pl.DataFrame({"name_written": names, "name": fold(names)}).select(plain_text(pl.col("name_written")), bare)
     base = name.str.replace(title, "")
     # X hides a character beside Chinese ones (张XX) and is a letter elsewhere (ALEX).
     hidden = pl.when(name.str.contains(_HAN)).then(base.str.replace_all("X+", "*")).otherwise(base).str.replace_all(_MASK, "*")
-    frame = frame.with_columns(
-        hidden.str.replace(rf"^[小老阿]({_HAN})$", "${1}*").alias("name"),
-        pl.when(pl.col("title").is_in(male))
-        .then(pl.lit("male"))
-        .when(pl.col("title").is_in(female))
-        .then(pl.lit("female"))
-        .alias("title_gender"),
-    )
+    told = name.str.extract(title)
+    gender = pl.when(told.is_in(male)).then(pl.lit("male")).when(told.is_in(female)).then(pl.lit("female"))
+    masked = written.with_columns(hidden.str.replace(rf"^[小老阿]({_HAN})$", "${1}*").alias("name"), title_gender=gender)
     # A surname alone is a masked name, with a title or without.
     alone = (name.str.len_chars() == 1) | name.is_in(sorted(words.compound_surnames))
-    frame = frame.with_columns(pl.when(alone & name.str.contains(f"^{_HAN}")).then(name + "*").otherwise(name).alias("name"))
-    return frame.with_columns(without(frame["name"], placeholders | {"", "*"}))
+    whole = pl.when(alone & name.str.contains(f"^{_HAN}")).then(name + "*").otherwise(name)
+    return masked.with_columns(whole.alias("name")).with_columns(or_null(name, placeholders | {"*"}).alias("name"))
 
 
 def _split(frame: pl.DataFrame) -> pl.DataFrame:
@@ -70,36 +66,28 @@ def _split(frame: pl.DataFrame) -> pl.DataFrame:
     name = pl.col("name")
     is_compound = name.str.slice(0, 2).is_in(sorted(words.compound_surnames)) & (name.str.len_chars() > 2)
     is_chinese = name.str.contains(f"^{_HAN}+\\*?{_HAN}*$")
+    first = name.str.slice(0, pl.when(is_compound).then(2).otherwise(1))
+    other = pl.when(name.str.contains(f"^{_HAN}|^[A-Z]")).then(name.str.extract(r"^([^·*]+)"))
+    frame = frame.with_columns(is_chinese=is_chinese, surname=pl.when(is_chinese).then(first).otherwise(other))
+    rest = name.str.slice(pl.col("surname").str.len_chars())
+    given = pl.when("is_chinese").then(rest).otherwise(name.str.extract("·([^*]+)$"))
+    frame = frame.with_columns(given=given, is_masked=name.str.contains("*", literal=True))
     frame = frame.with_columns(
-        is_masked=name.str.contains("*", literal=True),
-        surname=pl.when(is_chinese)
-        .then(name.str.slice(0, pl.when(is_compound).then(2).otherwise(1)))
-        .otherwise(pl.when(name.str.contains(f"^{_HAN}|^[A-Z]")).then(name.str.extract(r"^([^·*]+)"))),
-    ).with_columns(
-        given=pl.when(is_chinese).then(name.str.slice(pl.col("surname").str.len_chars())).otherwise(name.str.extract("·([^*]+)$"))
+        once(frame["surname"], _surname_pinyin)["surname_pinyin"],
+        pinyin(frame["given"]).alias("given_pinyin"),
+        look(frame["name"]).alias("name_look"),
     )
-    frame = frame.with_columns(
-        surname_pinyin=once(frame["surname"], _surname_pinyin)["pinyin"],
-        given_pinyin=pinyin(frame["given"]),
-        name_look=look(frame["name"]),
-    )
-    is_common = (pl.col("given").str.len_chars() == 1) | pl.col("given").is_in(sorted(words.common_given))
     plain = ~pl.col("is_masked")
-    return frame.select(
-        "name_written",
-        "name",
-        pl.when(plain).then(pl.concat_str("surname_pinyin", "given_pinyin", separator=" ", ignore_nulls=True)).alias("name_pinyin"),
-        pl.when(plain).then("name_look").alias("name_look"),
-        "surname",
-        "surname_pinyin",
-        pl.when(plain & (pl.col("given_pinyin") != "")).then("given_pinyin").alias("given_pinyin"),
-        "is_masked",
-        (plain & is_common.fill_null(False)).alias("is_common"),
-        "title_gender",
-    )
+    is_common = (pl.col("given").str.len_chars() == 1) | pl.col("given").is_in(sorted(words.common_given))
+    return frame.with_columns(
+        name_pinyin=pl.when(plain).then(pl.concat_str("surname_pinyin", "given_pinyin", separator=" ", ignore_nulls=True)),
+        name_look=pl.when(plain).then("name_look"),
+        given_pinyin=pl.when(plain & (pl.col("given_pinyin") != "")).then("given_pinyin"),
+        is_common=plain & is_common.fill_null(False),
+    ).select(*PERSON_NAME)
 
 
 def _surname_pinyin(surnames: pl.Series) -> pl.DataFrame:
     readings = vocabulary().surname_readings
-    special = surnames.replace_strict(list(readings), list(readings.values()), default=None, return_dtype=pl.String)
-    return pl.DataFrame({"special": special, "plain": pinyin(surnames)}).select(pl.coalesce("special", "plain").alias("pinyin"))
+    plain = pinyin(surnames).to_list()
+    return pl.DataFrame({"surname_pinyin": [readings.get(name, sound) for name, sound in zip(surnames.to_list(), plain, strict=True)]})

@@ -7,14 +7,14 @@ bigrams is estimated for a pair without the texts, and a few bands that near-ide
 from __future__ import annotations
 
 import math
-import unicodedata
 from functools import cache
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import opencc
 import polars as pl
+
+from matching.characters import SEVERAL, folding
 
 _Ints: TypeAlias = npt.NDArray[np.uint64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
@@ -75,7 +75,7 @@ def _slice(texts: pl.Series) -> pl.DataFrame:
 def _bigrams(texts: pl.Series) -> tuple[npt.NDArray[np.int64], _Ints]:
     """Row and 64-bit hash of each pair of neighbouring characters."""
     joined = "\n".join(texts.str.replace_all("\n", " ", literal=True).fill_null("").to_list())
-    codes = _plain()[np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32)]
+    codes = _letters()[np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32)]
     codes = codes[codes != 0].astype(np.uint64)
     breaks = codes == ord("\n")
     rows = np.cumsum(breaks)[:-1] if len(codes) else np.empty(0, dtype=np.int64)
@@ -85,20 +85,12 @@ def _bigrams(texts: pl.Series) -> tuple[npt.NDArray[np.int64], _Ints]:
 
 
 @cache
-def _plain() -> npt.NDArray[np.uint32]:
-    """Code point → its folded one (width, case, simplified form), 0 for what is neither a letter, a digit nor a line break.
-
-    A text has too many characters to fold as `characters.fold` does; what one character stands for is enough here.
-    """
-    table = np.arange(0x110000, dtype=np.uint32)
-    table[:0x20000] = 0
-    table[0x30000:] = 0
-    han = "".join(map(chr, [*range(0x3400, 0xA000), *range(0xF900, 0xFB00)]))
-    simplified = opencc.OpenCC("t2s").convert("\n".join(unicodedata.normalize("NFKC", char) for char in han)).split("\n")
-    table[[ord(char) for char in han]] = [ord(char[0]) for char in simplified]
-    for code in (*range(0x30, 0x3400), *range(0xFF00, 0x10000)):
-        plain = unicodedata.normalize("NFKC", chr(code))[:1].upper()[:1]
-        table[code] = ord(plain) if plain.isalnum() else 0
+def _letters() -> npt.NDArray[np.uint32]:
+    """Code point → its folded one, 0 for what is neither a letter, a digit nor a line break."""
+    table = folding().copy()
+    table[table == SEVERAL] = 0  # a unit sign here or there tells nothing
+    ends = np.flatnonzero(table[:0x20000])
+    table[[code for code in ends.tolist() if not chr(table[code]).isalnum()]] = 0
     table[ord("\n")] = ord("\n")
     return table
 
