@@ -1,0 +1,1 @@
+"""Wiring only: what runs when, under Airflow."""

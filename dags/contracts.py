@@ -1,0 +1,10 @@
+"""Shows every mistake in a contract as Airflow's import error of this file, so that one broken contract hides no good DAG.
+
+It makes no DAG of its own.
+"""
+
+from __future__ import annotations
+
+from connectors.contract import load_contracts
+
+load_contracts()
