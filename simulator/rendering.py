@@ -75,7 +75,7 @@ def epoch(column: str) -> pl.Expr:
 def excel_serial(column: str) -> pl.Expr:
     """A time as Excel keeps it: days since 1899-12-30, by the local clock."""
     clock = pl.col(column).dt.convert_time_zone(ZONE).dt.replace_time_zone(None)
-    return (clock.dt.epoch("s") / 86400 + 25569).round(6)
+    return (clock.dt.epoch("s") / 86400 + 25569).round(9)
 
 
 def yuan(column: str) -> pl.Expr:

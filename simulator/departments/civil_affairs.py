@@ -22,6 +22,7 @@ from simulator.rendering import (
 from simulator.systems.writers import fixed_width_lines
 
 CATEGORY = own_codes("category", "71 72 61 62 63 64 65 66 51 52 53 54 55 31 32 33 41 34 35 11 12 13 21 01 42 99")
+CHANNEL = own_codes("channel", "A B C D E F G H I J K L M N Z")
 STATUS = own_codes("status", "A B C D E F X Y")
 GRADE = own_codes("grade", "R Y G")
 GENDER = {"male": "1", "female": "2"}
@@ -32,6 +33,7 @@ WIDTHS = (
     ("SXLB", 2),
     ("BLZT", 1),
     ("JBDM", 1),
+    ("LYQD", 1),
     ("HZXM", 24),
     ("HZXB", 1),
     ("HZSFZH", 36),
@@ -99,6 +101,7 @@ _FIELDS = {
     "SXLB": coded("category", CATEGORY),
     "BLZT": coded("status", STATUS),
     "JBDM": coded("grade", GRADE),
+    "LYQD": coded("channel", CHANNEL),
     "FSRQ": local("occurred_at", "%Y%m%d"),
     "DJRQ": local("reported_at", _STAMP),
     "SLRQ": local("accepted_at", _STAMP),

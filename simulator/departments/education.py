@@ -28,6 +28,7 @@ CATEGORY = own_codes(
     "教职工工资 教职工工伤 校舍质量 校园物业 校舍租赁 校舍征拆 校园用地 校园违建 校园噪音 校园污染 校园卫生 校园设施 上下学交通 "
     "培训退费 校园食品 招生诈骗 校园欺凌 借贷 服务合同 监护 家校邻里 学位招生 学生伤害 教育资助 校园安全 其他事项",
 )
+CHANNEL = own_codes("channel", "来访 微信 i深圳 光明通 电话 扫码 安全员 来信 网络 客户端 法院 110 转办 巡查 其他")
 STATUS = own_codes("status", "① ② ③ ④ ⑤ ⑥ ⑦ ⑧")
 GRADE = own_codes("grade", "红牌 黄牌 绿牌")
 #: How the bureau shortens the names of schools.
@@ -93,6 +94,7 @@ _FIELDS = {
     "基本信息_编号": pl.col("source_record_id"),
     "基本信息_标题": pl.col("title"),
     "基本信息_类别": coded("category", CATEGORY),
+    "基本信息_来源": coded("channel", CHANNEL),
     "诉求人_姓名": pl.col("诉求人_姓名"),
     "诉求人_证件号码": pl.col("诉求人_证件号码"),
     "诉求人_联系电话": pl.col("诉求人_联系电话"),

@@ -75,6 +75,7 @@ _FIELDS = {
         coded("status", STATUS).alias("state"),
         coded("grade", GRADE).alias("level"),
         coded("channel", CHANNEL).alias("source"),
+        pl.col("is_anonymous").alias("anonymous"),
         local("occurred_at", ISO).alias("occurred_at"),
         local("found_at", ISO).alias("discovered_at"),
         local("reported_at", ISO).alias("reported_at"),

@@ -24,6 +24,7 @@ CATEGORY = own_codes(
     "category",
     "M71 M72 M61 M62 M63 M64 M65 M66 M51 M52 M53 M54 M55 M31 M21 M73 M41 M32 M33 M74 M75 M76 M11 M12 M42 M99",
 )
+CHANNEL = own_codes("channel", "desk wechat ishenzhen gmt hotline qr safety mail online app court police transfer patrol other")
 STATUS = own_codes("status", "registered accepted handling settled verified notified refused withdrawn")
 GRADE = own_codes("grade", "I II III")
 GENDER = {"male": "male", "female": "female"}
@@ -54,6 +55,7 @@ def garbage(rows: pl.DataFrame) -> list[Garbage]:
 
 _PATIENT = {
     "name": pl.col("name"),
+    "id_card": pl.col("id_no"),
     "sex": coded("gender", GENDER),
     "born": pl.col("birth_date").dt.strftime("%Y-%m-%d"),
     "phone": pl.col("phone"),
@@ -72,6 +74,7 @@ _FIELDS = {
     "topic": coded("category", CATEGORY),
     "stage": coded("status", STATUS),
     "severity": coded("grade", GRADE),
+    "received_by": coded("channel", CHANNEL),
     "occurred_at": local("occurred_at", ISO),
     "reported_at": local("reported_at", ISO),
     "accepted_at": local("accepted_at", ISO),

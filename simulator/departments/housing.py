@@ -27,6 +27,7 @@ CATEGORY = own_codes(
     "siteAppearance roadWorks traffic homeSales foodSafety fraud publicOrder loan worksContract family neighbours education "
     "medical housingAid siteSafety other",
 )
+CHANNEL = own_codes("channel", "HALL WECHAT ISZ GMT HOTLINE QRCODE SAFETY LETTER WEB APP COURT POLICE TRANSFER PATROL OTHER")
 STATUS = own_codes("status", "NEW ACCEPTED PROCESSING SETTLED CONFIRMED CLOSED REJECTED CANCELLED")
 GRADE = own_codes("grade", "RED YELLOW GREEN")
 GENDER = {"male": "M", "female": "F"}
@@ -79,6 +80,8 @@ _FIELDS = {
     "complaintType": coded("category", CATEGORY),
     "state": coded("status", STATUS),
     "riskLevel": coded("grade", GRADE),
+    "source": coded("channel", CHANNEL),
+    "anonymous": pl.col("is_anonymous"),
     "happenTime": epoch("occurred_at"),
     "reportTime": epoch("reported_at"),
     "acceptTime": epoch("accepted_at"),

@@ -14,6 +14,10 @@ CATEGORY = own_codes(
     "labour-pay labour-injury building-quality property lease demolition land unlawful-building noise pollution appearance "
     "facilities traffic consumer food fraud injury debt contract marriage neighbour school medical support safety other",
 )
+CHANNEL = own_codes(
+    "channel",
+    "walk-in wechat i-shenzhen guangmingtong phone qr safety-officer letter web app court police referral patrol other",
+)
 STATUS = own_codes("status", "登记 受理 调解中 达成协议 司法确认 回访 不予受理 撤回")
 GRADE = own_codes("grade", "重大疑难 较复杂 简易")
 GENDER = {"male": "男", "female": "女"}
@@ -84,6 +88,7 @@ _FIELDS = {
     "dispute": coded("category", CATEGORY),
     "state": coded("status", STATUS),
     "complexity": coded("grade", GRADE),
+    "via": coded("channel", CHANNEL),
     "arose_at": _utc("occurred_at"),
     "applied_at": _utc("reported_at"),
     "accepted_at": _utc("accepted_at"),

@@ -26,6 +26,7 @@ CATEGORY = own_codes(
     "category",
     "L01 L02 L21 L22 L23 L24 L25 L26 L27 L28 L29 L30 L31 L32 L33 L34 L35 L03 L04 L36 L37 L38 L39 L05 L06 L99",
 )
+CHANNEL = own_codes("channel", "01 02 03 04 05 06 07 08 09 10 11 12 13 14 99")
 STATUS = own_codes("status", "登记 受理 调查 结案 履行 归档 不予受理 撤诉")
 GRADE = own_codes("grade", "重大 较大 一般")
 GENDER = {"male": "1", "female": "2"}
@@ -38,6 +39,7 @@ CASES = Table(
         "lbdm": "varchar(10)",
         "ajzt": "varchar(20)",
         "zdcd": "varchar(10)",
+        "lyqd": "varchar(2)",
         "fssj": "varchar(19)",
         "tsrq": "varchar(19)",
         "slrq": "varchar(19)",
@@ -119,6 +121,7 @@ _FIELDS = {
     "lbdm": coded("category", CATEGORY),
     "ajzt": coded("status", STATUS),
     "zdcd": coded("grade", GRADE),
+    "lyqd": coded("channel", CHANNEL),
     "fssj": local("occurred_at", _TIME),
     "tsrq": local("reported_at", _TIME),
     "slrq": local("accepted_at", _TIME),

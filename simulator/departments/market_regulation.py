@@ -12,6 +12,10 @@ CATEGORY = own_codes(
     "category",
     "8101 8102 8103 8104 8105 8106 8107 8108 8201 8202 8203 8204 8205 1001 2001 3001 8301 3002 1002 8401 8402 1003 2002 8501 4001 9999",
 )
+CHANNEL = own_codes(
+    "channel",
+    "窗口 微信小程序 i深圳 光明通 12315热线 二维码 安全员 信件 12315平台 12315APP 法院移送 110移送 部门移送 检查发现 其他",
+)
 STATUS = own_codes("status", "待处理 已受理 调查中 已调解 已确认 已回复 不予立案 已撤诉")
 GRADE = own_codes("grade", "Ⅰ级 Ⅱ级 Ⅲ级")
 _STAMP = "%Y%m%d%H%M%S"
@@ -59,6 +63,7 @@ _FIELDS = {
     "wenti_leibie": coded("category", CATEGORY),
     "zhuangtai": coded("status", STATUS),
     "dengji": coded("grade", GRADE),
+    "laiyuan": coded("channel", CHANNEL),
     "shichang_zhuti": pl.col("shichang_zhuti"),
     "tongyi_daima": pl.col("tongyi_daima"),
     "zhuti_dianhua": pl.col("zhuti_dianhua"),

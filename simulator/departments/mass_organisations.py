@@ -28,6 +28,7 @@ CATEGORY = own_codes(
     "职工工资 职工工伤 住房质量 物业服务 房屋租住 征收补偿 用地规划 违章搭建 噪声 污染 环境卫生 公共设施 出行 消费 食品药品 受骗 "
     "人身侵害 借贷 合同 婚姻家庭 邻里 子女教育 就医 困难帮扶 安全生产 其它",
 )
+CHANNEL = own_codes("channel", "窗口 微信 i深圳 光明通 热线 扫码 安全员 信函 网上 APP 法院 报警 转来 走访 其他")
 STATUS = own_codes("status", "来访登记 接案 跟进 结案 服务对象确认 回访 转介 撤案")
 GRADE = own_codes("grade", "高 中 低")
 GENDER = {"male": "男性", "female": "女性"}
@@ -79,6 +80,7 @@ _FIELDS = {
     "事由": coded("category", CATEGORY),
     "紧急程度": coded("grade", GRADE),
     "进展": coded("status", STATUS),
+    "来源": coded("channel", CHANNEL),
     "来访人": pl.col("来访人"),
     "性别": pl.col("性别"),
     "身份证": pl.col("身份证"),
@@ -99,7 +101,7 @@ _FIELDS = {
     "人数": pl.concat_str(pl.col("people_involved").cast(pl.String), pl.lit("人")),
     "金额": pl.concat_str(yuan("amount"), pl.lit("元")),
     "地点": pl.col("address"),
-    "所在社区": pl.concat_str("street_name", "community_name"),
+    "所在社区": pl.concat_str("street_name", "community_name", ignore_nulls=True),
     "诉求内容": pl.col("text"),
     "劳动案号": reference_to("labour"),
     "关联文号": other_references("labour"),

@@ -31,6 +31,7 @@ CATEGORY = own_codes(
     "GT-71 GT-72 GT-21 GT-22 GT-23 GT-01 GT-02 GT-03 GT-51 GT-52 GT-53 GT-54 GT-55 GT-73 GT-74 GT-75 GT-76 GT-77 GT-11 GT-78 GT-12 "
     "GT-79 GT-80 GT-81 GT-31 GT-99",
 )
+CHANNEL = own_codes("channel", "10 11 12 13 14 15 16 17 18 19 20 21 22 23 99")
 STATUS = own_codes("status", "REG ACC PRC FIN CFM FBK REJ WDR")
 GRADE = own_codes("grade", "A B C")
 #: The change number of the first pull's rows; SCNs grow, and one change has one of them.
@@ -44,6 +45,7 @@ CASES = Table(
         "CASE_TYPE": "VARCHAR(8)",
         "CASE_STATE": "VARCHAR(3)",
         "CASE_GRADE": "VARCHAR(1)",
+        "CASE_SOURCE": "VARCHAR(2)",
         "PLOT_NO": "VARCHAR(20)",
         "LOCATION": "VARCHAR(200)",
         "STREET_CODE": "VARCHAR(12)",
@@ -123,6 +125,7 @@ _FIELDS = {
     "CASE_TYPE": coded("category", CATEGORY),
     "CASE_STATE": coded("status", STATUS),
     "CASE_GRADE": coded("grade", GRADE),
+    "CASE_SOURCE": coded("channel", CHANNEL),
     "PLOT_NO": _PLOT,
     "LOCATION": pl.when(pl.col("row") % 3 == 0).then(pl.col("address")),  # of two in three, the plot number is all the address there is
     "LAND_AREA_M2": (pl.col("row") * 13 % 4000 + 20).cast(pl.Int64),

@@ -15,6 +15,7 @@ CATEGORY = own_codes(
     "公益诉讼-噪声 公益诉讼-环境 公益诉讼-市容 公益诉讼-公共设施 危险驾驶 公益诉讼-消费 公益诉讼-食药 诈骗案 寻衅滋事案 "
     "民事监督-借贷 合同诈骗案 支持起诉-家事 民事监督-相邻 未检-教育 民事监督-医疗 司法救助 重大责任事故案 其他检察案件",
 )
+CHANNEL = own_codes("channel", "来访 微信 i深圳 光明通 12309热线 扫码 安全员 信访 网上 客户端 法院移送 公安移送 部门移送 巡查 其他")
 STATUS = own_codes("status", "已收案 已受理 审查中 已审结 已生效 已答复 不予受理 已撤回")
 GRADE = own_codes("grade", "红 黄 绿")
 #: How a party stands and what it is, in the contract's order.
@@ -75,6 +76,7 @@ _FIELDS = {
     "案由": coded("category", CATEGORY),
     "办案状态": coded("status", STATUS),
     "风险等级": coded("grade", GRADE),
+    "案件来源": coded("channel", CHANNEL),
     "基本案情": pl.col("text"),
     "案发日期": local("occurred_at", _DAY),
     "受理日期": local("reported_at", _DAY),

@@ -33,6 +33,7 @@ NAMES = own_codes(
     "合同 家庭 邻里 教育 医疗 救助 安全隐患 其他",
 )
 NOTES = own_codes("status", "已登记 已受理 处置中 已处置 已核查 已反馈 不予受理 已撤回")
+GRADE = own_codes("grade", "P1 P2 P3")
 CLOSED = ("resolved", "confirmed", "fed_back", "rejected", "withdrawn")
 CHANNEL = own_codes("channel", "hall wechat ishenzhen gmt 12345 qrcode safety letter web app court 110 transfer patrol other")
 SERVICES = [{"service_code": code, "service_name": NAMES[hub_code], "description": NAMES[hub_code]} for hub_code, code in CATEGORY.items()]
@@ -87,6 +88,7 @@ _PARTY = {
     "id_no": pl.col("id_no"),
     "credit_code": pl.col("uscc"),
     "phone": pl.col("phone"),
+    "home": pl.col("address"),
 }
 _PHOTO = pl.format("https://images.example/ugc/{}/1.jpg", "source_record_id")
 _FIELDS = {
@@ -117,7 +119,9 @@ _FIELDS = {
         local("accepted_at", ISO).alias("accepted_datetime"),
         local("resolved_at", ISO).alias("closed_datetime"),
         local("fed_back_at", ISO).alias("notified_datetime"),
-        pl.col("grade").alias("priority"),
+        coded("grade", GRADE).alias("priority"),
+        pl.col("people_involved").alias("people"),
+        pl.col("amount").cast(pl.Float64).alias("loss"),
         pl.col("reporters"),
         pl.col("complained_of"),
         reference_to("petition").alias("petition_no"),

@@ -1,0 +1,1 @@
+"""Sixteen departments' systems on loopback."""
