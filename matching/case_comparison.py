@@ -52,14 +52,16 @@ def parties(sides: Sides, comparison: Comparison) -> Levels:
 def category(sides: Sides, comparison: Comparison) -> Levels:
     """Same, of one of the model's groups of categories taken for one another, or different; `other` tells nothing."""
     left, right = sides.codes(comparison.column)
-    both = sides.both(comparison.column)
-    tells = (sides.forms[comparison.column] != "other").fill_null(False).to_numpy()
-    both &= tells[sides.left] & tells[sides.right]
-    compatible = np.zeros(len(sides), dtype=np.bool_)
+    words = sides.values(comparison.column)
+    tells = np.array([word != "other" for word in words] + [False])  # the last stands for null, whose code is -1
+    both = tells[left] & tells[right]
+    compatible = np.zeros((len(words) + 1, len(words) + 1), dtype=np.bool_)
     for group in comparison.groups:
-        member = sides.forms[comparison.column].is_in(sorted(group)).fill_null(False).to_numpy()
-        compatible |= member[sides.left] & member[sides.right]
-    return first_of(comparison, [("same", both & (left == right)), ("compatible", both & compatible), ("differ", both)], len(sides))
+        member = np.array([word in group for word in words] + [False])
+        compatible |= member[:, None] & member[None, :]
+    return first_of(
+        comparison, [("same", both & (left == right)), ("compatible", both & compatible[left, right]), ("differ", both)], len(sides)
+    )
 
 
 def count(sides: Sides, comparison: Comparison) -> Levels:

@@ -129,7 +129,7 @@ def case_forms(records: pa.Table, model: Model | None = None, *, unique_within: 
         pl.coalesce(street_names(frame["street"]), spot["street"]).alias("street"),
         pl.coalesce(community_names(frame["community"]), spot["community"]).alias("community"),
         *(frame[column] for column in ("category", "amount", "people_involved", "longitude", "latitude")),
-        *(_listed(frame[column]) for column in CASE_FORM if column.startswith(("petitioner_", "respondent_"))),
+        *(pl.lit(frame[column]).list.drop_nulls() for column in CASE_FORM if column.startswith(("petitioner_", "respondent_"))),
         _cells(frame),
         pl.lit(None, pl.String).alias("identifier"),
         pl.when(frame["department"].is_in(sorted(unique_within))).then(frame["department"]).alias("apart"),
@@ -190,7 +190,7 @@ def _times(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _windows(days: Sequence[pl.Expr], length: int) -> pl.Expr:
     windows = [(day / length).floor().cast(pl.Int32) + step for day in days for step in (0, 1)]
-    return pl.concat_list(windows).list.drop_nulls().list.unique().list.sort()
+    return pl.concat_list(windows).list.drop_nulls()
 
 
 def _wording(frame: pl.DataFrame) -> pl.Series:
@@ -205,10 +205,6 @@ def _cells(frame: pl.DataFrame) -> pl.Series:
         for grid, shift in (("a", 0.0), ("b", 0.5))
     ]
     return pl.select(pl.concat_list(grids).list.drop_nulls().alias("cells")).to_series()
-
-
-def _listed(values: pl.Series) -> pl.Series:
-    return values.list.drop_nulls().list.unique().list.sort()
 
 
 def _words(placeholders: Mapping[str, frozenset[str]], column: str) -> frozenset[str]:

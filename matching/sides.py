@@ -37,7 +37,7 @@ class Sides:
         self.forms = pl.DataFrame(forms)
         self.left = self._rows(pairs.column("left").to_numpy())
         self.right = self._rows(pairs.column("right").to_numpy())
-        self._codes: dict[str, tuple[Codes, int]] = {}
+        self._codes: dict[str, tuple[Codes, pa.Array]] = {}
 
     def __len__(self) -> int:
         return len(self.left)
@@ -57,6 +57,11 @@ class Sides:
         """Codes of the values on either side: equal codes, equal values; −1 is null."""
         codes, _ = self._coded(column)
         return codes[self.left], codes[self.right]
+
+    def values(self, column: str) -> list[str]:
+        """The distinct values of a text column, each at its code."""
+        values: list[str] = self._coded(column)[1].to_pylist()
+        return values
 
     def both(self, *columns: str) -> Flags:
         """Where both sides have every one of the columns."""
@@ -100,7 +105,8 @@ class Sides:
         Returns:
             one side's (value, *more), the other's, and for each flagged pair the number of its value pair.
         """
-        codes, size = self._coded(column)
+        codes, dictionary = self._coded(column)
+        size = len(dictionary)
         left, right = codes[self.left[where]], codes[self.right[where]]
         low, high = np.minimum(left, right), np.maximum(left, right)
         joint, number = np.unique(low * size + high, return_inverse=True)
@@ -124,9 +130,9 @@ class Sides:
             edits[where] = found[number]
         return edits
 
-    def _coded(self, column: str) -> tuple[Codes, int]:
+    def _coded(self, column: str) -> tuple[Codes, pa.Array]:
         if column not in self._codes:
             encoded: Any = pa.compute.dictionary_encode(self.forms[column].to_arrow())
             codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-            self._codes[column] = (codes, len(encoded.dictionary))
+            self._codes[column] = (codes, encoded.dictionary)
         return self._codes[column]
