@@ -1,0 +1,156 @@
+"""BLOCKING over the store: which published nodes share a key with a chunk's.
+
+Key tables hold 64 bits of each key. A node shows its keys there only as long as few of its own entity show the same one:
+the thousandth record of one employer adds nothing that the first dozen do not say, and would make every look-up dearer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pipeline.channel import Channel
+from pipeline.relations import Relation
+
+logger = logging.getLogger(__name__)
+
+#: Of one entity, as many nodes show a key.
+SHOWN = 16
+#: Of one entity, as many candidates a node is compared with, those that share most keys first.
+COMPARED = 12
+#: Of one key, as many nodes are looked at; more is a key that the model should call over-common.
+BLOCK_MOST = 1000
+#: Of one key, as many of a chunk's own nodes are compared each with each.
+CROWD = 200
+
+_BLOCKS = """
+SELECT t.key, b.id FROM unnest(%(keys)s::bigint[]) AS t (key)
+CROSS JOIN LATERAL (SELECT {node} AS id FROM {keys} WHERE key = t.key ORDER BY {node} LIMIT %(most)s) b
+"""
+_ENTITIES = """
+SELECT t.id, m.{entity}::text AS entity FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m
+"""
+
+
+@dataclass(frozen=True)
+class Met:
+    """Nodes of a chunk and published ones under one key: (key, id, other)."""
+
+    shared: pl.DataFrame
+
+    def pairs(self) -> pl.DataFrame:
+        """(id, other, keys): how many keys each pair shares."""
+        return self.shared.group_by("id", "other").agg(pl.len().alias("keys"))
+
+
+def key_numbers(keys: pl.Series) -> pl.Series:
+    """Blocking keys as the key tables hold them: 64 bits of BLAKE2b; null for null."""
+    distinct = keys.drop_nulls().unique()
+    digests = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in distinct.to_list())
+    numbers = pl.Series(np.frombuffer(digests, dtype="<i8").astype(np.int64))
+    return keys.replace_strict(distinct, numbers, default=None, return_dtype=pl.Int64)
+
+
+def meet_published(channel: Channel, relation: Relation, keys: pl.DataFrame, unless: pl.Series) -> Met:
+    """Published nodes that share a key, but for those given, whose keys are being replaced.
+
+    Args:
+        channel: of the chunk's transaction.
+        relation: whose key table to look in.
+        keys: (id, key) of the chunk's nodes, keys as numbers.
+        unless: nodes to leave out.
+    """
+    sql = _BLOCKS.format(node=relation.node, keys=relation.keys)
+    blocks = channel.read(sql, keys=keys["key"].unique(), most=BLOCK_MOST)
+    crowded = blocks.group_by("key").len().filter(pl.col("len") >= BLOCK_MOST).height
+    if crowded:
+        logger.warning(
+            "%s: %d keys are shared by %d nodes or more; the model should call them over-common", relation.name, crowded, BLOCK_MOST
+        )
+    others = blocks.rename({"id": "other"}).filter(~pl.col("other").is_in(unless.implode()))
+    return Met(keys.join(others, on="key", how="inner").select("key", "id", "other"))
+
+
+def meet_within(keys: pl.DataFrame, among: pl.DataFrame) -> pl.DataFrame:
+    """(left, right) of a chunk's nodes that share a key; where a crowd shares one, each with its next neighbours alone.
+
+    Args:
+        keys: (id, key) of the nodes to find others for.
+        among: (id, key) of all of the chunk's nodes, these included.
+    """
+    shared = among.join(keys.select("key").unique(), on="key", how="semi").unique().sort("key", "id")
+    placed = shared.with_columns(place=pl.int_range(pl.len()).over("key"), size=pl.len().over("key")).filter(pl.col("size") > 1)
+    small = placed.filter(pl.col("size") <= CROWD)
+    pairs = [small.join(small, on="key", suffix="_right").filter(pl.col("id") < pl.col("id_right")).select(left="id", right="id_right")]
+    crowd = placed.filter(pl.col("size") > CROWD)
+    if crowd.height:
+        steps = crowd.select("key", "id", pl.col("place") + pl.lit(1)).rename({"place": "next"})
+        for step in range(COMPARED):
+            after = crowd.join(
+                steps.with_columns(pl.col("next") + step), left_on=["key", "place"], right_on=["key", "next"], suffix="_before"
+            )
+            pairs.append(after.select(left="id_before", right="id"))
+    wanted = keys["id"].implode()
+    return pl.concat(pairs).unique().filter(pl.col("left").is_in(wanted) | pl.col("right").is_in(wanted))
+
+
+def entities_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
+    """(id, entity) of nodes that are in one."""
+    sql = _ENTITIES.format(entity=relation.entity, members=relation.members, node=relation.node)
+    return channel.read(sql, ids=ids.unique())
+
+
+def fewest(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
+    """(id, other) to compare: of one entity's candidates those that share most keys, then the oldest."""
+    pairs = met.pairs()
+    many = pairs.filter(pl.len().over("id") > COMPARED)
+    if many.is_empty():
+        return pairs.select("id", "other")
+    few = pairs.join(many.select("id").unique(), on="id", how="anti")
+    ranked = (
+        many.join(entities_of(channel, relation, many["other"]), left_on="other", right_on="id", how="left")
+        .sort(["keys", "other"], descending=[True, False])
+        .with_columns(place=pl.int_range(pl.len()).over("id", "entity"))
+        .filter(pl.col("place") < COMPARED)
+    )
+    return pl.concat([few.select("id", "other"), ranked.select("id", "other")])
+
+
+def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met, entity_of: pl.DataFrame) -> None:
+    """Put the chunk's keys into the key table, for nodes whose entity does not show them often enough.
+
+    Args:
+        channel: of the chunk's transaction; the nodes' former keys are gone already.
+        relation: whose key table.
+        keys: (id, key) of the chunk's nodes.
+        met: published nodes that share them.
+        entity_of: (id, entity) of the chunk's nodes, as clustering has just left them.
+    """
+    there = met.shared.unique(["key", "other"])
+    size = pl.concat([there.select("key"), keys.select("key")]).group_by("key").len("size")
+    crowded = keys.join(size.filter(pl.col("size") > SHOWN), on="key", how="semi")
+    shown = keys.join(crowded, on=["id", "key"], how="anti")
+    if crowded.height:
+        there = there.join(crowded.select("key").unique(), on="key", how="semi").select("key", "other")
+        theirs = there.join(entities_of(channel, relation, there["other"]), left_on="other", right_on="id")
+        counts = theirs.group_by("key", "entity").agg(pl.len().alias("shown"))
+        ours = (
+            crowded.join(entity_of, on="id", how="left")
+            .sort("id")
+            .with_columns(place=pl.int_range(pl.len()).over("key", "entity"))
+            .join(counts, on=["key", "entity"], how="left")
+            .filter(pl.col("place") + pl.col("shown").fill_null(0) < SHOWN)
+        )
+        shown = pl.concat([shown, ours.select("id", "key")])
+    channel.copy(relation.keys, shown.select("key", pl.col("id").alias(relation.node)))
+
+
+def hide_keys(channel: Channel, relation: Relation, ids: pl.Series) -> None:
+    """Take the keys of nodes out of the key table."""
+    if len(ids):
+        channel.run(f"DELETE FROM {relation.keys} WHERE {relation.node} = ANY (%(ids)s::bigint[])", ids=ids)

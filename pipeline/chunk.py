@@ -1,0 +1,152 @@
+"""One chunk of RESOLVE, one transaction: take, publish versions, then persons, organisations and cases, then the count.
+
+Parties resolve before cases, for cases are compared by their resolved parties. A record whose party has come to be
+another person or organisation is looked at again in the same chunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+from sqlalchemy import Connection, text
+
+from pipeline import intake as taking
+from pipeline.candidates import hide_keys, show_keys
+from pipeline.channel import Channel
+from pipeline.clusters import assign
+from pipeline.entity_ids import Fates, settle
+from pipeline.intake import Intake, Touched
+from pipeline.links import Evaluation, Task, evaluate, write_links
+from pipeline.memberships import write_memberships, write_redirects
+from pipeline.publish import Numbers, prepare, publish
+from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
+from pipeline.reviews import update_reviews
+
+# Every query here looks up rows by index, and tables may have grown tenfold since they were last analysed.
+_PLAN = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
+_UNIQUE = """
+SELECT department FROM (
+    SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
+) c WHERE document ->> 'unique_within' = 'true'
+"""
+_RECORDS_OF = """
+SELECT DISTINCT p.record_id FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT record_id FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
+"""
+_PUT_BACK = """
+INSERT INTO ops.pending (record_id, reason) SELECT id, 'party_changed' FROM unnest(%(ids)s::bigint[]) AS t (id)
+ON CONFLICT (record_id) DO NOTHING
+"""
+_LAST_CHANGE = "UPDATE ops.change_counter SET last_change = %(last)s WHERE epoch = %(epoch)s"
+_APPLIED = "UPDATE ops.decision SET applied_change = %(change)s WHERE decision_id = ANY (%(ids)s::bigint[])"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What a chunk may take."""
+
+    after: int
+    most: int
+    most_again: int  # records of others that are looked at again in it; beyond, they wait
+    unique_within: frozenset[str]
+
+
+@dataclass
+class Done:
+    """What a chunk did."""
+
+    records: int
+    last_record_id: int
+    changes: dict[str, int] = field(default_factory=dict)
+    review_tasks: int = 0
+
+
+def unique_departments(connection: Connection) -> frozenset[str]:
+    """Departments whose newest contract promises no duplicate cases within themselves."""
+    return frozenset(connection.execute(text(_UNIQUE)).scalars())
+
+
+def resolve_chunk(connection: Connection, chunk: Chunk) -> Done | None:
+    """Take and resolve the next chunk and commit it.
+
+    Returns:
+        None where nothing is left after `chunk.after`.
+    """
+    try:
+        with Channel(connection) as channel:
+            done = _Resolving(channel, chunk).run()
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    return done
+
+
+class _Resolving:
+    def __init__(self, channel: Channel, chunk: Chunk) -> None:
+        self._channel, self._chunk = channel, chunk
+
+    def run(self) -> Done | None:
+        """All of it, in order."""
+        channel = self._channel
+        channel.run(_PLAN)
+        intake = taking.take(channel, self._chunk.after, self._chunk.most)
+        if intake is None:
+            return None
+        prepare(channel)
+        done = Done(len(intake.records), int(intake.records.max() or self._chunk.after))  # type: ignore[arg-type]
+        taking.publish_versions(channel, intake)
+        self._has_decisions = bool(channel.read("SELECT EXISTS (SELECT FROM ops.decision) AS found").item())
+        moved = [self._relation(intake, relation, done) for relation in (PERSON, ORGANISATION)]
+        self._look_again(intake, pl.concat(moved))
+        self._relation(intake, CASE, done)
+        taken = sum(done.changes.values())
+        if taken > 1:
+            channel.run(_LAST_CHANGE, last=intake.change + taken - 1, epoch=intake.epoch)
+        if intake.decisions.height:
+            channel.run(_APPLIED, ids=intake.decisions["decision_id"], change=intake.change)
+        return done
+
+    def _relation(self, intake: Intake, relation: Relation, done: Done) -> pl.Series:
+        """Resolve one relation's nodes; returns those that were there before and are in another entity now."""
+        touched = intake.touched[relation]
+        if not any(map(len, (touched.new, touched.changed, touched.refresh, touched.gone))):
+            return touched.new
+        unique_within = self._chunk.unique_within if relation is CASE else frozenset()
+        task = Task(self._channel, relation, intake.change, touched.new, touched.changed, touched.gone, self._has_decisions, unique_within)
+        evaluation = evaluate(task)
+        write_links(task, evaluation)
+        assignment = assign(task, evaluation)
+        fates = settle(task, assignment, evaluation.nodes)
+        write_memberships(task, fates)
+        write_redirects(task, fates, assignment.entities["entity"])
+        self._keys(task, evaluation, fates)
+        done.review_tasks += update_reviews(task, evaluation, fates)
+        numbers = Numbers(intake.epoch, intake.change + sum(done.changes.values()))
+        done.changes[relation.name] = publish(task, assignment, fates, evaluation.nodes, self._standing(touched, evaluation), numbers)
+        return fates.moves.drop_nulls("former")["id"]
+
+    def _keys(self, task: Task, evaluation: Evaluation, fates: Fates) -> None:
+        """Replace the nodes' blocking keys."""
+        looked_at = evaluation.nodes["id"]
+        hide_keys(task.channel, task.relation, pl.concat([task.gone, looked_at.filter(~looked_at.is_in(task.new.implode()))]))
+        show_keys(task.channel, task.relation, evaluation.keys, evaluation.met, fates.moves.select("id", "entity"))
+
+    @staticmethod
+    def _standing(touched: Touched, evaluation: Evaluation) -> pl.Series:
+        known = evaluation.nodes["id"]
+        return pl.concat([touched.refresh, known.filter(~known.is_in(touched.new.implode()))])
+
+    def _look_again(self, intake: Intake, moved: pl.Series) -> None:
+        """Have cases compare records whose parties resolve to others than before."""
+        if moved.is_empty():
+            return
+        cases = intake.touched[CASE]
+        records = self._channel.read(_RECORDS_OF, ids=moved)["record_id"].sort()
+        records = records.filter(~records.is_in(pl.concat([cases.new, cases.changed, cases.gone]).implode()))
+        again, later = records.head(self._chunk.most_again), records.slice(self._chunk.most_again)
+        if len(later):
+            self._channel.run(_PUT_BACK, ids=later)
+        refresh = cases.refresh.filter(~cases.refresh.is_in(again.implode()))
+        intake.touched[CASE] = Touched(cases.new, pl.concat([cases.changed, again]), refresh, cases.gone)

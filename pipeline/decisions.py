@@ -1,0 +1,90 @@
+"""DECISIONS: what a person says of two nodes, kept for ever and applied by resolve's next chunk before anything else.
+
+A "no" keeps the two apart through any chain, a "yes" links them; the newest word on a pair counts. Two parties with two
+verified numbers are two whatever anybody says: to join them, the wrong number has to be corrected at its source.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine, text
+
+from hub.database import store_errors
+from hub.errors import NotFound, RequestError
+
+VERDICTS = ("yes", "no", "unsure")
+_MEMBERS = {
+    "person": ("store.person_member", "party_id"),
+    "organisation": ("store.organisation_member", "party_id"),
+    "case": ("store.case_member", "record_id"),
+}
+_NUMBERS = {"person": "id_no", "organisation": "uscc"}
+_INSERT = """
+INSERT INTO ops.decision (relation, left_id, right_id, verdict, decided_by, reason)
+VALUES (:relation, :left, :right, :verdict, :decided_by, :reason) RETURNING decision_id
+"""
+
+
+def decide(engine: Engine, relation: str, pair: tuple[int, int], verdict: str, *, decided_by: str, reason: str | None = None) -> int:
+    """Record what a person says of a pair.
+
+    Args:
+        engine: the store.
+        relation: person, organisation or case.
+        pair: two party ids, or two record ids of relation case, in any order.
+        verdict: yes, no or unsure.
+        decided_by: who says so.
+        reason: in words.
+
+    Returns:
+        The decision's id.
+
+    Raises:
+        RequestError: no such relation or verdict, a pair of one, or a yes for two verified numbers.
+        NotFound: a node that is not, or no longer, in the store.
+    """
+    if relation not in _MEMBERS or verdict not in VERDICTS:
+        allowed = ", ".join(_MEMBERS if relation not in _MEMBERS else VERDICTS)
+        raise RequestError("the decision cannot be read", remedy=f"give one of {allowed}", relation=relation, verdict=verdict)
+    left, right = sorted(pair)
+    if left == right:
+        raise RequestError("a decision is about two", remedy="name two different ones", relation=relation)
+    values = {"relation": relation, "left": left, "right": right, "verdict": verdict, "decided_by": decided_by, "reason": reason}
+    with store_errors(), engine.begin() as connection:
+        _require_members(connection, relation, left, right)
+        if verdict == "yes":
+            _require_no_conflict(connection, relation, left, right)
+        return int(connection.execute(text(_INSERT), values).scalar_one())
+
+
+def _require_members(connection: Connection, relation: str, left: int, right: int) -> None:
+    table, node = _MEMBERS[relation]
+    sql = f"SELECT count(*) FROM {table} WHERE {node} IN (:left, :right) AND known_to IS NULL"
+    if connection.execute(text(sql), {"left": left, "right": right}).scalar_one() != 2:
+        raise NotFound("one of the two is not, or no longer, in the store", remedy="look the pair up again", relation=relation)
+
+
+def _require_no_conflict(connection: Connection, relation: str, left: int, right: int) -> None:
+    column = _NUMBERS.get(relation)
+    if column is None:
+        return
+    sql = f"SELECT DISTINCT {column} FROM store.party WHERE party_id IN (:left, :right) AND known_to IS NULL AND {column} IS NOT NULL"
+    numbers = list(connection.execute(text(sql), {"left": left, "right": right}).scalars())
+    if len(numbers) > 1 and _all_verified(relation, numbers):
+        raise RequestError(
+            "the two have two valid numbers and cannot be one",
+            remedy="have the wrong number corrected at its source; then they link",
+            relation=relation,
+        )
+
+
+def _all_verified(relation: str, numbers: list[str]) -> bool:
+    import polars as pl
+
+    from matching.identifiers import credit_codes, id_numbers
+
+    states = (
+        id_numbers(pl.Series(numbers), frozenset())["id_state"]
+        if relation == "person"
+        else credit_codes(pl.Series(numbers), frozenset())["uscc_state"]
+    )
+    return bool((states == "verified").all())

@@ -1,0 +1,148 @@
+"""What one chunk of resolve begins with: work taken from ops.pending and ops.decision, and its newest versions published.
+
+Leaves, per relation, the nodes to look at: those whose comparable values may have changed, those that are only to be
+read again (another version, the same values), and those that are gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from pipeline.channel import Channel
+from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
+
+DECISIONS_AT_ONCE = 500
+
+# Rows that normalise is just now writing are left for a later chunk instead of waited for: waiting could deadlock.
+_TAKE = "SELECT record_id FROM ops.pending WHERE record_id > %(after)s ORDER BY record_id LIMIT %(most)s FOR UPDATE SKIP LOCKED"
+_REMOVE = "DELETE FROM ops.pending WHERE record_id = ANY (%(ids)s::bigint[])"
+_DECISIONS = """
+SELECT decision_id, relation, left_id, right_id FROM ops.decision WHERE applied_change IS NULL ORDER BY decision_id LIMIT %(most)s
+"""
+_NUMBER = "UPDATE ops.change_counter SET last_change = last_change + 1 WHERE epoch = (SELECT max(epoch) FROM ops.change_counter)"
+_EPOCH = "SELECT epoch, last_change FROM ops.change_counter ORDER BY epoch DESC LIMIT 1"
+
+_PUBLISH_RECORDS = """
+WITH newest AS (
+    SELECT record_id, max(version) AS version FROM store.source_record
+    WHERE record_id = ANY (%(ids)s::bigint[]) AND known_to IS NULL GROUP BY record_id
+)
+UPDATE store.source_record s
+SET known_from = coalesce(s.known_from, %(change)s), known_to = CASE WHEN s.version < n.version THEN %(change)s END
+FROM newest n
+WHERE s.record_id = ANY (%(ids)s::bigint[]) AND s.record_id = n.record_id AND s.known_to IS NULL
+  AND (s.known_from IS NULL OR s.version < n.version)
+"""
+_PUBLISH_PARTIES = """
+UPDATE store.party p
+SET known_from = coalesce(p.known_from, %(change)s), known_to = CASE WHEN p.version < s.version THEN %(change)s END
+FROM store.source_record s
+WHERE p.record_id = ANY (%(ids)s::bigint[]) AND s.record_id = ANY (%(ids)s::bigint[]) AND s.record_id = p.record_id AND s.known_to IS NULL
+  AND p.known_to IS NULL AND (p.known_from IS NULL OR p.version < s.version)
+"""
+# A version that was never published before its successor came stays out: its interval is empty.
+_RECORDS = """
+SELECT n.record_id AS id, n.is_deleted, o.record_id IS NOT NULL AND NOT o.is_deleted AS was_published,
+    n.address IS NOT DISTINCT FROM o.address AS same_address,
+    coalesce((n.case_number, n.title, n.text, n.category, n.occurred_at, n.reported_at, n.amount, n.people_involved, n.address, n.street,
+     n.community, n.longitude, n.latitude, n."references") IS NOT DISTINCT FROM
+    (o.case_number, o.title, o.text, o.category, o.occurred_at, o.reported_at, o.amount, o.people_involved, o.address, o.street,
+     o.community, o.longitude, o.latitude, o."references"), false) AND o.is_deleted IS NOT TRUE AS is_same
+FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL OFFSET 0) n
+LEFT JOIN LATERAL (
+    SELECT * FROM store.source_record WHERE record_id = t.id AND known_to = %(change)s AND known_from < %(change)s OFFSET 0
+) o ON true
+"""
+_PARTIES = """
+SELECT t.id AS record_id, b.* FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT coalesce(n.party_id, o.party_id) AS id, coalesce(n.kind, o.kind) AS kind, n.party_id IS NOT NULL AS is_live,
+        n.address IS NULL AS lives_at_record, o.party_id IS NOT NULL AS was_published,
+        n.party_id IS NOT NULL AND o.party_id IS NOT NULL AND
+        (n.role, n.name, n.id_no, n.uscc, n.phone, n.address, n.gender, n.birth_date) IS NOT DISTINCT FROM
+        (o.role, o.name, o.id_no, o.uscc, o.phone, o.address, o.gender, o.birth_date) AS is_same
+    FROM (SELECT * FROM store.party WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL OFFSET 0) n
+    FULL JOIN (SELECT * FROM store.party WHERE record_id = t.id AND known_to = %(change)s AND known_from < %(change)s OFFSET 0) o
+    ON n.party_id = o.party_id
+) b
+"""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Nodes of one relation that a chunk has to do with, each in one of four."""
+
+    new: pl.Series  # not there before
+    changed: pl.Series  # there before with other values, or to be looked at for another reason
+    refresh: pl.Series  # republished with the same values: only what the entity shows may differ
+    gone: pl.Series  # published before, and no longer there
+
+
+@dataclass
+class Intake:
+    """A chunk: its change number, the records taken, the decisions applied, and the nodes to look at."""
+
+    epoch: int
+    change: int
+    records: pl.Series
+    decisions: pl.DataFrame
+    touched: dict[Relation, Touched] = field(default_factory=dict)
+
+
+def take(channel: Channel, after: int, most: int) -> Intake | None:
+    """Take the next work in order of record id.
+
+    Args:
+        channel: of the chunk's transaction.
+        after: record id after which to go on, so that rows just deleted are not passed over again and again.
+        most: how many records at most.
+
+    Returns:
+        None where nothing is left after that id.
+    """
+    taken = channel.read(_TAKE, after=after, most=most)
+    decisions = channel.read(_DECISIONS, most=DECISIONS_AT_ONCE)
+    if taken.is_empty() and decisions.is_empty():
+        return None
+    channel.run(_REMOVE, ids=taken["record_id"])
+    channel.run(_NUMBER)
+    epoch, change = channel.read(_EPOCH).row(0)
+    return Intake(epoch, change, taken["record_id"], decisions)
+
+
+def publish_versions(channel: Channel, intake: Intake) -> None:
+    """Make the newest version of each record taken the current one, and say which nodes that touches."""
+    keys = {"ids": intake.records, "change": intake.change}
+    channel.run(_PUBLISH_RECORDS, **keys)
+    channel.run(_PUBLISH_PARTIES, **keys)
+    waiting = channel.ask(_RECORDS, **keys)
+    parties = channel.read(_PARTIES, **keys)
+    records = waiting()
+    same_address = records.select(pl.col("id").alias("record_id"), "same_address")
+    parties = parties.join(same_address, on="record_id", how="left").with_columns(
+        is_same=pl.col("is_same") & (pl.col("same_address") | ~pl.col("lives_at_record"))
+    )
+    for relation in (PERSON, ORGANISATION):
+        of_kind = parties.filter(pl.col("kind") == relation.name)
+        intake.touched[relation] = _sorted_out(of_kind, ~pl.col("is_live"), _decided(intake, relation))
+    other_parties = parties.filter(~(pl.col("is_live") & pl.col("was_published")))["record_id"]
+    asked_again = intake.records.filter(~intake.records.is_in(records["id"].implode()))
+    told = pl.concat([other_parties, asked_again, _decided(intake, CASE)])
+    intake.touched[CASE] = _sorted_out(records, pl.col("is_deleted"), told)
+
+
+def _decided(intake: Intake, relation: Relation) -> pl.Series:
+    pairs = intake.decisions.filter(pl.col("relation") == relation.name)
+    return pl.concat([pairs["left_id"], pairs["right_id"]])
+
+
+def _sorted_out(nodes: pl.DataFrame, is_gone: pl.Expr, told: pl.Series) -> Touched:
+    gone = nodes.filter(is_gone)["id"]
+    live = nodes.filter(~is_gone)
+    new = live.filter(~pl.col("was_published"))["id"]
+    changed = pl.concat([live.filter(pl.col("was_published") & ~pl.col("is_same"))["id"], told]).unique().sort()
+    changed = changed.filter(~changed.is_in(pl.concat([new, gone]).implode()))
+    refresh = live.filter(~pl.col("id").is_in(pl.concat([new, changed]).implode()))["id"]
+    return Touched(new, changed, refresh, gone)

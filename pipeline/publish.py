@@ -1,0 +1,232 @@
+"""PUBLISH: what clustering settled becomes what the store shows, inside resolve's transaction.
+
+Enter the fates of one relation's entities, memberships written; leave golden values, the entities' own rows and numbered
+changes. Only differences are written: what is as it was is not touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.candidates import entities_of
+from pipeline.channel import Channel
+from pipeline.clusters import Assignment, nodes_of
+from pipeline.entity_ids import Fates
+from pipeline.golden import SHARED, kept_values, ranked_values, read_golden, write_golden
+from pipeline.links import Task
+from pipeline.relations import CASE, RELATIONS, plain, read_rows, read_stating
+
+#: An entity with more members than this is brought up to date from what it shows and what is new, not from all members.
+LARGE = 32
+
+_SHOWN = ("title", "category", "status", "grade", "street", "community")
+_COLUMNS = {
+    "person": ("departments", "mentions"),
+    "organisation": ("departments", "mentions"),
+    "case": (*_SHOWN, "reported_at", "departments", "records", "has_sealed"),
+}
+_STATING = ("identifier_hash", "is_contested")
+_ENTITIES = """
+SELECT {entity}::text AS entity, founder_id, known_from, known_to, identifier_hash, is_contested, {columns}
+FROM {table} WHERE {entity} = ANY (%(entities)s::uuid[])
+"""
+_STAGING = "CREATE TEMP TABLE IF NOT EXISTS new_{name} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+_UPDATE = "UPDATE {table} e SET {assignments} FROM new_{name} n WHERE e.{entity} = n.{entity}"
+_CLOSE = """
+UPDATE {table} e SET known_to = %(change)s, changed = t.number
+FROM unnest(%(entities)s::uuid[], %(numbers)s::bigint[]) AS t (entity, number) WHERE e.{entity} = t.entity
+"""
+
+
+def prepare(channel: Channel) -> None:
+    """Make the session's temporary tables, where it has none yet."""
+    for relation in RELATIONS:
+        channel.run(_STAGING.format(name=relation.name, table=relation.table))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Where a relation's changes stand in the order of all: their epoch and the first number that is free."""
+
+    epoch: int
+    first: int
+
+
+def publish(task: Task, assignment: Assignment, fates: Fates, nodes: pl.DataFrame, touched: pl.Series, numbers: Numbers) -> int:
+    """Bring golden values and entities up to date, and say in store.change what changed.
+
+    Args:
+        task: the chunk's relation; memberships must have been written.
+        assignment: where nodes belong.
+        fates: what becomes of entities.
+        nodes: rows of the chunk's nodes.
+        touched: nodes that were there before and may show something else now.
+        numbers: of the changes.
+
+    Returns:
+        How many change numbers were taken.
+    """
+    publishing = _Publishing(task, assignment, fates)
+    publishing.gather(nodes, touched)
+    ranked = ranked_values(task.relation, publishing.rows)
+    before = read_golden(task.channel, publishing.standing)
+    differing = write_golden(task.channel, task.change, kept_values(ranked), before)
+    return publishing.write(ranked, differing, numbers)
+
+
+class _Publishing:
+    """The entities that a chunk touches, and the members' rows that they are made of."""
+
+    def __init__(self, task: Task, assignment: Assignment, fates: Fates) -> None:
+        self._task, self._assignment, self._fates = task, assignment, fates
+        self._closed = pl.Series([*fates.merged, *fates.emptied], dtype=pl.String)
+        self.rows = pl.DataFrame()  # as `read_rows` gives them, with `entity`
+        self.standing = pl.Series(dtype=pl.String)  # entities that have values and a row to compare with
+        self._before = pl.DataFrame()
+        self._grown = pl.Series(dtype=pl.String)  # large entities of which `rows` has only those that matter
+
+    def gather(self, nodes: pl.DataFrame, touched: pl.Series) -> None:
+        """Find the rows of all members, or, of a large entity that only grows, of those that may decide something."""
+        task, fates = self._task, self._fates
+        into = fates.moves["entity"]
+        at = entities_of(task.channel, task.relation, touched)["entity"]
+        whole = pl.concat(
+            [at, fates.moves["former"].drop_nulls(), self._assignment.entities["entity"], pl.Series(fates.reopened, dtype=pl.String)]
+        )
+        old = pl.concat([into, whole]).unique()
+        self.standing = old.filter(~old.is_in(fates.created["entity"].implode()))
+        open_ones = self.standing.filter(~self.standing.is_in(self._closed.implode()))
+        self._before = self._read_entities(open_ones)
+        if task.relation is not CASE:
+            large = self._before.filter((pl.col(task.relation.size) > LARGE) & ~pl.col("entity").is_in(whole.implode()))
+            self._grown = large["entity"]
+        loaded = pl.concat([plain(nodes), plain(self._assignment.loaded)])
+        arrived_in = pl.concat([fates.created["entity"], self._grown])
+        arrived = loaded.join(fates.moves.select("id", "entity").filter(pl.col("entity").is_in(arrived_in.implode())), on="id")
+        parts = [arrived, self._members(open_ones.filter(~open_ones.is_in(self._grown.implode())), loaded)]
+        if len(self._grown):
+            parts.append(self._stating())
+        self.rows = pl.concat([part.select(arrived.columns) for part in parts])
+
+    def _read_entities(self, entities: pl.Series) -> pl.DataFrame:
+        relation = self._task.relation
+        columns = ", ".join(_COLUMNS[relation.name])
+        return self._task.channel.read(_ENTITIES.format(entity=relation.entity, columns=columns, table=relation.table), entities=entities)
+
+    def _members(self, entities: pl.Series, loaded: pl.DataFrame) -> pl.DataFrame:
+        members = nodes_of(self._task.channel, self._task.relation, entities)
+        unread = members.filter(~pl.col("id").is_in(loaded["id"].implode()))["id"]
+        rows = pl.concat([loaded, plain(read_rows(self._task.channel, self._task.relation, unread))])
+        return rows.join(members, on="id")
+
+    def _stating(self) -> pl.DataFrame:
+        """Members of the large entities whose words they show; those who move in are there already."""
+        task = self._task
+        golden = read_golden(task.channel, self._grown)
+        stated = golden.select("entity", pl.col("stated").str.split(",").alias("record")).explode("record").unique()
+        rows = read_stating(task.channel, task.relation, stated["entity"], stated["record"])
+        return rows.filter(~pl.col("id").is_in(self._fates.moves["id"].implode()))
+
+    def write(self, ranked: pl.DataFrame, differing: pl.Series, numbers: Numbers) -> int:
+        """Write the entities' own rows and the changes; how many numbers that took."""
+        fates, task = self._fates, self._task
+        now = self._now(ranked)
+        compared = [*_COLUMNS[task.relation.name], *_STATING]
+        same = now.join(self._before, on=["entity", *compared], how="semi", nulls_equal=True)["entity"]
+        moved = pl.concat([fates.moves["entity"], fates.moves["former"].drop_nulls(), self._assignment.entities["entity"], differing])
+        is_new = pl.col("entity").is_in(pl.concat([fates.created["entity"], pl.Series(fates.reopened, dtype=pl.String)]).implode())
+        changed = now.filter(~pl.col("entity").is_in(same.implode()) | pl.col("entity").is_in(moved.implode()) | is_new)
+        kind = (
+            pl.when(is_new)
+            .then(pl.lit("created"))
+            .when(pl.col("entity").is_in(fates.split))
+            .then(pl.lit("split"))
+            .otherwise(pl.lit("updated"))
+        )
+        kinds = [
+            changed.select("entity", kind=kind),
+            pl.DataFrame({"entity": list(fates.merged)}, {"entity": pl.String}).with_columns(kind=pl.lit("merged")),
+            pl.DataFrame({"entity": fates.emptied}, {"entity": pl.String}).with_columns(kind=pl.lit("deleted")),
+        ]
+        changes = pl.concat(kinds).sort("entity").with_columns(number=pl.int_range(pl.len(), dtype=pl.Int64) + numbers.first)
+        self._write_rows(changed.join(changes, on="entity"))
+        self._write_closed(changes.filter(pl.col("kind").is_in(["merged", "deleted"])))
+        rows = changes.select(
+            pl.lit(numbers.epoch).alias("epoch"),
+            change_number="number",
+            relation=pl.lit(task.relation.name),
+            entity_id="entity",
+            kind="kind",
+        )
+        task.channel.copy("store.change", rows)
+        return changes.height
+
+    def _now(self, ranked: pl.DataFrame) -> pl.DataFrame:
+        """The entities' own rows as they should be, with `entity`, `founder_id` and `known_from`."""
+        relation, change = self._task.relation, self._task.change
+        seen = pl.col("visibility") != "sealed"  # of these nobody else is told, not even that there are any
+        department = pl.col("department").filter(seen).unique().sort().alias("departments")
+        count = seen.sum().cast(pl.Int32).alias(relation.size)
+        by_entity = self.rows.group_by("entity").agg(
+            department,
+            count,
+            (~seen).any().alias("has_sealed"),
+            pl.col("reported_at").filter(pl.col("visibility") == "shared").min(),
+        )
+        by_entity = self._grown_whole(by_entity).join(self._stated(), on="entity", how="left")
+        if relation is CASE:
+            best = ranked.filter(SHARED & pl.col("field").is_in(_SHOWN)).sort("rank").unique(["entity", "field"], keep="first")
+            shown = best.pivot("field", index="entity", values="value")
+            missing = [pl.lit(None, pl.String).alias(name) for name in _SHOWN if name not in shown.columns]
+            by_entity = by_entity.join(shown.with_columns(missing), on="entity", how="left")
+        created = self._fates.created.with_columns(known_from=pl.lit(change, pl.Int64))
+        founders = pl.concat([created, self._before.select("entity", "founder_id", "known_from")])
+        return by_entity.join(founders, on="entity").select("entity", "founder_id", "known_from", *_COLUMNS[relation.name], *_STATING)
+
+    def _grown_whole(self, by_entity: pl.DataFrame) -> pl.DataFrame:
+        """Large entities of which only some rows are there: what they had, and what came."""
+        if self._grown.is_empty():
+            return by_entity
+        size = self._task.relation.size
+        is_grown = pl.col("entity").is_in(self._grown.implode())
+        arrived = self.rows.join(self._fates.moves.select("id", "entity"), on=["id", "entity"]).filter(is_grown)
+        came = arrived.filter(pl.col("visibility") != "sealed").group_by("entity").len("came")
+        had = self._before.select("entity", had=size, has_departments="departments")
+        whole = by_entity.filter(is_grown).join(had, on="entity").join(came, on="entity", how="left")
+        departments = pl.concat_list("departments", "has_departments").list.unique().list.sort()
+        count = (pl.col("had") + pl.col("came").fill_null(0)).cast(pl.Int32)
+        whole = whole.with_columns(departments.alias("departments"), count.alias(size)).select(by_entity.columns)
+        return pl.concat([by_entity.filter(~is_grown), whole])
+
+    def _stated(self) -> pl.DataFrame:
+        """(entity, identifier_hash, is_contested) of all entities: as clustered anew, or as they were."""
+        moves = self._fates.moves.select("id", now="entity")
+        walked = self._assignment.walked.join(moves, on="id", how="left").with_columns(entity=pl.coalesce("now", "entity"))
+        anew = walked.unique("entity").select("entity", *_STATING)
+        joined = self._assignment.joined.group_by("entity").agg(pl.col("identifier_hash").drop_nulls().first().alias("new"))
+        kept = self._before.join(anew, on="entity", how="anti").join(joined, on="entity", how="left")
+        return pl.concat([anew, kept.select("entity", pl.coalesce("identifier_hash", "new"), "is_contested")])
+
+    def _write_rows(self, rows: pl.DataFrame) -> None:
+        relation, channel = self._task.relation, self._task.channel
+        named = rows.rename({"entity": relation.entity, "number": "changed"}).drop("kind")
+        is_created = pl.col(relation.entity).is_in(self._fates.created["entity"].implode())
+        channel.copy(relation.table, named.filter(is_created))
+        kept = named.filter(~is_created)
+        if kept.height:
+            channel.copy(f"new_{relation.name}", kept)
+            columns = [*_COLUMNS[relation.name], *_STATING, "changed"]
+            assignments = ", ".join(f"{column} = n.{column}" for column in columns)
+            channel.run(
+                _UPDATE.format(
+                    table=relation.table, name=relation.name, entity=relation.entity, assignments=f"known_to = NULL, {assignments}"
+                )
+            )
+
+    def _write_closed(self, closed: pl.DataFrame) -> None:
+        relation, channel = self._task.relation, self._task.channel
+        if closed.height:
+            sql = _CLOSE.format(table=relation.table, entity=relation.entity)
+            channel.run(sql, change=self._task.change, entities=closed["entity"], numbers=closed["number"])

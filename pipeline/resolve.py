@@ -1,0 +1,100 @@
+"""RESOLVE: everything that waits in ops.pending and ops.decision, chunk by chunk, each one transaction under one lock.
+
+Enter records that normalise left (`known_from` null), leave persons, organisations and cases with their links, members,
+golden values, review tasks and change numbers. A kill loses the chunk it hits and nothing else; a second resolve steps
+back. With nothing waiting no row is written, and nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+from sqlalchemy import Connection, Engine, text
+
+from hub.database import store_errors
+from hub.settings import Settings
+from pipeline.locks import resolve_lock
+
+logger = logging.getLogger(__name__)
+
+SMALLEST_CHUNK = 50
+#: Told after each chunk: records done, and records that waited when resolve began.
+Progress = Callable[[int, int], None]
+
+_HAS_WORK = "SELECT EXISTS (SELECT FROM ops.pending) OR EXISTS (SELECT FROM ops.decision WHERE applied_change IS NULL)"
+
+
+@dataclass
+class ResolveReport:
+    """What resolve did: chunks and records taken, entities that changed, review tasks opened."""
+
+    chunks: int = 0
+    records: int = 0
+    cases: int = 0
+    persons: int = 0
+    organisations: int = 0
+    review_tasks: int = 0
+    is_busy: bool = False
+
+
+def resolve(engine: Engine, settings: Settings, *, progress: Progress | None = None) -> ResolveReport:
+    """Resolve all that waits.
+
+    Returns:
+        What was done; `is_busy` where another resolve is at work, which then does it.
+
+    Raises:
+        StoreUnavailable: the database went away; what was committed stays, the rest waits.
+    """
+    report = ResolveReport()
+    with store_errors(), resolve_lock(engine) as connection:
+        if connection is None:
+            report.is_busy = True
+        elif _has_work(connection):
+            _resolve_all(connection, settings, report, progress or (lambda done, waiting: None))
+    return report
+
+
+def _has_work(connection: Connection) -> bool:
+    found = bool(connection.execute(text(_HAS_WORK)).scalar_one())
+    connection.commit()
+    return found
+
+
+def _resolve_all(connection: Connection, settings: Settings, report: ResolveReport, progress: Progress) -> None:
+    from pipeline.chunk import Chunk, resolve_chunk, unique_departments
+
+    waiting = connection.execute(text("SELECT count(*) FROM ops.pending")).scalar_one()
+    unique_within = unique_departments(connection)
+    connection.commit()
+    after, most = 0, settings.resolve_chunk_records
+    while True:
+        start = perf_counter()
+        done = resolve_chunk(connection, Chunk(after, most, settings.resolve_chunk_records, unique_within))
+        if done is None:
+            if after == 0:
+                return
+            after = 0  # what was put back, or came meanwhile, has lower ids
+            continue
+        seconds = perf_counter() - start
+        after = done.last_record_id
+        report.chunks += 1
+        report.records += done.records
+        for relation, count in done.changes.items():
+            name = f"{relation}s"
+            setattr(report, name, getattr(report, name) + count)
+        report.review_tasks += done.review_tasks
+        logger.info("resolve: chunk of %d records in %.2f s", done.records, seconds)
+        progress(report.records, waiting)
+        most = _next_size(most, seconds, settings)
+
+
+def _next_size(most: int, seconds: float, settings: Settings) -> int:
+    if seconds > settings.resolve_chunk_seconds:
+        return max(SMALLEST_CHUNK, most // 2)
+    if seconds < settings.resolve_chunk_seconds / 2:
+        return min(settings.resolve_chunk_records, most + most // 2)
+    return most

@@ -1,0 +1,67 @@
+"""REVIEW TASKS: pairs that the engine leaves to a person.
+
+A task is open while its two nodes have a live review link, nobody has said anything of them, and they have not come to
+be one entity by another way.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.entity_ids import Fates
+from pipeline.links import Evaluation, Task, live_links
+
+_STATES = """
+SELECT t.left_id, t.right_id, l.match_weight, l.levels::text AS levels, r.task_id, r.match_weight AS task_weight,
+       a.{entity} IS NOT DISTINCT FROM b.{entity} AS is_one,
+       EXISTS (SELECT FROM ops.decision d WHERE d.relation = '{name}' AND d.left_id = t.left_id AND d.right_id = t.right_id) AS is_decided
+FROM unnest(%(left)s::bigint[], %(right)s::bigint[]) AS t (left_id, right_id)
+LEFT JOIN LATERAL (
+    SELECT match_weight, levels FROM store.link
+    WHERE relation = '{name}' AND left_id = t.left_id AND right_id = t.right_id AND known_to IS NULL AND decision = 'review' OFFSET 0
+) l ON true
+LEFT JOIN LATERAL (
+    SELECT task_id, match_weight FROM store.review_task
+    WHERE relation = '{name}' AND left_id = t.left_id AND right_id = t.right_id AND state = 'open' OFFSET 0
+) r ON true
+LEFT JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.left_id AND known_to IS NULL OFFSET 0) a ON true
+LEFT JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.right_id AND known_to IS NULL OFFSET 0) b ON true
+"""
+_CLOSE = """
+UPDATE store.review_task r SET state = t.state, closed_change = %(change)s
+FROM unnest(%(tasks)s::bigint[], %(states)s::text[]) AS t (task_id, state) WHERE r.task_id = t.task_id
+"""
+
+
+def update_reviews(task: Task, evaluation: Evaluation, fates: Fates) -> int:
+    """Open and close tasks as the chunk's links and memberships, already written, have it.
+
+    Returns:
+        How many were opened.
+    """
+    relation, channel = task.relation, task.channel
+    elsewhere = live_links(channel, relation, fates.moves.drop_nulls("former")["id"])
+    seen = [links.filter(pl.col("decision") == "review") for links in (evaluation.edges, evaluation.before, elsewhere)]
+    judged = evaluation.edges.filter(pl.col("decided_by") != "engine") if task.has_decisions else evaluation.edges.clear()
+    pairs = pl.concat([links.select("left", "right") for links in (*seen, judged)]).unique()
+    if pairs.is_empty():
+        return 0
+    sql = _STATES.format(name=relation.name, entity=relation.entity, members=relation.members, node=relation.node)
+    states = channel.read(sql, left=pairs["left"], right=pairs["right"])
+    wanted = states.filter(pl.col("match_weight").is_not_null() & ~pl.col("is_one") & ~pl.col("is_decided"))
+    standing = wanted.filter(pl.col("task_weight") == pl.col("match_weight"))
+    closed = states.drop_nulls("task_id").join(standing, on="task_id", how="anti")
+    if closed.height:
+        words = closed.select(pl.when("is_decided").then(pl.lit("decided")).otherwise(pl.lit("obsolete"))).to_series()
+        channel.run(_CLOSE, change=task.change, tasks=closed["task_id"], states=words)
+    opened = wanted.join(standing, on=["left_id", "right_id"], how="anti")
+    rows = opened.select(
+        "left_id",
+        "right_id",
+        "match_weight",
+        "levels",
+        relation=pl.lit(relation.name),
+        opened_change=pl.lit(task.change),
+    )
+    channel.copy("store.review_task", rows)
+    return opened.height
