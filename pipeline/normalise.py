@@ -79,7 +79,8 @@ WITH said AS (
     SELECT p.party_id, p.record_id, p.role, p.kind, {who} AS who,
            row_number() OVER (PARTITION BY p.record_id, p.role, p.kind, {who} ORDER BY p.ordinal) AS turn
     FROM mapped m CROSS JOIN LATERAL (
-        SELECT max(version) AS version FROM store.source_record s WHERE s.record_id = m.record_id AND s.version < m.version AND NOT s.is_deleted
+        SELECT max(version) AS version FROM store.source_record s
+        WHERE s.record_id = m.record_id AND s.version < m.version AND NOT s.is_deleted
     ) newest JOIN store.party p ON p.record_id = m.record_id AND p.version = newest.version
 )
 INSERT INTO store.party (party_id, record_id, {fields}, version)
