@@ -46,7 +46,7 @@ def build_organisations(rng: Random, rates: OrganisationRates, places: Places, k
     is_public = np.isin(kind, [organisation_kinds().index(name) for name in ("school", "hospital")])
     industry, form = _trades(rng, kinds, kind)
     stem = either(is_public, _public_stems(rng, count), _stems(rng, vocabulary, count))
-    stem, group = _share_stems(rng, rates, kind, is_public, stem)
+    stem, group = _share_stems(rng, rates, industry, is_public, stem)
     region = _regions(rng, vocabulary, is_public)
     name = glue(region, stem, industry, form)
     parent = _branches(rng, rates, is_public)
@@ -107,13 +107,15 @@ def _public_stems(rng: Random, count: int) -> pl.Series:
     )
 
 
-def _share_stems(rng: Random, rates: OrganisationRates, kind: Ints, is_public: Flags, stem: pl.Series) -> tuple[pl.Series, Ints]:
-    """Give some organisations the stem of another."""
-    count = len(kind)
+def _share_stems(rng: Random, rates: OrganisationRates, industry: pl.Series, is_public: Flags, stem: pl.Series) -> tuple[pl.Series, Ints]:
+    """Give some organisations the stem of another of another trade."""
+    count = len(stem)
     eligible = np.flatnonzero(~is_public)
     wanted = min(len(eligible) // 2, max(2, round(rates.same_stem * count / 2)))
     chosen = rng.permutation(eligible)
     owners, takers = chosen[:wanted], chosen[wanted : 2 * wanted]
+    other_trade = (industry.gather(owners) != industry.gather(takers)).to_numpy()
+    owners, takers = owners[other_trade], takers[other_trade]
     source = np.arange(count)
     source[takers] = owners
     group = np.full(count, -1, dtype=np.int64)

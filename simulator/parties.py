@@ -12,7 +12,7 @@ import polars as pl
 
 from simulator import noise
 from simulator.cast import Cast
-from simulator.columns import Flags, Floats, Ints, Notes, Random, blank, chance, draw, either, glue, pick, put, strings, words
+from simulator.columns import Flags, Ints, Notes, Random, blank, chance, draw, either, glue, pick, put, strings, words
 from simulator.filings import Filings
 from simulator.mentions import ORGANISATION, PERSON, ROLES, Mentions, by_department
 from simulator.places import Address, Places, manners, spell
@@ -51,110 +51,143 @@ def write_parties(rng: Random, scene: Scene) -> pl.DataFrame:
     )
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What is told of each person mentioned."""
+
+    who: Ints
+    record: Ints
+    department: Ints
+    is_agent: Flags
+    hidden: Flags
+    masked: Flags
+    id_no: Flags
+    phone: Flags
+    address: Flags
+    birth: Flags
+
+
+def _told(rng: Random, scene: Scene, rows: Ints) -> _Told:
+    """By department: which number, telephone and address a record has. Of the other side less is known, but at courts and the police."""
+    rates, codes, mentions = scene.rates, scene.rates.department_codes, scene.mentions
+    record, hidden, role = mentions.record[rows], mentions.is_anonymous[rows], mentions.role[rows]
+    department, count = scene.filings.department[record], len(rows)
+    is_agent = role == ROLES.index("agent")
+    opponent = (role > ROLES.index("victim")) & ~is_agent
+    official = np.isin(department, [codes.index(code) for code in ("court", "police", "procuratorate", "justice")])
+    known = np.select([is_agent | hidden, opponent & ~official], [0.0, rates.identity.opponent_known], 1.0)
+    reached = np.select([is_agent, hidden, opponent & ~official], [1.0, rates.identity.anonymous_phone, rates.identity.opponent_known], 1.0)
+    id_no, address, birth = (chance(rng, by_department(rates, name, department) * known, count) for name in ("id", "address", "birth"))
+    phone = is_agent | chance(rng, by_department(rates, "phone", department) * reached, count)
+    # Whoever gives neither number nor address is asked for a telephone.
+    phone |= ~(id_no | address | hidden) & chance(rng, rates.identity.phone_insisted, count)
+    masked = ~hidden & ~is_agent & chance(rng, by_department(rates, "masked", department), count)
+    return _Told(mentions.entity[rows], record, department, is_agent, hidden, masked, id_no, phone, address, birth)
+
+
 def _persons(rng: Random, scene: Scene, rows: Ints) -> pl.DataFrame:
     """Persons as written down."""
-    mentions, people = scene.mentions, scene.company.persons.people
-    who, record = mentions.entity[rows], mentions.record[rows]
-    department, hidden, notes = scene.filings.department[record], mentions.is_anonymous[rows], Notes()
-    notes.add("anonymous", hidden)
-    is_agent = mentions.role[rows] == ROLES.index("agent")
-    opponent = (mentions.role[rows] > ROLES.index("victim")) & ~is_agent
-    # The other side's number and address are known to courts and police, hardly to anybody else.
-    official = np.isin(department, [scene.rates.department_codes.index(code) for code in ("court", "police", "procuratorate", "justice")])
-    known = np.where(is_agent, 0.0, np.where(opponent & ~official, 0.25, 1.0))
-    name = _person_names(rng, scene, who, department, hidden, notes)
-    id_no = _id_numbers(rng, scene, who, department, known * ~hidden, notes)
-    phone = _phones(rng, scene, who, department, np.where(is_agent, 1.3, np.where(opponent, 0.5, np.where(hidden, 0.35, 1.0))), notes)
-    address = _homes(rng, scene, who, record, known * ~hidden, notes)
-    born = chance(rng, by_department(scene.rates, "birth", department) * known * ~hidden, len(rows))
-    nothing = hidden & phone.is_null().to_numpy()
+    told, notes = _told(rng, scene, rows), Notes()
+    notes.add("anonymous", told.hidden)
+    gender, birth = _birth(rng, scene, told, notes)
+    nothing = (told.hidden | told.masked) & ~(told.id_no | told.phone | told.address)
     return pl.DataFrame(
         {
             "at": rows,
-            "name": name,
-            "id_no": id_no,
-            "phone": phone,
-            "address": address,
-            "gender": blank(pick(strings(["female", "male"]), people.is_male[who]), born),
-            "birth_date": blank(pl.Series(people.birth[who]).cast(pl.Date), born),
-            "person_truth_id": blank(pl.Series(who), ~nothing),
+            "name": _person_names(rng, scene, told, notes),
+            "id_no": _id_numbers(rng, scene, told, notes),
+            "phone": _phones(rng, scene, told, notes),
+            "address": _homes(rng, scene, told, notes),
+            "gender": gender,
+            "birth_date": birth,
+            "person_truth_id": blank(pl.Series(told.who), ~nothing),
             "noise": notes.lists(len(rows)),
         }
     )
 
 
-def _person_names(rng: Random, scene: Scene, who: Ints, department: Ints, hidden: Flags, notes: Notes) -> pl.Series:
+def _birth(rng: Random, scene: Scene, told: _Told, notes: Notes) -> tuple[pl.Series, pl.Series]:
+    """Gender and birth date where they are asked for, now and then wrong."""
+    rates, people, count = scene.rates.identity, scene.company.persons.people, len(told.who)
+    wrong, off = told.birth & chance(rng, rates.gender_wrong, count), told.birth & chance(rng, rates.birth_off, count)
+    notes.add("gender_wrong", wrong)
+    notes.add("birth_off", off)
+    gender = pick(strings(["female", "male"]), np.where(wrong, 1 - people.is_male[told.who], people.is_male[told.who]))
+    day = people.birth[told.who] + np.where(off, rng.choice([-30, -10, -1, 1, 9, 31], count), 0)
+    return blank(gender, told.birth), blank(pl.Series(day).cast(pl.Date), told.birth)
+
+
+def _person_names(rng: Random, scene: Scene, told: _Told, notes: Notes) -> pl.Series:
     """Names: the married name, slips by care, masks by custom, nothing told by the anonymous."""
-    rates, persons, count = scene.rates.names, scene.company.persons, len(who)
-    care = by_department(scene.rates, "care", department)
-    other = pick(persons.other_name, who)
-    married = other.is_not_null().to_numpy() & chance(rng, rates.former, count) & ~hidden
+    rates, persons, count = scene.rates.names, scene.company.persons, len(told.who)
+    other = pick(persons.other_name, told.who)
+    married = other.is_not_null().to_numpy() & chance(rng, rates.former, count) & ~told.hidden
     notes.add("married_name", married)
-    name = either(married, other, pick(persons.name, who))
-    masked = ~hidden & chance(rng, by_department(scene.rates, "masked", department), count)
-    plain = ~hidden & ~masked
+    name = either(married, other, pick(persons.name, told.who))
+    plain = ~told.hidden & ~told.masked
     # One slip at most: four kinds share one draw.
+    care = by_department(scene.rates, "care", told.department)
     bounds = np.cumsum([rates.homophone, rates.look_alike, rates.traditional, rates.typo])[:, None] * care
     slip = (rng.random(count) >= bounds).sum(axis=0)
     name = noise.misspell(rng, name, plain & (slip == 0), noise.HOMOPHONE, notes)
     name = noise.misspell(rng, name, plain & (slip == 1), noise.LOOK_ALIKE, notes)
     name = noise.to_traditional(name, plain & (slip == 2), notes)
     name = noise.drop_or_double(rng, name, plain & (slip == 3), notes)
-    surname = pick(strings(words("people")["surnames"].split()[0::2]), persons.people.surname[who])
-    name = noise.mask(rng, name, surname, persons.people.is_male[who], masked, notes)
+    surname = pick(strings(words("people")["surnames"].split()[0::2]), persons.people.surname[told.who])
+    name = noise.mask(rng, name, surname, persons.people.is_male[told.who], told.masked, notes)
     listed = strings(words("people")["anonymous_names"])
-    rows = np.flatnonzero(hidden)
+    rows = np.flatnonzero(told.hidden)
     return put(name, rows, pick(listed, rng.integers(0, len(listed), len(rows))))
 
 
-def _id_numbers(rng: Random, scene: Scene, who: Ints, department: Ints, known: Floats, notes: Notes) -> pl.Series:
+def _id_numbers(rng: Random, scene: Scene, told: _Told, notes: Notes) -> pl.Series:
     """Identity numbers: often absent, now and then of fifteen digits, with a small x, or with a digit wrong."""
-    rates, persons, count = scene.rates.identity, scene.company.persons, len(who)
-    given = chance(rng, by_department(scene.rates, "id", department) * known, count)
-    id_no = noise.keep(pick(persons.id_no, who), given, notes, "id_missing")
-    old = persons.people.birth[who] < _OLD_NUMBER_BEFORE
-    id_no = noise.fifteen(id_no, old & chance(rng, rates.id15 * by_department(scene.rates, "id15", department), count), notes)
-    id_no = noise.lower_x(id_no, chance(rng, rates.lower_x * by_department(scene.rates, "lower_x", department), count), notes)
+    rates, persons, count = scene.rates.identity, scene.company.persons, len(told.who)
+    id_no = noise.keep(pick(persons.id_no, told.who), told.id_no, notes, "id_missing")
+    old = persons.people.birth[told.who] < _OLD_NUMBER_BEFORE
+    old &= chance(rng, rates.id15 * by_department(scene.rates, "id15", told.department), count)
+    id_no = noise.fifteen(id_no, old, notes)
+    id_no = noise.lower_x(id_no, chance(rng, rates.lower_x * by_department(scene.rates, "lower_x", told.department), count), notes)
     return noise.one_digit_off(rng, id_no, chance(rng, rates.one_digit_off, count), notes, "id_one_digit_off", first=10)
 
 
-def _phones(rng: Random, scene: Scene, who: Ints, department: Ints, known: Floats, notes: Notes) -> pl.Series:
+def _phones(rng: Random, scene: Scene, told: _Told, notes: Notes) -> pl.Series:
     """Telephones: the second of two, a placeholder, the reception's, a digit wrong, or none."""
-    rates, persons, count = scene.rates.identity, scene.company.persons, len(who)
-    second = pick(persons.second_phone, who)
-    use_second = second.is_not_null().to_numpy() & chance(rng, rates.phone_second, count)
-    phone = either(use_second, second, pick(persons.phone, who))
-    given = chance(rng, by_department(scene.rates, "phone", department) * known, count)
-    phone = noise.keep(phone, given, notes, "phone_missing")
-    notes.add("second_phone", use_second & given)
-    phone = noise.one_digit_off(rng, phone, given & chance(rng, rates.phone_one_off, count), notes, "phone_one_digit_off", first=3)
-    empty = np.flatnonzero(given & chance(rng, rates.phone_placeholder, count))
+    rates, persons, count = scene.rates.identity, scene.company.persons, len(told.who)
+    second = pick(persons.second_phone, told.who)
+    # One mishap at most; a lawyer's number stands on the letterhead.
+    shares = [rates.phone_second, rates.phone_one_off, rates.phone_placeholder, rates.phone_reception]
+    mishap = np.where(told.phone & ~told.is_agent, draw(rng, [*shares, 1 - sum(shares)], count), len(shares))
+    # Where the telephone is all there is, it is the person's own.
+    mishap = np.where((mishap != 1) & ~(told.id_no | told.address), len(shares), mishap)
+    use_second = (mishap == 0) & second.is_not_null().to_numpy()
+    phone = either(use_second, second, pick(persons.phone, told.who))
+    notes.add("second_phone", use_second)
+    phone = noise.keep(phone, told.phone, notes, "phone_missing")
+    phone = noise.one_digit_off(rng, phone, mishap == 1, notes, "phone_one_digit_off", first=3)
+    empty, shared = np.flatnonzero(mishap == 2), np.flatnonzero(mishap == 3)
     listed = strings(words("people")["placeholder_phones"])
     notes.add("phone_placeholder", empty)
     phone = put(phone, empty, pick(listed, draw(rng, [6, 3, 2, 1], len(empty))))
-    shared = np.flatnonzero(given & chance(rng, rates.phone_reception, count))
     # One reception a street and department: 0755 and eight digits.
-    desk = 27_400_000 + scene.company.persons.people.home.place[who[shared]] % 6 * 16 + department[shared]
+    desk = 27_400_000 + persons.people.home.place[told.who[shared]] % 6 * 16 + told.department[shared]
     notes.add("phone_reception", shared)
     return put(phone, shared, glue("0755", pl.Series(desk).cast(pl.String)))
 
 
-def _homes(rng: Random, scene: Scene, who: Ints, record: Ints, known: Floats, notes: Notes) -> pl.Series:
-    """Homes as told; before a move the former one."""
-    people, count = scene.company.persons.people, len(who)
-    department = scene.filings.department[record]
-    given = chance(rng, by_department(scene.rates, "address", department) * known, count)
-    moved = scene.filings.reported[record] < people.moved[who]
-    now, then = people.home.take(who), people.former_home.take(who)
-    home = Address(
-        *(np.where(moved, old, new) for new, old in ((now.place, then.place), (now.building, then.building), (now.room, then.room)))
-    )
-    notes.add("moved_house", moved & given)
-    rows = np.flatnonzero(given)
+def _homes(rng: Random, scene: Scene, told: _Told, notes: Notes) -> pl.Series:
+    """Homes as told; before a move, and where the file was not brought up to date, the former one."""
+    people, count = scene.company.persons.people, len(told.who)
+    moved = scene.filings.reported[told.record] < people.moved[told.who]
+    moved |= (people.moved[told.who] > 0) & chance(rng, scene.rates.people.former_home_kept, count)
+    now, then = people.home.take(told.who), people.former_home.take(told.who)
+    home = Address(*(np.where(moved, old, new) for new, old in zip(now.parts, then.parts, strict=True)))
+    notes.add("moved_house", moved & told.address)
+    rows = np.flatnonzero(told.address)
     manner = manners(rng, scene.rates.addresses, len(rows))
     notes.add("address_part", rows[~manner.room])
-    told = spell(scene.places, home.take(rows), manner)
-    return put(pl.Series([None] * count, dtype=pl.String), rows, told)
+    spelt = spell(scene.places, home.take(rows), manner)
+    return put(pl.Series([None] * count, dtype=pl.String), rows, spelt)
 
 
 def _organisations(rng: Random, scene: Scene, rows: Ints) -> pl.DataFrame:

@@ -28,6 +28,11 @@ class Address:
     building: Ints
     room: Ints
 
+    @property
+    def parts(self) -> tuple[Ints, Ints, Ints]:
+        """Place, building, room."""
+        return self.place, self.building, self.room
+
     def take(self, rows: Ints) -> Address:
         """The addresses of these rows."""
         return Address(self.place[rows], self.building[rows], self.room[rows])

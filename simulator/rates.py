@@ -51,6 +51,7 @@ class PeopleRates:
     family_phone: float
     second_phone: float
     moved_house: float
+    former_home_kept: float
     married_name: float
     single_given: float
     couple_address: float
@@ -87,6 +88,11 @@ class IdentityRates:
     phone_placeholder: float
     phone_reception: float
     phone_second: float
+    phone_insisted: float
+    anonymous_phone: float
+    opponent_known: float
+    birth_off: float
+    gender_wrong: float
     uscc_one_off: float
 
 

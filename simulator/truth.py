@@ -1,7 +1,8 @@
 """The truth of a world: which records are one case, which parties one person or organisation, and which pairs of them are hard.
 
-A hard pair belongs to one kind. Where two must stay apart the two merely look alike; where two are one, the difference named by the
-kind is the only slip between them, no number settles the matter, and something else they share still tells.
+A hard pair belongs to one kind. Where two must stay apart, both are named in full and something told of both differs (a number, a
+telephone, a room; for records, what they are about). Where two are one, the difference named by the kind is the only slip between them, no
+number settles the matter, and something else they share still tells.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def _named(frame: pl.DataFrame, kind: str, relation: str, same: bool) -> pl.Data
 
 
 def _relatives(persons: pl.DataFrame, human: pl.DataFrame, relation: str) -> pl.DataFrame:
-    """Every mention of one beside every mention of the other, in different records."""
+    """Mentions of one beside mentions of the other, in different records: named in full, and with something that tells them apart."""
+    human = human.filter(pl.col("noise").list.set_intersection(_NAME_SLIPS).list.len() == 0)
     pairs = persons.filter((pl.col("relation") == relation) & (pl.col("person_truth_id") < pl.col("partner_truth_id")))
     found = (
         pairs.select("person_truth_id", "partner_truth_id")
@@ -71,7 +73,29 @@ def _relatives(persons: pl.DataFrame, human: pl.DataFrame, relation: str) -> pl.
         .join(_sided(human, "right"), left_on="partner_truth_id", right_on="right_person_truth_id")
         .filter(pl.col("left_row") != pl.col("right_row"))
     )
+    apart = _differ("id_no") | (_differ("phone") & (_both_rooms() | _honest_phones()))
+    if relation != "same_name_street":
+        apart |= _differ("name")
+    found = found.filter(apart)
     return _named(found, relation, "person", same=False)
+
+
+def _differ(name: str) -> pl.Expr:
+    return (pl.col(f"left_{name}") != pl.col(f"right_{name}")).fill_null(value=False)
+
+
+def _both_rooms() -> pl.Expr:
+    """Both addresses are told down to the room."""
+    return pl.all_horizontal(
+        pl.col(f"{side}_address").is_not_null() & ~pl.col(f"{side}_noise").list.contains("address_part") for side in ("left", "right")
+    )
+
+
+def _honest_phones() -> pl.Expr:
+    """Neither telephone is another's or wrong."""
+    return pl.all_horizontal(
+        pl.col(f"{side}_noise").list.set_intersection([*_NUMBER_SLIPS, "second_phone"]).list.len() == 0 for side in ("left", "right")
+    )
 
 
 def _same_stem(organisations: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
@@ -111,13 +135,12 @@ def _one_person(human: pl.DataFrame, kind: str) -> pl.DataFrame:
     found = found.filter(pl.col("left_row") != pl.col("right_row"))
     both = pl.col("left_id_no").is_not_null() & pl.col("right_id_no").is_not_null()
     one_phone = pl.col("left_phone") == pl.col("right_phone")
-    one_home = pl.col("left_address").is_not_null() & pl.col("right_address").is_not_null()
     if kind == "id15":
         telling = both
     elif kind == "married_name":
         telling = one_phone | both
     else:
-        telling = ~both & (one_phone | one_home)
+        telling = ~both & (one_phone | _both_rooms())
     return _named(found.filter(telling), kind, "person", same=True)
 
 
