@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import Annotated, Literal
 
@@ -27,8 +26,7 @@ def _rooted(path: str) -> str:
 
 def _encoding(name: str) -> str:
     try:
-        codecs.lookup(name)
-        b"x".decode(name)
+        "x".encode(name)
     except (LookupError, UnicodeError) as error:
         raise refuse(f"{name!r} is no encoding", remedy="utf-8, gb18030, gbk, big5, utf-16 …") from error
     return name

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, ValidationError, model_validator
 
@@ -34,7 +33,7 @@ from connectors.connector import (
 from connectors.document import Document, Problem, problems_of, raise_problems
 from connectors.feed import CursorFeed, Drift, EventsFeed, Expectation, Feed, SnapshotFeed, Visibility, Volume
 from connectors.mapping import Condition, Deleted, Each, Mapping, Party, Reference, Split
-from connectors.model import Duration, Name, Positive, Strict, Text, cron_fault, refuse, unique
+from connectors.model import Duration, Name, Positive, Strict, Text, cron_line, refuse, unique, zone_name
 from connectors.paths import top_level_names
 from connectors.words import (
     BATCH_EXPECTATIONS,
@@ -121,8 +120,8 @@ class Contract(Strict):
     connector: Connector
     feed: Feed
     key: Annotated[tuple[Text, ...], AfterValidator(unique), Field(min_length=1)] = Field(description="Source columns that name a record.")
-    timezone: Text = "Asia/Shanghai"
-    schedule: Text | None = Field(None, description="Cron line; none: run by hand alone.")
+    timezone: Annotated[Text, AfterValidator(zone_name)] = "Asia/Shanghai"
+    schedule: Annotated[Text, AfterValidator(cron_line)] | None = Field(None, description="Cron line; none: run by hand alone.")
     freshness: Duration | None = None
     volume: Volume = Volume()
     drift: Drift = Drift()
@@ -146,19 +145,16 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _parts_agree(self) -> Contract:
         if (self.connector.kind == "inbox") != (self.feed.mode == "events"):
-            raise refuse("kind: inbox and mode: events belong together", remedy="pushed events come through the inbox, and only they")
+            raise refuse(
+                "kind: inbox and mode: events belong together",
+                remedy="pushed events come through the inbox, and only they",
+                at=("feed", "mode"),
+            )
         if isinstance(self.connector, RestConnector) and self.connector.since_param and self.feed.mode != "cursor":
-            raise refuse("since_param needs mode: cursor", remedy="remove since_param, or say feed: {mode: cursor, field: …}")
-        fault = cron_fault(self.schedule) if self.schedule else None
-        if fault:
-            raise refuse(f"schedule: {fault}", remedy='write "*/10 * * * *" for every ten minutes')
-        try:
-            ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError):
-            raise refuse(f"timezone: {self.timezone!r} is no time zone", remedy="write Asia/Shanghai") from None
+            raise refuse("needs mode: cursor", remedy="remove it, or say feed: {mode: cursor, field: …}", at=("connector", "since_param"))
         both = sorted(set(self.ignore) & self.mapped_columns())
         if both:
-            raise refuse(f"ignore: {', '.join(both)} is mapped as well", remedy="remove it from ignore")
+            raise refuse(f"{', '.join(both)} is mapped as well", remedy="remove it from ignore", at=("ignore",))
         return self
 
     @property

@@ -171,7 +171,8 @@ def did_you_mean(word: object, allowed: Sequence[str]) -> str:
 def problems_of(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Every mistake that pydantic found, in the document's own words and lines."""
     found = []
-    for item in error.errors(include_url=False):
+    # What nobody knows comes before what is missing: the one is mostly the other, misspelt.
+    for item in sorted(error.errors(include_url=False), key=lambda item: item["type"] == "missing"):
         models, loc = _walk(model, item["loc"])
         message, allowed = _explain(item["type"], item, models)
         word = item["loc"][-1] if item["type"] == "extra_forbidden" else item.get("input")
@@ -179,6 +180,7 @@ def problems_of(document: Document, error: ValidationError, model: type[BaseMode
             discriminator = str(item["ctx"]["discriminator"]).strip("'")
             word = item["ctx"].get("tag", "")
             loc = (*loc, discriminator)
+        loc = (*loc, *item.get("ctx", {}).get("at", ()))
         remedy = did_you_mean(word, allowed) if allowed else str(item.get("ctx", {}).get("remedy", ""))
         found.append(Problem(document.path, document.line_of(loc), dotted(loc), message, remedy, allowed))
     return found

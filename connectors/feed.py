@@ -103,13 +103,19 @@ class Expectation(Strict):
     def _known(self) -> Expectation:
         if self.type not in EXPECTATIONS:
             raise refuse(
-                f"{self.type!r} is no expectation", remedy=did_you_mean(self.type, tuple(EXPECTATIONS)), allowed=tuple(EXPECTATIONS)
+                f"{self.type!r} is no expectation",
+                remedy=did_you_mean(self.type, tuple(EXPECTATIONS)),
+                allowed=tuple(EXPECTATIONS),
+                at=("type",),
             )
         takes = EXPECTATIONS[self.type]
         unknown = sorted(set(self.kwargs) - takes)
         if unknown:
             raise refuse(
-                f"{self.type} takes no {unknown[0]}", remedy=did_you_mean(unknown[0], tuple(sorted(takes))), allowed=tuple(sorted(takes))
+                f"{self.type} takes no {unknown[0]}",
+                remedy=did_you_mean(unknown[0], tuple(sorted(takes))),
+                allowed=tuple(sorted(takes)),
+                at=(unknown[0],),
             )
         needs = sorted(({"column", "column_A", "column_B", "column_list"} & takes) - set(self.kwargs))
         if needs and not (self.type == "expect_column_to_exist"):
@@ -119,6 +125,7 @@ class Expectation(Strict):
                 f"{self.type} judges the batch, there is no row to quarantine",
                 remedy="say on_failure: warn or halt",
                 allowed=("warn", "halt"),
+                at=("on_failure",),
             )
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
@@ -16,9 +17,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
 
 
-def refuse(message: str, *, remedy: str = "", allowed: tuple[str, ...] = ()) -> PydanticCustomError:
-    """An error of a validator, with the remedy that `casehub sources check` shows."""
-    context: dict[str, Any] = {"text": message, "remedy": remedy, "allowed": allowed}
+def refuse(message: str, *, remedy: str = "", allowed: tuple[str, ...] = (), at: tuple[str, ...] = ()) -> PydanticCustomError:
+    """An error of a validator, with the remedy that `casehub sources check` shows, and where below the model it is."""
+    context: dict[str, Any] = {"text": message, "remedy": remedy, "allowed": allowed, "at": at}
     return PydanticCustomError("contract", "{text}", context)
 
 
@@ -49,6 +50,23 @@ def unique(value: tuple[str, ...]) -> tuple[str, ...]:
     twice = sorted({name for name in value if value.count(name) > 1})
     if twice:
         raise refuse(f"names {', '.join(twice)} twice", remedy="name each once")
+    return value
+
+
+def zone_name(value: str) -> str:
+    """Refuse a name that is no time zone's."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise refuse(f"{value!r} is no time zone", remedy="write Asia/Shanghai") from None
+    return value
+
+
+def cron_line(value: str) -> str:
+    """Refuse a line that cron could not read."""
+    fault = cron_fault(value)
+    if fault is not None:
+        raise refuse(fault, remedy='write "*/10 * * * *" for every ten minutes')
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fnmatch
 import glob
 import io
@@ -256,7 +257,18 @@ class _GuardedFile(io.RawIOBase):
         return self._guarded.once(lambda: self._inner.read(size))
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self._guarded.once(lambda: self._inner.seek(offset, whence))
+        def sought() -> int | None:
+            try:
+                return self._inner.seek(offset, whence)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                return None
+
+        place = self._guarded.once(sought)
+        if place is None:  # before the beginning: no failure of the server's, and zipfile asks for it
+            raise OSError(errno.EINVAL, "before the beginning")
+        return place
 
     def tell(self) -> int:
         return self._guarded.once(self._inner.tell)

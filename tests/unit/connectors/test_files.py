@@ -1,0 +1,535 @@
+"""Files of a folder: each format, encoding and packing, and each way in which they come broken."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from connectors.contract import Contract
+from connectors.extract import Pull, reconcile
+from connectors.pages import NUL_FAULT
+from hub.errors import SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+from tests.unit.connectors.builders import file_contract, make_contract, payloads, pull, rows_of
+
+CURSOR = {"mode": "cursor", "field": "t"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The source's folder, under a name that a URL has to escape."""
+    root = tmp_path / "来源 #1"
+    root.mkdir()
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", root.as_uri())
+    return root
+
+
+def csv_contract(**options: Any) -> Contract:
+    return file_contract(**options)
+
+
+# --- CSV ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [
+        pytest.param("utf-8", b"", id="UTF-8"),
+        pytest.param("utf-8", b"\xef\xbb\xbf", id="UTF-8 with a mark"),
+        pytest.param("utf-8-sig", b"\xef\xbb\xbf", id="utf-8-sig"),
+        pytest.param("gb18030", b"", id="GB18030"),
+        pytest.param("big5", b"", id="Big5"),
+        pytest.param("utf-16", b"", id="UTF-16"),
+    ],
+)
+def test_csv_in_any_encoding(folder: Path, encoding: str, mark: bytes) -> None:
+    text = 'id|name|t\r\n1|王小明|\r\n2|中文 "x"|2026-01-01\r\n\r\n'
+    (folder / "cases.csv").write_bytes(mark.removeprefix(mark if encoding == "utf-8-sig" else b"") + text.encode(encoding))
+    pages = pull(csv_contract(encoding=encoding, csv={"delimiter": "|"}))
+    assert payloads(pages) == [{"id": "1", "name": "王小明", "t": None}, {"id": "2", "name": '中文 "x"', "t": "2026-01-01"}]
+    assert (pages[-1].columns, pages[-1].complete) == (("id", "name", "t"), True)
+
+
+def test_csv_with_line_ends_within_quotes(folder: Path) -> None:
+    (folder / "cases.csv").write_text('id,name\n1,"a\nb\n""c"""\n2,d\n', encoding="utf-8")
+    assert payloads(pull(csv_contract())) == [{"id": "1", "name": 'a\nb\n"c"'}, {"id": "2", "name": "d"}]
+
+
+def test_csv_without_header_and_with_lines_before_it(folder: Path) -> None:
+    (folder / "cases.csv").write_text("title line\n1;a\n", encoding="utf-8")
+    options = {"delimiter": ";", "header": False, "columns": ["id", "name"], "skip_rows": 1}
+    assert payloads(pull(csv_contract(csv=options))) == [{"id": "1", "name": "a"}]
+
+
+def test_csv_that_quotes_nothing(folder: Path) -> None:
+    (folder / "cases.csv").write_text('id,name\n1,"half\n', encoding="utf-8")
+    assert payloads(pull(csv_contract(csv={"quote": ""}))) == [{"id": "1", "name": '"half'}]
+
+
+def test_csv_whose_lines_end_with_a_delimiter(folder: Path) -> None:
+    (folder / "cases.csv").write_text("id|name|\n1|a|\n", encoding="utf-8")
+    assert payloads(pull(csv_contract(csv={"delimiter": "|"}))) == [{"id": "1", "name": "a"}]
+
+
+def test_csv_lines_that_break_the_rules_are_kept_as_they_came(folder: Path) -> None:
+    lines = [b"id,name", b"1,a", b"2", b"3,a,b,c", b'4,"open', b"5,e", b"", b"6,\xe7\x8e\xff", b"7,x\x00y", b"8,h"]
+    (folder / "cases.csv").write_bytes(b"\n".join(lines) + b"\n")
+    rows = rows_of(pull(csv_contract()))
+    good = [row["payload"]["id"] for row in rows if row["payload"]]
+    bad = {row["raw"]: (row["source_record_id"], row["fault"]) for row in rows if row["raw"]}
+    assert good == ["1", "5", "8"]
+    assert bad == {
+        b"2": ("2", "1 fields where the header has 2"),
+        b"3,a,b,c": ("3", "4 fields where the header has 2"),
+        b'4,"open': (None, "quotes that do not fit"),
+        b"6,\xe7\x8e\xff": ("6", "bytes that are not in the file's encoding"),
+        b"7,x\x00y": ("7", NUL_FAULT),
+    }
+
+
+def test_csv_one_open_quote_does_not_swallow_the_file(folder: Path) -> None:
+    body = "".join(f"{number},name {number}\n" for number in range(2, 3000))
+    (folder / "cases.csv").write_text('id,name\n1,"open\n' + body, encoding="utf-8")
+    rows = rows_of(pull(csv_contract()))
+    assert [row["payload"]["id"] for row in rows[1:]] == [str(number) for number in range(2, 3000)]
+    assert rows[0]["raw"] == b'1,"open'
+
+
+@pytest.mark.parametrize(
+    ("written", "declared"),
+    [("gb18030", "utf-8"), ("utf-8", "gb18030"), ("utf-16", "utf-8"), ("utf-8", "utf-16"), ("utf-8-sig", "gb18030")],
+)
+def test_csv_in_the_wrong_encoding_is_told(folder: Path, written: str, declared: str) -> None:
+    body = "".join(f"{number},拖欠工资三个月请求处理\n" for number in range(20))
+    (folder / "cases.csv").write_bytes(("id,name\n" + body).encode(written))
+    with pytest.raises(SourceFormatError, match=r"is not utf-|is not gb18030|not utf-8"):
+        pull(csv_contract(encoding=declared))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("ID,name\n1,a\n", "has no column 'id'", id="no key column"),
+        pytest.param("id,name,name\n1,a,b\n", "'name' twice", id="a column twice"),
+        pytest.param("编号\n", "has no column 'id'", id="no key column and no row"),
+    ],
+)
+def test_csv_with_a_header_that_cannot_be_used(folder: Path, text: str, words: str) -> None:
+    (folder / "cases.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(SourceFormatError, match=words):
+        pull(csv_contract())
+
+
+def test_a_cursor_that_does_not_exist_is_told_with_the_columns_that_do(folder: Path) -> None:
+    (folder / "cases.csv").write_text("id,name\n1,a\n", encoding="utf-8")
+    with pytest.raises(SourceFormatError, match=r"'t'.*cursor.*id, name"):
+        pull(csv_contract(feed=CURSOR))
+
+
+def test_a_cursor_feed_takes_what_is_new(folder: Path) -> None:
+    (folder / "cases.csv").write_text("id,t\n1,2026-01-01 08:00:00\n2,2026-01-02 08:00:00\n3,2026-01-03 08:00:00\n4,\n", encoding="utf-8")
+    contract = csv_contract(feed={**CURSOR, "lag": "P1D"})
+    pages = pull(contract)
+    assert pages[-1].cursor == "2026-01-03T00:00:00.000000Z"
+    after = Pull.after(contract, pages[-1].cursor)
+    assert after.since == "2026-01-02T08:00:00+08:00"
+    assert [row["source_record_id"] for row in rows_of(pull(contract, after))] == ["2", "3", "4"]
+    assert len(rows_of(list(reconcile(contract)))) == 4
+
+
+def test_pages_are_of_the_size_asked_for(folder: Path) -> None:
+    (folder / "cases.csv").write_text("id,name\n" + "".join(f"{number},a\n" for number in range(7)), encoding="utf-8")
+    pages = pull(csv_contract(page_size=3))
+    assert [page.rows.num_rows for page in pages] == [3, 3, 1]
+    assert [page.complete for page in pages] == [False, False, True]
+
+
+def test_json_in_a_column_is_opened_where_a_path_goes_into_it(folder: Path) -> None:
+    (folder / "cases.csv").write_text('id,workers\n1,"[{""xm"": ""王""}]"\n2,[broken\n', encoding="utf-8")
+    reach = {"kind": "file", "connection": "source", "path": "cases.csv", "format": "csv"}
+    parties = [{"role": "petitioner", "each": {"path": "workers[]"}, "name": {"from": "xm"}}]
+    contract = make_contract(connector=reach, feed={"mode": "snapshot"}, key=["id"], parties=parties)
+    assert [row["workers"] for row in payloads(pull(contract))] == [[{"xm": "王"}], "[broken"]
+
+
+# --- trailers ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last", "error"),
+    [
+        pytest.param("合计:2\n", None, id="agrees"),
+        pytest.param("合计:2\n\n \n", None, id="agrees, blank lines after it"),
+        pytest.param("合计:3\n", "trailer says 3", id="counts more"),
+        pytest.param("", "incomplete", id="missing"),
+    ],
+)
+def test_a_snapshot_is_whole_if_its_trailer_says_so(folder: Path, last: str, error: str | None) -> None:
+    (folder / "cases.csv").write_text("id,name\n1,a\n2,b\n" + last, encoding="utf-8")
+    contract = csv_contract(feed={"mode": "snapshot", "complete": {"trailer_count": r"^合计:(\d+)"}})
+    if error is None:
+        assert [row["id"] for row in payloads(pull(contract))] == ["1", "2"]
+    else:
+        with pytest.raises(SnapshotError, match=error):
+            pull(contract)
+
+
+# --- fixed width ---------------------------------------------------------------------------------------------------------------
+
+FIXED = {"columns": [{"name": "id", "width": 4}, {"name": "name", "width": 10}, {"name": "t", "width": 8}], "trailer": r"^ZZZEND(\d+)"}
+
+
+def fixed(*lines: bytes, trailer: bytes | None = None) -> bytes:
+    return b"\r\n".join([*lines, *([trailer] if trailer else [])]) + b"\r\n"
+
+
+def line(identifier: str, name: str, day: str = "20260102") -> bytes:
+    return identifier.encode("gbk").ljust(4) + name.encode("gbk").ljust(10) + day.encode("gbk").ljust(8)
+
+
+def fixed_contract(**overrides: Any) -> Contract:
+    options = {"encoding": "gbk", "fixed_width": FIXED, "feed": {"mode": "snapshot", "complete": {"trailer_count": True}}, **overrides}
+    return file_contract("cases.dat", "fixed_width", **options)
+
+
+def test_fixed_width_is_cut_by_bytes(folder: Path) -> None:
+    content = fixed(line("1", "王小明"), line("２", "ab"), line("3", "丙", "").rstrip(), trailer=b"ZZZEND0000000003")
+    (folder / "cases.dat").write_bytes(content)
+    assert payloads(pull(fixed_contract())) == [
+        {"id": "1", "name": "王小明", "t": "20260102"},
+        {"id": "２", "name": "ab", "t": "20260102"},
+        {"id": "3", "name": "丙", "t": None},
+    ]
+
+
+def test_fixed_width_lines_that_do_not_fit_are_kept(folder: Path) -> None:
+    cut = line("2", "")[:4] + "四个字了吧".encode("gbk") + b"x" + b"\xd6"
+    (folder / "cases.dat").write_bytes(fixed(line("1", "a"), b"x", line("3", "b") + b"tail", cut, line("5", "c"), trailer=b"ZZZEND5"))
+    rows = rows_of(pull(fixed_contract()))
+    assert [row["source_record_id"] for row in rows] == ["1", "x", "3", "2", "5"]
+    assert [row["raw"] is None for row in rows] == [True, False, False, False, True]
+
+
+def test_fixed_width_cut_off_is_told(folder: Path) -> None:
+    (folder / "cases.dat").write_bytes(fixed(line("1", "a"), line("2", "b")))
+    with pytest.raises(SnapshotError, match="incomplete"):
+        pull(fixed_contract())
+
+
+def test_fixed_width_in_the_wrong_encoding_is_told(folder: Path) -> None:
+    lines = [line(str(number), "拖欠工资") for number in range(40)]
+    (folder / "cases.dat").write_bytes(fixed(*lines, trailer=b"ZZZEND40"))
+    with pytest.raises(SourceFormatError, match="is not utf-8"):
+        pull(fixed_contract(encoding="utf-8"))
+
+
+# --- JSON --------------------------------------------------------------------------------------------------------------------
+
+
+def test_json_lines(folder: Path) -> None:
+    (folder / "cases.jsonl").write_bytes('{"id":1,"name":"王"}\n\nnot json\n[1]\n{"id":2,"n":12345678901234567890123}'.encode())
+    rows = rows_of(pull(file_contract("cases.jsonl", "jsonl")))
+    assert [row["fault"] for row in rows] == [None, "not JSON", "not an object", None]
+    assert rows[1]["raw"] == b"not json"
+    assert rows[3]["payload"]["n"] == 12345678901234567890123 or rows[3]["payload"]["n"] == float("12345678901234567890123")
+
+
+def test_json_lines_in_gb18030(folder: Path) -> None:
+    (folder / "cases.jsonl").write_bytes('{"id":1,"name":"王"}\n'.encode("gb18030"))
+    assert payloads(pull(file_contract("cases.jsonl", "jsonl", encoding="gb18030"))) == [{"id": 1, "name": "王"}]
+
+
+def test_json_lines_that_are_something_else_are_told(folder: Path) -> None:
+    (folder / "cases.jsonl").write_text("id,name\n" * 500, encoding="utf-8")
+    with pytest.raises(SourceFormatError, match="is not JSON Lines"):
+        pull(file_contract("cases.jsonl", "jsonl"))
+
+
+def test_json_document(folder: Path) -> None:
+    (folder / "cases.json").write_text('{"data": {"list": [{"id": 1}, {"id": 2}]}}', encoding="utf-8")
+    assert payloads(pull(file_contract("cases.json", "json", json={"items": "data.list"}))) == [{"id": 1}, {"id": 2}]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param('{"data": ', "is not JSON", id="cut off"),
+        pytest.param('{"rows": []}', "no list at 'data'", id="another shape"),
+        pytest.param("<html></html>", "is not JSON", id="HTML"),
+    ],
+)
+def test_json_document_that_cannot_be_used(folder: Path, text: str, words: str) -> None:
+    (folder / "cases.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SourceFormatError, match=words):
+        pull(file_contract("cases.json", "json", json={"items": "data"}))
+
+
+# --- XML ---------------------------------------------------------------------------------------------------------------------
+
+XML = {"record": "//案件"}
+
+
+def test_xml_elements_are_rows(folder: Path) -> None:
+    text = (
+        '<?xml version="1.0" encoding="GB18030"?><案件信息 xmlns:x="urn:x"><!-- c --><案件 级别="红">'
+        "<id>1</id><name>王<b>小</b>明</name><空/>"
+        "<当事人><姓名>甲</姓名></当事人></案件><案件><id>2</id><当事人><姓名>乙</姓名></当事人><x:当事人><姓名>丙</姓名></x:当事人></案件></案件信息>"
+    )
+    (folder / "cases.xml").write_bytes(text.encode("gb18030"))
+    reach = {"kind": "file", "connection": "source", "path": "cases.xml", "format": "xml", "xml": XML}
+    parties = [{"role": "petitioner", "each": {"path": '"当事人"[]'}, "name": {"from": "姓名"}}]
+    contract = make_contract(connector=reach, feed={"mode": "snapshot"}, key=["id"], parties=parties)
+    assert payloads(pull(contract)) == [
+        {"@级别": "红", "id": "1", "name": {"#text": "王明", "b": "小"}, "空": None, "当事人": [{"姓名": "甲"}]},
+        {"id": "2", "当事人": [{"姓名": "乙"}, {"姓名": "丙"}]},
+    ]
+
+
+def test_xml_bomb_is_refused(folder: Path) -> None:
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    bomb = f'<!DOCTYPE x [<!ENTITY e0 "ha">{entities}]><x><案件><id>1</id><name>&e9;</name></案件></x>'
+    (folder / "one.xml").write_text(bomb, encoding="utf-8")
+    with pytest.raises(SourceFormatError, match="entities|not XML"):
+        pull(file_contract("one.xml", "xml", xml=XML))
+
+
+def test_xml_that_reads_a_file_is_refused(folder: Path) -> None:
+    (folder / "one.xml").write_text(
+        '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]><x><案件><id>&e;</id></案件></x>', encoding="utf-8"
+    )
+    with pytest.raises(SourceFormatError, match="entities"):
+        pull(file_contract("*.xml", "xml", xml=XML))
+
+
+def test_one_broken_document_of_many_is_a_row_and_a_lone_one_an_error(folder: Path) -> None:
+    (folder / "a.xml").write_text("<x><案件><id>1</id></案件></x>", encoding="utf-8")
+    (folder / "b.xml").write_text("<x><案件><id>2</id>", encoding="utf-8")
+    pages = pull(file_contract("*.xml", "xml", xml=XML))
+    assert [row["fault"] for row in rows_of(pages)] == [None, "a document that is not xml"]
+    assert rows_of(pages)[1]["raw"] == "<x><案件><id>2</id>".encode()
+    assert not pages[-1].complete, "what the broken document held must not look deleted"
+    with pytest.raises(SourceFormatError, match=r"b\.xml"):
+        pull(file_contract("b.xml", "xml", xml=XML))
+
+
+# --- XLSX --------------------------------------------------------------------------------------------------------------------
+
+
+def write_workbook(path: Path, lines: list[list[Any]], merges: tuple[str, ...] = (), title: str = "台账") -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.title = title
+    for cells in lines:
+        sheet.append(cells)
+    for span in merges:
+        sheet.merge_cells(span)
+    workbook.save(path)
+
+
+def xlsx_contract(**options: Any) -> Contract:
+    return file_contract("cases.xlsx", "xlsx", xlsx=options)
+
+
+def test_xlsx_with_two_header_lines_and_merged_cells(folder: Path) -> None:
+    lines = [
+        ["报表"],
+        ["id", "诉求人", None, "学校"],
+        [None, "姓名", "电话", "名称"],
+        [1, "王", 13800001234, "一小"],
+        [2.5, None, "x", None],
+    ]
+    write_workbook(folder / "cases.xlsx", [*lines, [None] * 4], ("A2:A3", "B2:C2", "D4:D5"))
+    pages = pull(xlsx_contract(skip_rows=1, header_rows=2, expect_header=["id", "诉求人_姓名"]))
+    assert pages[-1].columns == ("id", "诉求人_姓名", "诉求人_电话", "学校_名称")
+    assert payloads(pages) == [
+        {"id": 1, "诉求人_姓名": "王", "诉求人_电话": 13800001234, "学校_名称": "一小"},
+        {"id": 2.5, "诉求人_姓名": None, "诉求人_电话": "x", "学校_名称": "一小"},
+    ]
+
+
+def test_xlsx_dates_and_serials(folder: Path) -> None:
+    import datetime
+
+    write_workbook(folder / "cases.xlsx", [["id", "t"], ["1", datetime.datetime(2026, 1, 2, 3, 4, 5)], ["2", 46024]])  # noqa: DTZ001
+    assert [row["t"] for row in payloads(pull(xlsx_contract()))] == ["2026-01-02T03:04:05", 46024]
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "words"),
+    [
+        pytest.param(
+            [["标题"], ["id", "name"], [1, "a"]], {"expect_header": ["id"]}, "column 1 should be 'id' and is '标题'", id="header moved down"
+        ),
+        pytest.param([["序号", "id"], [1, "a"]], {"expect_header": ["id"]}, "header has moved", id="header moved aside"),
+        pytest.param([["标题"], ["id", "name"], [1, "a"]], {}, "has no column 'id'", id="no key column"),
+        pytest.param([["id"], [1]], {"sheet": "表二"}, "no sheet '表二'; it has 台账", id="no such sheet"),
+        pytest.param([["id"], [1]], {"sheet": 3}, "none at index 3", id="no such index"),
+        pytest.param([["id"]], {"header_rows": 2}, "no header", id="too few lines"),
+        pytest.param([["id", "a", "a"], [1, 2, 3]], {}, "'a' twice", id="a column twice"),
+    ],
+)
+def test_xlsx_that_is_not_as_expected(folder: Path, lines: list[list[Any]], options: dict[str, Any], words: str) -> None:
+    write_workbook(folder / "cases.xlsx", lines)
+    with pytest.raises(SourceFormatError, match=words):
+        pull(xlsx_contract(**options))
+
+
+def test_xlsx_truncated(folder: Path) -> None:
+    write_workbook(folder / "cases.xlsx", [["id"], [1]])
+    whole = (folder / "cases.xlsx").read_bytes()
+    (folder / "cases.xlsx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SourceFormatError, match="truncated or damaged"):
+        pull(xlsx_contract())
+
+
+def test_xlsx_with_a_cell_in_the_far_corner_is_refused(folder: Path) -> None:
+    write_workbook(folder / "cases.xlsx", [["id"], [1]])
+    workbook = openpyxl.load_workbook(folder / "cases.xlsx")
+    workbook["台账"]["XFD1048576"] = "x"
+    workbook.save(folder / "cases.xlsx")
+    with pytest.raises(SourceLimitError, match="1048576 lines and 16384 columns"):
+        pull(xlsx_contract())
+
+
+def test_xlsx_bomb_is_refused(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "cases.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (4 << 20))
+    with pytest.raises(SourceLimitError, match="once unpacked"):
+        pull(file_contract("cases.xlsx", "xlsx", max_response_bytes=1 << 20))
+
+
+# --- packing -----------------------------------------------------------------------------------------------------------------
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("compression", ["auto", "zip"])
+def test_zip_with_several_members(folder: Path, compression: str) -> None:
+    members = {"b/2.csv": b"id,name\n2,b\n", "a/1.csv": b"id,name\n1,a\n", "readme.txt": b"hello"}
+    (folder / "cases.zip").write_bytes(zipped(members))
+    assert [row["id"] for row in payloads(pull(csv_contract(path="cases.zip", member="*.csv", compression=compression)))] == ["1", "2"]
+
+
+def test_zip_whose_names_are_in_gbk(folder: Path) -> None:
+    plain = zipped({"AAAA.csv": b"id,name\n1,a\n"})
+    (folder / "cases.zip").write_bytes(plain.replace(b"AAAA", "案件".encode("gbk")))
+    assert len(payloads(pull(csv_contract(path="cases.zip", member="案件.csv")))) == 1
+
+
+@pytest.mark.parametrize("compression", ["auto", "gzip"])
+def test_gzip(folder: Path, compression: str) -> None:
+    (folder / "cases.csv.gz").write_bytes(gzip.compress(b"id,name\n1,a\n"))
+    assert len(payloads(pull(csv_contract(path="cases.csv.gz", compression=compression)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        pytest.param(zipped({"1.csv": b"id\n" + b"1\n" * 9999})[:-30], {}, "truncated or damaged", id="truncated zip"),
+        pytest.param(gzip.compress(b"id\n" + b"1\n" * 9999)[:-20], {}, "truncated or damaged", id="truncated gzip"),
+        pytest.param(b"id\n1\n", {"compression": "zip"}, "truncated or damaged", id="no zip"),
+        pytest.param(b"id\n1\n", {"compression": "gzip"}, "truncated or damaged", id="no gzip"),
+        pytest.param(zipped({"1.txt": b"id\n1\n"}), {"member": "*.csv"}, r"no member '\*.csv'; it holds 1.txt", id="no such member"),
+    ],
+)
+def test_packing_that_cannot_be_undone(folder: Path, content: bytes, options: dict[str, Any], words: str) -> None:
+    (folder / "cases.csv").write_bytes(content)
+    with pytest.raises(SourceFormatError, match=words):
+        pull(csv_contract(**options))
+
+
+def test_zip_with_a_damaged_member(folder: Path) -> None:
+    content = bytearray(zipped({"1.csv": json.dumps(list(range(5000))).encode()}))
+    content[200:220] = b"\x00" * 20
+    (folder / "cases.csv").write_bytes(bytes(content))
+    with pytest.raises(SourceFormatError, match="truncated or damaged"):
+        pull(csv_contract())
+
+
+def test_zip_that_is_encrypted(folder: Path) -> None:
+    content = bytearray(zipped({"1.csv": b"id\n1\n"}))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + offset] |= 1
+    (folder / "cases.csv").write_bytes(bytes(content))
+    with pytest.raises(SourceFormatError, match="encrypted"):
+        pull(csv_contract())
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lambda content: zipped({"1.csv": content})], ids=["gzip", "zip"])
+def test_decompression_bomb_is_cut_off(folder: Path, pack: Any) -> None:
+    (folder / "cases.csv").write_bytes(pack(b"id,name\n" + b"1,a\n" * 5_000_000))
+    seen = 0
+    with pytest.raises(SourceLimitError, match="after decompression"):
+        for page in pull_lazily(csv_contract(max_response_bytes=2 << 20)):
+            seen += page.rows.num_rows
+    assert seen < 1_000_000
+
+
+def pull_lazily(contract: Contract) -> Any:
+    from connectors.extract import extract
+
+    return extract(contract, Pull())
+
+
+def test_a_line_without_end_is_cut_off(folder: Path) -> None:
+    (folder / "cases.csv").write_bytes(b"id,name\n" + b"x" * (20 << 20))
+    with pytest.raises(SourceLimitError, match="longer than"):
+        pull(csv_contract())
+
+
+# --- folders -----------------------------------------------------------------------------------------------------------------
+
+
+def test_all_files_that_match_in_the_order_of_their_names(folder: Path) -> None:
+    (folder / "export").mkdir()
+    for name in ("b.csv", "a.csv", ".hidden.csv", "c.txt"):
+        (folder / "export" / name).write_text(f"id,name\n{name},x\n", encoding="utf-8")
+    (folder / "export" / "folder.csv").mkdir()
+    assert [row["id"] for row in payloads(pull(csv_contract(path="export/*.csv")))] == ["a.csv", "b.csv"]
+
+
+def test_no_file_is_no_empty_snapshot(folder: Path) -> None:
+    with pytest.raises(SourceUnavailable, match=r"no file matches \*.csv"):
+        pull(csv_contract(path="*.csv"))
+    with pytest.raises(SourceUnavailable, match=r"no file matches cases.csv"):
+        pull(csv_contract(feed=CURSOR))
+
+
+def test_no_new_file_is_nothing_new(folder: Path) -> None:
+    pages = pull(csv_contract(path="*.csv", feed=CURSOR))
+    assert [(page.rows.num_rows, page.complete) for page in pages] == [(0, True)]
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("id,name\n1,a\n", encoding="utf-8")
+    (folder / "cases.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(SourceRefused):
+        pull(csv_contract())
+
+
+def test_a_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", str(tmp_path / "nowhere"))
+    with pytest.raises(SourceUnavailable, match="no file or folder"):
+        pull(csv_contract())
+
+
+def test_a_connection_that_is_missing_or_of_no_known_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", "gopher://host/")
+    with pytest.raises(SettingsError, match="gopher"):
+        pull(csv_contract())
+    monkeypatch.delenv("CASEHUB_CONNECTION_SOURCE")
+    with pytest.raises(SettingsError, match="CASEHUB_CONNECTION_SOURCE is not set"):
+        pull(csv_contract())

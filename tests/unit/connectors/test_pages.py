@@ -1,0 +1,176 @@
+"""Rows → pages: keys, faults, deletions, order, repeats, completeness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from connectors.contract import Contract
+from connectors.pages import NUL_FAULT, SURROGATE_FAULT, Page, Paginator, Row, Stamp, Unreadable, in_pages
+from hub.errors import SourceFormatError, SourceLimitError
+from schema.records import RAW_PAGE
+from tests.unit.connectors.builders import make_contract, rows_of
+
+REST = {"kind": "rest", "connection": "source", "path": "/x"}
+SNAPSHOT = {"mode": "snapshot"}
+
+
+def page(contract: Contract, rows: list[Row], **arguments: Any) -> Page:
+    return Paginator(contract).page(rows, **arguments)
+
+
+def row(key: str | None = "1", **values: Any) -> dict[str, Any]:
+    return {"ajbh": key, "gxsj": "2026-01-02 08:00:00", **values}
+
+
+def test_a_page_is_what_land_expects() -> None:
+    made = page(make_contract(), [row(n=1.5), row("2")])
+    assert made.rows.schema == RAW_PAGE
+    first = rows_of([made])[0]
+    assert first["payload"] == {"ajbh": "1", "gxsj": "2026-01-02 08:00:00", "n": 1.5}
+    assert (first["source_record_id"], first["operation"], first["raw"], first["fault"]) == ("1", "upsert", None, None)
+    assert (made.cursor, made.complete, made.columns) == ("2026-01-02T00:00:00.000000Z", False, ("ajbh", "gxsj", "n"))
+
+
+def test_payload_text_does_not_depend_on_the_order_of_columns() -> None:
+    one = page(make_contract(), [{"ajbh": "1", "b": 2, "a": {"y": 1, "x": 2}}, row()])
+    other = page(make_contract(), [{"a": {"x": 2, "y": 1}, "b": 2, "ajbh": "1"}, row()])
+    assert one.rows.column("payload") == other.rows.column("payload")
+
+
+def test_ordinals_run_through_all_pages() -> None:
+    paginator = Paginator(make_contract())
+    pages = [paginator.page([row("1"), row("2")]), paginator.page([row("3")], complete=True)]
+    assert [each["ordinal"] for each in rows_of(pages)] == [0, 1, 2]
+
+
+def test_a_key_of_parts_is_joined_and_whole_or_not_there() -> None:
+    contract = make_contract(key=["case.id", "part"])
+    made = page(contract, [{"case": {"id": 7}, "part": "a"}, {"case": {"id": 7}, "part": ""}, {"case": 5, "part": "a"}])
+    assert made.rows.column("source_record_id").to_pylist() == ["7|a", None, None]
+
+
+def test_a_row_without_a_key_is_kept() -> None:
+    made = rows_of([page(make_contract(), [row("1"), row(None), row(" ")])])
+    assert [each["source_record_id"] for each in made] == ["1", None, None]
+    assert all(each["payload"] is not None for each in made)
+
+
+def test_a_source_that_drops_its_key_is_told() -> None:
+    with pytest.raises(SourceFormatError, match="'ajbh'") as caught:
+        page(make_contract(), [{"id": "1"}, {"id": "2"}])
+    assert "id" in str(caught.value)
+
+
+def test_keys_that_go_missing_later_on_are_rows_without_keys() -> None:
+    paginator = Paginator(make_contract())
+    paginator.page([row("1"), row("2")])
+    assert paginator.page([{"id": "1"}, {"id": "2"}]).rows.num_rows == 2
+
+
+def test_text_with_nul_is_kept_as_bytes_under_its_key() -> None:
+    bad, good, backslash = rows_of([page(make_contract(), [row("1", nr="a\x00b"), row("2"), row("3", nr="a\\u0000b")])])
+    assert (bad["payload"], bad["fault"], bad["source_record_id"]) == (None, NUL_FAULT, "1")
+    assert orjson.loads(bad["raw"])["nr"] == "a\x00b"
+    assert good["payload"] is not None
+    assert backslash["payload"]["nr"] == "a\\u0000b"
+
+
+def test_half_a_character_is_kept_as_bytes() -> None:
+    bad, keyless = rows_of([page(make_contract(), [row("1", nr="\ud83d"), row("\udcff")])])
+    assert (bad["fault"], bad["source_record_id"]) == (SURROGATE_FAULT, "1")
+    assert keyless["source_record_id"] is None
+    assert b"\\ud83d" in bad["raw"]
+
+
+def test_integers_beyond_64_bits_stay_exact() -> None:
+    text = page(make_contract(), [row("1", n=123456789012345678901234567890), row("2")]).rows.column("payload")[0].as_py()
+    assert '"n":123456789012345678901234567890' in text
+
+
+def test_an_unreadable_row_keeps_its_bytes_and_what_key_could_be_read() -> None:
+    first, second = rows_of([page(make_contract(), [Unreadable(b"\xff", "why", {"ajbh": "9"}), Unreadable(b"\xfe", "why not")])])
+    assert (first["raw"], first["fault"], first["payload"], first["source_record_id"]) == (b"\xff", "why", None, "9")
+    assert second["source_record_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("deleted", "rows", "operations"),
+    [
+        pytest.param(
+            {"field": "del", "in": ["1"]}, [{"del": 1}, {"del": "1"}, {"del": 0}, {}], ["delete", "delete", "upsert", "upsert"], id="field"
+        ),
+        pytest.param(
+            {"path": "meta.gone"},
+            [{"meta": {"gone": True}}, {"meta": {"gone": False}}, {"meta": None}],
+            ["delete", "upsert", "upsert"],
+            id="path",
+        ),
+        pytest.param({"field": "zt", "in": ["注销"]}, [{"zt": "注销"}, {"zt": "在"}], ["delete", "upsert"], id="Chinese"),
+    ],
+)
+def test_flagged_rows_are_deletions(deleted: dict[str, Any], rows: list[dict[str, Any]], operations: list[str]) -> None:
+    contract = make_contract(feed={"mode": "cursor", "field": "gxsj", "deleted": deleted})
+    made = page(contract, [row(str(number), **values) for number, values in enumerate(rows)])
+    assert made.rows.column("operation").to_pylist() == operations
+
+
+def test_older_rows_are_left_out_and_what_cannot_be_dated_is_not() -> None:
+    paginator = Paginator(make_contract(), since="2026-01-02T00:00:00.000000Z")
+    old, same, undated = row("1", gxsj="2026-01-02 07:59:59"), row("2"), row("3", gxsj="无")
+    made = paginator.page([old, same, undated, Unreadable(b"x", "why")])
+    assert made.rows.column("source_record_id").to_pylist() == ["2", "3", None]
+    assert made.rows.column("ordinal").to_pylist() == [0, 1, 2]
+
+
+def test_the_cursor_never_goes_back() -> None:
+    paginator = Paginator(make_contract())
+    assert paginator.page([row("1")]).cursor == paginator.page([row("2", gxsj=None)]).cursor is not None
+
+
+def test_a_page_that_comes_twice_is_told() -> None:
+    paginator = Paginator(make_contract(connector=REST), watch_repeats=True)
+    paginator.page([row("1", now=1), row("2")])
+    with pytest.raises(SourceLimitError, match="for ever"):
+        paginator.page([row("1", now=2), row("2")])
+
+
+def test_the_same_keys_with_new_cursors_are_no_repeat() -> None:
+    paginator = Paginator(make_contract(connector=REST), watch_repeats=True)
+    paginator.page([row("1")])
+    assert paginator.page([row("1", gxsj="2026-01-03 08:00:00")]).rows.num_rows == 1
+
+
+def test_an_ordered_source_that_is_not_is_told_before_its_watermark_moves() -> None:
+    contract = make_contract(connector=REST, feed={"mode": "cursor", "field": "gxsj", "ordered": True})
+    with pytest.raises(SourceFormatError, match="order of gxsj"):
+        page(contract, [row("1"), row("2", gxsj="2026-01-01 00:00:00")])
+    assert page(make_contract(connector=REST), [row("1"), row("2", gxsj="2026-01-01 00:00:00")]).rows.num_rows == 2
+
+
+def test_a_snapshot_with_a_row_that_hides_its_key_proves_no_absence() -> None:
+    contract = make_contract(feed=SNAPSHOT)
+    assert page(contract, [row("1")], complete=True).complete
+    assert page(contract, [row("1"), Unreadable(b"x", "why", {"ajbh": "2"})], complete=True).complete
+    assert not page(contract, [row("1"), Unreadable(b"x", "why")], complete=True).complete
+
+
+def test_inbox_stamps_are_cursor_and_event() -> None:
+    contract = make_contract(connector={"kind": "inbox", "connection": "source", "event_id": {"path": "id"}}, feed={"mode": "events"})
+    made = Paginator(contract).page([row("1"), Unreadable(b"x", "why")], stamps=[Stamp(7, "e1"), Stamp(8, None)])
+    assert made.rows.column("cursor").to_pylist() == ["7", "8"]
+    assert made.rows.column("event_id").to_pylist() == ["e1", None]
+    assert made.cursor is None
+
+
+def test_column_names_that_postgres_cannot_hold_are_left_out() -> None:
+    assert page(make_contract(), [row("1"), {"a\x00": 1, "ajbh": "2"}]).columns == ("ajbh", "gxsj")
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, [0]), (1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3])])
+def test_in_pages(count: int, sizes: list[int]) -> None:
+    made = list(in_pages(({"n": number} for number in range(count)), 3))
+    assert [len(rows) for rows, _ in made] == sizes
+    assert [is_last for _, is_last in made] == [False] * (len(sizes) - 1) + [True]
