@@ -6,6 +6,7 @@ Enters: a world. Leaves: CASEHUB_CONNECTION_* for the hub, and the truth to judg
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,7 +117,7 @@ class Systems:
 
     Args:
         world: whose records they hold; it is not kept.
-        folder: for their files and databases, all of it replaceable.
+        folder: for their files and databases; what an earlier run left in it goes.
         inbox_url: the hub's API, for pushed events; None: nothing is pushed.
         ports: the first port; the systems take the six after it; 0 takes free ones.
         servers: MariaDB, PostgreSQL, S3; None asks the environment.
@@ -210,6 +211,7 @@ class Systems:
     def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         for department, (module, place) in DEPARTMENTS.items():
+            shutil.rmtree(self._folder / department, ignore_errors=True)  # a former world's files would be read as this one's
             system = self._make(department, self._ports + place if self._ports else 0)
             self._systems[department] = system
             step = self._timeline.first(department)

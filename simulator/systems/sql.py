@@ -107,13 +107,13 @@ class ServerDatabase:
 
     def create(self, layout: Layout) -> None:
         """Make the tables, empty; former ones go."""
-        quote = '"' if self._is_postgres else "`"
+        quote, ending = ('"', "") if self._is_postgres else ("`", " character set utf8mb4")
         with self._engine.begin() as connection:
             for name in layout.drop_views:
                 connection.exec_driver_sql(f"drop view if exists {quote}{name}{quote}")
             for table in layout.tables:
                 connection.exec_driver_sql(f"drop table if exists {quote}{table.name}{quote}")
-            for statement in _ddl(layout, quote):
+            for statement in _ddl(layout, quote, ending):
                 connection.exec_driver_sql(statement)
 
     def put(self, table: Table, rows: pl.DataFrame, gone: Sequence[str]) -> None:
@@ -151,11 +151,11 @@ class _open:
         self._connection.close()
 
 
-def _ddl(layout: Layout, quote: str = '"') -> list[str]:
+def _ddl(layout: Layout, quote: str = '"', ending: str = "") -> list[str]:
     statements = []
     for table in layout.tables:
         columns = ", ".join(f"{quote}{name}{quote} {kind}" for name, kind in table.columns.items())
-        statements.append(f"create table {quote}{table.name}{quote} ({columns})")
+        statements.append(f"create table {quote}{table.name}{quote} ({columns}){ending}")
         for number, column in enumerate((table.key, *table.indexes)):
             statements.append(f"create index {quote}{table.name}_i{number}{quote} on {quote}{table.name}{quote} ({quote}{column}{quote})")
     return [*statements, *layout.views]
