@@ -233,7 +233,7 @@ class SourceAnswer(BaseModel):
     last_success_at: dt.datetime | None = None
     last_reconcile_at: dt.datetime | None = None
     is_late: bool | None = Field(None, description="Null: the contract promises no freshness.")
-    last_error: str | None = Field(None, description="Shown to operators.")
+    last_error: str | None = Field(None, description="Of the last batch; shown to operators.")
     last_batch: BatchAnswer | None = None
     open_quarantine: int | None = Field(None, description="Shown to the department itself and to operators.")
 

@@ -11,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -22,11 +21,10 @@ from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
 from api.routes import cases, health, inbox, platform
-from api.state import STATEMENT_TIMEOUT_S, Hub, newest_revision, reading_engine, trace_of
-from hub.errors import HubError, StoreUnavailable
+from api.state import Hub, newest_revision, reading_engine, trace_of
+from hub.errors import HubError
 from hub.settings import Settings
 
-_QUERY_CANCELED = "57014"
 _DESCRIPTION = """
 十六个部门的记录汇成统一案件，一个入口查询。 · Sixteen departments' records made one store of cases, with one entry to ask it by.
 
@@ -88,7 +86,7 @@ def _handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(HubError, _hub_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(SQLAlchemyError, _database_error)
+    app.add_exception_handler(PoolTimeout, _overloaded)
 
 
 async def _hub_error(request: Request, error: Exception) -> JSONResponse:
@@ -119,21 +117,10 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     return problem_response(problem, detail, request_id=trace_of(request).request_id, headers=found.headers)
 
 
-async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    """The database's refusals: a statement that took too long, no free connection, a server that went away."""
-    request_id = trace_of(request).request_id
-    if isinstance(error, PoolTimeout):
-        detail = "连接已用尽 · every connection is taken"
-        return problem_response(PROBLEMS["overloaded"], detail, request_id=request_id, headers={"Retry-After": "1"})
-    if isinstance(error, DBAPIError):
-        if getattr(error.orig, "pgcode", None) == _QUERY_CANCELED:
-            detail = f"查询超过 {STATEMENT_TIMEOUT_S} 秒，已取消 · cancelled after {STATEMENT_TIMEOUT_S} seconds"
-            remedy = "增加筛选条件后再试 · narrow it by filters and try again"
-            return problem_response(PROBLEMS["timeout"], detail, remedy=remedy, request_id=request_id)
-        if error.connection_invalidated or getattr(error.orig, "pgcode", None) is None:
-            gone = StoreUnavailable("数据库无法连接 · the database cannot be reached", remedy="稍后再试 · try again shortly")
-            return hub_error_response(gone, request_id)
-    raise error
+async def _overloaded(request: Request, error: Exception) -> JSONResponse:
+    """Every connection of the pool stayed taken for too long."""
+    detail = "连接已用尽，请稍后再试 · every connection is taken, try again shortly"
+    return problem_response(PROBLEMS["overloaded"], detail, request_id=trace_of(request).request_id, headers={"Retry-After": "1"})
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.access import OPERATORS, Caller, require_role
 from api.state import Hub, Trace, hub_of, trace_of
 from api.tokens import authenticate
-from hub.database import store_errors
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -28,7 +27,7 @@ def caller_of(request: Request, hub: HubDep, credentials: Annotated[HTTPAuthoriz
     Raises:
         AccessDenied: there is no valid token.
     """
-    with store_errors(), hub.reading.connect() as connection:
+    with hub.read() as connection:
         caller = authenticate(connection, credentials.credentials if credentials else None)
     trace_of(request).name(caller)
     return caller

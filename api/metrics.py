@@ -57,16 +57,16 @@ def _store_families(connection: Connection, directory: Directory) -> list[Metric
     rows = _gauge("last_batch_rows", "Rows of a department's last batch.", "department", "kind")
     state = _gauge("last_batch_info", "State of a department's last batch, always 1.", "department", "state")
     law = _gauge("conservation_difference", "pulled - landed - already_known of the last batch: 0, or a row was lost.", "department")
-    for batch in platform.last_batches(connection, list(directory)):
-        department = batch["department"]
-        for kind in ROWS:
-            rows.add_metric([department, kind], batch[kind])
-        state.add_metric([department, batch["state"]], 1)
-        law.add_metric([department], batch["pulled"] - batch["landed"] - batch["already_known"])
     age = _gauge("source_age_seconds", "Seconds since a department's feed last succeeded.", "department")
-    for source in platform.sources(connection):
-        if source["age_s"] is not None:
-            age.add_metric([source["department"]], float(source["age_s"]))
+    for feed in platform.feeds(connection, list(directory)):
+        department = feed["department"]
+        if feed["batch_id"] is not None:
+            for kind in ROWS:
+                rows.add_metric([department, kind], feed[kind])
+            state.add_metric([department, feed["state"]], 1)
+            law.add_metric([department], feed["pulled"] - feed["landed"] - feed["already_known"])
+        if feed["age_s"] is not None:
+            age.add_metric([department], float(feed["age_s"]))
     quarantine = _gauge("quarantine_open", "Open quarantine items.", "department")
     for department, items in sorted(platform.open_quarantine(connection).items()):
         quarantine.add_metric([department], items)

@@ -6,6 +6,7 @@ sent is repeated in it, and nothing of the inside shows: an error of the hub's o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,12 +32,18 @@ from hub.errors import (
     SourceLimitError,
     SourceRefused,
     SourceUnavailable,
+    StoreError,
     StoreUnavailable,
 )
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+_QUERY_CANCELED = "57014"
+_TIMEOUT = "查询用时过长，已取消 · it took too long and was cancelled"
+_NARROW = "增加筛选条件后再试 · narrow it by filters and try again"
 _INTERNAL = "内部错误，请凭 request_id 询问管理员 · an error of the hub's own; ask the administrator, naming the request_id"
+
+_log = logging.getLogger("api")
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ PROBLEMS = {
         Problem("batch-held", 409, "批次已暂停，等待处理", "The batch is held"),
         Problem("publish-held", 409, "发布已暂停，等待确认", "Publishing is held"),
         Problem("busy", 409, "正在处理中，请稍后再试", "Somebody else is at it"),
+        Problem("store", 500, "数据库拒绝了语句", "The store refused a statement"),
         Problem("store-unavailable", 503, "数据库暂不可用", "The store is unavailable"),
         Problem("schema", 503, "数据库结构版本不符", "The store's schema is of another version"),
         Problem("overloaded", 503, "请求过多，请稍后再试", "Too many requests at once"),
@@ -99,6 +107,7 @@ CLASSES: dict[type[HubError], str] = {
     BatchHeld: "batch-held",
     ConservationError: "conservation",
     BusyError: "busy",
+    StoreError: "store",
     StoreUnavailable: "store-unavailable",
     SchemaError: "schema",
     NotFound: "not-found",
@@ -145,6 +154,8 @@ class ProblemAnswer(BaseModel):
 
 def problem_of(error: HubError) -> Problem:
     """The problem of an error: the one it names itself (`problem=` in its detail), else its class's."""
+    if error.detail.get("sqlstate") == _QUERY_CANCELED:
+        return PROBLEMS["timeout"]
     named = error.detail.get("problem")
     if isinstance(named, str) and named in PROBLEMS:
         return PROBLEMS[named]
@@ -160,7 +171,10 @@ def hub_error_response(error: HubError, request_id: str | None) -> JSONResponse:
         headers["WWW-Authenticate"] = f'{scheme} realm="casehub", error="{error.detail.get("challenge", "invalid_token")}"'
     if error.retryable or problem.status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    if problem.status == 500:  # its words are for the log: they name files, settings and rows of the inside
+    if problem.code == "timeout":
+        return problem_response(problem, _TIMEOUT, remedy=_NARROW, request_id=request_id, headers=headers)
+    if problem.status == 500:  # its words are for the log: they name files, settings and tables of the inside
+        _log.error("%s, request %s: %s", type(error).__name__, request_id, error)
         return problem_response(problem, _INTERNAL, request_id=request_id)
     return problem_response(problem, error.message, remedy=error.remedy, request_id=request_id, headers=headers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ import uvicorn
 from sqlalchemy import Engine
 
 from api.app import create_app
+from api.departments import Directory
 from hub.errors import SettingsError
 from hub.settings import Settings
 
@@ -30,8 +32,13 @@ def serve(settings: Settings, engine: Engine) -> None:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, engine: Engine) -> Iterator[str]:
+def serving(settings: Settings, engine: Engine, directory: Directory | None = None) -> Iterator[str]:
     """Serve in a thread for as long as this lasts.
+
+    Args:
+        settings: the process's; port 0 takes a free one.
+        engine: the store's.
+        directory: the departments; None reads every contract that the settings name.
 
     Yields:
         The address, http://host:port.
@@ -41,7 +48,7 @@ def serving(settings: Settings, engine: Engine) -> Iterator[str]:
         ContractError: a contract has a mistake.
     """
     with contextlib.closing(_listen(settings)) as port:
-        server = _server(settings, engine)
+        server = _server(settings, engine, directory)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [port]}, name="casehub-api", daemon=True)
         thread.start()
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -54,11 +61,12 @@ def serving(settings: Settings, engine: Engine) -> Iterator[str]:
             thread.join(START_TIMEOUT_S)
 
 
-def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
+def _server(settings: Settings, engine: Engine, directory: Directory | None = None) -> uvicorn.Server:
     """Without uvicorn's access log: its lines hold query strings. The API writes its own."""
+    logging.getLogger("uvicorn.access").disabled = True  # `access_log=False` alone gives way to any handler that somebody adds
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, engine),
+            create_app(settings, engine, directory),
             access_log=False,
             log_config=None,
             server_header=False,

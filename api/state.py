@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi import Request
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 
 import schema
 from api.access import Caller
 from api.departments import Directory
+from hub.database import store_errors
 from hub.settings import Settings
 
 STATEMENT_TIMEOUT_S = 5
@@ -28,6 +31,17 @@ class Hub:
     reading: Engine
     directory: Directory
     revision: str | None  # of the schema that this version works on
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection on which one moment of the store is seen and nothing can be written.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached.
+            StoreError: it refused a statement, or gave it up after `STATEMENT_TIMEOUT_S`.
+        """
+        with store_errors(), self.reading.connect() as connection:
+            yield connection
 
 
 @dataclass

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from api.access import ROLES, Caller, Role
 from hub.database import store_errors
-from hub.errors import AccessDenied, NotFound, RequestError
+from hub.errors import AccessDenied, NotFound, RequestError, StoreError
 from schema.tables import api_token
 
 PREFIX = "casehub_"  # so that a secret scanner knows a token that was committed by mistake
+_UNIQUE_VIOLATION = "23505"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}")
 _DEPARTMENT = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
@@ -58,7 +58,9 @@ def create_token(engine: Engine, caller: Caller, days: int, *, replace: bool = F
             if replace:
                 connection.execute(delete(api_token).where(api_token.c.name == caller.name))
             connection.execute(insert(api_token).values(**row, expires_at=func.now() + dt.timedelta(days=days)))
-    except IntegrityError:
+    except StoreError as error:
+        if error.detail.get("sqlstate") != _UNIQUE_VIOLATION:
+            raise
         raise RequestError(
             f"there is already a token named {caller.name}", remedy="choose another name; a revoked token keeps its name", name=caller.name
         ) from None

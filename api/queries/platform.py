@@ -10,26 +10,31 @@ from sqlalchemy import Connection, text
 
 from api.queries.rows import Row, fetch
 
-# Of each department the last batch; the index (department, batch_id) gives each at once.
-_LAST_BATCH = """
-SELECT b.* FROM (SELECT department FROM ops.source UNION SELECT unnest(CAST(:departments AS text[]))) d
-CROSS JOIN LATERAL (SELECT * FROM ops.batch b WHERE b.department = d.department ORDER BY b.batch_id DESC LIMIT 1) b
+# The index (department, batch_id) gives each department's last batches at once.
+_FEEDS = """
+SELECT d.department, s.watermark, success.finished_at AS last_success_at, reconciled.finished_at AS last_reconcile_at,
+       extract(epoch FROM now() - success.finished_at) AS age_s, last.*
+FROM (SELECT department FROM ops.source UNION SELECT unnest(CAST(:departments AS text[]))) d
+LEFT JOIN ops.source s ON s.department = d.department
+LEFT JOIN LATERAL (
+    SELECT b.batch_id, b.kind, b.state, b.contract_version, b.started_at, b.finished_at, b.error, b.pulled, b.landed, b.already_known,
+           b.accepted, b.quarantined, b.held, b.superseded, b.deleted
+    FROM ops.batch b WHERE b.department = d.department ORDER BY b.batch_id DESC LIMIT 1
+) last ON true
+LEFT JOIN LATERAL (
+    SELECT b.finished_at FROM ops.batch b WHERE b.department = d.department AND b.state = 'done' ORDER BY b.batch_id DESC LIMIT 1
+) success ON true
+LEFT JOIN LATERAL (
+    SELECT b.finished_at FROM ops.batch b WHERE b.department = d.department AND b.state = 'done' AND b.kind = 'reconcile'
+    ORDER BY b.batch_id DESC LIMIT 1
+) reconciled ON true
+ORDER BY d.department
 """
 
 
-def sources(connection: Connection) -> list[Row]:
-    """Where each department's feed stands, and whether its contract's freshness is over by the database's clock."""
-    statement = """
-    SELECT department, contract_version, watermark, last_success_at, last_reconcile_at, last_error,
-           extract(epoch FROM now() - last_success_at) AS age_s
-    FROM ops.source ORDER BY department
-    """
-    return fetch(connection, statement)
-
-
-def last_batches(connection: Connection, departments: Sequence[str]) -> list[Row]:
-    """The last batch of each department."""
-    return fetch(connection, _LAST_BATCH, {"departments": list(departments)})
+def feeds(connection: Connection, departments: Sequence[str]) -> list[Row]:
+    """Where each department's feed stands: its watermark, its last batch, its last success and how long ago that was."""
+    return fetch(connection, _FEEDS, {"departments": list(departments)})
 
 
 def open_quarantine(connection: Connection) -> dict[str, int]:

@@ -112,7 +112,7 @@ def page(connection: Connection, search: Search) -> list[Row]:
         f"{_ORDER} LIMIT :limit)"
         for after in _after(search.after)
     )
-    summed = _SUMMED_UP.format(found=joins)
+    summed = _SUMMED_UP.replace("{found}", joins)
     known = "true" if _may_be_acknowledged(search) else "records > 0"
     mixed = f"(SELECT * FROM ({summed}) s WHERE {known} {conditions} AND ({' OR '.join(_after(search.after))}) {_ORDER} LIMIT :limit)"
     statement = f"WITH {', '.join(heads)} " if heads else ""

@@ -66,7 +66,7 @@ def search_cases(
 
 
 def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> CasePage:
-    with hub.reading.connect() as connection:
+    with hub.read() as connection:
         page = search(connection, presenter, query)
     trace.entity_ids = [item.case_id for item in page.items]
     return page
@@ -85,7 +85,7 @@ def read_case(
     """一个案件的全貌 · One case, whole, as far as the caller may read its records."""
     trace.entity_ids = [case_id]
     presenter = Presenter(caller, hub.directory)
-    with hub.reading.connect() as connection:
+    with hub.read() as connection:
         view = read_view(connection, presenter, case_id, query.parts)
         if view is not None:
             return detail(connection, view, query.parts)

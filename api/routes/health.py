@@ -11,7 +11,6 @@ from api.dependencies import HubDep, OperatorDep
 from api.metrics import exposition
 from api.problems import documented
 from api.queries.platform import schema_revision
-from hub.database import store_errors
 from hub.errors import SchemaError
 
 router = APIRouter(tags=["运行 · operation"])
@@ -26,7 +25,7 @@ def healthz() -> Health:
 @router.get("/readyz", name="ready", responses=documented(503))
 def readyz(hub: HubDep) -> Health:
     """可以应答 · The store can be reached and its schema is this version's."""
-    with store_errors(), hub.reading.connect() as connection:
+    with hub.read() as connection:
         found = schema_revision(connection)
     if found != hub.revision:
         raise SchemaError(
@@ -38,6 +37,6 @@ def readyz(hub: HubDep) -> Health:
 @router.get("/metrics", name="metrics", response_class=PlainTextResponse, responses=documented(401, 403, 503, 504))
 def metrics(request: Request, _: OperatorDep, hub: HubDep) -> Response:
     """Prometheus 指标 · Figures for Prometheus: feeds, batches, the conservation law, what waits, requests. Engineers and admins."""
-    with hub.reading.connect() as connection:
+    with hub.read() as connection:
         content = exposition(connection, hub.directory, request.app.state.requests)
     return Response(content, media_type=CONTENT_TYPE_LATEST)

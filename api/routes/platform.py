@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -16,6 +16,7 @@ from api.presenter import Presenter
 from api.problems import documented
 from api.queries import platform
 from api.queries.platform import QuarantineFilter
+from api.queries.rows import Row
 from api.questions import QuarantineQuery
 
 router = APIRouter(prefix="/v1", tags=["平台 · platform"])
@@ -27,38 +28,30 @@ def list_sources(caller: CallerDep, hub: HubDep) -> SourceList:
 
     Counts are shown to the department itself and to operators: a count of another's records may tell of sealed ones.
     """
-    with hub.reading.connect() as connection:
-        sources = {row["department"]: row for row in platform.sources(connection)}
-        batches = {row["department"]: row for row in platform.last_batches(connection, list(hub.directory))}
+    with hub.read() as connection:
+        feeds = platform.feeds(connection, list(hub.directory))
         refused = platform.open_quarantine(connection)
     presenter = Presenter(caller, hub.directory)
     return SourceList(
-        items=[
-            _source(hub.directory.get(code), sources.get(code), batches.get(code), refused.get(code, 0), presenter)
-            for code in sorted({*hub.directory, *sources})
-        ]
+        items=[_source(hub.directory.get(feed["department"]), feed, refused.get(feed["department"], 0), presenter) for feed in feeds]
     )
 
 
-def _source(
-    department: Department, source: dict[str, Any] | None, batch: dict[str, Any] | None, refused: int, presenter: Presenter
-) -> SourceAnswer:
-    row = source or {}
+def _source(department: Department, feed: Row, refused: int, presenter: Presenter) -> SourceAnswer:
     is_counted = _sees_counts(presenter.caller, department.code)
     limit_s = None if department.freshness is None else department.freshness.total_seconds()
-    age_s = row.get("age_s")
     return SourceAnswer(
         department=presenter.department(department.code),
-        contract_version=row.get("contract_version") or department.contract_version,
+        contract_version=feed["contract_version"] or department.contract_version,
         mode=department.mode,
         schedule=department.schedule,
         freshness_s=limit_s,
-        watermark=row.get("watermark"),
-        last_success_at=row.get("last_success_at"),
-        last_reconcile_at=row.get("last_reconcile_at"),
-        is_late=None if limit_s is None else age_s is None or age_s > limit_s,
-        last_error=row.get("last_error") if presenter.caller.is_operator else None,
-        last_batch=None if batch is None else _batch(batch, is_counted),
+        watermark=feed["watermark"],
+        last_success_at=feed["last_success_at"],
+        last_reconcile_at=feed["last_reconcile_at"],
+        is_late=None if limit_s is None else feed["age_s"] is None or feed["age_s"] > limit_s,
+        last_error=feed["error"] if presenter.caller.is_operator else None,
+        last_batch=None if feed["batch_id"] is None else _batch(feed, is_counted),
         open_quarantine=refused if is_counted else None,
     )
 
@@ -67,7 +60,7 @@ def _sees_counts(caller: Caller, department: str) -> bool:
     return caller.is_operator or caller.department == department
 
 
-def _batch(row: dict[str, Any], is_counted: bool) -> BatchAnswer:
+def _batch(row: Row, is_counted: bool) -> BatchAnswer:
     kept = ("batch_id", "kind", "state", "started_at", "finished_at", *(ROWS if is_counted else ()))
     return BatchAnswer(**{name: row[name] for name in kept})
 
@@ -86,7 +79,7 @@ def list_quarantine(query: Annotated[QuarantineQuery, Query()], caller: Operator
         state=query.state,
         before=None if query.cursor is None else read_number_cursor(query.cursor),
     )
-    with hub.reading.connect() as connection:
+    with hub.read() as connection:
         rows = platform.quarantine(connection, wanted)
     shown = rows[: query.limit]
     presenter = Presenter(caller, hub.directory)

@@ -1,0 +1,203 @@
+"""A store with cases in it, written straight into its tables as resolve would leave them, and an API on top."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import itertools
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import polars as pl
+from sqlalchemy import Engine, text
+
+from api.access import Caller
+from api.departments import Department, Directory
+from api.serve import serving
+from api.tokens import create_token
+from connectors.connector import EventId, InboxConnector
+from hub.settings import Settings
+from schema import tables
+from schema.search import search_tokens
+
+UTC = dt.UTC
+SECRET = "a-shared-secret-for-tests"
+GOLDEN = ("title", "text", "category", "status", "grade", "street", "community", "reported_at", "amount", "address")
+EVENTS = ("reported", "accepted", "resolved")
+
+
+def at(day: int, hour: int = 0) -> dt.datetime:
+    """A time in January 2025."""
+    return dt.datetime(2025, 1, day, hour, tzinfo=UTC)
+
+
+def department(code: str, zh: str, **more: Any) -> Department:
+    return Department(code, zh, code.title(), desk=f"{zh}数据专班", contact="0755-00000000", contract_version=1, mode="cursor", **more)
+
+
+DIRECTORY = Directory(
+    {
+        found.code: found
+        for found in (
+            department("petition", "信访局", freshness=timedelta(minutes=30)),
+            department("labour", "人力资源局"),
+            department("court", "法院"),
+            department("procuratorate", "检察院"),
+            department(
+                "emergency_management",
+                "应急管理局",
+                inbox=InboxConnector(kind="inbox", connection="emergency_management", event_id=EventId(path="id"), items="events"),
+            ),
+        )
+    }
+)
+
+
+@dataclass
+class Store:
+    """Writes rows as resolve publishes them."""
+
+    engine: Engine
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def insert(self, table: Any, **values: Any) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(table.insert().values(**values))
+
+    def record(self, dept: str, number: str, parties: Sequence[dict[str, Any]] = (), **fields: Any) -> int:
+        """A published record and its parties."""
+        record_id = next(self._numbers)
+        row = {"visibility": "shared", "case_number": number, "category": "wages", "reported_at": at(3), **fields}
+        words = " ".join(str(part) for part in (row.get("title"), row.get("text"), row.get("address"), number) if part)
+        words += " " + " ".join(party["name"] for party in parties if party.get("name"))
+        tokens = search_tokens(pl.Series([words]))[0]
+        row = {"known_from": 1, "version": 1, **row}
+        self.insert(tables.source_record, record_id=record_id, department=dept, source_record_id=number, tokens=text_vector(tokens), **row)
+        for kind in EVENTS:
+            if row.get(f"{kind}_at"):
+                self.insert(tables.case_event, record_id=record_id, version=row["version"], kind=kind, at=row[f"{kind}_at"])
+        for ordinal, party in enumerate(parties):
+            self.party(record_id, row["version"], ordinal, **party)
+        return record_id
+
+    def party(self, record_id: int, version: int, ordinal: int, **fields: Any) -> None:
+        values = {"role": "petitioner", "kind": "person", **fields}
+        entity = values.pop("entity", None)
+        party_id = next(self._numbers)
+        self.insert(tables.party, party_id=party_id, record_id=record_id, version=version, ordinal=ordinal, known_from=1, **values)
+        if entity is not None:
+            relation = values["kind"]
+            table = {"person": tables.person_member, "organisation": tables.organisation_member}[relation]
+            self.insert(table, party_id=party_id, known_from=1, **{f"{relation}_id": entity})
+
+    def case(self, *record_ids: int, case_id: uuid.UUID | None = None, **summary: Any) -> uuid.UUID:
+        """A case of these records; its golden values are what they state, the first record's first."""
+        case_id = case_id or uuid.uuid4()
+        with self.engine.begin() as connection:
+            rows = (
+                connection.execute(
+                    text("SELECT * FROM store.source_record WHERE record_id = ANY(:ids) ORDER BY array_position(:ids, record_id)"),
+                    {"ids": list(record_ids)},
+                )
+                .mappings()
+                .all()
+            )
+            best: dict[str, Any] = {}
+            for name in GOLDEN:
+                stated: dict[Any, list[int]] = {}
+                for row in rows:
+                    if row[name] is not None:
+                        stated.setdefault(row[name], []).append(row["record_id"])
+                for rank, (value, staters) in enumerate(stated.items(), start=1):
+                    best.setdefault(name, value)
+                    written = value.isoformat() if isinstance(value, dt.datetime) else str(value)
+                    connection.execute(
+                        tables.golden_value.insert().values(
+                            entity_id=case_id, field=name, rank=rank, known_from=1, value=written, stated_by=staters
+                        )
+                    )
+            columns = ("title", "category", "status", "grade", "street", "community", "reported_at")
+            values = {name: best.get(name) for name in columns} | summary
+            connection.execute(
+                tables.unified_case.insert().values(
+                    case_id=case_id,
+                    founder_id=record_ids[0],
+                    known_from=1,
+                    changed=1,
+                    departments=sorted({row["department"] for row in rows}),
+                    records=len(rows),
+                    **values,
+                )
+            )
+            for record_id in record_ids:
+                connection.execute(tables.case_member.insert().values(record_id=record_id, known_from=1, case_id=case_id))
+        return case_id
+
+    def merge(self, old: uuid.UUID, new: uuid.UUID, relation: str = "case") -> None:
+        """Redirect one entity to another."""
+        self.insert(tables.redirect, relation=relation, from_id=old, known_from=2, to_id=new)
+
+    def token(self, role: Any = "clerk", dept: str | None = None, days: int = 1) -> str:
+        return create_token(self.engine, Caller(f"{role}-{dept}-{next(self._numbers)}", role, dept), days)
+
+    def rows(self, statement: str) -> list[dict[str, Any]]:
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(text(statement)).mappings()]
+
+
+def text_vector(tokens: str | None) -> Any:
+    return None if tokens is None else text("CAST(:tokens AS tsvector)").bindparams(tokens=tokens)
+
+
+class Api(httpx.Client):
+    """A client of a running API."""
+
+    def __init__(self, url: str, store: Store) -> None:
+        super().__init__(base_url=url, trust_env=False, timeout=30)
+        self.store = store
+        self._others: list[Api] = []
+
+    def close(self) -> None:
+        """Close this client and those made from it."""
+        for other in self._others:
+            other.close()
+        super().close()
+
+    def as_(self, role: Any = "clerk", dept: str | None = None) -> Api:
+        """The same API asked with a new token."""
+        other = Api(str(self.base_url), self.store)
+        self._others.append(other)
+        other.headers["Authorization"] = f"Bearer {self.store.token(role, dept)}"
+        return other
+
+    def find(self, **body: Any) -> dict[str, Any]:
+        """POST a search."""
+        answer = self.post("/v1/cases/search", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def ids(self, **body: Any) -> list[str]:
+        """Case ids of a search's page."""
+        return [item["case_id"] for item in self.find(**body)["items"]]
+
+    def case(self, case_id: uuid.UUID, include: str = "") -> dict[str, Any]:
+        """One case."""
+        answer = self.get(f"/v1/cases/{case_id}", params={"include": include})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def running_api(engine: Engine) -> contextlib.AbstractContextManager[Api]:
+    """The API on a port of its own, with the departments above."""
+    return running_api_of(engine, DIRECTORY)
+
+
+@contextlib.contextmanager
+def running_api_of(engine: Engine, directory: Directory) -> Iterator[Api]:
+    """The API on a port of its own, with these departments."""
+    with serving(Settings(api_port=0), engine, directory) as url, contextlib.closing(Api(url, Store(engine))) as api:
+        yield api

@@ -1,0 +1,177 @@
+"""One case: its parts, masking, lineage, links, redirects."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from schema import tables
+from tests.integration.api.builders import Api, Store, at
+from tests.integration.api.counting import statements
+
+ID = "440311199001011237"
+PERSON, FIRM = uuid.uuid4(), uuid.uuid4()
+WORKER = {
+    "name": "王小明",
+    "id_no": ID,
+    "id_type": "resident_id",
+    "phone": "13800138000",
+    "address": "田寮社区3栋502",
+    "birth_date": "1990-01-01",
+    "gender": "male",
+    "entity": PERSON,
+}
+EMPLOYER = {
+    "name": "维珍妮鞋业",
+    "kind": "organisation",
+    "role": "respondent",
+    "uscc": "91440300MA5EFT1X2A",
+    "phone": "075527000000",
+    "entity": FIRM,
+}
+ALL = "records,parties,timeline,lineage,links"
+
+
+class Case:
+    """A case of a petition's and a labour record, the labour one first."""
+
+    def __init__(self, store: Store) -> None:
+        self.labour = store.record(
+            "labour",
+            "LD-1",
+            [WORKER, EMPLOYER],
+            title="王小明等人欠薪",
+            text=f"王小明，身份证{ID}，电话138-0013-8000，欠薪。",
+            amount="36000.00",
+            reported_at=at(4),
+            accepted_at=at(4, 1),
+        )
+        self.petition = store.record(
+            "petition", "XF-1", [WORKER], title="反映欠薪", amount="35000.00", reported_at=at(3), street="440311005"
+        )
+        self.case_id = store.case(self.labour, self.petition)
+        store.insert(
+            tables.link,
+            relation="case",
+            left_id=self.labour,
+            right_id=self.petition,
+            known_from=1,
+            decision="link",
+            match_weight=14.2,
+            levels={"person": "same"},
+            model_version="1",
+            decided_by="engine",
+        )
+
+
+@pytest.fixture
+def case(store: Store) -> Case:
+    return Case(store)
+
+
+def test_a_departments_own_records_are_clear_and_others_masked(api: Api, case: Case) -> None:
+    answer = api.as_("clerk", "petition").case(case.case_id, ALL)
+    labour, petition = answer["records"]
+    assert labour["is_masked"] and not petition["is_masked"]
+    assert labour["title"] == "王**等人欠薪"
+    assert labour["text"] == "王**，身份证4403**********1237，电话138****8000，欠薪。"
+    parties = {(party["department"]["code"], party["kind"]): party for party in answer["parties"]}
+    assert parties["petition", "person"]["name"] == "王小明"
+    assert parties["petition", "person"]["id_no"] == ID
+    masked = parties["labour", "person"]
+    assert masked["name"] == "王**"
+    assert masked["id_no"] == "4403**********1237"
+    assert masked["phone"] == "138****8000"
+    assert masked["address"] == "田寮社区*栋*"
+    assert masked["birth_date"] == "1990-**-**"
+    assert masked["person_id"] == str(PERSON)
+    assert masked["role"]["zh"] == "诉求人"
+    firm = parties["labour", "organisation"]
+    assert (firm["name"], firm["uscc"], firm["phone"], firm["organisation_id"]) == ("维珍妮鞋业", "91440300MA5EFT1X2A", "****00", str(FIRM))
+
+
+def test_nobody_else_sees_a_personal_value(api: Api, case: Case) -> None:
+    for role, dept in (("clerk", "court"), ("engineer", None), ("admin", None), ("engineer", "labour")):
+        caller = api.as_(role, dept)
+        for answer in (caller.get(f"/v1/cases/{case.case_id}?include={ALL}"), caller.post("/v1/cases/search", json={"q": ID})):
+            assert answer.status_code == 200
+            assert str(case.case_id) in answer.text
+            for value in (ID, "13800138000", "138-0013-8000", "小明", "1990-01-01", "075527000000"):
+                assert value not in answer.text
+
+
+def test_own_golden_values_are_clear_and_others_masked(api: Api, case: Case) -> None:
+    assert api.as_("clerk", "labour").case(case.case_id)["title"] == "王小明等人欠薪"
+    assert api.as_("clerk", "petition").case(case.case_id)["title"] == "王**等人欠薪"
+    assert api.as_("clerk", "petition").find(q="欠薪")["items"][0]["title"] == "王**等人欠薪"
+    assert api.as_("clerk", "labour").find(q="欠薪")["items"][0]["title"] == "王小明等人欠薪"
+
+
+def test_summary_timeline_lineage_and_links(api: Api, case: Case) -> None:
+    answer = api.as_("clerk", "petition").case(case.case_id, ALL)
+    assert answer["category"] == {"code": "wages", "zh": "欠薪劳资", "en": "unpaid wages and labour"}
+    assert answer["street"]["zh"] == "玉塘街道"
+    assert [each["code"] for each in answer["departments"]] == ["labour", "petition"]
+    assert answer["record_count"] == 2
+    assert answer["values"]["amount"] == "36000.00"
+    assert [(event["kind"]["code"], event["source_record_id"]) for event in answer["timeline"]] == [
+        ("reported", "XF-1"),
+        ("reported", "LD-1"),
+        ("accepted", "LD-1"),
+    ]
+    amount = next(line for line in answer["lineage"] if line["field"] == "amount")
+    assert (amount["value"], amount["department"]["code"], amount["source_record_id"], amount["version"]) == (
+        "36000.00",
+        "labour",
+        "LD-1",
+        1,
+    )
+    assert amount["losing"] == [
+        {
+            "value": "35000.00",
+            "stated_by": [{"department": {"code": "petition", "zh": "信访局", "en": "Petition"}, "source_record_id": "XF-1", "version": 1}],
+        }
+    ]
+    (link,) = answer["links"]
+    assert (link["left"]["source_record_id"], link["right"]["source_record_id"], link["match_weight"]) == ("LD-1", "XF-1", 14.2)
+    assert (link["levels"], link["decision"], link["decided_by"]) == ({"person": "same"}, "link", "engine")
+
+
+def test_only_what_is_asked_for_is_there(api: Api, case: Case) -> None:
+    clerk = api.as_("clerk", "petition")
+    assert not {"records", "parties", "timeline", "lineage", "links"} & set(clerk.case(case.case_id))
+    assert "timeline" in clerk.case(case.case_id, "timeline")
+    assert clerk.get(f"/v1/cases/{case.case_id}?include=records,secrets").status_code == 422
+
+
+def test_a_merged_case_answers_308_along_the_chain(api: Api, store: Store, case: Case) -> None:
+    old, older = uuid.uuid4(), uuid.uuid4()
+    store.merge(older, old)
+    store.merge(old, case.case_id)
+    clerk = api.as_("clerk", "petition")
+    answer = clerk.get(f"/v1/cases/{older}?include=timeline,records")
+    assert answer.status_code == 308
+    assert answer.headers["location"] == f"/v1/cases/{case.case_id}?include=records,timeline"
+    assert clerk.get(f"/v1/cases/{older}", follow_redirects=True).json()["case_id"] == str(case.case_id)
+
+
+def test_what_is_not_there_is_404(api: Api, store: Store, case: Case) -> None:
+    ended = store.case(store.record("petition", "9"), known_to=3)
+    for case_id in (uuid.uuid4(), ended):
+        answer = api.as_("clerk", "petition").get(f"/v1/cases/{case_id}")
+        assert (answer.status_code, answer.json()["type"]) == (404, "urn:casehub:problem:not-found")
+    assert api.as_("clerk", "petition").get("/v1/cases/not-a-uuid").status_code == 422
+
+
+def test_statements_a_case_do_not_grow_with_it(api: Api, store: Store, case: Case) -> None:
+    many = [store.record("labour", f"m{n}", [WORKER, EMPLOYER], title=f"欠薪{n}") for n in range(15)]
+    big = store.case(*many)
+    clerk = api.as_("clerk", "petition")
+    counts = set()
+    for case_id in (case.case_id, big):
+        with statements() as seen:
+            clerk.case(case_id, ALL)
+        counts.add(len(seen))
+    assert len(counts) == 1
+    assert counts.pop() <= 8

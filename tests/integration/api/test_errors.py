@@ -1,0 +1,119 @@
+"""Requests that cannot be answered: each its problem, none repeats what was sent."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, text
+
+from hub.database import make_engine
+from tests.integration.api.builders import Api, Store, running_api
+
+SECRET = "13800138000"
+
+
+def problem(answer: object) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"  # type: ignore[attr-defined]
+    return answer.status_code, answer.json()["type"].removeprefix("urn:casehub:problem:")  # type: ignore[attr-defined]
+
+
+def test_paths_and_methods_that_are_not_there(api: Api) -> None:
+    assert problem(api.get("/v1/nothing")) == (404, "not-found")
+    assert problem(api.get("/nothing")) == (404, "not-found")
+    assert problem(api.delete("/v1/sources")) == (405, "method-not-allowed")
+    assert problem(api.get("/v1/cases/")) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"q": 13800138000}',
+        b'{"q": ["13800138000"]}',
+        b'{"phone": "13800138000"}',
+        b'{"q": ""}',
+        b'{"q": "  "}',
+        b'{"limit": 1000}',
+        b'{"limit": "all"}',
+        b'{"cursor": "13800138000"}',
+        b'{"category": "13800138000"}',
+        b'{"person_id": "13800138000"}',
+        b"[" * 100_000,
+        b'{"q": "' + b"1" * 300 + b'"}',
+        b"\xff\xfe",
+        b'{"q": "\xff"}',
+    ],
+    ids=range(18),
+)
+def test_bodies_that_cannot_be_read(api: Api, body: bytes) -> None:
+    answer = api.as_("clerk", "petition").post("/v1/cases/search", content=body, headers={"Content-Type": "application/json"})
+    assert problem(answer) == (422, "request")
+    assert SECRET not in answer.text
+
+
+def test_parameters_that_cannot_be_read(api: Api) -> None:
+    clerk = api.as_("clerk", "petition")
+    for query in ("limit=0", "limit=x", "unknown=1", f"cursor={SECRET}", "q=", f"grade={SECRET}", "reported_from=soon"):
+        answer = clerk.get(f"/v1/cases?{query}")
+        assert problem(answer) == (422, "request"), query
+        assert SECRET not in answer.text
+    assert clerk.get("/v1/cases?limit=x").json()["errors"][0]["field"] == "query.limit"
+
+
+def test_bodies_above_the_limit(api: Api) -> None:
+    clerk = api.as_("clerk", "petition")
+    big = b'{"q": "' + b"a" * (300 * 1024) + b'"}'
+    assert problem(clerk.post("/v1/cases/search", content=big, headers={"Content-Type": "application/json"})) == (413, "too-large")
+    chunks = (big[start : start + 10_000] for start in range(0, len(big), 10_000))  # of no declared length
+    assert problem(clerk.post("/v1/cases/search", content=chunks, headers={"Content-Type": "application/json"})) == (413, "too-large")
+
+
+def test_a_slow_statement_is_cancelled(api: Api, store: Store) -> None:
+    clerk = api.as_("clerk", "petition")
+    with store.engine.begin() as connection:
+        connection.execute(text("LOCK TABLE store.unified_case IN ACCESS EXCLUSIVE MODE"))
+        answer = clerk.post("/v1/cases/search", json={})
+    assert problem(answer) == (504, "timeout")
+    assert clerk.post("/v1/cases/search", json={}).status_code == 200
+
+
+def test_a_refused_statement_shows_nothing_of_the_inside(api: Api, store: Store) -> None:
+    clerk = api.as_("clerk", "petition")
+    with store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE store.golden_value RENAME TO elsewhere"))
+    answer = clerk.post("/v1/cases/search", json={"q": SECRET})
+    assert problem(answer) == (500, "store")
+    for word in ("golden_value", "SELECT", "psycopg2", SECRET):
+        assert word not in answer.text
+
+
+def test_the_api_cannot_write_where_it_reads(store: Store, api: Api) -> None:
+    from api.state import reading_engine
+    from hub.database import store_errors
+    from hub.errors import StoreError
+
+    reading = reading_engine(store.engine)
+    with pytest.raises(StoreError, match="25006"), store_errors(), reading.begin() as connection:
+        connection.execute(text("DELETE FROM store.unified_case"))
+    reading.dispose()
+
+
+def test_without_a_database_it_is_up_and_not_ready() -> None:
+    engine: Engine = make_engine("postgresql+psycopg2://casehub:none@127.0.0.1:1/casehub?connect_timeout=2")
+    with running_api(engine) as api:
+        assert api.get("/healthz").status_code == 200
+        for path in ("/readyz", "/v1/sources"):
+            answer = api.get(path, headers={"Authorization": "Bearer x"})
+            assert problem(answer) == (503, "store-unavailable")
+            assert answer.headers["retry-after"] == "5"
+    engine.dispose()
+
+
+def test_a_server_that_restarts_is_found_again(api: Api, store: Store) -> None:
+    clerk = api.as_("clerk", "petition")
+    assert clerk.get("/v1/sources").status_code == 200
+    with store.engine.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'casehub-api'"))
+    assert clerk.get("/v1/sources").status_code == 200

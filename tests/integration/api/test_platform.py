@@ -1,0 +1,152 @@
+"""Feeds, quarantine, metrics, health."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from sqlalchemy import text
+
+from schema import tables
+from tests.integration.api.builders import Api, Store
+
+NOW = dt.datetime.now(dt.UTC)
+
+
+def make_batch(store: Store, department: str, **fields: object) -> None:
+    values = {
+        "kind": "ingest",
+        "state": "done",
+        "contract_version": 1,
+        "pulled": 10,
+        "landed": 7,
+        "already_known": 3,
+        "accepted": 6,
+        "quarantined": 1,
+        "finished_at": NOW,
+    }
+    store.insert(tables.batch, department=department, **{**values, **fields})
+
+
+def make_item(store: Store, department: str, number: int, **fields: object) -> None:
+    values = {
+        "rule": "transform:occurred_at",
+        "column_name": "fssj",
+        "reason": "no date",
+        "batch_id": 1,
+        "version": 1,
+        "source_record_id": f"r{number}",
+    }
+    store.insert(tables.quarantine_item, department=department, **{**values, **fields})
+
+
+@pytest.fixture
+def feeds(store: Store) -> None:
+    store.insert(tables.source, department="petition", watermark="2025-01-03T00:00:00Z")
+    make_batch(store, "labour", state="failed", finished_at=None, error="source is down")
+    make_batch(store, "petition", pulled=1)
+    make_batch(store, "petition", contract_version=2)
+    make_item(store, "petition", 1)
+    make_item(store, "petition", 2, state="discarded")
+
+
+def test_sources(api: Api, store: Store, feeds: None) -> None:
+    sources = {each["department"]["code"]: each for each in api.as_("engineer").get("/v1/sources").json()["items"]}
+    assert set(sources) == {"petition", "labour", "court", "procuratorate", "emergency_management"}
+    petition = sources["petition"]
+    assert (petition["contract_version"], petition["mode"], petition["freshness_s"]) == (2, "cursor", 1800)
+    assert petition["watermark"] == "2025-01-03T00:00:00Z"
+    assert (petition["is_late"], petition["open_quarantine"]) == (False, 1)
+    batch = petition["last_batch"]
+    assert [batch[name] for name in ("state", "pulled", "landed", "already_known", "accepted", "quarantined")] == ["done", 10, 7, 3, 6, 1]
+    assert sources["labour"]["last_error"] == "source is down"
+    assert sources["labour"]["is_late"] is None  # its contract promises no freshness
+    assert sources["court"]["last_batch"] is None
+
+
+def test_a_feed_without_a_success_or_behind_its_freshness_is_late(api: Api, store: Store) -> None:
+    def is_late() -> object:
+        items = api.as_("engineer").get("/v1/sources").json()["items"]
+        return next(each["is_late"] for each in items if each["department"]["code"] == "petition")
+
+    assert is_late() is True
+    make_batch(store, "petition", finished_at=NOW - dt.timedelta(hours=1))
+    make_batch(store, "petition", state="failed")
+    assert is_late() is True
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE ops.batch SET finished_at = now()"))
+    assert is_late() is False
+
+
+def test_counts_of_another_department_are_not_shown(api: Api, feeds: None) -> None:
+    for dept, is_shown in (("petition", True), ("court", False)):
+        items = api.as_("clerk", dept).get("/v1/sources").json()["items"]
+        petition = next(each for each in items if each["department"]["code"] == "petition")
+        assert (petition["open_quarantine"] is not None) == (petition["last_batch"]["pulled"] is not None) == is_shown
+        assert petition["last_batch"]["state"] == "done"
+        assert all(each["last_error"] is None for each in items)
+
+
+def test_quarantine_pages_newest_first(api: Api, store: Store) -> None:
+    for number in range(7):
+        make_item(store, "petition" if number % 2 else "labour", number)
+    make_item(store, "petition", 9, state="replayed")
+    engineer = api.as_("engineer")
+    seen, cursor = [], None
+    while True:
+        page = engineer.get("/v1/quarantine", params={"limit": 3} | ({"cursor": cursor} if cursor else {})).json()
+        seen += [item["source_record_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == ["r6", "r5", "r4", "r3", "r2", "r1", "r0"]
+    item = engineer.get("/v1/quarantine", params={"department": "labour"}).json()["items"][0]
+    assert (item["department"]["zh"], item["rule"], item["column"], item["reason"]) == (
+        "人力资源局",
+        "transform:occurred_at",
+        "fssj",
+        "no date",
+    )
+    assert engineer.get("/v1/quarantine", params={"state": "replayed"}).json()["items"][0]["source_record_id"] == "r9"
+    assert engineer.get("/v1/quarantine", params={"rule": "fault"}).json()["items"] == []
+
+
+def test_an_operator_of_one_department_sees_its_rows_alone(api: Api, store: Store) -> None:
+    make_item(store, "petition", 1)
+    make_item(store, "labour", 2)
+    engineer = api.as_("engineer", "labour")
+    assert [item["source_record_id"] for item in engineer.get("/v1/quarantine").json()["items"]] == ["r2"]
+    assert engineer.get("/v1/quarantine", params={"department": "petition"}).json()["items"] == []
+
+
+def test_metrics(api: Api, store: Store, feeds: None) -> None:
+    make_batch(store, "labour", state="failed", already_known=2)
+    store.insert(tables.pending, record_id=1, reason="new")
+    api.get("/healthz")
+    answer = api.as_("engineer").get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    lines = answer.text.splitlines()
+    for line in (
+        'casehub_last_batch_rows{department="petition",kind="pulled"} 10.0',
+        'casehub_last_batch_info{department="labour",state="failed"} 1.0',
+        'casehub_conservation_difference{department="petition"} 0.0',
+        'casehub_conservation_difference{department="labour"} 1.0',
+        'casehub_quarantine_open{department="petition"} 1.0',
+        "casehub_pending_records 1.0",
+        "casehub_inbox_waiting 0.0",
+        'casehub_http_request_seconds_count{method="GET",route="/healthz",status="200"} 1.0',
+    ):
+        assert line in lines
+
+
+def test_health_and_readiness_need_no_token(api: Api, store: Store) -> None:
+    assert api.get("/healthz").json() == {"status": "ok"}
+    assert api.get("/readyz").json() == {"status": "ready"}
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:schema")
+    assert "retry-after" in answer.headers
+    with store.engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    assert api.get("/readyz").status_code == 503

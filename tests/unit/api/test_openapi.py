@@ -1,0 +1,71 @@
+"""The OpenAPI document is whole, and the pages need no other host."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from api.app import create_app
+from api.departments import Directory
+from api.docs import _PAGE
+from hub.database import make_engine
+from hub.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document of an API whose database is never reached."""
+    engine = make_engine("postgresql+psycopg2://nobody:nothing@127.0.0.1:1/none")
+    app = create_app(Settings(), engine, Directory({}))
+    found: dict[str, Any] = app.openapi()
+    app.state.hub.reading.dispose()
+    engine.dispose()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, operation) for path, methods in document["paths"].items() for method, operation in methods.items()]
+
+
+def test_every_endpoint_is_there(document: dict[str, Any]) -> None:
+    assert {(method, path) for path, method, _ in operations(document)} == {
+        ("get", "/v1/cases"),
+        ("post", "/v1/cases/search"),
+        ("get", "/v1/cases/{case_id}"),
+        ("get", "/v1/sources"),
+        ("get", "/v1/quarantine"),
+        ("post", "/v1/inbox/{department}"),
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+        ("get", "/metrics"),
+    }
+
+
+def test_every_operation_is_described_in_both_languages_with_its_errors(document: dict[str, Any]) -> None:
+    for path, _, operation in operations(document):
+        assert " · " in operation["description"], path
+        errors = {status: answer for status, answer in operation["responses"].items() if status >= "4"}
+        for status, answer in errors.items():
+            assert list(answer["content"]) == ["application/problem+json"], (path, status)
+        if operation.get("security"):
+            assert {"401", "503"} <= set(errors), path
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description") or parameter["in"] == "path", (path, parameter["name"])
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    names = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert names <= set(document["components"]["schemas"])
+    assert "HTTPValidationError" not in names
+
+
+def test_bodies_have_examples(document: dict[str, Any]) -> None:
+    search = document["paths"]["/v1/cases/search"]["post"]["requestBody"]["content"]["application/json"]
+    assert {"phone", "id_number", "words"} <= set(search["examples"])
+    assert document["components"]["schemas"]["ProblemAnswer"]["example"]["status"] == 400
+
+
+def test_the_page_needs_no_other_host() -> None:
+    assert not re.search(r"(?:https?:)?//", _PAGE)
