@@ -40,11 +40,12 @@ def set_late(rng: Random, rates: Rates, filings: Filings) -> None:
 def _watermarks(filings: Filings) -> Ints:
     """The highest cursor time of each department after each pull, from the records alone."""
     departments = int(filings.department.max(initial=0)) + 1
-    marks = np.full((TICKS + 1, departments), NOW - SECONDS_A_DAY, dtype=np.int64)
+    marks = np.zeros((TICKS + 1, departments), dtype=np.int64)
     for tick in range(TICKS + 1):
         rows = (filings.tick <= tick) & ~filings.is_late
         np.maximum.at(marks[tick], filings.department[rows], filings.updated[rows])
-    return marks
+    # A department whose only record is a late one has no watermark: any time before the first pull will do.
+    return np.where(marks > 0, marks, NOW - SECONDS_A_DAY)
 
 
 def change(rng: Random, rates: Rates, filings: Filings, records: pl.DataFrame) -> pl.DataFrame:

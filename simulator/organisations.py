@@ -51,6 +51,7 @@ def build_organisations(rng: Random, rates: OrganisationRates, places: Places, k
     name = glue(region, stem, industry, form)
     parent = _branches(rng, rates, is_public)
     branch = parent >= 0
+    group[branch] = -1
     name = either(branch, glue(name.gather(np.maximum(parent, 0)), "光明分公司"), name)
     stem, industry, region = (either(branch, column.gather(np.maximum(parent, 0)), column) for column in (stem, industry, region))
     form = either(branch, glue(form.gather(np.maximum(parent, 0)), "光明分公司"), form)
