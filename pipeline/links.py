@@ -92,11 +92,14 @@ def evaluate(task: Task) -> Evaluation:
     """Compare the nodes with all that share a key, and look again at those which that leaves without their link."""
     comparing = _Comparing(task)
     comparing.look_at(pl.concat([task.new, task.changed]), collapses=True)
-    bereft = comparing.bereft(task.gone)
-    while len(bereft):
-        comparing.look_at(bereft, collapses=False)
-        bereft = comparing.bereft(task.gone)
-    return comparing.evaluation()
+    while True:
+        unlike, bereft = comparing.unlike(), comparing.bereft()
+        if unlike.is_empty() and bereft.is_empty():
+            return comparing.evaluation()
+        if len(unlike):
+            comparing.look_at(unlike, collapses=False)
+        if len(bereft):
+            comparing.look_at(bereft, collapses=True)
 
 
 def forms_of(task: Task, nodes: pl.DataFrame) -> pa.Table:
@@ -135,7 +138,7 @@ class _Comparing:
         self._edges = _EDGES
         self._before = live_links(task.channel, task.relation, task.gone)
         self._seen = pl.Series(dtype=pl.Int64)
-        self._unlike = pl.Series(dtype=pl.Int64)  # of one fingerprint with another, and yet not linked to it
+        self._unlike = pl.Series(dtype=pl.Int64)
 
     def look_at(self, ids: pl.Series, *, collapses: bool) -> None:
         """Compare nodes; `collapses` lets those of one fingerprint be compared through one of them."""
@@ -157,16 +160,19 @@ class _Comparing:
         edges = self._link(ordered)
         linked = edges.filter(pl.col("decision") == "link").select(_PAIR)
         alike = like.select(pl.min_horizontal(_PAIR).alias("left"), pl.max_horizontal(_PAIR).alias("right"), follower="right")
-        self._unlike = alike.join(linked, on=_PAIR, how="anti")["follower"]
+        self._unlike = pl.concat([self._unlike, alike.join(linked, on=_PAIR, how="anti")["follower"]])
         self._edges = pl.concat([edges, self._edges]).unique(_PAIR, maintain_order=True, keep="first")
 
-    def bereft(self, gone: pl.Series) -> pl.Series:
-        """Nodes to look at (again): they lost a link, or are unlike those of their fingerprint."""
+    def unlike(self) -> pl.Series:
+        """Nodes that were compared with one of their own fingerprint alone, and are not linked to it."""
+        unlike, self._unlike = self._unlike.unique().sort(), self._unlike.clear()
+        return unlike
+
+    def bereft(self) -> pl.Series:
+        """Nodes that nobody has looked at and that lost a link: it may have been the one that spared them others."""
         links = self._lost().join(self._before.filter(pl.col("decision") == "link"), on=_PAIR, how="semi")
         ends = pl.concat([links["left"], links["right"]]).unique()
-        unlike, self._unlike = self._unlike, self._unlike.clear()
-        others = ends.filter(~ends.is_in(pl.concat([self._seen, gone]).implode()))
-        return pl.concat([others, unlike]).unique().sort()
+        return ends.filter(~ends.is_in(pl.concat([self._seen, self._task.gone]).implode())).sort()
 
     def evaluation(self) -> Evaluation:
         """Everything so far."""

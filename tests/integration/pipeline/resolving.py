@@ -69,7 +69,8 @@ def put(engine: Engine, *records: Record) -> None:
             names = {"department": one.department, "number": one.number}
             last = connection.execute(
                 text(
-                    "SELECT record_id, max(version) FROM store.source_record WHERE department = :department AND source_record_id = :number GROUP BY 1"
+                    "SELECT record_id, max(version) FROM store.source_record"
+                    " WHERE department = :department AND source_record_id = :number GROUP BY 1"
                 ),
                 names,
             ).one_or_none()
@@ -90,7 +91,8 @@ def put(engine: Engine, *records: Record) -> None:
             reason = "deleted" if one.is_deleted else "new" if version == 1 else "changed"
             connection.execute(
                 text(
-                    "INSERT INTO ops.pending (record_id, reason) VALUES (:id, :reason) ON CONFLICT (record_id) DO UPDATE SET reason = :reason"
+                    "INSERT INTO ops.pending (record_id, reason) VALUES (:id, :reason)"
+                    " ON CONFLICT (record_id) DO UPDATE SET reason = :reason"
                 ),
                 {"id": record_id, "reason": reason},
             )
@@ -99,7 +101,8 @@ def put(engine: Engine, *records: Record) -> None:
 def _party_id(connection: Any, record_id: int, party: Party) -> Party:
     same = connection.execute(
         text(
-            "SELECT party_id FROM store.party WHERE record_id = :record AND role = :role AND kind = :kind AND coalesce(id_no, uscc, name, phone) = :who"
+            "SELECT party_id FROM store.party WHERE record_id = :record AND role = :role AND kind = :kind"
+            " AND coalesce(id_no, uscc, name, phone) = :who"
             " ORDER BY version DESC LIMIT 1"
         ),
         {
@@ -165,7 +168,7 @@ def clusters(members: dict[str, str]) -> set[frozenset[str]]:
 def golden(engine: Engine, entity: str) -> dict[str, list[tuple[str, list[int]]]]:
     """Live golden values: field → (value, stated_by), best first."""
     found: dict[str, list[tuple[str, list[int]]]] = defaultdict(list)
-    sql = "SELECT field, value, stated_by FROM store.golden_value WHERE entity_id = CAST(:id AS uuid) AND known_to IS NULL ORDER BY field, rank"
+    sql = "SELECT field, value, stated_by FROM store.golden_value WHERE entity_id = CAST(:id AS uuid) AND known_to IS NULL ORDER BY 1, rank"
     for name, value, stated_by in rows(engine, sql, id=entity):
         found[name].append((value, stated_by))
     return dict(found)
@@ -216,9 +219,11 @@ def invariants(engine: Engine) -> list[str]:
             " WHERE r.known_to IS NULL AND e.known_to IS NULL",
             "a redirect to a closed entity": f"SELECT count(*) FROM store.redirect r JOIN store.{table} e ON e.{entity} = r.to_id"
             " WHERE r.known_to IS NULL AND e.known_to IS NOT NULL",
-            "a golden value of a closed entity": f"SELECT count(*) FROM store.golden_value g JOIN store.{table} e ON e.{entity} = g.entity_id"
+            "a golden value of a closed entity": f"SELECT count(*) FROM store.golden_value g JOIN store.{table} e"
+            f" ON e.{entity} = g.entity_id"
             " WHERE g.known_to IS NULL AND e.known_to IS NOT NULL",
-            "a live link of a node that is gone": f"SELECT count(*) FROM store.link l WHERE l.relation = '{relation}' AND l.known_to IS NULL AND"
+            "a live link of a node that is gone": "SELECT count(*) FROM store.link l WHERE l.known_to IS NULL"
+            f" AND l.relation = '{relation}' AND"
             f" (SELECT count(*) FROM store.{relation}_member m WHERE m.known_to IS NULL AND m.{node} IN (l.left_id, l.right_id)) < 2",
             "a key of a node that is gone": f"SELECT count(*) FROM store.{relation}_key k WHERE NOT EXISTS"
             f" (SELECT FROM store.{relation}_member m WHERE m.{node} = k.{node} AND m.known_to IS NULL)",
