@@ -20,9 +20,8 @@ A second resolve steps back; a kill loses one chunk.
 @task(task_id="resolve")
 def resolve_pending() -> None:
     """RESOLVE everything that waits."""
-    from pipeline.resolve import resolve
-
     from hub.errors import BusyError
+    from pipeline.resolve import resolve
 
     with opened_store() as (engine, settings):
         if resolve(engine, settings).is_busy:

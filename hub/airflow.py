@@ -14,7 +14,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +45,10 @@ class Airflow:
     password: str
     environment: Mapping[str, str]
     since: datetime
+
+    def given(self, more: Mapping[str, str]) -> Airflow:
+        """The same, with more in its processes' environment."""
+        return replace(self, environment={**self.environment, **more})
 
     def command(self, *words: str) -> list[str]:
         """Command line of one of Airflow's own commands."""
@@ -83,15 +87,21 @@ def set_up(settings: Settings, database_url: str, environment: Mapping[str, str]
     return Airflow(home, url, kept["password"], {**environment, **own}, datetime.now(UTC))
 
 
-def migrate(airflow: Airflow, processes: Processes) -> None:
-    """Make or update the metadata's tables.
+def start_migration(airflow: Airflow, processes: Processes) -> Child:
+    """Begin to make or update the metadata's tables, which takes seconds; `finish_migration` waits for it."""
+    return processes.start("airflow-migrate", airflow.command("db", "migrate"), airflow.environment, airflow.log("migrate"))
+
+
+def finish_migration(migration: Child, processes: Processes) -> None:
+    """Wait until the tables are there.
 
     Raises:
         HubError: Airflow refused; names its log.
     """
-    log = airflow.log("migrate")
-    if processes.run("airflow-migrate", airflow.command("db", "migrate"), airflow.environment, log) != 0:
-        raise HubError("Airflow could not make its tables", remedy=f"read {log}")
+    code = migration.process.wait()
+    processes.stop([migration])
+    if code != 0:
+        raise HubError("Airflow could not make its tables", remedy=f"read {migration.log}")
 
 
 def start(airflow: Airflow, processes: Processes) -> list[Child]:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 
@@ -68,7 +69,7 @@ class Processes:
         Call it from the main thread: the kernel ends a child when the *thread* that started it is gone.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with log.open("wb") as output:  # of this run alone: logs of all runs would grow for ever
             process = subprocess.Popen(  # noqa: S603 - commands are put together by the hub alone
                 list(command),
                 env=dict(environment),
@@ -83,13 +84,6 @@ class Processes:
         child = Child(note, process, log)
         self._children.append(child)
         return child
-
-    def run(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
-        """Run a child to its end and say how it ended."""
-        child = self.start(name, command, environment, log)
-        code = child.process.wait()
-        self.stop([child])
-        return code
 
     @property
     def ended(self) -> list[Child]:
@@ -162,12 +156,21 @@ def wait_until(is_true: Callable[[], bool], what: str, *, timeout_s: float, proc
     """
     deadline = time.monotonic() + timeout_s
     while not is_true():
-        ended = processes.ended
-        if ended:
-            raise HubError(f"{ended[0].note.name} ended while {what} was awaited", remedy=f"read {ended[0].log}")
+        if processes.ended:
+            raise_ended(processes.ended[0])
         if time.monotonic() > deadline:
             raise HubError(f"{what} did not come up within {timeout_s:.0f} s", remedy=f"read {log}")
         time.sleep(0.1)
+
+
+def raise_ended(child: Child) -> NoReturn:
+    """Say that a child ended by itself, in its own last words.
+
+    Raises:
+        HubError: always.
+    """
+    lines = [line.strip() for line in child.log.read_text(errors="replace").splitlines() if line.strip()]
+    raise HubError(f"{child.note.name} ended: {lines[-1][:500] if lines else 'without a word'}", remedy=f"read {child.log}")
 
 
 def _kill_sessions(notes: Sequence[Note]) -> int:

@@ -1,0 +1,147 @@
+"""`casehub demo`: everything on one machine: sixteen simulated departments through Airflow into the case store, then answers.
+
+Starts database, simulated systems, query API and Airflow; runs each ingest DAG once; shows what came of it; stays up until
+Ctrl-C. Whatever way it ends, what it started is stopped, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
+
+from rich.console import Console
+from sqlalchemy import Engine
+
+from cli.demo_airflow import AirflowApi
+from cli.demo_pass import Pass
+from cli.demo_services import Services, Starter
+from cli.demo_table import Batches, DemoTable, Progress
+from cli.demo_world import WorldNote, prepare_store
+from cli.session import active_contracts
+from connectors.contract import Contract
+from hub import airflow, postgres, processes
+from hub.database import opened
+from hub.processes import Processes, raise_ended
+from hub.settings import Settings, get_settings
+
+
+def demo(records: int, seed: int, once: bool) -> int:
+    """Run the demo.
+
+    Args:
+        records: of the simulated world, over all departments.
+        seed: the same seed gives the same world.
+        once: end after the pass instead of staying up.
+
+    Returns:
+        Exit code: 0, or 1 if a DAG run failed.
+
+    Raises:
+        ConservationError: a row was lost or doubled.
+        HubError: something did not start or ended by itself; names the log to read.
+    """
+    settings, console = get_settings(), _console()
+    contracts, progress = active_contracts(settings), Progress(console)
+    with _signals(), contextlib.ExitStack() as stack:
+        started = stack.enter_context(processes.running(settings.home))
+        with progress.step("PostgreSQL"):
+            engine = stack.enter_context(opened(settings))
+            world = WorldNote(records, seed)
+            folder = prepare_store(engine, settings, world, console)
+            metadata_url = stack.enter_context(_metadata(settings))
+            stack.callback(started.stop)  # before the database they use
+        starter = Starter(settings, started, world, folder)
+        services = _start(starter, metadata_url, progress)
+        failed = _run_pass(services, engine, contracts, console)
+        _show(services, engine, starter, progress)
+        if not once:
+            _stay_up(started, console)
+    return 1 if failed else 0
+
+
+def _console() -> Console:
+    """Wide enough for the table where nobody looks on and lines are kept."""
+    console = Console()
+    return console if console.is_terminal else Console(width=140)
+
+
+@contextlib.contextmanager
+def _metadata(settings: Settings) -> Iterator[str]:
+    """URL of Airflow's metadata database: the user's own, or the second one of the embedded server."""
+    if settings.airflow_database_url is not None:
+        yield settings.airflow_database_url.get_secret_value()
+        return
+    with postgres.running(settings) as server:
+        yield server.url("airflow").render_as_string(hide_password=False)
+
+
+def _start(starter: Starter, metadata_url: str, progress: Progress) -> Services:
+    started = starter.processes
+    with progress.step(f"模拟的部门系统 · simulated systems ({starter.world.records:,} 条记录 records)"):
+        ready, migration = starter.begin(metadata_url)
+        connections = starter.wait_for_systems()
+    ready = ready.given(connections)
+    starter.start_api(connections)
+    with progress.step("Airflow 元数据 · metadata"):
+        airflow.finish_migration(migration, started)
+        airflow.start(ready, started)
+    services = Services(started, starter.api, ready, connections["control"])
+    with progress.step("查询接口 · query API"):
+        starter.wait_for_api()
+        services.push_events()
+    with progress.step("Airflow"):
+        airflow.wait_until_healthy(ready, started)
+    return services
+
+
+def _run_pass(services: Services, engine: Engine, contracts: list[Contract], console: Console) -> bool:
+    titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
+    batches, table = Batches(engine), DemoTable(titles, console)
+    with AirflowApi(services.airflow) as api, table:
+        failed = Pass(api, batches, table, services.processes).run()
+    for run in failed:
+        console.print(f"[red]DAG 运行失败 · a DAG run failed[/red] {run.dag_id} {run.run_id}", highlight=False)
+    for batch in batches.by_department().values():
+        if batch.error:
+            console.print(f"{batch.department}: {batch.error}", markup=False, highlight=False)
+    return bool(failed)
+
+
+def _show(services: Services, engine: Engine, starter: Starter, progress: Progress) -> None:
+    from cli.demo_totals import Addresses, check_law, judge, show_totals, show_way_in
+
+    law = check_law(engine)
+    quality = judge(engine, services.truth(), starter.folder)
+    progress.console.print(f"[green]✓[/green] 一遍完成 · the pass is done [dim]{progress.seconds:.1f} s[/dim]", highlight=False)
+    show_totals(engine, progress.console, quality, law)
+    show_way_in(engine, progress.console, Addresses(services.api, services.airflow))
+
+
+def _stay_up(started: Processes, console: Console) -> None:
+    console.print("\n按 Ctrl-C 停止 · Ctrl-C stops everything")
+    try:
+        while not started.ended:
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        console.print("正在停止 · stopping …")
+        return
+    raise_ended(started.ended[0])
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Take SIGTERM and a closed terminal as an order to clear up and go."""
+
+    def leave(number: int, _: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,118 @@
+"""The demo's side of Airflow's public REST API: are the DAGs there, set each going once, what has become of the runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from hub.airflow import USER, Airflow
+from hub.errors import HubError
+
+_PAGE = 100
+_ACTIVE = ("queued", "running")
+PARSE_TIMEOUT_S = 90.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One DAG run."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    queued_at: datetime
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is still going on."""
+        return self.state in _ACTIVE
+
+
+class AirflowApi:
+    """A logged-in client; a context manager."""
+
+    def __init__(self, airflow: Airflow) -> None:
+        """Log in.
+
+        Args:
+            airflow: a healthy one.
+        """
+        self.since = airflow.since
+        self._client = httpx.Client(base_url=airflow.url, trust_env=False, timeout=30)
+        token = self._call("POST", "/auth/token", json={"username": USER, "password": airflow.password})["access_token"]
+        self._client.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> AirflowApi:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._client.close()
+
+    def wait_for_dags(self, wanted: Iterable[str], on_wait: Callable[[], None]) -> None:
+        """Wait until every DAG has been parsed.
+
+        Raises:
+            HubError: a DAG file cannot be imported, or DAGs are missing for too long.
+        """
+        missing, deadline = set(wanted), time.monotonic() + PARSE_TIMEOUT_S
+        while missing := missing - {dag["dag_id"] for dag in self.dags()}:
+            errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
+            if errors:
+                raise HubError(f"{errors[0]['filename']}: {errors[0]['stack_trace'].strip().splitlines()[-1]}", remedy="mend the DAG file")
+            if time.monotonic() > deadline:
+                raise HubError(f"Airflow has not read these DAGs: {', '.join(sorted(missing))}", remedy="read its dag-processor.log")
+            on_wait()
+            time.sleep(0.5)
+
+    def dags(self) -> list[dict[str, Any]]:
+        """Every DAG that stands in a file."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._call("GET", "/api/v2/dags", params={"limit": _PAGE, "offset": len(found), "exclude_stale": True})
+            found += page["dags"]
+            if len(found) >= page["total_entries"] or not page["dags"]:
+                return found
+
+    def set_going(self, dag_ids: Iterable[str]) -> None:
+        """See to it that each DAG runs once from now on: one that Airflow is about to run by itself is left to it."""
+        wanted, dags = set(dag_ids), self.dags()
+        begun = {run.dag_id for run in self.runs() if run.queued_at >= self.since}  # asked after `dags`, so no run falls between
+        for dag in dags:
+            dag_id = dag["dag_id"]
+            if dag_id not in wanted - begun:
+                continue
+            if dag["is_paused"]:
+                self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+            elif not _is_due(dag):
+                self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+
+    def runs(self, newest: int = _PAGE) -> list[Run]:
+        """Runs that are going on, and the newest others."""
+        path, order = "/api/v2/dags/~/dagRuns", {"order_by": "-id"}
+        active = self._call("GET", path, params={**order, "state": list(_ACTIVE), "limit": _PAGE})["dag_runs"]
+        latest = self._call("GET", path, params={**order, "limit": min(newest, _PAGE)})["dag_runs"]
+        both = [*active, *latest]  # a run that ended in between counts as ended
+        return list({(run["dag_id"], run["dag_run_id"]): _run(run) for run in both}.values())
+
+    def _call(self, method: str, path: str, **words: Any) -> Any:
+        try:
+            return self._client.request(method, path, **words).raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise HubError(
+                f"Airflow's API did not take {method} {path}: {type(error).__name__}", remedy="read var/airflow/logs/api-server.log"
+            ) from None
+
+
+def _is_due(dag: dict[str, Any]) -> bool:
+    due = dag["next_dagrun_run_after"]
+    return due is not None and datetime.fromisoformat(due) <= datetime.now(UTC)
+
+
+def _run(run: dict[str, Any]) -> Run:
+    queued_at = run["queued_at"] or run["start_date"] or run["run_after"]
+    return Run(run["dag_id"], run["dag_run_id"], run["state"], datetime.fromisoformat(queued_at))

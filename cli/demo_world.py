@@ -1,0 +1,63 @@
+"""Which simulated world the demo's store holds: another world's records do not go on top of it, and nothing of anybody's own is dropped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from sqlalchemy import Engine, text
+
+from hub.database import migrate
+from hub.errors import SettingsError
+from hub.settings import Settings
+
+SCHEMAS = ("landing", "quarantine", "store", "ops", "audit")
+
+
+@dataclass(frozen=True)
+class WorldNote:
+    """What a world is made from."""
+
+    records: int
+    seed: int
+
+
+def prepare_store(engine: Engine, settings: Settings, world: WorldNote, console: Console) -> Path:
+    """Migrate the store, and empty it first if it holds the demo of another world.
+
+    Returns:
+        The demo's own folder.
+
+    Raises:
+        SettingsError: the store holds records that are not the demo's, or another demo's on a server of the user's own.
+    """
+    folder = settings.home.resolve() / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "world.json"
+    migrate(engine)
+    before = WorldNote(**json.loads(note.read_text())) if note.exists() else None
+    if before != world and _has_batches(engine):
+        if before is None or settings.database_url is not None:
+            raise SettingsError(
+                "the store holds records that are not this demo's; simulated ones do not go on top of them",
+                remedy="give the demo a place of its own: CASEHUB_HOME=var/demo, without CASEHUB_DATABASE_URL",
+                setting="CASEHUB_HOME",
+            )
+        console.print("[yellow]换了模拟世界，旧的演示数据清空 · another simulated world: the former demo's records are dropped[/yellow]")
+        _empty(engine)
+        migrate(engine)
+    note.write_text(json.dumps(asdict(world)))
+    return folder
+
+
+def _has_batches(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return bool(connection.execute(text("SELECT EXISTS (SELECT FROM ops.batch)")).scalar_one())
+
+
+def _empty(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {', '.join(SCHEMAS)} CASCADE"))
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
