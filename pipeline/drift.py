@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,12 +20,18 @@ class Shape:
     types: dict[str, set[str]] = field(default_factory=dict)
     rows: int = 0
 
-    def add(self, rows: list[dict[str, object]]) -> None:
-        """Take in the rows of a chunk."""
-        self.rows += len(rows)
-        for column in {name for row in rows for name in row}:
-            kinds = {_TYPES.get(kind, "null") for kind in {type(row.get(column)) for row in rows}}
-            self.types.setdefault(column, set()).update(kinds - {"null"})
+    @classmethod
+    def of(cls, rows: list[dict[str, object]]) -> Shape:
+        """The shape of a chunk's rows."""
+        columns = dict.fromkeys(itertools.chain.from_iterable(rows))
+        types = {column: {_TYPES.get(kind, "null") for kind in {type(row.get(column)) for row in rows}} - {"null"} for column in columns}
+        return cls(types, len(rows))
+
+    def merge(self, other: Shape) -> None:
+        """Take in another chunk's."""
+        self.rows += other.rows
+        for column, kinds in other.types.items():
+            self.types.setdefault(column, set()).update(kinds)
 
 
 def new_columns(contract: Contract, shape: Shape) -> list[str]:

@@ -123,9 +123,8 @@ def _judge(connection: Connection, contract: Contract, keys: dict[str, object], 
     shape, whole = drift.Shape(), []
     for chunk in work.chunks(connection, contract.department, settings.validate_chunk_rows, verdict.rows):
         rows = [orjson.loads(payload) for payload in chunk["payload"]]
-        seen = drift.Shape()
-        seen.add(rows)
-        shape.add(rows)
+        seen = drift.Shape.of(rows)
+        shape.merge(seen)
         _drift_in_rows(contract, known, seen, (rows, chunk, connection), verdict)
         _expect(contract, frame_of(contract, rows, "rows"), "rows", (chunk, connection), verdict)
         whole.append(frame_of(contract, rows, "batch"))
