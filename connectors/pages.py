@@ -36,7 +36,8 @@ class Page:
     Attributes:
         rows: of schema.records.RAW_PAGE.
         cursor: the highest cursor so far in this pull, as text that sorts; None in snapshots and events.
-        complete: this is the last page, and everything up to it was read (a snapshot's trailer, if any, agreed).
+        complete: this is the last page, and everything up to it was read (a snapshot's trailer, if any, agreed). Rows that have
+            neither payload nor key may still hide records that are not gone: LAND looks at those before it deletes.
         columns: top-level source columns seen in the page, for drift.
     """
 
@@ -97,7 +98,6 @@ class Paginator:
         self._seen: set[bytes] = set()
         self._highest: str | None = None
         self._has_keys = False
-        self._lost_keys = 0  # unreadable rows that hide which record they are: absence of a key then proves nothing
         self.rows = 0  # rows handed in, those left out for their age included
 
     def page(self, rows: Sequence[Row], *, complete: bool = False, columns: Iterable[str] = (), stamps: Sequence[Stamp] = ()) -> Page:
@@ -126,12 +126,11 @@ class Paginator:
                     names.update(dict.fromkeys(row))
         if not stamps:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
-        is_blind = complete and self._contract.feed.mode != "events" and self._lost_keys > 0
         table = self._recent(self._table(built, stamps), built)
-        return Page(table, self._highest, complete and not is_blind, tuple(name for name in names if "\x00" not in name))
+        return Page(table, self._highest, complete, tuple(name for name in names if "\x00" not in name))
 
     def _identify(self, built: _Columns) -> None:
-        """Key and cursor of each row. A row whose key is hidden with its bytes makes absence prove nothing."""
+        """Key and cursor of each row; of a row that cannot be read the key, if that much can."""
         built.ids = [self._key(row) for row in built.rows]
         feed = self._contract.feed
         if isinstance(feed, CursorFeed):
@@ -142,7 +141,6 @@ class Paginator:
         for index in built.bad:
             built.ids[index] = _whole_text(built.ids[index])
             built.cursors[index] = None
-            self._lost_keys += built.ids[index] is None
 
     def _recent(self, table: pa.Table, built: _Columns) -> pa.Table:
         """Without the rows that are older than what was asked for, where the source could not leave them out itself."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import fnmatch
 import glob
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 from urllib.parse import unquote, urlsplit
@@ -32,7 +32,7 @@ class Files(Protocol):
         """A file's bytes, readable and seekable."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def files_of(connector: FileConnector, department: str) -> Iterator[Files]:
     """The files of a contract's connection, retried and with their failures translated.
 
@@ -137,7 +137,8 @@ class _SftpFiles(_RemoteFiles):
 
     def close(self) -> None:
         """Hang up; sshfs has no word of its own for it."""
-        asyncio.run_coroutine_threadsafe(self._hang_up(), self._fs.loop).result(timeout=self._timeout)
+        with contextlib.suppress(TimeoutError, OSError):
+            asyncio.run_coroutine_threadsafe(self._hang_up(), self._fs.loop).result(timeout=self._timeout)
 
     async def _hang_up(self) -> None:
         self._fs.client.close()
@@ -166,7 +167,8 @@ class _TimedFile(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            self._inner.close()
+            with contextlib.suppress(Exception):  # a server that has gone cannot be told, and sshfs would wait for it
+                self._inner._close(timeout=self._timeout)
         super().close()
 
 

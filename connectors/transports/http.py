@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +23,12 @@ from hub.errors import SettingsError, SourceFormatError, SourceLimitError, Sourc
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT_S = 60.0
 _READABLE_ENCODINGS = {"", "identity", "gzip", "deflate"}
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whom to trust over TLS; read once, it takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class HttpSource:
             max_backoff_wait=_LONGEST_WAIT_S,
         )
         self._client = httpx.Client(
-            transport=RetryTransport(httpx.HTTPTransport(), retry),
+            transport=RetryTransport(httpx.HTTPTransport(verify=_trust()), retry),
             timeout=connector.timeout_s,
             headers={"User-Agent": "casehub", "Accept-Encoding": "gzip, deflate"},
             trust_env=False,
@@ -120,7 +128,7 @@ class HttpSource:
         answer = self._retried("POST", httpx.URL(url), headers, form)
         if answer.status >= 500 or answer.status in _RETRIED:
             self._refuse_status(answer)
-        return httpx.Response(answer.status, content=answer.body)
+        return httpx.Response(answer.status, content=answer.body, request=httpx.Request("POST", url))
 
     def _retried(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None) -> Answer:
         retrying = Retrying(
@@ -132,8 +140,9 @@ class HttpSource:
         try:
             return retrying(self._exchange, method, url, headers, content)
         except (_BodyBroke, httpx.TransportError) as error:
+            cause = error.__cause__ if isinstance(error, _BodyBroke) else error
             raise SourceUnavailable(
-                f"{self.department}: {self.host} {_failure(error.__cause__ or error)}, after {self._tries} tries",
+                f"{self.department}: {self.host} {_failure(cause)}, after {self._tries} tries",
                 remedy="try again later; if it stays so, ask the department's desk",
                 department=self.department,
                 host=self.host,
@@ -200,7 +209,7 @@ class HttpSource:
         raise SourceRefused(f"{self.department}: {self.host} answered {status}", remedy=remedy, **detail)
 
 
-def _failure(error: BaseException) -> str:
+def _failure(error: BaseException | None) -> str:
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
         return "gave no answer in time"
     if isinstance(error, httpx.ConnectError):

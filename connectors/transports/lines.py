@@ -180,7 +180,7 @@ class TextLines:
             block = self._stream.read(BLOCK)
             try:
                 text = rest + decoder.decode(block, final=not block)
-            except UnicodeDecodeError:
+            except UnicodeError:
                 raise self._wrong_encoding("cannot be decoded") from None
             lines = text.split("\n")
             rest = lines.pop()

@@ -65,7 +65,7 @@ class ClientCredentials(Signer):
                 remedy="check client_id and client_secret in the connection",
                 department=self._department,
             ) from None
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, httpx.HTTPStatusError):
             is_token = False
         if not is_token:
             raise SourceFormatError(

@@ -14,7 +14,6 @@ from schema.records import RAW_PAGE
 from tests.unit.connectors.builders import make_contract, rows_of
 
 REST = {"kind": "rest", "connection": "source", "path": "/x"}
-SNAPSHOT = {"mode": "snapshot"}
 
 
 def page(contract: Contract, rows: list[Row], **arguments: Any) -> Page:
@@ -148,13 +147,6 @@ def test_an_ordered_source_that_is_not_is_told_before_its_watermark_moves() -> N
     with pytest.raises(SourceFormatError, match="order of gxsj"):
         page(contract, [row("1"), row("2", gxsj="2026-01-01 00:00:00")])
     assert page(make_contract(connector=REST), [row("1"), row("2", gxsj="2026-01-01 00:00:00")]).rows.num_rows == 2
-
-
-def test_a_snapshot_with_a_row_that_hides_its_key_proves_no_absence() -> None:
-    contract = make_contract(feed=SNAPSHOT)
-    assert page(contract, [row("1")], complete=True).complete
-    assert page(contract, [row("1"), Unreadable(b"x", "why", {"ajbh": "2"})], complete=True).complete
-    assert not page(contract, [row("1"), Unreadable(b"x", "why")], complete=True).complete
 
 
 def test_inbox_stamps_are_cursor_and_event() -> None:
