@@ -6,5 +6,7 @@ It makes no DAG of its own.
 from __future__ import annotations
 
 from connectors.contract import load_contracts
+from dags.steps import contracts_and_mistakes
 
-load_contracts()
+if contracts_and_mistakes()[1]:
+    load_contracts()  # raises, with every mistake

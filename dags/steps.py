@@ -7,6 +7,7 @@ nothing else; rows stay in the database.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import traceback
@@ -34,11 +35,17 @@ RETRIES: dict[str, Any] = {
 }
 
 
+@functools.cache  # four files of one parse ask
+def contracts_and_mistakes() -> tuple[dict[str, Contract], int]:
+    """Contracts that can be read, and the number of mistakes in others, which dags/contracts.py shows."""
+    contracts, problems = read_contracts()
+    return contracts, len(problems)
+
+
 def active_contracts() -> list[Contract]:
-    """Contracts that can be read and are active; mistakes in others are shown by dags/contracts.py."""
+    """Contracts that can be read and are active."""
     active = {name.strip() for name in os.environ.get("CASEHUB_DEPARTMENTS", "").split(",") if name.strip()}
-    contracts, _ = read_contracts()
-    return [contract for name, contract in contracts.items() if not active or name in active]
+    return [contract for name, contract in contracts_and_mistakes()[0].items() if not active or name in active]
 
 
 def is_wanted(dag_id: str) -> bool:
@@ -127,7 +134,7 @@ def opened_for(department: str) -> Iterator[tuple[Engine, Contract, Settings]]:
         AirflowFailException: what no further try mends.
     """
     with opened_store() as (engine, settings):
-        yield engine, read_contracts()[0][department], settings
+        yield engine, contracts_and_mistakes()[0][department], settings
 
 
 @contextlib.contextmanager
