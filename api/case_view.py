@@ -17,7 +17,7 @@ from api.presenter import FREE_TEXT, Presenter, event
 from api.queries import case as queries
 from api.queries.rows import Row
 
-_SUMMARY = ("category", "status", "grade", "street", "community", "reported_at")
+_SUMMARY = ("category", "status", "grade", "street", "community")
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class CaseView:
         return {field: self.shown(field, *values[0]) for field, values in self.stated.items()}
 
     def summary(self) -> dict[str, Any]:
-        """The case's own summary if every record is readable, else one made of what readable records state."""
-        if len(self.readable) == len(self.members):
-            row: Mapping[str, Any] = self.case
-        else:
+        """The published summary if every record is shared, else one made of what readable records state."""
+        row: dict[str, Any] = dict(self.case)
+        if any(member["visibility"] != "shared" for member in self.members):
             row = {name: self.stated[name][0][0] if name in self.stated else None for name in _SUMMARY}
+            row["reported_at"] = min((each["reported_at"] for each in self.readable.values() if each["reported_at"]), default=None)
         values = self.values()
         departments = sorted({row["department"] for row in self.readable.values()})
         return self.presenter.summary(row) | {

@@ -13,7 +13,8 @@ from schema.records import RECORD
 
 MAX_RECORDS = 1_000  # of one case in one answer; a case with more says so
 
-_COLUMNS = [name for name in RECORD.names if name not in ("department", "source_record_id", "version", "visibility", "references")]
+_ALWAYS = ("department", "source_record_id", "version", "visibility", "reported_at")
+_COLUMNS = [name for name in RECORD.names if name not in _ALWAYS and name != "references"]
 
 
 def find_case(connection: Connection, case_id: uuid.UUID) -> Row | None:
@@ -39,7 +40,7 @@ def records(connection: Connection, case_id: uuid.UUID, *, whole: bool) -> list[
     """Current records of a case, at most `MAX_RECORDS` + 1: what decides about reading them, and all columns if they are wanted."""
     columns = "".join(f", r.{name}" for name in _COLUMNS) if whole else ""
     statement = f"""
-    SELECT r.record_id, r.version, r.department, r.source_record_id, r.visibility{columns}
+    SELECT r.record_id, {", ".join(f"r.{name}" for name in _ALWAYS)}{columns}
     FROM {MEMBERS} WHERE m.case_id = :case_id ORDER BY r.record_id LIMIT {MAX_RECORDS + 1}
     """
     return fetch(connection, statement, {"case_id": case_id})

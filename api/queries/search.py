@@ -1,8 +1,8 @@
 """Statements of the single entry: which cases an entry and filters find, one keyset page of them, and why each was found.
 
-A case whose records the caller may all read is listed by its published summary, in the order of an index. A case that holds
-a record closed to the caller is summed up anew from the golden values which readable records state, so that a closed record
-reaches no value, filter, order or count.
+A case of shared records alone is listed by its published summary, in the order of an index. A case that holds a restricted or
+sealed record is summed up for the caller, from the golden values that readable records state: so a closed record reaches no
+value, filter, order or count of others, and all of them for its own department.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from api.cursor import CasePosition
 from api.queries.rows import Row, fetch
-from api.queries.visible import ACKNOWLEDGED, CLOSED, CURRENT, MEMBERS, READABLE, follow
+from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, MEMBERS, READABLE, follow
 from api.recognise import IDENTIFIERS, Kind, Reading
 from schema.search import tsquery
 
@@ -65,29 +65,28 @@ _ENTITY = (
 )
 _SUMMARY = "case_id, category, status, grade, street, community, reported_at, departments, records"
 _ORDER = "ORDER BY reported_at DESC NULLS LAST, case_id"
-_IS_CLOSED = f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {CLOSED})"
+_HAS_LIMITED = f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {LIMITED})"
 
-# A case with closed records, as the caller may know it.
+# A case with restricted or sealed records, as the caller may know it.
 _SUMMED_UP = f"""
-SELECT c.case_id, best.category, best.status, best.grade, best.street, best.community, best.reported_at,
+SELECT c.case_id, best.category, best.status, best.grade, best.street, best.community, readable.reported_at,
        coalesce(readable.departments, '{{}}') AS departments, readable.records
 FROM store.unified_case c {{found}}
 CROSS JOIN LATERAL (
     SELECT CAST(count(*) AS integer) AS records, array_agg(DISTINCT r.department ORDER BY r.department) AS departments,
-           array_agg(r.record_id) AS record_ids
+           array_agg(r.record_id) AS record_ids, min(r.reported_at) AS reported_at
     FROM {MEMBERS} WHERE m.case_id = c.case_id AND {READABLE}
 ) readable
 CROSS JOIN LATERAL (
-    SELECT {", ".join(f"max(value) FILTER (WHERE field = '{name}') AS {name}" for name in FILTERS)},
-           CAST(max(value) FILTER (WHERE field = 'reported_at') AS timestamptz) AS reported_at
+    SELECT {", ".join(f"max(value) FILTER (WHERE field = '{name}') AS {name}" for name in FILTERS)}
     FROM (
         SELECT DISTINCT ON (g.field) g.field, g.value FROM store.golden_value g
         WHERE g.entity_id = c.case_id AND g.known_to IS NULL AND g.stated_by && readable.record_ids
-          AND g.field IN ('reported_at', {", ".join(f"'{name}'" for name in FILTERS)})
+          AND g.field IN ({", ".join(f"'{name}'" for name in FILTERS)})
         ORDER BY g.field, g.rank
     ) stated
 ) best
-WHERE c.known_to IS NULL AND {_IS_CLOSED}
+WHERE c.known_to IS NULL AND {_HAS_LIMITED}
 """
 
 
@@ -108,7 +107,7 @@ def page(connection: Connection, search: Search) -> list[Row]:
     heads = [f"{name} AS MATERIALIZED ({sql})" for name, sql in found.items()]
     conditions = " ".join(f"AND {condition}" for condition in _conditions(search))
     plain = " UNION ALL ".join(
-        f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE c.known_to IS NULL AND NOT {_IS_CLOSED} {conditions} AND {after} "
+        f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE c.known_to IS NULL AND NOT {_HAS_LIMITED} {conditions} AND {after} "
         f"{_ORDER} LIMIT :limit)"
         for after in _after(search.after)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 CURRENT = "r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted"
 READABLE = "(r.visibility = 'shared' OR r.department = :own)"
 ACKNOWLEDGED = "(r.visibility = 'restricted' AND r.department IS DISTINCT FROM :own)"
-CLOSED = "(r.visibility <> 'shared' AND r.department IS DISTINCT FROM :own)"  # not readable: restricted, sealed, or a word unknown
+LIMITED = "r.visibility <> 'shared'"  # not for everybody: restricted, sealed, or a word unknown
 
 #: Current members of cases with their published versions.
 MEMBERS = f"store.case_member m JOIN store.source_record r ON r.record_id = m.record_id AND m.known_to IS NULL AND {CURRENT}"

@@ -95,44 +95,41 @@ class Store:
             self.insert(table, party_id=party_id, known_from=1, **{f"{relation}_id": entity})
 
     def case(self, *record_ids: int, case_id: uuid.UUID | None = None, **summary: Any) -> uuid.UUID:
-        """A case of these records; its golden values are what they state, the first record's first."""
+        """A case of these records as PUBLISH writes it: golden values in the records' order, the summary of shared records alone."""
         case_id = case_id or uuid.uuid4()
+        found = {
+            row["record_id"]: row
+            for row in self.rows("SELECT * FROM store.source_record WHERE known_from IS NOT NULL AND known_to IS NULL")
+        }
+        rows = [found[record_id] for record_id in record_ids]
+        shared = [row for row in rows if row["visibility"] == "shared"]
+        told = [row for row in rows if row["visibility"] != "sealed"]
+        best: dict[str, Any] = {}
         with self.engine.begin() as connection:
-            rows = (
-                connection.execute(
-                    text("SELECT * FROM store.source_record WHERE record_id = ANY(:ids) ORDER BY array_position(:ids, record_id)"),
-                    {"ids": list(record_ids)},
-                )
-                .mappings()
-                .all()
-            )
-            best: dict[str, Any] = {}
             for name in GOLDEN:
                 stated: dict[Any, list[int]] = {}
                 for row in rows:
                     if row[name] is not None:
                         stated.setdefault(row[name], []).append(row["record_id"])
+                        if row in shared:
+                            best.setdefault(name, row[name])
                 for rank, (value, staters) in enumerate(stated.items(), start=1):
-                    best.setdefault(name, value)
                     written = value.isoformat() if isinstance(value, dt.datetime) else str(value)
-                    connection.execute(
-                        tables.golden_value.insert().values(
-                            entity_id=case_id, field=name, rank=rank, known_from=1, value=written, stated_by=staters
-                        )
-                    )
-            columns = ("title", "category", "status", "grade", "street", "community", "reported_at")
-            values = {name: best.get(name) for name in columns} | summary
-            connection.execute(
-                tables.unified_case.insert().values(
-                    case_id=case_id,
-                    founder_id=record_ids[0],
-                    known_from=1,
-                    changed=1,
-                    departments=sorted({row["department"] for row in rows}),
-                    records=len(rows),
-                    **values,
-                )
-            )
+                    values = {"entity_id": case_id, "field": name, "rank": rank, "known_from": 1, "value": written, "stated_by": staters}
+                    connection.execute(tables.golden_value.insert().values(**values))
+            columns = ("title", "category", "status", "grade", "street", "community")
+            values = {
+                "case_id": case_id,
+                "founder_id": record_ids[0],
+                "known_from": 1,
+                "changed": 1,
+                "departments": sorted({row["department"] for row in told}),
+                "records": len(told),
+                "has_sealed": len(told) < len(rows),
+                "reported_at": min((row["reported_at"] for row in shared if row["reported_at"]), default=None),
+                **{name: best.get(name) for name in columns},
+            }
+            connection.execute(tables.unified_case.insert().values(**values | summary))
             for record_id in record_ids:
                 connection.execute(tables.case_member.insert().values(record_id=record_id, known_from=1, case_id=case_id))
         return case_id
@@ -163,9 +160,13 @@ class Api(httpx.Client):
 
     def close(self) -> None:
         """Close this client and those made from it."""
-        for other in self._others:
-            other.close()
+        self.close_others()
         super().close()
+
+    def close_others(self) -> None:
+        """Close the clients that were made from this one."""
+        while self._others:
+            self._others.pop().close()
 
     def as_(self, role: Any = "clerk", dept: str | None = None) -> Api:
         """The same API asked with a new token."""

@@ -1,4 +1,4 @@
-"""Fixtures of the API's tests: a fresh store and a server on it."""
+"""Fixtures of the API's tests: one standing server whose store is emptied before each test, or a fresh one that may be broken."""
 
 from __future__ import annotations
 
@@ -7,17 +7,46 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
+from hub import postgres
+from hub.database import make_engine
+from hub.postgres import Server
+from schema.tables import change_counter, metadata
 from tests.integration.api.builders import Api, Store, running_api
 
 
-@pytest.fixture
-def api(database: Engine) -> Iterator[Api]:
-    """A running API, asked without a token; `api.as_(role, department)` has one."""
-    with running_api(database) as running:
+@pytest.fixture(scope="session")
+def standing(postgres_server: Server) -> Iterator[Api]:
+    """An API that stands for the whole session, on a database of its own."""
+    connection = postgres.connect(postgres_server, "postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE standing TEMPLATE template_casehub STRATEGY FILE_COPY")
+    connection.close()
+    engine = make_engine(postgres_server.url("standing"))
+    with running_api(engine) as running:
         yield running
+    engine.dispose()
+
+
+@pytest.fixture
+def api(standing: Api) -> Iterator[Api]:
+    """A running API on an empty store, asked without a token; `api.as_(role, department)` has one."""
+    with standing.store.engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            if table is not change_counter:
+                connection.execute(table.delete())
+    yield standing
+    standing.close_others()
 
 
 @pytest.fixture
 def store(api: Api) -> Store:
     """What is under it."""
     return api.store
+
+
+@pytest.fixture
+def fragile_api(database: Engine) -> Iterator[Api]:
+    """A running API on a store of this test's own, to be broken."""
+    with running_api(database) as running:
+        yield running

@@ -70,7 +70,8 @@ def test_bodies_above_the_limit(api: Api) -> None:
     assert problem(clerk.post("/v1/cases/search", content=chunks, headers={"Content-Type": "application/json"})) == (413, "too-large")
 
 
-def test_a_slow_statement_is_cancelled(api: Api, store: Store) -> None:
+def test_a_slow_statement_is_cancelled(fragile_api: Api) -> None:
+    api, store = fragile_api, fragile_api.store
     clerk = api.as_("clerk", "petition")
     with store.engine.begin() as connection:
         connection.execute(text("LOCK TABLE store.unified_case IN ACCESS EXCLUSIVE MODE"))
@@ -79,7 +80,8 @@ def test_a_slow_statement_is_cancelled(api: Api, store: Store) -> None:
     assert clerk.post("/v1/cases/search", json={}).status_code == 200
 
 
-def test_a_refused_statement_shows_nothing_of_the_inside(api: Api, store: Store) -> None:
+def test_a_refused_statement_shows_nothing_of_the_inside(fragile_api: Api) -> None:
+    api, store = fragile_api, fragile_api.store
     clerk = api.as_("clerk", "petition")
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE store.golden_value RENAME TO elsewhere"))
@@ -111,7 +113,8 @@ def test_without_a_database_it_is_up_and_not_ready() -> None:
     engine.dispose()
 
 
-def test_a_server_that_restarts_is_found_again(api: Api, store: Store) -> None:
+def test_a_server_that_restarts_is_found_again(fragile_api: Api) -> None:
+    api, store = fragile_api, fragile_api.store
     clerk = api.as_("clerk", "petition")
     assert clerk.get("/v1/sources").status_code == 200
     with store.engine.connect() as connection:

@@ -42,6 +42,10 @@ def make_item(store: Store, department: str, number: int, **fields: object) -> N
 
 @pytest.fixture
 def feeds(store: Store) -> None:
+    write_feeds(store)
+
+
+def write_feeds(store: Store) -> None:
     store.insert(tables.source, department="petition", watermark="2025-01-03T00:00:00Z")
     make_batch(store, "labour", state="failed", finished_at=None, error="source is down")
     make_batch(store, "petition", pulled=1)
@@ -119,7 +123,9 @@ def test_an_operator_of_one_department_sees_its_rows_alone(api: Api, store: Stor
     assert engineer.get("/v1/quarantine", params={"department": "petition"}).json()["items"] == []
 
 
-def test_metrics(api: Api, store: Store, feeds: None) -> None:
+def test_metrics(fragile_api: Api) -> None:
+    api, store = fragile_api, fragile_api.store
+    write_feeds(store)
     make_batch(store, "labour", state="failed", already_known=2)
     store.insert(tables.pending, record_id=1, reason="new")
     api.get("/healthz")
@@ -139,7 +145,8 @@ def test_metrics(api: Api, store: Store, feeds: None) -> None:
         assert line in lines
 
 
-def test_health_and_readiness_need_no_token(api: Api, store: Store) -> None:
+def test_health_and_readiness_need_no_token(fragile_api: Api) -> None:
+    api, store = fragile_api, fragile_api.store
     assert api.get("/healthz").json() == {"status": "ok"}
     assert api.get("/readyz").json() == {"status": "ready"}
     with store.engine.begin() as connection:

@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 
 from api.middleware import Envelope
 
-
 PERSONAL = "王小明 13800138000"
 
 
