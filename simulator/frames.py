@@ -98,18 +98,14 @@ def cases(places: Places, made: Cases) -> pl.DataFrame:
 def records(rng: Random, scene: Scene, parties: pl.DataFrame) -> pl.DataFrame:
     """One row a record, as its department keeps it."""
     filings, rates, places = scene.filings, scene.rates, scene.places
-    facts, count = scene.company.cases.facts, len(filings.case)
-    notes = filings.notes
+    count, notes = len(filings.case), filings.notes
     number = number_records(rates, filings)
     citations = cite_records(rng, rates, filings, number, notes)
     rough = chance(rng, rates.records.place_rough, count)
     notes.add("place_rough", rough)
-    address = facts.address.take(filings.case)
-    longitude, latitude = _coordinates(rng, scene, notes)
     telling = Telling(rates, places, scene.company.cases, filings, rough, other_side(parties, count))
     title, text = tell(rng, telling, notes)
     text = cite(rng, text, *cited_numbers(citations, count))
-    community = rough | ~chance(rng, rates.records.community_missing, count)
     return pl.DataFrame(
         {
             "row": np.arange(count),
@@ -125,11 +121,7 @@ def records(rng: Random, scene: Scene, parties: pl.DataFrame) -> pl.DataFrame:
             "channel": pick(strings(CHANNELS), filings.channel),
             "amount": _money(filings.amount),
             "people_involved": pl.Series(filings.people, dtype=pl.Int32),
-            "address": incident_address(rng, scene, address, rough),
-            "street": pick(places.street_codes, places.street[address.place]),
-            "community": blank(pick(places.community_codes, places.community[address.place]), community),
-            "longitude": longitude,
-            "latitude": latitude,
+            **_place(rng, scene, rough, notes),
             "is_anonymous": scene.mentions.anonymous_records,
             "is_juvenile": _juvenile(scene),
             "references": reference_lists(rates, citations, count),
@@ -138,6 +130,21 @@ def records(rng: Random, scene: Scene, parties: pl.DataFrame) -> pl.DataFrame:
             "is_late": filings.is_late,
         }
     )
+
+
+def _place(rng: Random, scene: Scene, rough: Flags, notes: Notes) -> dict[str, pl.Series]:
+    """Where it happened, in words, codes and coordinates."""
+    places = scene.places
+    address = scene.company.cases.facts.address.take(scene.filings.case)
+    coded = rough | ~chance(rng, scene.rates.records.community_missing, len(rough))
+    longitude, latitude = _coordinates(rng, scene, notes)
+    return {
+        "address": incident_address(rng, scene, address, rough),
+        "street": pick(places.street_codes, places.street[address.place]),
+        "community": blank(pick(places.community_codes, places.community[address.place]), coded),
+        "longitude": longitude,
+        "latitude": latitude,
+    }
 
 
 def _stages(filings: Filings) -> dict[str, pl.Series]:
