@@ -31,7 +31,7 @@ def cluster(nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = No
 
     Args:
         nodes: `id`, and optionally `identifier` (two different ones are never in one cluster), `apart` (the same one twice is
-            never in one cluster, unless an edge links the two) and `key` (a text that names the node whatever its id: the
+            never in one cluster, unless a link joins the two directly) and `key` (a text that names the node whatever its id: the
             order of equal weights goes by it, so that ids given in another order change nothing).
         edges: EDGE between these nodes; of decision link they join, of cannot_link they forbid, others are passed over.
         cannot_links: PAIR; further pairs forbidden.
@@ -43,12 +43,10 @@ def cluster(nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = No
     """
     frame = _nodes(nodes)
     joins, forbidden = _joins_and_forbidden(frame, pl.DataFrame(edges), cannot_links, verdicts)
-    frame = _once_apart(frame, joins)
-    count = frame.height
-    matrix = coo_array((np.ones(joins.height, dtype=np.int8), (joins["left"].to_numpy(), joins["right"].to_numpy())), shape=(count, count))
-    _, component = connected_components(matrix, directed=False)
-    conflicting = _conflicting(frame, component.astype(np.int64), forbidden)
-    label = component.astype(np.int64)
+    frame = _listed_twice(frame, joins)
+    component = _components(frame.height, joins)
+    conflicting = _conflicting(frame, component, forbidden)
+    label = component
     if conflicting.any():
         within = joins.filter(pl.Series(conflicting[component[joins["left"].to_numpy()]]))
         apart = forbidden.filter(pl.Series(conflicting[component[forbidden["left"].to_numpy()]]))
@@ -92,16 +90,18 @@ def _numbered(nodes: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     return pairs.with_columns(pl.Series(side, rows.astype(np.int64)) for side, rows in found.items()).filter(pl.Series(known))
 
 
-def _once_apart(nodes: pl.DataFrame, joins: pl.DataFrame) -> pl.DataFrame:
-    """A party that its record lists twice, and that is linked to itself for that, is kept apart but once."""
+def _components(count: int, joins: pl.DataFrame) -> _Ints:
+    left, right = joins["left"].to_numpy(), joins["right"].to_numpy()
+    matrix = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
+    _, component = connected_components(matrix, directed=False)
+    return np.asarray(component, dtype=np.int64)
+
+
+def _listed_twice(nodes: pl.DataFrame, joins: pl.DataFrame) -> pl.DataFrame:
+    """Nodes with `mention`: a party that its record lists twice, and that is linked to itself for that, is one mention."""
     apart = nodes["apart"]
-    left, right = apart.gather(joins["left"]), apart.gather(joins["right"])
-    twice = joins.filter((left == right).fill_null(False))
-    later = pl.select(
-        pl.when(_rank(nodes, twice, "left") < _rank(nodes, twice, "right")).then(twice["right"]).otherwise(twice["left"])
-    ).to_series()
-    rows = pl.Series(np.arange(nodes.height))
-    return nodes.with_columns(apart=pl.when(~rows.is_in(later.implode())).then("apart"))
+    twice = joins.filter((apart.gather(joins["left"]) == apart.gather(joins["right"])).fill_null(False))
+    return nodes.with_columns(mention=pl.Series(_components(nodes.height, twice)))
 
 
 def _rank(nodes: pl.DataFrame, pairs: pl.DataFrame, side: str) -> pl.Series:
@@ -115,7 +115,7 @@ def _conflicting(nodes: pl.DataFrame, component: _Ints, forbidden: pl.DataFrame)
     flags[left[left == right]] = True
     frame = nodes.with_columns(pl.Series("component", component))
     identifiers = frame.drop_nulls("identifier").group_by("component").agg(pl.col("identifier").n_unique().alias("n"))
-    twice = frame.drop_nulls("apart").group_by("component", "apart").len("n")
+    twice = frame.drop_nulls("apart").group_by("component", "apart").agg(pl.col("mention").n_unique().alias("n"))
     for found in (identifiers, twice):
         flags[found.filter(pl.col("n") > 1)["component"].to_numpy()] = True
     return flags
@@ -130,7 +130,7 @@ def _walk(nodes: pl.DataFrame, joins: pl.DataFrame, forbidden: pl.DataFrame, row
         .sort(["weight", "low", "high"], descending=[True, False, False])
     )
     concerned = nodes[rows.tolist()]
-    unions = Unions(rows.tolist(), concerned["identifier"].to_list(), concerned["apart"].to_list())
+    unions = Unions(rows.tolist(), concerned["identifier"].to_list(), concerned.select("apart", "mention").rows())
     for one, other in forbidden.select("left", "right").iter_rows():
         unions.forbid(one, other)
     for one, other in ordered.select("left", "right").iter_rows():

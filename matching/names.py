@@ -89,5 +89,5 @@ def _split(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _surname_pinyin(surnames: pl.Series) -> pl.DataFrame:
     readings = vocabulary().surname_readings
-    plain = pinyin(surnames).to_list()
-    return pl.DataFrame({"surname_pinyin": [readings.get(name, sound) for name, sound in zip(surnames.to_list(), plain, strict=True)]})
+    sounds = [readings.get(name, sound) for name, sound in zip(surnames.to_list(), pinyin(surnames).to_list(), strict=True)]
+    return pl.DataFrame({"surname_pinyin": pl.Series(sounds, dtype=pl.String)})

@@ -11,13 +11,13 @@ class Unions:
     Args:
         nodes: their numbers.
         identifiers: for each, its identifier or None; a set holds at most one.
-        aparts: for each, a mark or None; a set holds no mark twice.
+        mentions: for each, a mark or None, and the number of a mention; a set holds no mark with two mentions.
     """
 
-    def __init__(self, nodes: Sequence[int], identifiers: Sequence[str | None], aparts: Sequence[str | None]) -> None:
+    def __init__(self, nodes: Sequence[int], identifiers: Sequence[str | None], mentions: Sequence[tuple[str | None, int]]) -> None:
         self._parent = {node: node for node in nodes}
         self._identifier = {node: value for node, value in zip(nodes, identifiers, strict=True) if value is not None}
-        self._aparts = {node: {mark} for node, mark in zip(nodes, aparts, strict=True) if mark is not None}
+        self._mentions = {node: {mark: number} for node, (mark, number) in zip(nodes, mentions, strict=True) if mark is not None}
         self._foes: dict[int, set[int]] = {}
         self._size = dict.fromkeys(nodes, 1)
 
@@ -47,8 +47,8 @@ class Unions:
         self._size[keep] += self._size.pop(drop)
         if drop in self._identifier:
             self._identifier[keep] = self._identifier.pop(drop)
-        if drop in self._aparts:
-            self._aparts.setdefault(keep, set()).update(self._aparts.pop(drop))
+        if drop in self._mentions:
+            self._mentions.setdefault(keep, {}).update(self._mentions.pop(drop))
         for foe in self._foes.pop(drop, ()):  # roots only: foes are kept under roots throughout
             self._foes[foe].discard(drop)
             self._foes[foe].add(keep)
@@ -59,6 +59,7 @@ class Unions:
         ours, theirs = self._identifier.get(keep), self._identifier.get(drop)
         if ours is not None and theirs is not None and ours != theirs:
             return True
-        if not self._aparts.get(keep, set()).isdisjoint(self._aparts.get(drop, ())):
+        marks, others = self._mentions.get(keep, {}), self._mentions.get(drop, {})
+        if any(marks.get(mark, number) != number for mark, number in others.items()):
             return True
         return drop in self._foes.get(keep, ())

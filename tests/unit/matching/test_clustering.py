@@ -1,0 +1,140 @@
+"""Clusters: what may not be joined is not, and no order matters."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matching.clustering import VERDICT, cluster
+from schema.records import CLUSTER
+from tests.unit.matching.builders import make_edges, make_pairs
+
+
+def _nodes(count: int, **columns: dict[int, str]) -> pa.Table:
+    filled = {name: pa.array([values.get(i) for i in range(1, count + 1)], pa.string()) for name, values in columns.items()}
+    return pa.table({"id": pa.array(range(1, count + 1), pa.int64()), **filled})
+
+
+def _verdicts(*rows: tuple[int, int, str]) -> pa.Table:
+    return pa.Table.from_pylist([{"left": a, "right": b, "verdict": v} for a, b, v in rows], schema=VERDICT)
+
+
+def _groups(clusters: pa.Table) -> list[int]:
+    assert clusters.schema == CLUSTER
+    return list(clusters.column("cluster").to_pylist())
+
+
+CHAIN = make_edges((1, 2, 20, "link"), (2, 3, 8, "link"), (3, 4, 30, "link"))
+
+
+@pytest.mark.parametrize(
+    ("given_", "groups"),
+    [
+        pytest.param({"nodes": _nodes(5)}, [1, 1, 1, 1, 5], id="links join"),
+        pytest.param({"nodes": _nodes(4, identifier={1: "A", 4: "A"})}, [1, 1, 1, 1], id="one identifier"),
+        pytest.param({"nodes": _nodes(4, identifier={1: "A", 4: "B"})}, [1, 1, 3, 3], id="two identifiers, through a chain"),
+        pytest.param({"nodes": _nodes(4, apart={1: "r|p", 3: "r|p"})}, [1, 1, 3, 3], id="one record's side"),
+        pytest.param({"nodes": _nodes(4, apart={1: "r|p", 2: "r|p"})}, [1, 1, 1, 1], id="listed twice, linked"),
+        pytest.param({"nodes": _nodes(4, apart={1: "r|p", 2: "r|p", 4: "r|p"})}, [1, 1, 3, 3], id="listed twice, and another"),
+        pytest.param({"nodes": _nodes(4, apart={2: "r|p", 3: "r|p", 4: "r|p"})}, [1, 1, 1, 1], id="listed three times, linked"),
+        pytest.param({"nodes": _nodes(4), "cannot_links": make_pairs((1, 3))}, [1, 1, 3, 3], id="forbidden pair"),
+        pytest.param({"nodes": _nodes(4), "verdicts": _verdicts((1, 4, "no"))}, [1, 1, 3, 3], id="a person's no"),
+        pytest.param({"nodes": _nodes(4), "verdicts": _verdicts((1, 2, "no"))}, [1, 2, 2, 2], id="no outweighs the link"),
+        pytest.param({"nodes": _nodes(5), "verdicts": _verdicts((4, 5, "yes"))}, [1, 1, 1, 1, 1], id="a person's yes"),
+        pytest.param({"nodes": _nodes(5), "verdicts": _verdicts((4, 5, "unsure"))}, [1, 1, 1, 1, 5], id="unsure"),
+        pytest.param(
+            {"nodes": _nodes(5, identifier={4: "A", 5: "B"}), "verdicts": _verdicts((4, 5, "yes"))},
+            [1, 1, 1, 1, 5],
+            id="yes against two numbers",
+        ),
+    ],
+)
+def test_chain(given_: dict[str, Any], groups: list[int]) -> None:
+    assert _groups(cluster(edges=CHAIN, **given_)) == groups
+
+
+def test_yes_outweighs_the_engines_prohibition() -> None:
+    edges = make_edges((1, 2, -30, "cannot_link"))
+    assert _groups(cluster(_nodes(2), edges)) == [1, 2]
+    assert _groups(cluster(_nodes(2), edges, None, _verdicts((1, 2, "yes")))) == [1, 1]
+
+
+def test_the_heavier_link_wins_and_a_tie_goes_by_key() -> None:
+    names = {"key": {1: "c", 2: "b", 3: "a"}}
+    identifiers = {"identifier": {1: "A", 3: "B"}}
+    assert _groups(cluster(_nodes(3, **identifiers), make_edges((1, 2, 9, "link"), (2, 3, 8, "link")))) == [1, 1, 3]
+    tie = make_edges((1, 2, 8, "link"), (2, 3, 8, "link"))
+    assert _groups(cluster(_nodes(3, **identifiers), tie)) == [1, 1, 3]
+    assert _groups(cluster(_nodes(3, **identifiers, **names), tie)) == [1, 2, 2]
+
+
+def test_nothing_and_loose_ends() -> None:
+    assert _groups(cluster(_nodes(0), make_edges())) == []
+    assert _groups(cluster(_nodes(2), make_edges((1, 9, 9, "link"), (1, 2, 3, "review"), (1, 2, 1, "no_link")))) == [1, 2]
+
+
+@st.composite
+def _graphs(draw: st.DrawFn) -> dict[str, Any]:
+    count = draw(st.integers(2, 12))
+    pair = st.tuples(st.integers(1, count), st.integers(1, count)).filter(lambda p: p[0] < p[1])
+    pairs = draw(st.lists(pair, unique=True, max_size=30))
+    edges = [(a, b, float(draw(st.integers(1, 4))), draw(st.sampled_from(["link", "link", "link", "cannot_link"]))) for a, b in pairs]
+    some = st.dictionaries(st.integers(1, count), st.sampled_from("AB"), max_size=5)
+    return {
+        "count": count,
+        "edges": edges,
+        "identifier": draw(some),
+        "apart": draw(some),
+        "no": draw(st.lists(pair, unique=True, max_size=3)),
+    }
+
+
+def _run(graph: dict[str, Any], rename: dict[int, int], seed: int) -> set[frozenset[int]]:
+    """Clusters of a graph, its ids renamed and its rows shuffled; given back under the first ids."""
+    shuffle = random.Random(seed)
+    back = {new: old for old, new in rename.items()}
+    names = {rename[i]: f"{i:03}" for i in range(1, graph["count"] + 1)}
+    nodes = _nodes(graph["count"], key=names, **{c: {rename[i]: v for i, v in graph[c].items()} for c in ("identifier", "apart")})
+    edges = [(*sorted((rename[a], rename[b])), weight, said) for a, b, weight, said in graph["edges"]]
+    shuffle.shuffle(edges)
+    order = list(range(graph["count"]))
+    shuffle.shuffle(order)
+    no = make_pairs(*(tuple(sorted((rename[a], rename[b]))) for a, b in graph["no"]))
+    found = cluster(nodes.take(order), make_edges(*edges), no).to_pylist()
+    groups: dict[int, set[int]] = {}
+    for row in found:
+        assert row["cluster"] <= row["id"]
+        groups.setdefault(row["cluster"], set()).add(back[row["id"]])
+    return {frozenset(group) for group in groups.values()}
+
+
+def _listed_with(node: int, marked: set[int], links: set[tuple[int, int]]) -> frozenset[int]:
+    """Those of one mark that links join to the node, directly or one after another."""
+    found, more = {node}, {node}
+    while more:
+        more = {b for a, b in links | {(b, a) for a, b in links} if a in found and b in marked} - found
+        found |= more
+    return frozenset(found)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_graphs(), st.randoms(use_true_random=False), st.integers(0, 1000))
+def test_no_order_and_no_id_matters_and_every_prohibition_holds(graph: dict[str, Any], dice: random.Random, seed: int) -> None:
+    ids = list(range(1, graph["count"] + 1))
+    plain = _run(graph, dict(zip(ids, ids, strict=True)), 0)
+    renamed = ids[:]
+    dice.shuffle(renamed)
+    assert _run(graph, dict(zip(ids, renamed, strict=True)), seed) == plain
+    links = {(a, b) for a, b, _, said in graph["edges"] if said == "link"}
+    forbidden = [(a, b) for a, b, _, said in graph["edges"] if said == "cannot_link"] + graph["no"]
+    for group in plain:
+        assert len({graph["identifier"][i] for i in group if i in graph["identifier"]}) <= 1
+        assert not any(a in group and b in group for a, b in forbidden)
+        for mark in "AB":
+            marked = {i for i in graph["apart"] if graph["apart"][i] == mark}
+            assert len({_listed_with(i, marked, links) for i in group & marked}) <= 1

@@ -1,0 +1,236 @@
+"""Comparable forms."""
+
+from __future__ import annotations
+
+import datetime
+
+import polars as pl
+import pytest
+
+from matching.addresses import addresses
+from matching.characters import fold, look, pinyin
+from matching.firms import organisation_names
+from matching.forms import CASE_FORM, ORGANISATION_FORM, PERSON_FORM
+from matching.identifiers import credit_codes, id_numbers, phones
+from matching.names import person_names
+from matching.texts import signatures, similarity_0_1
+from schema.records import CASE_INPUT, ORGANISATION_INPUT, PERSON_INPUT
+from tests.unit.matching.builders import FORMS, day, make_forms, make_inputs
+
+NOBODY = frozenset({"无", "匿名", "不详"})
+
+
+def _texts(*values: str | None) -> pl.Series:
+    return pl.Series("v", values, dtype=pl.String)
+
+
+@pytest.mark.parametrize(
+    ("written", "folded"),
+    [
+        pytest.param("國華 公司", "国华公司", id="traditional and blank"),
+        pytest.param("ＡＢｃ１２", "ABC12", id="width and case"),
+        pytest.param("张\n三\u200b", "张三", id="line break and zero width"),
+        pytest.param("60㎡", "60M2", id="one for several"),
+        pytest.param("", None, id="empty"),
+        pytest.param("  ", None, id="blank"),
+        pytest.param(None, None, id="null"),
+    ],
+)
+def test_fold(written: str | None, folded: str | None) -> None:
+    assert fold(_texts("甲", written, "乙")).to_list() == ["甲", folded, "乙"]
+
+
+def test_sound_and_look() -> None:
+    assert pinyin(_texts("吕女A1", None, "张伟")).to_list() == ["lv nv A1", None, "zhang wei"]
+    assert look(_texts("未来")).to_list() == look(_texts("末来")).to_list()
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "surname", "masked"),
+    [
+        pytest.param("張偉", "张伟", "张", False, id="traditional"),
+        pytest.param("张先生", "张*", "张", True, id="title"),
+        pytest.param("王建国先生", "王建国", "王", False, id="whole name with title"),
+        pytest.param("张**", "张*", "张", True, id="stars"),
+        pytest.param("张某某", "张*", "张", True, id="mou"),
+        pytest.param("张XX", "张*", "张", True, id="crosses"),
+        pytest.param("张*伟", "张*伟", "张", True, id="middle hidden"),
+        pytest.param("小张", "张*", "张", True, id="familiar"),
+        pytest.param("欧阳女士", "欧阳*", "欧阳", True, id="compound surname with title"),
+        pytest.param("欧阳娜娜", "欧阳娜娜", "欧阳", False, id="compound surname"),
+        pytest.param("王五等94人", "王五", "王", False, id="and others"),
+        pytest.param("李四(女)", "李四", "李", False, id="note"),
+        pytest.param("投诉人:李四", "李四", "李", False, id="prefix"),
+        pytest.param("Alex Smith", "ALEXSMITH", "ALEXSMITH", False, id="latin with an x"),
+        pytest.param("买买提·吐尔逊", "买买提·吐尔逊", "买买提", False, id="dotted"),
+        pytest.param("匿名", None, None, None, id="placeholder"),
+        pytest.param("某某", None, None, None, id="all hidden"),
+    ],
+)
+def test_person_name(written: str, name: str | None, surname: str | None, masked: bool | None) -> None:
+    form = person_names(_texts(written), NOBODY).row(0, named=True)
+    assert (form["name"], form["surname"], form["is_masked"]) == (name, surname, masked)
+
+
+def test_surname_has_its_own_reading_and_a_mask_no_sound() -> None:
+    forms = person_names(_texts("曾伟", "曾先生"), NOBODY)
+    assert forms["name_pinyin"].to_list() == ["zeng wei", None]
+    assert forms["title_gender"].to_list() == [None, "male"]
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "state"),
+    [
+        pytest.param("11010519491231002X", "11010519491231002X", "verified", id="verified"),
+        pytest.param("11010519491231002x", "11010519491231002X", "verified", id="lower case"),
+        pytest.param("110105491231002", "11010519491231002X", "converted", id="15 digits"),
+        pytest.param("110105194912310021", "110105194912310021", "broken", id="check digit"),
+        pytest.param("110105199013310020", "110105199013310020", "broken", id="no such day"),
+        pytest.param("E12345678", "E12345678", "other", id="passport"),
+        pytest.param("440301********1234", None, None, id="masked"),
+        pytest.param("111111111111111111", None, None, id="one digit"),
+        pytest.param("无", None, None, id="placeholder"),
+        pytest.param(None, None, None, id="null"),
+    ],
+)
+def test_id_number(written: str | None, number: str | None, state: str | None) -> None:
+    form = id_numbers(_texts(written), NOBODY).row(0, named=True)
+    assert (form["id_no"], form["id_state"]) == (number, state)
+
+
+def test_id_number_tells_birth_and_gender() -> None:
+    form = id_numbers(_texts("11010519491231002X"), NOBODY).row(0, named=True)
+    assert (form["id_birth_date"], form["id_gender"]) == (datetime.date(1949, 12, 31), "female")
+
+
+def test_credit_code() -> None:
+    codes = credit_codes(_texts("91350100M000100Y43", "9135 0100M000100Y43", "91350100M000100Y44", "000000000000000000", None), NOBODY)
+    assert codes["uscc_state"].to_list() == ["verified", "verified", "broken", None, None]
+
+
+@pytest.mark.parametrize(
+    ("written", "digits"),
+    [
+        pytest.param("+86 139 1122 3344", "13911223344", id="country"),
+        pytest.param("008613911223344", "13911223344", id="dialled country"),
+        pytest.param("0755-2721 2345", "075527212345", id="landline"),
+        pytest.param("13911223344/13822334455", "13911223344", id="two"),
+        pytest.param("139****3344", None, id="masked"),
+        pytest.param("13800000000", None, id="pattern"),
+        pytest.param("12345", None, id="short"),
+    ],
+)
+def test_phone(written: str, digits: str | None) -> None:
+    assert phones(_texts(written), NOBODY).to_list() == [digits]
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        pytest.param(
+            "光明区马田街道合水口社区长春路12号3栋502室",
+            {"street": "马田街道", "community": "合水口", "road": "长春路", "number": "12", "building": "3", "room": "502"},
+            id="whole",
+        ),
+        pytest.param("深圳市光明区翠苑花园十二栋301房", {"estate": "翠苑花园", "building": "12", "room": "301"}, id="numerals"),
+        pytest.param("合水口长春路12号", {"community": "合水口", "road": "长春路", "number": "12"}, id="community by name alone"),
+        pytest.param("光明大道8号", {"road": "光明大道", "number": "8"}, id="road named like a community"),
+        pytest.param("丽江苑星湖路173号", {"estate": "丽江苑", "road": "星湖路", "number": "173"}, id="estate before road"),
+        pytest.param("宁波市余姚市梨洲街道振兴西路141号", {"street": "梨洲街道", "road": "振兴西路", "number": "141"}, id="elsewhere"),
+        pytest.param("松白一路8号1号楼", {"road": "松白一路", "number": "8", "building": "1"}, id="two numbers"),
+        pytest.param("公明街道上村社区", {"street": "公明街道", "community": "上村"}, id="village in the name"),
+        pytest.param("不详", {}, id="placeholder"),
+    ],
+)
+def test_address(written: str, parts: dict[str, str]) -> None:
+    form = addresses(_texts(written), NOBODY).drop("places").row(0, named=True)
+    assert {name: value for name, value in form.items() if value is not None} == parts
+
+
+@pytest.mark.parametrize(
+    ("written", "stem", "industry", "city", "part"),
+    [
+        pytest.param("深圳市维珍妮鞋业有限公司", "维珍妮", "鞋业", "深圳", None, id="whole"),
+        pytest.param("維珍妮國際(集團)有限公司", "维珍妮", "国际", None, None, id="traditional, brackets"),
+        pytest.param("维珍妮", "维珍妮", None, None, None, id="short"),
+        pytest.param("华恒科技(深圳)有限公司", "华恒", "科技", None, None, id="place in brackets"),
+        pytest.param("深圳市华恒物业管理有限公司光明分公司", "华恒", "物业管理", "深圳", "光明分公司", id="branch"),
+        pytest.param("鹏林市政工程有限公司", "鹏林", "市政工程", None, None, id="shi of shizheng"),
+        pytest.param("家家乐超市", "家家乐", "超市", None, None, id="shi of chaoshi"),
+        pytest.param("光明电子厂", "光明电子", None, None, None, id="stem that is a place"),
+        pytest.param("光明一小", "第一", "小学", None, "一", id="school as people say it"),
+        pytest.param("深圳市光明区第一小学", "第一", "小学", None, "一", id="school"),
+        pytest.param("科世林鞋业有限龚司", "科世林", "鞋业", None, None, id="slip in the legal form"),
+    ],
+)
+def test_organisation_name(written: str, stem: str, industry: str | None, city: str | None, part: str | None) -> None:
+    form = organisation_names(_texts(written), NOBODY).row(0, named=True)
+    assert (form["stem"], form["industry"], form["part"]) == (stem, industry, part)
+    if "学" not in form["name"] and "小" not in form["name"]:
+        assert form["city"] == city
+
+
+def test_text_similarity_is_of_bigrams() -> None:
+    one = "小区楼下夜宵摊每天营业到凌晨三点噪音很大影响休息多次投诉没有结果"
+    texts = _texts(one, one + "!", "工地拖欠农民工工资三个月共计四十二万元请劳动部门协调尽快支付", "短", None)
+    form = signatures(texts)["text_signature"]
+    score = similarity_0_1(pl.Series([form[0]] * 5), form)
+    assert score[0] == pytest.approx(1) and score[1] == pytest.approx(1)
+    assert score[2] < 0.2
+    assert [str(value) for value in score[3:]] == ["nan", "nan"]
+
+
+@pytest.mark.parametrize("relation", ["person", "organisation", "case"])
+def test_forms_have_their_columns_even_of_nothing(relation: str) -> None:
+    schema = {"person": PERSON_INPUT, "organisation": ORGANISATION_INPUT, "case": CASE_INPUT}[relation]
+    columns = {"person": PERSON_FORM, "organisation": ORGANISATION_FORM, "case": CASE_FORM}[relation]
+    empty = FORMS[relation](schema.empty_table())
+    blank = make_forms(relation, {})
+    assert tuple(empty.column_names) == columns and empty.num_rows == 0
+    assert empty.schema == blank.schema
+
+
+def test_form_depends_on_its_own_row() -> None:
+    rows = [{"name": name, "phone": "13911223344", "address": "长春路12号"} for name in ("王建国", "王先生", "無名氏", "李秀英")]
+    together = make_forms("person", *rows).to_pylist()
+    alone = [make_forms("person", {**row, "id": number, "record_id": number}).to_pylist()[0] for number, row in enumerate(rows, 1)]
+    assert together == alone
+
+
+def test_only_a_verified_number_is_an_identifier() -> None:
+    forms = make_forms("person", {"id_no": "11010519491231002X"}, {"id_no": "110105491231002"}, {"id_no": "110105194912310021"})
+    assert forms.column("identifier").to_pylist() == ["11010519491231002X", None, None]
+
+
+def test_fingerprint_is_of_all_that_is_compared() -> None:
+    firm = {"name": "深圳市维珍妮鞋业有限公司", "address": "长春路12号"}
+    forms = make_forms("organisation", firm, firm, {**firm, "phone": "13911223344"}, {})
+    first, second, other, nothing = forms.column("fingerprint").to_pylist()
+    assert first == second != other
+    assert nothing is None
+
+
+def test_case_number_and_citations_are_written_one_way() -> None:
+    cited = [{"department": "court", "number": "(2026)粤0311民初12号"}, {"department": None, "number": "3"}]
+    form = make_forms("case", {"case_number": "信〔2026〕1号", "references": cited}, {}).to_pylist()
+    assert form[0]["case_number"] == "petition|信20261号"
+    assert form[0]["cites"] == ["court|2026粤0311民初12号"]
+    assert sorted(form[0]["numbers"]) == ["court|2026粤0311民初12号", "petition|信20261号"]
+    assert (form[1]["cites"], form[1]["numbers"]) == (None, [])
+
+
+@pytest.mark.parametrize("gap", range(31))
+def test_records_within_a_window_share_one(gap: int) -> None:
+    forms = make_forms(
+        "case",
+        *({"occurred_at": day(start)} for start in range(0, 40, 7)),
+        *({"occurred_at": day(start + gap)} for start in range(0, 40, 7)),
+    )
+    windows = [set(windows) for windows in forms.column("days_30").to_pylist()]
+    half = len(windows) // 2
+    assert all(windows[number] & windows[half + number] for number in range(half))
+
+
+def test_unique_department_keeps_its_records_apart() -> None:
+    inputs = make_inputs("case", {"department": "court"}, {"department": "labour"})
+    assert FORMS["case"](inputs, unique_within=frozenset({"court"})).column("apart").to_pylist() == ["court", None]

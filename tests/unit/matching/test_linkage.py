@@ -1,0 +1,112 @@
+"""The steps together: chunks give what the whole gives, sides do not matter."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matching.blocking import blocking_keys, candidate_pairs
+from matching.clustering import cluster
+from matching.evaluation import evaluate
+from matching.forms import CONSTRAINTS
+from matching.linkage import deduplicate, link
+from tests.unit.matching.builders import FORMS, day, make_forms, make_inputs, make_pairs
+
+_NAMES = ["王建国", "王健国", "王先生", "王建军", "李秀英", "张伟", "張偉", "匿名"]
+_PERSONS = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from([*_NAMES, None]),
+        "id_no": st.sampled_from(["11010519491231002X", "110105491231002", "440301199001011234", "11010519491231003X", None, None]),
+        "phone": st.sampled_from(["13911223344", "13911223345", "13822334455", "13800138000", None]),
+        "address": st.sampled_from(["长春路12号3栋502室", "长春路12号3栋", "翠苑花园3栋", "光明区马田街道", None]),
+        "gender": st.sampled_from(["male", "female", None]),
+        "birth_date": st.sampled_from([day(0).date(), day(1).date(), None]),
+        "record_id": st.integers(1, 6),
+        "role": st.sampled_from(["petitioner", "victim", "respondent"]),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_PERSONS, min_size=2, max_size=8))
+def test_weight_is_symmetric(rows: list[dict[str, Any]]) -> None:
+    count = len(rows)
+    pairs = [(a, b) for a in range(1, count + 1) for b in range(a + 1, count + 1)]
+    forward = link("person", make_forms("person", *rows), None, make_pairs(*pairs))
+    turned = [{**row, "id": count - number} for number, row in enumerate(rows)]
+    mirrored = [(count + 1 - b, count + 1 - a) for a, b in pairs]
+    backward = link("person", make_forms("person", *turned), None, make_pairs(*mirrored))
+    for column in ("match_weight", "decision", "levels"):
+        assert forward.column(column).to_pylist() == backward.column(column).to_pylist()
+
+
+def _in_chunks(inputs: pa.Table, sizes: list[int]) -> set[frozenset[int]]:
+    """Clusters as a store makes them: keys and edges kept, each chunk joined with what came before."""
+    keys, edges, known, start = [], [], [], 0
+    for size in sizes:
+        new = FORMS["person"](inputs.slice(start, size))
+        start += size
+        keys.append(blocking_keys("person", new))
+        pairs = candidate_pairs(keys[-1], pa.concat_tables(keys))
+        before = pa.concat_tables(known) if known else None
+        edges.append(link("person", new, before, pairs))
+        known.append(new)
+    names = pl.Series("key", [f"{number:03}" for number in inputs.column("record_id").to_pylist()])
+    nodes = pl.DataFrame(pa.concat_tables(known).select(CONSTRAINTS)).with_columns(names).to_arrow()
+    rows = pl.DataFrame(cluster(nodes, pa.concat_tables(edges))).with_columns(names).group_by("cluster").agg("key")
+    return {frozenset(map(int, group)) for group in rows["key"].to_list()}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(_PERSONS, min_size=3, max_size=14), st.randoms(use_true_random=False))
+def test_chunks_in_any_order_give_the_same_clusters(rows: list[dict[str, Any]], dice: random.Random) -> None:
+    alone = [{**row, "record_id": number} for number, row in enumerate(rows, 1)]
+    whole = _in_chunks(make_inputs("person", *alone), [len(alone)])
+    shuffled = alone[:]
+    dice.shuffle(shuffled)
+    sizes, left = [], len(alone)
+    while left:
+        sizes.append(dice.randint(1, left))
+        left -= sizes[-1]
+    assert _in_chunks(make_inputs("person", *shuffled), sizes) == whole
+
+
+def test_94_workers_are_94_persons_and_one_case() -> None:
+    given_names = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚"
+    names = [f"{surname}{one}{other}" for surname in "赵钱孙李周" for one, other in zip(given_names, given_names[::-1], strict=True)][:94]
+    parties = [{"name": name, "phone": "13911223344", "record_id": 1} for name in names]
+    parties += [{"name": name, "phone": "13911223344", "record_id": 2 + number} for number, name in enumerate(names[:3])]
+    persons = deduplicate("person", make_inputs("person", *parties)).column("cluster").to_pylist()
+    assert len(set(persons[:94])) == 94
+    assert persons[94:] == persons[:3]
+    wages = {"category": "wages", "respondent_organisations": [9], "occurred_at": day(0), "address": "光侨大道1200号"}
+    records = [{**wages, "petitioner_persons": persons[:94], "people_involved": 94}]
+    records += [{**wages, "department": "labour", "petitioner_persons": [person]} for person in persons[94:]]
+    records += [{**wages, "department": "court", "petitioner_persons": [1000]}]
+    assert deduplicate("case", make_inputs("case", *records)).column("cluster").to_pylist() == [1, 1, 1, 1, 5]
+
+
+def test_firms_of_one_stem_stay_apart_through_their_short_form() -> None:
+    firms = [{"name": "深圳市维珍妮鞋业有限公司"}] * 3 + [{"name": "深圳市维珍妮服装有限公司"}] * 2
+    short = [{"name": "维珍妮", "phone": "13911223344"}]
+    found = deduplicate("organisation", make_inputs("organisation", *firms, *short)).column("cluster").to_pylist()
+    assert found[:5] == [1, 1, 1, 4, 4]
+
+
+@pytest.mark.parametrize("relation", ["person", "organisation", "case"])
+def test_a_table_of_nothing(relation: str) -> None:
+    assert deduplicate(relation, make_inputs(relation)).num_rows == 0
+
+
+def test_evaluation_counts_pairs_and_rows() -> None:
+    found = evaluate(pl.Series([1, 1, 2, 2, 3]), pl.Series([1, 1, 1, 2, None]))
+    assert (found.rows, found.predicted_pairs, found.true_pairs, found.shared_pairs) == (4, 2, 3, 1)
+    assert (found.pairwise.precision, found.pairwise.recall) == (0.5, pytest.approx(1 / 3))
+    assert (found.b_cubed.precision, found.b_cubed.recall) == (0.75, pytest.approx((2 / 3 * 2 + 1 / 3 + 1) / 4))
+    assert evaluate(pl.Series([1, 1]), pl.Series([5, 5])).pairwise.f1 == 1
