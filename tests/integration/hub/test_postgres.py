@@ -1,0 +1,132 @@
+"""The embedded server: shared, private, and none the worse for a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+import psycopg2
+import pytest
+
+from hub import postgres
+from hub.errors import SettingsError
+from hub.settings import Settings
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder with a blank in its name, which the server's unprivileged user can enter."""
+    with TemporaryDirectory(prefix="case hub ", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def settings_of(home: Path, port: int = 0) -> Settings:
+    return Settings(home=home, postgres_port=port)
+
+
+def postmaster(home: Path) -> psutil.Process:
+    return psutil.Process(int((home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0]))
+
+
+def test_the_last_user_out_stops_the_server(home: Path) -> None:
+    with postgres.running(settings_of(home)) as first:
+        with postgres.running(settings_of(home)) as second:
+            assert second.port == first.port
+        server = postmaster(home)
+        assert server.is_running()
+    assert not server.is_running()
+
+
+def test_chinese_has_trigrams_and_two_databases_are_there(home: Path) -> None:
+    with postgres.running(settings_of(home)) as server:
+        connection = postgres.connect(server, "casehub")
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE EXTENSION pg_trgm")
+            cursor.execute(
+                "SELECT similarity('光明区公明街道', '光明区公明') > 0.2, datlocale FROM pg_database WHERE datname = current_database()"
+            )
+            assert cursor.fetchone() == (True, "C.UTF-8")
+        connection.close()
+        postgres.connect(server, "airflow").close()
+
+
+def test_it_listens_on_loopback_alone_and_wants_a_password(home: Path) -> None:
+    with postgres.running(settings_of(home)) as server:
+        addresses = {c.laddr.ip for c in postmaster(home).net_connections("inet") if c.status == psutil.CONN_LISTEN}
+        assert addresses == {"127.0.0.1"}
+        with pytest.raises(psycopg2.OperationalError, match="password"):
+            psycopg2.connect(host="127.0.0.1", port=server.port, user="casehub", password="wrong", dbname="casehub")
+        assert (home / "postgres" / "password").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_taken_port_names_the_setting(home: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with (
+            pytest.raises(SettingsError, match=f"port {port} on 127.0.0.1 is taken.*CASEHUB_POSTGRES_PORT"),
+            postgres.running(settings_of(home, port)),
+        ):
+            pass
+
+
+def test_data_survive_a_kill_of_everything(home: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from hub import postgres; from hub.settings import Settings\n"
+        "with postgres.running(Settings(home=Path(sys.argv[1]), postgres_port=0)) as server:\n"
+        "    connection = postgres.connect(server, 'casehub')\n"
+        "    connection.cursor().execute('CREATE TABLE kept AS SELECT 7 AS n'); connection.commit()\n"
+        "    print('ready', flush=True); time.sleep(60)\n"
+    )
+    user = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, text=True)
+    assert user.stdout is not None
+    assert user.stdout.readline() == "ready\n"
+    server = postmaster(home)
+    for process in (user.pid, server.pid, *(child.pid for child in server.children())):
+        os.kill(process, signal.SIGKILL)
+    user.wait()
+    user.stdout.close()
+    with postgres.running(settings_of(home)) as again:
+        connection = postgres.connect(again, "casehub")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT n FROM kept")
+            assert cursor.fetchone() == (7,)
+        connection.close()
+
+
+def test_a_server_left_behind_by_a_killed_user_is_taken_over_and_stopped(home: Path) -> None:
+    program = (
+        "import sys, os, signal; from pathlib import Path; from hub import postgres; from hub.settings import Settings\n"
+        "with postgres.running(Settings(home=Path(sys.argv[1]), postgres_port=0)): os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(home)], check=False).returncode == -signal.SIGKILL
+    left = postmaster(home)
+    assert left.is_running()
+    with postgres.running(settings_of(home)):
+        assert postmaster(home).pid == left.pid
+    assert not left.is_running()
+
+
+def test_another_process_with_the_old_number_is_not_mistaken_for_the_server(home: Path) -> None:
+    with postgres.running(settings_of(home)):
+        lock = (home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()
+    lock[0] = str(os.getpid())
+    (home / "postgres" / "data" / "postmaster.pid").write_text("\n".join(lock))
+    with postgres.running(settings_of(home)) as server:
+        postgres.connect(server, "casehub").close()
+
+
+def test_an_initdb_that_was_killed_is_begun_anew(home: Path) -> None:
+    (home / "postgres" / "data.partial").mkdir(parents=True)
+    (home / "postgres" / "data.partial" / "half").write_text("x")
+    with postgres.running(settings_of(home)) as server:
+        postgres.connect(server, "casehub").close()

@@ -1,0 +1,71 @@
+"""Settings: from the environment alone, refused with the variable's name."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+from pathlib import Path
+
+import pytest
+
+from hub import errors
+from hub.errors import HubError, SettingsError, SourceUnavailable
+from hub.settings import Settings, get_settings, require_free_port
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # no .env of the checkout
+    get_settings.cache_clear()
+
+
+def test_lists_are_read_as_path_and_commas() -> None:
+    settings = Settings(contracts="a:b c:", departments="petition, court")
+    assert settings.contract_folders == (Path("a"), Path("b c"))
+    assert settings.active_departments == {"petition", "court"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        pytest.param("CASEHUB_API_PORT", "many", "valid integer", id="not a number"),
+        pytest.param("CASEHUB_API_PORT", "70000", "65535", id="no port"),
+        pytest.param("CASEHUB_DATABASE_URL", "sqlite:///x", "PostgreSQL URL", id="not PostgreSQL"),
+        pytest.param("CASEHUB_DATABASE_URL", "postgresql://u:changeme@h/d", "placeholder", id="placeholder"),
+    ],
+)
+def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"{variable}: .*{reason}") as caught:
+        get_settings()
+    assert "changeme" not in str(caught.value)
+    get_settings.cache_clear()
+
+
+def test_the_database_url_gets_its_driver_and_stays_secret() -> None:
+    settings = Settings(database_url="postgresql://u:s3cr3t-enough@h/d")
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value().startswith("postgresql+psycopg2://")
+    assert "s3cr3t-enough" not in repr(settings)
+
+
+def test_a_taken_port_names_its_setting() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(SettingsError, match="CASEHUB_API_PORT"):
+            require_free_port("127.0.0.1", other.getsockname()[1], "api_port")
+
+
+def test_every_error_is_drawn_in_the_tree_and_survives_another_process() -> None:
+    classes = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, HubError)]
+    for each in classes:
+        assert f" {each.__name__} " in f" {errors.__doc__} ".replace("\n", " \n "), each.__name__
+        copy = pickle.loads(pickle.dumps(each("what", remedy="do", department="works")))  # noqa: S301 - our own bytes
+        assert (type(copy), str(copy), copy.detail) == (each, "what → do", {"department": "works"})
+
+
+def test_only_what_may_mend_itself_is_retryable() -> None:
+    retryable = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, HubError) and item.retryable}
+    assert retryable == {"SourceUnavailable", "BusyError", "StoreUnavailable"}
+    assert SourceUnavailable("x").retryable
