@@ -1,0 +1,69 @@
+"""The docs say what is true now: every setting, error, department, state and command is in them, and every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.main import app
+from hub import errors
+from hub.errors import HubError
+from hub.settings import Settings
+from schema.tables import BATCH_STATES, RECORD_STATES
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_described(name: str) -> None:
+    field = Settings.model_fields[name]
+    assert f"| `CASEHUB_{name.upper()}` |" in page("docs/operations.md")
+    assert field.description
+    assert field.description in page("docs/operations.md")
+
+
+def test_every_error_and_state_is_in_operations() -> None:
+    text = page("docs/operations.md")
+    classes = [
+        name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, HubError) and item is not HubError
+    ]
+    missing = [word for word in (*classes, *BATCH_STATES, *RECORD_STATES) if f"`{word}`" not in text]
+    assert missing == []
+
+
+def test_every_department_is_an_example_in_onboarding() -> None:
+    departments = {path.stem for path in (ROOT / "connectors" / "departments").glob("*.yml")}
+    assert len(departments) == 16
+    assert [name for name in departments if f"`{name}`" not in page("docs/onboarding.md")] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_that_are_named_exist(path: Path) -> None:
+    groups = {
+        group.name: {c.name or c.callback.__name__ for c in group.typer_instance.registered_commands} for group in app.registered_groups
+    }
+    commands = {command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands}
+    for first, second in re.findall(r"casehub ([a-z]+)(?: ([a-z]+))?", path.read_text(encoding="utf-8")):
+        assert first in groups or first in commands, first
+        if first in groups and second:
+            assert second in groups[first], (first, second)
+
+
+def test_the_compose_file_publishes_on_loopback_alone() -> None:
+    services = yaml.safe_load(page("docker-compose.yml"))["services"]
+    for name, service in services.items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
