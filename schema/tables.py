@@ -308,7 +308,7 @@ source_record = Table(
     Index("ix_source_record_case_number", "case_number"),
     Index("ix_source_record_number", "source_record_id"),
     Index("ix_source_record_tokens", "tokens", postgresql_using="gin"),
-    Index("ix_source_record_not_shared", "record_id", postgresql_where=text("visibility <> 'shared'")),
+    Index("ix_source_record_not_shared", "department", "record_id", postgresql_where=text("visibility <> 'shared'")),
     schema="store",
     postgresql_with={"fillfactor": "50"},  # resolve sets known_from on each row: with room beside it, no index is touched
 )

@@ -508,7 +508,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_source_record_not_shared",
         "source_record",
-        ["record_id"],
+        ["department", "record_id"],
         unique=False,
         schema="store",
         postgresql_where=sa.text("visibility <> 'shared'"),
