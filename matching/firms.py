@@ -17,6 +17,8 @@ from matching.vocabulary import vocabulary
 ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
     "name": pl.String,  # whole, simplified, without brackets
     "core": pl.String,  # without place, legal form and branch
+    "core_pinyin": pl.String,
+    "core_look": pl.String,
     "stem": pl.String,  # the core without its industry
     "stem_pinyin": pl.String,
     "stem_head": pl.String,  # the stem's first two syllables: a slip further on leaves them whole
@@ -89,7 +91,12 @@ def _restored(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sounds(frame: pl.DataFrame) -> pl.DataFrame:
-    sounds = frame.with_columns(pinyin(frame["stem"]).alias("stem_pinyin"), look(frame["stem"]).alias("stem_look"))
+    sounds = frame.with_columns(
+        pinyin(frame["core"]).alias("core_pinyin"),
+        look(frame["core"]).alias("core_look"),
+        pinyin(frame["stem"]).alias("stem_pinyin"),
+        look(frame["stem"]).alias("stem_look"),
+    )
     head = pl.coalesce(pl.col("stem_pinyin").str.extract(r"^(\S+ \S+)"), "stem_pinyin")
     return sounds.with_columns(stem_head=head).select(*ORGANISATION_NAME)
 

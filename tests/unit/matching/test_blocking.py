@@ -22,7 +22,13 @@ PHONE = "13911223344"
         pytest.param("person", {"name": "张伟", "phone": PHONE}, {"name": "章先生", "phone": PHONE}, id="homophone surname, phone"),
         pytest.param("person", {"name": "王建国", "phone": PHONE}, {"name": "玉建国", "phone": PHONE}, id="surname look-alike, phone"),
         pytest.param("person", {"name": "王建国", "address": "长春路12号"}, {"name": "王健国", "address": "翠苑花园长春路12号"}, id="spot"),
-        pytest.param("organisation", {"name": "深圳市维珍妮鞋业有限公司"}, {"name": "维珍妮"}, id="short form"),
+        pytest.param("organisation", {"name": "深圳市维珍妮鞋业有限公司"}, {"name": "维珍妮鞋业"}, id="core"),
+        pytest.param(
+            "organisation",
+            {"name": "深圳市维珍妮鞋业有限公司", "address": "光侨大道1200号"},
+            {"name": "维珍妮", "address": "光侨大道1200号2栋"},
+            id="short form at one place",
+        ),
         pytest.param("organisation", {"name": "维珍妮鞋业"}, {"name": "唯珍妮鞋业"}, id="homophone stem"),
         pytest.param("organisation", {"name": "甲乙", "phone": PHONE}, {"name": "丙丁", "phone": PHONE}, id="renamed, phone"),
         pytest.param(
@@ -58,6 +64,7 @@ def test_rows_that_should_meet_do(relation: str, one: dict[str, Any], other: dic
         ),
         pytest.param("person", {"phone": PHONE, "name": "王建国"}, {"phone": PHONE, "name": "李秀英"}, id="phone alone"),
         pytest.param("person", {}, {}, id="nothing"),
+        pytest.param("organisation", {"name": "深圳市维珍妮鞋业有限公司"}, {"name": "维珍妮"}, id="short form alone"),
         pytest.param("organisation", {"name": "物业公司"}, {"name": "物业公司"}, id="placeholder name"),
         pytest.param("case", {"category": "noise", "occurred_at": day(0)}, {"category": "noise", "occurred_at": day(0)}, id="kind and day"),
         pytest.param(
