@@ -77,7 +77,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
     app: App
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, *_: Any) -> None:
         """Clients that hang up are no news; the log must not hold what they sent."""
 
 
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any, **__: Any) -> None:
         """Silent: query strings would bring personal data into logs."""
 
     def _answer(self) -> None:

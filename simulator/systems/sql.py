@@ -93,7 +93,6 @@ class ServerDatabase:
     def __init__(self, url: str, schema: str) -> None:
         import sqlalchemy
 
-        self._schema = schema
         self._is_postgres = url.startswith("postgresql")
         self._engine: Engine = sqlalchemy.create_engine(url)
         if self._is_postgres:

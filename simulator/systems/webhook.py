@@ -44,10 +44,10 @@ class WebhookSender:
         self._waiting.extend(events)
 
     def bursts(self) -> Iterator[Burst]:
-        """Signed requests for all that waits; what was taken from here waits no more."""
+        """Signed requests for all that waits; one waits no more once the next is asked for, so a failure loses none."""
         while self._waiting:
-            events, self._waiting = self._waiting[:BURST_EVENTS], self._waiting[BURST_EVENTS:]
-            yield self.sign(('{"events":[' + ",".join(events) + "]}").encode("utf-8"))
+            yield self.sign(('{"events":[' + ",".join(self._waiting[:BURST_EVENTS]) + "]}").encode("utf-8"))
+            del self._waiting[:BURST_EVENTS]
 
     def sign(self, body: bytes) -> Burst:
         """The headers that prove where a body comes from and when it was sent."""
@@ -71,10 +71,8 @@ class WebhookSender:
 
         sent = 0
         with httpx.Client(base_url=self._inbox_url, timeout=30, trust_env=False) as client:
-            while self._waiting:
-                burst = self.sign(('{"events":[' + ",".join(self._waiting[:BURST_EVENTS]) + "]}").encode("utf-8"))
+            for burst in self.bursts():
                 self._deliver(client, burst)
-                del self._waiting[:BURST_EVENTS]
                 sent += 1
         return sent
 
