@@ -17,7 +17,7 @@ from connectors.codes import CodeList, code_list_files, read_code_list
 from connectors.connections import load_connection, variable
 from connectors.connector import FileConnector, InboxConnector, RestConnector, SoapConnector
 from connectors.contract import CODED_FIELDS, Contract, contract_files, contract_folders, read_contract
-from connectors.document import Document, Loc, Problem, did_you_mean
+from connectors.document import Document, Loc, Problem, did_you_mean, dotted
 from connectors.mapping import Mapping
 from connectors.paths import compile_path
 from hub.errors import ContractError, SettingsError
@@ -184,7 +184,7 @@ def _paths(contract: Contract) -> Iterator[tuple[Loc, str, str]]:
         found.append((("connector", "json", "items"), connector.json_.items))
     for loc, path in found:
         if path is not None:
-            yield loc, ".".join(str(part) for part in loc), path
+            yield loc, dotted(loc), path
 
 
 def _xpaths(contract: Contract) -> Iterator[tuple[Loc, str, str, dict[str, str]]]:

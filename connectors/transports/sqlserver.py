@@ -35,6 +35,7 @@ _MISSING_WORDS = (
     "invalid object name",
     "ora-00942",
 )
+_AWAY_WORDS = ("unable to open", "locked", "busy", "disk i/o")
 _SLOW_WORDS = ("statement timeout", "interrupted", "timed out", "max_statement_time", "lost connection to mysql server during query")
 
 
@@ -60,7 +61,7 @@ class SqlServer:
             url = sa.make_url(connection.url)
             self._check_file(url)
             self._engine = sa.create_engine(url, connect_args=self._connect_args(url), hide_parameters=True, pool_size=1, max_overflow=0)
-        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, TypeError):
+        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, TypeError, ValueError):
             raise SettingsError(
                 f"{variable(connection.name)} is no database URL that can be used",
                 remedy="write postgresql+psycopg2://user:password@host/database, mysql+pymysql://… or sqlite:////path",
@@ -155,7 +156,10 @@ class SqlServer:
         if any(word in text for word in _SLOW_WORDS):
             remedy = "raise timeout_s, or ask for an index on the cursor and the key"
             return SourceUnavailable(f"{what} gave no answer in {self._connector.timeout_s} s", remedy=remedy, **detail)
-        if isinstance(error, (exc.OperationalError, exc.InterfaceError)) or error.connection_invalidated:
+        is_away = isinstance(error, (exc.OperationalError, exc.InterfaceError)) or error.connection_invalidated
+        if self._engine.dialect.name == "sqlite":  # calls a mistake in a query operational, too
+            is_away = any(word in text for word in _AWAY_WORDS)
+        if is_away:
             return SourceUnavailable(f"{what} cannot be reached or broke off ({code})", remedy="try again later", **detail)
         kind = type(error).__name__
         return SourceFormatError(f"{what} cannot answer the query ({kind}, {code})", remedy="check query: in the contract", **detail)

@@ -166,6 +166,8 @@ class SftpServer:
         async def close() -> None:
             self._acceptor.close()
             await self._acceptor.wait_closed()
+            rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            await asyncio.wait(rest, timeout=5) if rest else None
 
         asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -102,12 +102,12 @@ def test_a_host_key_that_nobody_gave_is_not_taken_on_trust(sftp: SftpServer, mon
 def test_an_sftp_server_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "cases.csv").write_bytes(b"id,name\n1,a\n")
-    server = SftpServer(tmp_path, read_delay_s=3)
+    server = SftpServer(tmp_path, read_delay_s=4)
     connect_sftp(monkeypatch, server)
     started = time.monotonic()
     with pytest.raises(SourceUnavailable):
         pull(file_contract("cases.csv", timeout_s=1))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 4
     server.stop()
 
 

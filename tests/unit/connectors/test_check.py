@@ -1,0 +1,190 @@
+"""`casehub sources`: all mistakes at once across contracts and code lists; what a preview shows and hides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.sources import app
+from connectors.check import check
+from connectors.contract import DEPARTMENTS
+from connectors.masking import mask_row, masked
+from hub.settings import get_settings
+from tests.unit.connectors.builders import make_contract, write_contract
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
+    """The command with the contracts of `tmp_path`, and no settings of this machine."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CASEHUB_CONTRACTS", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    get_settings.cache_clear()
+    return CliRunner()
+
+
+def messages(folder: Path, **arguments: Any) -> list[str]:
+    return [str(problem).removeprefix(f"{folder}/") for problem in check([folder], **arguments).problems]
+
+
+def test_the_hubs_own_contracts_have_no_mistake() -> None:
+    checked = check([DEPARTMENTS])
+    assert [str(problem) for problem in checked.problems] == []
+    assert len(checked.contracts) == 16
+
+
+def test_a_contract_without_a_mistake(tmp_path: Path) -> None:
+    write_contract(tmp_path)
+    assert messages(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        pytest.param(
+            {"record": {"category": {"from": "a", "codes": "nowhere"}}},
+            "record.category.codes: there is no code list 'nowhere'",
+            id="no code list",
+        ),
+        pytest.param({"record": {"category": {"const": "noize"}}}, "'noize' is no code of the hub → did you mean 'noise'?", id="constant"),
+        pytest.param({"record": {"status": {"from": "a"}}}, "record.status: takes the source's own values", id="no codes"),
+        pytest.param({"record": {"street": {"const": "440311009"}}}, "'440311009' is no code of the hub", id="street"),
+        pytest.param({"record": {"title": {"path": "a.[b"}}}, "record.title.path: 'a.[b' is no JMESPath", id="path of a field"),
+        pytest.param({"record": {"title": {"path": "姓名"}}}, "stand in double quotes", id="Chinese path"),
+        pytest.param(
+            {"parties": [{"role": "agent", "each": {"path": "a["}, "name": {"from": "b"}}]},
+            "parties[0].each.path: 'a[' is no",
+            id="path of a party",
+        ),
+        pytest.param({"references": [{"from": "a", "to": "cuort"}]}, "references[0].to: 'cuort' is no department", id="no department"),
+        pytest.param(
+            {"record": {"due_at": {"from": "a", "as": "datetime", "formats": ["%Y-%Q"]}}},
+            "record.due_at.formats[0]: '%Y-%Q' is no time format",
+            id="format",
+        ),
+        pytest.param(
+            {"expectations": [{"type": "expect_column_values_to_be_null", "column": "ajmz", "on_failure": "warn"}]},
+            "'ajmz' is neither mapped nor in ignore → did you mean 'ajmc'?",
+            id="column that nobody mentions",
+        ),
+        pytest.param(
+            {"connector": {"kind": "rest", "connection": "source", "path": "/x", "items": "a b"}},
+            "connector.items: 'a b' is no JMESPath",
+            id="items",
+        ),
+        pytest.param(
+            {"connector": {"kind": "soap", "connection": "source", "path": "/x", "body": "{page}", "items": "//["}},
+            "connector.items: '//[' is no XPath",
+            id="XPath",
+        ),
+    ],
+)
+def test_mistakes_beyond_the_grammar(tmp_path: Path, overrides: dict[str, Any], words: str) -> None:
+    write_contract(tmp_path, **overrides)
+    (message,) = messages(tmp_path)
+    assert words in message
+    assert message.startswith("labour.yml:")
+    assert not message.startswith("labour.yml:1:")
+
+
+def test_codes_of_a_list_are_looked_up_in_the_hubs_own(tmp_path: Path) -> None:
+    write_contract(tmp_path, record={"category": {"from": "a", "codes": "kinds"}})
+    (tmp_path / "kinds.yml").write_text("list: kinds\ncodes: {1: noise, 2: noize, 3: ~}\ndefault: others\n", encoding="utf-8")
+    assert [message.partition("gives ")[2].partition(",")[0] for message in messages(tmp_path)] == ["'noize'", "'others'"]
+
+
+def test_all_mistakes_of_all_files_at_once(tmp_path: Path) -> None:
+    write_contract(tmp_path, record={"category": {"const": "noize"}}, references=[{"from": "a", "to": "cuort"}])
+    write_contract(tmp_path, "court", department="court", versoin=2)
+    write_contract(tmp_path, "twice", department="labour")
+    (tmp_path / "kinds.yml").write_text("list: kinds\n", encoding="utf-8")
+    found = messages(tmp_path)
+    assert [message.partition(":")[0] for message in found] == ["court.yml", "kinds.yml", "labour.yml", "labour.yml", "twice.yml"]
+
+
+def test_connections_are_looked_at_if_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_contract(tmp_path)
+    monkeypatch.delenv("CASEHUB_CONNECTION_SOURCE", raising=False)
+    assert messages(tmp_path) == []
+    (message,) = messages(tmp_path, connections=True)
+    assert "CASEHUB_CONNECTION_SOURCE is not set" in message
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", "sqlite:////x")
+    assert messages(tmp_path, connections=True) == []
+
+
+def test_the_command_shows_file_line_and_remedy_and_fails(runner: CliRunner, tmp_path: Path) -> None:
+    write_contract(tmp_path, "mine", department="mine", connector={"kind": "sql", "connection": "source", "relatoin": "x"})
+    done = runner.invoke(app, ["check"])
+    assert done.exit_code == 1
+    assert "mine.yml:12 connector.relatoin" in done.output
+    assert "did you mean 'relation'?" in done.output
+    assert runner.invoke(app, ["check", str(DEPARTMENTS / "court.yml")]).exit_code == 0
+
+
+def test_the_command_says_when_all_is_well(runner: CliRunner, tmp_path: Path) -> None:
+    write_contract(tmp_path, "mine", department="mine")
+    done = runner.invoke(app, ["check"])
+    assert (done.exit_code, "17 份契约无误" in done.output) == (0, True)
+
+
+def test_the_list(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_contract(tmp_path, "mine", department="mine")
+    monkeypatch.setenv("CASEHUB_DEPARTMENTS", "mine")
+    get_settings.cache_clear()
+    lines = runner.invoke(app, ["list"]).output.splitlines()
+    (mine,) = [line for line in lines if " mine " in line]
+    (court,) = [line for line in lines if " court " in line]
+    assert "是 yes" in mine
+    assert "否 no" in court
+    get_settings.cache_clear()
+
+
+def test_the_schema(runner: CliRunner) -> None:
+    assert "department" in json.loads(runner.invoke(app, ["schema"]).output)["properties"]
+
+
+def test_a_preview_shows_columns_and_hides_persons(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"A{number},王小明,440306199001011234,13800001234,noise,{number}\n" for number in range(9))
+    (tmp_path / "cases.csv").write_text(f"id,xm,sfzh,bz,lb,n\n{rows}", encoding="utf-8")
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", tmp_path.as_uri())
+    write_contract(
+        tmp_path,
+        "mine",
+        department="mine",
+        connector={"kind": "file", "connection": "source", "path": "cases.csv", "format": "csv"},
+        feed={"mode": "snapshot"},
+        key=["id"],
+        record={
+            "people_involved": {"from": "n", "as": "integer"},
+            "handling_unit": {"from": "lb"},
+            "due_at": {"from": "gone", "as": "datetime"},
+        },
+        parties=[{"role": "petitioner", "name": {"from": "xm", "as": "person_name"}, "id_no": {"from": "sfzh", "as": "id_no"}}],
+    )
+    done = runner.invoke(app, ["preview", "mine", "--rows", "3"])
+    assert done.exit_code == 0, done.output
+    assert all(word in done.output for word in ("A0", "A2", "noise", "王＊＊", "parties[0].name", "people_involved"))
+    assert not any(word in done.output for word in ("王小明", "440306199001011234", "13800001234", "A3"))
+    assert "bz" in done.output.partition("the contract does not know")[2]
+    assert "gone" in done.output.partition("it misses")[2]
+
+
+def test_unmapped_columns_are_hidden_and_general_ones_scrubbed() -> None:
+    contract = make_contract(
+        record={"handling_unit": {"from": "dw"}, "title": {"from": "bt"}, "text": {"from": "nr", "classification": "general"}}
+    )
+    row = {"ajbh": "A1", "dw": "打 13800001234", "bt": "王小明诉李四", "nr": "内容", "bz": {"tel": ["010"]}, "gxsj": None, "n": 12}
+    assert mask_row(contract, row) == {
+        "ajbh": "A1",
+        "dw": "打 ＊＊＊＊＊＊＊＊＊＊＊",
+        "bt": "王＊＊＊＊＊",
+        "nr": "内容",
+        "bz": {"tel": ["0＊＊"]},
+        "gxsj": None,
+        "n": "1＊",
+    }
+    assert masked("title", contract.record["title"], "王小明") == "王＊＊"
