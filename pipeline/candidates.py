@@ -147,10 +147,10 @@ def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met
             .filter(pl.col("place") + pl.col("shown").fill_null(0) < SHOWN)
         )
         shown = pl.concat([shown, ours.select("id", "key")])
-    channel.copy(relation.keys, shown.select("key", pl.col("id").alias(relation.node)))
+    channel.copy(relation.keys, shown.select("key", pl.col("id").alias(relation.node)), puts_off=True)
 
 
 def hide_keys(channel: Channel, relation: Relation, ids: pl.Series) -> None:
     """Take the keys of nodes out of the key table."""
     if len(ids):
-        channel.run(f"DELETE FROM {relation.keys} WHERE {relation.node} = ANY (%(ids)s::bigint[])", ids=ids)
+        channel.run(f"DELETE FROM {relation.keys} WHERE {relation.node} = ANY (%(ids)s::bigint[])", puts_off=True, ids=ids)

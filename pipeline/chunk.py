@@ -6,6 +6,7 @@ another person or organisation is looked at again in the same chunk.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, text
 from pipeline import intake as taking
 from pipeline.candidates import hide_keys, show_keys
 from pipeline.channel import Channel
-from pipeline.clusters import assign
+from pipeline.clusters import Assignment, assign
 from pipeline.entity_ids import Fates, settle
 from pipeline.intake import Intake, Touched
 from pipeline.links import Evaluation, Task, evaluate, write_links
@@ -83,9 +84,34 @@ def resolve_chunk(connection: Connection, chunk: Chunk) -> Done | None:
     return done
 
 
+@dataclass(frozen=True)
+class _Settled:
+    """One relation's nodes in their entities; what the entities show is still to be written."""
+
+    task: Task
+    touched: Touched
+    evaluation: Evaluation
+    assignment: Assignment
+    fates: Fates
+
+    @property
+    def moved(self) -> pl.Series:
+        """Nodes that were there before and are in another entity now."""
+        return self.fates.moves.drop_nulls("former")["id"]
+
+    @property
+    def standing(self) -> pl.Series:
+        """Nodes that were there before and may show something else now."""
+        known = self.evaluation.nodes["id"]
+        return pl.concat([self.touched.refresh, known.filter(~known.is_in(self.touched.new.implode()))])
+
+
 class _Resolving:
+    """A chunk at work: persons beside organisations, then cases, while what is settled is being shown."""
+
     def __init__(self, channel: Channel, chunk: Chunk) -> None:
         self._channel, self._chunk = channel, chunk
+        self._has_decisions = False
 
     def run(self) -> Done | None:
         """All of it, in order."""
@@ -98,9 +124,13 @@ class _Resolving:
         done = Done(len(intake.records), int(intake.records.max() or self._chunk.after))  # type: ignore[arg-type]
         taking.publish_versions(channel, intake)
         self._has_decisions = bool(channel.read("SELECT EXISTS (SELECT FROM ops.decision) AS found").item())
-        moved = [self._relation(intake, relation, done) for relation in (PERSON, ORGANISATION)]
-        self._look_again(intake, pl.concat(moved))
-        self._relation(intake, CASE, done)
+        with ThreadPoolExecutor(2, "settle") as settling, ThreadPoolExecutor(1, "show") as showing:
+            parties = [settling.submit(self._settle, intake, relation) for relation in (PERSON, ORGANISATION)]
+            shown = [showing.submit(self._show, one.result(), intake, done) for one in parties]
+            self._look_again(intake, pl.concat([one.result().moved for one in parties]))
+            shown.append(showing.submit(self._show, self._settle(intake, CASE), intake, done))
+            for one in shown:
+                one.result()
         taken = sum(done.changes.values())
         if taken > 1:
             channel.run(_LAST_CHANGE, last=intake.change + taken - 1, epoch=intake.epoch)
@@ -108,11 +138,9 @@ class _Resolving:
             channel.run(_APPLIED, ids=intake.decisions["decision_id"], change=intake.change)
         return done
 
-    def _relation(self, intake: Intake, relation: Relation, done: Done) -> pl.Series:
-        """Resolve one relation's nodes; returns those that were there before and are in another entity now."""
+    def _settle(self, intake: Intake, relation: Relation) -> _Settled:
+        """Links, clusters and memberships of one relation."""
         touched = intake.touched[relation]
-        if not any(map(len, (touched.new, touched.changed, touched.refresh, touched.gone))):
-            return touched.new
         unique_within = self._chunk.unique_within if relation is CASE else frozenset()
         task = Task(self._channel, relation, intake.change, touched.new, touched.changed, touched.gone, self._has_decisions, unique_within)
         evaluation = evaluate(task)
@@ -120,23 +148,19 @@ class _Resolving:
         assignment = assign(task, evaluation)
         fates = settle(task, assignment, evaluation.nodes)
         write_memberships(task, fates)
-        write_redirects(task, fates, assignment.entities["entity"])
-        self._keys(task, evaluation, fates)
-        done.review_tasks += update_reviews(task, evaluation, fates)
-        numbers = Numbers(intake.epoch, intake.change + sum(done.changes.values()))
-        done.changes[relation.name] = publish(task, assignment, fates, evaluation.nodes, self._standing(touched, evaluation), numbers)
-        return fates.moves.drop_nulls("former")["id"]
+        return _Settled(task, touched, evaluation, assignment, fates)
 
-    def _keys(self, task: Task, evaluation: Evaluation, fates: Fates) -> None:
-        """Replace the nodes' blocking keys."""
+    @staticmethod
+    def _show(settled: _Settled, intake: Intake, done: Done) -> None:
+        """Redirects, keys, review tasks, golden values, entities and change numbers of one relation."""
+        task, evaluation, fates = settled.task, settled.evaluation, settled.fates
+        write_redirects(task, fates, settled.assignment.entities["entity"])
         looked_at = evaluation.nodes["id"]
         hide_keys(task.channel, task.relation, pl.concat([task.gone, looked_at.filter(~looked_at.is_in(task.new.implode()))]))
         show_keys(task.channel, task.relation, evaluation.keys, evaluation.met, fates.moves.select("id", "entity"))
-
-    @staticmethod
-    def _standing(touched: Touched, evaluation: Evaluation) -> pl.Series:
-        known = evaluation.nodes["id"]
-        return pl.concat([touched.refresh, known.filter(~known.is_in(touched.new.implode()))])
+        done.review_tasks += update_reviews(task, evaluation, fates)
+        numbers = Numbers(intake.epoch, intake.change + sum(done.changes.values()))
+        done.changes[task.relation.name] = publish(task, settled.assignment, fates, evaluation.nodes, settled.standing, numbers)
 
     def _look_again(self, intake: Intake, moved: pl.Series) -> None:
         """Have cases compare records whose parties resolve to others than before."""

@@ -1,8 +1,10 @@
 """CLUSTER over the store: which components a chunk touches, and how they part now.
 
-A component is what live links connect. Most of a chunk's nodes join one entity whole, or none, and nothing can stand
-against it: these need no look at the entity's other members. Where something may (two entities, a link lost, a
-prohibition, a number or a record that would be there twice), the whole component is loaded and clustered anew.
+A component is what live links connect. Most of a chunk's nodes link to one entity alone, or to none, and nothing of what
+they bring stands against any member: then taking all edges by weight anew would come out the same with the nodes added,
+for every union within the entity still succeeds, and every one that was passed over still meets what it met. These need
+no look at the entity's other members. Where something may stand against it (two entities, a link lost or of another
+weight, a prohibition, a number or a record that would be there twice), the whole component is clustered anew.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pipeline.relations import CASE, Relation, read_nodes
 from schema.records import EDGE
 
 _MEMBERS = """
-SELECT t.id, e.{entity}::text AS entity, e.founder_id, e.identifier_hash, e.is_contested FROM unnest(%(ids)s::bigint[]) AS t (id)
+SELECT t.id, e.{entity}::text AS entity, e.founder_id, e.identifier_hash FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m
 CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {entity} = m.{entity} OFFSET 0) e
 """
@@ -39,13 +41,13 @@ class Assignment:
     """Where a chunk's nodes belong from now on."""
 
     joined: pl.DataFrame  # id, entity, identifier_hash: new nodes of an entity that is otherwise as it was
-    walked: pl.DataFrame  # id, cluster (its least id), entity (the former one, or null), is_contested, identifier_hash of the cluster
+    walked: pl.DataFrame  # id, cluster (its least id), entity (the former one, or null), identifier_hash of the cluster
     entities: pl.DataFrame  # entity, founder_id: all whose members were clustered anew, emptied ones too
     loaded: pl.DataFrame  # rows, as `read_nodes` gives them, of members that had to be loaded
 
 
 def members_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
-    """(id, entity, founder_id, identifier_hash, is_contested) of nodes that are in an entity."""
+    """(id, entity, founder_id, identifier_hash) of nodes that are in an entity."""
     return channel.read(_sql(_MEMBERS, relation), ids=ids.unique())
 
 
@@ -74,8 +76,9 @@ class _Surface:
         self.nodes = pl.DataFrame({"id": ends}).join(known, on="id", how="left")
         self.entities = known.unique("entity")
         self.nodes = self.nodes.with_columns(component=_components(self.nodes, firm.filter(pl.col("decision") == "link")))
-        dirty = known.filter(pl.col("id").is_in(pl.concat([lost, task.gone]).implode()) | pl.col("is_contested"))["entity"].unique()
+        dirty = known.filter(pl.col("id").is_in(pl.concat([lost, task.gone]).implode()))["entity"].unique()
         self._task, self._labels = task, evaluation.labels
+        self._revised = evaluation.nodes.filter(pl.col("version") > 1)["id"]
         troubled = self._troubled(firm, dirty)
         inside = self.nodes.filter(pl.col("component").is_in(troubled.implode()))
         self.troubled_entities = pl.concat([inside["entity"].drop_nulls(), dirty]).unique()
@@ -92,8 +95,11 @@ class _Surface:
         )
         apart = nodes.drop_nulls("apart")
         twice = apart.group_by("component", "apart").len().filter(pl.col("len") > 1)["component"]
-        if self._task.relation is CASE:  # the entity's other records may be of the same department
-            twice = pl.concat([twice, apart.filter(pl.col("id").is_in(self._task.new.implode()))["component"]])
+        # The entity may hold another party of the record that stayed as it was, or another case of the department.
+        hidden = pl.col("id").is_in(self._task.new.implode())
+        if self._task.relation is not CASE:
+            hidden &= pl.col("id").is_in(self._revised.implode())
+        twice = pl.concat([twice, apart.filter(hidden)["component"]])
         crossing = (
             firm.filter(pl.col("decision") == "cannot_link")
             .join(nodes.select("id", "component"), left_on="left", right_on="id")
@@ -170,9 +176,7 @@ class _Walk:
             )
         )
         walked = clusters.join(nodes, on="id", how="left").join(_numbers(labels), on="id", how="left")
-        walked = walked.with_columns(
-            identifier_hash=pl.col("identifier_hash").drop_nulls().first().over("cluster"), is_contested=_contested(walked, edges)
-        )
+        walked = walked.with_columns(pl.col("identifier_hash").drop_nulls().first().over("cluster"))
         return Assignment(joined, walked, self._entities(surface), loaded)
 
     def _labels(self, inside: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -210,18 +214,6 @@ def _connected(vertices: pl.Series, left: pl.Series, right: pl.Series) -> npt.ND
     component = connected_components(matrix, directed=False)[1] if count else np.zeros(0)
     of_node: npt.NDArray[np.int64] = np.asarray(component, dtype=np.int64)[vertices.to_numpy()]
     return of_node
-
-
-def _contested(walked: pl.DataFrame, edges: pl.DataFrame) -> pl.Series:
-    """Whether a node's component, as its links connect it, had to be parted."""
-    placed = walked.select("id", "cluster", vertex=pl.int_range(pl.len(), dtype=pl.Int64))
-    links = (
-        edges.filter(pl.col("decision") == "link")
-        .join(placed, left_on="left", right_on="id")
-        .join(placed, left_on="right", right_on="id", suffix="_right")
-    )
-    component = pl.Series("component", _connected(placed["vertex"], links["vertex"], links["vertex_right"]))
-    return placed.with_columns(component).select((pl.col("cluster").n_unique().over("component") > 1).alias("is_contested")).to_series()
 
 
 def _numbers(labels: pl.DataFrame) -> pl.DataFrame:

@@ -99,7 +99,7 @@ def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.Da
     same = list(_SCHEMA)
     closed, new = before.join(now, on=same, how="anti"), now.join(before, on=same, how="anti")
     if closed.height:
-        channel.run(_CLOSE, change=change, entities=closed["entity"], fields=closed["field"], ranks=closed["rank"])
+        channel.run(_CLOSE, puts_off=True, change=change, entities=closed["entity"], fields=closed["field"], ranks=closed["rank"])
     rows = new.select(
         pl.col("entity").alias("entity_id"),
         "field",
@@ -108,7 +108,7 @@ def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.Da
         pl.lit(change).alias("known_from"),
         pl.concat_str(pl.lit("{"), "stated", pl.lit("}")).alias("stated_by"),
     )
-    channel.copy("store.golden_value", rows)
+    channel.copy("store.golden_value", rows, puts_off=True)
     return pl.concat([closed["entity"], new["entity"]]).unique()
 
 

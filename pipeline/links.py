@@ -85,7 +85,7 @@ class Evaluation:
     met: Met  # published nodes under those keys
     edges: pl.DataFrame  # LINK_SCHEMA: live edges of the nodes from now on
     before: pl.DataFrame  # LINK_SCHEMA and known_from: live links of the nodes, and of those gone, until now
-    lost: pl.DataFrame  # left, right: links and prohibitions of before that are so no more
+    lost: pl.DataFrame  # left, right: links and prohibitions of before that are no more, or of another weight
 
 
 def evaluate(task: Task) -> Evaluation:
@@ -170,7 +170,7 @@ class _Comparing:
 
     def bereft(self) -> pl.Series:
         """Nodes that nobody has looked at and that lost a link: it may have been the one that spared them others."""
-        links = self._lost().join(self._before.filter(pl.col("decision") == "link"), on=_PAIR, how="semi")
+        links = self._before.filter(pl.col("decision") == "link").join(self._edges, on=[*_PAIR, "decision"], how="anti")
         ends = pl.concat([links["left"], links["right"]]).unique()
         return ends.filter(~ends.is_in(pl.concat([self._seen, self._task.gone]).implode())).sort()
 
@@ -186,16 +186,7 @@ class _Comparing:
             Met(pl.concat([pl.DataFrame(schema={"key": pl.Int64, "id": pl.Int64, "other": pl.Int64}), *self._met])),
             self._edges.filter(pl.col("decision") != "no_link"),
             self._before,
-            self._lost(),
-        )
-
-    def _lost(self) -> pl.DataFrame:
-        """Links and prohibitions that no longer hold."""
-        counted = self._before.filter(pl.col("decision") != "review")
-        return (
-            counted.join(self._edges.select(*_PAIR, now="decision"), on=_PAIR, how="left")
-            .filter(pl.col("decision").ne_missing(pl.col("now")))
-            .select(_PAIR)
+            self._before.filter(pl.col("decision") != "review").join(self._edges, on=[*_PAIR, "decision", "match_weight"], how="anti"),
         )
 
     def _represented(self, forms: pa.Table) -> pl.DataFrame:
@@ -277,8 +268,8 @@ def write_links(task: Task, evaluation: Evaluation) -> None:
         vanished = gone.join(now.select(_PAIR), on=_PAIR, how="anti")
         for rows, reason in ((replaced, "decided anew"), (vanished, "no longer alike, or no longer there")):
             if rows.height:
-                keys = {"left": rows["left"], "right": rows["right"], "change": task.change, "reason": reason}
-                task.channel.run(_CLOSE.format(relation=task.relation.name), **keys)
+                sql = _CLOSE.format(relation=task.relation.name)
+                task.channel.run(sql, left=rows["left"], right=rows["right"], change=task.change, reason=reason)
     rows = new.rename({"left": "left_id", "right": "right_id"}).with_columns(
         relation=pl.lit(task.relation.name), known_from=pl.lit(task.change)
     )

@@ -27,9 +27,8 @@ _COLUMNS = {
     "organisation": ("departments", "mentions"),
     "case": (*_SHOWN, "reported_at", "departments", "records", "has_sealed"),
 }
-_STATING = ("identifier_hash", "is_contested")
 _ENTITIES = """
-SELECT {entity}::text AS entity, founder_id, known_from, known_to, identifier_hash, is_contested, {columns}
+SELECT {entity}::text AS entity, founder_id, known_from, known_to, identifier_hash, {columns}
 FROM {table} WHERE {entity} = ANY (%(entities)s::uuid[])
 """
 _STAGING = "CREATE TEMP TABLE IF NOT EXISTS new_{name} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
@@ -133,7 +132,7 @@ class _Publishing:
         """Write the entities' own rows and the changes; how many numbers that took."""
         fates, task = self._fates, self._task
         now = self._now(ranked)
-        compared = [*_COLUMNS[task.relation.name], *_STATING]
+        compared = [*_COLUMNS[task.relation.name], "identifier_hash"]
         same = now.join(self._before, on=["entity", *compared], how="semi", nulls_equal=True)["entity"]
         moved = pl.concat([fates.moves["entity"], fates.moves["former"].drop_nulls(), self._assignment.entities["entity"], differing])
         is_new = pl.col("entity").is_in(pl.concat([fates.created["entity"], pl.Series(fates.reopened, dtype=pl.String)]).implode())
@@ -160,7 +159,7 @@ class _Publishing:
             entity_id="entity",
             kind="kind",
         )
-        task.channel.copy("store.change", rows)
+        task.channel.copy("store.change", rows, puts_off=True)
         return changes.height
 
     def _now(self, ranked: pl.DataFrame) -> pl.DataFrame:
@@ -175,7 +174,7 @@ class _Publishing:
             (~seen).any().alias("has_sealed"),
             pl.col("reported_at").filter(pl.col("visibility") == "shared").min(),
         )
-        by_entity = self._grown_whole(by_entity).join(self._stated(), on="entity", how="left")
+        by_entity = self._grown_whole(by_entity).join(self._identified(), on="entity", how="left")
         if relation is CASE:
             best = ranked.filter(SHARED & pl.col("field").is_in(_SHOWN)).sort("rank").unique(["entity", "field"], keep="first")
             shown = best.pivot("field", index="entity", values="value")
@@ -183,7 +182,9 @@ class _Publishing:
             by_entity = by_entity.join(shown.with_columns(missing), on="entity", how="left")
         created = self._fates.created.with_columns(known_from=pl.lit(change, pl.Int64))
         founders = pl.concat([created, self._before.select("entity", "founder_id", "known_from")])
-        return by_entity.join(founders, on="entity").select("entity", "founder_id", "known_from", *_COLUMNS[relation.name], *_STATING)
+        return by_entity.join(founders, on="entity").select(
+            "entity", "founder_id", "known_from", *_COLUMNS[relation.name], "identifier_hash"
+        )
 
     def _grown_whole(self, by_entity: pl.DataFrame) -> pl.DataFrame:
         """Large entities of which only some rows are there: what they had, and what came."""
@@ -200,33 +201,32 @@ class _Publishing:
         whole = whole.with_columns(departments.alias("departments"), count.alias(size)).select(by_entity.columns)
         return pl.concat([by_entity.filter(~is_grown), whole])
 
-    def _stated(self) -> pl.DataFrame:
-        """(entity, identifier_hash, is_contested) of all entities: as clustered anew, or as they were."""
+    def _identified(self) -> pl.DataFrame:
+        """(entity, identifier_hash) of all entities: as clustered anew, or as they were."""
         moves = self._fates.moves.select("id", now="entity")
         walked = self._assignment.walked.join(moves, on="id", how="left").with_columns(entity=pl.coalesce("now", "entity"))
-        anew = walked.unique("entity").select("entity", *_STATING)
+        anew = walked.unique("entity").select("entity", "identifier_hash")
         joined = self._assignment.joined.group_by("entity").agg(pl.col("identifier_hash").drop_nulls().first().alias("new"))
         kept = self._before.join(anew, on="entity", how="anti").join(joined, on="entity", how="left")
-        return pl.concat([anew, kept.select("entity", pl.coalesce("identifier_hash", "new"), "is_contested")])
+        return pl.concat([anew, kept.select("entity", pl.coalesce("identifier_hash", "new"))])
 
     def _write_rows(self, rows: pl.DataFrame) -> None:
         relation, channel = self._task.relation, self._task.channel
         named = rows.rename({"entity": relation.entity, "number": "changed"}).drop("kind")
         is_created = pl.col(relation.entity).is_in(self._fates.created["entity"].implode())
-        channel.copy(relation.table, named.filter(is_created))
+        channel.copy(relation.table, named.filter(is_created), puts_off=True)
         kept = named.filter(~is_created)
         if kept.height:
-            channel.copy(f"new_{relation.name}", kept)
-            columns = [*_COLUMNS[relation.name], *_STATING, "changed"]
+            channel.copy(f"new_{relation.name}", kept, puts_off=True)
+            columns = [*_COLUMNS[relation.name], "identifier_hash", "changed"]
             assignments = ", ".join(f"{column} = n.{column}" for column in columns)
-            channel.run(
-                _UPDATE.format(
-                    table=relation.table, name=relation.name, entity=relation.entity, assignments=f"known_to = NULL, {assignments}"
-                )
+            sql = _UPDATE.format(
+                table=relation.table, name=relation.name, entity=relation.entity, assignments=f"known_to = NULL, {assignments}"
             )
+            channel.run(sql, puts_off=True)
 
     def _write_closed(self, closed: pl.DataFrame) -> None:
         relation, channel = self._task.relation, self._task.channel
         if closed.height:
             sql = _CLOSE.format(table=relation.table, entity=relation.entity)
-            channel.run(sql, change=self._task.change, entities=closed["entity"], numbers=closed["number"])
+            channel.run(sql, puts_off=True, change=self._task.change, entities=closed["entity"], numbers=closed["number"])

@@ -53,7 +53,7 @@ def update_reviews(task: Task, evaluation: Evaluation, fates: Fates) -> int:
     closed = states.drop_nulls("task_id").join(standing, on="task_id", how="anti")
     if closed.height:
         words = closed.select(pl.when("is_decided").then(pl.lit("decided")).otherwise(pl.lit("obsolete"))).to_series()
-        channel.run(_CLOSE, change=task.change, tasks=closed["task_id"], states=words)
+        channel.run(_CLOSE, puts_off=True, change=task.change, tasks=closed["task_id"], states=words)
     opened = wanted.join(standing, on=["left_id", "right_id"], how="anti")
     rows = opened.select(
         "left_id",
@@ -63,5 +63,5 @@ def update_reviews(task: Task, evaluation: Evaluation, fates: Fates) -> int:
         relation=pl.lit(relation.name),
         opened_change=pl.lit(task.change),
     )
-    channel.copy("store.review_task", rows)
+    channel.copy("store.review_task", rows, puts_off=True)
     return opened.height

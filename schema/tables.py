@@ -390,7 +390,6 @@ def _entity(name: str, id_column: str, *more: Column[object] | Index) -> Table:
         Column("known_to", BigInteger),  # merged away or emptied
         Column("changed", BigInteger, nullable=False),  # the last change number
         Column("identifier_hash", BigInteger),  # of the one verified number that its members state
-        Column("is_contested", Boolean, nullable=False, server_default=text("false")),  # a link into or within it was passed over
         *more,
         schema="store",
         postgresql_with={"fillfactor": "70"},
