@@ -17,6 +17,7 @@ from api.cursor import CasePosition, read_case_cursor, write_case_cursor
 from api.masking import mask_text
 from api.presenter import Presenter, coded
 from api.queries import search as queries
+from api.queries.found import is_case_number
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.questions import CaseQuery
@@ -40,8 +41,8 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> Ca
     case_ids = [row["case_id"] for row in shown]
     found = _matches(queries.matches(connection, wanted, case_ids), reading, presenter)
     around = queries.surroundings(connection, case_ids, own) if case_ids else {}
-    titles = queries.titles(connection, case_ids, own) if case_ids else {}
-    items = [_item(row, around.get(row["case_id"]), titles.get(row["case_id"]), presenter) for row in shown]
+    best = queries.best_values(connection, case_ids, own) if case_ids else {}
+    items = [_item(row, around[row["case_id"]], best, presenter) for row in shown]
     for item in items:
         item.matched = found[item.case_id]
     last = shown[-1] if len(rows) > query.limit else None
@@ -56,7 +57,7 @@ def _read(connection: Connection, entry: str, own: str | None) -> Reading:
     reading = recognise(entry)
     if reading.kind is Kind.CASE_ID:
         return reading
-    if reading.numbers and queries.is_case_number(connection, reading.numbers, own):
+    if reading.numbers and is_case_number(connection, reading.numbers, own):
         return dataclasses.replace(reading, kind=Kind.CASE_NUMBER)
     # It looks like a case number, and no department has it: look for the parts of it.
     return dataclasses.replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else reading
@@ -78,17 +79,21 @@ def _search(query: CaseQuery, reading: Reading | None, own: str | None) -> Searc
     )
 
 
-def _item(row: Row, around: Row | None, title: Row | None, presenter: Presenter) -> FoundCase:
-    names = (around["names"] if around else None) or []
+def _item(row: Row, around: Row, best: Mapping[tuple[uuid.UUID, str], Row], presenter: Presenter) -> FoundCase:
+    case_id = row["case_id"]
+    title = best.get((case_id, "title"))
     shown = None
     if title is not None:
-        shown = title["value"] if presenter.reads_own(title["is_own"]) else mask_text(title["value"], names)
+        shown = title["value"] if presenter.reads_own(title["is_own"]) else mask_text(title["value"], around["names"] or ())
+    if around["is_limited"]:  # the published summary may be wider or narrower than what this caller reads
+        stated = {name: best.get((case_id, name)) for name in queries.FILTERS}
+        row = row | {name: None if value is None else value["value"] for name, value in stated.items()}
     return FoundCase(
-        case_id=row["case_id"],
+        case_id=case_id,
         title=shown,
-        departments=[presenter.department(code) for code in sorted(row["departments"])],
-        record_count=row["records"],
-        acknowledged=presenter.acknowledged((around["acknowledged"] if around else None) or []),
+        departments=[presenter.department(code) for code in around["departments"] or ()],
+        record_count=around["records"],
+        acknowledged=presenter.acknowledged(around["acknowledged"] or ()),
         **presenter.summary(row),
     )
 

@@ -1,8 +1,8 @@
-"""Statements of the single entry: which cases an entry and filters find, one keyset page of them, and why each was found.
+"""Statements of the single entry: one keyset page of the cases that an entry and filters find, and why each was found.
 
-A case of shared records alone is listed by its published summary, in the order of an index. A case that holds a restricted or
-sealed record is summed up for the caller, from the golden values that readable records state: so a closed record reaches no
-value, filter, order or count of others, and all of them for its own department.
+A case is listed by its published summary, which PUBLISH makes of shared records alone, in the order of an index. A case that
+holds a restricted or sealed record of the caller's own department is summed up for that department, from the golden values
+that its readable records state. So a closed record reaches no value, filter, order or count of anybody else's.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from api.cursor import CasePosition
+from api.queries.found import Found, by_entity, by_entry, entry_parameters
 from api.queries.rows import Row, fetch
-from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, MEMBERS, READABLE, follow
-from api.recognise import IDENTIFIERS, Kind, Reading
-from schema.search import tsquery
+from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, MEMBERS, READABLE
+from api.recognise import Reading
 
 MATCHES_PER_CASE = 5
+FILTERS = ("category", "status", "grade", "street", "community")
+FIELDS = ("title", *FILTERS)
 
 
 @dataclass(frozen=True)
@@ -39,44 +41,50 @@ class Search:
     organisation_id: uuid.UUID | None = None
     after: CasePosition | None = None
 
+    @property
+    def found(self) -> list[Found]:
+        """What a case must hold."""
+        wanted = [] if self.reading is None else [by_entry(self.reading)]
+        entities = {"person": self.person_id, "organisation": self.organisation_id}
+        return wanted + [by_entity(relation) for relation, entity_id in entities.items() if entity_id is not None]
 
-FILTERS = ("category", "status", "grade", "street", "community")
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every value that a statement may want bound."""
+        return {
+            "own": self.own,
+            "limit": self.limit + 1,
+            "department": self.department,
+            "reported_from": self.reported_from,
+            "reported_before": self.reported_before,
+            "person_id": self.person_id,
+            "organisation_id": self.organisation_id,
+            "after_time": self.after.reported_at if self.after else None,
+            "after_id": self.after.case_id if self.after else None,
+            **self.equal,
+            **entry_parameters(self.reading),
+        }
 
-# Where each kind of entry is looked for: rows of (record_id, version, field, role).
-_OF_PARTIES = "SELECT p.record_id, p.version, '{column}' AS field, p.role FROM store.party p WHERE p.{column} = ANY(:values)"
-_WORDS = (
-    "SELECT r.record_id, r.version, 'words' AS field, NULL AS role FROM store.source_record r WHERE r.tokens @@ CAST(:tokens AS tsquery)"
-)
-_NUMBER = (
-    "SELECT r.record_id, r.version, 'case_number' AS field, NULL AS role FROM store.source_record r WHERE r.case_number = ANY(:numbers) "
-    "UNION ALL SELECT r.record_id, r.version, 'source_record_id', NULL FROM store.source_record r WHERE r.source_record_id = ANY(:numbers)"
-)
-_FOUND: dict[Kind, str] = {
-    Kind.CASE_ID: "SELECT r.record_id, r.version, 'case_id' AS field, NULL AS role "
-    f"FROM {MEMBERS} WHERE m.case_id IN {follow('case', 'case_id')}",
-    Kind.CASE_NUMBER: _NUMBER,
-    Kind.ID_NUMBER: f"{_OF_PARTIES.format(column='id_no')} UNION ALL {_WORDS}",
-    Kind.PHONE: f"{_OF_PARTIES.format(column='phone')} UNION ALL {_WORDS}",
-    Kind.CREDIT_CODE: f"{_OF_PARTIES.format(column='uscc')} UNION ALL {_WORDS}",
-}
-_ENTITY = (
-    "SELECT p.record_id, p.version FROM store.{relation}_member e JOIN store.party p ON p.party_id = e.party_id "
-    "WHERE e.known_to IS NULL AND e.{relation}_id IN {ids}"
-)
-_SUMMARY = "case_id, category, status, grade, street, community, reported_at, departments, records"
+
+_SUMMARY = f"case_id, reported_at, {', '.join(FILTERS)}"
 _ORDER = "ORDER BY reported_at DESC NULLS LAST, case_id"
-_HAS_LIMITED = f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {LIMITED})"
+_ANY = "EXISTS (SELECT FROM {members} WHERE m.case_id = c.case_id AND {condition} OFFSET 0)"  # OFFSET 0: case by case, never as a join
+_IS_READABLE = _ANY.format(members=MEMBERS, condition=READABLE)
+_IS_OWN = f"r.department = :own AND {LIMITED}"
+_HAS_OWN = _ANY.format(members=MEMBERS, condition=_IS_OWN)
 
-# A case with restricted or sealed records, as the caller may know it.
+# Cases with restricted or sealed records of the caller's own department.
+_OWN = f"SELECT DISTINCT m.case_id FROM {MEMBERS} WHERE {_IS_OWN}"
 _SUMMED_UP = f"""
-SELECT c.case_id, best.category, best.status, best.grade, best.street, best.community, readable.reported_at,
-       coalesce(readable.departments, '{{}}') AS departments, readable.records
-FROM store.unified_case c {{found}}
+SELECT c.case_id, readable.reported_at, readable.departments, {{values}}
+FROM own JOIN store.unified_case c USING (case_id)
 CROSS JOIN LATERAL (
-    SELECT CAST(count(*) AS integer) AS records, array_agg(DISTINCT r.department ORDER BY r.department) AS departments,
-           array_agg(r.record_id) AS record_ids, min(r.reported_at) AS reported_at
+    SELECT min(r.reported_at) AS reported_at, array_agg(r.department) AS departments, array_agg(r.record_id) AS record_ids
     FROM {MEMBERS} WHERE m.case_id = c.case_id AND {READABLE}
-) readable
+) readable {{stated}}
+WHERE c.known_to IS NULL
+"""
+_STATED = f"""
 CROSS JOIN LATERAL (
     SELECT {", ".join(f"max(value) FILTER (WHERE field = '{name}') AS {name}" for name in FILTERS)}
     FROM (
@@ -84,45 +92,58 @@ CROSS JOIN LATERAL (
         WHERE g.entity_id = c.case_id AND g.known_to IS NULL AND g.stated_by && readable.record_ids
           AND g.field IN ({", ".join(f"'{name}'" for name in FILTERS)})
         ORDER BY g.field, g.rank
-    ) stated
-) best
-WHERE c.known_to IS NULL AND {_HAS_LIMITED}
+    ) best
+) stated
 """
-
-
-def is_case_number(connection: Connection, numbers: Sequence[str], own: str | None) -> bool:
-    """Whether any department's record that the caller may know of has one of these numbers."""
-    statement = (
-        f"SELECT EXISTS (SELECT FROM ({_NUMBER}) f JOIN store.source_record r ON r.record_id = f.record_id AND r.version = f.version "
-        f"WHERE {CURRENT} AND ({READABLE} OR {ACKNOWLEDGED}))"
-    )
-    return bool(connection.execute(text(statement), {"numbers": list(numbers), "own": own}).scalar_one())
 
 
 def page(connection: Connection, search: Search) -> list[Row]:
     """One page of case summaries; one row more than `search.limit` if there is another page."""
-    parameters = _parameters(search)
-    found = {f"found_{index}": sql for index, sql in enumerate(_found(search))}
-    joins = " ".join(f"JOIN {name} USING (case_id)" for name in found)
-    heads = [f"{name} AS MATERIALIZED ({sql})" for name, sql in found.items()]
-    conditions = " ".join(f"AND {condition}" for condition in _conditions(search))
-    plain = " UNION ALL ".join(
-        f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE c.known_to IS NULL AND NOT {_HAS_LIMITED} {conditions} AND {after} "
+    parameters = search.parameters
+    found = search.found
+    few = [each for each in found if each.is_few(connection, parameters)]
+    many = [each for each in found if each not in few]
+    heads = [f"few_{index} AS MATERIALIZED ({each.cases()})" for index, each in enumerate(few)]
+    joins = " ".join(f"JOIN few_{index} USING (case_id)" for index in range(len(few)))
+    holds = [each.holds() for each in many]
+    conditions = _conditions(search)
+    published = [*conditions, *holds, *_permitted(found, conditions)]
+    if search.own is not None:
+        published.append(f"NOT {_HAS_OWN}")
+    branches = [
+        f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE {' AND '.join([after, 'c.known_to IS NULL', *published])} "
         f"{_ORDER} LIMIT :limit)"
         for after in _after(search.after)
-    )
-    summed = _SUMMED_UP.replace("{found}", joins)
-    known = "true" if _may_be_acknowledged(search) else "records > 0"
-    mixed = f"(SELECT * FROM ({summed}) s WHERE {known} {conditions} AND ({' OR '.join(_after(search.after))}) {_ORDER} LIMIT :limit)"
-    statement = f"WITH {', '.join(heads)} " if heads else ""
-    statement += f"SELECT * FROM ({plain} UNION ALL {mixed}) cases {_ORDER} LIMIT :limit"
-    return fetch(connection, statement, parameters)
+    ]
+    if search.own is not None:
+        heads.append(f"own AS MATERIALIZED ({_OWN})")
+        rest = " AND ".join([f"({' OR '.join(_after(search.after))})", *conditions, *holds])
+        branches.append(f"(SELECT {_SUMMARY} FROM ({_summed_up(search)}) c {joins} WHERE {rest} {_ORDER} LIMIT :limit)")
+    head = f"WITH {', '.join(heads)} " if heads else ""
+    return fetch(connection, f"{head}SELECT * FROM ({' UNION ALL '.join(branches)}) cases {_ORDER} LIMIT :limit", parameters)
+
+
+def _permitted(found: Sequence[Found], conditions: Sequence[str]) -> list[str]:
+    """The condition that the caller can read a record of the case, where nothing else says so.
+
+    A case of which the caller can read none is made known by an identifier alone, without filters: they would tell its values.
+    """
+    if any(not each.tells_of_closed for each in found) or (found and not conditions):
+        return []
+    return [_IS_READABLE]
+
+
+def _summed_up(search: Search) -> str:
+    """Summaries of cases with closed records of the caller's own; values only where a filter looks at them."""
+    values = ", ".join(f"stated.{name}" if search.equal else f"c.{name}" for name in FILTERS)
+    return _SUMMED_UP.replace("{values}", values).replace("{stated}", _STATED if search.equal else "")
 
 
 def matches(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> list[Row]:
     """Why each of these cases was found: the records that hold the entry, with the texts to say where."""
     if search.reading is None or not case_ids:
         return []
+    entry = by_entry(search.reading)
     texts = ", ".join(f"CASE WHEN f.field = 'words' THEN r.{name} END AS {name}" for name in ("title", "text", "address", "case_number"))
     names = "(SELECT array_agg(p.name ORDER BY p.ordinal) FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version)"
     statement = f"""
@@ -130,71 +151,41 @@ def matches(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID
         SELECT m.case_id, r.department, r.source_record_id, r.visibility, f.field, f.role, {texts},
                CASE WHEN f.field = 'words' THEN {names} END AS names,
                row_number() OVER (PARTITION BY m.case_id ORDER BY r.record_id, f.field, f.role) AS turn
-        FROM ({_found_by_entry(search.reading)}) f JOIN {MEMBERS} ON r.record_id = f.record_id AND r.version = f.version
-        WHERE m.case_id = ANY(:case_ids) AND {_reach(search.reading)}
+        FROM {MEMBERS} CROSS JOIN LATERAL (
+            SELECT f.field, f.role FROM ({entry.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version OFFSET 0
+        ) f
+        WHERE m.case_id = ANY(:case_ids) AND {entry.reach}
     ) found WHERE turn <= {MATCHES_PER_CASE} ORDER BY case_id, turn
     """
-    return fetch(connection, statement, {**_parameters(search), "case_ids": list(case_ids)})
+    return fetch(connection, statement, {**search.parameters, "case_ids": list(case_ids)})
 
 
 def surroundings(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[uuid.UUID, Row]:
-    """Per case: departments whose records are only acknowledged, and the persons' names that a title may hold."""
+    """Per case: how many records of which departments can be read, who else is to be asked, and the persons a title may name."""
     statement = f"""
-    SELECT m.case_id, array_agg(DISTINCT r.department) FILTER (WHERE {ACKNOWLEDGED}) AS acknowledged,
+    SELECT m.case_id, count(DISTINCT r.record_id) FILTER (WHERE {READABLE}) AS records, bool_or({LIMITED}) AS is_limited,
+           array_agg(DISTINCT r.department) FILTER (WHERE {READABLE}) AS departments,
+           array_agg(DISTINCT r.department) FILTER (WHERE {ACKNOWLEDGED}) AS acknowledged,
            array_agg(DISTINCT p.name) FILTER (WHERE {READABLE} AND p.kind = 'person' AND p.name IS NOT NULL) AS names
     FROM {MEMBERS} LEFT JOIN store.party p ON p.record_id = r.record_id AND p.version = r.version
     WHERE m.case_id = ANY(:case_ids) GROUP BY m.case_id
     """
-    rows = fetch(connection, statement, {"case_ids": list(case_ids), "own": own})
-    return {row["case_id"]: row for row in rows}
+    return {row["case_id"]: row for row in fetch(connection, statement, {"case_ids": list(case_ids), "own": own})}
 
 
-def titles(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[uuid.UUID, Row]:
-    """Per case the best title that a readable record states, and whether one of the caller's own states it."""
+def best_values(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[tuple[uuid.UUID, str], Row]:
+    """Per case and field of `FIELDS` the best value that a readable record states, and whether one of the caller's own states it."""
     statement = f"""
-    SELECT DISTINCT ON (g.entity_id) g.entity_id, g.value, s.is_own FROM store.golden_value g
+    SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.golden_value g
     CROSS JOIN LATERAL (
         SELECT coalesce(bool_or(r.department = :own), false) AS is_own FROM store.source_record r
         WHERE r.record_id = ANY(g.stated_by) AND {CURRENT} AND {READABLE} HAVING count(*) > 0
     ) s
-    WHERE g.entity_id = ANY(:case_ids) AND g.field = 'title' AND g.known_to IS NULL
-    ORDER BY g.entity_id, g.rank
+    WHERE g.entity_id = ANY(:case_ids) AND g.field = ANY(:fields) AND g.known_to IS NULL
+    ORDER BY g.entity_id, g.field, g.rank
     """
-    rows = fetch(connection, statement, {"case_ids": list(case_ids), "own": own})
-    return {row["entity_id"]: row for row in rows}
-
-
-def _found_by_entry(reading: Reading) -> str:
-    return _FOUND.get(reading.kind, _WORDS)
-
-
-def _found(search: Search) -> list[str]:
-    """Subqueries of case ids, all of which a case must be in."""
-    sources = []
-    if search.reading is not None:
-        sources.append((_found_by_entry(search.reading), _reach(search.reading)))
-    for relation, wanted in (("person", search.person_id), ("organisation", search.organisation_id)):
-        if wanted is not None:
-            ids = follow(relation, f"{relation}_id")
-            sources.append((_ENTITY.format(relation=relation, ids=ids), f"({READABLE} OR {ACKNOWLEDGED})"))
-    return [
-        f"SELECT DISTINCT m.case_id FROM ({sql}) f JOIN {MEMBERS} ON r.record_id = f.record_id AND r.version = f.version WHERE {reach}"
-        for sql, reach in sources
-    ]
-
-
-def _reach(reading: Reading) -> str:
-    """Identifiers and numbers reach records that are only acknowledged; words do not: word by word they would tell their text."""
-    if reading.kind in IDENTIFIERS:
-        return f"({READABLE} OR ({ACKNOWLEDGED} AND f.field <> 'words'))"
-    return f"({READABLE} OR {ACKNOWLEDGED})" if reading.kind in _FOUND else READABLE
-
-
-def _may_be_acknowledged(search: Search) -> bool:
-    """Whether a case may be shown of which the caller can read no record: asked for by an identifier, and by nothing else."""
-    values = search.equal or search.department or search.reported_from or search.reported_before
-    by_entry = search.reading is not None and search.reading.kind in _FOUND
-    return not values and (by_entry or search.person_id is not None or search.organisation_id is not None)
+    rows = fetch(connection, statement, {"case_ids": list(case_ids), "own": own, "fields": list(FIELDS)})
+    return {(row["entity_id"], row["field"]): row for row in rows}
 
 
 def _conditions(search: Search) -> list[str]:
@@ -219,29 +210,3 @@ def _after(position: CasePosition | None) -> list[str]:
         "reported_at < :after_time",
         "reported_at IS NULL",
     ]
-
-
-def _parameters(search: Search) -> dict[str, Any]:
-    reading = search.reading
-    return {
-        "own": search.own,
-        "limit": search.limit + 1,
-        **search.equal,
-        "department": search.department,
-        "reported_from": search.reported_from,
-        "reported_before": search.reported_before,
-        "person_id": search.person_id,
-        "organisation_id": search.organisation_id,
-        "after_time": search.after.reported_at if search.after else None,
-        "after_id": search.after.case_id if search.after else None,
-        "values": list(reading.values) if reading else None,
-        "numbers": list(reading.numbers) if reading else None,
-        "case_id": reading.values[0] if reading and reading.kind is Kind.CASE_ID else None,
-        "tokens": _tokens(reading) if reading else None,
-    }
-
-
-def _tokens(reading: Reading) -> str:
-    """The entry as a tsquery; of an identifier each of its forms. Empty, it finds nothing."""
-    texts = reading.values if reading.kind in IDENTIFIERS else (reading.text,)
-    return " | ".join(query for query in map(tsquery, texts) if query)

@@ -107,6 +107,9 @@ def test_a_closed_record_makes_no_filter_and_no_words_match(api: Api, store: Sto
     mixed = Mixed(store, visibility)
     clerk, admin, own = api.as_("clerk", "labour"), api.as_("admin"), api.as_("clerk", "procuratorate")
     for body in FILTERS:
+        if visibility == "restricted" and "department" in body:  # that the department holds a record is what is acknowledged
+            assert clerk.ids(**body) == [str(mixed.case_id)]
+            continue
         assert clerk.ids(**body) == admin.ids(**body) == [], body
         assert own.ids(**body) == [str(mixed.case_id)], body
 

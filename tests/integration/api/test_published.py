@@ -1,0 +1,68 @@
+"""What RESOLVE really publishes, asked through the API: its rows mean what the API takes them to mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub.settings import Settings
+from pipeline.resolve import resolve
+from schema import tables
+from tests.integration.api.builders import Api, Store, at
+
+ID = "440311199001011237"
+WORKER = {"name": "王小明", "id_no": ID, "id_type": "resident_id", "phone": "13800138000"}
+
+
+def published(store: Store, *records: tuple[str, str, dict[str, Any]]) -> list[int]:
+    """Records as NORMALISE leaves them, held by a person to be one case, and resolved."""
+    ids = []
+    for department, number, fields in records:
+        record_id = store.record(department, number, [WORKER], known_from=None, **fields)
+        store.insert(tables.pending, record_id=record_id, reason="new")
+        ids.append(record_id)
+    for other in ids[1:]:
+        store.insert(tables.decision, relation="case", left_id=ids[0], right_id=other, verdict="yes", decided_by="tester")
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE store.party SET known_from = NULL")
+    resolve(store.engine, Settings())
+    return ids
+
+
+@pytest.mark.parametrize("visibility", ["sealed", "restricted"])
+def test_the_published_summary_is_made_of_shared_records(api: Api, store: Store, visibility: str) -> None:
+    closed = {"visibility": visibility, "title": "未成年人案件材料一份", "category": "fraud", "status": "resolved", "grade": "red"}
+    published(
+        store,
+        ("petition", "XF-1", {"title": "反映噪音", "category": "noise", "reported_at": at(5)}),
+        ("procuratorate", "JC-1", {**closed, "street": "440311001", "reported_at": at(1), "updated_at": at(9)}),
+    )
+    (row,) = store.rows("SELECT * FROM store.unified_case WHERE known_to IS NULL")
+    assert [row["title"], row["category"], row["reported_at"]] == ["反映噪音", "noise", at(5)]
+    assert [row["status"], row["grade"], row["street"]] == [None, None, None]
+    clerk, own = api.as_("clerk", "labour"), api.as_("clerk", "procuratorate")
+    for body in ({"category": "fraud"}, {"reported_to": "2025-01-02"}, {"grade": "red"}):
+        assert clerk.ids(**body) == [], body
+        assert own.ids(**body) == [str(row["case_id"])], body
+    (item,) = clerk.find(q=ID)["items"]
+    assert [item["title"], item["category"]["code"], item["record_count"]] == ["反映噪音", "noise", 1]
+    assert own.find(q=ID)["items"][0]["record_count"] == 2
+
+
+def test_a_resolved_case_has_every_part(api: Api, store: Store) -> None:
+    published(
+        store,
+        ("petition", "XF-1", {"title": "王小明反映欠薪", "amount": "100.00", "reported_at": at(5)}),
+        ("labour", "LD-1", {"title": "欠薪", "amount": "120.00", "reported_at": at(6)}),
+    )
+    (item,) = api.as_("clerk", "petition").find(q="13800138000")["items"]
+    case = api.as_("clerk", "petition").case(item["case_id"], "records,parties,timeline,lineage,links")
+    assert {party["person_id"] for party in case["parties"]} == {case["parties"][0]["person_id"]}
+    assert case["parties"][0]["person_id"] is not None
+    amounts = next(line for line in case["lineage"] if line["field"] == "amount")
+    assert {amounts["value"], amounts["losing"][0]["value"]} == {"100.00", "120.00"}
+    assert case["links"][0]["decided_by"] == "tester"
+    assert [event["kind"]["code"] for event in case["timeline"]] == ["reported", "reported"]
+    assert api.as_("clerk", "court").find(q="欠薪")["items"][0]["title"] == "王**反映欠薪"
+    assert api.as_("clerk", "court").ids(person_id=case["parties"][0]["person_id"]) == [item["case_id"]]
