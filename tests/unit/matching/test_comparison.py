@@ -14,7 +14,7 @@ from matching.weights import explain, weigh
 from schema.records import EDGE
 from tests.unit.matching.builders import day, decision, edges_of, make_forms, make_pairs
 
-PHONE, OTHER_PHONE = "13911223344", "13822334455"
+PHONE = "13911223344"
 HOME = "光明区马田街道合水口社区长春路12号3栋502室"
 ID, OTHER_ID = "11010519491231002X", "440301199001011234"
 WORK = "深圳市光明区玉塘街道田寮社区光侨大道1200号"

@@ -139,6 +139,9 @@ def test_phone(written: str, digits: str | None) -> None:
         pytest.param("宁波市余姚市梨洲街道振兴西路141号", {"street": "梨洲街道", "road": "振兴西路", "number": "141"}, id="elsewhere"),
         pytest.param("松白一路8号1号楼", {"road": "松白一路", "number": "8", "building": "1"}, id="two numbers"),
         pytest.param("公明街道上村社区", {"street": "公明街道", "community": "上村"}, id="village in the name"),
+        pytest.param("锦绣花园8号楼503", {"estate": "锦绣花园", "building": "8", "room": "503"}, id="building numbered like a house"),
+        pytest.param("南环路花园路口", {"road": "南环路"}, id="road named like an estate"),
+        pytest.param("西湾村2号天猫商城", {"community": "西湾", "estate": "天猫商城"}, id="number of a village"),
         pytest.param("不详", {}, id="placeholder"),
     ],
 )

@@ -33,7 +33,7 @@ _PERSONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(_PERSONS, min_size=2, max_size=8))
 def test_weight_is_symmetric(rows: list[dict[str, Any]]) -> None:
     count = len(rows)
