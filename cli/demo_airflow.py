@@ -14,7 +14,6 @@ from hub.airflow import USER, Airflow
 from hub.errors import HubError
 
 _PAGE = 100
-_ACTIVE = ("queued", "running")
 PARSE_TIMEOUT_S = 90.0
 
 
@@ -25,12 +24,8 @@ class Run:
     dag_id: str
     run_id: str
     state: str
-    queued_at: datetime
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it is still going on."""
-        return self.state in _ACTIVE
+    begun_at: datetime
+    last_seen: datetime  # when it ended, or now
 
 
 class AirflowApi:
@@ -78,26 +73,41 @@ class AirflowApi:
             if len(found) >= page["total_entries"] or not page["dags"]:
                 return found
 
-    def set_going(self, dag_ids: Iterable[str]) -> None:
-        """See to it that each DAG runs once from now on: one that Airflow is about to run by itself is left to it."""
+    def set_going(self, dag_ids: Iterable[str]) -> bool:
+        """See to it that each DAG runs once from now on: one that Airflow is about to run by itself is left to it.
+
+        Returns:
+            Whether each has begun a run.
+        """
         wanted, dags = set(dag_ids), self.dags()
-        begun = {run.dag_id for run in self.runs() if run.queued_at >= self.since}  # asked after `dags`, so no run falls between
+        wanted -= {
+            run.dag_id for run in self.runs() if run.begun_at >= self.since
+        }  # asked after `dags`, so that no run falls between the two
         for dag in dags:
             dag_id = dag["dag_id"]
-            if dag_id not in wanted - begun:
+            if dag_id not in wanted:
                 continue
             if dag["is_paused"]:
                 self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
             elif not _is_due(dag):
                 self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+        return not wanted
 
-    def runs(self, newest: int = _PAGE) -> list[Run]:
-        """Runs that are going on, and the newest others."""
-        path, order = "/api/v2/dags/~/dagRuns", {"order_by": "-id"}
-        active = self._call("GET", path, params={**order, "state": list(_ACTIVE), "limit": _PAGE})["dag_runs"]
-        latest = self._call("GET", path, params={**order, "limit": min(newest, _PAGE)})["dag_runs"]
-        both = [*active, *latest]  # a run that ended in between counts as ended
-        return list({(run["dag_id"], run["dag_run_id"]): _run(run) for run in both}.values())
+    def active(self) -> int:
+        """How many runs are going on, whoever began them."""
+        params = {"state": ["queued", "running"], "limit": 1}
+        return int(self._call("GET", "/api/v2/dags/~/dagRuns", params=params)["total_entries"])
+
+    def runs(self) -> list[Run]:
+        """Runs that were going on at any time since this Airflow was started, what a killed one left included."""
+        found: list[Run] = []
+        while True:
+            params = {"order_by": "-id", "limit": _PAGE, "offset": len(found)}
+            page = [_run(run) for run in self._call("GET", "/api/v2/dags/~/dagRuns", params=params)["dag_runs"]]
+            fresh = [run for run in page if run.last_seen >= self.since]
+            found += fresh
+            if len(fresh) < _PAGE:
+                return found
 
     def _call(self, method: str, path: str, **words: Any) -> Any:
         try:
@@ -114,5 +124,5 @@ def _is_due(dag: dict[str, Any]) -> bool:
 
 
 def _run(run: dict[str, Any]) -> Run:
-    queued_at = run["queued_at"] or run["start_date"] or run["run_after"]
-    return Run(run["dag_id"], run["dag_run_id"], run["state"], datetime.fromisoformat(queued_at))
+    begun, ended = (datetime.fromisoformat(run[name]) if run[name] else datetime.now(UTC) for name in ("queued_at", "end_date"))
+    return Run(run["dag_id"], run["dag_run_id"], run["state"], begun, ended)

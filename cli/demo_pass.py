@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from cli.demo_airflow import AirflowApi, Run
 from cli.demo_table import Batches, DemoTable
 from hub.errors import HubError
 from hub.processes import Processes, raise_ended
 
-POLL_S = 0.7
+DRAW_S, ASK_S = 0.4, 2.0
 STALL_S = 180.0
 RESOLVE = "resolve_cases"
 
@@ -28,7 +27,7 @@ class Pass:
             processes: that have to stay alive meanwhile.
         """
         self._api, self._batches, self._table, self._processes = api, batches, table, processes
-        self._dags = {f"ingest_{department}": department for department in table.titles}
+        self._dags = [f"ingest_{department}" for department in table.titles]
         self._moved, self._last = time.monotonic(), object()
 
     def run(self) -> list[Run]:
@@ -41,39 +40,32 @@ class Pass:
             HubError: a process ended, or nothing moves any more.
         """
         self._api.wait_for_dags({*self._dags, RESOLVE}, lambda: self._table.say("Airflow 正在读取 DAG · reading the DAGs"))
+        has_begun = False
         while True:
             if self._processes.ended:
                 raise_ended(self._processes.ended[0])
-            runs = {(run.dag_id, run.run_id): run for run in self._api.runs()}
-            mine = [run for run in runs.values() if run.is_active or run.queued_at >= self._api.since]
-            begun = {run.dag_id for run in mine if run.queued_at >= self._api.since}
-            if not begun.issuperset(self._dags):
-                self._api.set_going(self._dags.keys() - begun)
-            pending = self._batches.pending()
-            self._draw(mine, pending)
-            if begun.issuperset(self._dags) and self._is_over(mine, pending):
-                return [run for run in mine if run.state == "failed"]
-            time.sleep(POLL_S)
+            has_begun = has_begun or self._api.set_going(self._dags)
+            active = self._api.active()
+            pending = self._draw_for_a_while(active)  # after `active`: what is pending then had been before or is new
+            if has_begun and active == 0:
+                runs = self._api.runs()
+                failed = [run for run in runs if run.state == "failed"]
+                if pending == 0 or any(run.dag_id == RESOLVE for run in failed):
+                    return failed
+            time.sleep(DRAW_S)
 
-    def _is_over(self, runs: list[Run], pending: int) -> bool:
-        if any(run.is_active for run in runs):
-            return False
-        return pending == 0 or any(run.dag_id == RESOLVE and run.state == "failed" for run in runs)
-
-    def _draw(self, runs: list[Run], pending: int) -> None:
-        newest = self._batches.by_department()
-        states = self._run_states(runs)
-        for department in self._table.titles:
-            batch = newest.get(department)
-            state = "failed" if states.get(department) == "failed" else batch.state if batch else "waiting"
-            self._table.update(department, state, batch)
-        active = sum(run.is_active for run in runs)
-        self._table.say(f"DAG 运行 runs {active} · 待识别 waiting to be resolved {pending:,}")
-        self._watch((active, pending, newest))
-
-    def _run_states(self, runs: list[Run]) -> Mapping[str, str]:
-        newest_last = sorted(runs, key=lambda run: run.queued_at)
-        return {self._dags[run.dag_id]: run.state for run in newest_last if run.dag_id in self._dags}
+    def _draw_for_a_while(self, active: int) -> int:
+        """Draw from the store, which is cheap, several times between two questions to Airflow, which are not."""
+        end = time.monotonic() + ASK_S
+        while True:
+            batches, pending = self._batches.by_department(), self._batches.pending()
+            for department, batch in batches.items():
+                self._table.update(department, batch.state, batch)
+            self._table.say(f"DAG 运行 runs {active} · 待识别 waiting to be resolved {pending:,}")
+            self._watch((active, pending, batches))
+            if active == 0 or time.monotonic() >= end:
+                return pending
+            time.sleep(DRAW_S)
 
     def _watch(self, now: object) -> None:
         if now != self._last:

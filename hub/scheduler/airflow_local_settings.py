@@ -14,17 +14,14 @@ import os
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of hundreds of functions that it registers
 
-for _name in (
-    "pandas",
-    "great_expectations",
-    "polars",
-    "pyarrow",
-    "duckdb",
-    "rapidfuzz",
-    "lxml.etree",
-    "httpx",
-    "sqlalchemy.dialects.postgresql",
-):
+PACKAGES = (
+    *("pandas", "great_expectations", "great_expectations.core", "great_expectations.render.renderer.page_renderer"),
+    *("polars", "pyarrow", "pyarrow.compute", "numpy", "scipy.sparse.csgraph", "rapidfuzz.process", "rapidfuzz.distance"),
+    *("sqlalchemy.dialects.postgresql", "psycopg2", "alembic.command", "alembic.script", "psutil", "pydantic_settings", "orjson", "yaml"),
+    *("phonenumbers", "opencc", "pypinyin", "jmespath", "httpx", "lxml.etree"),
+)
+
+for _name in PACKAGES:
     importlib.import_module(_name)
 
 __all__: list[str] = []

@@ -90,7 +90,7 @@ def test_what_is_imported_before_tasks_are_forked(tmp_path: Path) -> None:
     path = os.pathsep.join((str(airflow.ROOT / "hub" / "scheduler"), str(airflow.ROOT)))
     script = (
         "import airflow_local_settings, sys, os, threading\n"
-        "assert {'great_expectations', 'pandas', 'polars', 'duckdb'} <= set(sys.modules)\n"
+        "assert {'great_expectations', 'pandas', 'polars', 'opencc'} <= set(sys.modules)\n"
         "assert not [name for name in sys.modules if name.partition('.')[0] in ('pipeline', 'connectors', 'matching')]\n"
         "assert threading.active_count() == 1\n"
         "import polars\n"
