@@ -20,6 +20,7 @@ from hub.database import store_errors
 from hub.settings import Settings
 
 STATEMENT_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def reading_engine(engine: Engine) -> Engine:
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=8,
-        pool_timeout=STATEMENT_TIMEOUT_S,
+        pool_timeout=POOL_TIMEOUT_S,
         isolation_level="REPEATABLE READ",
         connect_args={"options": options, "connect_timeout": 10},
     )
