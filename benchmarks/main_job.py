@@ -9,7 +9,7 @@ import os
 import sys
 
 from benchmarks.ground import Ground, ground
-from benchmarks.harness import Row, repeat, run, show
+from benchmarks.harness import Row, Usage, repeat, run, show
 
 CASEHUB = [sys.executable, "-m", "cli.main"]
 # Rows that a pass without news may write are those of its batches; this counts all others, whatever table they are in.
@@ -31,7 +31,7 @@ def measure() -> None:
 
 
 def _whole_pass(place: Ground, records: int) -> list[Row]:
-    def once() -> object:
+    def once() -> Usage:
         place.empty()
         return run([*CASEHUB, "run"], place.environment)
 

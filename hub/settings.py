@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     resolve_chunk_records: int = Field(2000, ge=1, le=2000, description="Most records that one chunk of resolve takes.")
     resolve_chunk_seconds: float = Field(2.0, gt=0, le=60, description="Time after which the next chunk of resolve is made smaller.")
-    validate_chunk_rows: int = Field(50_000, ge=1, le=50_000, description="Most rows that Great Expectations is given at once.")
+    run_departments: int = Field(2, ge=1, le=64, description="Departments that `casehub run` pulls at a time.")
+    validate_chunk_rows: int = Field(20_000, ge=1, le=50_000, description="Most rows that Great Expectations is given at once.")
     hold_above_failing: float = Field(0.2, gt=0, le=1, description="Share of a batch's rows that fail, above which the batch is held.")
     token_days: int = Field(90, ge=1, le=366, description="Days that an API token made by `casehub tokens create` is good for.")
 

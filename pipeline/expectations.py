@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
 
 CHUNK_ROWS = 50_000
+_one_context = Lock()  # Great Expectations knows one current context a process
 Part = Literal["rows", "batch", "all"]
 
 #: Rules about rows that need all rows of the batch at once.

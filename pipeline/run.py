@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from time import perf_counter
 
 from sqlalchemy import Engine
@@ -55,36 +57,63 @@ def run_pass(
     *,
     resolves: bool = True,
 ) -> PassReport:
-    """Pull every department, one after another, then resolve what is pending.
+    """Pull departments, a few at a time, and resolve what they bring while the others are still at work.
 
     One department's failure is reported and does not stop the others.
 
     Args:
         engine: the store, migrated.
         contracts: departments to pull, in order.
-        settings: chunk sizes and limits.
-        on_progress: told at every step.
+        settings: chunk sizes, limits, and how many departments at a time.
+        on_progress: told at every step, by one thread at a time.
         order: what is asked of each pull.
-        resolves: whether to resolve at the end.
+        resolves: whether to resolve as well.
     """
-    report, start = PassReport(), perf_counter()
-    for contract in contracts:
-        on_progress(contract.department, "running", None)
+    report, start, telling = PassReport(), perf_counter(), Lock()
+
+    def tell(department: str, state: str, batch: BatchReport | None) -> None:
+        with telling:
+            on_progress(department, state, batch)
+
+    with ThreadPoolExecutor(settings.run_departments, thread_name_prefix="ingest") as pool:
+        futures = [pool.submit(_ingest, engine, contract, settings, order, tell) for contract in contracts]
         try:
-            batch = ingest(engine, contract, settings, order)
-        except HubError as error:
-            logger.warning("%s: %s", contract.department, error)
-            report.failures.append(Failure(contract.department, type(error).__name__, str(error)))
-            on_progress(contract.department, _state_of(error), None)
-            continue
-        report.batches.append(batch)
-        on_progress(contract.department, batch.state, batch)
+            for future in as_completed(futures):
+                outcome = future.result()
+                (report.failures if isinstance(outcome, Failure) else report.batches).append(outcome)  # type: ignore[arg-type]
+                if resolves:
+                    report.resolved = _added(report.resolved, resolve(engine, settings))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     if resolves:
-        on_progress("resolve", "running", None)
-        report.resolved = resolve(engine, settings)
-        on_progress("resolve", "done", None)
+        tell("resolve", "running", None)
+        report.resolved = _added(report.resolved, resolve(engine, settings))
+        tell("resolve", "done", None)
     report.seconds = perf_counter() - start
     return report
+
+
+def _ingest(engine: Engine, contract: Contract, settings: Settings, order: Order, tell: Progress) -> BatchReport | Failure:
+    tell(contract.department, "running", None)
+    try:
+        batch = ingest(engine, contract, settings, order)
+    except HubError as error:
+        logger.warning("%s: %s", contract.department, error)
+        tell(contract.department, _state_of(error), None)
+        return Failure(contract.department, type(error).__name__, str(error))
+    tell(contract.department, batch.state, batch)
+    return batch
+
+
+def _added(before: ResolveReport | None, now: ResolveReport) -> ResolveReport:
+    if before is None:
+        return now
+    counts = {
+        name: getattr(before, name) + getattr(now, name)
+        for name in ("chunks", "records", "cases", "persons", "organisations", "review_tasks")
+    }
+    return replace(now, **counts)
 
 
 def _state_of(error: HubError) -> str:
