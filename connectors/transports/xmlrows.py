@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree
@@ -84,13 +85,16 @@ def to_row(element: etree._Element, lists: frozenset[str]) -> dict[str, Any]:
 
 
 def _value(element: etree._Element, lists: frozenset[str]) -> Any:
-    attributes = {f"@{local(name)}": text for name, text in element.attrib.items() if name != _NIL}
-    children = [child for child in element if isinstance(child.tag, str)]
-    text = "".join([element.text or "", *(child.tail or "" for child in element)]).strip()
-    if not children and not attributes:
-        return text or None
-    row: dict[str, Any] = dict(attributes)
-    for child in children:
+    attributes = element.attrib
+    if not len(element) and not attributes:  # most elements by far: a leaf with a text
+        text = element.text
+        return (text.strip() or None) if text else None
+    row: dict[str, Any] = {f"@{local(name)}": text for name, text in attributes.items() if name != _NIL}
+    texts = [element.text]
+    for child in element:
+        texts.append(child.tail)
+        if not isinstance(child.tag, str):
+            continue
         name, value = local(child.tag), _value(child, lists)
         if name not in row:
             row[name] = [value] if name in lists else value
@@ -98,11 +102,15 @@ def _value(element: etree._Element, lists: frozenset[str]) -> Any:
             row[name].append(value)
         else:
             row[name] = [row[name], value]
+    text = "".join(filter(None, texts)).strip()
     if text:
         row["#text"] = text
-    return row
+    if not row:  # xsi:nil
+        return None
+    return row if len(row) > 1 or "#text" not in row else text
 
 
+@lru_cache(maxsize=4096)
 def local(name: str | bytes) -> str:
     """A name without its namespace."""
     text = name.decode() if isinstance(name, bytes) else name

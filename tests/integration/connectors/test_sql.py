@@ -33,7 +33,7 @@ class Source:
 
     def table(self, name: str, *columns: sa.Column[Any], rows: list[dict[str, Any]]) -> None:
         """A table with rows in it."""
-        table = sa.Table(name, sa.MetaData(), *columns)
+        table = sa.Table(name, sa.MetaData(), *columns, mysql_charset="utf8mb4")
         table.drop(self.engine, checkfirst=True)
         table.create(self.engine)
         with self.engine.begin() as connection:

@@ -291,6 +291,12 @@ def test_xml_elements_are_rows(folder: Path) -> None:
     ]
 
 
+def test_xml_without_a_value_is_null(folder: Path) -> None:
+    nil = '<id xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
+    (folder / "cases.xml").write_text(f"<x><案件><id>1</id><a> </a></案件><案件>{nil}<b> c </b></案件></x>", encoding="utf-8")
+    assert payloads(pull(file_contract("cases.xml", "xml", xml=XML))) == [{"id": "1", "a": None}, {"id": None, "b": "c"}]
+
+
 def test_xml_bomb_is_refused(folder: Path) -> None:
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     bomb = f'<!DOCTYPE x [<!ENTITY e0 "ha">{entities}]><x><案件><id>1</id><name>&e9;</name></案件></x>'
