@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class CaseView:
     members: Sequence[Mapping[str, Any]]  # every current record, closed ones too: they decide, and are not shown
     golden: Sequence[Mapping[str, Any]]
     parties: Sequence[Mapping[str, Any]]
+    is_complete: bool
 
     @cached_property
     def readable(self) -> dict[int, Mapping[str, Any]]:
@@ -110,17 +112,18 @@ def read_view(connection: Connection, presenter: Presenter, case_id: uuid.UUID, 
     found = queries.find_case(connection, case_id)
     if found is None:
         return None
-    members = queries.records(connection, case_id, whole="records" in parts)
-    view = CaseView(presenter, found, members[: queries.MAX_RECORDS], queries.golden_values(connection, case_id), ())
+    members = queries.records(connection, case_id, presenter.caller.department, whole="records" in parts)
+    is_complete = len(members) <= queries.MAX_RECORDS
+    view = CaseView(presenter, found, members[: queries.MAX_RECORDS], queries.golden_values(connection, case_id), (), is_complete)
     if not view.readable and not view.acknowledged:
         return None
-    return CaseView(presenter, found, view.members, view.golden, queries.parties(connection, list(view.readable)))
+    return dataclasses.replace(view, parties=queries.parties(connection, list(view.readable)))
 
 
 def detail(connection: Connection, view: CaseView, parts: frozenset[str]) -> CaseDetail:
     """The answer: the summary, and each part that was asked for."""
     presenter, readable = view.presenter, view.readable
-    answer = CaseDetail(**view.summary(), is_complete=len(view.members) < queries.MAX_RECORDS)
+    answer = CaseDetail(**view.summary(), is_complete=view.is_complete)
     if "records" in parts:
         answer.records = [presenter.record(row, view.names) for row in readable.values()]
     if "parties" in parts:

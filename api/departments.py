@@ -36,9 +36,6 @@ class Directory:
     def __iter__(self) -> Iterator[str]:
         return iter(self._departments)
 
-    def __contains__(self, code: object) -> bool:
-        return code in self._departments
-
     def get(self, code: str) -> Department:
         """A department, or its bare code where no contract tells more."""
         return self._departments.get(code) or Department(code, code, code)

@@ -83,14 +83,14 @@ def bigrams(text: str) -> list[str]:
     return list(dict.fromkeys(token for piece in pieces for token in piece.to_list()[0]))
 
 
-def tsquery(text: str, any_of: bool = False) -> str | None:
-    """`tsquery` text that finds what holds every token of a text (or any of them); None: nothing in it can be looked for.
+def tsquery(text: str) -> str | None:
+    """`tsquery` text that finds what holds every token of a text; None: nothing in it can be looked for.
 
     Last pieces of words match as prefixes, so that "光明A12" finds "光明 A1234": a lone character or word gets `:*`.
     """
     tokens = bigrams(text)
     terms = [f"'{token}'" if _is_bigram(token) else f"'{token}':*" for token in tokens]
-    return (" | " if any_of else " & ").join(terms) or None
+    return " & ".join(terms) or None
 
 
 def _is_bigram(token: str) -> bool:

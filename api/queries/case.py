@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from api.queries.rows import Row, fetch
-from api.queries.visible import MEMBERS, follow
+from api.queries.visible import MEMBERS, READABLE, follow
 from schema.records import RECORD
 
 MAX_RECORDS = 1_000  # of one case in one answer; a case with more says so
@@ -36,14 +36,14 @@ def find_redirect(connection: Connection, case_id: uuid.UUID) -> uuid.UUID | Non
     return connection.execute(text(statement), {"case_id": case_id}).scalars().first()
 
 
-def records(connection: Connection, case_id: uuid.UUID, *, whole: bool) -> list[Row]:
-    """Current records of a case, at most `MAX_RECORDS` + 1: what decides about reading them, and all columns if they are wanted."""
+def records(connection: Connection, case_id: uuid.UUID, own: str | None, *, whole: bool) -> list[Row]:
+    """Current records of a case, at most `MAX_RECORDS` + 1, readable ones first: what decides about them, all columns if wanted."""
     columns = "".join(f", r.{name}" for name in _COLUMNS) if whole else ""
     statement = f"""
     SELECT r.record_id, {", ".join(f"r.{name}" for name in _ALWAYS)}{columns}
-    FROM {MEMBERS} WHERE m.case_id = :case_id ORDER BY r.record_id LIMIT {MAX_RECORDS + 1}
+    FROM {MEMBERS} WHERE m.case_id = :case_id ORDER BY ({READABLE}) IS NOT TRUE, r.record_id LIMIT {MAX_RECORDS + 1}
     """
-    return fetch(connection, statement, {"case_id": case_id})
+    return fetch(connection, statement, {"case_id": case_id, "own": own})
 
 
 def golden_values(connection: Connection, case_id: uuid.UUID) -> list[Row]:

@@ -141,6 +141,11 @@ class Store:
     def token(self, role: Any = "clerk", dept: str | None = None, days: int = 1) -> str:
         return create_token(self.engine, Caller(f"{role}-{dept}-{next(self._numbers)}", role, dept), days)
 
+    def run(self, *statements: str) -> None:
+        with self.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+
     def rows(self, statement: str) -> list[dict[str, Any]]:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(text(statement)).mappings()]

@@ -164,6 +164,20 @@ def test_what_is_not_there_is_404(api: Api, store: Store, case: Case) -> None:
     assert api.as_("clerk", "petition").get("/v1/cases/not-a-uuid").status_code == 422
 
 
+def test_a_case_of_too_many_records_says_so(api: Api, store: Store) -> None:
+    case_id = store.case(store.record("petition", "1", title="噪音"))
+    clerk = api.as_("clerk", "labour")
+    for first, last, is_complete in ((1_000_001, 1_000_999, True), (1_001_000, 1_001_000, False)):
+        numbers = f"FROM generate_series({first}, {last}) n"
+        store.run(
+            "INSERT INTO store.source_record (record_id, version, department, source_record_id, visibility, known_from)"
+            f" SELECT n, 1, 'petition', 'm' || n, 'shared', 1 {numbers}",
+            f"INSERT INTO store.case_member (record_id, known_from, case_id) SELECT n, 1, '{case_id}' {numbers}",
+        )
+        case = clerk.case(case_id, "records")
+        assert (case["record_count"], len(case["records"]), case["is_complete"]) == (1000, 1000, is_complete)
+
+
 def test_statements_a_case_do_not_grow_with_it(api: Api, store: Store, case: Case) -> None:
     many = [store.record("labour", f"m{n}", [WORKER, EMPLOYER], title=f"欠薪{n}") for n in range(15)]
     big = store.case(*many)

@@ -96,8 +96,3 @@ def test_no_text_needs_quoting(text: str) -> None:
 def test_a_records_tokens_are_bounded() -> None:
     text = "".join(chr(0x4E00 + i % 20_000) for i in range(10 * MAX_CHARACTERS))
     assert len(search_tokens(pl.Series([text, text]))[0].split()) <= MAX_CHARACTERS + 1
-
-
-def test_any_of_joins_by_or() -> None:
-    assert tsquery("光明区", any_of=True) == "'光明' | '明区'"
-    assert tsquery("，") is None
