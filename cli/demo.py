@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Iterator
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from sqlalchemy import Engine
@@ -27,6 +27,9 @@ from hub import airflow, postgres, processes
 from hub.database import opened
 from hub.processes import Processes, raise_ended
 from hub.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from cli.demo_totals import WayIn
 
 
 def demo(records: int, seed: int, once: bool) -> int:
@@ -57,8 +60,9 @@ def demo(records: int, seed: int, once: bool) -> int:
         starter = Starter(settings, started, world, folder)
         services = _start(starter, metadata_url, progress)
         failed = _run_pass(services, engine, contracts, console)
-        _show(services, engine, starter, progress)
+        way_in = _show(services, engine, starter, progress)
         if not once:
+            way_in.show(console, services.airflow)
             _stay_up(started, console)
     return 1 if failed else 0
 
@@ -111,14 +115,16 @@ def _run_pass(services: Services, engine: Engine, contracts: list[Contract], con
     return bool(failed)
 
 
-def _show(services: Services, engine: Engine, starter: Starter, progress: Progress) -> None:
-    from cli.demo_totals import Addresses, check_law, judge, show_totals, show_way_in
+def _show(services: Services, engine: Engine, starter: Starter, progress: Progress) -> WayIn:
+    from cli.demo_totals import WayIn, check_law, judge, show_totals
 
     law = check_law(engine)
     quality = judge(engine, services.truth(), starter.folder)
     progress.console.print(f"[green]✓[/green] 一遍完成 · the pass is done [dim]{progress.seconds:.1f} s[/dim]", highlight=False)
     show_totals(engine, progress.console, quality, law)
-    show_way_in(engine, progress.console, Addresses(services.api, services.airflow))
+    way_in = WayIn(engine, services.api)
+    way_in.ask(progress.console)
+    return way_in
 
 
 def _stay_up(started: Processes, console: Console) -> None:

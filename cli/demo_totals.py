@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, text
 
 from api.access import Caller
 from api.tokens import create_token
 from hub.airflow import USER, Airflow
+from hub.errors import HubError
 from matching.evaluation import Evaluation, evaluate
 from pipeline.conservation import recount, require_law
 from pipeline.copying import read_frame
@@ -104,37 +106,63 @@ def show_totals(engine: Engine, console: Console, quality: Mapping[str, Evaluati
     console.print(judged)
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Where to ask."""
+class WayIn:
+    """How to ask the API: a token per role, and a question of which the answer is known to be there."""
 
-    api: str
-    airflow: Airflow
+    def __init__(self, engine: Engine, api: str) -> None:
+        """Make the tokens.
 
-
-def show_way_in(engine: Engine, console: Console, addresses: Addresses) -> None:
-    """Print a curl line per role that can be copied as it stands, and the addresses of the pages."""
-    with engine.connect() as connection:
-        example = connection.execute(text(_WELL_KNOWN)).one()
-    api = addresses.api
-    lines = {
-        "窗口人员 clerk": (
+        Args:
+            engine: the store.
+            api: the API's address.
+        """
+        with engine.connect() as connection:
+            example = connection.execute(text(_WELL_KNOWN)).one()
+        self.api, self.firm, self._case = api, example.firm or "欠薪", example.case_id
+        callers = (
             Caller("demo-clerk", "clerk", "petition"),
-            f"-G {api}/v1/cases --data-urlencode 'q={_quoted(example.firm or '欠薪')}'",
-        ),
-        "数据工程师 engineer": (Caller("demo-engineer", "engineer", None), f"{api}/v1/sources"),
-        "平台管理员 admin": (
+            Caller("demo-engineer", "engineer", None),
             Caller("demo-admin", "admin", None),
-            f"'{api}/v1/cases/{example.case_id}?include=records,parties,timeline,lineage,links'",
-        ),
-    }
-    console.print("\n[bold]三条现成的命令 · three lines to copy[/bold]")
-    for words, (caller, rest) in lines.items():
-        token = create_token(engine, caller, TOKEN_DAYS, replace=True)
-        console.print(f"[dim]# {words}[/dim]")
-        console.print(f"curl -s -H 'Authorization: Bearer {token}' {rest}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"\n接口文档 API docs   {api}/docs", highlight=False)
-    console.print(f"Airflow            {addresses.airflow.url}   {USER} / {addresses.airflow.password}", markup=False, highlight=False)
+        )
+        self._tokens = {caller.role: create_token(engine, caller, TOKEN_DAYS, replace=True) for caller in callers}
+
+    def ask(self, console: Console) -> None:
+        """Put the question as the clerk and print the answer.
+
+        Raises:
+            HubError: the API did not answer it, or knows nothing.
+        """
+        headers = {"Authorization": f"Bearer {self._tokens['clerk']}"}
+        try:
+            answer = httpx.get(f"{self.api}/v1/cases", params={"q": self.firm}, headers=headers, trust_env=False, timeout=30)
+            page = answer.raise_for_status().json()
+            found = page["items"]
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise HubError(f"the API did not answer a search ({type(error).__name__})", remedy="read var/demo/api.log") from None
+        if not found:
+            raise HubError("the API finds no case of a firm that the store knows", remedy="read var/demo/api.log")
+        read_as = (page.get("recognised_as") or {}).get("zh", "")
+        console.print(f"\n[bold]窗口人员问 · a clerk asks[/bold] q={escape(self.firm)} [dim]{escape(read_as)}[/dim]", highlight=False)
+        for case in found[:3]:
+            departments = "、".join(department["zh"] for department in case["departments"])
+            console.print(f"  {escape(case['title'] or case['case_id'])} [dim]{escape(departments)}[/dim]", highlight=False)
+        milliseconds = answer.elapsed.total_seconds() * 1000
+        console.print(f"  [dim]{len(found)} 件，{milliseconds:.0f} 毫秒 · cases, in so many ms[/dim]", highlight=False)
+
+    def show(self, console: Console, airflow: Airflow) -> None:
+        """Print a curl line per role that can be copied as it stands, and the addresses of the pages."""
+        lines = {
+            "clerk": ("窗口人员", f"-G {self.api}/v1/cases --data-urlencode 'q={_quoted(self.firm)}'"),
+            "engineer": ("数据工程师", f"{self.api}/v1/sources"),
+            "admin": ("平台管理员", f"'{self.api}/v1/cases/{self._case}?include=records,parties,timeline,lineage,links'"),
+        }
+        console.print("\n[bold]三条现成的命令 · three lines to copy[/bold]")
+        for role, (words, rest) in lines.items():
+            console.print(f"[dim]# {words} {role}[/dim]")
+            line = f"curl -s -H 'Authorization: Bearer {self._tokens[role]}' {rest}"  # type: ignore[index]
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"\n接口文档 API docs   {self.api}/docs", highlight=False)
+        console.print(f"Airflow            {airflow.url}   {USER} / {airflow.password}", markup=False, highlight=False)
 
 
 def _quoted(words: str) -> str:
