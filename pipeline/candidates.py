@@ -66,7 +66,7 @@ def meet_published(channel: Channel, relation: Relation, keys: pl.DataFrame, unl
         unless: nodes to leave out.
     """
     sql = _BLOCKS.format(node=relation.node, keys=relation.keys)
-    blocks = channel.read(sql, keys=keys["key"].unique(), most=BLOCK_MOST)
+    blocks = channel.read(sql, keys=keys["key"].unique().sort(), most=BLOCK_MOST)
     crowded = blocks.group_by("key").len().filter(pl.col("len") >= BLOCK_MOST).height
     if crowded:
         logger.warning(
@@ -102,7 +102,7 @@ def meet_within(keys: pl.DataFrame, among: pl.DataFrame) -> pl.DataFrame:
 def entities_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
     """(id, entity) of nodes that are in one."""
     sql = _ENTITIES.format(entity=relation.entity, members=relation.members, node=relation.node)
-    return channel.read(sql, ids=ids.unique())
+    return channel.read(sql, ids=ids.unique().sort())
 
 
 def fewest(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
@@ -147,7 +147,7 @@ def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met
             .filter(pl.col("place") + pl.col("shown").fill_null(0) < SHOWN)
         )
         shown = pl.concat([shown, ours.select("id", "key")])
-    channel.copy(relation.keys, shown.select("key", pl.col("id").alias(relation.node)), puts_off=True)
+    channel.copy(relation.keys, shown.sort("key").select("key", pl.col("id").alias(relation.node)), puts_off=True)
 
 
 def hide_keys(channel: Channel, relation: Relation, ids: pl.Series) -> None:

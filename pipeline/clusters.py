@@ -48,7 +48,7 @@ class Assignment:
 
 def members_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
     """(id, entity, founder_id, identifier_hash) of nodes that are in an entity."""
-    return channel.read(_sql(_MEMBERS, relation), ids=ids.unique())
+    return channel.read(_sql(_MEMBERS, relation), ids=ids.unique().sort())
 
 
 def nodes_of(channel: Channel, relation: Relation, entities: pl.Series) -> pl.DataFrame:

@@ -1,13 +1,14 @@
 """GOLDEN VALUES: what an entity shows of itself, each value with the records that state it.
 
-Enter rows of all members of the entities touched, leave the differences in store.golden_value. Of each field the best
-values are kept, and the best one of each department whatever its rank, so that a caller who may read that department
-alone is still answered. For one department and value one record stands, and one more for each way in which records of
-it are restricted: which makes an entity of ten thousand members as cheap to bring up to date as one of two.
+Enter rows of the members of entities touched, leave the differences in store.golden_value. Of each field the best values
+are kept, and the best one of each department whatever its rank, so that a caller who may read that department alone is
+still answered. For one department and value one record stands, and one more for each way in which records of it are
+restricted: which makes an entity of ten thousand members as cheap to bring up to date as one of two.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import polars as pl
@@ -16,11 +17,9 @@ from matching.survivorship import VALUES, FieldRule, golden, survivorship_rules
 from pipeline.channel import Channel
 from pipeline.relations import CASE, Relation
 
-#: Whether a label of `ranked_values` stands for records that every department may read.
-SHARED = ~pl.col("label").str.contains(" ", literal=True)
 #: Values of a field that are kept whoever states them.
 KEPT = 10
-_PARTY_FIELDS = ("name", "id_type", "id_no", "uscc", "phone", "address", "gender", "birth_date")
+_PARTY_FIELDS = ("name", "id_no", "uscc", "phone", "address", "gender", "birth_date")
 _CASE_FIELDS = (
     "title", "text", "category", "status", "grade", "channel", "occurred_at", "reported_at", "due_at", "amount", "people_involved",
     "address", "street", "community", "location", "handling_unit", "confirmation_state",
@@ -37,57 +36,45 @@ UPDATE store.golden_value g SET known_to = %(change)s
 FROM unnest(%(entities)s::uuid[], %(fields)s::text[], %(ranks)s::integer[]) AS t (entity, field, rank)
 WHERE g.entity_id = t.entity AND g.field = t.field AND g.rank = t.rank AND g.known_to IS NULL
 """
-_KEY = ["entity", "field", "rank"]
 _SCHEMA = {"entity": pl.String, "field": pl.String, "rank": pl.Int32, "value": pl.String, "stated": pl.String}
+_SHARED = {"entity": pl.String, "field": pl.String, "value": pl.String}
 
 
-def ranked_values(relation: Relation, rows: pl.DataFrame) -> pl.DataFrame:
-    """Every statement in the order of survivorship.
+@dataclass(frozen=True)
+class Values:
+    """What entities show.
+
+    Args:
+        kept: (entity, field, rank, value, stated), stated being record ids with commas between, best first.
+        shared: (entity, field, value), the best that a record states which every department may read.
+    """
+
+    kept: pl.DataFrame
+    shared: pl.DataFrame
+
+
+def values_of(relation: Relation, rows: pl.DataFrame) -> Values:
+    """What entities show, from their members.
 
     Args:
         relation: whose fields and rules.
-        rows: members as `read_rows` gives them, with their `entity`.
-
-    Returns:
-        (entity, field, rank, value, label, record_id): `label` is the department, and how its record is restricted.
+        rows: members as `read_rows` gives them, with their `entity`; where rows that decide nothing are left out, the
+            outcome is the same.
     """
-    entities = rows.select("entity").unique().with_columns(cluster=pl.int_range(pl.len(), dtype=pl.Int64))
-    shown = rows.join(entities, on="entity").select(
-        "cluster",
-        "record_id" if "record_id" in rows.columns else pl.col("id").alias("record_id"),
-        _label(pl.col("department"), pl.col("visibility")).alias("department"),
-        pl.coalesce("updated_at", "reported_at").alias("updated_at"),
-        *_fields(relation),
+    number = "record_id" if relation is not CASE else pl.col("id").alias("record_id")
+    stated = rows.select(
+        "entity", number, _label().alias("label"), pl.coalesce("updated_at", "reported_at").alias("at"), *_fields(relation)
     )
-    fields = _CASE_FIELDS if relation is CASE else _PARTY_FIELDS
-    values = shown.unpivot(fields, index=["cluster", "record_id", "department", "updated_at"], variable_name="field")
-    ranked = pl.DataFrame(golden(values.select(VALUES.names).to_arrow().cast(VALUES), _rules(relation.name)))
-    return ranked.join(entities, on="cluster").select("entity", "field", "rank", "value", "record_id", label="department")
-
-
-def kept_values(ranked: pl.DataFrame) -> pl.DataFrame:
-    """(entity, field, rank, value, stated): the statements put together by value, and the values that are kept."""
-    place = pl.col("rank").rank("dense").over("entity", "field")
-    first = pl.col("rank").min().over("entity", "field", "value")
-    marked = ranked.with_columns(is_best=pl.col("rank") == pl.col("rank").min().over("entity", "field", "label"), first=first)
-    values = (
-        marked.sort("rank")
-        .group_by("entity", "field", "value", maintain_order=True)
-        .agg(
-            pl.col("first").first().alias("rank"),
-            pl.col("is_best").any(),
-            pl.col("record_id").cast(pl.String).str.join(",").alias("stated"),
-        )
-    )
-    kept = values.with_columns(place=place).filter((pl.col("place") <= KEPT) | pl.col("is_best"))
-    return kept.with_columns(rank=place.cast(pl.Int32)).select(list(_SCHEMA))
+    is_only = pl.len().over("entity") == 1
+    one, more = _of_one(stated.filter(is_only)), _of_more(relation, stated.filter(~is_only))
+    return Values(pl.concat([one.kept, more.kept]), pl.concat([one.shared, more.shared]))
 
 
 def read_golden(channel: Channel, entities: pl.Series) -> pl.DataFrame:
-    """Live golden values of entities, as `kept_values` gives them."""
+    """Live golden values of entities, as `Values.kept` has them."""
     if entities.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
-    return channel.read(_LIVE, entities=entities)
+    return channel.read(_LIVE, entities=entities.sort())
 
 
 def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.DataFrame) -> pl.Series:
@@ -97,24 +84,60 @@ def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.Da
         Entities with a difference.
     """
     same = list(_SCHEMA)
-    closed, new = before.join(now, on=same, how="anti"), now.join(before, on=same, how="anti")
+    closed, new = (before.join(now, on=same, how="anti"), now.join(before, on=same, how="anti")) if before.height else (before, now)
     if closed.height:
         channel.run(_CLOSE, puts_off=True, change=change, entities=closed["entity"], fields=closed["field"], ranks=closed["rank"])
-    rows = new.select(
-        pl.col("entity").alias("entity_id"),
+    rows = new.sort("entity", "field").select(
         "field",
         "rank",
         "value",
-        pl.lit(change).alias("known_from"),
-        pl.concat_str(pl.lit("{"), "stated", pl.lit("}")).alias("stated_by"),
+        entity_id="entity",
+        known_from=pl.lit(change),
+        stated_by=pl.concat_str(pl.lit("{"), "stated", pl.lit("}")),
     )
     channel.copy("store.golden_value", rows, puts_off=True)
     return pl.concat([closed["entity"], new["entity"]]).unique()
 
 
-def _label(department: pl.Expr, visibility: pl.Expr) -> pl.Expr:
+def _of_one(stated: pl.DataFrame) -> Values:
+    """Entities of one member show what it states."""
+    values = _unpivoted(stated, ["entity", "record_id", "label"]).filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
+    kept = values.with_columns(rank=pl.lit(1, pl.Int32), stated=pl.col("record_id").cast(pl.String)).select(list(_SCHEMA))
+    return Values(kept, values.filter(_is_shared()).select(list(_SHARED)))
+
+
+def _of_more(relation: Relation, stated: pl.DataFrame) -> Values:
+    """Entities of several members show what survivorship ranks best."""
+    if stated.is_empty():
+        return Values(pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=_SHARED))
+    entities = stated.select("entity").unique().with_row_index("cluster")
+    numbered = stated.join(entities, on="entity").drop("entity").with_columns(pl.col("cluster").cast(pl.Int64))
+    values = _unpivoted(numbered, ["cluster", "record_id", "label", "at"])
+    given = values.select("cluster", "field", "value", "record_id", department="label", updated_at="at").select(VALUES.names)
+    ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), _rules(relation.name))).rename({"department": "label"}).sort("rank")
+    is_best = pl.struct("cluster", "field", "label").is_first_distinct()
+    by_value = ranked.with_columns(is_best=is_best).group_by("cluster", "field", "value", maintain_order=True)
+    put_together = by_value.agg(pl.col("is_best").any(), pl.col("record_id").cast(pl.String).str.join(",").alias("stated"))
+    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("cluster", "field")
+    kept = put_together.with_columns(rank=place).filter((pl.col("rank") <= KEPT) | pl.col("is_best")).with_columns(rank=place)
+    shared = ranked.filter(_is_shared()).unique(["cluster", "field"], keep="first", maintain_order=True)
+    named = entities.with_columns(pl.col("cluster").cast(pl.Int64))
+    return Values(kept.join(named, on="cluster").select(list(_SCHEMA)), shared.join(named, on="cluster").select(list(_SHARED)))
+
+
+def _unpivoted(stated: pl.DataFrame, index: list[str]) -> pl.DataFrame:
+    fields = [name for name in stated.columns if name not in ("entity", "cluster", "record_id", "label", "at")]
+    return stated.unpivot(fields, index=index, variable_name="field")
+
+
+def _is_shared() -> pl.Expr:
+    """Whether a label stands for records that every department may read."""
+    return ~pl.col("label").str.contains(" ", literal=True)
+
+
+def _label() -> pl.Expr:
     """A department's open records and its restricted ones are read by different people: each speak for themselves."""
-    return pl.when(visibility == "shared").then(department).otherwise(pl.concat_str(department, visibility, separator=" "))
+    return pl.when(pl.col("visibility") == "shared").then("department").otherwise(pl.concat_str("department", "visibility", separator=" "))
 
 
 @cache

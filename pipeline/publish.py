@@ -14,12 +14,12 @@ from pipeline.candidates import entities_of
 from pipeline.channel import Channel
 from pipeline.clusters import Assignment, nodes_of
 from pipeline.entity_ids import Fates
-from pipeline.golden import SHARED, kept_values, ranked_values, read_golden, write_golden
+from pipeline.golden import Values, read_golden, values_of, write_golden
 from pipeline.links import Task
 from pipeline.relations import CASE, RELATIONS, plain, read_rows, read_stating
 
 #: An entity with more members than this is brought up to date from what it shows and what is new, not from all members.
-LARGE = 32
+LARGE = 8
 
 _SHOWN = ("title", "category", "status", "grade", "street", "community")
 _COLUMNS = {
@@ -69,10 +69,9 @@ def publish(task: Task, assignment: Assignment, fates: Fates, nodes: pl.DataFram
     """
     publishing = _Publishing(task, assignment, fates)
     publishing.gather(nodes, touched)
-    ranked = ranked_values(task.relation, publishing.rows)
-    before = read_golden(task.channel, publishing.standing)
-    differing = write_golden(task.channel, task.change, kept_values(ranked), before)
-    return publishing.write(ranked, differing, numbers)
+    values = values_of(task.relation, publishing.rows)
+    differing = write_golden(task.channel, task.change, values.kept, publishing.golden)
+    return publishing.write(values, differing, numbers)
 
 
 class _Publishing:
@@ -82,7 +81,7 @@ class _Publishing:
         self._task, self._assignment, self._fates = task, assignment, fates
         self._closed = pl.Series([*fates.merged, *fates.emptied], dtype=pl.String)
         self.rows = pl.DataFrame()  # as `read_rows` gives them, with `entity`
-        self.standing = pl.Series(dtype=pl.String)  # entities that have values and a row to compare with
+        self.golden = pl.DataFrame()  # what they show until now
         self._before = pl.DataFrame()
         self._grown = pl.Series(dtype=pl.String)  # large entities of which `rows` has only those that matter
 
@@ -95,8 +94,9 @@ class _Publishing:
             [at, fates.moves["former"].drop_nulls(), self._assignment.entities["entity"], pl.Series(fates.reopened, dtype=pl.String)]
         )
         old = pl.concat([into, whole]).unique()
-        self.standing = old.filter(~old.is_in(fates.created["entity"].implode()))
-        open_ones = self.standing.filter(~self.standing.is_in(self._closed.implode()))
+        standing = old.filter(~old.is_in(fates.created["entity"].implode()))
+        open_ones = standing.filter(~standing.is_in(self._closed.implode()))
+        self.golden = read_golden(task.channel, standing)
         self._before = self._read_entities(open_ones)
         if task.relation is not CASE:
             large = self._before.filter((pl.col(task.relation.size) > LARGE) & ~pl.col("entity").is_in(whole.implode()))
@@ -123,15 +123,15 @@ class _Publishing:
     def _stating(self) -> pl.DataFrame:
         """Members of the large entities whose words they show; those who move in are there already."""
         task = self._task
-        golden = read_golden(task.channel, self._grown)
+        golden = self.golden.filter(pl.col("entity").is_in(self._grown.implode()))
         stated = golden.select("entity", pl.col("stated").str.split(",").alias("record")).explode("record").unique()
         rows = read_stating(task.channel, task.relation, stated["entity"], stated["record"])
         return rows.filter(~pl.col("id").is_in(self._fates.moves["id"].implode()))
 
-    def write(self, ranked: pl.DataFrame, differing: pl.Series, numbers: Numbers) -> int:
+    def write(self, values: Values, differing: pl.Series, numbers: Numbers) -> int:
         """Write the entities' own rows and the changes; how many numbers that took."""
         fates, task = self._fates, self._task
-        now = self._now(ranked)
+        now = self._now(values.shared)
         compared = [*_COLUMNS[task.relation.name], "identifier_hash"]
         same = now.join(self._before, on=["entity", *compared], how="semi", nulls_equal=True)["entity"]
         moved = pl.concat([fates.moves["entity"], fates.moves["former"].drop_nulls(), self._assignment.entities["entity"], differing])
@@ -162,7 +162,7 @@ class _Publishing:
         task.channel.copy("store.change", rows, puts_off=True)
         return changes.height
 
-    def _now(self, ranked: pl.DataFrame) -> pl.DataFrame:
+    def _now(self, shared: pl.DataFrame) -> pl.DataFrame:
         """The entities' own rows as they should be, with `entity`, `founder_id` and `known_from`."""
         relation, change = self._task.relation, self._task.change
         seen = pl.col("visibility") != "sealed"  # of these nobody else is told, not even that there are any
@@ -176,8 +176,7 @@ class _Publishing:
         )
         by_entity = self._grown_whole(by_entity).join(self._identified(), on="entity", how="left")
         if relation is CASE:
-            best = ranked.filter(SHARED & pl.col("field").is_in(_SHOWN)).sort("rank").unique(["entity", "field"], keep="first")
-            shown = best.pivot("field", index="entity", values="value")
+            shown = shared.filter(pl.col("field").is_in(_SHOWN)).pivot("field", index="entity", values="value")
             missing = [pl.lit(None, pl.String).alias(name) for name in _SHOWN if name not in shown.columns]
             by_entity = by_entity.join(shown.with_columns(missing), on="entity", how="left")
         created = self._fates.created.with_columns(known_from=pl.lit(change, pl.Int64))

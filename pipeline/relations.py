@@ -89,13 +89,13 @@ _SIDE_COLUMNS = ("petitioner_persons", "respondent_persons", "petitioner_organis
 
 def read_parties(channel: Channel, ids: pl.Series) -> pl.DataFrame:
     """Published parties that are current, with what their record says of them."""
-    return channel.read(_PARTIES, ids=ids)
+    return channel.read(_PARTIES, ids=ids.sort())
 
 
 def read_cases(channel: Channel, ids: pl.Series) -> pl.DataFrame:
     """Published records that are current, with the persons and organisations that their parties resolve to."""
-    waiting = channel.ask(_CASES, ids=ids)
-    parties = channel.read(_RESOLVED, ids=ids)
+    waiting = channel.ask(_CASES, ids=ids.sort())
+    parties = channel.read(_RESOLVED, ids=ids.sort())
     records = waiting().with_columns(pl.col("references").str.json_decode(_REFERENCES))
     return records.join(_by_side(parties), on="id", how="left", maintain_order="left")
 
@@ -115,7 +115,7 @@ def read_nodes(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataF
 
 def read_rows(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
     """The same without what only matching needs: resolved parties, references."""
-    return channel.read(_CASES if relation is CASE else _PARTIES, ids=ids)
+    return channel.read(_CASES if relation is CASE else _PARTIES, ids=ids.sort())
 
 
 def plain(rows: pl.DataFrame) -> pl.DataFrame:
