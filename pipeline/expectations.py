@@ -175,6 +175,11 @@ def _needs_all(expectation: Expectation) -> bool:
 
 def _judge(contract: Contract, checks: list[_Check], frame: pd.DataFrame) -> list[tuple[int, Finding]]:
     """First pass without row positions; second for the rules that failed and want them."""
+    with _one_context:
+        return _judge_alone(contract, checks, frame)
+
+
+def _judge_alone(contract: Contract, checks: list[_Check], frame: pd.DataFrame) -> list[tuple[int, Finding]]:
     results = _validated(contract, checks, frame, _COUNTS)
     failed = [
         check for check in checks if check.is_about_rows and check.expectation.on_failure != "halt" and not results[check.place].success
