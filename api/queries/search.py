@@ -116,7 +116,8 @@ def page(connection: Connection, search: Search) -> list[Row]:
         for after in _after(search.after)
     ]
     if search.own is not None:
-        heads.append(f"own AS MATERIALIZED ({_OWN})")
+        own = f"SELECT case_id FROM few_0 c WHERE {_HAS_OWN}" if few else _OWN
+        heads.append(f"own AS MATERIALIZED ({own})")
         rest = " AND ".join([f"({' OR '.join(_after(search.after))})", *conditions, *holds])
         branches.append(f"(SELECT {_SUMMARY} FROM ({_summed_up(search)}) c {joins} WHERE {rest} {_ORDER} LIMIT :limit)")
     head = f"WITH {', '.join(heads)} " if heads else ""
