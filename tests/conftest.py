@@ -22,7 +22,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     home = tmp_path_factory.mktemp("home")
     if os.geteuid() == 0:
         for folder in (home, *list(home.parents)[:2]):  # pytest makes them 0700, and the server runs as an ordinary user
-            folder.chmod(0o755)
+            folder.chmod(folder.stat().st_mode | 0o011)  # only added to: one of them may be /tmp
     with postgres.running(Settings(home=Path(home), postgres_port=0)) as server:
         _run(server, "CREATE DATABASE template_casehub")
         engine = make_engine(server.url("template_casehub"))
