@@ -291,9 +291,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "link",
-        sa.Column("relation", sa.Text(), nullable=False),
         sa.Column("left_id", sa.BigInteger(), nullable=False),
         sa.Column("right_id", sa.BigInteger(), nullable=False),
+        sa.Column("relation", sa.Text(), nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_to", sa.BigInteger(), nullable=True),
         sa.Column("decision", sa.Text(), nullable=False),
@@ -304,19 +304,11 @@ def upgrade() -> None:
         sa.Column("retracted_because", sa.Text(), nullable=True),
         sa.CheckConstraint("decision IN ('link', 'review', 'no_link', 'cannot_link')", name=op.f("ck_link_decision")),
         sa.CheckConstraint("relation IN ('person', 'organisation', 'case')", name=op.f("ck_link_relation")),
-        sa.PrimaryKeyConstraint("relation", "left_id", "right_id", "known_from", name=op.f("pk_link")),
+        sa.PrimaryKeyConstraint("left_id", "right_id", "relation", "known_from", name=op.f("pk_link")),
         schema="store",
     )
     op.create_index(
-        "ix_link_current_left", "link", ["relation", "left_id"], unique=False, schema="store", postgresql_where=sa.text("known_to IS NULL")
-    )
-    op.create_index(
-        "ix_link_current_right",
-        "link",
-        ["relation", "right_id"],
-        unique=False,
-        schema="store",
-        postgresql_where=sa.text("known_to IS NULL"),
+        "ix_link_current_right", "link", ["right_id"], unique=False, schema="store", postgresql_where=sa.text("known_to IS NULL")
     )
     op.create_table(
         "organisation",
@@ -422,12 +414,12 @@ def upgrade() -> None:
     op.create_index("ix_person_member_person_id", "person_member", ["person_id"], unique=False, schema="store")
     op.create_table(
         "redirect",
-        sa.Column("relation", sa.Text(), nullable=False),
         sa.Column("from_id", sa.Uuid(), nullable=False),
+        sa.Column("relation", sa.Text(), nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_to", sa.BigInteger(), nullable=True),
         sa.Column("to_id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("relation", "from_id", "known_from", name=op.f("pk_redirect")),
+        sa.PrimaryKeyConstraint("from_id", "relation", "known_from", name=op.f("pk_redirect")),
         schema="store",
     )
     op.create_index(
