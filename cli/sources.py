@@ -16,7 +16,7 @@ from cli.session import active_contracts, store
 from connectors.contract import Contract, contract_folders, read_contracts
 from connectors.extract import Page, Pull, extract
 from connectors.masking import mask_row, masked
-from connectors.paths import lookup
+from connectors.paths import lookup, top_level_names
 from hub.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="数据源 · Sources: departments' contracts, checked, listed and tried.")
@@ -140,10 +140,7 @@ def _look_at(contract: Contract, page: Page, count: int) -> _Look:
 
 def _columns_table(contract: Contract, look: _Look) -> Table:
     table = Table("列 column", "字段 field", "示例（打码） example, masked", title=f"{contract.title.zh} · {contract.title.en}")
-    fields: dict[str, list[str]] = {}
-    for where, mapping in contract.mappings():
-        for name in mapping.from_ or ((mapping.path,) if mapping.path else ()):
-            fields.setdefault(name, []).append(where.removeprefix("record."))
+    fields = _fields_by_column(contract)
     masks = [mask_row(contract, row) for row in look.rows]
     for name in look.columns:
         example = next((row[name] for row in masks if row.get(name) not in (None, "")), None)
@@ -152,13 +149,30 @@ def _columns_table(contract: Contract, look: _Look) -> Table:
     return table
 
 
+def _fields_by_column(contract: Contract) -> dict[str, list[str]]:
+    """Which canonical fields a column goes to; a list of parties goes to them as a whole."""
+    fields: dict[str, list[str]] = {}
+    for name, mapping in contract.record.items():
+        for column in mapping.from_ or top_level_names(mapping.path or "@"):
+            fields.setdefault(column, []).append(name)
+    for index, party in enumerate(contract.parties):
+        if party.each is not None and party.each.path is not None:
+            for column in top_level_names(party.each.path):
+                fields.setdefault(column, []).append(f"parties[{index}]")
+            continue
+        for part, mapping in party.fields.items():
+            for column in mapping.from_ or top_level_names(mapping.path or "@"):
+                fields.setdefault(column, []).append(f"parties[{index}].{part}")
+    return fields
+
+
 def _rows_table(contract: Contract, look: _Look) -> Table:
     """Canonical fields of the record, from each row, masked; values before any transform."""
     taken = {name: mapping for name, mapping in contract.record.items() if mapping.const is None and mapping.from_}
     table = Table("键 key", *taken, title="映射前的值（打码） · values before their transform, masked")
     for row in look.rows:
         key = "|".join(str(lookup(row, name)) for name in contract.key)
-        values = ["".join(str(row.get(column) or "") for column in mapping.from_ or ()) for mapping in taken.values()]
+        values = ["".join(_text(row.get(column)) for column in mapping.from_ or ()) for mapping in taken.values()]
         table.add_row(
             _plain(key),
             *(_plain(_short(masked(name, mapping, value))) for (name, mapping), value in zip(taken.items(), values, strict=True)),
@@ -166,8 +180,12 @@ def _rows_table(contract: Contract, look: _Look) -> Table:
     return table
 
 
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _short(value: Any) -> str:
-    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = _text(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

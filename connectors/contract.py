@@ -34,7 +34,7 @@ from connectors.document import Document, Problem, problems_of, raise_problems
 from connectors.feed import CursorFeed, Drift, EventsFeed, Expectation, Feed, SnapshotFeed, Visibility, Volume
 from connectors.mapping import Condition, Deleted, Each, Mapping, Party, Reference, Split
 from connectors.model import Duration, Name, Positive, Strict, Text, cron_line, refuse, unique, zone_name
-from connectors.paths import top_level_names
+from connectors.paths import head, top_level_names
 from connectors.words import (
     BATCH_EXPECTATIONS,
     CODED_FIELDS,
@@ -175,52 +175,33 @@ class Contract(Strict):
         """Top-level source columns that some canonical field, party or reference is made of."""
         names: set[str] = set()
         for mapping in self.record.values():
-            names |= _columns_of(mapping)
+            names |= mapping.columns()
         for party in self.parties:
-            names |= _party_columns(party)
+            names |= party.columns()
         for reference in self.references:
             names |= {reference.from_} if reference.from_ else top_level_names(reference.path or "@")
         return frozenset(names)
 
     def required_columns(self) -> frozenset[str]:
         """Top-level source columns whose absence is drift: mapped ones, the key, the cursor, and what conditions look at."""
-        names = set(self.mapped_columns()) | {_head(name) for name in self.key}
+        names = set(self.mapped_columns()) | {head(name) for name in self.key}
         if isinstance(self.feed, CursorFeed):
-            names.add(_head(self.feed.field))
+            names.add(head(self.feed.field))
         deleted = self.feed.deleted
         if deleted is not None:
-            names |= {_head(deleted.field)} if deleted.field else top_level_names(deleted.path or "@")
+            names |= {head(deleted.field)} if deleted.field else top_level_names(deleted.path or "@")
         for condition in (self.visibility.sealed_when, self.visibility.restricted_when):
-            names |= {_head(condition.field)} if condition else set()
+            names |= {head(condition.field)} if condition else set()
         return frozenset(names)
 
     def source_columns(self) -> frozenset[str]:
         """Every top-level source column the contract knows, taken or not: any other is drift (new_column)."""
-        tested = {_head(name) for expectation in self.expectations for name in expectation.columns}
+        tested = {head(name) for expectation in self.expectations for name in expectation.columns}
         return self.required_columns() | {*self.ignore, *self.volatile} | tested
 
     def code_lists(self) -> frozenset[str]:
         """Names of the code lists it uses."""
         return frozenset(mapping.codes for _, mapping in self.mappings() if mapping.codes)
-
-
-def _head(name: str) -> str:
-    return name.partition(".")[0]
-
-
-def _columns_of(mapping: Mapping) -> set[str]:
-    if mapping.path is not None:
-        return set(top_level_names(mapping.path))
-    return {*(mapping.from_ or ()), *((mapping.with_,) if mapping.with_ else ())}
-
-
-def _party_columns(party: Party) -> set[str]:
-    when = {_head(party.when.field)} if party.when else set()
-    if party.each is not None and party.each.path is not None:
-        return set(top_level_names(party.each.path))  # the party's own columns, and what `when` looks at, are inside the elements
-    split = {party.each.split.from_} if party.each is not None and party.each.split is not None else set()
-    taken = {column for mapping in party.fields.values() for column in _columns_of(mapping)}
-    return when | split | (taken - {"_"})
 
 
 def contract_folders(extra: Iterable[Path] | None = None) -> list[Path]:

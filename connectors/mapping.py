@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, StrictStr, model_validator
 
 from connectors.connector import Pattern
 from connectors.model import Duration, Name, Scalar, Strict, Text, as_tuple, refuse
+from connectors.paths import head, top_level_names
 from connectors.words import PARTY_FIELDS, SHIFTED_COORDINATES, TIME_TRANSFORMS, Role, Transform
 
 Columns = Annotated[tuple[Text, ...], BeforeValidator(as_tuple), Field(min_length=1)]
@@ -60,6 +61,12 @@ class Mapping(Strict):
         if self.as_ is not None:
             return self.as_
         return None if self.codes is not None or self.const is not None else "text"
+
+    def columns(self) -> set[str]:
+        """Top-level columns of the row that it reads."""
+        if self.path is not None:
+            return set(top_level_names(self.path))
+        return {*(self.from_ or ()), *((self.with_,) if self.with_ else ())}
 
 
 class Condition(Strict):
@@ -129,6 +136,15 @@ class Party(Strict):
     def fields(self) -> dict[str, Mapping]:
         """Mapped fields by name, in the order of schema.records.PARTY."""
         return {name: getattr(self, name) for name in PARTY_FIELDS if getattr(self, name) is not None}
+
+    def columns(self) -> set[str]:
+        """Top-level columns of the row that it reads; what it reads of the elements of a list are none."""
+        if self.each is not None and self.each.path is not None:
+            return set(top_level_names(self.each.path))
+        names = {column for mapping in self.fields.values() for column in mapping.columns()} - {"_"}
+        if self.each is not None and self.each.split is not None:
+            names.add(self.each.split.from_)
+        return names | ({head(self.when.field)} if self.when else set())
 
     @property
     def kind_given(self) -> Literal["person", "organisation", "auto"]:

@@ -7,26 +7,19 @@ Nothing is dropped but rows older than what was asked for.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
 import pyarrow as pa
 
 from connectors.contract import Contract, CursorFeed
 from connectors.paths import compile_path, lookup
-from connectors.values import cursor_texts, flag_text, key_text, plain
+from connectors.rows import Row, Unreadable, encode
+from connectors.values import cursor_texts, flag_text, key_text
 from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
-
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-NUL_FAULT = "text with U+0000"
-SURROGATE_FAULT = "text with half a character (a lone surrogate)"
 
 
 @dataclass(frozen=True)
@@ -48,18 +41,6 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Unreadable:
-    """A row that cannot be read, or that JSON cannot hold: its bytes, and why, and what of it could be read (for its key)."""
-
-    raw: bytes
-    fault: str
-    row: dict[str, Any] | None = None
-
-
-Row = dict[str, Any] | Unreadable
-
-
-@dataclass(frozen=True)
 class Stamp:
     """What the inbox knows of a row: the inbox row's id, and the event's."""
 
@@ -69,7 +50,7 @@ class Stamp:
 
 @dataclass
 class _Columns:
-    """The page being built, column by column; a row that cannot be read has what could be told of it, for its key."""
+    """The page being built, column by column."""
 
     rows: list[dict[str, Any]]
     payloads: list[bytes | None]
@@ -115,7 +96,8 @@ class Paginator:
         """
         names = dict.fromkeys(columns)
         self.rows += len(rows)
-        built = _encode_all(rows)
+        encoded = encode(rows)
+        built = _Columns(encoded.rows, encoded.payloads, encoded.bad)
         self._identify(built)
         self._check_keys(built)
         self._check_repeats(built)
@@ -231,46 +213,6 @@ def in_pages(rows: Iterable[Row], size: int) -> Iterator[tuple[list[Row], bool]]
             held = []
         held.append(row)
     yield held, True
-
-
-def _encode_all(rows: Sequence[Row]) -> _Columns:
-    """Rows as JSON, all at once where all of them can be; those that cannot are bad, with their bytes and the reason."""
-    bad = {index: row for index, row in enumerate(rows) if isinstance(row, Unreadable)}
-    if not bad:
-        try:
-            texts: list[bytes | None] = [orjson.dumps(row, default=plain, option=_OPTIONS) for row in rows]
-            if b"\\u0000" not in b"".join(cast("list[bytes]", texts)):
-                return _Columns(cast("list[dict[str, Any]]", list(rows)), texts, bad)
-        except TypeError:
-            pass
-    found: list[dict[str, Any]] = []
-    texts = []
-    for index, row in enumerate(rows):
-        if isinstance(row, Unreadable):
-            found.append(row.row or {})
-            texts.append(None)
-            continue
-        text, fault = _encode(row)
-        found.append(row)
-        texts.append(text if fault is None else None)
-        if fault is not None:
-            bad[index] = Unreadable(text, fault, row)
-    return _Columns(found, texts, bad)
-
-
-def _encode(row: dict[str, Any]) -> tuple[bytes, str | None]:
-    """A row as JSON, and why it cannot be a payload: PostgreSQL's jsonb holds neither U+0000 nor half a character."""
-    try:
-        text = orjson.dumps(row, default=plain, option=_OPTIONS)
-    except TypeError:  # an integer beyond 64 bits, or a lone surrogate
-        text = json.dumps(row, default=plain, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        try:
-            text.decode("utf-8")
-        except UnicodeDecodeError:
-            return json.dumps(row, default=plain, sort_keys=True, separators=(",", ":")).encode("ascii"), SURROGATE_FAULT
-    if b"\\u0000" in text and _NUL.search(text):
-        return text, NUL_FAULT
-    return text, None
 
 
 def _whole_text(text: str | None) -> str | None:

@@ -58,6 +58,11 @@ def _heads(node: Any) -> set[str]:
     return {name for child in children for name in _heads(child)}
 
 
+def head(name: str) -> str:
+    """The column that a dotted name begins with."""
+    return name.partition(".")[0]
+
+
 def listed_names(expression: str) -> frozenset[str]:
     """Names that a path takes as lists (`workers[]`, `"当事人"[*]`): XML cannot tell a list of one from a single element."""
     found = re.findall(r'(?:"((?:[^"\\]|\\.)+)"|([A-Za-z_][A-Za-z0-9_]*))\[', expression)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from connectors.connector import FileConnector
-from connectors.pages import NUL_FAULT, Row, Unreadable
+from connectors.rows import NUL_FAULT, Row, Unreadable
 from connectors.transports.lines import Found, TextLines
 from connectors.transports.streams import Bounded
 from hub.errors import SourceFormatError

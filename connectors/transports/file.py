@@ -10,8 +10,9 @@ from lxml import etree
 
 from connectors.connector import FileConnector
 from connectors.contract import Contract, CursorFeed, SnapshotFeed
-from connectors.pages import Page, Paginator, Row, Unreadable, in_pages
+from connectors.pages import Page, Paginator, in_pages
 from connectors.paths import nested_columns, open_nested
+from connectors.rows import Row, Unreadable
 from connectors.transports import csvrows, fixedwidth, jsonrows, workbook, xmlrows
 from connectors.transports.filesystems import files_of
 from connectors.transports.lines import Found

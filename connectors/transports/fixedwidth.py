@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from connectors.connector import FileConnector, FixedWidthOptions
-from connectors.pages import Row, Unreadable
+from connectors.rows import Row, Unreadable
 from connectors.transports.lines import Found, byte_lines
 from connectors.transports.streams import Bounded
 from hub.errors import SourceFormatError

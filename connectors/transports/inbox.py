@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from connectors.connector import InboxConnector
 from connectors.contract import Contract
-from connectors.pages import Page, Paginator, Row, Stamp, Unreadable
+from connectors.pages import Page, Paginator, Stamp
 from connectors.paths import compile_path
+from connectors.rows import Row, Unreadable
 from connectors.transports.rest import loads
 from connectors.values import key_text
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from connectors.connector import FileConnector
-from connectors.pages import Row, Unreadable
+from connectors.rows import Row, Unreadable
 from connectors.transports.lines import Found, byte_lines
 from connectors.transports.rest import items, loads
 from connectors.transports.streams import Bounded

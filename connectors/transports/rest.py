@@ -13,8 +13,9 @@ import orjson
 from connectors.connections import load_connection
 from connectors.connector import RestConnector
 from connectors.contract import Contract
-from connectors.pages import Page, Paginator, Row, Unreadable
+from connectors.pages import Page, Paginator
 from connectors.paths import compile_path
+from connectors.rows import Row, Unreadable
 from connectors.transports.http import Answer, HttpSource
 from hub.errors import SnapshotError, SourceFormatError, SourceLimitError, SourceRefused
 
@@ -188,11 +189,15 @@ def loads(text: bytes) -> Any:
     """
     text = text.removeprefix(b"\xef\xbb\xbf")
     try:
-        return json.loads(text) if _LONG_NUMBER in text.translate(_DIGITS) else orjson.loads(text)
+        return json.loads(text, parse_constant=_refuse_constant) if _LONG_NUMBER in text.translate(_DIGITS) else orjson.loads(text)
     except orjson.JSONDecodeError:
         if rb"\ud" in text.lower():
-            return json.loads(text)
+            return json.loads(text, parse_constant=_refuse_constant)
         raise
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def items(document: Any, path: str, department: str) -> list[Row]:

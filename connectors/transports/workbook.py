@@ -12,7 +12,7 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from connectors.connector import XlsxOptions
-from connectors.pages import Row
+from connectors.rows import Row
 from connectors.transports.csvrows import header_names
 from connectors.transports.lines import Found
 from connectors.transports.streams import BLOCK, damaged

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from connectors.contract import Contract
 from connectors.extract import Pull, extract, reconcile
-from connectors.pages import NUL_FAULT
+from connectors.rows import NUL_FAULT
 from connectors.transports.inbox import verify_signature
 from hub.errors import SettingsError
 from tests.unit.connectors.builders import make_contract, pull, rows_of

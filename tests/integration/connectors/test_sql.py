@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
-from connectors.pages import SURROGATE_FAULT
+from connectors.rows import SURROGATE_FAULT
 from hub.errors import ContractError, SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 from tests.integration.connectors.servers import free_port
 from tests.unit.connectors.builders import make_contract, payloads, pull, rows_of

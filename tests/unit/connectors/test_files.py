@@ -14,7 +14,7 @@ import pytest
 
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
-from connectors.pages import NUL_FAULT
+from connectors.rows import NUL_FAULT
 from hub.errors import SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 from tests.unit.connectors.builders import file_contract, make_contract, payloads, pull, rows_of
 
@@ -233,11 +233,19 @@ def test_fixed_width_in_the_wrong_encoding_is_told(folder: Path) -> None:
 
 
 def test_json_lines(folder: Path) -> None:
-    (folder / "cases.jsonl").write_bytes('{"id":1,"name":"王"}\n\nnot json\n[1]\n{"id":2,"n":12345678901234567890123}'.encode())
+    lines = [
+        '{"id":1,"name":"王"}',
+        "",
+        "not json",
+        "[1]",
+        '{"id":NaN,"n":12345678901234567890123}',
+        '{"id":2,"n":12345678901234567890123}',
+    ]
+    (folder / "cases.jsonl").write_bytes("\n".join(lines).encode())
     rows = rows_of(pull(file_contract("cases.jsonl", "jsonl")))
-    assert [row["fault"] for row in rows] == [None, "not JSON", "not an object", None]
+    assert [row["fault"] for row in rows] == [None, "not JSON", "not an object", "not JSON", None]
     assert rows[1]["raw"] == b"not json"
-    assert rows[3]["payload"]["n"] == 12345678901234567890123 or rows[3]["payload"]["n"] == float("12345678901234567890123")
+    assert rows[4]["payload"]["id"] == 2
 
 
 def test_json_lines_in_gb18030(folder: Path) -> None:

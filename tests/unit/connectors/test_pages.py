@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from connectors.contract import Contract
-from connectors.pages import NUL_FAULT, SURROGATE_FAULT, Page, Paginator, Row, Stamp, Unreadable, in_pages
+from connectors.pages import Page, Paginator, Stamp, in_pages
+from connectors.rows import DEPTH_FAULT, NUL_FAULT, NUMBER_FAULT, SURROGATE_FAULT, Row, Unreadable
 from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
 from tests.unit.connectors.builders import make_contract, rows_of
@@ -87,6 +88,15 @@ def test_half_a_character_is_kept_as_bytes() -> None:
 def test_integers_beyond_64_bits_stay_exact() -> None:
     text = page(make_contract(), [row("1", n=123456789012345678901234567890), row("2")]).rows.column("payload")[0].as_py()
     assert '"n":123456789012345678901234567890' in text
+
+
+def test_a_row_that_no_json_holds_does_not_spoil_the_page() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(3000):
+        deep = {"a": deep}
+    rows = rows_of([page(make_contract(), [row("1", nr=deep), row("2", n=float("nan"), m=10**30), row("3")])])
+    assert [each["fault"] for each in rows] == [DEPTH_FAULT, NUMBER_FAULT, None]
+    assert [each["source_record_id"] for each in rows] == ["1", "2", "3"]
 
 
 def test_an_unreadable_row_keeps_its_bytes_and_what_key_could_be_read() -> None:

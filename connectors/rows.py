@@ -1,0 +1,95 @@
+"""One row as JSON text, or as bytes with the reason why it cannot be: PostgreSQL's jsonb holds neither U+0000 nor half a character."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+
+from connectors.values import plain
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+NUL_FAULT = "text with U+0000"
+SURROGATE_FAULT = "text with half a character (a lone surrogate)"
+NUMBER_FAULT = "a number that JSON does not have"
+DEPTH_FAULT = "nested too deep to be kept"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A row that cannot be read, or that JSON cannot hold: its bytes, and why, and what of it could be read (for its key)."""
+
+    raw: bytes
+    fault: str
+    row: dict[str, Any] | None = None
+
+
+Row = dict[str, Any] | Unreadable
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows with their payloads; of one that cannot be read, what could be told of it, for its key.
+
+    Attributes:
+        rows: each as a dictionary.
+        payloads: JSON text with sorted keys; None where there is none.
+        bad: those that cannot be read or kept, by position.
+    """
+
+    rows: list[dict[str, Any]]
+    payloads: list[bytes | None]
+    bad: dict[int, Unreadable]
+
+
+def encode(rows: Sequence[Row]) -> Encoded:
+    """Rows as JSON, all at once where all of them can be."""
+    bad = {index: row for index, row in enumerate(rows) if isinstance(row, Unreadable)}
+    if not bad:
+        try:
+            texts: list[bytes | None] = [orjson.dumps(row, default=plain, option=_OPTIONS) for row in rows]
+            if b"\\u0000" not in b"".join(cast("list[bytes]", texts)):
+                return Encoded(cast("list[dict[str, Any]]", list(rows)), texts, bad)
+        except TypeError:
+            pass
+    found: list[dict[str, Any]] = []
+    texts = []
+    for index, row in enumerate(rows):
+        if isinstance(row, Unreadable):
+            found.append(row.row or {})
+            texts.append(None)
+            continue
+        text, fault = _encode(row)
+        found.append(row)
+        texts.append(text if fault is None else None)
+        if fault is not None:
+            bad[index] = Unreadable(text, fault, row)
+    return Encoded(found, texts, bad)
+
+
+def _encode(row: dict[str, Any]) -> tuple[bytes, str | None]:
+    try:
+        text = orjson.dumps(row, default=plain, option=_OPTIONS)
+    except TypeError:  # an integer beyond 64 bits, half a character, or deeper than orjson goes
+        return _encode_slowly(row)
+    return text, NUL_FAULT if b"\\u0000" in text and _NUL.search(text) else None
+
+
+def _encode_slowly(row: dict[str, Any]) -> tuple[bytes, str | None]:
+    def dumps(**options: Any) -> str:
+        return json.dumps(row, default=plain, sort_keys=True, separators=(",", ":"), **options)
+
+    try:
+        text = dumps(ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return dumps().encode("ascii"), SURROGATE_FAULT
+    except ValueError:
+        return dumps().encode("ascii"), NUMBER_FAULT
+    except RecursionError:
+        return b"", DEPTH_FAULT
+    return text, NUL_FAULT if _NUL.search(text) else None
