@@ -66,6 +66,7 @@ def _has_work(connection: Connection) -> bool:
 
 def _resolve_all(connection: Connection, settings: Settings, report: ResolveReport, progress: Progress) -> None:
     from pipeline.chunk import Chunk, resolve_chunk, unique_departments
+    from pipeline.statistics import analyse_grown
 
     waiting = connection.execute(text("SELECT count(*) FROM ops.pending")).scalar_one()
     unique_within = unique_departments(connection)
@@ -81,6 +82,7 @@ def _resolve_all(connection: Connection, settings: Settings, report: ResolveRepo
             continue
         seconds = perf_counter() - start
         after = done.last_record_id
+        analyse_grown(connection)
         report.chunks += 1
         report.records += done.records
         for relation, count in done.changes.items():
