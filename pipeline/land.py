@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
-from connectors.extract import Page, Pull, extract, reconcile
 from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
+from connectors.extract import Page, Pull, extract, reconcile
 from hub.database import store_errors
 from hub.errors import HubError, SnapshotError
 from pipeline.copying import copy_in, cursor_of
@@ -122,6 +122,8 @@ WHERE department = :department AND state = 'open'
 _LANDED = """
 UPDATE ops.batch SET state = 'landed', landed_at = now(), watermark_to = coalesce(:watermark, watermark_to) WHERE batch_id = :batch_id
 """
+_UNREADABLE = "SELECT EXISTS (SELECT FROM landing.record WHERE batch_id = :batch_id AND NOT has_key AND raw IS NOT NULL)"
+_ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text)) WHERE batch_id = :batch_id"
 _TAKE_FROM_INBOX = "UPDATE ops.inbox SET batch_id = :batch_id WHERE inbox_id IN (SELECT cursor::bigint FROM staged)"
 
 
@@ -291,7 +293,11 @@ def _land_deletions(landing: _Landing) -> None:
             known=known,
             vanished=vanished,
         )
-    if vanished:
+    if vanished and connection.execute(text(_UNREADABLE), keys).scalar_one():
+        # A broken line hides which record it is: its record is not gone.
+        alert = f"{vanished} rows are absent, and some could not be read: nothing was deleted this time"
+        connection.execute(text(_ALERT), {**keys, "alert": alert})
+    elif vanished:
         deleted = connection.execute(text(_ENTOMB), keys).rowcount
         connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
 

@@ -182,7 +182,7 @@ def _with_tokens(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
     distinct = pl.col("name").drop_nulls().unique(maintain_order=True)
     names = parties.group_by("source_record_id", "version").agg(names=distinct.str.join(" "))
     whole = records.join(names, on=["source_record_id", "version"], how="left", maintain_order="left").select(
-        pl.concat_str(["title", "text", "address", "case_number", "names"], separator=" ", ignore_nulls=True)
+        pl.concat_str(["title", "names", "case_number", "address", "text"], separator=" ", ignore_nulls=True)
     )
     return records.with_columns(tokens=search_tokens(whole.to_series()))
 

@@ -248,6 +248,6 @@ def _store(connection: Connection, keys: dict[str, object], verdict: _Verdict) -
     if verdict.alerts:
         alerts = orjson.dumps(verdict.alerts).decode()
         connection.execute(
-            text("UPDATE ops.batch SET alerts = cast(:alerts AS jsonb) WHERE batch_id = :batch_id"), {**keys, "alerts": alerts}
+            text("UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || cast(:alerts AS jsonb) WHERE batch_id = :batch_id"), {**keys, "alerts": alerts}
         )
         logger.warning("%s: batch %s: %s", keys["department"], keys["batch_id"], "; ".join(verdict.alerts))
