@@ -19,9 +19,9 @@ from pipeline.relations import Relation
 logger = logging.getLogger(__name__)
 
 #: Of one entity, as many nodes show a key.
-SHOWN = 16
+SHOWN = 12
 #: Of one entity, as many candidates a node is compared with, those that share most keys first.
-COMPARED = 12
+COMPARED = 8
 #: Of one key, as many nodes are looked at; more is a key that the model should call over-common.
 BLOCK_MOST = 1000
 #: Of one key, as many of a chunk's own nodes are compared each with each.

@@ -16,9 +16,10 @@ from pipeline import intake as taking
 from pipeline.candidates import hide_keys, show_keys
 from pipeline.channel import Channel
 from pipeline.clusters import Assignment, assign
+from pipeline.comparing import evaluate
 from pipeline.entity_ids import Fates, settle
 from pipeline.intake import Intake, Touched
-from pipeline.links import Evaluation, Task, evaluate, write_links
+from pipeline.links import Evaluation, Task, write_links
 from pipeline.memberships import write_memberships, write_redirects
 from pipeline.publish import Numbers, prepare, publish
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation

@@ -18,7 +18,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from matching.clustering import cluster
-from pipeline.candidates import key_numbers
 from pipeline.channel import Channel
 from pipeline.links import ENGINE, Evaluation, Task, forms_of, labels_of, live_links
 from pipeline.relations import CASE, Relation, read_nodes
@@ -33,7 +32,6 @@ _NODES = """
 SELECT m.id, t.entity::text AS entity FROM unnest(%(entities)s::uuid[]) AS t (entity)
 CROSS JOIN LATERAL (SELECT {node} AS id FROM {members} WHERE {entity} = t.entity AND known_to IS NULL OFFSET 0) m
 """
-_LABELS = {"id": pl.Int64, "identifier": pl.String, "apart": pl.String, "key": pl.String}
 
 
 @dataclass(frozen=True)
@@ -68,53 +66,52 @@ class _Surface:
     """The chunk's own nodes and links, each entity taken as one vertex."""
 
     def __init__(self, task: Task, evaluation: Evaluation) -> None:
+        self._task, self._evaluation = task, evaluation
         firm = evaluation.edges.filter(pl.col("decision") != "review")
         lost = pl.concat([evaluation.lost["left"], evaluation.lost["right"]])
-        ids = pl.concat([evaluation.nodes["id"], task.gone, firm["left"], firm["right"], lost]).unique()
-        known = members_of(task.channel, task.relation, ids.filter(~ids.is_in(task.new.implode())))
-        ends = pl.concat([evaluation.nodes["id"], firm["left"], firm["right"]]).unique()
-        self.nodes = pl.DataFrame({"id": ends}).join(known, on="id", how="left")
+        seen = evaluation.nodes["id"]
+        there = seen.filter(~seen.is_in(task.new.implode()))
+        ends = pl.concat([firm["left"], firm["right"], there]).unique()
+        others = pl.concat([ends.filter(~ends.is_in(task.new.implode())), task.gone, lost])
+        known = members_of(task.channel, task.relation, others)
         self.entities = known.unique("entity")
-        self.nodes = self.nodes.with_columns(component=_components(self.nodes, firm.filter(pl.col("decision") == "link")))
+        nodes = pl.DataFrame({"id": ends}).join(known, on="id", how="left")
+        self.nodes = nodes.with_columns(component=_components(nodes, firm.filter(pl.col("decision") == "link")))
+        self.alone = seen.filter(~seen.is_in(ends.implode()))  # new, and nothing links them to anything or forbids it
         dirty = known.filter(pl.col("id").is_in(pl.concat([lost, task.gone]).implode()))["entity"].unique()
-        self._task, self._labels = task, evaluation.labels
-        self._revised = evaluation.nodes.filter(pl.col("version") > 1)["id"]
-        troubled = self._troubled(firm, dirty)
+        troubled = self._troubled(firm.filter(pl.col("decision") == "cannot_link"), dirty)
         inside = self.nodes.filter(pl.col("component").is_in(troubled.implode()))
         self.troubled_entities = pl.concat([inside["entity"].drop_nulls(), dirty]).unique()
         self.troubled_nodes = inside.filter(pl.col("entity").is_null())["id"]
 
-    def _troubled(self, firm: pl.DataFrame, dirty: pl.Series) -> pl.Series:
+    def _troubled(self, forbidden: pl.DataFrame, dirty: pl.Series) -> pl.Series:
         """Components with an entity in them that must be looked at whole."""
-        nodes = self.nodes.join(self._labels, on="id", how="left")
-        numbers = pl.concat(
-            [nodes.select("component", number=_hashes(nodes["identifier"])), nodes.select("component", number="identifier_hash")]
-        )
-        by_component = nodes.group_by("component").agg(
-            pl.col("entity").drop_nulls().n_unique().alias("entities"), pl.col("entity").is_in(dirty.implode()).any().alias("dirty")
-        )
+        with_entity = self.nodes.drop_nulls("entity")
+        nodes = self.nodes.join(with_entity, on="component", how="semi").join(self._evaluation.labels, on="id", how="left")
+        component = nodes.select("id", "component")
+        several = with_entity.group_by("component").agg(pl.col("entity").n_unique()).filter(pl.col("entity") > 1)["component"]
+        hashes = [nodes.select("component", number="identifier_hash_right"), nodes.select("component", number="identifier_hash")]
+        numbers = pl.concat(hashes).drop_nulls().unique()
         apart = nodes.drop_nulls("apart")
-        twice = apart.group_by("component", "apart").len().filter(pl.col("len") > 1)["component"]
-        # The entity may hold another party of the record that stayed as it was, or another case of the department.
-        hidden = pl.col("id").is_in(self._task.new.implode())
-        if self._task.relation is not CASE:
-            hidden &= pl.col("id").is_in(self._revised.implode())
-        twice = pl.concat([twice, apart.filter(hidden)["component"]])
-        crossing = (
-            firm.filter(pl.col("decision") == "cannot_link")
-            .join(nodes.select("id", "component"), left_on="left", right_on="id")
-            .join(nodes.select("id", "component"), left_on="right", right_on="id", suffix="_right")
-        )
-        suspicious = pl.concat(
+        crossing = forbidden.join(component, left_on="left", right_on="id").join(component, left_on="right", right_on="id", suffix="_right")
+        return pl.concat(
             [
-                by_component.filter((pl.col("entities") > 1) | pl.col("dirty"))["component"],
-                numbers.drop_nulls().unique().group_by("component").len().filter(pl.col("len") > 1)["component"],
-                twice,
+                several,
+                with_entity.filter(pl.col("entity").is_in(dirty.implode()))["component"],
+                numbers.filter(numbers["component"].is_duplicated())["component"],
+                apart.filter(apart.select("component", "apart").is_duplicated())["component"],
+                apart.filter(self._may_be_hidden())["component"],
                 crossing.filter(pl.col("component") == pl.col("component_right"))["component"],
             ]
         ).unique()
-        with_entity = by_component.filter(pl.col("entities") > 0)["component"]
-        return suspicious.filter(suspicious.is_in(with_entity.implode()))
+
+    def _may_be_hidden(self) -> pl.Expr:
+        """New nodes whose record may have another party, or whose department another case, in the entity already."""
+        is_new = pl.col("id").is_in(self._task.new.implode())
+        if self._task.relation is CASE:
+            return is_new
+        revised = self._evaluation.nodes.filter(pl.col("version") > 1)["id"]
+        return is_new & pl.col("id").is_in(revised.implode())
 
 
 class _Walk:
@@ -136,7 +133,7 @@ class _Walk:
 
     def load(self, entities: pl.Series, nodes: pl.Series) -> None:
         """Take in components, until no live link leads out of what was taken in."""
-        fresh = pl.DataFrame({"id": nodes}).with_columns(entity=pl.lit(None, pl.String))
+        fresh = _without_entity(nodes)
         while len(entities) or fresh.height:
             found = nodes_of(self._task.channel, self._task.relation, entities) if len(entities) else self._inside.clear()
             frontier = pl.concat([fresh, found.select("id", "entity")])
@@ -149,35 +146,37 @@ class _Walk:
             outside = outside.filter(~outside.is_in(self._inside["id"].implode()))
             members = members_of(self._task.channel, self._task.relation, outside)
             entities = members["entity"].unique()
-            fresh = pl.DataFrame({"id": outside}).join(members, on="id", how="anti").with_columns(entity=pl.lit(None, pl.String))
+            fresh = _without_entity(outside.filter(~outside.is_in(members["id"].implode())))
 
     def result(self, surface: _Surface) -> Assignment:
         """Cluster what was taken in, and the chunk's nodes that touch no entity."""
         inside = self._inside
         rest = surface.nodes.filter(~pl.col("id").is_in(inside["id"].implode()))
-        joining = rest.filter(pl.col("entity").is_not_null().any().over("component"))
-        alone = rest.join(joining, on="id", how="anti").select("id", "entity")
-        entity = pl.col("entity").drop_nulls().first().over("component")
-        joined = joining.with_columns(now=entity).filter(pl.col("entity").is_null()).select("id", entity="now")
-        joined = joined.join(_numbers(self._evaluation.labels), on="id", how="left")
-        nodes = pl.concat([inside, alone])
-        labels, loaded = self._labels(inside)
-        edges = self._edges(alone["id"])
+        holds = rest.drop_nulls("entity").unique("component").select("component", now="entity")
+        joining = rest.filter(pl.col("entity").is_null()).join(holds, on="component", how="left")
+        number = self._evaluation.labels.select("id", "identifier_hash")
+        joined = joining.drop_nulls("now").select("id", entity="now").join(number, on="id", how="left")
+        apart = joining.filter(pl.col("now").is_null())["id"]
+        walked, loaded = self._clustered(pl.concat([inside, _without_entity(apart)]), apart)
+        alone = (
+            _without_entity(surface.alone)
+            .join(number, on="id", how="left")
+            .select("id", pl.col("id").alias("cluster"), "entity", "identifier_hash")
+        )
+        return Assignment(joined, pl.concat([walked, alone]), self._entities(surface), loaded)
+
+    def _clustered(self, nodes: pl.DataFrame, new: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """(id, cluster, entity, identifier_hash) of nodes, and rows that had to be loaded."""
+        labels, loaded = self._labels(nodes)
+        edges = self._edges(new)
         said = edges.filter(pl.col("decided_by") != ENGINE)
         verdicts = said.select(
             "left", "right", verdict=pl.col("decision").replace_strict({"link": "yes", "cannot_link": "no"}, default=None)
         )
-        clusters = pl.DataFrame(
-            cluster(
-                nodes.select("id").join(labels, on="id", how="left").to_arrow(),
-                edges.select(EDGE.names).to_arrow(),
-                None,
-                verdicts.to_arrow(),
-            )
-        )
-        walked = clusters.join(nodes, on="id", how="left").join(_numbers(labels), on="id", how="left")
-        walked = walked.with_columns(pl.col("identifier_hash").drop_nulls().first().over("cluster"))
-        return Assignment(joined, walked, self._entities(surface), loaded)
+        given = nodes.join(labels, on="id", how="left").drop("entity", "identifier_hash")
+        clusters = pl.DataFrame(cluster(given.to_arrow(), edges.select(EDGE.names).to_arrow(), None, verdicts.to_arrow()))
+        walked = clusters.join(nodes, on="id", how="left").join(labels.select("id", "identifier_hash"), on="id", how="left")
+        return walked.with_columns(pl.col("identifier_hash").drop_nulls().first().over("cluster")), loaded
 
     def _labels(self, inside: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         known = self._evaluation.labels
@@ -185,7 +184,7 @@ class _Walk:
         loaded = self._evaluation.nodes.clear()
         if len(unknown):
             loaded = read_nodes(self._task.channel, self._task.relation, unknown)
-            known = pl.concat([known, labels_of(loaded, forms_of(self._task, loaded)).select(list(_LABELS))])
+            known = pl.concat([known, labels_of(loaded, forms_of(self._task, loaded))])
         return known, loaded
 
     def _edges(self, alone: pl.Series) -> pl.DataFrame:
@@ -195,9 +194,15 @@ class _Walk:
         return pl.concat([self._links, firm.select(self._links.columns)])
 
     def _entities(self, surface: _Surface) -> pl.DataFrame:
-        of_nodes = members_of(self._task.channel, self._task.relation, self._inside.drop_nulls("entity").unique("entity")["id"])
-        emptied = surface.entities.filter(pl.col("entity").is_in(surface.troubled_entities.implode()))
-        return pl.concat([of_nodes.select("entity", "founder_id"), emptied.select("entity", "founder_id")]).unique()
+        known = surface.entities.filter(pl.col("entity").is_in(surface.troubled_entities.implode())).select("entity", "founder_id")
+        one_each = self._inside.drop_nulls("entity").unique("entity").filter(~pl.col("entity").is_in(known["entity"].implode()))
+        if one_each.is_empty():
+            return known
+        return pl.concat([known, members_of(self._task.channel, self._task.relation, one_each["id"]).select("entity", "founder_id")])
+
+
+def _without_entity(ids: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame({"id": ids}).with_columns(entity=pl.lit(None, pl.String))
 
 
 def _components(nodes: pl.DataFrame, links: pl.DataFrame) -> pl.Series:
@@ -214,15 +219,6 @@ def _connected(vertices: pl.Series, left: pl.Series, right: pl.Series) -> npt.ND
     component = connected_components(matrix, directed=False)[1] if count else np.zeros(0)
     of_node: npt.NDArray[np.int64] = np.asarray(component, dtype=np.int64)[vertices.to_numpy()]
     return of_node
-
-
-def _numbers(labels: pl.DataFrame) -> pl.DataFrame:
-    return labels.select("id", identifier_hash=_hashes(labels["identifier"]))
-
-
-def _hashes(identifiers: pl.Series) -> pl.Series:
-    """Verified numbers as entities carry them: enough to see that two differ."""
-    return key_numbers(identifiers)
 
 
 def _sql(template: str, relation: Relation) -> str:

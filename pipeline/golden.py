@@ -84,10 +84,13 @@ def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.Da
         Entities with a difference.
     """
     same = list(_SCHEMA)
-    closed, new = (before.join(now, on=same, how="anti"), now.join(before, on=same, how="anti")) if before.height else (before, now)
+    compared = pl.col("entity").is_in(before["entity"].unique().implode())
+    had, new = now.filter(compared), now.filter(~compared)
+    closed = before.join(had, on=same, how="anti")
+    new = pl.concat([new, had.join(before, on=same, how="anti")])
     if closed.height:
         channel.run(_CLOSE, puts_off=True, change=change, entities=closed["entity"], fields=closed["field"], ranks=closed["rank"])
-    rows = new.sort("entity", "field").select(
+    rows = new.sort("entity").select(
         "field",
         "rank",
         "value",

@@ -1,7 +1,6 @@
-"""LINK: a chunk's nodes of one relation compared with whatever shares a key, and store.link brought up to date.
+"""LINK: the edges that a chunk's nodes of one relation have, and store.link brought up to date with them.
 
-Enter nodes to examine and nodes that are gone; leave the live edges of the former. A live link is one of decision link,
-review or cannot_link whose `known_to` is null. What a person said of a pair stands above what the engine says.
+A live link is one of decision link, review or cannot_link whose `known_to` is null; what does not link is not kept.
 """
 
 from __future__ import annotations
@@ -11,13 +10,11 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from matching.blocking import blocking_keys, representatives
 from matching.forms import case_forms, organisation_forms, person_forms
-from matching.linkage import link
 from matching.model import Model, load_model
-from pipeline.candidates import Met, fewest, key_numbers, meet_published, meet_within
+from pipeline.candidates import Met, key_numbers
 from pipeline.channel import Channel
-from pipeline.relations import CASE, PERSON, Relation, as_input, read_nodes
+from pipeline.relations import CASE, PERSON, Relation, as_input
 
 ENGINE = "engine"
 LINK_SCHEMA = {
@@ -29,7 +26,8 @@ LINK_SCHEMA = {
     "model_version": pl.String,
     "decided_by": pl.String,
 }
-_PAIR = ["left", "right"]
+LABELS = {"id": pl.Int64, "identifier": pl.String, "apart": pl.String, "key": pl.String, "identifier_hash": pl.Int64}
+PAIR_COLUMNS = ["left", "right"]
 _LIVE = """
 SELECT l.left_id AS left, l.right_id AS right, l.decision, l.match_weight, l.levels::text AS levels, l.model_version, l.decided_by,
        l.known_from
@@ -38,13 +36,6 @@ FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
     UNION ALL SELECT * FROM store.link WHERE relation = '{relation}' AND right_id = t.id AND known_to IS NULL
 ) l
 """
-_VERDICTS = """
-SELECT DISTINCT ON (d.left_id, d.right_id) d.left_id AS left, d.right_id AS right, d.verdict, d.decided_by
-FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
-    SELECT * FROM ops.decision WHERE relation = '{relation}' AND left_id = t.id
-    UNION ALL SELECT * FROM ops.decision WHERE relation = '{relation}' AND right_id = t.id
-) d ORDER BY d.left_id, d.right_id, d.decision_id DESC
-"""
 _CLOSE = """
 UPDATE store.link l SET known_to = %(change)s, retracted_because = %(reason)s
 FROM unnest(%(left)s::bigint[], %(right)s::bigint[]) AS t (left_id, right_id)
@@ -52,8 +43,7 @@ WHERE l.relation = '{relation}' AND l.left_id = t.left_id AND l.right_id = t.rig
 """
 
 
-_EDGES = pl.DataFrame(schema=LINK_SCHEMA)
-_PAIRS = pl.DataFrame(schema={"left": pl.Int64, "right": pl.Int64})
+NO_EDGES = pl.DataFrame(schema=LINK_SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -80,26 +70,12 @@ class Evaluation:
     """What comparing gave."""
 
     nodes: pl.DataFrame  # as `read_nodes` gives them: those to examine, and those that had to be looked at with them
-    labels: pl.DataFrame  # id, identifier, apart, key: what clustering must know of a node
+    labels: pl.DataFrame  # LABELS: what clustering must know of a node
     keys: pl.DataFrame  # id, key (numbers): to be shown in the key table
     met: Met  # published nodes under those keys
     edges: pl.DataFrame  # LINK_SCHEMA: live edges of the nodes from now on
     before: pl.DataFrame  # LINK_SCHEMA and known_from: live links of the nodes, and of those gone, until now
     lost: pl.DataFrame  # left, right: links and prohibitions of before that are no more, or of another weight
-
-
-def evaluate(task: Task) -> Evaluation:
-    """Compare the nodes with all that share a key, and look again at those which that leaves without their link."""
-    comparing = _Comparing(task)
-    comparing.look_at(pl.concat([task.new, task.changed]), collapses=True)
-    while True:
-        unlike, bereft = comparing.unlike(), comparing.bereft()
-        if unlike.is_empty() and bereft.is_empty():
-            return comparing.evaluation()
-        if len(unlike):
-            comparing.look_at(unlike, collapses=False)
-        if len(bereft):
-            comparing.look_at(bereft, collapses=True)
 
 
 def forms_of(task: Task, nodes: pl.DataFrame) -> pa.Table:
@@ -111,150 +87,22 @@ def forms_of(task: Task, nodes: pl.DataFrame) -> pa.Table:
 
 
 def labels_of(nodes: pl.DataFrame, forms: pa.Table) -> pl.DataFrame:
-    """(id, identifier, apart, key) of nodes; the key names a node whatever its id, so that no order of ids decides."""
+    """LABELS of nodes, which stand in the order of their forms.
+
+    `key` names a node whatever its id, so that no order of ids decides; `identifier_hash` is enough to see that two
+    verified numbers differ.
+    """
     number = pl.col("ordinal").cast(pl.String) if "ordinal" in nodes.columns else pl.lit("")
     key = pl.concat_str("department", "source_record_id", number, separator="\x1f")
     constraints = pl.DataFrame(forms.select(["id", "identifier", "apart"]))
-    return constraints.join(nodes.select("id", key.alias("key")), on="id", how="left")
+    return constraints.with_columns(nodes.select(key.alias("key")).to_series(), identifier_hash=key_numbers(constraints["identifier"]))
 
 
 def live_links(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
     """Live links that any of the nodes has, each once: LINK_SCHEMA and `known_from`."""
     if ids.is_empty():
-        return _EDGES.with_columns(known_from=pl.lit(None, pl.Int64))
-    return channel.read(_LIVE.format(relation=relation.name), ids=ids).unique(_PAIR, maintain_order=True)
-
-
-class _Comparing:
-    """Rounds of comparing within one chunk, adding up."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._nodes: list[pl.DataFrame] = []
-        self._none = pl.DataFrame()
-        self._forms: list[pa.Table] = []
-        self._keys = pl.DataFrame(schema={"id": pl.Int64, "key": pl.Int64})
-        self._met: list[pl.DataFrame] = []
-        self._edges = _EDGES
-        self._before = live_links(task.channel, task.relation, task.gone)
-        self._seen = pl.Series(dtype=pl.Int64)
-        self._unlike = pl.Series(dtype=pl.Int64)
-
-    def look_at(self, ids: pl.Series, *, collapses: bool) -> None:
-        """Compare nodes; `collapses` lets those of one fingerprint be compared through one of them."""
-        task = self._task
-        nodes = read_nodes(task.channel, task.relation, ids)
-        self._seen = pl.concat([self._seen, ids]).unique()
-        old = live_links(task.channel, task.relation, ids.filter(~ids.is_in(task.new.implode())))
-        self._before = pl.concat([self._before, old]).unique(_PAIR, maintain_order=True)
-        if nodes.is_empty():
-            self._none = nodes
-            return
-        forms = forms_of(task, nodes)
-        self._nodes.append(nodes)
-        self._forms.append(forms)
-        like = self._represented(forms) if collapses and "fingerprint" in forms.column_names else _PAIRS
-        alone = forms if like.is_empty() else forms.filter(pa.array(~nodes["id"].is_in(like["right"].implode())))
-        pairs = pl.concat([self._candidates(alone), like, self._known_pairs(nodes["id"])])
-        ordered = pairs.select(left=pl.min_horizontal(_PAIR), right=pl.max_horizontal(_PAIR)).unique().sort(_PAIR)
-        edges = self._link(ordered)
-        linked = edges.filter(pl.col("decision") == "link").select(_PAIR)
-        alike = like.select(pl.min_horizontal(_PAIR).alias("left"), pl.max_horizontal(_PAIR).alias("right"), follower="right")
-        self._unlike = pl.concat([self._unlike, alike.join(linked, on=_PAIR, how="anti")["follower"]])
-        self._edges = pl.concat([edges, self._edges]).unique(_PAIR, maintain_order=True, keep="first")
-
-    def unlike(self) -> pl.Series:
-        """Nodes that were compared with one of their own fingerprint alone, and are not linked to it."""
-        unlike, self._unlike = self._unlike.unique().sort(), self._unlike.clear()
-        return unlike
-
-    def bereft(self) -> pl.Series:
-        """Nodes that nobody has looked at and that lost a link: it may have been the one that spared them others."""
-        links = self._before.filter(pl.col("decision") == "link").join(self._edges, on=[*_PAIR, "decision"], how="anti")
-        ends = pl.concat([links["left"], links["right"]]).unique()
-        return ends.filter(~ends.is_in(pl.concat([self._seen, self._task.gone]).implode())).sort()
-
-    def evaluation(self) -> Evaluation:
-        """Everything so far."""
-        nodes = pl.concat(self._nodes).unique("id", keep="last", maintain_order=True) if self._nodes else self._none
-        labels = [labels_of(rows, forms) for rows, forms in zip(self._nodes, self._forms, strict=True)]
-        empty = pl.DataFrame(schema={"id": pl.Int64, "identifier": pl.String, "apart": pl.String, "key": pl.String})
-        return Evaluation(
-            nodes,
-            pl.concat([empty, *labels]).unique("id", keep="last", maintain_order=True),
-            self._keys.unique(maintain_order=True),
-            Met(pl.concat([pl.DataFrame(schema={"key": pl.Int64, "id": pl.Int64, "other": pl.Int64}), *self._met])),
-            self._edges.filter(pl.col("decision") != "no_link"),
-            self._before,
-            self._before.filter(pl.col("decision") != "review").join(self._edges, on=[*_PAIR, "decision", "match_weight"], how="anti"),
-        )
-
-    def _represented(self, forms: pa.Table) -> pl.DataFrame:
-        """(left, right): nodes on the right are the same in all that is compared as the one on their left.
-
-        That is one which is published and shows its keys, or else the first of the chunk's own.
-        """
-        task = self._task
-        rule = next((rule.name for rule in task.model.blocking if rule.fields == ("fingerprint",)), None)
-        if rule is None:
-            return _PAIRS
-        frame = pl.DataFrame(forms.select(["id", "fingerprint"])).drop_nulls()
-        keys = frame.select("id", key_numbers(pl.select(pl.lit(f"{rule}:") + frame["fingerprint"]).to_series()).alias("key"))
-        met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
-        shown = met.shared.group_by("id").agg(pl.col("other").min().alias("published"))
-        stands_for = pl.DataFrame(representatives(forms)).join(shown, on="id", how="left")
-        left = pl.coalesce("published", "representative")
-        return stands_for.select(left=left, right="id").filter(pl.col("left") != pl.col("right"))
-
-    def _candidates(self, forms: pa.Table) -> pl.DataFrame:
-        """Pairs by blocking keys: among the chunk's nodes, and with published ones."""
-        task = self._task
-        text = pl.DataFrame(blocking_keys(task.relation.name, forms, task.model))
-        keys = text.select("id", key_numbers(text["key"]).alias("key"))
-        self._keys = pl.concat([self._keys, keys])
-        met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
-        self._met.append(met.shared)
-        published = fewest(task.channel, task.relation, met).rename({"id": "left", "other": "right"})
-        return pl.concat([meet_within(keys, self._keys), published])
-
-    def _known_pairs(self, ids: pl.Series) -> pl.DataFrame:
-        """Pairs that are linked by now, and pairs that a person has judged."""
-        pairs = [self._before.select(_PAIR)]
-        if self._task.has_decisions:
-            pairs.append(self._verdicts(ids).select(_PAIR))
-        return pl.concat(pairs).filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode()))
-
-    def _verdicts(self, ids: pl.Series) -> pl.DataFrame:
-        task = self._task
-        return task.channel.read(_VERDICTS.format(relation=task.relation.name), ids=ids)
-
-    def _link(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """LINK_SCHEMA of pairs whose both nodes are there, people's verdicts applied."""
-        task = self._task
-        here = pl.concat([nodes["id"] for nodes in self._nodes]).unique()
-        ends = pl.concat([pairs["left"], pairs["right"]]).unique()
-        others = read_nodes(task.channel, task.relation, ends.filter(~ends.is_in(pl.concat([here, task.gone]).implode())))
-        there = pl.concat([here, others["id"]]).implode()
-        compared = pairs.filter(pl.col("left").is_in(there) & pl.col("right").is_in(there))
-        known = forms_of(task, others) if others.height else None
-        edges = pl.DataFrame(link(task.relation.name, self._latest_forms(), known, compared.to_arrow(), task.model))
-        stamped = edges.with_columns(model_version=pl.lit(task.model.version), decided_by=pl.lit(ENGINE)).select(list(LINK_SCHEMA))
-        return self._judged(stamped) if task.has_decisions else stamped
-
-    def _latest_forms(self) -> pa.Table:
-        if len(self._forms) == 1:
-            return self._forms[0]
-        return pl.concat([pl.DataFrame(forms) for forms in self._forms]).unique("id", keep="last").to_arrow()
-
-    def _judged(self, edges: pl.DataFrame) -> pl.DataFrame:
-        """Edges with what people said in the place of what the engine says."""
-        verdicts = self._verdicts(pl.concat([edges["left"], edges["right"]]).unique()).filter(pl.col("verdict") != "unsure")
-        said = pl.col("verdict").replace_strict({"yes": "link", "no": "cannot_link"}, return_dtype=pl.String)
-        return (
-            edges.join(verdicts.rename({"decided_by": "person"}), on=_PAIR, how="left")
-            .with_columns(decision=pl.coalesce(said, "decision"), decided_by=pl.coalesce("person", "decided_by"))
-            .select(list(LINK_SCHEMA))
-        )
+        return NO_EDGES.with_columns(known_from=pl.lit(None, pl.Int64))
+    return channel.read(_LIVE.format(relation=relation.name), ids=ids).unique(PAIR_COLUMNS, maintain_order=True)
 
 
 def write_links(task: Task, evaluation: Evaluation) -> None:
@@ -264,8 +112,8 @@ def write_links(task: Task, evaluation: Evaluation) -> None:
     gone = before.join(now, on=same, how="anti")
     new = now.join(before, on=same, how="anti")
     if gone.height:
-        replaced = gone.join(now.select(_PAIR), on=_PAIR, how="semi")
-        vanished = gone.join(now.select(_PAIR), on=_PAIR, how="anti")
+        replaced = gone.join(now.select(PAIR_COLUMNS), on=PAIR_COLUMNS, how="semi")
+        vanished = gone.join(now.select(PAIR_COLUMNS), on=PAIR_COLUMNS, how="anti")
         for rows, reason in ((replaced, "decided anew"), (vanished, "no longer alike, or no longer there")):
             if rows.height:
                 sql = _CLOSE.format(relation=task.relation.name)

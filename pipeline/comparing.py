@@ -1,0 +1,199 @@
+"""COMPARE: a chunk's nodes of one relation with whatever shares a key with them.
+
+Enter nodes to examine and nodes that are gone; leave the edges that the former have from now on. What a person said of a
+pair stands above what the engine says.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from matching.blocking import blocking_keys, representatives
+from matching.linkage import link
+from pipeline.candidates import Met, fewest, key_numbers, meet_published, meet_within
+from pipeline.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, forms_of, labels_of, live_links
+from pipeline.links import PAIR_COLUMNS as _PAIR
+from pipeline.relations import read_nodes
+from schema.records import PAIR
+
+_PAIRS = pl.DataFrame(schema={"left": pl.Int64, "right": pl.Int64})
+_VERDICTS = """
+SELECT DISTINCT ON (d.left_id, d.right_id) d.left_id AS left, d.right_id AS right, d.verdict, d.decided_by
+FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT * FROM ops.decision WHERE relation = '{relation}' AND left_id = t.id
+    UNION ALL SELECT * FROM ops.decision WHERE relation = '{relation}' AND right_id = t.id
+) d ORDER BY d.left_id, d.right_id, d.decision_id DESC
+"""
+
+
+def evaluate(task: Task) -> Evaluation:
+    """Compare the nodes with all that share a key, and look again at those which that leaves without their link."""
+    comparing = _Comparing(task)
+    comparing.look_at(pl.concat([task.new, task.changed]), collapses=True)
+    while True:
+        unlike, bereft = comparing.unlike(), comparing.bereft()
+        if unlike.is_empty() and bereft.is_empty():
+            return comparing.evaluation()
+        if len(unlike):
+            comparing.look_at(unlike, collapses=False)
+        if len(bereft):
+            comparing.look_at(bereft, collapses=True)
+
+
+class _Comparing:
+    """Rounds of comparing within one chunk, adding up."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._nodes: list[pl.DataFrame] = []
+        self._none = pl.DataFrame()
+        self._forms: list[pa.Table] = []
+        self._keys = pl.DataFrame(schema={"id": pl.Int64, "key": pl.Int64})
+        self._met: list[pl.DataFrame] = []
+        self._edges = NO_EDGES
+        self._before = live_links(task.channel, task.relation, task.gone)
+        self._seen = pl.Series(dtype=pl.Int64)
+        self._unlike = pl.Series(dtype=pl.Int64)
+
+    def look_at(self, ids: pl.Series, *, collapses: bool) -> None:
+        """Compare nodes; `collapses` lets those of one fingerprint be compared through one of them."""
+        task = self._task
+        is_again = bool(self._nodes) and bool(ids.is_in(self._seen.implode()).all())
+        nodes = _latest(self._nodes) if is_again else read_nodes(task.channel, task.relation, ids)
+        nodes = nodes.filter(pl.col("id").is_in(ids.implode())) if is_again else nodes
+        self._seen = pl.concat([self._seen, ids]).unique()
+        old = live_links(task.channel, task.relation, ids.filter(~ids.is_in(task.new.implode())))
+        self._before = pl.concat([self._before, old]).unique(_PAIR, maintain_order=True)
+        if nodes.is_empty():
+            self._none = nodes
+            return
+        if is_again:
+            forms = self._latest_forms()
+            forms = forms.filter(pa.array(pl.Series(forms["id"]).is_in(ids.implode())))
+        else:
+            forms = forms_of(task, nodes)
+            self._nodes.append(nodes)
+            self._forms.append(forms)
+        like = self._represented(forms) if collapses and "fingerprint" in forms.column_names else _PAIRS
+        alone = forms if like.is_empty() else forms.filter(pa.array(~nodes["id"].is_in(like["right"].implode())))
+        pairs = pl.concat([self._candidates(alone), like, self._known_pairs(nodes["id"])])
+        ordered = pairs.select(left=pl.min_horizontal(_PAIR), right=pl.max_horizontal(_PAIR)).unique().sort(_PAIR)
+        edges = self._link(ordered)
+        linked = edges.filter(pl.col("decision") == "link").select(_PAIR)
+        alike = like.select(pl.min_horizontal(_PAIR).alias("left"), pl.max_horizontal(_PAIR).alias("right"), follower="right")
+        self._unlike = pl.concat([self._unlike, alike.join(linked, on=_PAIR, how="anti")["follower"]])
+        self._edges = pl.concat([edges, self._edges]).unique(_PAIR, maintain_order=True, keep="first")
+
+    def unlike(self) -> pl.Series:
+        """Nodes that were compared with one of their own fingerprint alone, and are not linked to it."""
+        unlike, self._unlike = self._unlike.unique().sort(), self._unlike.clear()
+        return unlike
+
+    def bereft(self) -> pl.Series:
+        """Nodes that nobody has looked at and that lost a link: it may have been the one that spared them others."""
+        links = self._before.filter(pl.col("decision") == "link").join(self._edges, on=[*_PAIR, "decision"], how="anti")
+        ends = pl.concat([links["left"], links["right"]]).unique()
+        return ends.filter(~ends.is_in(pl.concat([self._seen, self._task.gone]).implode())).sort()
+
+    def evaluation(self) -> Evaluation:
+        """Everything so far."""
+        nodes = _latest(self._nodes) if self._nodes else self._none
+        labels = [labels_of(rows, forms) for rows, forms in zip(self._nodes, self._forms, strict=True)]
+        empty = pl.DataFrame(schema=LABELS)
+        return Evaluation(
+            nodes,
+            _latest([empty, *labels]),
+            self._keys if len(self._nodes) < 2 else self._keys.unique(maintain_order=True),
+            Met(pl.concat([pl.DataFrame(schema={"key": pl.Int64, "id": pl.Int64, "other": pl.Int64}), *self._met])),
+            self._edges.filter(pl.col("decision") != "no_link"),
+            self._before,
+            self._before.filter(pl.col("decision") != "review").join(self._edges, on=[*_PAIR, "decision", "match_weight"], how="anti"),
+        )
+
+    def _represented(self, forms: pa.Table) -> pl.DataFrame:
+        """(left, right): nodes on the right are the same in all that is compared as the one on their left.
+
+        That is one which is published and shows its keys, or else the first of the chunk's own.
+        """
+        task = self._task
+        rule = next((rule.name for rule in task.model.blocking if rule.fields == ("fingerprint",)), None)
+        if rule is None:
+            return _PAIRS
+        frame = pl.DataFrame(forms.select(["id", "fingerprint"])).drop_nulls()
+        keys = frame.select("id", key_numbers(pl.select(pl.lit(f"{rule}:") + frame["fingerprint"]).to_series()).alias("key"))
+        met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
+        shown = met.shared.group_by("id").agg(pl.col("other").min().alias("published"))
+        stands_for = pl.DataFrame(representatives(forms)).join(shown, on="id", how="left")
+        like = stands_for.select("representative", left=pl.coalesce("published", "representative"), right="id")
+        like = like.filter(pl.col("left") != pl.col("right"))
+        return like.filter(pl.col("representative").is_in(self._linked_to_itself(forms, like["representative"]).implode())).select(_PAIR)
+
+    def _linked_to_itself(self, forms: pa.Table, ids: pl.Series) -> pl.Series:
+        """Those that would be linked to another just like them: what says too little is not."""
+        own = forms.filter(pa.array(pl.Series(forms["id"]).is_in(ids.implode())))
+        if not own.num_rows:
+            return ids.clear()
+        frame = pl.DataFrame(own)
+        double = frame.with_columns(-pl.col("id"), pl.lit(None, pl.String).alias("apart")).to_arrow().cast(own.schema)
+        pairs = frame.select(left=-pl.col("id"), right="id").to_arrow().cast(PAIR)
+        edges = pl.DataFrame(link(self._task.relation.name, own, double, pairs, self._task.model))
+        return edges.filter(pl.col("decision") == "link")["right"]
+
+    def _candidates(self, forms: pa.Table) -> pl.DataFrame:
+        """Pairs by blocking keys: among the chunk's nodes, and with published ones."""
+        task = self._task
+        text = pl.DataFrame(blocking_keys(task.relation.name, forms, task.model))
+        keys = text.select("id", key_numbers(text["key"]).alias("key"))
+        self._keys = pl.concat([self._keys, keys])
+        met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
+        self._met.append(met.shared)
+        published = fewest(task.channel, task.relation, met).rename({"id": "left", "other": "right"})
+        return pl.concat([meet_within(keys, self._keys), published])
+
+    def _known_pairs(self, ids: pl.Series) -> pl.DataFrame:
+        """Pairs that are linked by now, and pairs that a person has judged."""
+        pairs = [self._before.select(_PAIR)]
+        if self._task.has_decisions:
+            pairs.append(self._verdicts(ids).select(_PAIR))
+        return pl.concat(pairs).filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode()))
+
+    def _verdicts(self, ids: pl.Series) -> pl.DataFrame:
+        task = self._task
+        return task.channel.read(_VERDICTS.format(relation=task.relation.name), ids=ids)
+
+    def _link(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """LINK_SCHEMA of pairs whose both nodes are there, people's verdicts applied."""
+        task = self._task
+        here = pl.concat([nodes["id"] for nodes in self._nodes]).unique()
+        ends = pl.concat([pairs["left"], pairs["right"]]).unique()
+        others = read_nodes(task.channel, task.relation, ends.filter(~ends.is_in(pl.concat([here, task.gone]).implode())))
+        there = pl.concat([here, others["id"]]).implode()
+        compared = pairs.filter(pl.col("left").is_in(there) & pl.col("right").is_in(there))
+        known = forms_of(task, others) if others.height else None
+        edges = pl.DataFrame(link(task.relation.name, self._latest_forms(), known, compared.to_arrow(), task.model))
+        stamped = edges.with_columns(model_version=pl.lit(task.model.version), decided_by=pl.lit(ENGINE)).select(list(LINK_SCHEMA))
+        return self._judged(stamped) if task.has_decisions else stamped
+
+    def _latest_forms(self) -> pa.Table:
+        if len(self._forms) == 1:
+            return self._forms[0]
+        return _latest([pl.DataFrame(forms) for forms in self._forms]).to_arrow()
+
+    def _judged(self, edges: pl.DataFrame) -> pl.DataFrame:
+        """Edges with what people said in the place of what the engine says."""
+        verdicts = self._verdicts(pl.concat([edges["left"], edges["right"]]).unique()).filter(pl.col("verdict") != "unsure")
+        said = pl.col("verdict").replace_strict({"yes": "link", "no": "cannot_link"}, return_dtype=pl.String)
+        return (
+            edges.join(verdicts.rename({"decided_by": "person"}), on=_PAIR, how="left")
+            .with_columns(decision=pl.coalesce(said, "decision"), decided_by=pl.coalesce("person", "decided_by"))
+            .select(list(LINK_SCHEMA))
+        )
+
+
+def _latest(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of all parts, of one id the last."""
+    filled = [part for part in parts if part.height]
+    if len(filled) < 2:
+        return (filled or parts)[0]
+    return pl.concat(filled).unique("id", keep="last", maintain_order=True)
