@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from sqlalchemy import Engine, text
 
+from connectors.contract import DEPARTMENTS
 from hub.database import migrate
 from hub.errors import SettingsError
 from hub.settings import Settings
@@ -38,8 +39,10 @@ def prepare_store(engine: Engine, settings: Settings, world: WorldNote, console:
     note = folder / "world.json"
     migrate(engine)
     before = WorldNote(**json.loads(note.read_text())) if note.exists() else None
-    if before != world and _has_batches(engine):
-        if before is None or settings.database_url is not None:
+    held = _departments(engine)
+    if before != world and held:
+        is_the_demos = before is not None and held <= {path.stem for path in DEPARTMENTS.glob("*.yml")}
+        if not is_the_demos or settings.database_url is not None:
             raise SettingsError(
                 "the store holds records that are not this demo's; simulated ones do not go on top of them",
                 remedy="give the demo a place of its own: CASEHUB_HOME=var/demo, without CASEHUB_DATABASE_URL",
@@ -52,9 +55,9 @@ def prepare_store(engine: Engine, settings: Settings, world: WorldNote, console:
     return folder
 
 
-def _has_batches(engine: Engine) -> bool:
+def _departments(engine: Engine) -> set[str]:
     with engine.connect() as connection:
-        return bool(connection.execute(text("SELECT EXISTS (SELECT FROM ops.batch)")).scalar_one())
+        return set(connection.execute(text("SELECT DISTINCT department FROM ops.batch")).scalars())
 
 
 def _empty(engine: Engine) -> None:

@@ -105,7 +105,10 @@ def finish_migration(migration: Child, processes: Processes) -> None:
 
 
 def start(airflow: Airflow, processes: Processes) -> list[Child]:
-    """Start the components; `wait_until_healthy` says when they are of use."""
+    """Start the components; `wait_until_healthy` says when they are of use.
+
+    The API server first: what starts last is stopped first, and tasks that end while the scheduler waits for them report to it.
+    """
     with_preload = {**airflow.environment, "PYTHONPATH": os.pathsep.join((str(ROOT / "hub" / "scheduler"), str(ROOT)))}
     return [
         processes.start("airflow-api-server", airflow.command("api-server"), airflow.environment, airflow.log("api-server")),

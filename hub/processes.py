@@ -28,7 +28,7 @@ from hub.errors import BusyError, HubError
 
 logger = logging.getLogger(__name__)
 
-STOP_GRACE_S = 8.0
+STOP_GRACE_S = 5.0
 _SAME_START_S = 2.0  # a process's start time is counted in ticks since boot, so it wavers with the clock
 _PR_SET_PDEATHSIG = 1
 
@@ -91,20 +91,16 @@ class Processes:
         return [child for child in self._children if child.has_ended]
 
     def stop(self, children: Sequence[Child] | None = None, grace_s: float = STOP_GRACE_S) -> None:
-        """Stop children (None: all) and everything in their sessions: asked first, killed after `grace_s`."""
-        chosen = list(self._children if children is None else children)
-        for child in chosen:
+        """Stop children (None: all), the last started first, and everything in their sessions: asked, and after `grace_s` killed."""
+        for child in reversed(self._children if children is None else children):
             with contextlib.suppress(ProcessLookupError):
                 child.process.terminate()
-        deadline = time.monotonic() + grace_s
-        for child in chosen:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.process.wait(max(0.0, deadline - time.monotonic()))
-        _kill_sessions([child.note for child in chosen])
-        for child in chosen:
+                child.process.wait(grace_s)
+            _kill_sessions([child.note])
             child.process.wait()
             (self._folder / f"{child.note.name}.json").unlink(missing_ok=True)
-            self._children.remove(child)
+            self._children = [other for other in self._children if other is not child]
 
 
 @contextlib.contextmanager

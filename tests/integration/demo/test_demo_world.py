@@ -1,0 +1,76 @@
+"""Which store a demo may use, which it may empty, and which it must leave alone."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from rich.console import Console
+from sqlalchemy import Engine, text
+
+from cli.demo_world import WorldNote, prepare_store
+from hub.errors import SettingsError
+from hub.settings import Settings
+
+WORLD, OTHER = WorldNote(1232, 1), WorldNote(1232, 2)
+_BATCH = "INSERT INTO ops.batch (department, kind, state, contract_version) VALUES (:department, 'ingest', 'done', 1)"
+
+
+def prepare(engine: Engine, home: Path, world: WorldNote, url: str | None = None) -> str:
+    console = Console(file=io.StringIO())
+    settings = Settings(home=home, database_url=SecretStr(url) if url else None)
+    assert prepare_store(engine, settings, world, console) == home / "demo"
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def add_batch(engine: Engine, department: str = "court") -> None:
+    with engine.begin() as connection:
+        connection.execute(text(_BATCH), {"department": department})
+
+
+def batches(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM ops.batch")).scalar_one())
+
+
+def test_the_same_world_goes_on(database: Engine, tmp_path: Path) -> None:
+    prepare(database, tmp_path, WORLD)
+    add_batch(database)
+    assert prepare(database, tmp_path, WORLD) == ""
+    assert batches(database) == 1
+
+
+def test_another_world_begins_afresh_and_says_so(database: Engine, tmp_path: Path) -> None:
+    prepare(database, tmp_path, WORLD)
+    add_batch(database)
+    assert "dropped" in prepare(database, tmp_path, OTHER)
+    assert batches(database) == 0
+    add_batch(database)
+    assert prepare(database, tmp_path, OTHER) == ""
+
+
+def test_records_that_are_not_the_demos_stay(database: Engine, tmp_path: Path) -> None:
+    add_batch(database)
+    with pytest.raises(SettingsError, match="CASEHUB_HOME"):
+        prepare(database, tmp_path, WORLD)
+    assert batches(database) == 1
+
+
+def test_a_department_of_ones_own_stays(database: Engine, tmp_path: Path) -> None:
+    prepare(database, tmp_path, WORLD)
+    add_batch(database)
+    add_batch(database, "river_complaints")
+    with pytest.raises(SettingsError):
+        prepare(database, tmp_path, OTHER)
+    assert batches(database) == 2
+
+
+def test_a_server_of_ones_own_is_never_emptied(database: Engine, tmp_path: Path) -> None:
+    url = "postgresql+psycopg2://hub:t0psecret@db.example/casehub"
+    prepare(database, tmp_path, WORLD, url)
+    add_batch(database)
+    with pytest.raises(SettingsError):
+        prepare(database, tmp_path, OTHER, url)
+    assert batches(database) == 1
