@@ -1,97 +1,100 @@
-"""EXPORT: which record is in which case, with which persons and organisations; what an outside evaluation reads.
+"""EXPORT: what resolve made of every record, for people and programs outside.
 
-One row for each current record: department, source_record_id, case_id, persons, organisations. The last two are JSON
-objects from role to ids, in the order in which the record names its parties: {"petitioner": ["…", "…"]}. A record that
-resolve has not published yet has no case and is left out.
+`membership` writes one row for each current record and party, and one for a record without parties:
+
+| column | meaning |
+|---|---|
+| department, source_record_id | the record, as its department names it |
+| case_id | the case that the record is in |
+| role, ordinal, kind | the party: its role (schema/codes/role.yml), its place in the record from 0, person or organisation |
+| person_id, organisation_id | what the party resolves to, one of the two by its kind |
+
+The last five are empty in the row of a record without parties. Deleted records, and versions that resolve has not yet
+taken, are not there. Rows are in the order of department, record and ordinal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
+from typing import IO
 
-import polars as pl
-import pyarrow.parquet as pq
-from sqlalchemy import Connection, Engine
+import pyarrow as pa
+from sqlalchemy import Engine
 
 from hub.database import store_errors
 from hub.errors import RequestError
-from pipeline.copying import read_frame
+from pipeline.copying import cursor_of
 
-_ROWS = 50_000
+MEMBERSHIP = pa.schema(
+    [
+        pa.field("department", pa.string(), nullable=False),
+        pa.field("source_record_id", pa.string(), nullable=False),
+        pa.field("case_id", pa.string(), nullable=False),
+        pa.field("role", pa.string()),
+        pa.field("ordinal", pa.int32()),
+        pa.field("kind", pa.string()),
+        pa.field("person_id", pa.string()),
+        pa.field("organisation_id", pa.string()),
+    ]
+)
 _MEMBERSHIP = """
-SELECT r.record_id, r.department, r.source_record_id, c.case_id::text AS case_id,
-       coalesce(p.persons, '{{}}')::text AS persons, coalesce(p.organisations, '{{}}')::text AS organisations
-FROM (SELECT * FROM store.source_record
-      WHERE record_id > %(after)s AND known_from IS NOT NULL AND known_to IS NULL AND NOT is_deleted ORDER BY record_id LIMIT {rows}) r
+SELECT r.department, r.source_record_id, c.case_id, p.role, p.ordinal, p.kind, n.person_id, o.organisation_id
+FROM store.source_record r
 JOIN store.case_member c ON c.record_id = r.record_id AND c.known_to IS NULL
-LEFT JOIN LATERAL (
-    SELECT jsonb_object_agg(role, ids) FILTER (WHERE kind = 'person') AS persons,
-           jsonb_object_agg(role, ids) FILTER (WHERE kind = 'organisation') AS organisations
-    FROM (
-        SELECT t.kind, t.role, jsonb_agg(coalesce(m.person_id, o.organisation_id) ORDER BY t.ordinal) AS ids
-        FROM store.party t
-        LEFT JOIN store.person_member m ON m.party_id = t.party_id AND m.known_to IS NULL
-        LEFT JOIN store.organisation_member o ON o.party_id = t.party_id AND o.known_to IS NULL
-        WHERE t.record_id = r.record_id AND t.version = r.version
-        GROUP BY t.kind, t.role
-    ) by_role
-) p ON true
-ORDER BY r.record_id
-""".format(rows=_ROWS)
+LEFT JOIN store.party p ON p.record_id = r.record_id AND p.known_from IS NOT NULL AND p.known_to IS NULL
+LEFT JOIN store.person_member n ON n.party_id = p.party_id AND n.known_to IS NULL
+LEFT JOIN store.organisation_member o ON o.party_id = p.party_id AND o.known_to IS NULL
+WHERE r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted
+ORDER BY r.department, r.source_record_id, p.ordinal
+"""
 
 
 def membership(engine: Engine, path: Path) -> int:
-    """Write the membership of every record.
+    """Write which case, persons and organisations every current record resolves to.
 
     Args:
         engine: the store.
-        path: ends in .csv or .parquet; appears whole or not at all.
+        path: a file that ends in .csv or .parquet; its folder must be there.
 
     Returns:
-        How many rows.
+        How many rows were written.
 
     Raises:
-        RequestError: another ending.
+        RequestError: the ending is another, or the folder is not there.
+        StoreUnavailable: the database cannot be reached.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise RequestError(f"{path.name} ends in neither .csv nor .parquet", remedy="name the file memberships.csv or memberships.parquet")
-    partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix not in (".csv", ".parquet") or not path.parent.is_dir():
+        raise RequestError(f"{path.name} cannot be written", remedy="name a .csv or .parquet file in a folder that is there")
     with store_errors(), engine.connect() as connection:
-        connection.execution_options(isolation_level="REPEATABLE READ")  # one moment, however long it takes
-        write = _write_csv if path.suffix == ".csv" else _write_parquet
-        rows = write(partial, _frames(connection))
-    partial.rename(path)
-    return rows
+        cursor = cursor_of(connection)
+        if path.suffix == ".csv":
+            with path.open("wb") as file:
+                cursor.copy_expert(f"COPY ({_MEMBERSHIP}) TO STDOUT (FORMAT csv, HEADER)", file)
+            return int(cursor.rowcount)
+        with tempfile.TemporaryFile() as file:  # as text first: so the store is read in one go, and the memory stays small
+            cursor.copy_expert(f"COPY ({_MEMBERSHIP}) TO STDOUT (FORMAT csv)", file)
+            file.seek(0)
+            return _as_parquet(file, path)
 
 
-def _frames(connection: Connection) -> Iterator[pl.DataFrame]:
-    """At least one frame, so that an empty export has its columns."""
-    after, is_last = 0, False
-    while not is_last:
-        frame = read_frame(connection, _MEMBERSHIP, {"after": after})
-        is_last = frame.is_empty()
-        if not is_last or after == 0:
-            yield frame.drop("record_id")
-        after = 0 if is_last else int(frame["record_id"][-1])
+def _as_parquet(file: IO[bytes], path: Path) -> int:
+    from pyarrow import csv, parquet
 
-
-def _write_csv(path: Path, frames: Iterator[pl.DataFrame]) -> int:
-    rows = 0
-    with path.open("wb") as file:
-        for frame in frames:
-            frame.write_csv(file, include_header=rows == 0)
-            rows += frame.height
-    return rows
-
-
-def _write_parquet(path: Path, frames: Iterator[pl.DataFrame]) -> int:
-    first = next(frames).to_arrow()
-    rows = first.num_rows
-    with pq.ParquetWriter(path, first.schema) as writer:
-        writer.write_table(first)
-        for frame in frames:
-            writer.write_table(frame.to_arrow().cast(first.schema))
-            rows += frame.height
-    return rows
+    convert = csv.ConvertOptions(
+        column_types=MEMBERSHIP,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        null_values=[""],
+        include_columns=MEMBERSHIP.names,
+    )
+    count = 0
+    with parquet.ParquetWriter(path, MEMBERSHIP) as writer:
+        if not file.read(1):
+            return count
+        file.seek(0)
+        parse = csv.ParseOptions(newlines_in_values=True)
+        for batch in csv.open_csv(file, csv.ReadOptions(column_names=MEMBERSHIP.names), parse, convert):
+            writer.write_batch(batch.cast(MEMBERSHIP))
+            count += batch.num_rows
+    return count
