@@ -24,6 +24,7 @@ _CASE_FIELDS = (
     "title", "text", "category", "status", "grade", "channel", "occurred_at", "reported_at", "due_at", "amount", "people_involved",
     "address", "street", "community", "location", "handling_unit", "confirmation_state",
 )  # fmt: skip
+_ABOUT = ("entity", "cluster", "record_id", "said_in", "place", "label", "at")
 _TIMES = ("occurred_at", "reported_at", "due_at")
 _LIMITED = ("restricted", "sealed")
 _LIVE = """
@@ -62,9 +63,9 @@ def values_of(relation: Relation, rows: pl.DataFrame) -> Values:
             outcome is the same.
     """
     number = "record_id" if relation is not CASE else pl.col("id").alias("record_id")
-    stated = rows.select(
-        "entity", number, _label().alias("label"), pl.coalesce("updated_at", "reported_at").alias("at"), *_fields(relation)
-    )
+    said_in = pl.concat_str("department", "source_record_id", separator="\x1f").alias("said_in")
+    at = pl.coalesce("updated_at", "reported_at").alias("at")
+    stated = rows.select("entity", number, said_in, _label().alias("label"), at, *_fields(relation))
     is_only = pl.len().over("entity") == 1
     one, more = _of_one(stated.filter(is_only)), _of_more(relation, stated.filter(~is_only))
     return Values(pl.concat([one.kept, more.kept]), pl.concat([one.shared, more.shared]))
@@ -115,9 +116,13 @@ def _of_more(relation: Relation, stated: pl.DataFrame) -> Values:
         return Values(pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=_SHARED))
     entities = stated.select("entity").unique().with_row_index("cluster")
     numbered = stated.join(entities, on="entity").drop("entity").with_columns(pl.col("cluster").cast(pl.Int64))
-    values = _unpivoted(numbered, ["cluster", "record_id", "label", "at"])
-    given = values.select("cluster", "field", "value", "record_id", department="label", updated_at="at").select(VALUES.names)
-    ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), _rules(relation.name))).rename({"department": "label"}).sort("rank")
+    # The last word between equals goes by the record's name, not by its number, which depends on what landed first.
+    numbered = numbered.with_columns(place=pl.col("said_in").rank("dense").cast(pl.Int64))
+    records = numbered.select("place", "record_id").unique()
+    values = _unpivoted(numbered, ["cluster", "place", "label", "at"])
+    given = values.select("cluster", "field", "value", record_id="place", department="label", updated_at="at").select(VALUES.names)
+    ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), _rules(relation.name)))
+    ranked = ranked.rename({"department": "label", "record_id": "place"}).join(records, on="place").sort("rank")
     is_best = pl.struct("cluster", "field", "label").is_first_distinct()
     by_value = ranked.with_columns(is_best=is_best).group_by("cluster", "field", "value", maintain_order=True)
     put_together = by_value.agg(pl.col("is_best").any(), pl.col("record_id").cast(pl.String).str.join(",").alias("stated"))
@@ -129,7 +134,7 @@ def _of_more(relation: Relation, stated: pl.DataFrame) -> Values:
 
 
 def _unpivoted(stated: pl.DataFrame, index: list[str]) -> pl.DataFrame:
-    fields = [name for name in stated.columns if name not in ("entity", "cluster", "record_id", "label", "at")]
+    fields = [name for name in stated.columns if name not in _ABOUT]
     return stated.unpivot(fields, index=index, variable_name="field")
 
 
