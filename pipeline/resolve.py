@@ -20,7 +20,7 @@ from pipeline.locks import resolve_lock
 
 logger = logging.getLogger(__name__)
 
-SMALLEST_CHUNK = 500  # a smaller one costs nearly as much: most of it is fixed
+SMALLEST_CHUNK = 1000  # a smaller one costs nearly as much: most of it is fixed
 #: Told after each chunk: records done, and records that waited when resolve began.
 Progress = Callable[[int, int], None]
 
