@@ -2,8 +2,9 @@
 
 Enter rows of the members of entities touched, leave the differences in store.golden_value. Of each field the best values
 are kept, and the best one of each department whatever its rank, so that a caller who may read that department alone is
-still answered. For one department and value one record stands, and one more for each way in which records of it are
-restricted: which makes an entity of ten thousand members as cheap to bring up to date as one of two.
+still answered; a value is stated by the record that says it best, and by one of each department of which it is the best.
+What is kept of two lots of members together is what is kept of what was kept of each: which makes an entity of ten
+thousand members as cheap to bring up to date as one of ten.
 """
 
 from __future__ import annotations
@@ -123,8 +124,9 @@ def _of_more(relation: Relation, stated: pl.DataFrame) -> Values:
     given = values.select("cluster", "field", "value", record_id="place", department="label", updated_at="at").select(VALUES.names)
     ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), _rules(relation.name)))
     ranked = ranked.rename({"department": "label", "record_id": "place"}).join(records, on="place").sort("rank")
-    is_best = pl.struct("cluster", "field", "label").is_first_distinct()
-    by_value = ranked.with_columns(is_best=is_best).group_by("cluster", "field", "value", maintain_order=True)
+    first_of = {name: pl.struct("cluster", "field", name).is_first_distinct() for name in ("value", "label")}
+    best = ranked.with_columns(is_best=first_of["label"]).filter(first_of["value"] | pl.col("is_best"))
+    by_value = best.group_by("cluster", "field", "value", maintain_order=True)
     put_together = by_value.agg(pl.col("is_best").any(), pl.col("record_id").cast(pl.String).str.join(",").alias("stated"))
     place = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("cluster", "field")
     kept = put_together.with_columns(rank=place).filter((pl.col("rank") <= KEPT) | pl.col("is_best")).with_columns(rank=place)
