@@ -9,9 +9,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import orjson
 import polars as pl
+import yaml
 from sqlalchemy import Connection, text
 
+from matching.model import MODELS, load_model
 from pipeline import intake as taking
 from pipeline.candidates import hide_keys, show_keys
 from pipeline.channel import Channel
@@ -32,6 +35,8 @@ SELECT department FROM (
     SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
 ) c WHERE document ->> 'unique_within' = 'true'
 """
+_HAS_MODEL = "SELECT EXISTS (SELECT FROM ops.model WHERE relation = :relation AND version = :version)"
+_KEEP_MODEL = "INSERT INTO ops.model (relation, version, document) VALUES (:relation, :version, CAST(:document AS jsonb))"
 _RECORDS_OF = """
 SELECT DISTINCT p.record_id FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT record_id FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
@@ -67,6 +72,17 @@ class Done:
 def unique_departments(connection: Connection) -> frozenset[str]:
     """Departments whose newest contract promises no duplicate cases within themselves."""
     return frozenset(connection.execute(text(_UNIQUE)).scalars())
+
+
+def record_models(connection: Connection) -> None:
+    """Keep the documents of the models in force: links name their version, and a rebuild needs them."""
+    for relation in (PERSON, ORGANISATION, CASE):
+        names = {"relation": relation.name, "version": load_model(relation.name).version}
+        if connection.execute(text(_HAS_MODEL), names).scalar_one():
+            continue
+        document = yaml.safe_load((MODELS / f"{relation.name}.yml").read_text(encoding="utf-8"))
+        connection.execute(text(_KEEP_MODEL), {**names, "document": orjson.dumps(document).decode()})
+    connection.commit()
 
 
 def resolve_chunk(connection: Connection, chunk: Chunk) -> Done | None:

@@ -65,12 +65,12 @@ def _has_work(connection: Connection) -> bool:
 
 
 def _resolve_all(connection: Connection, settings: Settings, report: ResolveReport, progress: Progress) -> None:
-    from pipeline.chunk import Chunk, resolve_chunk, unique_departments
+    from pipeline.chunk import Chunk, record_models, resolve_chunk, unique_departments
     from pipeline.statistics import analyse_grown
 
     waiting = connection.execute(text("SELECT count(*) FROM ops.pending")).scalar_one()
     unique_within = unique_departments(connection)
-    connection.commit()
+    record_models(connection)
     after, most = 0, settings.resolve_chunk_records
     while True:
         start = perf_counter()
