@@ -30,7 +30,10 @@ from tests.integration.pipeline.resolving import (
     settle,
 )
 
-MEMBERS_THEN = "SELECT party_id, person_id::text FROM store.person_member WHERE known_from <= :number AND (known_to IS NULL OR known_to > :number) ORDER BY 1"
+MEMBERS_THEN = (
+    "SELECT party_id, person_id::text FROM store.person_member"
+    " WHERE known_from <= :number AND (known_to IS NULL OR known_to > :number) ORDER BY 1"
+)
 VALUES_THEN = (
     "SELECT entity_id::text, field, rank, value FROM store.golden_value"
     " WHERE known_from <= :number AND (known_to IS NULL OR known_to > :number) ORDER BY 1, 2, 3"
