@@ -180,7 +180,7 @@ def _configuration(
         "core": {
             "dags_folder": str(dags),
             "executor": "LocalExecutor",
-            "parallelism": str(max(2, min(8, (os.cpu_count() or 2) + 1))),
+            "parallelism": str(min(8, (os.cpu_count() or 2) + 2)),
             "load_examples": "False",
             "dags_are_paused_at_creation": "False",  # a DAG first seen while paused stays paused
             "fernet_key": kept["fernet_key"],
@@ -204,6 +204,9 @@ def _configuration(
             "orphaned_tasks_check_interval": "10",
             "task_instance_heartbeat_timeout": "60",
         },
+        # A task's supervisor looks at its heartbeat for whether the task is gone: with 5 s, the default, each task holds its place
+        # for five seconds after its end.
+        "workers": {"min_heartbeat_interval": "1", "max_failed_heartbeats": "20"},
         "dag_processor": {"parsing_processes": "1", "min_file_process_interval": "60", "refresh_interval": "60"},
         "usage_data_collection": {"enabled": "False"},
     }
