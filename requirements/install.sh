@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 is_new_enough() { command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
 find_python() {
-    for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3 python; do
+    for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3 python; do
         if is_new_enough "$candidate"; then echo "$candidate"; return; fi
     done
     echo "需要 Python 3.11 或更新版本 · Python 3.11 or newer is needed and none is on PATH; set PYTHON=/path/to/python3.11" >&2
