@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -123,8 +123,3 @@ def require_schema(engine: Engine) -> None:
 
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection, opts={"version_table_schema": None}).get_current_revision()
-
-
-def database_now(connection: Connection) -> object:
-    """The database's clock: one clock for every process."""
-    return connection.execute(text("SELECT now()")).scalar_one()

@@ -52,6 +52,7 @@ INSERT INTO ops.validation_result (batch_id, rule, column_name, on_failure, eval
 VALUES (:batch_id, :rule, :column, :on_failure, :evaluated, :failed)
 ON CONFLICT (batch_id, rule, column_name) DO UPDATE SET evaluated = excluded.evaluated, failed = excluded.failed
 """
+_ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || cast(:alerts AS jsonb) WHERE batch_id = :batch_id"
 _REMEMBER = """
 UPDATE ops.source SET columns = cast(:columns AS jsonb)
 WHERE department = :department AND columns IS DISTINCT FROM cast(:columns AS jsonb) AND :columns <> '{}'
@@ -246,8 +247,5 @@ def _store(connection: Connection, keys: dict[str, object], verdict: _Verdict) -
     if verdict.results:
         connection.execute(text(_RESULTS), [{**keys, **asdict(finding), "column": finding.column or ""} for finding in verdict.findings])
     if verdict.alerts:
-        alerts = orjson.dumps(verdict.alerts).decode()
-        connection.execute(
-            text("UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || cast(:alerts AS jsonb) WHERE batch_id = :batch_id"), {**keys, "alerts": alerts}
-        )
+        connection.execute(text(_ALERT), {**keys, "alerts": orjson.dumps(verdict.alerts).decode()})
         logger.warning("%s: batch %s: %s", keys["department"], keys["batch_id"], "; ".join(verdict.alerts))
