@@ -11,7 +11,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from hub.settings import Settings
+from matching.clustering import cluster
+from matching.forms import organisation_forms, person_forms
+from matching.linkage import all_pairs, link
+from pipeline.channel import Channel
 from pipeline.copying import copy_in, cursor_of
+from pipeline.links import labels_of
+from pipeline.relations import ORGANISATION, PERSON, as_input, read_nodes
 from pipeline.resolve import resolve
 from simulator.world import build_world
 from tests.integration.pipeline.resolving import TABLES, cases, clusters, invariants, parties, rows
@@ -71,6 +77,23 @@ def outcome(engine: Engine) -> dict[str, Any]:
         "golden": golden,
         "cases": {name_of[entity]: values for entity, *values in case_rows},
     }
+
+
+def test_the_store_comes_to_what_all_pairs_at_once_come_to(database: Engine) -> None:
+    """Looking up what is new, chunk by chunk, misses nothing that comparing everything would have found."""
+    put_batch(database, world()[0].sample(fraction=1, shuffle=True, seed=5))
+    resolve(database, Settings(resolve_chunk_records=60))
+    for relation, forms_of in ((PERSON, person_forms), (ORGANISATION, organisation_forms)):
+        sql = f"SELECT party_id FROM {relation.members} WHERE known_to IS NULL"
+        with database.begin() as connection, Channel(connection) as channel:
+            nodes = read_nodes(channel, relation, channel.read(sql)["party_id"])
+            entities = channel.read(
+                f"SELECT party_id AS id, {relation.entity}::text AS entity FROM {relation.members} WHERE known_to IS NULL"
+            )
+        forms = forms_of(as_input(relation, nodes))
+        edges = link(relation.name, forms, None, all_pairs(relation.name, forms))
+        at_once = pl.DataFrame(cluster(labels_of(nodes, forms).to_arrow(), edges)).join(entities, on="id")
+        assert at_once["cluster"].n_unique() == at_once["entity"].n_unique() == at_once.select("cluster", "entity").n_unique()
 
 
 @pytest.mark.parametrize("seed", range(2))
