@@ -1,7 +1,7 @@
 # One image for the API, the CLI and Airflow's services; PostgreSQL runs in its own.
 FROM python:3.11-slim-bookworm
 
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 CASEHUB_HOME=/var/lib/casehub AIRFLOW_HOME=/var/lib/casehub/airflow
+ENV PYTHONUNBUFFERED=1 CASEHUB_HOME=/var/lib/casehub AIRFLOW_HOME=/var/lib/casehub/airflow
 WORKDIR /opt/casehub
 
 COPY requirements/uv.txt requirements/airflow.txt requirements/

@@ -32,7 +32,6 @@ class Settings(BaseSettings):
     postgres_port: int = Field(18432, ge=0, le=65535, description="Port of the embedded PostgreSQL; 0 takes a free one.")
     api_port: int = Field(18480, ge=0, le=65535, description="Port of the query API.")
     airflow_port: int = Field(18490, ge=0, le=65535, description="Port of Airflow's web server and API.")
-    airflow_log_port: int = Field(18493, ge=0, le=65535, description="Port of Airflow's task log server; the triggerer's is one above.")
     simulator_port: int = Field(
         18600, ge=0, le=65535, description="First port of the simulated systems, which take the twenty from it on; 0 takes free ones."
     )

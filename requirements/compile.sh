@@ -6,3 +6,4 @@ pin() { uv pip compile --universal --generate-hashes --python-version 3.11 --cus
 pin requirements/base.in requirements/airflow.in requirements/dev.in -o requirements/dev.txt
 pin requirements/base.in requirements/airflow.in -c requirements/dev.txt -o requirements/airflow.txt
 pin requirements/base.in -c requirements/dev.txt -o requirements/base.txt
+pin requirements/uv.in -o requirements/uv.txt
