@@ -19,9 +19,9 @@ from pipeline.relations import Relation
 logger = logging.getLogger(__name__)
 
 #: Of one entity, as many nodes show a key.
-SHOWN = 12
-#: Of one entity, as many candidates a node is compared with, those that share most keys first.
-COMPARED = 8
+SHOWN = 16
+#: Of one entity, with as many candidates a node is compared first; with the others only if none of these links.
+COMPARED = 6
 #: Of one key, as many nodes are looked at; more is a key that the model should call over-common.
 BLOCK_MOST = 1000
 #: Of one key, as many of a chunk's own nodes are compared each with each.
@@ -105,20 +105,21 @@ def entities_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.Data
     return channel.read(sql, ids=ids.unique().sort())
 
 
-def fewest(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
-    """(id, other) to compare: of one entity's candidates those that share most keys, then the oldest."""
+def in_turn(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
+    """(id, other, entity, is_first): whom to compare first, and whom only if of that entity the first do not link.
+
+    First come, of each entity, those that share most keys, then the oldest. `entity` is null where all come first.
+    """
     pairs = met.pairs()
     many = pairs.filter(pl.len().over("id") > COMPARED)
+    few = pairs.join(many.select("id").unique(), on="id", how="anti") if many.height else pairs
+    all_first = few.select("id", "other", entity=pl.lit(None, pl.String), is_first=pl.lit(True))
     if many.is_empty():
-        return pairs.select("id", "other")
-    few = pairs.join(many.select("id").unique(), on="id", how="anti")
-    ranked = (
-        many.join(entities_of(channel, relation, many["other"]), left_on="other", right_on="id", how="left")
-        .sort(["keys", "other"], descending=[True, False])
-        .with_columns(place=pl.int_range(pl.len()).over("id", "entity"))
-        .filter(pl.col("place") < COMPARED)
-    )
-    return pl.concat([few.select("id", "other"), ranked.select("id", "other")])
+        return all_first
+    entities = entities_of(channel, relation, many["other"])
+    ranked = many.join(entities, left_on="other", right_on="id", how="left").sort(["keys", "other"], descending=[True, False])
+    placed = ranked.with_columns(is_first=pl.int_range(pl.len()).over("id", "entity") < COMPARED)
+    return pl.concat([all_first, placed.select(all_first.columns)])
 
 
 def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met, entity_of: pl.DataFrame) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from matching.blocking import blocking_keys, representatives
 from matching.linkage import link
-from pipeline.candidates import Met, fewest, key_numbers, meet_published, meet_within
+from pipeline.candidates import Met, in_turn, key_numbers, meet_published, meet_within
 from pipeline.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, forms_of, labels_of, live_links
 from pipeline.links import PAIR_COLUMNS as _PAIR
 from pipeline.relations import read_nodes
@@ -77,11 +77,14 @@ class _Comparing:
             self._forms.append(forms)
         like = self._represented(forms) if collapses and "fingerprint" in forms.column_names else _PAIRS
         alone = forms if like.is_empty() else forms.filter(pa.array(~nodes["id"].is_in(like["right"].implode())))
-        pairs = pl.concat([self._candidates(alone), like, self._known_pairs(nodes["id"])])
-        ordered = pairs.select(left=pl.min_horizontal(_PAIR), right=pl.max_horizontal(_PAIR)).unique().sort(_PAIR)
-        edges = self._link(ordered)
-        linked = edges.filter(pl.col("decision") == "link").select(_PAIR)
+        within, published = self._candidates(alone)
+        first = published.filter("is_first").select(left="id", right="other")
+        edges = self._link(_ordered(pl.concat([within, first, like, self._known_pairs(nodes["id"])])))
+        rest = _not_linked(published, edges)
+        if rest.height:
+            edges = pl.concat([edges, self._link(_ordered(rest))])
         alike = like.select(pl.min_horizontal(_PAIR).alias("left"), pl.max_horizontal(_PAIR).alias("right"), follower="right")
+        linked = edges.filter(pl.col("decision") == "link")
         self._unlike = pl.concat([self._unlike, alike.join(linked, on=_PAIR, how="anti")["follower"]])
         self._edges = pl.concat([edges, self._edges]).unique(_PAIR, maintain_order=True, keep="first")
 
@@ -140,16 +143,15 @@ class _Comparing:
         edges = pl.DataFrame(link(self._task.relation.name, own, double, pairs, self._task.model))
         return edges.filter(pl.col("decision") == "link")["right"]
 
-    def _candidates(self, forms: pa.Table) -> pl.DataFrame:
-        """Pairs by blocking keys: among the chunk's nodes, and with published ones."""
+    def _candidates(self, forms: pa.Table) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Pairs by blocking keys: among the chunk's nodes, and, as `in_turn` has them, with published ones."""
         task = self._task
         text = pl.DataFrame(blocking_keys(task.relation.name, forms, task.model))
         keys = text.select("id", key_numbers(text["key"]).alias("key"))
         self._keys = pl.concat([self._keys, keys])
         met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
         self._met.append(met.shared)
-        published = fewest(task.channel, task.relation, met).rename({"id": "left", "other": "right"})
-        return pl.concat([meet_within(keys, self._keys), published])
+        return meet_within(keys, self._keys), in_turn(task.channel, task.relation, met)
 
     def _known_pairs(self, ids: pl.Series) -> pl.DataFrame:
         """Pairs that are linked by now, and pairs that a person has judged."""
@@ -189,6 +191,22 @@ class _Comparing:
             .with_columns(decision=pl.coalesce(said, "decision"), decided_by=pl.coalesce("person", "decided_by"))
             .select(list(LINK_SCHEMA))
         )
+
+
+def _ordered(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with the lesser id on the left, each once."""
+    return pairs.select(left=pl.min_horizontal(_PAIR), right=pl.max_horizontal(_PAIR)).unique().sort(_PAIR)
+
+
+def _not_linked(published: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+    """(left, right): whom to compare because none of their entity that came first is linked."""
+    rest = published.filter(~pl.col("is_first"))
+    if rest.is_empty():
+        return _PAIRS
+    linked = edges.filter(pl.col("decision") == "link")
+    ends = pl.concat([linked.select(id="left", other="right"), linked.select(id="right", other="left")])
+    found = published.filter("is_first").join(ends, on=["id", "other"], how="semi")
+    return rest.join(found, on=["id", "entity"], how="anti").select(left="id", right="other")
 
 
 def _latest(parts: list[pl.DataFrame]) -> pl.DataFrame:
