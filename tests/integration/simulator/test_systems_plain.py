@@ -186,7 +186,8 @@ def test_secrets_differ_from_run_to_run(world: World, tmp_path: object) -> None:
     for _ in range(2):
         with Systems(world, tmp_path / "x") as systems:  # type: ignore[operator]
             found.append(systems.environment())
-    with_secrets = [name for name in found[0] if "{" in found[0][name] and "URBAN" not in name]
+    given = ("URBAN", "JUSTICE")  # one has no secrets, the other may have those of an S3 server that stands in
+    with_secrets = [name for name in found[0] if "{" in found[0][name] and not any(word in name for word in given)]
     assert len(with_secrets) == 6
     assert all(found[0][name] != found[1][name] for name in with_secrets)
     assert orjson.loads(found[0]["CASEHUB_CONNECTION_POLITICAL_LEGAL"])["known_host_key"].startswith("ssh-ed25519 ")
