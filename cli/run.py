@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -56,7 +57,7 @@ class PassTable:
 
     def draw(self) -> Table:
         """The table as it stands."""
-        table = Table(*BATCH_COLUMNS)
+        table = Table(*BATCH_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
         for column in table.columns[1:-1]:
             column.justify = "right"
         for department, title in self.titles.items():

@@ -15,12 +15,12 @@ STATES = {
     "open": "进行中 open",
 }
 BATCH_COLUMNS = (
-    "部门 department",
-    "拉取 pulled",
-    "落地 landed",
-    "已知 known",
-    "接受 accepted",
-    "隔离 quarantined",
-    "删除 deleted",
-    "状态 state",
+    "部门\ndepartment",
+    "拉取\npulled",
+    "落地\nlanded",
+    "已知\nknown",
+    "接受\naccepted",
+    "隔离\nrefused",
+    "删除\ndeleted",
+    "状态\nstate",
 )
