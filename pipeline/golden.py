@@ -9,6 +9,7 @@ thousand members as cheap to bring up to date as one of ten.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,13 +26,17 @@ _CASE_FIELDS = (
     "title", "text", "category", "status", "grade", "channel", "occurred_at", "reported_at", "due_at", "amount", "people_involved",
     "address", "street", "community", "location", "handling_unit", "confirmation_state",
 )  # fmt: skip
-_ABOUT = ("entity", "cluster", "record_id", "said_in", "place", "label", "at")
+_ABOUT = ("entity", "record_id", "said_in", "label", "at")
 _TIMES = ("occurred_at", "reported_at", "due_at")
 _LIMITED = ("restricted", "sealed")
 _LIVE = """
 SELECT t.entity::text AS entity, g.field, g.rank, g.value, array_to_string(g.stated_by, ',') AS stated
 FROM unnest(%(entities)s::uuid[]) AS t (entity)
 CROSS JOIN LATERAL (SELECT * FROM store.golden_value WHERE entity_id = t.entity AND known_to IS NULL OFFSET 0) g
+"""
+_RECORDS = """
+SELECT r.record_id, r.department, r.source_record_id, r.visibility, r.updated_at, r.reported_at FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) r
 """
 _CLOSE = """
 UPDATE store.golden_value g SET known_to = %(change)s
@@ -55,21 +60,28 @@ class Values:
     shared: pl.DataFrame
 
 
-def values_of(relation: Relation, rows: pl.DataFrame) -> Values:
+def values_of(relation: Relation, rows: pl.DataFrame, statements: pl.DataFrame) -> Values:
     """What entities show, from their members.
 
     Args:
         relation: whose fields and rules.
-        rows: members as `read_rows` gives them, with their `entity`; where rows that decide nothing are left out, the
-            outcome is the same.
+        rows: members as `read_rows` gives them, with their `entity`.
+        statements: as `read_statements` gives them, what entities show already of members that are not in `rows`.
     """
     number = "record_id" if relation is not CASE else pl.col("id").alias("record_id")
-    said_in = pl.concat_str("department", "source_record_id", separator="\x1f").alias("said_in")
-    at = pl.coalesce("updated_at", "reported_at").alias("at")
-    stated = rows.select("entity", number, said_in, _label().alias("label"), at, *_fields(relation))
-    is_only = pl.len().over("entity") == 1
-    one, more = _of_one(stated.filter(is_only)), _of_more(relation, stated.filter(~is_only))
-    return Values(pl.concat([one.kept, more.kept]), pl.concat([one.shared, more.shared]))
+    stated = rows.select("entity", number, _said_in(), _label(), _at(), *_fields(relation))
+    is_only = (pl.len().over("entity") == 1) & ~pl.col("entity").is_in(statements["entity"].unique().implode())
+    one, more = stated.filter(is_only), _unpivoted(stated.filter(~is_only), _ABOUT)
+    return _joined(_of_one(one), _of_more(relation, pl.concat([more.select(statements.columns), statements])))
+
+
+def read_statements(channel: Channel, golden_rows: pl.DataFrame) -> pl.DataFrame:
+    """(entity, field, value, record_id, said_in, label, at): who states the values that entities show."""
+    stated = golden_rows.select("entity", "field", "value", pl.col("stated").str.split(",").alias("record_id"))
+    stated = stated.explode("record_id", empty_as_null=False, keep_nulls=False).with_columns(pl.col("record_id").cast(pl.Int64))
+    records = channel.read(_RECORDS, ids=stated["record_id"].unique().sort())
+    about = records.select("record_id", _said_in(), _label(), _at())
+    return stated.join(about, on="record_id").select("entity", "field", "value", "record_id", "said_in", "label", "at")
 
 
 def read_golden(channel: Channel, entities: pl.Series) -> pl.DataFrame:
@@ -106,22 +118,20 @@ def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.Da
 
 def _of_one(stated: pl.DataFrame) -> Values:
     """Entities of one member show what it states."""
-    values = _unpivoted(stated, ["entity", "record_id", "label"]).filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
+    values = _unpivoted(stated, ["entity", "record_id", "label"])
     kept = values.with_columns(rank=pl.lit(1, pl.Int32), stated=pl.col("record_id").cast(pl.String)).select(list(_SCHEMA))
     return Values(kept, values.filter(_is_shared()).select(list(_SHARED)))
 
 
-def _of_more(relation: Relation, stated: pl.DataFrame) -> Values:
+def _of_more(relation: Relation, values: pl.DataFrame) -> Values:
     """Entities of several members show what survivorship ranks best."""
-    if stated.is_empty():
+    if values.is_empty():
         return Values(pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=_SHARED))
-    entities = stated.select("entity").unique().with_row_index("cluster")
-    numbered = stated.join(entities, on="entity").drop("entity").with_columns(pl.col("cluster").cast(pl.Int64))
+    entities = values.select("entity").unique().with_columns(cluster=pl.int_range(pl.len(), dtype=pl.Int64))
     # The last word between equals goes by the record's name, not by its number, which depends on what landed first.
-    numbered = numbered.with_columns(place=pl.col("said_in").rank("dense").cast(pl.Int64))
-    records = numbered.select("place", "record_id").unique()
-    values = _unpivoted(numbered, ["cluster", "place", "label", "at"])
-    given = values.select("cluster", "field", "value", record_id="place", department="label", updated_at="at").select(VALUES.names)
+    records = values.select("record_id", "said_in").unique().with_columns(place=pl.col("said_in").rank("dense").cast(pl.Int64))
+    given = values.join(entities, on="entity").join(records.select("record_id", "place"), on="record_id")
+    given = given.select("cluster", "field", "value", record_id="place", department="label", updated_at="at").select(VALUES.names)
     ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), _rules(relation.name)))
     ranked = ranked.rename({"department": "label", "record_id": "place"}).join(records, on="place").sort("rank")
     first_of = {name: pl.struct("cluster", "field", name).is_first_distinct() for name in ("value", "label")}
@@ -131,13 +141,26 @@ def _of_more(relation: Relation, stated: pl.DataFrame) -> Values:
     place = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("cluster", "field")
     kept = put_together.with_columns(rank=place).filter((pl.col("rank") <= KEPT) | pl.col("is_best")).with_columns(rank=place)
     shared = ranked.filter(_is_shared()).unique(["cluster", "field"], keep="first", maintain_order=True)
-    named = entities.with_columns(pl.col("cluster").cast(pl.Int64))
-    return Values(kept.join(named, on="cluster").select(list(_SCHEMA)), shared.join(named, on="cluster").select(list(_SHARED)))
+    return Values(kept.join(entities, on="cluster").select(list(_SCHEMA)), shared.join(entities, on="cluster").select(list(_SHARED)))
 
 
-def _unpivoted(stated: pl.DataFrame, index: list[str]) -> pl.DataFrame:
+def _joined(one: Values, other: Values) -> Values:
+    return Values(pl.concat([one.kept, other.kept]), pl.concat([one.shared, other.shared]))
+
+
+def _unpivoted(stated: pl.DataFrame, about: Sequence[str]) -> pl.DataFrame:
+    """(field, value) in rows, the values stated alone."""
     fields = [name for name in stated.columns if name not in _ABOUT]
-    return stated.unpivot(fields, index=index, variable_name="field")
+    values = stated.unpivot(fields, index=about, variable_name="field")
+    return values.filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
+
+
+def _said_in() -> pl.Expr:
+    return pl.concat_str("department", "source_record_id", separator="\x1f").alias("said_in")
+
+
+def _at() -> pl.Expr:
+    return pl.coalesce("updated_at", "reported_at").alias("at")
 
 
 def _is_shared() -> pl.Expr:
@@ -147,7 +170,8 @@ def _is_shared() -> pl.Expr:
 
 def _label() -> pl.Expr:
     """A department's open records and its restricted ones are read by different people: each speak for themselves."""
-    return pl.when(pl.col("visibility") == "shared").then("department").otherwise(pl.concat_str("department", "visibility", separator=" "))
+    limited = pl.concat_str("department", "visibility", separator=" ")
+    return pl.when(pl.col("visibility") == "shared").then("department").otherwise(limited).alias("label")
 
 
 @cache

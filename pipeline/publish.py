@@ -14,12 +14,9 @@ from pipeline.candidates import entities_of
 from pipeline.channel import Channel
 from pipeline.clusters import Assignment, nodes_of
 from pipeline.entity_ids import Fates
-from pipeline.golden import Values, read_golden, values_of, write_golden
+from pipeline.golden import Values, read_golden, read_statements, values_of, write_golden
 from pipeline.links import Task
-from pipeline.relations import CASE, RELATIONS, plain, read_rows, read_stating
-
-#: An entity with more members than this is brought up to date from what it shows and what is new, not from all members.
-LARGE = 8
+from pipeline.relations import CASE, RELATIONS, plain, read_rows
 
 _SHOWN = ("title", "category", "status", "grade", "street", "community")
 _COLUMNS = {
@@ -69,7 +66,7 @@ def publish(task: Task, assignment: Assignment, fates: Fates, nodes: pl.DataFram
     """
     publishing = _Publishing(task, assignment, fates)
     publishing.gather(nodes, touched)
-    values = values_of(task.relation, publishing.rows)
+    values = values_of(task.relation, publishing.rows, publishing.statements)
     differing = write_golden(task.channel, task.change, values.kept, publishing.golden)
     return publishing.write(values, differing, numbers)
 
@@ -82,11 +79,12 @@ class _Publishing:
         self._closed = pl.Series([*fates.merged, *fates.emptied], dtype=pl.String)
         self.rows = pl.DataFrame()  # as `read_rows` gives them, with `entity`
         self.golden = pl.DataFrame()  # what they show until now
+        self.statements = pl.DataFrame()  # of entities that only grow, in the place of their members' rows
         self._before = pl.DataFrame()
-        self._grown = pl.Series(dtype=pl.String)  # large entities of which `rows` has only those that matter
+        self._grown = pl.Series(dtype=pl.String)  # entities that only grow: `rows` has their new members alone
 
     def gather(self, nodes: pl.DataFrame, touched: pl.Series) -> None:
-        """Find the rows of all members, or, of a large entity that only grows, of those that may decide something."""
+        """Find the rows of all members, or, of entities that only grow, what they show and the rows of those who come."""
         task, fates = self._task, self._fates
         into = fates.moves["entity"]
         at = entities_of(task.channel, task.relation, touched)["entity"]
@@ -98,16 +96,15 @@ class _Publishing:
         open_ones = standing.filter(~standing.is_in(self._closed.implode()))
         self.golden = read_golden(task.channel, standing)
         self._before = self._read_entities(open_ones)
-        if task.relation is not CASE:
-            large = self._before.filter((pl.col(task.relation.size) > LARGE) & ~pl.col("entity").is_in(whole.implode()))
-            self._grown = large["entity"]
+        self._grown = open_ones.filter(~open_ones.is_in(whole.implode()))
+        self.statements = read_statements(task.channel, self.golden.filter(pl.col("entity").is_in(self._grown.implode())))
         loaded = pl.concat([plain(nodes), plain(self._assignment.loaded)])
         arrived_in = pl.concat([fates.created["entity"], self._grown])
         arrived = loaded.join(fates.moves.select("id", "entity").filter(pl.col("entity").is_in(arrived_in.implode())), on="id")
-        parts = [arrived, self._members(open_ones.filter(~open_ones.is_in(self._grown.implode())), loaded)]
-        if len(self._grown):
-            parts.append(self._stating())
-        self.rows = pl.concat([part.select(arrived.columns) for part in parts])
+        self.rows = arrived
+        rebuilt = open_ones.filter(open_ones.is_in(whole.implode()))
+        if len(rebuilt):
+            self.rows = pl.concat([arrived, self._members(rebuilt, loaded).select(arrived.columns)])
 
     def _read_entities(self, entities: pl.Series) -> pl.DataFrame:
         relation = self._task.relation
@@ -119,14 +116,6 @@ class _Publishing:
         unread = members.filter(~pl.col("id").is_in(loaded["id"].implode()))["id"]
         rows = pl.concat([loaded, plain(read_rows(self._task.channel, self._task.relation, unread))])
         return rows.join(members, on="id")
-
-    def _stating(self) -> pl.DataFrame:
-        """Members of the large entities whose words they show; those who move in are there already."""
-        task = self._task
-        golden = self.golden.filter(pl.col("entity").is_in(self._grown.implode()))
-        stated = golden.select("entity", pl.col("stated").str.split(",").alias("record")).explode("record").unique()
-        rows = read_stating(task.channel, task.relation, stated["entity"], stated["record"])
-        return rows.filter(~pl.col("id").is_in(self._fates.moves["id"].implode()))
 
     def write(self, values: Values, differing: pl.Series, numbers: Numbers) -> int:
         """Write the entities' own rows and the changes; how many numbers that took."""
@@ -186,19 +175,18 @@ class _Publishing:
         )
 
     def _grown_whole(self, by_entity: pl.DataFrame) -> pl.DataFrame:
-        """Large entities of which only some rows are there: what they had, and what came."""
-        if self._grown.is_empty():
-            return by_entity
+        """Rows of entities that only grow: what they had, and what came."""
         size = self._task.relation.size
-        is_grown = pl.col("entity").is_in(self._grown.implode())
-        arrived = self.rows.join(self._fates.moves.select("id", "entity"), on=["id", "entity"]).filter(is_grown)
-        came = arrived.filter(pl.col("visibility") != "sealed").group_by("entity").len("came")
-        had = self._before.select("entity", had=size, has_departments="departments")
-        whole = by_entity.filter(is_grown).join(had, on="entity").join(came, on="entity", how="left")
-        departments = pl.concat_list("departments", "has_departments").list.unique().list.sort()
-        count = (pl.col("had") + pl.col("came").fill_null(0)).cast(pl.Int32)
-        whole = whole.with_columns(departments.alias("departments"), count.alias(size)).select(by_entity.columns)
-        return pl.concat([by_entity.filter(~is_grown), whole])
+        had = self._before.filter(pl.col("entity").is_in(self._grown.implode())).select("entity", *_COLUMNS[self._task.relation.name])
+        both = by_entity.join(had, on="entity", how="left", suffix="_had")
+        columns = [
+            pl.concat_list("departments", pl.col("departments_had").fill_null([])).list.unique().list.sort().alias("departments"),
+            (pl.col(size) + pl.col(f"{size}_had").fill_null(0)).cast(pl.Int32).alias(size),
+        ]
+        if self._task.relation is CASE:
+            columns.append(pl.col("has_sealed") | pl.col("has_sealed_had").fill_null(False))
+            columns.append(pl.min_horizontal("reported_at", "reported_at_had").alias("reported_at"))
+        return both.with_columns(columns).select(by_entity.columns)
 
     def _identified(self) -> pl.DataFrame:
         """(entity, identifier_hash) of all entities: as clustered anew, or as they were."""

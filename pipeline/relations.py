@@ -59,14 +59,6 @@ SELECT {_PARTY_COLUMNS} FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
 CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")} r
 """
-_STATING = f"""
-SELECT t.entity::text AS entity, {_PARTY_COLUMNS} FROM unnest(%(entities)s::uuid[], %(records)s::bigint[]) AS t (entity, record_id)
-CROSS JOIN LATERAL (SELECT * FROM store.party WHERE record_id = t.record_id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
-CROSS JOIN LATERAL (
-    SELECT FROM {{members}} m WHERE m.{{node}} = p.party_id AND m.{{entity}} = t.entity AND m.known_to IS NULL OFFSET 0
-) m
-CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")} r
-"""
 _CASE_COLUMNS = """
 r.record_id AS id, r.version, r.department, r.source_record_id, r.visibility, r.case_number, r.title, r.text, r.category, r.status, r.grade,
 r.channel, r.occurred_at, r.reported_at, r.found_at, r.accepted_at, r.resolved_at, r.confirmed_at, r.fed_back_at, r.due_at, r.updated_at,
@@ -121,12 +113,6 @@ def read_rows(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFr
 def plain(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of `read_nodes` or `read_rows` without what only matching needs."""
     return rows.drop("references", *_SIDE_COLUMNS, strict=False)
-
-
-def read_stating(channel: Channel, relation: Relation, entities: pl.Series, records: pl.Series) -> pl.DataFrame:
-    """Members of entities in the records given beside them, with `entity`."""
-    sql = _STATING.format(members=relation.members, node=relation.node, entity=relation.entity)
-    return channel.read(sql, entities=entities, records=records)
 
 
 def as_input(relation: Relation, nodes: pl.DataFrame) -> pa.Table:
