@@ -113,13 +113,11 @@ def killed_once(demo: Demo) -> Iterator[Engine]:
     """The store after a run that was killed in the middle and one that was not."""
     demo.start()
     eventually(lambda: demo.query("SELECT count(*) FROM landing.record WHERE state = 'landed'") > 0, demo, 240)
-    listening = {
-        connection.laddr.ip
-        for process in demo.processes()
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
-    titles = [" ".join(process.cmdline()) for process in demo.processes()]
+    listening, titles = set(), []
+    for process in demo.processes():
+        with contextlib.suppress(psutil.NoSuchProcess):  # tasks come and go
+            listening |= {each.laddr.ip for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN}
+            titles.append(" ".join(process.cmdline()))
     demo.kill()
     assert listening == {"127.0.0.1"}
     assert any("LocalExecutor" in title for title in titles)

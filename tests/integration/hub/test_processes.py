@@ -35,7 +35,8 @@ time.sleep(300)
 """
 # A run that starts such a child and never ends by itself.
 RUN = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts in the background with SIGINT ignored
 from pathlib import Path
 from hub import processes
 with processes.running(Path(sys.argv[1])) as run:
