@@ -17,6 +17,7 @@ from connectors.contract import Contract, contract_folders, read_contracts
 from connectors.extract import Page, Pull, extract
 from connectors.masking import mask_row, masked
 from connectors.paths import lookup, top_level_names
+from hub.errors import NotFound
 from hub.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="数据源 · Sources: departments' contracts, checked, listed and tried.")
@@ -32,8 +33,14 @@ def check(
     """检查全部契约与代码表：哪个文件、哪一行、该怎么写 · Every mistake at once: file, line, and what to write instead."""
     from connectors.check import check as look
 
-    checked = look(contract_folders(get_settings().contract_folders), connections=connections)
     wanted = {path.resolve() for path in contract or []}
+    for path in wanted:
+        if not path.is_file():
+            raise NotFound(f"there is no contract file {path}", remedy="name an existing YAML file, or none to check them all")
+    folders = contract_folders(get_settings().contract_folders)
+    known = {folder.resolve() for folder in folders}
+    folders += sorted({path.parent for path in wanted} - known)  # a draft need not be in a folder of contracts yet
+    checked = look(folders, connections=connections)
     problems = [problem for problem in checked.problems if not wanted or problem.file.resolve() in wanted]
     console = Console(soft_wrap=True)
     for problem in problems:
@@ -45,7 +52,7 @@ def check(
     if problems:
         console.print(f"[red]{len(problems)} 处问题 · problems[/red], {len(checked.contracts)} 份契约可读 · contracts that can be read")
         raise typer.Exit(1)
-    console.print(f"[green]{len(checked.contracts)} 份契约无误 · contracts without a mistake[/green]")
+    console.print(f"[green]{len(wanted) or len(checked.contracts)} 份契约无误 · contracts without a mistake[/green]")
 
 
 @app.command("list")

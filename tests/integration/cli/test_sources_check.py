@@ -1,0 +1,40 @@
+"""`casehub sources check` on a file that is named: a draft anywhere, judged by its own mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import connectors
+from cli.main import app
+from hub.errors import NotFound
+
+LABOUR = (Path(connectors.__file__).parent / "departments" / "labour.yml").read_text(encoding="utf-8")
+
+
+def draft(folder: Path, text: str) -> Path:
+    path = folder / "water.yml"
+    path.write_text(text.replace("department: labour", "department: water"), encoding="utf-8")
+    return path
+
+
+def test_a_mistake_in_a_draft_outside_the_folders_is_told(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["sources", "check", str(draft(tmp_path, LABOUR.replace("freshness:", "freshnes:")))])
+    assert result.exit_code == 1
+    assert "freshnes is not a word of the contract here" in result.output
+    assert "did you mean 'freshness'" in result.output
+
+
+def test_a_draft_without_mistake_counts_as_one(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["sources", "check", str(draft(tmp_path, LABOUR))])
+    assert result.exit_code == 0, result.output
+    assert "1 份契约无误" in result.output
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["sources", "check", str(tmp_path / "nowhere.yml")])
+    assert isinstance(result.exception, NotFound)
+    with pytest.raises(NotFound, match="no contract file"):
+        raise result.exception
