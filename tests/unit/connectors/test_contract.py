@@ -131,6 +131,14 @@ def test_content_version_follows_the_meaning_and_not_the_writing(design: Path, t
         pytest.param(
             "expect_id_number_checksum", "expect_id_checksum", 30, "expectations[1].type", "no expectation", id="unknown expectation"
         ),
+        pytest.param(
+            "expect_id_number_checksum, column: sfzh",
+            "expect_column_values_to_match_like_pattern, column: sfzh, like_pattern: 44%",
+            30,
+            "expectations[1].type",
+            "no expectation",
+            id="of SQL engines alone",
+        ),
         pytest.param("column: ajbh", "colum: ajbh", 29, "expectations[0].colum", "takes no colum", id="unknown argument"),
         pytest.param('"*/10 * * * *"', '"*/10 * * *"', 12, "schedule", "five parts, this has 4", id="cron"),
         pytest.param("Asia/Shanghai", "Asia/Shenzhen", 11, "timezone", "no time zone", id="time zone"),
