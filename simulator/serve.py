@@ -86,6 +86,8 @@ DEPARTMENTS: dict[str, tuple[Department, int]] = {
     "emergency_management": (emergency_management, 0),
     "planning_land": (planning_land, 0),
 }
+#: Those that flag a deleted record and go on showing it; elsewhere it is gone.
+KEEPS_DELETED = frozenset({"petition", "planning_land"})
 GARBAGE = pl.Schema({"department": pl.String(), "kind": pl.String(), "source_record_id": pl.String(), "outcome": pl.String()})
 
 
@@ -130,7 +132,7 @@ class Systems:
         self._folder = folder.absolute()
         self._ports = ports
         self._servers = servers or Servers.from_environment()
-        self._timeline = Timeline(world)
+        self._timeline = Timeline(world, KEEPS_DELETED)
         self._truth_records, self._truth_parties = world.truth_records, world.truth_parties
         self._rows = world.records.select("row", "department", "source_record_id")
         self._held: list[pl.DataFrame] = []
@@ -224,7 +226,7 @@ class Systems:
     def _make(self, department: str, port: int) -> System:
         folder, servers = self._folder / department, self._servers
         makers: dict[str, Callable[[], System]] = {
-            "petition": lambda: HttpSystem(CursorApi, folder, port, keeps_deleted=True),
+            "petition": lambda: HttpSystem(CursorApi, folder, port, keeps_deleted=department in KEEPS_DELETED),
             "political_legal": lambda: SftpSystem(political_legal.files, folder, port),
             "police": lambda: self._sql(police, folder, servers.mariadb_url),
             "procuratorate": lambda: FileSystem(procuratorate.files, FolderStore(folder / "share"), folder),
@@ -247,7 +249,7 @@ class Systems:
 
     def _sql(self, module: SqlDepartment, folder: Path, url: str | None) -> SqlSystem:
         database = ServerDatabase(url, "labour_bureau") if url else SqliteDatabase(folder / f"{folder.name}.sqlite")
-        return SqlSystem(database, module.LAYOUT, module.tables, keeps_deleted=module is planning_land)
+        return SqlSystem(database, module.LAYOUT, module.tables, keeps_deleted=folder.name in KEEPS_DELETED)
 
     def _step(self, department: str) -> None:
         module, system = DEPARTMENTS[department][0], self._systems[department]

@@ -49,9 +49,10 @@ class Timeline:
 
     Args:
         world: records, parties and changes, with their ticks.
+        keeps_deleted: departments that show a deleted record still, flagged; it moves their watermark on.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, keeps_deleted: frozenset[str] = frozenset()) -> None:
         records = world.records
         self._changes = world.changes
         later = pl.concat([records.filter(pl.col("tick") > 0)["source_record_id"], world.changes["source_record_id"]]).unique()
@@ -59,6 +60,7 @@ class Timeline:
         self._first_parties: pl.DataFrame | None = world.parties
         self._now = records.filter(pl.col("source_record_id").is_in(later.implode()))
         self._parties = world.parties.filter(pl.col("row").is_in(self._now["row"].implode()))
+        self._keeps_deleted = keeps_deleted
         self._marks = _highest(records)
         self._high: dict[str, datetime] = {}
 
@@ -67,7 +69,7 @@ class Timeline:
         if self._first is None or self._first_parties is None:
             raise ValueError("the world has been let go of")
         records = self._first.filter(pl.col("department") == department).with_columns(_as_at_first())
-        self._raise_high(department, records)
+        self._raise_high(records)
         return Step(derived(records), _parties_of(self._first_parties, records))
 
     def let_go(self) -> None:
@@ -92,14 +94,16 @@ class Timeline:
             change_number=pl.col("row") + NUMBERS_A_TICK * tick, is_new=pl.lit(value=True), is_deleted=pl.lit(value=False)
         )
         tardy = self._late(tardy, department, tick).with_columns(_as_at_first())
-        for frame in (changed, fresh):
-            self._raise_high(department, frame)
+        is_shown = pl.lit(value=department in self._keeps_deleted) | ~pl.col("is_deleted")
+        for frame in (changed.filter(is_shown), fresh):
+            self._raise_high(frame)
         records = pl.concat([frame.select(changed.columns) for frame in (changed, fresh, tardy)])
         return Step(derived(records), _parties_of(self._parties, pl.concat([records, again.select(records.columns)])), gone, derived(again))
 
     def touched(self, step: Step, tick: int) -> Step:
         """The same step with what is sent again as rows whose time of change moves on and nothing else."""
         again = self._dated(step.again, tick, ())
+        self._raise_high(again)
         return replace(step, records=pl.concat([step.records, again.select(step.records.columns)]), again=again.clear())
 
     def _dated(self, changed: pl.DataFrame, tick: int, gone: Sequence[str]) -> pl.DataFrame:
@@ -116,17 +120,16 @@ class Timeline:
     def _late(self, tardy: pl.DataFrame, department: str, tick: int) -> pl.DataFrame:
         """The world counts from the watermark that records alone would have left; changes may have moved it on."""
         mark = self._marks.filter((pl.col("department") == department) & (pl.col("tick") < tick))["updated_at"].max()
-        expected = max(mark, _FIRST_PULL - timedelta(days=1)) if isinstance(mark, datetime) else _FIRST_PULL - timedelta(days=1)
-        moved = self._high.get(department, expected) - expected
-        return tardy.with_columns(pl.col("updated_at") + moved)
+        if not isinstance(mark, datetime):  # it had no record: there is no watermark to be behind
+            return tardy
+        return tardy.with_columns(pl.col("updated_at") + (self._high[department] - mark))
 
     def _remember(self, changed: pl.DataFrame) -> None:
         kept = self._now.filter(~pl.col("source_record_id").is_in(changed["source_record_id"].implode()))
         self._now = pl.concat([kept, changed.select(self._now.columns)])
 
-    def _raise_high(self, department: str, records: pl.DataFrame) -> None:
-        highest = records["updated_at"].max()
-        if isinstance(highest, datetime):
+    def _raise_high(self, records: pl.DataFrame) -> None:
+        for department, highest in records.group_by("department").agg(pl.col("updated_at").max()).iter_rows():
             self._high[department] = max(highest, self._high.get(department, highest))
 
 
@@ -162,8 +165,7 @@ def _named(records: pl.DataFrame, changes: pl.DataFrame, *kinds: str) -> pl.Data
 
 def _highest(records: pl.DataFrame) -> pl.DataFrame:
     """The highest time of change of each department's records that come at each tick, those committed late left out."""
-    on_time = records.filter((pl.col("tick") == 0) | (pl.col("updated_at") > _FIRST_PULL + pl.duration(days=pl.col("tick") - 1)))
-    return on_time.group_by("department", "tick").agg(pl.col("updated_at").max())
+    return records.filter(~pl.col("is_late")).group_by("department", "tick").agg(pl.col("updated_at").max())
 
 
 def _parties_of(parties: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
