@@ -32,6 +32,8 @@ _TEMPORARY = (
     """CREATE TEMP TABLE IF NOT EXISTS mapped_party (source_record_id text, LIKE store.party) ON COMMIT DELETE ROWS""",
     """ALTER TABLE mapped_party ALTER record_id DROP NOT NULL, ALTER party_id DROP NOT NULL""",
 )
+# The word index takes what waits in its list in as many turns as it has room for, each over the whole of the index.
+_ROOM = "SET LOCAL work_mem = '128MB'"
 # A replayed version that is older than the accepted one is superseded, whatever it says.
 _ACCEPTED_VERSION = """
 SELECT version FROM landing.record l
@@ -59,22 +61,34 @@ _ACCEPT = """
 UPDATE landing.record r SET state = 'accepted' FROM mapped m
 WHERE r.department = :department AND r.source_record_id = m.source_record_id AND r.version = m.version
 """
+# Looked up record by record: landing, growing all day, has no statistics to make a good plan of a plain join with.
 _SUPERSEDE = """
-UPDATE landing.record r SET state = 'superseded' FROM mapped m
-WHERE m.version > 1 AND r.department = :department AND r.source_record_id = m.source_record_id AND r.version < m.version
-  AND r.state IN ('accepted', 'quarantined')
+UPDATE landing.record r SET state = 'superseded' FROM (
+    SELECT m.source_record_id, older.version FROM mapped m CROSS JOIN LATERAL (
+        SELECT l.version FROM landing.record l
+        WHERE l.department = :department AND l.source_record_id = m.source_record_id AND l.version < m.version
+          AND l.state IN ('accepted', 'quarantined')
+        OFFSET 0
+    ) older WHERE m.version > 1
+) o
+WHERE r.department = :department AND r.source_record_id = o.source_record_id AND r.version = o.version
 """
 _CLOSE_ITEMS = """
 UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'a newer version' FROM mapped m
 WHERE m.version > 1 AND i.department = :department AND i.source_record_id = m.source_record_id AND i.version < m.version
   AND i.state = 'open'
 """
+_FIRST_PARTIES = """
+INSERT INTO store.party (party_id, record_id, {fields}, version)
+SELECT nextval('store.party_id_seq'), m.record_id, {said}, p.version
+FROM mapped_party p JOIN mapped m USING (source_record_id, version) WHERE m.version = 1
+""".format(fields=", ".join(_PARTY_FIELDS), said=", ".join(f"p.{name}" for name in _PARTY_FIELDS))
 # A party keeps its id while the record goes on naming the same one: same role and kind, and the same number, else name.
-_PARTIES = """
+_LATER_PARTIES = """
 WITH said AS (
     SELECT p.*, m.record_id AS record, {who} AS who,
            row_number() OVER (PARTITION BY m.record_id, p.role, p.kind, {who} ORDER BY p.ordinal) AS turn
-    FROM mapped_party p JOIN mapped m USING (source_record_id, version)
+    FROM mapped_party p JOIN mapped m USING (source_record_id, version) WHERE m.version > 1
 ), before AS (
     SELECT p.party_id, p.record_id, p.role, p.kind, {who} AS who,
            row_number() OVER (PARTITION BY p.record_id, p.role, p.kind, {who} ORDER BY p.ordinal) AS turn
@@ -147,11 +161,14 @@ def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> N
     copy_in(cursor_of(connection), "mapped", records, ("source_record_id", "version"))
     numbered = _number(connection, keys)
     records = _with_tokens(records, parties).join(numbered, on=["source_record_id", "version"], how="inner", maintain_order="left")
+    connection.execute(text(_ROOM))
     copy_in(cursor_of(connection), "store.source_record", records)
     copy_in(cursor_of(connection), "store.case_event", _events(records))
     copy_in(cursor_of(connection), "mapped_party", parties.drop("department"))
-    connection.execute(text(_PARTIES))
-    _accept(connection, keys)
+    connection.execute(text(_FIRST_PARTIES))
+    if _has_later(numbered):
+        connection.execute(text(_LATER_PARTIES))
+    _accept(connection, keys, numbered)
 
 
 def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:
@@ -162,9 +179,17 @@ def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:
     return read_frame(connection, "SELECT source_record_id, version, record_id FROM mapped")
 
 
-def _accept(connection: Connection, keys: dict[str, object]) -> None:
-    for statement in (_ACCEPT, _SUPERSEDE, _CLOSE_ITEMS, _PENDING):
-        connection.execute(text(statement), keys)
+def _accept(connection: Connection, keys: dict[str, object], numbered: pl.DataFrame) -> None:
+    connection.execute(text(_ACCEPT), keys)
+    if _has_later(numbered):
+        connection.execute(text(_SUPERSEDE), keys)
+        connection.execute(text(_CLOSE_ITEMS), keys)
+    connection.execute(text(_PENDING), keys)
+
+
+def _has_later(numbered: pl.DataFrame) -> bool:
+    """Whether some record was known before, in another version."""
+    return bool((numbered["version"] > 1).any())
 
 
 def _events(records: pl.DataFrame) -> pl.DataFrame:
@@ -190,9 +215,9 @@ def _with_tokens(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
 def _bury(connection: Connection, keys: dict[str, object]) -> None:
     """Take tombstones in: a deleted record becomes a version without content."""
     if connection.execute(text(_TOMBSTONES), keys).rowcount:
-        _number(connection, keys)
+        numbered = _number(connection, keys)
         connection.execute(text(_DELETED_RECORDS), keys)
-        _accept(connection, keys)
+        _accept(connection, keys, numbered)
     connection.commit()
 
 
