@@ -16,6 +16,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,15 @@ def _suite_page(expected: Any) -> str:
 
 
 def _drawn(renderer: Any, content: Any) -> str:
+    return str(_view().render(renderer.render(content), data_context_id=None, show_how_to_buttons=False))
+
+
+@cache
+def _view() -> Any:
+    """One for all pages: a view compiles its templates anew, and that takes longer than to fill them."""
     from great_expectations.render.view.view import DefaultJinjaPageView
 
-    view: Any = DefaultJinjaPageView()
-    return str(view.render(renderer.render(content), data_context_id=None, show_how_to_buttons=False))
+    return DefaultJinjaPageView()
 
 
 def _results(contract: Contract, expected: Any, findings: Sequence[Finding]) -> list[Any]:
