@@ -28,9 +28,11 @@ class Found:
 
 
 def byte_lines(stream: Bounded, trailer: re.Pattern[str] | None, encoding: str, found: Found) -> Iterator[bytes]:
-    """Lines without their ends; the last one is held back, and left out if it is the trailer."""
+    """Lines without their ends, nor UTF-8's mark; the last one is held back, and left out if it is the trailer."""
     held: bytes | None = None
+    mark = codecs.BOM_UTF8 if _plain_name(encoding) == "utf-8" else b""
     for block in _blocks(stream):
+        block, mark = block.removeprefix(mark), b""
         for line in block.split(b"\n"):
             if not line.strip(b"\r\x1a \t"):
                 continue
@@ -41,6 +43,15 @@ def byte_lines(stream: Bounded, trailer: re.Pattern[str] | None, encoding: str, 
         found.trailer = trailer.search(held.decode(encoding, "replace")) if trailer else None
         if found.trailer is None:
             yield held
+
+
+def _plain_name(encoding: str) -> str:
+    """Python's name of an encoding; utf-8-sig is UTF-8, whose mark is taken off the first line anyway.
+
+    As utf-8-sig each line would be decoded, and written back, as if it began the file.
+    """
+    name = codecs.lookup(encoding).name
+    return "utf-8" if name == "utf-8-sig" else name
 
 
 def _blocks(stream: Bounded) -> Iterator[bytes]:
@@ -72,7 +83,7 @@ class TextLines:
     """
 
     def __init__(self, stream: Bounded, encoding: str, found: Found, trailer: re.Pattern[str] | None = None) -> None:
-        self._stream, self._encoding, self._found, self._trailer = stream, codecs.lookup(encoding).name, found, trailer
+        self._stream, self._encoding, self._found, self._trailer = stream, _plain_name(encoding), found, trailer
         self._taken: list[tuple[str, bytes | None]] = []
         self._returned: list[tuple[str, bytes | None]] = []
         self._source = self._held_back()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -77,10 +78,11 @@ def test_csv_whose_lines_end_with_a_delimiter(folder: Path) -> None:
     assert payloads(pull(csv_contract(csv={"delimiter": "|"}))) == [{"id": "1", "name": "a"}]
 
 
-def test_csv_lines_that_break_the_rules_are_kept_as_they_came(folder: Path) -> None:
+@pytest.mark.parametrize(("encoding", "mark"), [("utf-8", b""), ("utf-8-sig", b""), ("utf-8-sig", codecs.BOM_UTF8)])
+def test_csv_lines_that_break_the_rules_are_kept_as_they_came(folder: Path, encoding: str, mark: bytes) -> None:
     lines = [b"id,name", b"1,a", b"2", b"3,a,b,c", b'4,"open', b"5,e", b"", b"6,\xe7\x8e\xff", b"7,x\x00y", b"8,h"]
-    (folder / "cases.csv").write_bytes(b"\n".join(lines) + b"\n")
-    rows = rows_of(pull(csv_contract()))
+    (folder / "cases.csv").write_bytes(mark + b"\n".join(lines) + b"\n")
+    rows = rows_of(pull(csv_contract(encoding=encoding)))
     good = [row["payload"]["id"] for row in rows if row["payload"]]
     bad = {row["raw"]: (row["source_record_id"], row["fault"]) for row in rows if row["raw"]}
     assert good == ["1", "5", "8"]
@@ -251,6 +253,18 @@ def test_json_lines(folder: Path) -> None:
 def test_json_lines_in_gb18030(folder: Path) -> None:
     (folder / "cases.jsonl").write_bytes('{"id":1,"name":"王"}\n'.encode("gb18030"))
     assert payloads(pull(file_contract("cases.jsonl", "jsonl", encoding="gb18030"))) == [{"id": 1, "name": "王"}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_utf8_begins_with_a_mark_in_the_first_line_alone(folder: Path, encoding: str) -> None:
+    mark, fields = codecs.BOM_UTF8, {"columns": [{"name": "id", "width": 1}, {"name": "name", "width": 6}]}
+    (folder / "cases.csv").write_bytes(mark + "id,name\n1,\ufeff王\n".encode())
+    (folder / "cases.jsonl").write_bytes(mark + '{"id":1}\n{"id":2}\n'.encode())
+    (folder / "cases.dat").write_bytes(mark + "1王   \n2\ufeff王\n".encode())
+    assert payloads(pull(csv_contract(encoding=encoding))) == [{"id": "1", "name": "\ufeff王"}]
+    assert payloads(pull(file_contract("cases.jsonl", "jsonl", encoding=encoding))) == [{"id": 1}, {"id": 2}]
+    fixed_rows = payloads(pull(file_contract("cases.dat", "fixed_width", encoding=encoding, fixed_width=fields)))
+    assert [row["id"] for row in fixed_rows] == ["1", "2"]
 
 
 def test_json_lines_that_are_something_else_are_told(folder: Path) -> None:
