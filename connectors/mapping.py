@@ -132,6 +132,23 @@ class Party(Strict):
             raise refuse("maps none of name, id_no, uscc, phone", remedy="map at least one, or leave the party out")
         return self
 
+    @model_validator(mode="after")
+    def _shared_number_can_be_told_apart(self) -> Party:
+        if self.id_no is None or self.uscc is None or not self.shares_number:
+            return self
+        if self.kind not in (None, "auto"):
+            raise refuse("id_no and uscc read the same column, but kind is given", remedy="write kind: auto, or map one of the two")
+        if (self.id_no.as_, self.uscc.as_) != ("id_no", "uscc"):
+            raise refuse("id_no and uscc read the same column", remedy="give them as: id_no and as: uscc, which tell the values apart")
+        return self
+
+    @property
+    def shares_number(self) -> bool:
+        """Whether one column holds either a person's number or an organisation's code: id_no and uscc both read it."""
+        if self.id_no is None or self.uscc is None:
+            return False
+        return (self.id_no.from_, self.id_no.path) == (self.uscc.from_, self.uscc.path) != (None, None)
+
     @property
     def fields(self) -> dict[str, Mapping]:
         """Mapped fields by name, in the order of schema.records.PARTY."""
@@ -148,11 +165,11 @@ class Party(Strict):
 
     @property
     def kind_given(self) -> Literal["person", "organisation", "auto"]:
-        """The kind as written, else organisation where a firm's name or credit code is mapped, else person."""
+        """The kind as written, else auto where one column may name either, organisation for a firm's name or code, else person."""
         if self.kind is not None:
             return self.kind
         names_firm = self.name is not None and self.name.as_ == "org_name"
-        if self.name is not None and self.name.as_ == "party_name":
+        if self.shares_number or (self.name is not None and self.name.as_ == "party_name"):
             return "auto"
         return "organisation" if names_firm or (self.uscc is not None and self.id_no is None) else "person"
 

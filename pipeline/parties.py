@@ -1,12 +1,13 @@
 """The `parties:` part of a contract applied to a chunk: one row a person or organisation that a record mentions.
 
 A party that says nobody (no name, document, credit code or phone) is left out. What a resident number itself states,
-birth date and gender, is filled in where the source leaves it out and the number holds.
+birth date and gender, is filled in where the source leaves it out and the number holds. Where one column holds a person's
+number or an organisation's code, each value goes to the kind that it fits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -49,6 +50,8 @@ def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataF
         field: read(f"{party.role}.{field}", mapping, mentions.source, reader, PARTY.field(field).type)
         for field, mapping in party.fields.items()
     }
+    if party.shares_number:
+        columns |= _told_apart(party.role, columns)
     frame = pl.DataFrame({"row": mentions.rows, **{field: column.values for field, column in columns.items()}})
     missing = [pl.lit(None, dtype=_dtype(field)).alias(field) for field in _VALUES if field not in columns]
     frame = frame.with_columns(*missing, role=pl.lit(party.role))
@@ -59,6 +62,36 @@ def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataF
         frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
     faults = path_faults(mentions.source) if mentions.source is not source else []
     return frame.select("row", "role", "kind", *_VALUES), [(mentions.rows, column) for column in (*columns.values(), *faults)]
+
+
+def _told_apart(role: str, columns: dict[str, Column]) -> dict[str, Column]:
+    """Documents and credit codes of one column, each value as one of the two; refused is what can be read as neither."""
+    numbers, codes, length = columns["id_no"], columns["uscc"], len(columns["id_no"].values)
+    names = columns["name"].values if "name" in columns else pl.Series([None], dtype=pl.String).new_from_index(0, length)
+    is_code = codes.values.is_not_null() & (numbers.values.is_null() | _reads_as_code(numbers.values, names))
+    rule, reason = f"transform:{role}.id_no", "cannot be read as id_no, nor as uscc"
+    return {
+        "id_no": Column(nulled(numbers.values, is_code), numbers.refused & codes.refused, rule, numbers.source, reason),
+        "uscc": replace(codes, values=nulled(codes.values, ~is_code), refused=pl.repeat(False, length, eager=True)),
+    }
+
+
+def _reads_as_code(numbers: pl.Series, names: pl.Series) -> pl.Series:
+    """Of numbers that have both shapes, which are codes: check digits say so, else the name, else whether it holds a date.
+
+    With fifteen digits nothing is checked, but a resident number of that age holds a date, and a registration does by chance alone.
+    """
+    known = {
+        "is_id": checks.id_number_checksum(numbers) & (numbers.str.len_chars() == 18),
+        "is_code": checks.credit_code_checksum(numbers),
+        "is_firm": names.str.contains(_FIRM_ENDING).fill_null(value=False),
+        "is_nameless": names.is_null(),
+        "length": numbers.str.len_chars(),
+        "has_date": checks.birth_dates(numbers).is_not_null(),
+    }
+    needs_date = (pl.col("length") == 15) | ((pl.col("length") == 18) & pl.col("is_nameless"))
+    is_code = pl.col("is_code") | pl.col("is_firm") | (needs_date & ~pl.col("has_date"))
+    return pl.DataFrame(known).select(~pl.col("is_id") & is_code).to_series()
 
 
 def _dtype(field: str) -> pl.DataType:

@@ -26,6 +26,8 @@ from connectors.contract import (
 from hub.errors import ContractError
 from tests.unit.connectors.builders import SQL, contract_dict, make_contract, write_contract
 
+#: A party whose one column holds a person's number or an organisation's code.
+EITHER: dict[str, Any] = {"role": "agent", "id_no": {"from": "a", "as": "id_no"}, "uscc": {"from": "a", "as": "uscc"}}
 DESIGN = """
 department: labour
 title: {zh: 人力资源局, en: Human resources bureau}
@@ -244,6 +246,8 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         pytest.param({"volume": {"min": 5, "max": 2}}, id="min above max"),
         pytest.param({"parties": [{"role": "agent", "address": {"from": "a"}}]}, id="party without a name"),
         pytest.param({"parties": [{"role": "agent", "each": {}, "name": {"from": "a"}}]}, id="each of nothing"),
+        pytest.param({"parties": [{**EITHER, "kind": "person"}]}, id="one column for both numbers of a person"),
+        pytest.param({"parties": [{**EITHER, "uscc": {"from": "a"}}]}, id="one column for both numbers as text"),
         pytest.param({"references": [{"from": "a", "to": "court", "find": "("}]}, id="no regular expression"),
         pytest.param(
             {"expectations": [{"type": "expect_column_sum_to_be_between", "column": "a", "on_failure": "quarantine"}]},
@@ -260,6 +264,12 @@ def test_what_makes_no_sense_is_refused(overrides: dict[str, Any]) -> None:
     make_contract()
     with pytest.raises(ValidationError):
         make_contract(**overrides)
+
+
+def test_one_column_for_both_numbers_makes_the_kind_auto() -> None:
+    apart = {**EITHER, "uscc": {"from": "b", "as": "uscc"}}
+    parties = make_contract(parties=[EITHER, {**EITHER, "kind": "auto"}, apart]).parties
+    assert [(party.shares_number, party.kind_given) for party in parties] == [(True, "auto"), (True, "auto"), (False, "person")]
 
 
 @pytest.mark.parametrize("line", ["*/10 * * * *", "0 6 * * mon-fri", "@hourly", "5,35 8-18/2 1 jan,jul 7"])

@@ -259,7 +259,7 @@ def test_json_lines_in_gb18030(folder: Path) -> None:
 def test_utf8_begins_with_a_mark_in_the_first_line_alone(folder: Path, encoding: str) -> None:
     mark, fields = codecs.BOM_UTF8, {"columns": [{"name": "id", "width": 1}, {"name": "name", "width": 6}]}
     (folder / "cases.csv").write_bytes(mark + "id,name\n1,\ufeff王\n".encode())
-    (folder / "cases.jsonl").write_bytes(mark + '{"id":1}\n{"id":2}\n'.encode())
+    (folder / "cases.jsonl").write_bytes(mark + b'{"id":1}\n{"id":2}\n')
     (folder / "cases.dat").write_bytes(mark + "1王   \n2\ufeff王\n".encode())
     assert payloads(pull(csv_contract(encoding=encoding))) == [{"id": "1", "name": "\ufeff王"}]
     assert payloads(pull(file_contract("cases.jsonl", "jsonl", encoding=encoding))) == [{"id": 1}, {"id": 2}]

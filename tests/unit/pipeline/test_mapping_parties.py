@@ -142,6 +142,56 @@ def test_a_document_makes_a_person_whatever_the_name_ends_in() -> None:
     assert said(map_parties(parties, {"name": "欧阳小学", "id": SOUND_ID}), "kind", "id_type") == [("person", "resident_id")]
 
 
+EITHER: dict[str, Any] = {
+    "role": "petitioner",
+    "name": {"from": "name", "as": "party_name"},
+    "id_no": {"from": "number", "as": "id_no"},
+    "uscc": {"from": "number", "as": "uscc"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "kind"),
+    [
+        pytest.param("张三", SOUND_ID, "person", id="resident number"),
+        pytest.param("某某便利店", SOUND_ID, "person", id="check digit outranks the name"),
+        pytest.param("张三", UNSOUND_ID, "person", id="slip in a resident number"),
+        pytest.param(None, UNSOUND_ID, "person", id="slip, nameless"),
+        pytest.param("张三", "440306199013011236", "person", id="slip in its date"),
+        pytest.param("张三", "440306900101123", "person", id="resident number of 15"),
+        pytest.param("李四", "E12345678", "person", id="passport"),
+        pytest.param("某某鞋业有限公司", "91440300MA5F0ABC1X", "organisation", id="credit code with letters"),
+        pytest.param("某某", "914403001922038216", "organisation", id="credit code of digits alone"),
+        pytest.param(None, "914403001922038216", "organisation", id="the same, nameless"),
+        pytest.param("某某有限公司", "914403001922038219", "organisation", id="slip in it"),
+        pytest.param(None, "440301103097413", "organisation", id="registration of 15 without a date"),
+        pytest.param("某某有限公司", "440301101212413", "organisation", id="registration of 15 with a date"),
+        pytest.param("某某", "192203821", "organisation", id="organisation code"),
+    ],
+)
+def test_one_column_of_either_number_goes_to_what_it_fits(name: str | None, number: str, kind: str) -> None:
+    mapped = map_parties([EITHER], {"name": name, "number": number})
+    assert mapped.refusals.num_rows == 0
+    assert said(mapped, "kind", "id_no", "uscc") == [
+        (kind, number if kind == "person" else None, number if kind == "organisation" else None),
+    ]
+
+
+def test_one_column_of_either_number_refuses_what_is_neither_once() -> None:
+    rows = [{"name": "张三", "number": "12"}, {"name": "李四", "number": "440306********1234"}, {"name": "王五", "number": None}]
+    mapped = map_parties([EITHER | {"kind": "auto"}], *rows)
+    assert [(row["source_record_id"], row["rule"], row["column"], row["reason"]) for row in mapped.refusals.to_pylist()] == [
+        ("0", "transform:petitioner.id_no", "number", "cannot be read as id_no, nor as uscc")
+    ]
+    assert said(mapped, "name", "kind", "id_no", "uscc") == [("李四", "person", None, None), ("王五", "person", None, None)]
+
+
+def test_one_column_of_either_number_without_a_name_and_within_a_list() -> None:
+    party = {name: EITHER[name] for name in ("role", "id_no", "uscc")} | {"each": {"path": "sides"}}
+    mapped = map_parties([party], {"sides": [{"number": SOUND_ID}, {"number": "91440300MA5F0ABC1X"}]}, {"sides": []})
+    assert said(mapped, "kind", "id_no", "uscc") == [("person", SOUND_ID, None), ("organisation", None, "91440300MA5F0ABC1X")]
+
+
 def test_a_sound_number_gives_birth_date_and_gender_where_the_source_does_not() -> None:
     parties = [
         {
