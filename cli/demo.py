@@ -62,6 +62,7 @@ def demo(records: int, seed: int, once: bool) -> int:
         failed = _run_pass(services, engine, contracts, console)
         way_in = _show(services, engine, starter, progress)
         if not once:
+            airflow.let_schedules_go(services.airflow)
             way_in.show(console, services.airflow)
             _stay_up(started, console)
     return 1 if failed else 0
@@ -88,7 +89,7 @@ def _start(starter: Starter, metadata_url: str, progress: Progress) -> Services:
     with progress.step(f"模拟的部门系统 · simulated systems ({starter.world.records:,} 条记录 records)"):
         ready, migration = starter.begin(metadata_url)
         connections = starter.wait_for_systems()
-    ready = ready.given(connections)
+    ready = airflow.hold_schedules(ready.given(connections))  # a tick within the pass would pull a department twice
     starter.start_api(connections)
     with progress.step("Airflow 元数据 · metadata"):
         airflow.finish_migration(migration, started)
@@ -128,7 +129,8 @@ def _show(services: Services, engine: Engine, starter: Starter, progress: Progre
 
 
 def _stay_up(started: Processes, console: Console) -> None:
-    console.print("\n按 Ctrl-C 停止 · Ctrl-C stops everything")
+    console.print("\n各部门此后按自己的时间表拉取 · from now on departments are pulled on their schedules")
+    console.print("按 Ctrl-C 停止 · Ctrl-C stops everything")
     try:
         while not started.ended:
             time.sleep(0.5)

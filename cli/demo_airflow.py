@@ -49,13 +49,13 @@ class AirflowApi:
         self._client.close()
 
     def wait_for_dags(self, wanted: Iterable[str], on_wait: Callable[[], None]) -> None:
-        """Wait until every DAG has been parsed.
+        """Wait until every DAG has been parsed by this Airflow: what a former one left in the database may still be scheduled.
 
         Raises:
             HubError: a DAG file cannot be imported, or DAGs are missing for too long.
         """
         missing, deadline = set(wanted), time.monotonic() + PARSE_TIMEOUT_S
-        while missing := missing - {dag["dag_id"] for dag in self.dags()}:
+        while missing := missing - {dag["dag_id"] for dag in self.dags() if self._is_parsed(dag)}:
             errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
             if errors:
                 raise HubError(f"{errors[0]['filename']}: {errors[0]['stack_trace'].strip().splitlines()[-1]}", remedy="mend the DAG file")
@@ -74,7 +74,7 @@ class AirflowApi:
                 return found
 
     def set_going(self, dag_ids: Iterable[str]) -> bool:
-        """See to it that each DAG runs once from now on: one that Airflow is about to run by itself is left to it.
+        """See to it that each DAG runs once from now on; one whose schedule had a run begun before it was held is left to that.
 
         Returns:
             Whether each has begun a run.
@@ -89,7 +89,7 @@ class AirflowApi:
                 continue
             if dag["is_paused"]:
                 self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
-            elif not _is_due(dag):
+            else:
                 self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
         return not wanted
 
@@ -109,6 +109,10 @@ class AirflowApi:
             if len(fresh) < _PAGE:
                 return found
 
+    def _is_parsed(self, dag: dict[str, Any]) -> bool:
+        parsed = dag["last_parsed_time"]
+        return parsed is not None and datetime.fromisoformat(parsed) >= self.since
+
     def _call(self, method: str, path: str, **words: Any) -> Any:
         try:
             return self._client.request(method, path, **words).raise_for_status().json()
@@ -116,11 +120,6 @@ class AirflowApi:
             raise HubError(
                 f"Airflow's API did not take {method} {path}: {type(error).__name__}", remedy="read var/airflow/logs/api-server.log"
             ) from None
-
-
-def _is_due(dag: dict[str, Any]) -> bool:
-    due = dag["next_dagrun_run_after"]
-    return due is not None and datetime.fromisoformat(due) <= datetime.now(UTC)
 
 
 def _run(run: dict[str, Any]) -> Run:

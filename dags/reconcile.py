@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.sdk import CronTriggerTimetable
 
 from connectors.contract import Contract
-from dags.steps import active_contracts, ingest_like, is_wanted
+from dags.steps import active_contracts, ingest_like, is_wanted, schedules_are_held
 
 _NIGHT = 2
 
@@ -32,9 +32,5 @@ for contract in active_contracts():
     if every and is_wanted(dag_id):
         # Not at the first start, where the first ingest pulls everything anyway: from the next night on.
         cron = sweep_cron(contract.department, every)
-        ingest_like(
-            dag_id,
-            contract,
-            "reconcile",
-            CronTriggerTimetable(cron, timezone=contract.timezone, interval=every, run_immediately=timedelta(0)),
-        )
+        timetable = CronTriggerTimetable(cron, timezone=contract.timezone, interval=every, run_immediately=timedelta(0))
+        ingest_like(dag_id, contract, "reconcile", None if schedules_are_held() else timetable)

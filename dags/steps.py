@@ -13,6 +13,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, get_parsing_context, task
@@ -51,6 +52,15 @@ def active_contracts() -> list[Contract]:
 def is_wanted(dag_id: str) -> bool:
     """Whether a DAG has to be built: a task's process needs its own alone."""
     return get_parsing_context().dag_id in (None, dag_id)
+
+
+def schedules_are_held() -> bool:
+    """Whether departments run when they are asked alone, not by their schedules; never but where this variable names a file.
+
+    `casehub demo` gives its Airflow one, so that no tick of a schedule falls into its pass, and removes the file after the pass.
+    """
+    file = os.environ.get("CASEHUB_SCHEDULES_HELD_BY")
+    return bool(file) and Path(file).exists()
 
 
 def asset_of(department: str) -> Asset:

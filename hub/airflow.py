@@ -87,6 +87,18 @@ def set_up(settings: Settings, database_url: str, environment: Mapping[str, str]
     return Airflow(home, url, kept["password"], {**environment, **own}, datetime.now(UTC))
 
 
+def hold_schedules(airflow: Airflow) -> Airflow:
+    """The same, but its departments run when they are asked alone, until `let_schedules_go`; to be called before `start`."""
+    held_by = airflow.home / "schedules-held"
+    held_by.touch()
+    return airflow.given({"CASEHUB_SCHEDULES_HELD_BY": str(held_by)})
+
+
+def let_schedules_go(airflow: Airflow) -> None:
+    """Leave departments to their schedules from when the DAGs are read next, which is within a minute or two."""
+    Path(airflow.environment["CASEHUB_SCHEDULES_HELD_BY"]).unlink(missing_ok=True)
+
+
 def start_migration(airflow: Airflow, processes: Processes) -> Child:
     """Begin to make or update the metadata's tables, which takes seconds; `finish_migration` waits for it."""
     return processes.start("airflow-migrate", airflow.command("db", "migrate"), airflow.environment, airflow.log("migrate"))

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from connectors.contract import DEPARTMENTS, Contract, CursorFeed, load_contracts
+from hub import airflow
+from hub.settings import Settings
 from tests.integration.dags.conftest import ROOT, Inspect
 
 CONTRACTS = load_contracts([DEPARTMENTS])
@@ -58,6 +60,18 @@ def test_schedule_is_the_contracts(parsed: dict[str, Any], contract: Contract) -
         assert dag["timetable"] == "NullTimetable"
     else:
         assert (dag["timetable"], dag["expression"], dag["timezone"]) == ("CronDataIntervalTimetable", contract.schedule, contract.timezone)
+
+
+def test_schedules_are_held_while_the_file_is_there(parsed: dict[str, Any], inspect: Inspect, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, airflow_port=0)
+    ready = airflow.hold_schedules(airflow.set_up(settings, "postgresql://nowhere/airflow", {}))
+    held_by = {name: value for name, value in ready.environment.items() if name.startswith("CASEHUB")}
+    held = inspect(**held_by)["dags"]
+    assert held.keys() == parsed["dags"].keys()
+    assert {held[dag_id]["timetable"] for dag_id, _ in INGEST_LIKE} == {"NullTimetable"}
+    assert held["resolve_cases"] == parsed["dags"]["resolve_cases"]
+    airflow.let_schedules_go(ready)
+    assert inspect(**held_by)["dags"] == parsed["dags"]
 
 
 def test_resolve_waits_for_any_department_and_for_no_longer_than_an_hour(parsed: dict[str, Any]) -> None:

@@ -161,6 +161,14 @@ def test_every_record_is_there_once_and_in_one_case(killed_once: Engine) -> None
     assert pending == []
 
 
+def test_no_department_was_pulled_by_its_schedule(killed_once: Engine) -> None:
+    """Some are due every five minutes: such a run would pull them a second time within the pass."""
+    with killed_once.connect() as connection:
+        runs = [str(row[0]) for row in rows(connection, "SELECT run_id FROM ops.batch")]
+    assert runs
+    assert [run for run in runs if "manual__" not in run] == []
+
+
 def test_nothing_landed_twice(killed_once: Engine) -> None:
     """The sources did not change, so no key has a second version."""
     with killed_once.connect() as connection:
