@@ -6,6 +6,7 @@ serials, epoch seconds. Years outside 1900–2100 are refused: they are slips.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import polars as pl
@@ -15,6 +16,14 @@ from pipeline.transforms.base import Options, Read, judged, known, nulled, where
 _NAIVE = pl.Datetime("us")
 _UTC = pl.Datetime("us", "UTC")
 _COMMON = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d")
+#: Shapes that whole columns are written in, and the layout that reads each as `_WRITTEN` would, in a tenth of the time.
+_SHAPES = {
+    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2} [0-9]{1,2}:[0-9]{2}:[0-5][0-9]$": "%Y-%m-%d %H:%M:%S",
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:Z|[+-][0-9]{2}:[0-9]{2})$": "%Y-%m-%dT%H:%M:%S%#z",
+    r"^[0-9]{4}/[0-9]{1,2}/[0-9]{1,2} [0-9]{1,2}:[0-9]{2}$": "%Y/%m/%d %H:%M",
+    r"^[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日 [0-9]{1,2}:[0-9]{2}$": "%Y年%m月%d日 %H:%M",
+    r"^[0-9]{12}[0-5][0-9]$": "%Y%m%d%H%M%S",
+}
 _WRITTEN = (
     r"^(?P<year>[0-9]{4})[-/.年](?P<month>[0-9]{1,2})[-/.月](?P<day>[0-9]{1,2})日?"
     r"(?:[T\s]*(?:星期.|周.)?\s*(?P<half>上午|下午|中午|晚上|AM|PM|am|pm)?\s*(?P<hour>[0-9]{1,2})(?:[:时点](?P<minute>[0-9]{1,2})?分?"
@@ -67,6 +76,24 @@ def epoch(values: pl.Series, options: Options) -> Read:
 
 def _moments(given: pl.Series, options: Options) -> pl.Series:
     """UTC where readable, else null. The contract's own formats are tried first: only they can tell 5/1 from 1/5."""
+    if options.formats:
+        return _by_layouts(given, options)
+    return where_null(given, _in_first_shape(given, options), lambda rest: _by_layouts(rest, options))
+
+
+def _in_first_shape(given: pl.Series, options: Options) -> pl.Series:
+    """UTC of the values that are written as the first is, where that is one of the common shapes; null for the others."""
+    first = given.first(ignore_nulls=True)
+    shape = next((shape for shape in _SHAPES if first is not None and re.match(shape, first)), None)
+    if shape is None:
+        return pl.Series([None], dtype=_UTC).new_from_index(0, len(given))
+    fitting, layout = nulled(given, ~given.str.contains(shape)), _SHAPES[shape]
+    if "%#z" in layout:
+        return _plausible(_zoned(fitting, layout))
+    return _plausible(_localised(fitting.str.strptime(_NAIVE, layout, strict=False), options.timezone))
+
+
+def _by_layouts(given: pl.Series, options: Options) -> pl.Series:
     zoned = [layout for layout in options.formats if "%z" in layout or "%#z" in layout]
     naive = pl.Series([None] * len(given), dtype=_NAIVE)
     for layout in (*options.formats, *_COMMON):

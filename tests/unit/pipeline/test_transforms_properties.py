@@ -107,6 +107,27 @@ def test_every_written_form_of_a_time_reads_the_same(moment: datetime.datetime) 
     assert outcome.values.dt.convert_time_zone("Asia/Shanghai").dt.replace_time_zone(None).unique().to_list() == [moment]
 
 
+FIGURES = st.tuples(*(st.integers(low, high) for low, high in ((1899, 2101), (0, 13), (0, 32), (0, 25), (0, 60), (0, 61))))
+SHAPES = (
+    "{:04d}-{:02d}-{:02d} {:02d}:{:02d}:{:02d}",
+    "{:04d}-{}-{} {}:{:02d}:{:02d}",
+    "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}+08:00",
+    "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}Z",
+    "{:04d}/{}/{} {}:{:02d}",
+    "{:04d}年{:02d}月{:02d}日 {:02d}:{:02d}",
+    "{:04d}{:02d}{:02d}{:02d}{:02d}{:02d}",
+)
+
+
+@given(st.sampled_from(SHAPES), st.lists(FIGURES, min_size=1), st.sampled_from(["Asia/Shanghai", "Europe/Berlin"]))
+def test_a_time_reads_the_same_whatever_shape_the_first_of_its_column_has(shape: str, figures: list[tuple[int, ...]], zone: str) -> None:
+    values = [shape.format(*each) for each in figures]
+    among_its_like = TRANSFORMS["datetime"](pl.Series([shape.format(2026, 10, 12, 13, 14, 15), *values]), Options(zone))
+    behind_another = TRANSFORMS["datetime"](pl.Series(["2026-01-02", *values]), Options(zone))
+    assert among_its_like.values[1:].to_list() == behind_another.values[1:].to_list()
+    assert among_its_like.refused.to_list() == behind_another.refused.to_list()
+
+
 @given(
     st.sampled_from([name for name in TRANSFORMS if not name.startswith("gcj02")]), st.lists(st.text(max_size=24) | st.none(), max_size=12)
 )
