@@ -60,7 +60,7 @@ def schedules_are_held() -> bool:
     `casehub demo` gives its Airflow one, so that no tick of a schedule falls into its pass, and removes the file after the pass.
     """
     file = os.environ.get("CASEHUB_SCHEDULES_HELD_BY")
-    return bool(file) and Path(file).exists()
+    return bool(file and Path(file).exists())
 
 
 def asset_of(department: str) -> Asset:
