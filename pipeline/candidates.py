@@ -83,7 +83,8 @@ def meet_within(keys: pl.DataFrame, among: pl.DataFrame) -> pl.DataFrame:
         keys: (id, key) of the nodes to find others for.
         among: (id, key) of all of the chunk's nodes, these included.
     """
-    shared = among.join(keys.select("key").unique(), on="key", how="semi").unique().sort("key", "id")
+    crowded = among.filter(pl.col("key").is_duplicated())  # most keys are one node's alone
+    shared = crowded.join(keys.select("key").unique(), on="key", how="semi").unique().sort("key", "id")
     placed = shared.with_columns(place=pl.int_range(pl.len()).over("key"), size=pl.len().over("key")).filter(pl.col("size") > 1)
     small = placed.filter(pl.col("size") <= CROWD)
     pairs = [small.join(small, on="key", suffix="_right").filter(pl.col("id") < pl.col("id_right")).select(left="id", right="id_right")]

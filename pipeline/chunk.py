@@ -21,7 +21,7 @@ from pipeline.channel import Channel
 from pipeline.clusters import Assignment, assign
 from pipeline.comparing import evaluate
 from pipeline.entity_ids import Fates, settle
-from pipeline.intake import Intake, Touched
+from pipeline.intake import Intake, Place, Touched
 from pipeline.links import Evaluation, Task, write_links
 from pipeline.memberships import write_memberships, write_redirects
 from pipeline.publish import Numbers, prepare, publish
@@ -53,7 +53,7 @@ _APPLIED = "UPDATE ops.decision SET applied_change = %(change)s WHERE decision_i
 class Chunk:
     """What a chunk may take."""
 
-    after: int
+    after: Place
     most: int
     most_again: int  # records of others that are looked at again in it; beyond, they wait
     unique_within: frozenset[str]
@@ -64,7 +64,7 @@ class Done:
     """What a chunk did."""
 
     records: int
-    last_record_id: int
+    last: Place
     changes: dict[str, int] = field(default_factory=dict)
     review_tasks: int = 0
 
@@ -138,7 +138,7 @@ class _Resolving:
         if intake is None:
             return None
         prepare(channel)
-        done = Done(len(intake.records), int(intake.records.max() or self._chunk.after))  # type: ignore[arg-type]
+        done = Done(len(intake.records), intake.last)
         taking.publish_versions(channel, intake)
         self._has_decisions = bool(channel.read("SELECT EXISTS (SELECT FROM ops.decision) AS found").item())
         with ThreadPoolExecutor(2, "settle") as settling, ThreadPoolExecutor(1, "show") as showing:

@@ -1,6 +1,7 @@
 """GOLDEN VALUES: what an entity shows of itself, each value with the records that state it.
 
-Enter rows of the members of entities touched, leave the differences in store.golden_value. Of each field the best values
+Enter rows of the members of entities touched, leave the differences in store.golden_record, one row an entity and change,
+which the view store.golden_value shows value by value. Of each field the best values
 are kept, and the best one of each department whatever its rank, so that a caller who may read that department alone is
 still answered; a value is stated by the record that says it best, and by one of each department of which it is the best.
 What is kept of two lots of members together is what is kept of what was kept of each: which makes an entity of ten
@@ -30,20 +31,17 @@ _ABOUT = ("entity", "record_id", "said_in", "label", "at")
 _TIMES = ("occurred_at", "reported_at", "due_at")
 _LIMITED = ("restricted", "sealed")
 _LIVE = """
-SELECT t.entity::text AS entity, g.field, g.rank, g.value, array_to_string(g.stated_by, ',') AS stated
+SELECT t.entity::text AS entity, g.fields AS field, g.ranks AS rank, g.contents AS value, g.stated_by AS stated
 FROM unnest(%(entities)s::uuid[]) AS t (entity)
-CROSS JOIN LATERAL (SELECT * FROM store.golden_value WHERE entity_id = t.entity AND known_to IS NULL OFFSET 0) g
+CROSS JOIN LATERAL (SELECT * FROM store.golden_record WHERE entity_id = t.entity AND known_to IS NULL OFFSET 0) g
 """
 _RECORDS = """
 SELECT r.record_id, r.department, r.source_record_id, r.visibility, r.updated_at, r.reported_at FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) r
 """
-_CLOSE = """
-UPDATE store.golden_value g SET known_to = %(change)s
-FROM unnest(%(entities)s::uuid[], %(fields)s::text[], %(ranks)s::integer[]) AS t (entity, field, rank)
-WHERE g.entity_id = t.entity AND g.field = t.field AND g.rank = t.rank AND g.known_to IS NULL
-"""
+_CLOSE = "UPDATE store.golden_record SET known_to = %(change)s WHERE entity_id = ANY (%(entities)s::uuid[]) AND known_to IS NULL"
 _SCHEMA = {"entity": pl.String, "field": pl.String, "rank": pl.Int32, "value": pl.String, "stated": pl.String}
+_EACH = ["field", "rank", "value", "stated"]
 _SHARED = {"entity": pl.String, "field": pl.String, "value": pl.String}
 
 
@@ -88,32 +86,28 @@ def read_golden(channel: Channel, entities: pl.Series) -> pl.DataFrame:
     """Live golden values of entities, as `Values.kept` has them."""
     if entities.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
-    return channel.read(_LIVE, entities=entities.sort())
+    return channel.read(_LIVE, entities=entities.sort()).explode(_EACH)
 
 
 def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.DataFrame) -> pl.Series:
-    """Close values that are no longer so and add those that are.
+    """Close what entities showed where that is no longer so, and add what they show from now on.
 
     Returns:
         Entities with a difference.
     """
     same = list(_SCHEMA)
-    compared = pl.col("entity").is_in(before["entity"].unique().implode())
-    had, new = now.filter(compared), now.filter(~compared)
-    closed = before.join(had, on=same, how="anti")
-    new = pl.concat([new, had.join(before, on=same, how="anti")])
-    if closed.height:
-        channel.run(_CLOSE, puts_off=True, change=change, entities=closed["entity"], fields=closed["field"], ranks=closed["rank"])
-    rows = new.sort("entity").select(
-        "field",
-        "rank",
-        "value",
-        entity_id="entity",
-        known_from=pl.lit(change),
-        stated_by=pl.concat_str(pl.lit("{"), "stated", pl.lit("}")),
+    lost, come = before.join(now, on=same, how="anti"), now.join(before, on=same, how="anti")
+    differing = pl.concat([lost["entity"], come["entity"]]).unique()
+    closed = before.select("entity").unique().filter(pl.col("entity").is_in(differing.implode()))["entity"]
+    if len(closed):
+        channel.run(_CLOSE, puts_off=True, change=change, entities=closed)
+    whole = now.filter(pl.col("entity").is_in(differing.implode())).sort("entity", "field", "rank")
+    rows = whole.group_by("entity", maintain_order=True).agg(_EACH).select(
+        pl.col("entity").alias("entity_id"), pl.lit(change).alias("known_from"),
+        fields="field", ranks="rank", contents="value", stated_by="stated",
     )
-    channel.copy("store.golden_value", rows, puts_off=True)
-    return pl.concat([closed["entity"], new["entity"]]).unique()
+    channel.copy("store.golden_record", rows, puts_off=True)
+    return differing
 
 
 def _of_one(stated: pl.DataFrame) -> Values:

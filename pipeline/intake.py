@@ -16,7 +16,10 @@ from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 DECISIONS_AT_ONCE = 500
 
 # Rows that normalise is just now writing are left for a later chunk instead of waited for: waiting could deadlock.
-_TAKE = "SELECT record_id FROM ops.pending WHERE record_id > %(after)s ORDER BY record_id LIMIT %(most)s FOR UPDATE SKIP LOCKED"
+_TAKE = """
+SELECT record_id, reported_epoch_s FROM ops.pending WHERE (reported_epoch_s, record_id) > (%(epoch_s)s, %(record_id)s)
+ORDER BY reported_epoch_s, record_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+"""
 _REMOVE = "DELETE FROM ops.pending WHERE record_id = ANY (%(ids)s::bigint[])"
 _DECISIONS = """
 SELECT decision_id, relation, left_id, right_id FROM ops.decision WHERE applied_change IS NULL ORDER BY decision_id LIMIT %(most)s
@@ -70,6 +73,14 @@ SELECT t.id AS record_id, b.* FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOI
 """
 
 
+@dataclass(frozen=True, order=True)
+class Place:
+    """A place in the order of work."""
+
+    reported_epoch_s: int = -(2**62)  # before whatever there is
+    record_id: int = 0
+
+
 @dataclass(frozen=True)
 class Touched:
     """Nodes of one relation that a chunk has to do with, each in one of four."""
@@ -87,29 +98,31 @@ class Intake:
     epoch: int
     change: int
     records: pl.Series
+    last: Place  # of the records taken
     decisions: pl.DataFrame
     touched: dict[Relation, Touched] = field(default_factory=dict)
 
 
-def take(channel: Channel, after: int, most: int) -> Intake | None:
-    """Take the next work in order of record id.
+def take(channel: Channel, after: Place, most: int) -> Intake | None:
+    """Take the next work in the order in which it was reported.
 
     Args:
         channel: of the chunk's transaction.
-        after: record id after which to go on, so that rows just deleted are not passed over again and again.
+        after: place after which to go on, so that rows just deleted are not passed over again and again.
         most: how many records at most.
 
     Returns:
-        None where nothing is left after that id.
+        None where nothing is left after that place.
     """
-    taken = channel.read(_TAKE, after=after, most=most)
+    taken = channel.read(_TAKE, epoch_s=after.reported_epoch_s, record_id=after.record_id, most=most)
     decisions = channel.read(_DECISIONS, most=DECISIONS_AT_ONCE)
     if taken.is_empty() and decisions.is_empty():
         return None
     channel.run(_REMOVE, ids=taken["record_id"])
     channel.run(_NUMBER)
     epoch, change = channel.read(_EPOCH).row(0)
-    return Intake(epoch, change, taken["record_id"], decisions)
+    last = Place(*taken.select("reported_epoch_s", "record_id").row(-1)) if taken.height else after
+    return Intake(epoch, change, taken["record_id"].sort(), last, decisions)
 
 
 def publish_versions(channel: Channel, intake: Intake) -> None:

@@ -28,7 +28,7 @@ _PARTY_FIELDS = [name for name in PARTY.names if name not in ("department", "sou
 
 _TEMPORARY = (
     """CREATE TEMP TABLE IF NOT EXISTS mapped (
-           source_record_id text, version integer, record_id bigint, is_deleted boolean NOT NULL DEFAULT false) ON COMMIT DELETE ROWS""",
+           source_record_id text, version integer, reported_at timestamptz, record_id bigint, is_deleted boolean NOT NULL DEFAULT false) ON COMMIT DELETE ROWS""",
     """CREATE TEMP TABLE IF NOT EXISTS mapped_party (source_record_id text, LIKE store.party) ON COMMIT DELETE ROWS""",
     """ALTER TABLE mapped_party ALTER record_id DROP NOT NULL, ALTER party_id DROP NOT NULL""",
 )
@@ -110,9 +110,12 @@ INSERT INTO store.source_record (record_id, version, department, source_record_i
 SELECT record_id, version, :department, source_record_id, true, 'shared' FROM mapped
 """
 _PENDING = """
-INSERT INTO ops.pending (record_id, reason)
-SELECT record_id, CASE WHEN is_deleted THEN 'deleted' WHEN version = 1 THEN 'new' ELSE 'changed' END FROM mapped
-ON CONFLICT (record_id) DO UPDATE SET reason = excluded.reason, queued_at = excluded.queued_at
+INSERT INTO ops.pending (record_id, reason, reported_epoch_s)
+SELECT record_id, CASE WHEN is_deleted THEN 'deleted' WHEN version = 1 THEN 'new' ELSE 'changed' END,
+       coalesce(extract(epoch FROM reported_at), 0)
+FROM mapped
+ON CONFLICT (record_id) DO UPDATE
+SET reason = excluded.reason, queued_at = excluded.queued_at, reported_epoch_s = excluded.reported_epoch_s
 """
 _TOMBSTONES = """
 INSERT INTO mapped (source_record_id, version, is_deleted) SELECT source_record_id, version, true FROM landing.record
@@ -158,7 +161,7 @@ def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> N
     if mapped.records.num_rows == 0:
         return
     records, parties = _frame(mapped.records), _frame(mapped.parties)
-    copy_in(cursor_of(connection), "mapped", records, ("source_record_id", "version"))
+    copy_in(cursor_of(connection), "mapped", records, ("source_record_id", "version", "reported_at"))
     numbered = _number(connection, keys)
     records = _with_tokens(records, parties).join(numbered, on=["source_record_id", "version"], how="inner", maintain_order="left")
     connection.execute(text(_ROOM))

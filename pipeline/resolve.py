@@ -66,22 +66,24 @@ def _has_work(connection: Connection) -> bool:
 
 def _resolve_all(connection: Connection, settings: Settings, report: ResolveReport, progress: Progress) -> None:
     from pipeline.chunk import Chunk, record_models, resolve_chunk, unique_departments
+    from pipeline.intake import Place
     from pipeline.statistics import analyse_grown
 
     waiting = connection.execute(text("SELECT count(*) FROM ops.pending")).scalar_one()
     unique_within = unique_departments(connection)
     record_models(connection)
-    after, most = 0, settings.resolve_chunk_records
+    start_over = after = Place()
+    most = settings.resolve_chunk_records
     while True:
         start = perf_counter()
         done = resolve_chunk(connection, Chunk(after, most, settings.resolve_chunk_records, unique_within))
         if done is None:
-            if after == 0:
+            if after == start_over:
                 return
-            after = 0  # what was put back, or came meanwhile, has lower ids
+            after = start_over  # what was put back, or came meanwhile, may stand before
             continue
         seconds = perf_counter() - start
-        after = done.last_record_id
+        after = done.last
         analyse_grown(connection)
         report.chunks += 1
         report.records += done.records

@@ -20,7 +20,7 @@ _COLUMNS = {
     "organisation_key": "key, party_id",
     "case_key": "key, record_id",
     "link": "left_id, right_id, relation, known_from, known_to, decision",
-    "golden_value": "entity_id, field, rank, known_from, known_to",
+    "golden_record": "entity_id, known_from, known_to",
     "redirect": "from_id, to_id, relation, known_to",
     "review_task": "relation, left_id, right_id, state",
     "party": "party_id, version, record_id, known_from, known_to",

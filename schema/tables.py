@@ -192,7 +192,10 @@ pending = Table(
     metadata,
     Column("record_id", BigInteger, primary_key=True),  # one row a record: its newest version is what resolve takes
     Column("reason", Text, nullable=False),  # new, changed, deleted, party_changed, decision
+    # The order of work: records of one case are reported near in time, and taken together they cost resolve least.
+    Column("reported_epoch_s", BigInteger, nullable=False, server_default="0"),
     _now("queued_at"),
+    Index("ix_pending_order", "reported_epoch_s", "record_id"),
     schema="ops",
 )
 
@@ -433,16 +436,18 @@ person_member = _member("person", "party_id", "person_id")
 organisation_member = _member("organisation", "party_id", "organisation_id")
 case_member = _member("case", "record_id", "case_id")
 
-golden_value = Table(
-    "golden_value",
+golden_record = Table(  # what an entity shows, whole, from one change to another; the view store.golden_value has it value by value
+    "golden_record",
     metadata,
     Column("entity_id", Uuid, primary_key=True),
-    Column("field", Text, primary_key=True),
-    Column("rank", Integer, primary_key=True),  # 1 is best
     Column("known_from", BigInteger, primary_key=True),
     Column("known_to", BigInteger),
-    Column("value", Text, nullable=False),
-    Column("stated_by", ARRAY(BigInteger), nullable=False),  # record_ids that state this value, best first
+    # One place of all four is one value: its field, its rank there (1 is best), its text, and the record_ids that state it,
+    # best first, with commas between.
+    Column("fields", ARRAY(Text), nullable=False),
+    Column("ranks", ARRAY(Integer), nullable=False),
+    Column("contents", ARRAY(Text), nullable=False),
+    Column("stated_by", ARRAY(Text), nullable=False),
     schema="store",
     postgresql_with={"fillfactor": "80"},
 )

@@ -189,10 +189,12 @@ def upgrade() -> None:
         "pending",
         sa.Column("record_id", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reported_epoch_s", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("record_id", name=op.f("pk_pending")),
         schema="ops",
     )
+    op.create_index("ix_pending_order", "pending", ["reported_epoch_s", "record_id"], unique=False, schema="ops")
     op.create_table(
         "source",
         sa.Column("department", sa.Text(), nullable=False),
@@ -277,15 +279,15 @@ def upgrade() -> None:
         schema="store",
     )
     op.create_table(
-        "golden_value",
+        "golden_record",
         sa.Column("entity_id", sa.Uuid(), nullable=False),
-        sa.Column("field", sa.Text(), nullable=False),
-        sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_to", sa.BigInteger(), nullable=True),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("stated_by", sa.ARRAY(sa.BigInteger()), nullable=False),
-        sa.PrimaryKeyConstraint("entity_id", "field", "rank", "known_from", name=op.f("pk_golden_value")),
+        sa.Column("fields", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("ranks", sa.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("contents", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("stated_by", sa.ARRAY(sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("entity_id", "known_from", name=op.f("pk_golden_record")),
         schema="store",
         postgresql_with={"fillfactor": "80"},
     )
@@ -540,6 +542,12 @@ def upgrade() -> None:
             f"CREATE TABLE landing.record_p{number} PARTITION OF landing.record "
             f"FOR VALUES WITH (MODULUS 8, REMAINDER {number}) WITH (fillfactor = 80)"
         )
+    op.execute("""
+        CREATE VIEW store.golden_value AS
+        SELECT g.entity_id, v.field, v.rank, g.known_from, g.known_to, v.value, string_to_array(v.stated_by, ',')::bigint[] AS stated_by
+        FROM store.golden_record g
+        CROSS JOIN LATERAL unnest(g.fields, g.ranks, g.contents, g.stated_by) AS v (field, rank, value, stated_by)
+    """)
     op.execute("INSERT INTO ops.change_counter (epoch, last_change) VALUES (1, 0)")
 
 

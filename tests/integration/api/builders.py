@@ -105,6 +105,7 @@ class Store:
         shared = [row for row in rows if row["visibility"] == "shared"]
         told = [row for row in rows if row["visibility"] != "sealed"]
         best: dict[str, Any] = {}
+        golden: dict[str, list[Any]] = {"fields": [], "ranks": [], "contents": [], "stated_by": []}
         with self.engine.begin() as connection:
             for name in GOLDEN:
                 stated: dict[Any, list[int]] = {}
@@ -115,8 +116,9 @@ class Store:
                             best.setdefault(name, row[name])
                 for rank, (value, staters) in enumerate(stated.items(), start=1):
                     written = value.isoformat() if isinstance(value, dt.datetime) else str(value)
-                    values = {"entity_id": case_id, "field": name, "rank": rank, "known_from": 1, "value": written, "stated_by": staters}
-                    connection.execute(tables.golden_value.insert().values(**values))
+                    for column, item in zip(golden.values(), (name, rank, written, ",".join(map(str, staters))), strict=True):
+                        column.append(item)
+            connection.execute(tables.golden_record.insert().values(entity_id=case_id, known_from=1, **golden))
             columns = ("title", "category", "status", "grade", "street", "community")
             values = {
                 "case_id": case_id,

@@ -192,7 +192,7 @@ def party_ids(engine: Engine) -> dict[str, int]:
 
 TABLES = (
     "ops.pending", "ops.decision", "ops.change_counter", "store.link", "store.person", "store.organisation", "store.unified_case",
-    "store.person_member", "store.organisation_member", "store.case_member", "store.golden_value", "store.redirect", "store.review_task",
+    "store.person_member", "store.organisation_member", "store.case_member", "store.golden_record", "store.redirect", "store.review_task",
     "store.change", "store.person_key", "store.organisation_key", "store.case_key", "store.source_record", "store.party",
 )  # fmt: skip
 

@@ -81,7 +81,7 @@ def test_ids_derive_from_the_founding_version(database: Engine, database_url: st
     (case_id,) = rows(database, "SELECT case_id::text FROM store.unified_case")
     with database.begin() as connection:  # the same feed in another store, where record ids differ
         connection.execute(
-            text("TRUNCATE store.unified_case, store.case_member, store.case_key, store.source_record, store.party, store.golden_value")
+            text("TRUNCATE store.unified_case, store.case_member, store.case_key, store.source_record, store.party, store.golden_record")
         )
         connection.execute(text("TRUNCATE store.person, store.person_member, store.person_key"))
     settle(database, record("court", "8", LI), record("police", "1", WANG))
