@@ -71,6 +71,10 @@ def _literal(constant: Any, _: list[Getter]) -> Getter:
 
 
 def _chain(_: Any, steps: list[Getter]) -> Getter:
+    if len(steps) == 2:  # nearly all are
+        first, second = steps
+        return lambda value: second(first(value))
+
     def get(value: Any) -> Any:
         for step in steps:
             value = step(value)
@@ -96,6 +100,8 @@ def _filter(_: Any, parts: list[Getter]) -> Getter:
         found = base(value)
         if found.__class__ is not list:
             return None
+        if not found:
+            return []
         kept = (of_each(element) for element in found if not _is_false(holds(element)))
         return [each for each in kept if each is not None]
 

@@ -70,6 +70,10 @@ class Payloads:
 
 def texts(values: Sequence[Any]) -> pl.Series:
     """Values of any JSON type as texts."""
+    try:
+        return pl.Series(values, dtype=pl.String, strict=True)  # most columns hold texts and nulls alone
+    except TypeError:
+        pass
     return pl.Series([value if value.__class__ is str or value is None else as_text(value) for value in values], dtype=pl.String)
 
 
