@@ -10,6 +10,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +21,7 @@ from cli.demo_airflow import AirflowApi
 from cli.demo_pass import Pass
 from cli.demo_services import Services, Starter
 from cli.demo_table import Batches, DemoTable, Progress
+from cli.demo_verdict import Verdict, good_rows_refused, has_records, require_sound_contracts
 from cli.demo_world import WorldNote, prepare_store
 from cli.session import active_contracts
 from connectors.contract import Contract
@@ -41,14 +43,16 @@ def demo(records: int, seed: int, once: bool) -> int:
         once: end after the pass instead of staying up.
 
     Returns:
-        Exit code: 0, or 1 if a DAG run failed.
+        Exit code: 0, or 1 if a DAG run failed or good rows were refused.
 
     Raises:
+        ContractError: a contract or code list has a mistake.
         ConservationError: a row was lost or doubled.
         HubError: something did not start or ended by itself; names the log to read.
     """
     settings, console = get_settings(), _console()
     contracts, progress = active_contracts(settings), Progress(console)
+    require_sound_contracts(settings)
     with _signals(), contextlib.ExitStack() as stack:
         started = stack.enter_context(processes.running(settings.home))
         with progress.step("PostgreSQL"):
@@ -59,13 +63,16 @@ def demo(records: int, seed: int, once: bool) -> int:
             stack.callback(started.stop)  # before the database they use
         starter = Starter(settings, started, world, folder)
         services = _start(starter, metadata_url, progress)
-        failed = _run_pass(services, engine, contracts, console)
+        verdict = _run_pass(services, engine, contracts, console)
+        verdict = replace(verdict, refused=good_rows_refused(engine, services.truth()))
         way_in = _show(services, engine, starter, progress)
         if not once:
             airflow.let_schedules_go(services.airflow)
             way_in.show(console, services.airflow)
+        verdict.show(console)
+        if not once:
             _stay_up(started, console)
-    return 1 if failed else 0
+    return 0 if verdict.is_good else 1
 
 
 def _console() -> Console:
@@ -103,28 +110,26 @@ def _start(starter: Starter, metadata_url: str, progress: Progress) -> Services:
     return services
 
 
-def _run_pass(services: Services, engine: Engine, contracts: list[Contract], console: Console) -> bool:
+def _run_pass(services: Services, engine: Engine, contracts: list[Contract], console: Console) -> Verdict:
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
     batches, table = Batches(engine), DemoTable(titles, console)
     with AirflowApi(services.airflow) as api, table:
         failed = Pass(api, batches, table, services.processes).run()
-    for run in failed:
-        console.print(f"[red]DAG 运行失败 · a DAG run failed[/red] {run.dag_id} {run.run_id}", highlight=False)
-    for batch in batches.by_department().values():
-        if batch.error:
-            console.print(f"{batch.department}: {batch.error}", markup=False, highlight=False)
-    return bool(failed)
+    reasons = {batch.department: batch.error for batch in batches.by_department().values() if batch.error}
+    return Verdict(failed, reasons, services.airflow.home / "logs")
 
 
 def _show(services: Services, engine: Engine, starter: Starter, progress: Progress) -> WayIn:
     from cli.demo_totals import WayIn, check_law, judge, show_totals
 
     law = check_law(engine)
-    quality = judge(engine, services.truth(), starter.folder)
-    progress.console.print(f"[green]✓[/green] 一遍完成 · the pass is done [dim]{progress.seconds:.1f} s[/dim]", highlight=False)
+    is_anything_there = has_records(engine)
+    quality = judge(engine, services.truth(), starter.folder) if is_anything_there else {}
+    progress.console.print(f"一遍结束 · the pass is over [dim]{progress.seconds:.1f} s[/dim]", highlight=False)
     show_totals(engine, progress.console, quality, law)
     way_in = WayIn(engine, services.api)
-    way_in.ask(progress.console)
+    if is_anything_there:
+        way_in.ask(progress.console)
     return way_in
 
 

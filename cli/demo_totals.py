@@ -91,7 +91,7 @@ def judge(engine: Engine, truth: Mapping[str, Path], folder: Path) -> dict[str, 
 
 
 def show_totals(engine: Engine, console: Console, quality: Mapping[str, Evaluation], law: tuple[int, int, int]) -> None:
-    """Print totals, then how right they are."""
+    """Print totals, then how right they are where anything could be judged."""
     with engine.connect() as connection:
         row = connection.execute(text(_TOTALS)).mappings().one()
     table = Table(show_header=False, title="汇总 · totals")
@@ -99,6 +99,8 @@ def show_totals(engine: Engine, console: Console, quality: Mapping[str, Evaluati
         table.add_row(words, f"{row[name]:,}")
     table.add_row("守恒律成立 the law holds: pulled = landed + known", f"{law[0]:,} = {law[1]:,} + {law[2]:,}")
     console.print(table)
+    if not quality:
+        return
     judged = Table("对照模拟真值 · against the simulated truth", "准确率 precision", "召回率 recall", "F1")
     for words, evaluation in quality.items():
         pairs = evaluation.pairwise
