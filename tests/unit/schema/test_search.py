@@ -93,6 +93,15 @@ def test_no_text_needs_quoting(text: str) -> None:
     assert query is None or query.count("'") == 2 * len(bigrams(text))
 
 
+def test_a_token_stands_once_and_every_text_has_its_own() -> None:
+    texts = ["光明光明", "明光，明光", None, "道", "光明"]
+    assert search_tokens(pl.Series(texts)).to_list() == ["光明 明 明光", "光 明光", None, "道", "光明 明"]
+
+
+def test_a_long_word_is_cut_in_pieces() -> None:
+    assert tokens_of("a" * 70 + " b") == {"a" * 64, "a" * 6, "b"}
+
+
 def test_a_records_tokens_are_bounded() -> None:
     text = "".join(chr(0x4E00 + i % 20_000) for i in range(10 * MAX_CHARACTERS))
     assert len(search_tokens(pl.Series([text, text]))[0].split()) <= MAX_CHARACTERS + 1
