@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.contract import Contract
@@ -21,10 +20,13 @@ class Shape:
     rows: int = 0
 
     @classmethod
-    def of(cls, rows: list[dict[str, object]]) -> Shape:
+    def of(cls, rows: Sequence[Mapping[str, object]]) -> Shape:
         """The shape of a chunk's rows."""
-        columns = dict.fromkeys(itertools.chain.from_iterable(rows))
-        types = {column: {_TYPES.get(kind, "null") for kind in {type(row.get(column)) for row in rows}} - {"null"} for column in columns}
+        types: dict[str, set[str]] = {}
+        # Thousands of rows have a handful of shapes between them.
+        for columns, kinds in dict.fromkeys((tuple(row), tuple(map(type, row.values()))) for row in rows):
+            for column, kind in zip(columns, kinds, strict=True):
+                types.setdefault(column, set()).update({_TYPES.get(kind, "null")} - {"null"})
         return cls(types, len(rows))
 
     def merge(self, other: Shape) -> None:

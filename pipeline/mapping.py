@@ -7,9 +7,7 @@ is quarantined whole.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import polars as pl
@@ -18,7 +16,7 @@ import pyarrow as pa
 from connectors.contract import CodeList, Contract, contract_folders, load_code_list
 from pipeline.fields import Column, Reader, holds, path_faults, read
 from pipeline.parties import read_party
-from pipeline.payloads import Payloads
+from pipeline.payloads import Payloads, collector_at_rest
 from pipeline.references import read_references
 from schema.records import PARTY, RECORD
 
@@ -62,7 +60,7 @@ def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str,
         ContractError: a code list is missing or has a mistake.
     """
     reader = Reader(contract.timezone, load_code_lists(contract) if code_lists is None else code_lists)
-    with _collector_at_rest():
+    with collector_at_rest():
         chunks = [_map_chunk(contract, chunk, reader) for chunk in _slices(rows)]
     return Mapped(
         pa.concat_tables([RECORD.empty_table(), *(chunk.records for chunk in chunks)]),
@@ -74,18 +72,6 @@ def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str,
 def load_code_lists(contract: Contract) -> dict[str, CodeList]:
     """The code lists that a contract names, from the hub's folder and the admin's."""
     return {name: load_code_list(name, contract_folders()) for name in contract.code_lists()}
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """No garbage collection: it would walk millions of decoded values again and again, and finds no cycle among them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -7,8 +7,9 @@ through Great Expectations, in chunks. Nothing is judged where nothing landed, a
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import polars as pl
@@ -22,6 +23,7 @@ from pipeline import drift, refusals, work
 from pipeline.copying import read_frame
 from pipeline.expectations import Finding, Part, frame_of, run
 from pipeline.locks import department_lock
+from pipeline.payloads import Payloads, collector_at_rest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,12 +125,15 @@ def _judge(connection: Connection, contract: Contract, keys: dict[str, object], 
     known = connection.execute(text("SELECT columns FROM ops.source WHERE department = :department"), keys).scalar_one() or {}
     shape, whole = drift.Shape(), []
     for chunk in work.chunks(connection, contract.department, settings.validate_chunk_rows, verdict.rows):
-        rows = [orjson.loads(payload) for payload in chunk["payload"]]
-        seen = drift.Shape.of(rows)
+        with collector_at_rest():
+            rows = Payloads.decoded(chunk.drop_in_place("payload")).documents
+            seen = drift.Shape.of(rows)
+            _drift_in_rows(contract, known, seen, (rows, chunk, connection), verdict)
+            judged, of_batch = frame_of(contract, rows, "rows"), frame_of(contract, rows, "batch")
+            del rows  # decoded they are many times as large as the columns that are judged
         shape.merge(seen)
-        _drift_in_rows(contract, known, seen, (rows, chunk, connection), verdict)
-        _expect(contract, frame_of(contract, rows, "rows"), "rows", (chunk, connection), verdict)
-        whole.append(frame_of(contract, rows, "batch"))
+        _expect(contract, judged, "rows", (chunk, connection), verdict)
+        whole.append(of_batch)
     _expect_of_batch(contract, whole, connection, verdict)
     _drift_in_batch(contract, known, shape, verdict)
     verdict.columns = drift.remembered(known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
@@ -162,7 +167,7 @@ def _drift_in_rows(
     contract: Contract,
     known: dict[str, list[str]],
     seen: drift.Shape,
-    where: tuple[list[dict[str, object]], pl.DataFrame, Connection],
+    where: tuple[Sequence[dict[str, Any]], pl.DataFrame, Connection],
     verdict: _Verdict,
 ) -> None:
     rows, chunk, connection = where

@@ -83,8 +83,8 @@ def _moments(given: pl.Series, options: Options) -> pl.Series:
 
 def _in_first_shape(given: pl.Series, options: Options) -> pl.Series:
     """UTC of the values that are written as the first is, where that is one of the common shapes; null for the others."""
-    first = given.first(ignore_nulls=True)
-    shape = next((shape for shape in _SHAPES if first is not None and re.match(shape, first)), None)
+    first = str(given.first(ignore_nulls=True))
+    shape = next((shape for shape in _SHAPES if re.match(shape, first)), None)
     if shape is None:
         return pl.Series([None], dtype=_UTC).new_from_index(0, len(given))
     fitting, layout = nulled(given, ~given.str.contains(shape)), _SHAPES[shape]
