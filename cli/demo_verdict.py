@@ -30,10 +30,8 @@ def require_sound_contracts(settings: Settings) -> None:
     problems = check(contract_folders(settings.contract_folders)).problems
     if problems:
         first = problems[0]
-        raise ContractError(
-            f"{first.file}:{first.line}: {first.where} {first.message}",
-            remedy=f"{first.remedy}; `casehub sources check` shows {'all ' if len(problems) > 1 else ''}{len(problems)}",
-        )
+        more = f" (and {len(problems) - 1} more: `casehub sources check`)" if len(problems) > 1 else ""
+        raise ContractError(f"{first.file}:{first.line}: {first.where} {first.message}{more}", remedy=first.remedy)
 
 
 def good_rows_refused(engine: Engine, truth: Mapping[str, Path]) -> dict[str, int]:
