@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, text
@@ -18,6 +19,19 @@ app = typer.Typer(
     no_args_is_help=True, help="批次 · Batches: what each pull brought; release or discard held ones; check the conservation law."
 )
 
+#: In two lines each, so that a row fits into eighty columns.
+_COLUMNS = (
+    "批次\nbatch",
+    "部门\ndepartment",
+    "拉取\npulled",
+    "落地\nlanded",
+    "已知\nknown",
+    "接受\naccepted",
+    "隔离\nrefused",
+    "挂起\nheld",
+    "删除\ndeleted",
+    "状态\nstate",
+)
 _LIST = """
 SELECT batch_id, department, kind, state, pulled, landed, already_known, accepted, quarantined, held, deleted, error FROM ops.batch
 WHERE (:department = '' OR department = :department) AND (:state = '' OR state = :state) ORDER BY batch_id DESC LIMIT :limit
@@ -33,22 +47,13 @@ def list_batches(
     """最近的批次 · The latest batches, newest first."""
     with store() as engine, engine.connect() as connection:
         rows = connection.execute(text(_LIST), {"department": department, "state": state, "limit": limit}).all()
-    table = Table(
-        "批次 batch",
-        "部门 department",
-        "方式 kind",
-        "拉取 pulled",
-        "落地 landed",
-        "已知 known",
-        "接受 accepted",
-        "隔离 quarantined",
-        "挂起 held",
-        "删除 deleted",
-        "状态 state",
-    )
+    table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0), show_edge=False)
+    table.columns[1].overflow, table.columns[1].min_width = "fold", 11
+    for column in table.columns[2:-1]:
+        column.justify, column.no_wrap = "right", True
     for row in rows:
         numbers = (row.pulled, row.landed, row.already_known, row.accepted, row.quarantined, row.held, row.deleted)
-        table.add_row(str(row.batch_id), row.department, row.kind, *(f"{n:,}" for n in numbers), STATES[row.state])
+        table.add_row(str(row.batch_id), f"{row.department}\n{row.kind}", *(f"{n:,}" for n in numbers), STATES[row.state])
     console = Console()
     console.print(table)
     for row in rows:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,8 @@ from hub.settings import get_settings
 from pipeline.quarantine import Choice
 
 app = typer.Typer(no_args_is_help=True, help="隔离区 · Quarantine: rows that were refused, kept whole with the rule and the reason.")
+
+_COLUMNS = ("编号\nitem", "部门\ndepartment", "记录\nrecord", "版本\nversion", "规则\nrule", "列\ncolumn", "原因\nreason")
 
 Department = Annotated[str, typer.Argument(help="部门 · department")]
 Rule = Annotated[str, typer.Option(help="只限此规则 · only this rule, e.g. transform:occurred_at")]
@@ -30,7 +33,10 @@ def list_refused(
     """列出被拒的行：哪一行、哪条规则、为什么 · Which row, which rule, why; never the value."""
     from pipeline.quarantine import list_items
 
-    table = Table("编号 item", "部门 department", "记录 record", "版本 version", "规则 rule", "列 column", "原因 reason")
+    table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for column in table.columns:
+        column.overflow = "fold"
+    table.columns[4].no_wrap = True  # a rule is to be copied after --rule
     with store() as engine:
         for item in islice(list_items(engine, department, rule), limit):
             table.add_row(

@@ -28,7 +28,9 @@ _NO_COLUMN = "[dim]—[/dim]"
 @app.command()
 def check(
     contract: Annotated[list[Path] | None, typer.Argument(help="只看这些文件 · only these files")] = None,
-    connections: Annotated[bool, typer.Option("--connections", help="连同连接变量 · connection variables as well")] = False,
+    connections: Annotated[
+        bool, typer.Option("--connections", help="连同启用部门的连接变量 · connection variables of active departments as well")
+    ] = False,
 ) -> None:
     """检查全部契约与代码表：哪个文件、哪一行、该怎么写 · Every mistake at once: file, line, and what to write instead."""
     from connectors.check import check as look
@@ -37,10 +39,12 @@ def check(
     for path in wanted:
         if not path.is_file():
             raise NotFound(f"there is no contract file {path}", remedy="name an existing YAML file, or none to check them all")
-    folders = contract_folders(get_settings().contract_folders)
+    settings = get_settings()
+    folders = contract_folders(settings.contract_folders)
     known = {folder.resolve() for folder in folders}
     folders += sorted({path.parent for path in wanted} - known)  # a draft need not be in a folder of contracts yet
-    checked = look(folders, connections=connections)
+    # A file that is named is judged whether its department is active or not.
+    checked = look(folders, connections=connections, active=() if wanted else settings.active_departments)
     problems = [problem for problem in checked.problems if not wanted or problem.file.resolve() in wanted]
     console = Console(soft_wrap=True)
     for problem in problems:

@@ -6,7 +6,7 @@ codes, cited departments, paths that must compile, time formats, expectations on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -40,12 +40,13 @@ class Checked:
     problems: list[Problem] = field(default_factory=list)
 
 
-def check(folders: Iterable[Path] | None = None, *, connections: bool = False) -> Checked:
+def check(folders: Iterable[Path] | None = None, *, connections: bool = False, active: Collection[str] = ()) -> Checked:
     """Look at every contract and code list.
 
     Args:
         folders: folders of contracts; None takes the hub's own and those of CASEHUB_CONTRACTS.
         connections: whether each connection's environment variable must be there and readable.
+        active: departments that are connected to; empty: all.
     """
     places = list(contract_folders() if folders is None else folders)
     checked = Checked()
@@ -61,7 +62,8 @@ def check(folders: Iterable[Path] | None = None, *, connections: bool = False) -
             continue
         checked.contracts[contract.department] = (path, contract)
     for path, contract in checked.contracts.values():
-        checked.problems += _contract_problems(_Subject(Document(path), contract, lists, tuple(checked.contracts)), connections)
+        wants_connection = connections and (not active or contract.department in active)
+        checked.problems += _contract_problems(_Subject(Document(path), contract, lists, tuple(checked.contracts)), wants_connection)
     checked.problems.sort(key=lambda problem: (str(problem.file), problem.line))
     return checked
 

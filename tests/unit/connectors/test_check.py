@@ -112,6 +112,8 @@ def test_connections_are_looked_at_if_asked(tmp_path: Path, monkeypatch: pytest.
     assert messages(tmp_path) == []
     (message,) = messages(tmp_path, connections=True)
     assert "CASEHUB_CONNECTION_SOURCE is not set" in message
+    assert messages(tmp_path, connections=True, active={"court"}) == []
+    assert messages(tmp_path, connections=True, active={"labour"}) == [message]
     monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", "sqlite:////x")
     assert messages(tmp_path, connections=True) == []
 

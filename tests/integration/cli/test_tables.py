@@ -1,0 +1,48 @@
+"""Lists on a terminal of eighty columns: what one must type again, or look for, is not cut off."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+from typer.testing import CliRunner
+
+from cli import batches, quarantine
+from cli.main import app
+
+_BATCH = "INSERT INTO ops.batch (department, kind, state, contract_version, pulled) VALUES (:department, 'reconcile', 'failed', 1, 123456)"
+_ITEM = (
+    "INSERT INTO quarantine.item (department, source_record_id, version, batch_id, rule, column_name, reason, state) "
+    "VALUES ('emergency_management', 'YJ20260301000123', 1, 1, 'transform:petitioner.birth_date', 'csrq', 'cannot be read as date', 'open')"
+)
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch, database: Engine) -> None:
+    @contextlib.contextmanager
+    def store() -> Iterator[Engine]:
+        yield database
+
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in (batches, quarantine):
+        monkeypatch.setattr(command, "store", store)
+
+
+def test_batches_show_their_state(database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(text(_BATCH), {"department": "labour"})
+    output = CliRunner().invoke(app, ["batches", "list", "--state", "failed"]).output
+    assert all(len(line) <= 80 for line in output.splitlines())
+    for words in ("labour", "reconcile", "123,456", "失败", "failed"):
+        assert words in output
+    assert "…" not in output
+
+
+def test_a_rule_in_quarantine_can_be_copied(database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(text(_ITEM))
+    output = CliRunner().invoke(app, ["quarantine", "list"]).output
+    assert "transform:petitioner.birth_date" in output
+    assert "…" not in output
