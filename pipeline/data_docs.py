@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from connectors.contract import BATCH_EXPECTATIONS, Contract
@@ -26,6 +27,7 @@ from pipeline.expectations import Finding, suite
 logger = logging.getLogger(__name__)
 
 KEPT_BATCHES = 20
+_one_index = Lock()  # departments that are validated beside each other in one process all write it
 _ELSEWHERE = re.compile(
     r"<script\b.*?</script>|<link\b[^>]*>|<img\b[^>]*https?://[^>]*>|<footer\b.*?</footer>|url\('https?://[^']*'\)[^;]*;",
     re.DOTALL,
@@ -83,7 +85,8 @@ def data_docs(contract: Contract, findings: Sequence[Finding], folder: Path, *, 
     )
     _write(home / f"batch-{batch_id}.json", json.dumps(asdict(summary), ensure_ascii=False))
     _prune(home)
-    _write(folder / "index.html", _index(folder))
+    with _one_index:
+        _write(folder / "index.html", _index(folder))
     return page
 
 
@@ -204,7 +207,7 @@ def _prune(home: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all: departments are validated at the same time, and all of them write the index."""
+    """Whole or not at all: other processes validate at the same time, and all of them write the index."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_the_index_lists_departments_and_keeps_the_last_batches(tmp_path: Path, 
     assert not list(tmp_path.glob("validations/works/batch-9*"))
     data_docs(contract_of_three(), FINDINGS, tmp_path, batch_id=11, at=AT)
     assert words(tmp_path / "index.html") == index
+
+
+def test_departments_validated_beside_each_other_are_all_in_the_index(tmp_path: Path) -> None:
+    contracts = [contract_of_three().model_copy(update={"department": f"works_{number}"}) for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda contract: data_docs(contract, FINDINGS, tmp_path, batch_id=1, at=AT), contracts))
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert all(f"works_{number}/batch-1" in index for number in range(8))
 
 
 def test_rules_that_were_not_evaluated_are_not_told(tmp_path: Path) -> None:
