@@ -111,10 +111,11 @@ def golden(values: pa.Table, rules: Mapping[str, FieldRule]) -> pa.Table:
     )
     masked = pl.when(pl.col("way") != "none").then(pl.col("value").str.contains(_MASK)).otherwise(False)
     length = pl.when(pl.col("way") == "longest").then(pl.col("value").str.len_chars()).otherwise(0)
+    in_order = pl.Enum(sorted(fields))  # sorts by number as its words would
     ordered = (
         frame.join(issuer, on=["field", "department"], how="left")
         .join(ways, on="field", how="left")
-        .with_columns(masked=masked, length=length)
+        .with_columns(pl.col("field").cast(in_order), masked=masked, length=length)
         .sort(
             ["cluster", "field", "issuer", "masked", "length", "updated_at", "record_id", "value"],
             descending=[False, False, False, False, True, True, False, False],
@@ -122,5 +123,12 @@ def golden(values: pa.Table, rules: Mapping[str, FieldRule]) -> pa.Table:
         )
         .unique(["cluster", "field", "value", "department"], keep="first", maintain_order=True)
     )
-    ranked = ordered.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("cluster", "field"))
+    ranked = ordered.with_columns(pl.col("field").cast(pl.String), rank=place_in_run("cluster", "field"))
     return ranked.select(RANKED.names).to_arrow().cast(RANKED)
+
+
+def place_in_run(*columns: str) -> pl.Expr:
+    """Each row's place, from 1, among the neighbours that are equal in the columns: what a window gives, for sorted rows."""
+    row = pl.int_range(pl.len(), dtype=pl.Int32)
+    begins = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in columns) | (row == 0)
+    return row - pl.when(begins).then(row).forward_fill() + 1

@@ -123,33 +123,52 @@ def in_turn(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
     return pl.concat([all_first, placed.select(all_first.columns)])
 
 
-def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met, entity_of: pl.DataFrame) -> None:
-    """Put the chunk's keys into the key table, for nodes whose entity does not show them often enough.
+def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met) -> pl.DataFrame:
+    """Put the chunk's keys into the key table, but for those that many show.
 
     Args:
         channel: of the chunk's transaction; the nodes' former keys are gone already.
         relation: whose key table.
         keys: (id, key) of the chunk's nodes.
         met: published nodes that share them.
-        entity_of: (id, entity) of the chunk's nodes, as clustering has just left them.
+
+    Returns:
+        (id, key) of those: which nodes are to show them is known once the nodes' entities are.
     """
     there = met.shared.unique(["key", "other"])
     size = pl.concat([there.select("key"), keys.select("key")]).group_by("key").len("size")
     crowded = keys.join(size.filter(pl.col("size") > SHOWN), on="key", how="semi")
-    shown = keys.join(crowded, on=["id", "key"], how="anti")
-    if crowded.height:
-        there = there.join(crowded.select("key").unique(), on="key", how="semi").select("key", "other")
-        theirs = there.join(entities_of(channel, relation, there["other"]), left_on="other", right_on="id")
-        counts = theirs.group_by("key", "entity").agg(pl.len().alias("shown"))
-        ours = (
-            crowded.join(entity_of, on="id", how="left")
-            .sort("id")
-            .with_columns(place=pl.int_range(pl.len()).over("key", "entity"))
-            .join(counts, on=["key", "entity"], how="left")
-            .filter(pl.col("place") + pl.col("shown").fill_null(0) < SHOWN)
-        )
-        shown = pl.concat([shown, ours.select("id", "key")])
-    channel.copy(relation.keys, shown.sort("key").select("key", pl.col("id").alias(relation.node)), puts_off=True)
+    _put(channel, relation, keys.join(crowded, on=["id", "key"], how="anti"))
+    return crowded
+
+
+def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFrame, met: Met, entity_of: pl.DataFrame) -> None:
+    """Put keys that many show into the key table, for nodes whose entity does not show them often enough.
+
+    Args:
+        channel: of the chunk's transaction.
+        relation: whose key table.
+        crowded: as `show_keys` gives them.
+        met: published nodes that share them.
+        entity_of: (id, entity) of the chunk's nodes, as clustering has just left them.
+    """
+    if crowded.is_empty():
+        return
+    there = met.shared.join(crowded.select("key").unique(), on="key", how="semi").unique(["key", "other"]).select("key", "other")
+    theirs = there.join(entities_of(channel, relation, there["other"]), left_on="other", right_on="id")
+    counts = theirs.group_by("key", "entity").agg(pl.len().alias("shown"))
+    ours = (
+        crowded.join(entity_of, on="id", how="left")
+        .sort("id")
+        .with_columns(place=pl.int_range(pl.len()).over("key", "entity"))
+        .join(counts, on=["key", "entity"], how="left")
+        .filter(pl.col("place") + pl.col("shown").fill_null(0) < SHOWN)
+    )
+    _put(channel, relation, ours)
+
+
+def _put(channel: Channel, relation: Relation, keys: pl.DataFrame) -> None:
+    channel.copy(relation.keys, keys.sort("key").select("key", pl.col("id").alias(relation.node)), puts_off=True)
 
 
 def hide_keys(channel: Channel, relation: Relation, ids: pl.Series) -> None:

@@ -17,11 +17,11 @@ from typing import Any, TypeAlias, TypeVar
 import polars as pl
 from sqlalchemy import Connection
 
-from pipeline.copying import copy_in, cursor_of, read_frame
+from pipeline.copying import copy_text, cursor_of, read_text, text_of
 
 _T = TypeVar("_T")
 #: Rows of what is put off that are copied at once.
-PART = 5000
+PART = 2000
 _Work: TypeAlias = tuple["Future[Any]", Callable[[], Any]]
 
 
@@ -62,7 +62,8 @@ class Channel:
     def ask(self, sql: str, **params: object) -> Callable[[], pl.DataFrame]:
         """Start a query; calling what is returned waits for its answer."""
         bound = {name: _param(value) for name, value in params.items()}
-        return self._submit(lambda: read_frame(self._cursor, sql, bound, is_fixed=True)).result
+        answer = self._submit(lambda: read_text(self._cursor, sql, bound, is_fixed=True))
+        return lambda: answer.result().frame()
 
     def run(self, sql: str, *, puts_off: bool = False, **params: object) -> None:
         """Start a statement, or put it off."""
@@ -71,12 +72,10 @@ class Channel:
 
     def copy(self, table: str, frame: pl.DataFrame, *, puts_off: bool = False) -> None:
         """Start to append a frame to a table, or put it off; the frame's columns have the table's names."""
-        if not puts_off:
-            if frame.height:
-                self._submit(lambda: copy_in(self._cursor, table, frame))
-            return
-        for part in frame.iter_slices(PART):  # so that what cannot wait does not wait for long
-            self._submit(lambda part=part: copy_in(self._cursor, table, part), puts_off=True)  # type: ignore[misc]
+        # In parts, so that what cannot wait does not wait for long; as text, so that this thread writes it and not the store's.
+        for part in frame.iter_slices(PART if puts_off else max(1, frame.height)):
+            text = text_of(table, part)
+            self._submit(lambda text=text: copy_text(self._cursor, text), puts_off=puts_off)  # type: ignore[misc]
 
     def _submit(self, work: Callable[[], _T], *, puts_off: bool = False) -> Future[_T]:
         future: Future[_T] = Future()

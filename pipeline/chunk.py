@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from matching.model import MODELS, load_model
 from pipeline import intake as taking
-from pipeline.candidates import hide_keys, show_keys
+from pipeline.candidates import hide_keys, show_crowded_keys, show_keys
 from pipeline.channel import Channel
 from pipeline.clusters import Assignment, assign
 from pipeline.comparing import evaluate
@@ -108,6 +108,7 @@ class _Settled:
     task: Task
     touched: Touched
     evaluation: Evaluation
+    crowded: pl.DataFrame  # id, key: keys that wait for the nodes' entities
     assignment: Assignment
     fates: Fates
 
@@ -156,25 +157,26 @@ class _Resolving:
         return done
 
     def _settle(self, intake: Intake, relation: Relation) -> _Settled:
-        """Links, clusters and memberships of one relation."""
+        """Links, keys, clusters and memberships of one relation."""
         touched = intake.touched[relation]
         unique_within = self._chunk.unique_within if relation is CASE else frozenset()
         task = Task(self._channel, relation, intake.change, touched.new, touched.changed, touched.gone, self._has_decisions, unique_within)
         evaluation = evaluate(task)
         write_links(task, evaluation)
+        looked_at = evaluation.nodes["id"]
+        hide_keys(self._channel, relation, pl.concat([task.gone, looked_at.filter(~looked_at.is_in(task.new.implode()))]))
+        crowded = show_keys(self._channel, relation, evaluation.keys, evaluation.met)
         assignment = assign(task, evaluation)
         fates = settle(task, assignment, evaluation.nodes)
         write_memberships(task, fates)
-        return _Settled(task, touched, evaluation, assignment, fates)
+        return _Settled(task, touched, evaluation, crowded, assignment, fates)
 
     @staticmethod
     def _show(settled: _Settled, intake: Intake, done: Done) -> None:
-        """Redirects, keys, review tasks, golden values, entities and change numbers of one relation."""
+        """Redirects, crowded keys, review tasks, golden values, entities and change numbers of one relation."""
         task, evaluation, fates = settled.task, settled.evaluation, settled.fates
         write_redirects(task, fates, settled.assignment.entities["entity"])
-        looked_at = evaluation.nodes["id"]
-        hide_keys(task.channel, task.relation, pl.concat([task.gone, looked_at.filter(~looked_at.is_in(task.new.implode()))]))
-        show_keys(task.channel, task.relation, evaluation.keys, evaluation.met, fates.moves.select("id", "entity"))
+        show_crowded_keys(task.channel, task.relation, settled.crowded, evaluation.met, fates.moves.select("id", "entity"))
         done.review_tasks += update_reviews(task, evaluation, fates)
         numbers = Numbers(intake.epoch, intake.change + sum(done.changes.values()))
         done.changes[task.relation.name] = publish(task, settled.assignment, fates, evaluation.nodes, settled.standing, numbers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import polars as pl
@@ -37,6 +38,7 @@ type_of_oid: dict[int, pl.DataType] = {
     17: pl.Binary(),
 }
 _NUMERIC = 1700
+BUFFER = 1 << 20  # bytes a driver call: it asks for the interpreter's lock at each, and other threads are at work
 _schemas: dict[str, dict[str, pl.DataType]] = {}  # of fixed queries, by their text
 
 Params = Mapping[str, Any] | Sequence[Any] | None
@@ -62,17 +64,33 @@ def copy_in(cursor: Cursor, table: str, frame: pl.DataFrame | pa.Table, columns:
         How many rows went in.
     """
     rows = cast(pl.DataFrame, pl.from_arrow(frame)) if isinstance(frame, pa.Table) else frame
+    if rows.height:
+        copy_text(cursor, text_of(table, rows, columns))
+    return rows.height
+
+
+@dataclass(frozen=True)
+class Text:
+    """Rows as CSV, and the statement that takes them."""
+
+    sql: str
+    rows: bytes
+
+
+def text_of(table: str, rows: pl.DataFrame, columns: Sequence[str] | None = None) -> Text:
+    """What `copy_in` does, but for the database's part of it."""
     names = list(columns) if columns is not None else rows.columns
-    if rows.height == 0:
-        return 0
+    quoted = ", ".join(f'"{name}"' for name in names)
     buffer = io.BytesIO()
     rows.select([_text_of(name, rows.schema[name]) for name in names]).write_csv(
         buffer, include_header=False, quote_style="non_numeric", datetime_format="%Y-%m-%dT%H:%M:%S%.6f+00:00"
     )
-    buffer.seek(0)
-    quoted = ", ".join(f'"{name}"' for name in names)
-    cursor.copy_expert(f"COPY {table} ({quoted}) FROM STDIN (FORMAT csv)", buffer)
-    return rows.height
+    return Text(f"COPY {table} ({quoted}) FROM STDIN (FORMAT csv)", buffer.getvalue())
+
+
+def copy_text(cursor: Cursor, text: Text) -> None:
+    """Append rows that are text already."""
+    cursor.copy_expert(text.sql, io.BytesIO(text.rows), size=BUFFER)
 
 
 def _text_of(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -116,6 +134,23 @@ def read_frame(source: Connection | Cursor, sql: str, params: Params = None, *, 
     Returns:
         Columns by name. Arrays come as lists, JSON and UUID as text, `numeric` without a scale as Float64.
     """
+    return read_text(source, sql, params, is_fixed=is_fixed).frame()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query gave, as CSV."""
+
+    rows: memoryview
+    schema: Mapping[str, pl.DataType]
+
+    def frame(self) -> pl.DataFrame:
+        """The same as `read_frame` has it."""
+        return _parse(self.rows, self.schema)
+
+
+def read_text(source: Connection | Cursor, sql: str, params: Params = None, *, is_fixed: bool = False) -> Answer:
+    """What `read_frame` does, but for the reading of the text."""
     cursor = cursor_of(source) if isinstance(source, Connection) else source
     bound = cursor.mogrify(sql, params).decode() if params else sql
     schema = _schemas.get(sql) if is_fixed else None
@@ -127,7 +162,7 @@ def read_frame(source: Connection | Cursor, sql: str, params: Params = None, *, 
     fields = ", ".join(_sql_of(name, dtype) for name, dtype in schema.items())
     # A lone NULL would be an empty line, which readers of CSV pass over: a constant closes each line.
     cursor.copy_expert(f"COPY (SELECT {fields}, 1 FROM ({bound}\n) AS q) TO STDOUT (FORMAT csv)", buffer)
-    return _parse(buffer.getbuffer(), schema)
+    return Answer(buffer.getbuffer(), schema)
 
 
 def _schema_of(cursor: Cursor, sql: str) -> dict[str, pl.DataType]:

@@ -16,7 +16,7 @@ from functools import cache
 
 import polars as pl
 
-from matching.survivorship import VALUES, FieldRule, golden, survivorship_rules
+from matching.survivorship import VALUES, FieldRule, golden, place_in_run, survivorship_rules
 from pipeline.channel import Channel
 from pipeline.relations import CASE, Relation
 
@@ -96,15 +96,26 @@ def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.Da
         Entities with a difference.
     """
     same = list(_SCHEMA)
-    lost, come = before.join(now, on=same, how="anti"), now.join(before, on=same, how="anti")
-    differing = pl.concat([lost["entity"], come["entity"]]).unique()
-    closed = before.select("entity").unique().filter(pl.col("entity").is_in(differing.implode()))["entity"]
+    standing = before["entity"].unique()
+    stands = pl.col("entity").is_in(standing.implode())
+    had, new = now.filter(stands), now.filter(~stands)
+    lost, come = before.join(had, on=same, how="anti"), had.join(before, on=same, how="anti")
+    closed = pl.concat([lost["entity"], come["entity"]]).unique()
+    differing = pl.concat([closed, new["entity"].unique()])
     if len(closed):
         channel.run(_CLOSE, puts_off=True, change=change, entities=closed)
     whole = now.filter(pl.col("entity").is_in(differing.implode())).sort("entity", "field", "rank")
-    rows = whole.group_by("entity", maintain_order=True).agg(_EACH).select(
-        pl.col("entity").alias("entity_id"), pl.lit(change).alias("known_from"),
-        fields="field", ranks="rank", contents="value", stated_by="stated",
+    rows = (
+        whole.group_by("entity", maintain_order=True)
+        .agg(_EACH)
+        .select(
+            pl.col("entity").alias("entity_id"),
+            pl.lit(change).alias("known_from"),
+            fields="field",
+            ranks="rank",
+            contents="value",
+            stated_by="stated",
+        )
     )
     channel.copy("store.golden_record", rows, puts_off=True)
     return differing
@@ -127,12 +138,26 @@ def _of_more(relation: Relation, values: pl.DataFrame) -> Values:
     given = values.join(entities, on="entity").join(records.select("record_id", "place"), on="record_id")
     given = given.select("cluster", "field", "value", record_id="place", department="label", updated_at="at").select(VALUES.names)
     ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), _rules(relation.name)))
-    ranked = ranked.rename({"department": "label", "record_id": "place"}).join(records, on="place").sort("rank")
+    ranked = ranked.rename({"department": "label", "record_id": "place"}).join(records, on="place", maintain_order="left")
     first_of = {name: pl.struct("cluster", "field", name).is_first_distinct() for name in ("value", "label")}
-    best = ranked.with_columns(is_best=first_of["label"]).filter(first_of["value"] | pl.col("is_best"))
-    by_value = best.group_by("cluster", "field", "value", maintain_order=True)
-    put_together = by_value.agg(pl.col("is_best").any(), pl.col("record_id").cast(pl.String).str.join(",").alias("stated"))
-    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("cluster", "field")
+    best = ranked.select(
+        "cluster",
+        "field",
+        "value",
+        pl.col("record_id").cast(pl.String).alias("stated"),
+        is_first=first_of["value"],
+        is_best=first_of["label"],
+    ).filter(pl.col("is_first") | pl.col("is_best"))
+    again = best.filter(~pl.col("is_first")).group_by("cluster", "field", "value", maintain_order=True).agg(pl.col("stated").str.join(","))
+    put_together = (
+        best.filter("is_first")
+        .join(again, on=["cluster", "field", "value"], how="left", maintain_order="left", suffix="_again")
+        .with_columns(
+            pl.col("is_best") | pl.col("stated_again").is_not_null(),  # whoever says a value again is its department's best
+            stated=pl.concat_str("stated", "stated_again", separator=",", ignore_nulls=True),
+        )
+    )
+    place = place_in_run("cluster", "field")
     kept = put_together.with_columns(rank=place).filter((pl.col("rank") <= KEPT) | pl.col("is_best")).with_columns(rank=place)
     shared = ranked.filter(_is_shared()).unique(["cluster", "field"], keep="first", maintain_order=True)
     return Values(kept.join(entities, on="cluster").select(list(_SCHEMA)), shared.join(entities, on="cluster").select(list(_SHARED)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
 
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from connectors.contract import Contract
 from hub.errors import HubError
+from hub.memory import share_arenas
 from hub.settings import Settings
 from pipeline.ingest import BatchReport, ingest
 from pipeline.land import Order
@@ -57,9 +58,10 @@ def run_pass(
     *,
     resolves: bool = True,
 ) -> PassReport:
-    """Pull departments, a few at a time, and resolve what they bring while the others are still at work.
+    """Pull departments, a few at a time, then resolve what all of them brought.
 
-    One department's failure is reported and does not stop the others.
+    One department's failure is reported and does not stop the others. Resolving comes last: records of one case come from
+    several departments, and cost least when they are taken together.
 
     Args:
         engine: the store, migrated.
@@ -69,6 +71,7 @@ def run_pass(
         order: what is asked of each pull.
         resolves: whether to resolve as well.
     """
+    share_arenas()
     report, start, telling = PassReport(), perf_counter(), Lock()
 
     def tell(department: str, state: str, batch: BatchReport | None) -> None:
@@ -81,14 +84,12 @@ def run_pass(
             for future in as_completed(futures):
                 outcome = future.result()
                 (report.failures if isinstance(outcome, Failure) else report.batches).append(outcome)  # type: ignore[arg-type]
-                if resolves:
-                    report.resolved = _added(report.resolved, resolve(engine, settings))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     if resolves:
         tell("resolve", "running", None)
-        report.resolved = _added(report.resolved, resolve(engine, settings))
+        report.resolved = resolve(engine, settings)
         tell("resolve", "done", None)
     report.seconds = perf_counter() - start
     return report
@@ -104,16 +105,6 @@ def _ingest(engine: Engine, contract: Contract, settings: Settings, order: Order
         return Failure(contract.department, type(error).__name__, str(error))
     tell(contract.department, batch.state, batch)
     return batch
-
-
-def _added(before: ResolveReport | None, now: ResolveReport) -> ResolveReport:
-    if before is None:
-        return now
-    counts = {
-        name: getattr(before, name) + getattr(now, name)
-        for name in ("chunks", "records", "cases", "persons", "organisations", "review_tasks")
-    }
-    return replace(now, **counts)
 
 
 def _state_of(error: HubError) -> str:
