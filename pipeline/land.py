@@ -1,4 +1,4 @@
-"""LAND: pages of raw rows → versions in landing.record, with the watermark, in one transaction a page.
+"""LAND: pages of raw rows → versions in landing.record, with the watermark, in one transaction a page, small pages together.
 
 A row that equals the latest version of its key is already known and writes nothing; anything else is a new version. What
 has no key is known by its content. Counts go with the rows, so the conservation law can be recounted at any time.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import orjson
+import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
@@ -23,6 +24,7 @@ from pipeline.locks import department_lock
 
 logger = logging.getLogger(__name__)
 
+_ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
 
 _STAGE = """
@@ -204,7 +206,7 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         pull = _open_batch(landing)
         try:
             source = source or (sweep if order.kind == "reconcile" else from_system)
-            _land_pages(landing, source(contract, pull, engine))
+            _land_pages(landing, _together(source(contract, pull, engine)))
         except HubError as error:
             connection.rollback()
             _close_failed(landing, error)
@@ -235,6 +237,29 @@ def _open_batch(landing: _Landing) -> Pull:
 
 def _document(contract: Contract) -> str:
     return orjson.dumps(contract.model_dump(mode="json", by_alias=True, exclude_unset=True)).decode()
+
+
+def _together(pages: Iterable[Page]) -> Iterator[Page]:
+    """Small pages as one: each is a transaction of ten statements. What came before an error is handed on before it."""
+    waiting: list[Page] = []
+    try:
+        for page in pages:
+            waiting.append(page)
+            if sum(each.rows.num_rows for each in waiting) >= _ROWS_TOGETHER:
+                whole, waiting = _joined(waiting), []
+                yield whole
+    except HubError:
+        if waiting:
+            yield _joined(waiting)
+        raise
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(pages: list[Page]) -> Page:
+    last = pages[-1]
+    columns = dict.fromkeys(name for page in pages for name in page.columns)
+    return Page(pa.concat_tables([page.rows for page in pages]), last.cursor, last.complete, tuple(columns))
 
 
 def _land_pages(landing: _Landing, pages: Iterable[Page]) -> None:

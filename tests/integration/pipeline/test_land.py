@@ -175,7 +175,23 @@ def test_what_a_killed_run_landed_is_taken_along_by_the_next(database: Engine) -
     assert ask(database, "SELECT accepted FROM ops.batch") == [1, 1]
 
 
-def test_the_database_going_away_in_mid_batch_loses_nothing(database: Engine) -> None:
+def test_small_pages_land_together_and_stay_when_the_source_fails_after_them(database: Engine) -> None:
+    contract = make_contract(**CURSOR)
+
+    def source(*_: object) -> object:
+        for n in range(1, 5):
+            yield make_page([make_row(n, at=f"2026-03-0{n}T00:00:00Z")], start=n - 1, cursor_field="at")
+        raise SourceUnavailable("gone", remedy="")
+
+    with pytest.raises(SourceUnavailable):
+        land(database, contract, source=source)
+    assert ask(database, "SELECT count(*), count(DISTINCT xmin::text), max(version) FROM landing.record") == [(4, 1, 1)]
+    assert ask(database, "SELECT state, pulled, landed FROM ops.batch") == [("failed", 4, 4)]
+    assert ask(database, "SELECT watermark FROM ops.source") == ["2026-03-04T00:00:00Z"]
+
+
+def test_the_database_going_away_in_mid_batch_loses_nothing(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.land._ROWS_TOGETHER", 1)
     contract = make_contract(**CURSOR)
 
     def source(*_: object) -> object:
