@@ -23,12 +23,14 @@ from pipeline.mapping import Mapped, map_records
 from schema.records import PARTY
 from schema.search import search_tokens
 
+_CHUNK_ROWS = 10_000  # mapped and written at once: more take as long a row, and more memory
 _EVENTS = ("occurred", "reported", "found", "accepted", "ordered", "reported_in", "resolved", "confirmed", "fed_back")
 _PARTY_FIELDS = [name for name in PARTY.names if name not in ("department", "source_record_id", "version")]
 
 _TEMPORARY = (
     """CREATE TEMP TABLE IF NOT EXISTS mapped (
-           source_record_id text, version integer, reported_at timestamptz, record_id bigint, is_deleted boolean NOT NULL DEFAULT false) ON COMMIT DELETE ROWS""",
+           source_record_id text, version integer, reported_at timestamptz, record_id bigint, is_deleted boolean NOT NULL DEFAULT false
+       ) ON COMMIT DELETE ROWS""",
     """CREATE TEMP TABLE IF NOT EXISTS mapped_party (source_record_id text, LIKE store.party) ON COMMIT DELETE ROWS""",
     """ALTER TABLE mapped_party ALTER record_id DROP NOT NULL, ALTER party_id DROP NOT NULL""",
 )
@@ -143,7 +145,7 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
         touched = {batch_id, *_unfinished_batches(connection, keys)}
         total = work.prepare(connection, contract.department, batch_id)
         connection.commit()
-        for chunk in work.chunks(connection, contract.department, settings.validate_chunk_rows, total):
+        for chunk in work.chunks(connection, contract.department, min(settings.validate_chunk_rows, _CHUNK_ROWS), total):
             _write(connection, keys, map_records(contract, chunk))
             connection.commit()
         _bury(connection, keys)
