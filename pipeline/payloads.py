@@ -18,6 +18,7 @@ from connectors.paths import lookup
 from pipeline.json_paths import CANNOT, getter
 
 _EXACT_FLOAT = 2**53
+_TEXT_ALONE = frozenset({str, type(None)})
 
 
 class Payloads:
@@ -32,11 +33,13 @@ class Payloads:
         self.documents = documents
         self.faults: dict[str, list[int]] = {}
         self._columns: dict[tuple[str, str], pl.Series] = {}
+        self._values: dict[str, list[Any]] = {}
 
     @classmethod
     def decoded(cls, payloads: pl.Series) -> Payloads:
         """From JSON texts; a null reads as an empty object."""
-        documents = map(orjson.loads, payloads.fill_null("{}").to_list())
+        texts = payloads.fill_null("{}").to_list()
+        documents = orjson.loads(f"[{','.join(texts)}]")  # in one call all rows share their keys, which makes each look-up cheaper
         return cls([document if document.__class__ is dict else {} for document in documents])
 
     def __len__(self) -> int:
@@ -44,9 +47,7 @@ class Payloads:
 
     def column(self, name: str) -> pl.Series:
         """A top-level column, its name as it stands, of any script; a dotted name may lead into nested objects."""
-        if "." in name:
-            return self._kept(("column", name), lambda: [lookup(document, name) for document in self.documents])
-        return self._kept(("column", name), lambda: [document.get(name) for document in self.documents])
+        return self._kept(("column", name), lambda: self._dotted(name) if "." in name else self._plain(name))
 
     def path(self, expression: str) -> pl.Series:
         """What a JMESPath finds in each row."""
@@ -54,14 +55,26 @@ class Payloads:
 
     def found(self, expression: str) -> list[Any]:
         """What a JMESPath finds in each row, undisturbed."""
-        get = getter(expression)
-        found = [get(document) for document in self.documents]
+        column, get = getter(expression)
+        found = list(map(get, self.documents if column is None else self._plain(column)))
         faults = [place for place, value in enumerate(found) if value is CANNOT]
         for place in faults:
             found[place] = None
         if faults:
             self.faults[expression] = faults
         return found
+
+    def _plain(self, name: str) -> list[Any]:
+        if name not in self._values:
+            self._values[name] = [document.get(name) for document in self.documents]
+        return self._values[name]
+
+    def _dotted(self, name: str) -> list[Any]:
+        head, _, rest = name.partition(".")
+        return [
+            document[name] if name in document else lookup(inner, rest) if inner.__class__ is dict else None
+            for document, inner in zip(self.documents, self._plain(head), strict=True)
+        ]
 
     def _kept(self, key: tuple[str, str], values: Callable[[], list[Any]]) -> pl.Series:
         if key not in self._columns:
@@ -83,11 +96,9 @@ def collector_at_rest() -> Iterator[None]:
 
 def texts(values: Sequence[Any]) -> pl.Series:
     """Values of any JSON type as texts."""
-    try:
-        return pl.Series(values, dtype=pl.String, strict=True)  # most columns hold texts and nulls alone
-    except TypeError:
-        pass
-    return pl.Series([value if value.__class__ is str or value is None else as_text(value) for value in values], dtype=pl.String)
+    if not _TEXT_ALONE.issuperset(map(type, values)):  # most columns hold nothing else
+        values = [value if value.__class__ is str or value is None else as_text(value) for value in values]
+    return pl.Series(values, dtype=pl.String)
 
 
 def as_text(value: Any) -> str | None:

@@ -19,8 +19,8 @@ _TYPE = pl.List(pl.Struct({"department": pl.String, "number": pl.String}))
 def read_references(references: Sequence[Reference], source: Payloads) -> pl.Series:
     """A list of (department, number) a row, in the contract's order, without repeats; empty where nothing is cited."""
     rows = pl.DataFrame({"row": pl.int_range(len(source), dtype=pl.UInt32, eager=True)})
-    cited = [_cited(reference, source) for reference in references]
-    if not any(len(frame) for frame in cited):
+    cited = [frame for frame in (_cited(reference, source) for reference in references) if len(frame)]
+    if not cited:
         return pl.Series([[]], dtype=_TYPE).new_from_index(0, len(source))
     grouped = pl.concat(cited).unique(maintain_order=True).sort("row", maintain_order=True)
     grouped = grouped.group_by("row", maintain_order=True).agg(pl.struct("department", "number").alias("references"))
@@ -29,6 +29,8 @@ def read_references(references: Sequence[Reference], source: Payloads) -> pl.Ser
 
 def _cited(reference: Reference, source: Payloads) -> pl.DataFrame:
     numbers = _numbers(reference, source)
+    if not numbers:
+        return pl.DataFrame()
     rows = pl.Series("row", [row for row, _ in numbers], dtype=pl.UInt32)
     found = unblanked(strip(pl.Series("number", [number for _, number in numbers], dtype=pl.String)))
     cleaned = pl.DataFrame([rows, found]).with_columns(department=pl.lit(reference.to)).drop_nulls("number")
@@ -38,12 +40,13 @@ def _cited(reference: Reference, source: Payloads) -> pl.DataFrame:
 def _numbers(reference: Reference, source: Payloads) -> list[tuple[int, str]]:
     """(row, number): the value itself, each element of a list, or each match within a text."""
     if reference.path is not None:
-        found = [(row, item) for row, value in enumerate(source.found(reference.path)) for item in _listed(value)]
+        values_of_rows = enumerate(source.found(reference.path))
+        found = [(row, item) for row, value in values_of_rows if value is not None and value != [] for item in _listed(value)]
         values = texts([item for _, item in found])
         pairs = list(zip([row for row, _ in found], values, strict=True))
     else:
         column = source.column(reference.from_ or "")
-        pairs = list(enumerate(column)) if column.null_count() < len(column) else []
+        pairs = list(zip(column.is_not_null().arg_true(), column.drop_nulls(), strict=True))
     given = [(row, value) for row, value in pairs if value is not None]
     if reference.find is None:
         return given

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.json_paths import _compiled, getter
+from pipeline.json_paths import _compiled
 from pipeline.payloads import Payloads
 
 COMPILED = [
@@ -52,12 +52,12 @@ def test_what_contracts_write_is_compiled(expression: str) -> None:
 @pytest.mark.parametrize("expression", LEFT_TO_THE_PACKAGE)
 def test_the_rest_is_the_packages(expression: str) -> None:
     assert _compiled(jmespath.compile(expression).parsed) is None
-    assert getter(expression)(DOCUMENT) == jmespath.search(expression, DOCUMENT)
+    assert Payloads([DOCUMENT]).found(expression) == [jmespath.search(expression, DOCUMENT)]
 
 
 @given(st.sampled_from(COMPILED), st.dictionaries(st.sampled_from(["a", "b", "案件"]), documents, max_size=3))
 def test_both_find_the_same(expression: str, document: dict[str, object]) -> None:
-    ours, theirs = getter(expression)(document), jmespath.search(expression, document)
+    (ours,), theirs = Payloads([document]).found(expression), jmespath.search(expression, document)
     assert (ours, repr(ours)) == (theirs, repr(theirs))
 
 
