@@ -81,9 +81,9 @@ def test_only_the_differences_are_written(database: Engine) -> None:
     after = dict(rows(database, shown))
     (case_id,) = set(cases(database).values())
     assert {name for name in after if after[name] != before[name]} == {case_id}
-    assert rows(
-        database, "SELECT relation, kind FROM store.change WHERE change_number > :first", first=before[case_id] + 1
-    ) == [("case", "updated")]
+    assert rows(database, "SELECT relation, kind FROM store.change WHERE change_number > :first", first=before[case_id] + 1) == [
+        ("case", "updated")
+    ]
 
 
 def mentions(count: int) -> list[Record]:
