@@ -21,8 +21,9 @@ from hub.errors import SnapshotError, SourceFormatError, SourceLimitError, Sourc
 
 #: Pages after which a source is held to go on for ever.
 MAX_PAGES = 100_000
-_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
-_LONG_NUMBER = b"0" * 19
+#: All figures made one, and all that can stand before a number: inside a text long runs of figures are nothing unusual.
+_FIGURES = bytes.maketrans(b"123456789,[-\t\n\r ", b"0" * 9 + b":" * 7)
+_LONG_NUMBER = b":" + b"0" * 19
 
 
 def pages(contract: Contract, since: str | None, paginator: Paginator) -> Iterator[Page]:
@@ -189,7 +190,8 @@ def loads(text: bytes) -> Any:
     """
     text = text.removeprefix(b"\xef\xbb\xbf")
     try:
-        return json.loads(text, parse_constant=_refuse_constant) if _LONG_NUMBER in text.translate(_DIGITS) else orjson.loads(text)
+        has_long = _LONG_NUMBER in (b":" + text).translate(_FIGURES)
+        return json.loads(text, parse_constant=_refuse_constant) if has_long else orjson.loads(text)
     except orjson.JSONDecodeError:
         if rb"\ud" in text.lower():
             return json.loads(text, parse_constant=_refuse_constant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 from connectors.contract import Contract
 from connectors.pages import Page, Paginator, Stamp, in_pages
 from connectors.rows import DEPTH_FAULT, NUL_FAULT, NUMBER_FAULT, SURROGATE_FAULT, Row, Unreadable
+from connectors.transports.rest import loads
 from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
 from tests.unit.connectors.builders import make_contract, rows_of
@@ -83,6 +85,12 @@ def test_half_a_character_is_kept_as_bytes() -> None:
     assert (bad["fault"], bad["source_record_id"]) == (SURROGATE_FAULT, "1")
     assert keyless["source_record_id"] is None
     assert b"\\ud83d" in bad["raw"]
+
+
+@pytest.mark.parametrize("document", ["N", "-N", '{"a":N}', '{"a": -N}', "[1,N]", "[\nN\t]", '{"a": "JN", "b": "N"}'])
+def test_long_numbers_are_read_exactly_wherever_they_stand(document: str) -> None:
+    text = document.replace("N", "12345678901234567890123456")
+    assert loads(text.encode()) == json.loads(text)
 
 
 def test_integers_beyond_64_bits_stay_exact() -> None:
