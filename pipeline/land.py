@@ -36,13 +36,15 @@ CREATE TEMP TABLE IF NOT EXISTS staged (
 _SEEN = "CREATE TEMP TABLE IF NOT EXISTS seen (source_record_id text PRIMARY KEY)"
 _STAGED_COLUMNS = ("ordinal", "source_record_id", "payload", "raw", "fault", "cursor", "operation", "event_id")
 
+# What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
 # without a key, so that the same file tomorrow is still "already known".
 _HASHED = """
 WITH hashed AS MATERIALIZED (
-    SELECT s.*, CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
-                     ELSE sha256(convert_to((payload - cast(:volatile AS text[]))::text, 'UTF8')) END AS content_hash
-    FROM staged s
+    SELECT ctid AS place, ordinal, source_record_id, event_id,
+           CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
+                ELSE sha256(convert_to((payload - cast(:volatile AS text[]))::text, 'UTF8')) END AS content_hash
+    FROM staged
 ), keyed AS MATERIALIZED (
     SELECT h.*, source_record_id IS NOT NULL AND NOT (:is_snapshot AND (
                h.source_record_id IN (SELECT source_record_id FROM seen)
@@ -70,16 +72,19 @@ WITH hashed AS MATERIALIZED (
 )"""
 _LAND = (
     _HASHED
-    + """, landed AS (
+    + """, fresh AS (
+    SELECT place, ordinal, source_record_id, has_key, content_hash, event_id, coalesce(latest_version, 0) AS known_version,
+           row_number() OVER (PARTITION BY source_record_id, has_key ORDER BY ordinal) AS turn
+    FROM judged WHERE NOT is_known
+), landed AS (
     INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw,
                                 fault, event_id, source_cursor, state)
-    SELECT :department, CASE WHEN has_key THEN source_record_id ELSE :batch_id || ':' || ordinal END,
-           CASE WHEN has_key THEN coalesce(latest_version, 0) + row_number() OVER (PARTITION BY source_record_id, has_key ORDER BY ordinal)
-                ELSE 1 END,
-           :batch_id, ordinal, operation, content_hash, has_key, payload, raw,
-           coalesce(fault, CASE WHEN NOT has_key AND source_record_id IS NOT NULL THEN 'the key stands twice in one snapshot' END),
-           event_id, cursor, 'landed'
-    FROM judged WHERE NOT is_known ORDER BY ordinal
+    SELECT :department, CASE WHEN f.has_key THEN f.source_record_id ELSE :batch_id || ':' || f.ordinal END,
+           CASE WHEN f.has_key THEN f.known_version + f.turn ELSE 1 END,
+           :batch_id, f.ordinal, s.operation, f.content_hash, f.has_key, s.payload, s.raw,
+           coalesce(s.fault, CASE WHEN NOT f.has_key AND f.source_record_id IS NOT NULL THEN 'the key stands twice in one snapshot' END),
+           f.event_id, s.cursor, 'landed'
+    FROM fresh f JOIN staged s ON s.ctid = f.place ORDER BY f.ordinal
     RETURNING 1
 ), marked AS (
     INSERT INTO seen SELECT DISTINCT source_record_id FROM judged WHERE :is_sweep AND has_key ON CONFLICT DO NOTHING
