@@ -11,7 +11,7 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 
 from cli.session import active_contracts, store
-from cli.words import STATES
+from cli.words import BATCH_COLUMNS, STATES
 from hub.errors import NotFound
 from hub.settings import get_settings
 
@@ -20,18 +20,7 @@ app = typer.Typer(
 )
 
 #: In two lines each, so that a row fits into eighty columns.
-_COLUMNS = (
-    "批次\nbatch",
-    "部门\ndepartment",
-    "拉取\npulled",
-    "落地\nlanded",
-    "已知\nknown",
-    "接受\naccepted",
-    "隔离\nrefused",
-    "挂起\nheld",
-    "删除\ndeleted",
-    "状态\nstate",
-)
+_COLUMNS = ("批次\nbatch", *BATCH_COLUMNS[:6], "挂起\nheld", *BATCH_COLUMNS[6:])
 _LIST = """
 SELECT batch_id, department, kind, state, pulled, landed, already_known, accepted, quarantined, held, deleted, error FROM ops.batch
 WHERE (:department = '' OR department = :department) AND (:state = '' OR state = :state) ORDER BY batch_id DESC LIMIT :limit

@@ -18,7 +18,7 @@ from connectors.contract import Contract, CursorFeed
 from connectors.paths import compile_path, lookup
 from connectors.rows import Row, Unreadable, encode
 from connectors.values import cursor_texts, flag_text, key_text
-from hub.errors import SourceFormatError, SourceLimitError
+from hub.errors import HubError, SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
 
 
@@ -38,6 +38,32 @@ class Page:
     cursor: str | None
     complete: bool
     columns: tuple[str, ...]
+
+
+def together(pages: Iterable[Page], rows: int) -> Iterator[Page]:
+    """Small pages as one of at least so many rows: to LAND each is a transaction of ten statements.
+
+    What came before an error is handed on before it.
+    """
+    waiting: list[Page] = []
+    try:
+        for page in pages:
+            waiting.append(page)
+            if sum(each.rows.num_rows for each in waiting) >= rows:
+                whole, waiting = _joined(waiting), []
+                yield whole
+    except HubError:
+        if waiting:
+            yield _joined(waiting)
+        raise
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(pages: list[Page]) -> Page:
+    last = pages[-1]
+    columns = dict.fromkeys(name for page in pages for name in page.columns)
+    return Page(pa.concat_tables([page.rows for page in pages]), last.cursor, last.complete, tuple(columns))
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
-import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
 from connectors.extract import Page, Pull, extract, reconcile
+from connectors.pages import together
 from hub.database import store_errors
 from hub.errors import HubError, SnapshotError
+from pipeline.absent import bury_absent
 from pipeline.copying import copy_in, cursor_of
 from pipeline.locks import department_lock
 
 logger = logging.getLogger(__name__)
 
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
-DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
 
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS staged (
@@ -103,21 +103,6 @@ _MOVE_WATERMARK = """
 UPDATE ops.source SET watermark = :watermark
 WHERE department = :department AND (watermark IS NULL OR watermark COLLATE "C" < :watermark)
 """
-_LATEST = """
-SELECT DISTINCT ON (source_record_id) source_record_id, version, operation FROM landing.record
-WHERE department = :department AND has_key ORDER BY source_record_id, version DESC
-"""
-_VANISHED = f"""
-SELECT count(*) AS known, count(*) FILTER (WHERE source_record_id NOT IN (SELECT source_record_id FROM seen)) AS vanished
-FROM ({_LATEST}) latest WHERE operation = 'upsert'
-"""
-_ENTOMB = f"""
-INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, state)
-SELECT :department, source_record_id, version + 1, :batch_id, :pulled + row_number() OVER (ORDER BY source_record_id), 'delete',
-       sha256('deleted'), true, 'landed'
-FROM ({_LATEST}) latest
-WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_record_id = latest.source_record_id)
-"""
 _REMEMBER_CONTRACT = """
 INSERT INTO ops.contract (department, version, content_hash, document) VALUES (:department, :version, :hash, cast(:document AS jsonb))
 ON CONFLICT DO NOTHING
@@ -129,8 +114,6 @@ WHERE department = :department AND state = 'open'
 _LANDED = """
 UPDATE ops.batch SET state = 'landed', landed_at = now(), watermark_to = coalesce(:watermark, watermark_to) WHERE batch_id = :batch_id
 """
-_UNREADABLE = "SELECT EXISTS (SELECT FROM landing.record WHERE batch_id = :batch_id AND NOT has_key AND raw IS NOT NULL)"
-_ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text)) WHERE batch_id = :batch_id"
 _TAKE_FROM_INBOX = "UPDATE ops.inbox SET batch_id = :batch_id WHERE inbox_id IN (SELECT cursor::bigint FROM staged)"
 
 
@@ -211,7 +194,7 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         pull = _open_batch(landing)
         try:
             source = source or (sweep if order.kind == "reconcile" else from_system)
-            _land_pages(landing, _together(source(contract, pull, engine)))
+            _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
         except HubError as error:
             connection.rollback()
             _close_failed(landing, error)
@@ -244,29 +227,6 @@ def _document(contract: Contract) -> str:
     return orjson.dumps(contract.model_dump(mode="json", by_alias=True, exclude_unset=True)).decode()
 
 
-def _together(pages: Iterable[Page]) -> Iterator[Page]:
-    """Small pages as one: each is a transaction of ten statements. What came before an error is handed on before it."""
-    waiting: list[Page] = []
-    try:
-        for page in pages:
-            waiting.append(page)
-            if sum(each.rows.num_rows for each in waiting) >= _ROWS_TOGETHER:
-                whole, waiting = _joined(waiting), []
-                yield whole
-    except HubError:
-        if waiting:
-            yield _joined(waiting)
-        raise
-    if waiting:
-        yield _joined(waiting)
-
-
-def _joined(pages: list[Page]) -> Page:
-    last = pages[-1]
-    columns = dict.fromkeys(name for page in pages for name in page.columns)
-    return Page(pa.concat_tables([page.rows for page in pages]), last.cursor, last.complete, tuple(columns))
-
-
 def _land_pages(landing: _Landing, pages: Iterable[Page]) -> None:
     contract = landing.contract
     watermark, is_complete = None, False
@@ -275,7 +235,7 @@ def _land_pages(landing: _Landing, pages: Iterable[Page]) -> None:
         is_complete = page.complete
         _land_page(landing, page, watermark if landing.moves_watermark and getattr(contract.feed, "ordered", False) else None)
     if landing.is_sweep and is_complete:
-        _land_deletions(landing)
+        bury_absent(landing.connection, contract, landing.batch_id, landing.pulled, accepts_deletions=landing.order.accepts_deletions)
     _finish(landing, watermark if landing.moves_watermark else None)
 
 
@@ -306,30 +266,6 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
         connection.execute(text(_MOVE_WATERMARK), {**keys, "watermark": watermark})
     connection.commit()
     landing.pulled += page.rows.num_rows
-
-
-def _land_deletions(landing: _Landing) -> None:
-    """Land a tombstone for every key that a complete sweep no longer holds, unless too many are gone."""
-    connection, department = landing.connection, landing.contract.department
-    keys = {"department": department, "batch_id": landing.batch_id, "pulled": landing.pulled}
-    known, vanished = connection.execute(text(_VANISHED), keys).one()
-    limit = getattr(landing.contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
-    if vanished > limit * known and not landing.order.accepts_deletions:
-        raise SnapshotError(
-            f"{department}: {vanished} of {known} known rows are absent from a snapshot, above the {limit:.0%} that the contract allows",
-            remedy=f"check the export at the source; if the rows are really gone, `casehub run {department} --accept-deletions`",
-            department=department,
-            batch_id=landing.batch_id,
-            known=known,
-            vanished=vanished,
-        )
-    if vanished and connection.execute(text(_UNREADABLE), keys).scalar_one():
-        # A broken line hides which record it is: its record is not gone.
-        alert = f"{vanished} rows are absent, and some could not be read: nothing was deleted this time"
-        connection.execute(text(_ALERT), {**keys, "alert": alert})
-    elif vanished:
-        deleted = connection.execute(text(_ENTOMB), keys).rowcount
-        connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
 
 
 def _finish(landing: _Landing, watermark: str | None) -> None:
