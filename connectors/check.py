@@ -51,19 +51,22 @@ def check(folders: Iterable[Path] | None = None, *, connections: bool = False, a
     places = list(contract_folders() if folders is None else folders)
     checked = Checked()
     lists = _code_lists(places, checked.problems)
+    unread = []  # named as their files are: a mistake in one contract is no mistake of those that cite its department
     for path in contract_files(places, checked.problems):
         contract, problems = read_contract(path)
         checked.problems += problems
         if contract is None:
+            unread.append(path.stem)
             continue
         if contract.department in checked.contracts:
             first = checked.contracts[contract.department][0]
             checked.problems.append(Problem(path, 1, "department", f"{contract.department} is already in {first}", "keep one of the two"))
             continue
         checked.contracts[contract.department] = (path, contract)
+    departments = tuple(sorted({*checked.contracts, *unread}))
     for path, contract in checked.contracts.values():
         wants_connection = connections and (not active or contract.department in active)
-        checked.problems += _contract_problems(_Subject(Document(path), contract, lists, tuple(checked.contracts)), wants_connection)
+        checked.problems += _contract_problems(_Subject(Document(path), contract, lists, departments), wants_connection)
     checked.problems.sort(key=lambda problem: (str(problem.file), problem.line))
     return checked
 

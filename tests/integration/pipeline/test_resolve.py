@@ -230,6 +230,16 @@ def test_versions_that_wait_together_leave_only_the_newest(database: Engine) -> 
     assert invariants(database) == []
 
 
+def test_records_of_any_time_are_taken_and_each_once(database: Engine) -> None:
+    put(database, *(record("police", str(number)) for number in range(5)))
+    with database.begin() as connection:  # before 1970, none, one second twice, long to come
+        times = "SELECT record_id, (ARRAY[-3000000000, 0, 1760000000, 1760000000, 9000000000])[row_number() OVER ()] AS s FROM ops.pending"
+        connection.execute(text(f"UPDATE ops.pending p SET reported_epoch_s = t.s FROM ({times}) t WHERE t.record_id = p.record_id"))
+    report = resolve(database, Settings(resolve_chunk_records=2))
+    assert (report.chunks, report.records) == (3, 5)
+    assert rows(database, "SELECT count(*) FROM ops.pending") == [0]
+
+
 def test_resolving_the_same_again_changes_nothing_that_is_shown(database: Engine) -> None:
     settle(database, record("police", "1", WANG, SHOES, **WAGES), record("labour", "7", WANG_AGAIN, SHOES, **WAGES))
     tables = [table for table in snapshot(database) if table not in ("ops.pending", "ops.change_counter", "store.case_key")]

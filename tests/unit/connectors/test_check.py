@@ -37,6 +37,12 @@ def test_the_hubs_own_contracts_have_no_mistake() -> None:
     assert len(checked.contracts) == 16
 
 
+def test_a_mistake_in_one_contract_is_told_of_that_one_alone(tmp_path: Path) -> None:
+    write_contract(tmp_path, "police", department="police", references=[{"from": "ajmc", "to": "court"}])
+    (tmp_path / "court.yml").write_text("kee: [id]\n")
+    assert {message.split(":")[0] for message in messages(tmp_path)} == {"court.yml"}
+
+
 def test_a_contract_without_a_mistake(tmp_path: Path) -> None:
     write_contract(tmp_path)
     assert messages(tmp_path) == []
