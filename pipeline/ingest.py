@@ -54,7 +54,7 @@ def finish(engine: Engine, contract: Contract, batch_id: int, settings: Settings
         has_work = connection.execute(text(_UNFINISHED), {"department": contract.department, "batch_id": batch_id}).scalar_one()
     if has_work:
         validate(engine, contract, batch_id, settings, is_released=is_released)
-    normalise(engine, contract, batch_id, settings)
+    normalise(engine, contract, batch_id, settings, is_released=is_released)
 
 
 def batch_report(connection: Connection, batch_id: int) -> BatchReport:

@@ -1,7 +1,8 @@
 """NORMALISE: validated rows → store.source_record and store.party in the hub's words, waiting for RESOLVE.
 
 The newest readable version of each record wins; older ones are superseded. A value that a transform cannot read puts its
-row into quarantine. What is written here is not yet known to anybody: RESOLVE publishes it.
+row into quarantine; where that is so of too many, the batch is held. What is written here is not yet known to anybody:
+RESOLVE publishes it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from connectors.contract import Contract
 from hub.database import store_errors
 from hub.settings import Settings
 from pipeline import refusals, work
+from pipeline.batch_errors import told_with_batch
 from pipeline.conservation import recount, require_law
 from pipeline.copying import copy_in, cursor_of, read_frame
+from pipeline.holding import Refused, hold
 from pipeline.locks import department_lock
 from pipeline.mapping import Mapped, map_records
 from schema.records import PARTY
@@ -33,7 +36,11 @@ _TEMPORARY = (
        ) ON COMMIT DELETE ROWS""",
     """CREATE TEMP TABLE IF NOT EXISTS mapped_party (source_record_id text, LIKE store.party) ON COMMIT DELETE ROWS""",
     """ALTER TABLE mapped_party ALTER record_id DROP NOT NULL, ALTER party_id DROP NOT NULL""",
+    """CREATE TEMP TABLE IF NOT EXISTS later (
+           record_id bigint, version integer, is_deleted boolean, reported_at timestamptz
+       ) ON COMMIT DELETE ROWS""",
 )
+_EMPTY = "TRUNCATE mapped, mapped_party"
 # The word index takes what waits in its list in as many turns as it has room for, each over the whole of the index.
 _ROOM = "SET LOCAL work_mem = '128MB'"
 # A replayed version that is older than the accepted one is superseded, whatever it says.
@@ -111,43 +118,67 @@ _DELETED_RECORDS = """
 INSERT INTO store.source_record (record_id, version, department, source_record_id, is_deleted, visibility)
 SELECT record_id, version, :department, source_record_id, true, 'shared' FROM mapped
 """
+# Nobody else knows a new record's id. A record that was known before may wait already, and RESOLVE have it in hand: these
+# are written last of all, so that neither waits for the other through the whole of a long batch.
 _PENDING = """
 INSERT INTO ops.pending (record_id, reason, reported_epoch_s)
 SELECT record_id, CASE WHEN is_deleted THEN 'deleted' WHEN version = 1 THEN 'new' ELSE 'changed' END,
        coalesce(extract(epoch FROM reported_at), 0)
-FROM mapped
+FROM {waiting}
 ON CONFLICT (record_id) DO UPDATE
 SET reason = excluded.reason, queued_at = excluded.queued_at, reported_epoch_s = excluded.reported_epoch_s
 """
+_NEW_PENDING = _PENDING.format(waiting="mapped WHERE version = 1")
+_LATER = "INSERT INTO later SELECT record_id, version, is_deleted, reported_at FROM mapped WHERE version > 1"
+_LATER_PENDING = _PENDING.format(waiting="(SELECT DISTINCT ON (record_id) * FROM later ORDER BY record_id, version DESC) newest")
 _TOMBSTONES = """
 INSERT INTO mapped (source_record_id, version, is_deleted) SELECT source_record_id, version, true FROM landing.record
 WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'delete'
 """
 _DONE = """
-UPDATE ops.batch SET state = 'done', finished_at = now()
+UPDATE ops.batch SET state = 'done', finished_at = now(), error = NULL
 WHERE department = :department AND batch_id <= :batch_id AND state IN ('landed', 'validated')
 RETURNING batch_id
 """
 
 
-def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Settings) -> None:
+def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
     """Turn everything of a department that is validated up to a batch into records and parties, and close its batches.
 
+    It is one transaction, however many chunks it takes: whether too much is refused is only known once all is mapped, and by
+    then it is also written. Mapping all of it first would decode every payload twice; committing chunk by chunk and turning
+    back would let RESOLVE publish what is about to be held. A killed run has to map its batch again, and loses nothing.
+
+    Args:
+        engine: the store.
+        contract: of the department.
+        batch_id: the newest batch to take in.
+        settings: chunk size and the share of failing rows above which a batch is held.
+        is_released: a person released the batch: bad rows are quarantined, but it is not held again.
+
     Raises:
+        BatchHeld: too much is refused, by VALIDATE and here together; the batch is held whole.
         ConservationError: a row was lost or doubled.
         BusyError: another run of the department is at work.
     """
-    with store_errors(), department_lock(engine, contract.department) as connection:
-        keys = {"department": contract.department, "batch_id": batch_id}
+    department = contract.department
+    with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
+        keys = {"department": department, "batch_id": batch_id}
         for statement in _TEMPORARY:
             connection.execute(text(statement))
         refusals.prepare(connection)
         touched = {batch_id, *_unfinished_batches(connection, keys)}
-        total = work.prepare(connection, contract.department, batch_id)
+        total = work.prepare(connection, department, batch_id)
         connection.commit()
-        for chunk in work.chunks(connection, contract.department, min(settings.validate_chunk_rows, _CHUNK_ROWS), total):
-            _write(connection, keys, map_records(contract, chunk))
-            connection.commit()
+        refused = Refused(connection, department, sorted(touched), total)
+        for chunk in work.chunks(connection, department, min(settings.validate_chunk_rows, _CHUNK_ROWS), total):
+            mapped = map_records(contract, chunk)
+            refused.count(mapped.refusals)
+            if is_released or not refused.is_too_much(settings):  # else the rest is mapped to tell the whole reason
+                _write(connection, keys, mapped)
+        if not is_released and refused.is_too_much(settings):
+            connection.rollback()
+            hold(connection, department, batch_id, refused.why(settings))
         _bury(connection, keys)
         _finish(connection, keys, touched)
 
@@ -162,6 +193,7 @@ def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> N
         refusals.quarantine(connection, str(keys["department"]))
     if mapped.records.num_rows == 0:
         return
+    connection.execute(text(_EMPTY))
     records, parties = _frame(mapped.records), _frame(mapped.parties)
     copy_in(cursor_of(connection), "mapped", records, ("source_record_id", "version", "reported_at"))
     numbered = _number(connection, keys)
@@ -189,7 +221,8 @@ def _accept(connection: Connection, keys: dict[str, object], numbered: pl.DataFr
     if _has_later(numbered):
         connection.execute(text(_SUPERSEDE), keys)
         connection.execute(text(_CLOSE_ITEMS), keys)
-    connection.execute(text(_PENDING), keys)
+        connection.execute(text(_LATER))
+    connection.execute(text(_NEW_PENDING))
 
 
 def _has_later(numbered: pl.DataFrame) -> bool:
@@ -219,14 +252,15 @@ def _with_tokens(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
 
 def _bury(connection: Connection, keys: dict[str, object]) -> None:
     """Take tombstones in: a deleted record becomes a version without content."""
+    connection.execute(text(_EMPTY))
     if connection.execute(text(_TOMBSTONES), keys).rowcount:
         numbered = _number(connection, keys)
         connection.execute(text(_DELETED_RECORDS), keys)
         _accept(connection, keys, numbered)
-    connection.commit()
 
 
 def _finish(connection: Connection, keys: dict[str, object], touched: set[int]) -> None:
+    connection.execute(text(_LATER_PENDING))
     touched |= set(connection.execute(text(_DONE), keys).scalars())
     counts = recount(connection, sorted(touched))
     connection.commit()

@@ -17,11 +17,12 @@ from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
 from hub.database import store_errors
-from hub.errors import BatchHeld
 from hub.settings import Settings
 from pipeline import drift, refusals, work
+from pipeline.batch_errors import told_with_batch
 from pipeline.copying import read_frame
 from pipeline.expectations import Finding, Part, frame_of, run
+from pipeline.holding import hold, too_many, why_too_many
 from pipeline.locks import department_lock
 from pipeline.payloads import Payloads, collector_at_rest
 
@@ -30,17 +31,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ROWS_TO_HOLD = 20  # in a smaller batch a few bad rows are just that
-
 _UNREADABLE = """
 INSERT INTO refused
 SELECT source_record_id, version, CASE WHEN payload IS NULL THEN 'fault' ELSE 'key' END, NULL,
        coalesce(fault, 'the row has no key: ' || :key)
 FROM landing.record
 WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'upsert' AND (payload IS NULL OR NOT has_key)
-"""
-_HOLD = """
-UPDATE landing.record SET state = 'held' WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'
 """
 _LANDED_IN_WINDOW = """
 SELECT coalesce(sum(landed), 0) FROM ops.batch WHERE department = :department AND started_at > now() - cast(:per AS interval)
@@ -100,11 +96,12 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         BatchHeld: an expectation says halt, a drift says halt, or too much fails; the batch is held whole.
         BusyError: another run of the department is at work.
     """
-    with store_errors(), department_lock(engine, contract.department) as connection:
-        keys = {"department": contract.department, "batch_id": batch_id, "key": ", ".join(contract.key)}
+    department = contract.department
+    with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
+        keys = {"department": department, "batch_id": batch_id, "key": ", ".join(contract.key)}
         refusals.prepare(connection)
         unreadable = connection.execute(text(_UNREADABLE), keys).rowcount
-        total = work.prepare(connection, contract.department, batch_id)
+        total = work.prepare(connection, department, batch_id)
         verdict = _Verdict(rows=total + unreadable)
         if total:
             _judge(connection, contract, keys, settings, verdict)
@@ -114,8 +111,8 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         _write_data_docs(connection, contract, batch_id, settings, verdict)
         held = None if is_released else _why_held(connection, settings, verdict)
         if held:
-            _hold(connection, keys, f"{contract.department}: batch {batch_id} is held: {held}")
-        refusals.quarantine(connection, contract.department)
+            hold(connection, department, batch_id, held)
+        refusals.quarantine(connection, department)
         connection.execute(text(_REMEMBER), {**keys, "columns": orjson.dumps(verdict.columns).decode()})
         connection.execute(text("UPDATE ops.batch SET state = 'validated' WHERE batch_id = :batch_id AND state = 'landed'"), keys)
         connection.commit()
@@ -218,9 +215,8 @@ def _why_held(connection: Connection, settings: Settings, verdict: _Verdict) -> 
     if verdict.halts:
         return "; ".join(verdict.halts)
     failing = connection.execute(text("SELECT count(*) FROM (SELECT DISTINCT source_record_id, version FROM refused) f")).scalar_one()
-    if verdict.rows >= ROWS_TO_HOLD and failing > settings.hold_above_failing * verdict.rows:
-        rules = connection.execute(text(_WORST_RULES)).scalars()
-        return f"{failing} of {verdict.rows} rows fail, above {settings.hold_above_failing:.0%}: {'; '.join(rules)}"
+    if too_many(failing, verdict.rows, settings):
+        return why_too_many(failing, verdict.rows, settings, connection.execute(text(_WORST_RULES)).scalars().all())
     return None
 
 
@@ -233,19 +229,6 @@ def _write_data_docs(connection: Connection, contract: Contract, batch_id: int, 
 
     at = connection.execute(text("SELECT now()")).scalar_one()
     data_docs(contract, findings, settings.home / "data_docs", batch_id=batch_id, at=at)
-
-
-def _hold(connection: Connection, keys: dict[str, object], why: str) -> None:
-    connection.execute(text(_HOLD), keys)
-    connection.execute(
-        text("UPDATE ops.batch SET state = 'held', error = :why, finished_at = now() WHERE batch_id = :batch_id"), {**keys, "why": why}
-    )
-    connection.commit()
-    raise BatchHeld(
-        why,
-        remedy="mend the source or the contract, then `casehub batches release` or `casehub batches discard`",
-        batch_id=keys["batch_id"],
-    )
 
 
 def _store(connection: Connection, keys: dict[str, object], verdict: _Verdict) -> None:

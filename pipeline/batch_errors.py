@@ -1,0 +1,47 @@
+"""A step that breaks off leaves the reason with its batch, whose state stays: the next run takes its rows along."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.errors import BatchHeld, BusyError, HubError
+
+_TELL = "UPDATE ops.batch SET error = :error WHERE batch_id = :batch_id"
+
+
+@contextlib.contextmanager
+def told_with_batch(engine: Engine, department: str, batch_id: int) -> Iterator[None]:
+    """Write what a step raises beside its batch, and pass it on.
+
+    A batch that is held has its reason already, and one that another run is at work on is that run's to tell of.
+
+    Args:
+        engine: the store.
+        department: of the batch.
+        batch_id: the batch.
+    """
+    try:
+        yield
+    except (BatchHeld, BusyError):
+        raise
+    except Exception as error:
+        keys = {"error": _words(department, error), "batch_id": batch_id}
+        # On a connection of its own: that of the step may be what broke. Without a database the log alone tells.
+        with contextlib.suppress(SQLAlchemyError), engine.begin() as connection:
+            connection.execute(text(_TELL), keys)
+        raise
+
+
+def _words(department: str, error: Exception) -> str:
+    """An error in words free of values: what a library says may quote a row, so its kind and place alone are told."""
+    if isinstance(error, HubError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"{department}: {type(error).__name__} at {where}, an error the hub does not know → run again; if it stays so, report it"

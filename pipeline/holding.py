@@ -1,0 +1,137 @@
+"""HOLDING: a batch of which too much fails, or that a rule halts, is held whole until a person releases or discards it.
+
+Used by VALIDATE and NORMALISE, each inside its own transaction, before anything of the batch is accepted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NoReturn
+
+import pyarrow as pa
+from sqlalchemy import Connection, text
+
+from hub.errors import BatchHeld
+from hub.settings import Settings
+from pipeline.conservation import recount
+
+ROWS_TO_HOLD = 20  # in a smaller batch a few bad rows are just that
+
+_BATCHES = """
+SELECT DISTINCT batch_id FROM landing.record WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'
+"""
+_HOLD = """
+UPDATE landing.record SET state = 'held' WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'
+"""
+# What VALIDATE refused of a batch that NORMALISE holds is judged again with the rest of it. Of a batch that was finished
+# before, and of which a replay was cut off, the other refused rows stay where they are.
+_HOLD_QUARANTINED = """
+WITH items AS (
+    UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'held with its batch' FROM ops.batch b
+    WHERE i.department = :department AND i.batch_id = ANY(:batches) AND i.state = 'open'
+      AND b.batch_id = i.batch_id AND b.state IN ('landed', 'validated', 'failed')
+    RETURNING i.source_record_id, i.version
+)
+UPDATE landing.record r SET state = 'held' FROM (SELECT DISTINCT source_record_id, version FROM items) i
+WHERE r.department = :department AND r.source_record_id = i.source_record_id AND r.version = i.version AND r.state = 'quarantined'
+"""
+# Rows of earlier, broken-off runs are held too, and can be released by their own batches alone. `landed_at` says from here
+# on that it is not LAND that holds them (pipeline/absent.py).
+_HOLD_BATCHES = """
+UPDATE ops.batch SET state = 'held', finished_at = now(), landed_at = coalesce(landed_at, now()),
+       error = CASE WHEN batch_id = :batch_id THEN :error ELSE :along END
+WHERE batch_id = ANY(:batches)
+"""
+
+# Of a batch that was finished before, and of which a replay was cut off, the rows refused then are not counted.
+_REFUSED_BEFORE = """
+SELECT i.rule || coalesce(' on ' || i.column_name, '') AS rule, count(DISTINCT (i.source_record_id, i.version)) AS rows
+FROM quarantine.item i JOIN ops.batch b USING (batch_id)
+WHERE i.department = :department AND i.state = 'open' AND i.batch_id = ANY(:batches) AND b.state IN ('landed', 'validated', 'failed')
+GROUP BY GROUPING SETS ((1), ())
+"""
+
+
+def too_many(failing: int, rows: int, settings: Settings) -> bool:
+    """Whether more of a batch fails than is let through row by row."""
+    return rows >= ROWS_TO_HOLD and failing > settings.hold_above_failing * rows
+
+
+def why_too_many(failing: int, rows: int, settings: Settings, rules: Sequence[str]) -> str:
+    """The reason in words: counts and the worst rules."""
+    return f"{failing} of {rows} rows fail, above {settings.hold_above_failing:.0%}: {'; '.join(rules)}"
+
+
+def hold(connection: Connection, department: str, batch_id: int, why: str) -> NoReturn:
+    """Hold everything of a department that is unfinished up to a batch, with the batches that it came in, and commit.
+
+    Args:
+        connection: whose transaction holds nothing but what is to stay.
+        department: of the batch.
+        batch_id: the newest batch.
+        why: in words free of values.
+
+    Raises:
+        BatchHeld: always.
+    """
+    error = BatchHeld(
+        f"{department}: batch {batch_id} is held: {why}",
+        remedy=f"mend the source, the contract or its code list, then `casehub batches release {batch_id}`; "
+        f"or `casehub batches discard {batch_id}`",
+        department=department,
+        batch_id=batch_id,
+    )
+    keys = {"department": department, "batch_id": batch_id, "error": str(error)}
+    batches = sorted({batch_id, *connection.execute(text(_BATCHES), keys).scalars()})
+    along = f"{department}: held with batch {batch_id}, whose run took its rows along → as there, by this batch's own number"
+    connection.execute(text(_HOLD), keys)
+    connection.execute(text(_HOLD_QUARANTINED), {**keys, "batches": batches})
+    connection.execute(text(_HOLD_BATCHES), {**keys, "along": along, "batches": batches})
+    recount(connection, batches)
+    connection.commit()
+    raise error
+
+
+class Refused:
+    """What VALIDATE and NORMALISE together refuse of the batches in hand.
+
+    Args:
+        connection: of NORMALISE's transaction.
+        department: of the batches.
+        batches: in hand.
+        let_through: rows that VALIDATE let through.
+    """
+
+    def __init__(self, connection: Connection, department: str, batches: Sequence[int], let_through: int) -> None:
+        self._connection, self._keys = connection, {"department": department, "batches": list(batches)}
+        self._let_through = let_through
+        self._before: int | None = None  # refused by VALIDATE; a batch of which NORMALISE refuses nothing need not know
+        self._here = 0
+        self._rules: Counter[str] = Counter()
+
+    def count(self, refused: pa.Table) -> None:
+        """Take in what NORMALISE refuses of a chunk, before it is put into quarantine."""
+        if not len(refused):
+            return
+        if self._before is None:
+            for rule, count in self._connection.execute(text(_REFUSED_BEFORE), self._keys):
+                if rule is None:  # all rules together
+                    self._before = count
+                else:
+                    self._rules[rule] += count
+        rows = refused.to_pylist()
+        self._here += len({(row["source_record_id"], row["version"]) for row in rows})
+        self._rules.update(f"{row['rule']} on {row['column']}" for row in rows)
+
+    def is_too_much(self, settings: Settings) -> bool:
+        """Whether the batches are to be held; once it is so, no further chunk makes them good."""
+        return too_many(*self._share(), settings)
+
+    def why(self, settings: Settings) -> str:
+        """The reason, with the rules that refuse most."""
+        return why_too_many(*self._share(), settings, [f"{rule} × {rows}" for rule, rows in self._rules.most_common(3)])
+
+    def _share(self) -> tuple[int, int]:
+        before = self._before or 0
+        return self._here + before, self._let_through + before

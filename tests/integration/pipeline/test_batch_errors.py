@@ -1,0 +1,85 @@
+"""A step that breaks off: its batch says why, in words free of values, and the next run takes its rows along."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from hub.errors import BusyError, StoreUnavailable
+from pipeline import normalise, validate
+from pipeline.land import land
+from pipeline.locks import department_lock
+from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
+
+BATCHES = "SELECT batch_id, state, error IS NULL FROM ops.batch ORDER BY batch_id"
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("step", "function", "state"),
+    [
+        pytest.param(validate, "_judge", "landed", id="validate"),
+        pytest.param(normalise, "map_records", "validated", id="normalise"),
+    ],
+)
+def test_a_mistake_of_the_hub_is_told_with_the_batch_without_a_value(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, step: Any, function: str, state: str
+) -> None:
+    contract, page = make_contract(), make_page([make_row(n) for n in range(3)])
+    with monkeypatch.context() as broken:
+        broken.setattr(step, function, raising(KeyError("张伟 13912345678")))
+        with pytest.raises(KeyError):
+            take_in(database, contract, page)
+    assert ask(database, BATCHES) == [(1, state, False)]
+    error = ask(database, "SELECT error FROM ops.batch")[0]
+    assert error.startswith("works: KeyError at test_batch_errors.py:")
+    assert "张伟" not in error
+    assert "13912345678" not in error
+    assert take_in(database, contract, page).already_known == 3
+    assert ask(database, BATCHES) == [(1, "done", True), (2, "done", True)]
+    assert ask(database, "SELECT accepted FROM ops.batch ORDER BY batch_id") == [3, 0]
+
+
+def test_the_database_going_away_in_normalise_is_told_and_made_good_by_the_next_run(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract, page = make_contract(), make_page([make_row(n) for n in range(3)])
+    map_records = normalise.map_records
+
+    def mapped(*given: Any) -> Any:
+        killer = threading.Thread(target=_end_other_sessions, args=(database,))
+        killer.start()
+        killer.join()
+        return map_records(*given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(normalise, "map_records", mapped)
+        with pytest.raises(StoreUnavailable):
+            take_in(database, contract, page)
+    assert ask(database, BATCHES) == [(1, "validated", False)]
+    assert "the database went away" in ask(database, "SELECT error FROM ops.batch")[0]
+    take_in(database, contract, page)
+    assert ask(database, BATCHES) == [(1, "done", True), (2, "done", True)]
+    assert ask(database, "SELECT state, count(*) FROM landing.record GROUP BY state") == [("accepted", 3)]
+
+
+def test_a_batch_that_another_run_is_at_work_on_has_no_error(database: Engine) -> None:
+    contract = make_contract()
+    land(database, contract, source=giving(make_page([make_row(1)])))
+    with department_lock(database, "works"), pytest.raises(BusyError):
+        normalise.normalise(database, contract, 1, SETTINGS)
+    assert ask(database, BATCHES) == [(1, "landed", True)]
+
+
+def _end_other_sessions(database: Engine) -> None:
+    ask(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
