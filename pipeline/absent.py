@@ -1,6 +1,7 @@
 """ABSENT: what a complete snapshot or sweep no longer holds was deleted at the source: a tombstone lands for it.
 
 Enter the keys that were seen, in the temporary table `seen`; leave tombstones in landing.record, or a batch that is to be held.
+A sweep that is let through also settles those before it that were held while they landed.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ from hub.errors import SnapshotError
 
 DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
 
+# Known is what was before this sweep: its own new keys would make any loss look small. A key that only a held or discarded
+# batch ever named is no loss: a wrong file would otherwise make the right one look short.
 _LATEST = """
-SELECT DISTINCT ON (source_record_id) source_record_id, version, operation FROM landing.record
-WHERE department = :department AND has_key ORDER BY source_record_id, version DESC
+SELECT DISTINCT ON (source_record_id) source_record_id, version, operation,
+       bool_or(operation = 'upsert' AND state NOT IN ('held', 'superseded') AND batch_id <> :batch_id)
+           OVER (PARTITION BY source_record_id) AS is_known
+FROM landing.record WHERE department = :department AND has_key ORDER BY source_record_id, version DESC
 """
-_VANISHED = f"""
-SELECT count(*) AS known, count(*) FILTER (WHERE source_record_id NOT IN (SELECT source_record_id FROM seen)) AS vanished
-FROM ({_LATEST}) latest WHERE operation = 'upsert'
+_ABSENT = f"""
+SELECT count(*) FILTER (WHERE is_known) AS known, count(*) FILTER (WHERE is_known AND is_absent) AS vanished,
+       count(*) FILTER (WHERE is_absent) AS absent
+FROM (SELECT is_known, source_record_id NOT IN (SELECT source_record_id FROM seen) AS is_absent
+      FROM ({_LATEST}) latest WHERE operation = 'upsert') k
 """
 _ENTOMB = f"""
 INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, state)
@@ -29,10 +36,27 @@ WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_re
 """
 _UNREADABLE = "SELECT EXISTS (SELECT FROM landing.record WHERE batch_id = :batch_id AND NOT has_key AND raw IS NOT NULL)"
 _ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text)) WHERE batch_id = :batch_id"
+# Held without `landed_at`: it is LAND that held them, for what was absent; a rule's holding is a person's to lift. What this
+# sweep says again is "already known" and would stay held with them; what it says otherwise, or no longer, is newer than theirs.
+_SETTLE = """
+WITH settled AS (
+    UPDATE ops.batch SET state = 'landed', landed_at = now(), finished_at = NULL,
+           alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text))
+    WHERE department = :department AND batch_id < :batch_id AND state = 'held' AND landed_at IS NULL
+    RETURNING batch_id
+)
+UPDATE landing.record r SET state = CASE WHEN EXISTS (
+    SELECT FROM landing.record n WHERE n.department = :department AND n.source_record_id = r.source_record_id AND n.version > r.version
+      AND n.batch_id = :batch_id AND n.operation = 'delete'
+) THEN 'superseded' ELSE 'landed' END
+FROM settled s WHERE r.department = :department AND r.batch_id = s.batch_id AND r.state = 'held'
+"""
 
 
 def bury_absent(connection: Connection, contract: Contract, batch_id: int, pulled: int, *, accepts_deletions: bool) -> None:
     """Land a tombstone for every key that a complete sweep no longer holds, unless too many are gone.
+
+    Where that is done, rows of earlier sweeps that were held for what was absent then go on with this one's.
 
     Args:
         connection: of the batch's transaction; the temporary table `seen` has the keys that the sweep holds.
@@ -44,23 +68,33 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, pulle
     Raises:
         SnapshotError: more are absent than the contract allows.
     """
-    department = contract.department
-    keys = {"department": department, "batch_id": batch_id, "pulled": pulled}
-    known, vanished = connection.execute(text(_VANISHED), keys).one()
+    keys = {"department": contract.department, "batch_id": batch_id, "pulled": pulled}
+    known, vanished, absent = connection.execute(text(_ABSENT), keys).one()
     limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
     if vanished > limit * known and not accepts_deletions:
-        raise SnapshotError(
-            f"{department}: {vanished} of {known} known rows are absent from a snapshot, above the {limit:.0%} that the contract allows",
-            remedy=f"check the export at the source; if the rows are really gone, `casehub run {department} --accept-deletions`",
-            department=department,
-            batch_id=batch_id,
-            known=known,
-            vanished=vanished,
-        )
-    if vanished and connection.execute(text(_UNREADABLE), keys).scalar_one():
+        raise _too_many_vanished(contract, batch_id, known, vanished)
+    if absent and connection.execute(text(_UNREADABLE), keys).scalar_one():
         # A broken line hides which record it is: its record is not gone.
-        alert = f"{vanished} rows are absent, and some could not be read: nothing was deleted this time"
+        alert = f"{absent} rows are absent, and some could not be read: nothing was deleted this time"
         connection.execute(text(_ALERT), {**keys, "alert": alert})
-    elif vanished:
+        return
+    if absent:
         deleted = connection.execute(text(_ENTOMB), keys).rowcount
         connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
+    connection.execute(text(_SETTLE), {**keys, "alert": f"held until batch {batch_id} brought what the source holds"})
+
+
+def _too_many_vanished(contract: Contract, batch_id: int, known: int, vanished: int) -> SnapshotError:
+    department = contract.department
+    limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
+    is_snapshot = contract.feed.mode == "snapshot"
+    order = f"casehub run {department} {'' if is_snapshot else '--reconcile '}--accept-deletions"
+    return SnapshotError(
+        f"{department}: {vanished} of {known} known rows are absent from a {'snapshot' if is_snapshot else 'sweep'}, "
+        f"above the {limit:.0%} that the contract allows",
+        remedy=f"check the export at the source; if the rows are really gone, `{order}`",
+        department=department,
+        batch_id=batch_id,
+        known=known,
+        vanished=vanished,
+    )

@@ -6,7 +6,6 @@ has no key is known by its content. Counts go with the rows, so the conservation
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from connectors.pages import together
 from hub.database import store_errors
 from hub.errors import HubError, SnapshotError
 from pipeline.absent import bury_absent
+from pipeline.conservation import recount
 from pipeline.copying import copy_in, cursor_of
 from pipeline.locks import department_lock
-
-logger = logging.getLogger(__name__)
 
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
@@ -278,7 +276,10 @@ def _finish(landing: _Landing, watermark: str | None) -> None:
 
 
 def _close_failed(landing: _Landing, error: HubError) -> None:
-    """Keep the reason with the batch; a snapshot that lost too much is held, whole, for a person."""
+    """Keep the reason with the batch; a snapshot that lost too much is held, whole, for a person or a better one.
+
+    Whoever called LAND has the error, and logs it.
+    """
     connection, is_held = landing.connection, isinstance(error, SnapshotError)
     keys = {
         "batch_id": landing.batch_id,
@@ -289,5 +290,6 @@ def _close_failed(landing: _Landing, error: HubError) -> None:
     if is_held:
         connection.execute(text("UPDATE landing.record SET state = 'held' WHERE batch_id = :batch_id AND state = 'landed'"), keys)
     connection.execute(text("UPDATE ops.batch SET state = :state, error = :error, finished_at = now() WHERE batch_id = :batch_id"), keys)
+    if is_held:
+        recount(connection, [landing.batch_id])
     connection.commit()
-    logger.warning("%s: batch %d is %s: %s", landing.contract.department, landing.batch_id, keys["state"], error)

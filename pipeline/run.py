@@ -100,7 +100,7 @@ def _ingest(engine: Engine, contract: Contract, settings: Settings, order: Order
     try:
         batch = ingest(engine, contract, settings, order)
     except HubError as error:
-        logger.warning("%s: %s", contract.department, error)
+        logger.warning("%s is %s: %s", contract.department, _state_of(error), error)
         tell(contract.department, _state_of(error), None)
         return Failure(contract.department, type(error).__name__, str(error))
     tell(contract.department, batch.state, batch)

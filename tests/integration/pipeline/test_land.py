@@ -7,7 +7,7 @@ import threading
 import pytest
 from sqlalchemy import Engine
 
-from hub.errors import BusyError, SnapshotError, SourceUnavailable, StoreUnavailable
+from hub.errors import BatchHeld, BusyError, SnapshotError, SourceUnavailable, StoreUnavailable
 from pipeline.land import Order, land
 from pipeline.locks import department_lock
 from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, take_in
@@ -109,6 +109,76 @@ def test_a_snapshot_of_which_most_vanished_is_held_and_nothing_is_deleted(databa
     assert ask(database, "SELECT count(*) FROM landing.record WHERE operation = 'delete'") == [0]
     report = take_in(database, contract, make_page([make_row(0)]), order=Order(accepts_deletions=True))
     assert report.deleted == 9
+
+
+def test_accepted_deletions_close_the_batch_that_was_held_for_them(database: Engine) -> None:
+    contract, short = make_contract(), make_page([make_row(0, status="accepted"), make_row(10)])
+    take_in(database, contract, make_page([make_row(n) for n in range(10)]))
+    with pytest.raises(SnapshotError):
+        take_in(database, contract, short)
+    assert ask(database, "SELECT state, held FROM ops.batch WHERE batch_id = 2") == [("held", 2)]
+    report = take_in(database, contract, short, order=Order(accepts_deletions=True))
+    assert (report.already_known, report.deleted) == (2, 9)
+    assert ask(database, "SELECT state, accepted, held, error, alerts FROM ops.batch WHERE batch_id = 2") == [
+        ("done", 2, 0, None, ["held until batch 3 brought what the source holds"])
+    ]
+    assert ask(database, "SELECT state, count(*) FROM landing.record GROUP BY state ORDER BY state") == [
+        ("accepted", 11),
+        ("superseded", 10),
+    ]
+    assert ask(database, "SELECT version, status FROM store.source_record WHERE source_record_id = '0' ORDER BY version DESC LIMIT 1") == [
+        (2, "accepted")
+    ]
+
+
+def test_a_whole_snapshot_settles_the_short_one_before_it(database: Engine) -> None:
+    contract = make_contract()
+    take_in(database, contract, make_page([make_row(n) for n in range(10)]))
+    with pytest.raises(SnapshotError):
+        take_in(database, contract, make_page([make_row(0, status="accepted"), make_row(1, status="accepted")]))
+    whole = [make_row(0, status="accepted"), make_row(1, status="closed"), *(make_row(n) for n in range(2, 10))]
+    take_in(database, contract, make_page(whole))
+    batches = "SELECT state, accepted, superseded FROM ops.batch WHERE batch_id > 1 ORDER BY batch_id"
+    assert ask(database, batches) == [("done", 1, 1), ("done", 1, 0)]
+    newest = "SELECT DISTINCT ON (source_record_id) status FROM store.source_record ORDER BY source_record_id, version DESC LIMIT 2"
+    assert ask(database, newest) == ["accepted", "closed"]
+
+
+def test_a_file_that_was_cut_off_is_taken_in_with_the_whole_one(database: Engine) -> None:
+    contract, rows = make_contract(), [make_row(n) for n in range(5)]
+    with pytest.raises(SnapshotError):
+        land(database, contract, source=giving(make_page(rows, complete=False), then=SnapshotError("works: no trailer")))
+    report = take_in(database, contract, make_page(rows))
+    assert report.already_known == 5
+    assert ask(database, "SELECT state, accepted, held FROM ops.batch ORDER BY batch_id") == [("done", 5, 0), ("done", 0, 0)]
+
+
+def test_a_wrong_file_does_not_make_the_right_one_look_short(database: Engine) -> None:
+    contract, right = make_contract(), make_page([make_row(n) for n in range(10)])
+    take_in(database, contract, right)
+    with pytest.raises(SnapshotError, match="10 of 10 known rows"):
+        take_in(database, contract, make_page([make_row(n) for n in range(100, 160)]))
+    report = take_in(database, contract, right)
+    assert (report.state, report.already_known, report.deleted) == ("done", 10, 60)
+    assert ask(database, "SELECT state, superseded FROM ops.batch WHERE batch_id = 2") == [("done", 60)]
+    assert ask(database, "SELECT DISTINCT source_record_id::int < 10 FROM store.source_record WHERE NOT is_deleted") == [True]
+
+
+def test_a_batch_that_a_rule_holds_stays_held_whatever_comes_after(database: Engine) -> None:
+    contract = make_contract(expectations=[{"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "halt"}])
+    take_in(database, contract, make_page([make_row(n) for n in range(10)]))
+    held = make_page([make_row(0, text=None), *(make_row(n) for n in range(1, 10))])
+    with pytest.raises(BatchHeld):
+        take_in(database, contract, held)
+    take_in(database, contract, held)
+    assert ask(database, "SELECT state FROM ops.batch ORDER BY batch_id") == ["done", "held", "done"]
+
+
+def test_a_sweep_of_a_cursor_source_that_lost_too_much_says_how_to_accept_it(database: Engine) -> None:
+    contract = make_contract(**CURSOR)
+    take_in(database, contract, make_page([make_row(n, at=f"2026-03-0{n}T00:00:00Z") for n in range(1, 8)], cursor_field="at"))
+    with pytest.raises(SnapshotError, match="absent from a sweep.*casehub run works --reconcile --accept-deletions"):
+        take_in(database, contract, make_page([make_row(1, at="2026-03-01T00:00:00Z")]), order=Order("reconcile"))
 
 
 def test_pages_in_order_move_the_watermark_one_by_one(database: Engine) -> None:

@@ -1,0 +1,44 @@
+"""A pass over departments in one process: what is told of those that do not come through."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import orjson
+import pytest
+from sqlalchemy import Engine
+
+from pipeline.run import run_pass
+from tests.integration.pipeline.builders import SETTINGS, Row, make_contract, make_row
+
+REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "halt"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        pytest.param([make_row(0)], "9 of 10 known rows are absent", id="vanished"),
+        pytest.param([make_row(0, text=None), *(make_row(n) for n in range(1, 10))], "not_be_null fails on text", id="by a rule"),
+    ],
+)
+def test_a_held_batch_is_logged_once(
+    database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rows: list[Row], words: str
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_WORKS", tmp_path.as_uri())
+    contract = make_contract(expectations=[REQUIRED])
+    deliver(tmp_path, [make_row(n) for n in range(10)])
+    assert run_pass(database, [contract], SETTINGS, resolves=False).is_clean
+    deliver(tmp_path, rows)
+    states: list[str] = []
+    with caplog.at_level(logging.INFO):
+        report = run_pass(database, [contract], SETTINGS, lambda _, state, __: states.append(state), resolves=False)
+    assert states == ["running", "held"]
+    assert [failure.department for failure in report.failures] == ["works"]
+    told = [record.getMessage() for record in caplog.records if words in record.getMessage()]
+    assert len(told) == 1
+    assert told[0].startswith("works is held: ")
+
+
+def deliver(folder: Path, rows: list[Row]) -> None:
+    (folder / "works.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
