@@ -100,7 +100,7 @@ def _plain(text: str, kind: str, setting: str) -> tuple[str, dict[str, str]]:
 
 def _read(path: Path, setting: str) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise SettingsError(f"{setting}: {path} cannot be read ({reason})", remedy="correct the path after @", setting=setting) from None

@@ -28,9 +28,9 @@ class Found:
 
 
 def byte_lines(stream: Bounded, trailer: re.Pattern[str] | None, encoding: str, found: Found) -> Iterator[bytes]:
-    """Lines without their ends, nor UTF-8's mark; the last one is held back, and left out if it is the trailer."""
+    """Lines without their ends, nor the encoding's mark; the last one is held back, and left out if it is the trailer."""
     held: bytes | None = None
-    mark = codecs.BOM_UTF8 if _plain_name(encoding) == "utf-8" else b""
+    mark = _mark(_plain_name(encoding))
     for block in _blocks(stream):
         block, mark = block.removeprefix(mark), b""
         for line in block.split(b"\n"):
@@ -52,6 +52,14 @@ def _plain_name(encoding: str) -> str:
     """
     name = codecs.lookup(encoding).name
     return "utf-8" if name == "utf-8-sig" else name
+
+
+def _mark(encoding: str) -> bytes:
+    """What may stand before a file in an encoding; GB18030 has a mark of its own, GBK and Big5 have none."""
+    try:
+        return "\ufeff".encode(encoding)
+    except UnicodeEncodeError:
+        return b""
 
 
 def _blocks(stream: Bounded) -> Iterator[bytes]:
@@ -156,7 +164,7 @@ class TextLines:
                 if encoding != "utf-8" or not self._encoding.startswith("utf"):
                     raise self._wrong_encoding(f"begins with the mark of {encoding}")
                 return block.removeprefix(mark)
-        return block
+        return block.removeprefix(_mark(self._encoding))
 
     def _refuse_utf8(self, block: bytes) -> None:
         """UTF-8 read as GB18030 mostly decodes, to nonsense that nothing downstream would refuse."""
@@ -186,13 +194,14 @@ class TextLines:
 
     def _wide_lines(self) -> Iterator[tuple[str, bytes | None]]:
         """UTF-16 and its like: a line end is no single byte, so one bad byte spoils all that follows."""
-        decoder, rest = codecs.getincrementaldecoder(self._encoding)(), ""
+        decoder, rest, mark = codecs.getincrementaldecoder(self._encoding)(), "", "\ufeff"
         while True:
             block = self._stream.read(BLOCK)
             try:
                 text = rest + decoder.decode(block, final=not block)
             except UnicodeError:
                 raise self._wrong_encoding("cannot be decoded") from None
+            text, mark = text.removeprefix(mark), ""  # utf-16 and utf-32 have taken it; where the order of bytes is named it is left
             lines = text.split("\n")
             rest = lines.pop()
             self._found.lines += len(lines)

@@ -71,7 +71,7 @@ def _request(connector: SoapConnector, page: int, since: str | None) -> tuple[by
 
 
 def _root(answer: Answer, what: str, department: str) -> etree._Element:
-    head = answer.body[:200].lstrip().lower()
+    head = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")):
         raise SourceFormatError(
             f"{what} is an HTML page instead of XML (a login or maintenance page?)",

@@ -21,6 +21,7 @@ SAFE: dict[str, Any] = {
     "remove_comments": True,
     "remove_pis": True,
 }
+_GB18030_MARK = "\ufeff".encode("gb18030")  # libxml2 knows the marks of UTF-8 and UTF-16 alone
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 
@@ -35,7 +36,7 @@ def parse(content: bytes, what: str) -> etree._Element:
         SourceFormatError: it declares entities (an XML bomb) or is not well formed.
     """
     try:
-        root = etree.fromstring(content, etree.XMLParser(**SAFE))
+        root = etree.fromstring(content.removeprefix(_GB18030_MARK), etree.XMLParser(**SAFE))
     except etree.XMLSyntaxError as error:
         raise SourceFormatError(f"{what} is not XML that can be read: {reason(error)}", line=error.lineno) from None
     refuse_entities(root, what)

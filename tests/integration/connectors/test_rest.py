@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import itertools
 import json
@@ -156,6 +157,11 @@ def test_a_snapshot_shorter_than_its_total_is_told(serve: Serve) -> None:
     serve(lambda request: as_json({"rows": ROWS if request.query["offset"] == "0" else [], "total": 9}))
     with pytest.raises(SnapshotError, match="9 rows and gave 7"):
         pull(contract_on(feed={"mode": "snapshot"}, items="rows", pages={"style": "offset", "size": 9, "total": "total"}))
+
+
+def test_a_mark_before_an_answer_does_no_harm(serve: Serve) -> None:
+    serve(lambda request: Response(200, codecs.BOM_UTF8 + json.dumps({"rows": ROWS}).encode(), {"Content-Type": "application/json"}))
+    assert payloads(pull(contract_on(items="rows"))) == ROWS
 
 
 def test_compressed_answers(serve: Serve) -> None:

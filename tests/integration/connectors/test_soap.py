@@ -143,6 +143,7 @@ def test_a_fault_that_passes_is_tried_again(serve: Serve) -> None:
     ("text", "words"),
     [
         pytest.param("<html><body>log in</body></html>", "HTML page instead of XML", id="HTML"),
+        pytest.param("\ufeff<html><body>log in</body></html>", "HTML page instead of XML", id="HTML after a mark"),
         pytest.param("<a><b></a>", "not XML that can be read", id="broken"),
         pytest.param('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "declares entities", id="entities"),
     ],

@@ -17,7 +17,8 @@ def test_a_url_an_object_and_a_file_with_either(tmp_path: Path) -> None:
     given = {"url": "https://host", "token": "abc"}
     (tmp_path / "secret").write_text(json.dumps(given) + "\n", encoding="utf-8")
     assert load_connection("labour", "sql", {NAME: "sqlite:////x"}).url == "sqlite:////x"
-    for value in (json.dumps(given), f"@{tmp_path / 'secret'}"):
+    (tmp_path / "marked").write_text(json.dumps(given), encoding="utf-8-sig")
+    for value in (json.dumps(given), f"@{tmp_path / 'secret'}", f"@{tmp_path / 'marked'}"):
         connection = load_connection("labour", "rest", {NAME: value})
         assert (connection.url, connection.options) == ("https://host", {"token": "abc"})
 

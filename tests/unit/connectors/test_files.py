@@ -267,6 +267,41 @@ def test_utf8_begins_with_a_mark_in_the_first_line_alone(folder: Path, encoding:
     assert [row["id"] for row in fixed_rows] == ["1", "2"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize(
+    ("fmt", "text", "options"),
+    [
+        pytest.param("csv", "id,name\n1,王\n", {}, id="csv"),
+        pytest.param("csv", '"id","name"\r\n"1","王"\r\n', {}, id="csv in quotes"),
+        pytest.param("csv", "1,王\n", {"csv": {"header": False, "columns": ["id", "name"]}}, id="csv without header"),
+        pytest.param("jsonl", '{"id":"1","name":"王"}\n', {}, id="jsonl"),
+        pytest.param("json", '[{"id":"1","name":"王"}]', {}, id="json"),
+        pytest.param("xml", "<x><案件><id>1</id><name>王</name></案件></x>", {"xml": {"record": "//案件"}}, id="xml"),
+        pytest.param(
+            "fixed_width",
+            "1王\r\n",
+            {"fixed_width": {"columns": [{"name": "id", "width": 1}, {"name": "name", "width": 3}]}},
+            id="fixed_width",
+        ),
+    ],
+)
+def test_a_mark_before_a_file_does_no_harm(folder: Path, encoding: str, fmt: str, text: str, options: dict[str, Any]) -> None:
+    codec = "utf-8" if encoding != "gb18030" else encoding
+    head = f'<?xml version="1.0" encoding="{codec}"?>' if fmt == "xml" else ""
+    for mark in ("", "\ufeff"):
+        (folder / "cases").write_bytes(f"{mark}{head}{text}".encode(codec))
+        assert payloads(pull(file_contract("cases", fmt, encoding=encoding, **options))) == [{"id": "1", "name": "王"}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("fmt", ["csv", "json"])
+def test_a_mark_before_wide_characters_does_no_harm(folder: Path, encoding: str, fmt: str) -> None:
+    text = '"id","name"\n1,王\n' if fmt == "csv" else '[{"id":"1","name":"王"}]'
+    mark = "" if encoding == "utf-16" else "\ufeff"  # utf-16 writes its own
+    (folder / "cases").write_bytes(f"{mark}{text}".encode(encoding))
+    assert payloads(pull(file_contract("cases", fmt, encoding=encoding))) == [{"id": "1", "name": "王"}]
+
+
 def test_json_lines_that_are_something_else_are_told(folder: Path) -> None:
     (folder / "cases.jsonl").write_text("id,name\n" * 500, encoding="utf-8")
     with pytest.raises(SourceFormatError, match="is not JSON Lines"):
