@@ -153,10 +153,13 @@ class WayIn:
 
     def show(self, console: Console, airflow: Airflow) -> None:
         """Print a curl line per role that can be copied as it stands, and the addresses of the pages."""
+        parts = (
+            f"/{self._case}?include=records,parties,timeline,lineage,links" if self._case else "?limit=5"
+        )  # none came, or all are sealed
         lines = {
             "clerk": ("窗口人员", f"-G {self.api}/v1/cases --data-urlencode 'q={_quoted(self.firm)}'"),
             "engineer": ("数据工程师", f"{self.api}/v1/sources"),
-            "admin": ("平台管理员", f"'{self.api}/v1/cases/{self._case}?include=records,parties,timeline,lineage,links'"),
+            "admin": ("平台管理员", f"'{self.api}/v1/cases{parts}'"),
         }
         console.print("\n[bold]三条现成的命令 · three lines to copy[/bold]")
         for role, (words, rest) in lines.items():
