@@ -49,6 +49,7 @@ CASE_FORM = (
     "days_3",
     "days_30",
     "days_120",
+    "months",
     "amount",
     "people_involved",
     *ADDRESS,
@@ -174,7 +175,8 @@ def _times(frame: pl.DataFrame) -> pl.DataFrame:
     """Days since 1970, and the windows by which records near in time meet.
 
     A record stands in the window of its day and in the next: two records no further apart than the window's length
-    always share one.
+    always share one. It stands in one month alone: keys of words are many, and where only words agree a pair must be
+    of much the same day, which nine in ten have in one month.
     """
     days = {name: frame[f"{name}_at"].dt.epoch("us") / _DAY_US for name in ("occurred", "reported")}
     happened = pl.coalesce(pl.lit(days["occurred"]), pl.lit(days["reported"]))
@@ -185,11 +187,12 @@ def _times(frame: pl.DataFrame) -> pl.DataFrame:
         _windows([happened], 3).alias("days_3"),
         _windows(both, 30).alias("days_30"),
         _windows(both, 120).alias("days_120"),
+        _windows(both, 30, steps=1).alias("months"),
     )
 
 
-def _windows(days: Sequence[pl.Expr], length: int) -> pl.Expr:
-    windows = [(day / length).floor().cast(pl.Int32) + step for day in days for step in (0, 1)]
+def _windows(days: Sequence[pl.Expr], length: int, steps: int = 2) -> pl.Expr:
+    windows = [(day / length).floor().cast(pl.Int32) + step for day in days for step in range(steps)]
     return pl.concat_list(windows).list.drop_nulls()
 
 

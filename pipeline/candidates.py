@@ -6,12 +6,12 @@ the thousandth record of one employer adds nothing that the first dozen do not s
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import xxhash
 
 from pipeline.channel import Channel
 from pipeline.relations import Relation
@@ -35,6 +35,11 @@ _ENTITIES = """
 SELECT t.id, m.{entity}::text AS entity FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m
 """
+# A node's keys are looked up in its list: an index of the key table by node would cost every key once more.
+_HIDE = """
+WITH hidden AS (DELETE FROM {key_lists} WHERE {node} = ANY (%(ids)s::bigint[]) RETURNING {node}, keys)
+DELETE FROM {keys} k USING (SELECT {node}, unnest(keys) AS key FROM hidden) h WHERE k.key = h.key AND k.{node} = h.{node}
+"""
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,10 @@ class Met:
 
 
 def key_numbers(keys: pl.Series) -> pl.Series:
-    """Blocking keys as the key tables hold them: 64 bits of BLAKE2b; null for null."""
+    """Blocking keys as the key tables hold them: 64 bits of XXH3; null for null."""
     distinct = keys.drop_nulls().unique()
-    digests = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in distinct.to_list())
-    numbers = pl.Series(np.frombuffer(digests, dtype="<i8").astype(np.int64))
+    digests = np.fromiter(map(xxhash.xxh3_64_intdigest, distinct.cast(pl.Binary).to_list()), dtype=np.uint64, count=len(distinct))
+    numbers = pl.Series(digests.view(np.int64))
     return keys.replace_strict(distinct, numbers, default=None, return_dtype=pl.Int64)
 
 
@@ -167,6 +172,12 @@ def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFram
     _put(channel, relation, ours)
 
 
+def list_keys(channel: Channel, relation: Relation, keys: pl.DataFrame) -> None:
+    """Write down which keys the chunk's nodes (id, key) may show, so that they can be taken out again."""
+    lists = keys.group_by("id", maintain_order=True).agg(keys="key")
+    channel.copy(relation.key_lists, lists.rename({"id": relation.node}), puts_off=True)
+
+
 def _put(channel: Channel, relation: Relation, keys: pl.DataFrame) -> None:
     channel.copy(relation.keys, keys.sort("key").select("key", pl.col("id").alias(relation.node)), puts_off=True)
 
@@ -174,4 +185,4 @@ def _put(channel: Channel, relation: Relation, keys: pl.DataFrame) -> None:
 def hide_keys(channel: Channel, relation: Relation, ids: pl.Series) -> None:
     """Take the keys of nodes out of the key table."""
     if len(ids):
-        channel.run(f"DELETE FROM {relation.keys} WHERE {relation.node} = ANY (%(ids)s::bigint[])", puts_off=True, ids=ids)
+        channel.run(_HIDE.format(node=relation.node, keys=relation.keys, key_lists=relation.key_lists), puts_off=True, ids=ids)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from matching.model import MODELS, load_model
 from pipeline import intake as taking
-from pipeline.candidates import hide_keys, show_crowded_keys, show_keys
+from pipeline.candidates import hide_keys, list_keys, show_crowded_keys, show_keys
 from pipeline.channel import Channel
 from pipeline.clusters import Assignment, assign
 from pipeline.comparing import evaluate
@@ -166,6 +166,7 @@ class _Resolving:
         looked_at = evaluation.nodes["id"]
         hide_keys(self._channel, relation, pl.concat([task.gone, looked_at.filter(~looked_at.is_in(task.new.implode()))]))
         crowded = show_keys(self._channel, relation, evaluation.keys, evaluation.met)
+        list_keys(self._channel, relation, evaluation.keys)
         assignment = assign(task, evaluation)
         fates = settle(task, assignment, evaluation.nodes)
         write_memberships(task, fates)

@@ -114,12 +114,15 @@ def _array_of(column: pl.Expr, dtype: pl.List) -> pl.Expr:
     if isinstance(inner, pl.Struct):  # there is no JSON of a list alone: wrap it, and take the wrapping off
         wrapped = pl.struct(column.alias("_")).struct.json_encode()
         return pl.when(column.is_not_null()).then(wrapped.str.slice(5).str.head(-1))
-    element = pl.element().cast(pl.String)
-    if inner == pl.String:
-        escaped = element.str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
-        element = pl.concat_str([pl.lit('"'), escaped, pl.lit('"')])
+    element = in_array(pl.element()) if inner == pl.String else pl.element().cast(pl.String)
     joined = column.list.eval(element.fill_null("NULL")).list.join(",")
     return pl.when(column.is_not_null()).then(pl.concat_str([pl.lit("{"), joined, pl.lit("}")]))
+
+
+def in_array(text: pl.Expr) -> pl.Expr:
+    """Text as an element of a PostgreSQL array is written."""
+    escaped = text.str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
+    return pl.concat_str([pl.lit('"'), escaped, pl.lit('"')])
 
 
 def read_frame(source: Connection | Cursor, sql: str, params: Params = None, *, is_fixed: bool = False) -> pl.DataFrame:

@@ -18,6 +18,7 @@ import polars as pl
 
 from matching.survivorship import VALUES, FieldRule, golden, place_in_run, survivorship_rules
 from pipeline.channel import Channel
+from pipeline.copying import in_array
 from pipeline.relations import CASE, Relation
 
 #: Values of a field that are kept whoever states them.
@@ -27,7 +28,7 @@ _CASE_FIELDS = (
     "title", "text", "category", "status", "grade", "channel", "occurred_at", "reported_at", "due_at", "amount", "people_involved",
     "address", "street", "community", "location", "handling_unit", "confirmation_state",
 )  # fmt: skip
-_ABOUT = ("entity", "record_id", "said_in", "label", "at")
+_ABOUT = ("entity", "record_id", "said_in", "label", "at", "visibility")
 _TIMES = ("occurred_at", "reported_at", "due_at")
 _LIMITED = ("restricted", "sealed")
 _LIVE = """
@@ -52,25 +53,38 @@ class Values:
     Args:
         kept: (entity, field, rank, value, stated), stated being record ids with commas between, best first.
         shared: (entity, field, value), the best that a record states which every department may read.
+        alone: the same of new entities of one member, as the member states it: `entity`, `record_id`, `visibility` and the
+            relation's fields.
     """
 
     kept: pl.DataFrame
     shared: pl.DataFrame
+    alone: pl.DataFrame
+
+    def shown(self, fields: Sequence[str]) -> pl.DataFrame:
+        """(entity, then a column each of the fields): what every department may read."""
+        shared = self.shared.filter(pl.col("field").is_in(fields)).pivot("field", index="entity", values="value")
+        missing = [pl.lit(None, pl.String).alias(name) for name in fields if name not in shared.columns]
+        alone = self.alone.filter(pl.col("visibility") == "shared")
+        return pl.concat([shared.with_columns(missing).select("entity", *fields), alone.select("entity", *fields)])
 
 
-def values_of(relation: Relation, rows: pl.DataFrame, statements: pl.DataFrame) -> Values:
+def values_of(relation: Relation, rows: pl.DataFrame, statements: pl.DataFrame, created: pl.Series) -> Values:
     """What entities show, from their members.
 
     Args:
         relation: whose fields and rules.
         rows: members as `read_rows` gives them, with their `entity`.
         statements: as `read_statements` gives them, what entities show already of members that are not in `rows`.
+        created: entities that showed nothing before.
     """
     number = "record_id" if relation is not CASE else pl.col("id").alias("record_id")
-    stated = rows.select("entity", number, _said_in(), _label(), _at(), *_fields(relation))
-    is_only = (pl.len().over("entity") == 1) & ~pl.col("entity").is_in(statements["entity"].unique().implode())
-    one, more = stated.filter(is_only), _unpivoted(stated.filter(~is_only), _ABOUT)
-    return _joined(_of_one(one), _of_more(relation, pl.concat([more.select(statements.columns), statements])))
+    is_only = (pl.len().over("entity") == 1) & pl.col("entity").is_in(created.implode())
+    placed = rows.with_columns(is_only.alias("is_only"))
+    alone = placed.filter("is_only").select("entity", number, "visibility", *_fields(relation))
+    stated = placed.filter(~pl.col("is_only")).select("entity", number, _said_in(), _label(), _at(), *_fields(relation))
+    kept, shared = _of_more(relation, pl.concat([_unpivoted(stated).select(statements.columns), statements]))
+    return Values(kept, shared, alone)
 
 
 def read_statements(channel: Channel, golden_rows: pl.DataFrame) -> pl.DataFrame:
@@ -89,7 +103,7 @@ def read_golden(channel: Channel, entities: pl.Series) -> pl.DataFrame:
     return channel.read(_LIVE, entities=entities.sort()).explode(_EACH)
 
 
-def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.DataFrame) -> pl.Series:
+def write_golden(channel: Channel, change: int, now: Values, before: pl.DataFrame) -> pl.Series:
     """Close what entities showed where that is no longer so, and add what they show from now on.
 
     Returns:
@@ -98,40 +112,45 @@ def write_golden(channel: Channel, change: int, now: pl.DataFrame, before: pl.Da
     same = list(_SCHEMA)
     standing = before["entity"].unique()
     stands = pl.col("entity").is_in(standing.implode())
-    had, new = now.filter(stands), now.filter(~stands)
+    had, new = now.kept.filter(stands), now.kept.filter(~stands)
     lost, come = before.join(had, on=same, how="anti"), had.join(before, on=same, how="anti")
     closed = pl.concat([lost["entity"], come["entity"]]).unique()
     differing = pl.concat([closed, new["entity"].unique()])
     if len(closed):
         channel.run(_CLOSE, puts_off=True, change=change, entities=closed)
-    whole = now.filter(pl.col("entity").is_in(differing.implode())).sort("entity", "field", "rank")
-    rows = (
-        whole.group_by("entity", maintain_order=True)
-        .agg(_EACH)
-        .select(
-            pl.col("entity").alias("entity_id"),
-            pl.lit(change).alias("known_from"),
-            fields="field",
-            ranks="rank",
-            contents="value",
-            stated_by="stated",
-        )
+    whole = now.kept.filter(pl.col("entity").is_in(differing.implode())).sort("entity", "field", "rank")
+    rows = whole.group_by("entity", maintain_order=True).agg(_EACH)
+    for frame in (rows, _arrays_of(now.alone)):
+        named = frame.rename({"entity": "entity_id", "field": "fields", "rank": "ranks", "value": "contents", "stated": "stated_by"})
+        channel.copy("store.golden_record", named.with_columns(known_from=pl.lit(change, pl.Int64)), puts_off=True)
+    return pl.concat([differing, now.alone["entity"]])
+
+
+def _arrays_of(alone: pl.DataFrame) -> pl.DataFrame:
+    """(entity, field, rank, value, stated) of entities of one member, in arrays as PostgreSQL writes them.
+
+    Text from the start: most entities are such, and to make lists of a dozen values each is most of what they cost.
+    """
+    fields = sorted(name for name in alone.columns if name not in _ABOUT)
+    number = pl.concat_str(pl.lit('"'), "record_id", pl.lit('"'))
+
+    def array(of: dict[str, pl.Expr]) -> pl.Expr:
+        said = [pl.when(pl.col(name) != "").then(of[name]) for name in fields]  # null where the field is
+        return pl.concat_str(pl.lit("{"), pl.concat_str(said, separator=",", ignore_nulls=True), pl.lit("}"))
+
+    return alone.select(
+        "entity",
+        field=array({name: pl.lit(f'"{name}"') for name in fields}),
+        rank=array(dict.fromkeys(fields, pl.lit("1"))),
+        value=array({name: in_array(pl.col(name)) for name in fields}),
+        stated=array(dict.fromkeys(fields, number)),
     )
-    channel.copy("store.golden_record", rows, puts_off=True)
-    return differing
 
 
-def _of_one(stated: pl.DataFrame) -> Values:
-    """Entities of one member show what it states."""
-    values = _unpivoted(stated, ["entity", "record_id", "label"])
-    kept = values.with_columns(rank=pl.lit(1, pl.Int32), stated=pl.col("record_id").cast(pl.String)).select(list(_SCHEMA))
-    return Values(kept, values.filter(_is_shared()).select(list(_SHARED)))
-
-
-def _of_more(relation: Relation, values: pl.DataFrame) -> Values:
-    """Entities of several members show what survivorship ranks best."""
+def _of_more(relation: Relation, values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`kept` and `shared` of entities of several members: what survivorship ranks best."""
     if values.is_empty():
-        return Values(pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=_SHARED))
+        return pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=_SHARED)
     entities = values.select("entity").unique().with_columns(cluster=pl.int_range(pl.len(), dtype=pl.Int64))
     # The last word between equals goes by the record's name, not by its number, which depends on what landed first.
     records = values.select("record_id", "said_in").unique().with_columns(place=pl.col("said_in").rank("dense").cast(pl.Int64))
@@ -160,17 +179,13 @@ def _of_more(relation: Relation, values: pl.DataFrame) -> Values:
     place = place_in_run("cluster", "field")
     kept = put_together.with_columns(rank=place).filter((pl.col("rank") <= KEPT) | pl.col("is_best")).with_columns(rank=place)
     shared = ranked.filter(_is_shared()).unique(["cluster", "field"], keep="first", maintain_order=True)
-    return Values(kept.join(entities, on="cluster").select(list(_SCHEMA)), shared.join(entities, on="cluster").select(list(_SHARED)))
+    return kept.join(entities, on="cluster").select(list(_SCHEMA)), shared.join(entities, on="cluster").select(list(_SHARED))
 
 
-def _joined(one: Values, other: Values) -> Values:
-    return Values(pl.concat([one.kept, other.kept]), pl.concat([one.shared, other.shared]))
-
-
-def _unpivoted(stated: pl.DataFrame, about: Sequence[str]) -> pl.DataFrame:
+def _unpivoted(stated: pl.DataFrame) -> pl.DataFrame:
     """(field, value) in rows, the values stated alone."""
     fields = [name for name in stated.columns if name not in _ABOUT]
-    values = stated.unpivot(fields, index=about, variable_name="field")
+    values = stated.unpivot(fields, index=[name for name in stated.columns if name in _ABOUT], variable_name="field")
     return values.filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
 
 

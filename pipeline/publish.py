@@ -66,8 +66,8 @@ def publish(task: Task, assignment: Assignment, fates: Fates, nodes: pl.DataFram
     """
     publishing = _Publishing(task, assignment, fates)
     publishing.gather(nodes, touched)
-    values = values_of(task.relation, publishing.rows, publishing.statements)
-    differing = write_golden(task.channel, task.change, values.kept, publishing.golden)
+    values = values_of(task.relation, publishing.rows, publishing.statements, fates.created["entity"])
+    differing = write_golden(task.channel, task.change, values, publishing.golden)
     return publishing.write(values, differing, numbers)
 
 
@@ -120,7 +120,7 @@ class _Publishing:
     def write(self, values: Values, differing: pl.Series, numbers: Numbers) -> int:
         """Write the entities' own rows and the changes; how many numbers that took."""
         fates, task = self._fates, self._task
-        now = self._now(values.shared)
+        now = self._now(values)
         compared = [*_COLUMNS[task.relation.name], "identifier_hash"]
         same = now.join(self._before, on=["entity", *compared], how="semi", nulls_equal=True)["entity"]
         moved = pl.concat([fates.moves["entity"], fates.moves["former"].drop_nulls(), self._assignment.entities["entity"], differing])
@@ -151,7 +151,7 @@ class _Publishing:
         task.channel.copy("store.change", rows, puts_off=True)
         return changes.height
 
-    def _now(self, shared: pl.DataFrame) -> pl.DataFrame:
+    def _now(self, values: Values) -> pl.DataFrame:
         """The entities' own rows as they should be, with `entity`, `founder_id` and `known_from`."""
         relation, change = self._task.relation, self._task.change
         seen = pl.col("visibility") != "sealed"  # of these nobody else is told, not even that there are any
@@ -165,9 +165,7 @@ class _Publishing:
         )
         by_entity = self._grown_whole(by_entity).join(self._identified(), on="entity", how="left")
         if relation is CASE:
-            shown = shared.filter(pl.col("field").is_in(_SHOWN)).pivot("field", index="entity", values="value")
-            missing = [pl.lit(None, pl.String).alias(name) for name in _SHOWN if name not in shown.columns]
-            by_entity = by_entity.join(shown.with_columns(missing), on="entity", how="left")
+            by_entity = by_entity.join(values.shown(_SHOWN), on="entity", how="left")
         created = self._fates.created.with_columns(known_from=pl.lit(change, pl.Int64))
         founders = pl.concat([created, self._before.select("entity", "founder_id", "known_from")])
         return by_entity.join(founders, on="entity").select(

@@ -40,6 +40,11 @@ class Relation:
         """Table of blocking keys."""
         return f"store.{self.name}_key"
 
+    @property
+    def key_lists(self) -> str:
+        """Table of each node's blocking keys."""
+        return f"store.{self.name}_key_list"
+
 
 PERSON = Relation("person", "party_id", "person_id", "store.person", "mentions", PERSON_INPUT)
 ORGANISATION = Relation("organisation", "party_id", "organisation_id", "store.organisation", "mentions", ORGANISATION_INPUT)

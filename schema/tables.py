@@ -348,9 +348,18 @@ def _key_table(relation: str, node: str) -> Table:
     return Table(
         f"{relation}_key",
         metadata,
-        Column("key", BigInteger, primary_key=True),  # 64 bits of the key's BLAKE2b, see pipeline/candidates.py: short, and free of values
+        Column("key", BigInteger, primary_key=True),  # 64 bits of the key's XXH3, see pipeline/candidates.py: short, and free of values
         Column(node, BigInteger, primary_key=True),
-        Index(f"ix_{relation}_key_{node}", node),
+        schema="store",
+    )
+
+
+def _key_list_table(relation: str, node: str) -> Table:
+    return Table(
+        f"{relation}_key_list",
+        metadata,
+        Column(node, BigInteger, primary_key=True),
+        Column("keys", ARRAY(BigInteger), nullable=False),  # a crowded one among them may not be in the key table
         schema="store",
     )
 
@@ -358,6 +367,9 @@ def _key_table(relation: str, node: str) -> Table:
 person_key = _key_table("person", "party_id")
 organisation_key = _key_table("organisation", "party_id")
 case_key = _key_table("case", "record_id")
+person_key_list = _key_list_table("person", "party_id")
+organisation_key_list = _key_list_table("organisation", "party_id")
+case_key_list = _key_list_table("case", "record_id")
 
 # --- store: what resolve publishes ------------------------------------------------------------------------------------
 

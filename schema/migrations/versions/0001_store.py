@@ -252,7 +252,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", "record_id", name=op.f("pk_case_key")),
         schema="store",
     )
-    op.create_index("ix_case_key_record_id", "case_key", ["record_id"], unique=False, schema="store")
+    op.create_table(
+        "case_key_list",
+        sa.Column("record_id", sa.BigInteger(), nullable=False),
+        sa.Column("keys", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_case_key_list")),
+        schema="store",
+    )
     op.create_table(
         "case_member",
         sa.Column("record_id", sa.BigInteger(), nullable=False),
@@ -333,7 +339,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", "party_id", name=op.f("pk_organisation_key")),
         schema="store",
     )
-    op.create_index("ix_organisation_key_party_id", "organisation_key", ["party_id"], unique=False, schema="store")
+    op.create_table(
+        "organisation_key_list",
+        sa.Column("party_id", sa.BigInteger(), nullable=False),
+        sa.Column("keys", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.PrimaryKeyConstraint("party_id", name=op.f("pk_organisation_key_list")),
+        schema="store",
+    )
     op.create_table(
         "organisation_member",
         sa.Column("party_id", sa.BigInteger(), nullable=False),
@@ -400,7 +412,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", "party_id", name=op.f("pk_person_key")),
         schema="store",
     )
-    op.create_index("ix_person_key_party_id", "person_key", ["party_id"], unique=False, schema="store")
+    op.create_table(
+        "person_key_list",
+        sa.Column("party_id", sa.BigInteger(), nullable=False),
+        sa.Column("keys", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.PrimaryKeyConstraint("party_id", name=op.f("pk_person_key_list")),
+        schema="store",
+    )
     op.create_table(
         "person_member",
         sa.Column("party_id", sa.BigInteger(), nullable=False),

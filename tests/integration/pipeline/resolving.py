@@ -193,7 +193,8 @@ def party_ids(engine: Engine) -> dict[str, int]:
 TABLES = (
     "ops.pending", "ops.decision", "ops.change_counter", "store.link", "store.person", "store.organisation", "store.unified_case",
     "store.person_member", "store.organisation_member", "store.case_member", "store.golden_record", "store.redirect", "store.review_task",
-    "store.change", "store.person_key", "store.organisation_key", "store.case_key", "store.source_record", "store.party",
+    "store.change", "store.person_key", "store.organisation_key", "store.case_key",
+    "store.person_key_list", "store.organisation_key_list", "store.case_key_list", "store.source_record", "store.party",
 )  # fmt: skip
 
 
@@ -227,6 +228,8 @@ def invariants(engine: Engine) -> list[str]:
             f" (SELECT count(*) FROM store.{relation}_member m WHERE m.known_to IS NULL AND m.{node} IN (l.left_id, l.right_id)) < 2",
             "a key of a node that is gone": f"SELECT count(*) FROM store.{relation}_key k WHERE NOT EXISTS"
             f" (SELECT FROM store.{relation}_member m WHERE m.{node} = k.{node} AND m.known_to IS NULL)",
+            "a key that its node does not list": f"SELECT count(*) FROM store.{relation}_key k WHERE NOT EXISTS"
+            f" (SELECT FROM store.{relation}_key_list l WHERE l.{node} = k.{node} AND k.key = ANY (l.keys))",
         }
         complaints += [f"{relation}: {what}" for what, sql in checks.items() if rows(engine, sql) != [0]]
     numbers = rows(engine, "SELECT change_number FROM store.change ORDER BY change_number")
