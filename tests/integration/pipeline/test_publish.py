@@ -86,6 +86,31 @@ def test_only_the_differences_are_written(database: Engine) -> None:
     ]
 
 
+@pytest.mark.parametrize("text_", ['说"好"', "a\\b\\", "{1,2}", "一,二", "第一行\n第二行", "NULL", "null", " 空 ", "\\N"])
+def test_a_value_of_any_marks_is_shown_as_the_one_record_states_it(database: Engine, text_: str) -> None:
+    settle(database, record("police", "1", title=text_, address=text_))
+    (case_id,) = set(cases(database).values())
+    shown = golden(database, case_id)
+    (number,) = record_ids(database).values()
+    assert (shown["title"], shown["address"]) == ([(text_, [number])], [(text_, [number])])
+    assert rows(database, "SELECT title FROM store.unified_case") == [text_]
+
+
+def test_an_empty_text_is_no_value_of_a_record_alone(database: Engine) -> None:
+    settle(database, record("police", "1", title="", handling_unit="马田派出所"))
+    (case_id,) = set(cases(database).values())
+    assert set(golden(database, case_id)) == {"handling_unit", "reported_at"}
+
+
+@pytest.mark.parametrize(("visibility", "departments", "count"), [("sealed", [], 0), ("restricted", ["court"], 1)])
+def test_a_limited_record_alone_says_nothing_to_everybody(database: Engine, visibility: str, departments: list[str], count: int) -> None:
+    settle(database, record("court", "1", visibility=visibility, category="wages", status="received", street="matian"))
+    everybody = "SELECT coalesce(title, category, status, grade, street, community), departments, records FROM store.unified_case"
+    assert rows(database, everybody) == [(None, departments, count)]
+    (case_id,) = set(cases(database).values())
+    assert "title" in golden(database, case_id)  # for those who may read the record
+
+
 def mentions(count: int) -> list[Record]:
     """One firm named in many ways, by many departments, at many times, some of it sealed."""
     departments = ("police", "court", "labour", "petition", "market_regulation")

@@ -234,6 +234,14 @@ def test_records_within_a_window_share_one(gap: int) -> None:
     assert all(windows[number] & windows[half + number] for number in range(half))
 
 
+def test_a_record_stands_in_one_month_for_its_words() -> None:
+    forms = make_forms("case", {"occurred_at": day(0)}, {"occurred_at": day(1)}, {"occurred_at": day(45)})
+    first, near, far = (set(months) for months in forms.column("months").to_pylist())
+    assert len(first) == 1
+    assert first == near
+    assert not first & far
+
+
 def test_unique_department_keeps_its_records_apart() -> None:
     inputs = make_inputs("case", {"department": "court"}, {"department": "labour"})
     assert FORMS["case"](inputs, unique_within=frozenset({"court"})).column("apart").to_pylist() == ["court", None]
