@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
 from hub.settings import Settings
-from pipeline.land import Order, land
+from pipeline.land import Order, Source, land
 from pipeline.normalise import normalise
 from pipeline.validate import validate
 
@@ -36,13 +36,19 @@ class BatchReport:
     error: str | None
 
 
-def ingest(engine: Engine, contract: Contract, settings: Settings, order: Order = Order()) -> BatchReport:  # noqa: B008 - frozen
+def ingest(
+    engine: Engine,
+    contract: Contract,
+    settings: Settings,
+    order: Order = Order(),  # noqa: B008 - frozen
+    source: Source | None = None,
+) -> BatchReport:
     """Pull a department and take everything that landed as far as it goes, an earlier, killed run's rows included.
 
     Raises:
         SourceError, BatchHeld, ConservationError, BusyError, StoreUnavailable: as the steps say; what landed stays.
     """
-    batch_id = land(engine, contract, order)
+    batch_id = land(engine, contract, order, source)
     finish(engine, contract, batch_id, settings)
     with engine.connect() as connection:
         return batch_report(connection, batch_id)

@@ -16,7 +16,7 @@ from hub.errors import HubError
 from hub.memory import share_arenas
 from hub.settings import Settings
 from pipeline.ingest import BatchReport, ingest
-from pipeline.land import Order
+from pipeline.land import Order, Source
 from pipeline.resolve import ResolveReport, resolve
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ def run_pass(
     on_progress: Progress = lambda *_: None,
     order: Order = Order(),  # noqa: B008 - frozen
     *,
+    source: Source | None = None,
     resolves: bool = True,
 ) -> PassReport:
     """Pull departments, a few at a time, then resolve what all of them brought.
@@ -69,6 +70,7 @@ def run_pass(
         settings: chunk sizes, limits, and how many departments at a time.
         on_progress: told at every step, by one thread at a time.
         order: what is asked of each pull.
+        source: where pages come from; each department's own system where None.
         resolves: whether to resolve as well.
     """
     share_arenas()
@@ -79,7 +81,7 @@ def run_pass(
             on_progress(department, state, batch)
 
     with ThreadPoolExecutor(settings.run_departments, thread_name_prefix="ingest") as pool:
-        futures = [pool.submit(_ingest, engine, contract, settings, order, tell) for contract in contracts]
+        futures = [pool.submit(_ingest, engine, contract, settings, order, source, tell) for contract in contracts]
         try:
             for future in as_completed(futures):
                 outcome = future.result()
@@ -95,10 +97,12 @@ def run_pass(
     return report
 
 
-def _ingest(engine: Engine, contract: Contract, settings: Settings, order: Order, tell: Progress) -> BatchReport | Failure:
+def _ingest(
+    engine: Engine, contract: Contract, settings: Settings, order: Order, source: Source | None, tell: Progress
+) -> BatchReport | Failure:
     tell(contract.department, "running", None)
     try:
-        batch = ingest(engine, contract, settings, order)
+        batch = ingest(engine, contract, settings, order, source)
     except HubError as error:
         logger.warning("%s is %s: %s", contract.department, _state_of(error), error)
         tell(contract.department, _state_of(error), None)
