@@ -31,14 +31,14 @@ def told_with_batch(engine: Engine, department: str, batch_id: int) -> Iterator[
     except (BatchHeld, BusyError):
         raise
     except Exception as error:
-        keys = {"error": _words(department, error), "batch_id": batch_id}
+        keys = {"error": words(department, error), "batch_id": batch_id}
         # On a connection of its own: that of the step may be what broke. Without a database the log alone tells.
         with contextlib.suppress(SQLAlchemyError), engine.begin() as connection:
             connection.execute(text(_TELL), keys)
         raise
 
 
-def _words(department: str, error: Exception) -> str:
+def words(department: str, error: Exception) -> str:
     """An error in words free of values: what a library says may quote a row, so its kind and place alone are told."""
     if isinstance(error, HubError):
         return str(error)

@@ -220,8 +220,9 @@ def _validated(
         frame = frame[_columns(built) or list(frame.columns[:1])]  # the engine hashes all of what it is given
     # A context of its own each time: the engine of a datasource keeps every frame it was given.
     stores = InMemoryStoreBackendDefaults()
-    context = gx.get_context(mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores, analytics_enabled=False))
-    context.variables.progress_bars = {"globally": False}
+    quiet: Any = {"globally": False}
+    settings = DataContextConfig(store_backend_defaults=stores, analytics_enabled=False, progress_bars=quiet)
+    context = gx.get_context(mode="ephemeral", project_config=settings)
     definition = (
         context.data_sources.add_pandas("payloads").add_dataframe_asset("payloads").add_batch_definition_whole_dataframe("payloads")
     )

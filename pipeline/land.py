@@ -6,12 +6,14 @@ has no key is known by its content. Counts go with the rows, so the conservation
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.contract import Contract
 from connectors.extract import Page, Pull, extract, reconcile
@@ -19,6 +21,7 @@ from connectors.pages import together
 from hub.database import store_errors
 from hub.errors import HubError, SnapshotError
 from pipeline.absent import bury_absent
+from pipeline.batch_errors import words
 from pipeline.conservation import recount
 from pipeline.copying import copy_in, cursor_of
 from pipeline.locks import department_lock
@@ -197,6 +200,11 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
             connection.rollback()
             _close_failed(landing, error)
             raise
+        except Exception as error:
+            with contextlib.suppress(SQLAlchemyError):  # the store may be what broke; the next run then closes the batch
+                connection.rollback()
+                _close_failed(landing, error)
+            raise
         return landing.batch_id
 
 
@@ -275,7 +283,7 @@ def _finish(landing: _Landing, watermark: str | None) -> None:
     connection.commit()
 
 
-def _close_failed(landing: _Landing, error: HubError) -> None:
+def _close_failed(landing: _Landing, error: Exception) -> None:
     """Keep the reason with the batch; a snapshot that lost too much is held, whole, for a person or a better one.
 
     Whoever called LAND has the error, and logs it.
@@ -284,7 +292,7 @@ def _close_failed(landing: _Landing, error: HubError) -> None:
     keys = {
         "batch_id": landing.batch_id,
         "department": landing.contract.department,
-        "error": str(error),
+        "error": words(landing.contract.department, error),
         "state": "held" if is_held else "failed",
     }
     if is_held:

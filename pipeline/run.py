@@ -15,6 +15,7 @@ from connectors.contract import Contract
 from hub.errors import HubError
 from hub.memory import share_arenas
 from hub.settings import Settings
+from pipeline.batch_errors import words
 from pipeline.ingest import BatchReport, ingest
 from pipeline.land import Order, Source
 from pipeline.resolve import ResolveReport, resolve
@@ -107,6 +108,10 @@ def _ingest(
         logger.warning("%s is %s: %s", contract.department, _state_of(error), error)
         tell(contract.department, _state_of(error), None)
         return Failure(contract.department, type(error).__name__, str(error))
+    except Exception as error:  # a mistake of the hub in one department must not take the others down
+        logger.error("%s is failed: %s", contract.department, words(contract.department, error))  # noqa: TRY400 - a traceback may quote a row
+        tell(contract.department, "failed", None)
+        return Failure(contract.department, type(error).__name__, words(contract.department, error))
     tell(contract.department, batch.state, batch)
     return batch
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.errors import BusyError, StoreUnavailable
+from pipeline import land as landing
 from pipeline import normalise, validate
 from pipeline.land import land
 from pipeline.locks import department_lock
@@ -48,6 +49,21 @@ def test_a_mistake_of_the_hub_is_told_with_the_batch_without_a_value(
     assert take_in(database, contract, page).already_known == 3
     assert ask(database, BATCHES) == [(1, "done", True), (2, "done", True)]
     assert ask(database, "SELECT accepted FROM ops.batch ORDER BY batch_id") == [3, 0]
+
+
+def test_a_mistake_of_the_hub_in_land_closes_the_batch_and_the_next_run_pulls_again(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract, page = make_contract(), make_page([make_row(n) for n in range(3)])
+    with monkeypatch.context() as broken:
+        broken.setattr(landing, "copy_in", raising(KeyError("张伟 13912345678")))
+        with pytest.raises(KeyError):
+            take_in(database, contract, page)
+    assert ask(database, BATCHES) == [(1, "failed", False)]
+    error = ask(database, "SELECT error FROM ops.batch")[0]
+    assert error.startswith("works: KeyError at test_batch_errors.py:")
+    assert "张伟" not in error
+    assert take_in(database, contract, page).accepted == 3
 
 
 def test_the_database_going_away_in_normalise_is_told_and_made_good_by_the_next_run(

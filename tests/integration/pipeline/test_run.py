@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import Engine
 
+from connectors.contract import Contract
+from pipeline import run
 from pipeline.run import run_pass
 from tests.integration.pipeline.builders import SETTINGS, Row, make_contract, make_row
 
@@ -38,6 +41,29 @@ def test_a_held_batch_is_logged_once(
     told = [record.getMessage() for record in caplog.records if words in record.getMessage()]
     assert len(told) == 1
     assert told[0].startswith("works is held: ")
+
+
+def test_a_mistake_of_the_hub_in_one_department_does_not_stop_the_others(
+    database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_WORKS", tmp_path.as_uri())
+    works, other = make_contract(), make_contract(department="others")
+    deliver(tmp_path, [make_row(n) for n in range(3)])
+    ingest = run.ingest
+
+    def broken(engine: Engine, contract: Contract, *rest: Any) -> Any:
+        if contract.department == "others":
+            raise KeyError("张伟")
+        return ingest(engine, contract, *rest)
+
+    monkeypatch.setattr(run, "ingest", broken)
+    states: list[tuple[str, str]] = []
+    report = run_pass(database, [other, works], SETTINGS, lambda department, state, _: states.append((department, state)), resolves=False)
+    assert ("works", "done") in states
+    assert ("others", "failed") in states
+    assert [(failure.department, failure.kind) for failure in report.failures] == [("others", "KeyError")]
+    assert "report it" in report.failures[0].message
+    assert "张伟" not in report.failures[0].message + caplog.text
 
 
 def deliver(folder: Path, rows: list[Row]) -> None:
