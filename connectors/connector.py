@@ -235,7 +235,15 @@ class FileConnector(_Connector):
                 raise refuse(f"has options for {name}, but format is {self.format}", remedy=f"remove {name}: or correct format")
         if self.format in ("xml", "fixed_width") and getattr(self, self.format) is None:
             raise refuse(f"format {self.format} needs {self.format}:", remedy="say where its rows or columns are")
+        self._check_encoding()
         return self
+
+    def _check_encoding(self) -> None:
+        if self.format in ("xml", "xlsx") and "encoding" in self.model_fields_set:
+            raise refuse(f"has an encoding, but {self.format} says its own", remedy="remove encoding:")
+        # Lines are cut at the byte 0A, which in these is half of a character.
+        if self.format in ("jsonl", "fixed_width") and len("\n\n".encode(self.encoding)) - len("\n".encode(self.encoding)) > 1:
+            raise refuse(f"{self.format} cannot be read in {self.encoding}", remedy="have it sent in utf-8 or gb18030")
 
 
 class EventId(Strict):

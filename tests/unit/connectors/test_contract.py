@@ -230,6 +230,22 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         pytest.param(
             {"connector": {"kind": "file", "connection": "source", "path": "x", "format": "csv", "encoding": "gbk2"}}, id="encoding"
         ),
+        pytest.param(
+            {"connector": {"kind": "file", "connection": "source", "path": "x", "format": "jsonl", "encoding": "utf-16"}}, id="wide lines"
+        ),
+        pytest.param(
+            {
+                "connector": {
+                    "kind": "file",
+                    "connection": "source",
+                    "path": "x",
+                    "format": "xml",
+                    "xml": {"record": "//a"},
+                    "encoding": "gbk",
+                }
+            },
+            id="encoding of a format that says its own",
+        ),
         pytest.param({"connector": {"kind": "file", "connection": "source", "path": "x", "format": "xml"}}, id="xml without record"),
         pytest.param(
             {"connector": {"kind": "file", "connection": "source", "path": "x", "format": "csv", "xlsx": {}}}, id="options of another"

@@ -288,9 +288,10 @@ def test_utf8_begins_with_a_mark_in_the_first_line_alone(folder: Path, encoding:
 def test_a_mark_before_a_file_does_no_harm(folder: Path, encoding: str, fmt: str, text: str, options: dict[str, Any]) -> None:
     codec = "utf-8" if encoding != "gb18030" else encoding
     head = f'<?xml version="1.0" encoding="{codec}"?>' if fmt == "xml" else ""
+    said = {} if fmt == "xml" else {"encoding": encoding}  # XML says its own
     for mark in ("", "\ufeff"):
         (folder / "cases").write_bytes(f"{mark}{head}{text}".encode(codec))
-        assert payloads(pull(file_contract("cases", fmt, encoding=encoding, **options))) == [{"id": "1", "name": "王"}]
+        assert payloads(pull(file_contract("cases", fmt, **said, **options))) == [{"id": "1", "name": "王"}]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
