@@ -41,9 +41,7 @@ class Ground:
             connection.execute(text("DROP TABLE alembic_version"))
         migrate(self.engine)
         with self.engine.begin() as connection:
-            connection.execute(
-                text("INSERT INTO ops.inbox (department, event_id, body) SELECT department, event_id, body FROM public.pushed")
-            )
+            connection.execute(text(_REFILL))
         self.settle()
 
     def settle(self) -> None:

@@ -19,7 +19,7 @@ from connectors.contract import Contract
 from connectors.extract import Page, Pull, extract, reconcile
 from connectors.pages import together
 from hub.database import store_errors
-from hub.errors import HubError, SnapshotError
+from hub.errors import SnapshotError
 from pipeline.absent import bury_absent
 from pipeline.batch_errors import words
 from pipeline.conservation import recount
@@ -196,10 +196,6 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         try:
             source = source or (sweep if order.kind == "reconcile" else from_system)
             _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
-        except HubError as error:
-            connection.rollback()
-            _close_failed(landing, error)
-            raise
         except Exception as error:
             with contextlib.suppress(SQLAlchemyError):  # the store may be what broke; the next run then closes the batch
                 connection.rollback()

@@ -12,7 +12,6 @@ from time import perf_counter
 from sqlalchemy import Engine
 
 from connectors.contract import Contract
-from hub.errors import HubError
 from hub.memory import share_arenas
 from hub.settings import Settings
 from pipeline.batch_errors import words
@@ -104,17 +103,14 @@ def _ingest(
     tell(contract.department, "running", None)
     try:
         batch = ingest(engine, contract, settings, order, source)
-    except HubError as error:
-        logger.warning("%s is %s: %s", contract.department, _state_of(error), error)
-        tell(contract.department, _state_of(error), None)
-        return Failure(contract.department, type(error).__name__, str(error))
     except Exception as error:  # a mistake of the hub in one department must not take the others down
-        logger.error("%s is failed: %s", contract.department, words(contract.department, error))  # noqa: TRY400 - a traceback may quote a row
-        tell(contract.department, "failed", None)
-        return Failure(contract.department, type(error).__name__, words(contract.department, error))
+        state, message = _state_of(error), words(contract.department, error)
+        logger.warning("%s is %s: %s", contract.department, state, message)
+        tell(contract.department, state, None)
+        return Failure(contract.department, type(error).__name__, message)
     tell(contract.department, batch.state, batch)
     return batch
 
 
-def _state_of(error: HubError) -> str:
+def _state_of(error: Exception) -> str:
     return {"BatchHeld": "held", "SnapshotError": "held", "BusyError": "busy"}.get(type(error).__name__, "failed")
