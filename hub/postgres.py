@@ -41,7 +41,8 @@ SERVER_OPTIONS = {
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "max_connections": "200",
-    "shared_buffers": "512MB",
+    # An eighth of the machine: with less than its indexes need, loading a million records writes each page many times over.
+    "shared_buffers": f"{min(2048, max(128, psutil.virtual_memory().total // 2**20 // 8))}MB",
     "wal_buffers": "32MB",
     "work_mem": "32MB",
     "maintenance_work_mem": "128MB",
