@@ -1,12 +1,12 @@
-"""`python -m benchmarks NAME`: pass (from the sources to the published store) or ingest (the way in, at three sizes)."""
+"""`python -m benchmarks NAME`: pass (from the sources to the published store), ingest (the way in) or matching (beside Splink)."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import main_job
+from benchmarks import linkage, main_job
 
-BENCHMARKS = {"pass": main_job.measure_pass, "ingest": main_job.measure_ingest}
+BENCHMARKS = {"pass": main_job.measure_pass, "ingest": main_job.measure_ingest, "matching": linkage.measure_matching}
 
 
 def main() -> None:

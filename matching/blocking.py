@@ -10,7 +10,9 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
-from matching.model import BlockingRule, Model, model_of
+from hub.errors import ContractError
+from matching.model import BlockingRule, Model
+from matching.model_file import model_of
 from schema.records import PAIR
 
 KEY = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("key", pa.string(), nullable=False)])
@@ -25,9 +27,21 @@ def blocking_keys(relation: str, forms: pa.Table, model: Model | None = None) ->
         model: the project's own where left out.
     """
     model = model_of(relation, model)
-    frame = pl.DataFrame(forms)
-    keys = pl.concat([_keys(frame, rule, model) for rule in model.blocking])
+    keys = pl.concat([pl.DataFrame(rule_keys(forms, rule, model)) for rule in model.blocking])
     return keys.unique(maintain_order=True).to_arrow().cast(KEY)
+
+
+def rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
+    """The keys of one rule, each (id, key) once.
+
+    Raises:
+        ContractError: the rule names a column that the forms have not.
+    """
+    missing = sorted({*rule.fields, *rule.refine} - set(forms.column_names))
+    if missing:
+        known = ", ".join(forms.column_names)
+        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {known}")
+    return _keys(pl.DataFrame(forms), rule, model).unique(maintain_order=True).to_arrow().cast(KEY)
 
 
 def candidate_pairs(left_keys: pa.Table, right_keys: pa.Table | None = None) -> pa.Table:

@@ -89,6 +89,12 @@ def kilometres(sides: Sides, comparison: Comparison) -> Levels:
     return graded(comparison, distance)
 
 
+def difference(sides: Sides, comparison: Comparison) -> Levels:
+    """How far two numbers are apart, in their own unit."""
+    left, right = sides.numbers(comparison.column)
+    return graded(comparison, np.abs(left - right))
+
+
 def ratio(sides: Sides, comparison: Comparison) -> Levels:
     """Difference of two amounts, as a share of the larger."""
     left, right = sides.numbers(comparison.column)

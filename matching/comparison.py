@@ -1,7 +1,8 @@
 """COMPARISON: one function per kind of attribute → the level a pair reaches.
 
 Enters forms and candidate pairs, leaves a table of levels: `left`, `right`, and a small integer for each comparison of
-the model: 0 where there is nothing to compare, else the number of the level in the model, from 1.
+the model: 0 where there is nothing to compare, else the number of the level in the model, from 1. Where the model knows
+how rare values are, a column `<comparison>.rarity` holds the bits that agreement on this very value adds.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from matching import case_comparison, name_comparison
+from matching import case_comparison, name_comparison, string_comparison
 from matching.levels import Levels, first_of
-from matching.model import Comparison, Model, model_of
+from matching.model import Comparison, Model, Rarity
+from matching.model_file import model_of
 from matching.sides import Flags, Sides
 
 
@@ -34,7 +36,18 @@ def compare(relation: str, forms: pa.Table, pairs: pa.Table, model: Model | None
     columns: dict[str, pa.Array] = {"left": pairs.column("left"), "right": pairs.column("right")}
     for comparison in model.comparisons:
         columns[comparison.name] = pa.array(KINDS[comparison.kind](sides, comparison), type=pa.int8())
+        if comparison.name in model.rarity:
+            rarity = _rarity(sides, comparison.column, model.rarity[comparison.name])
+            columns[f"{comparison.name}.rarity"] = pa.array(rarity, type=pa.int8())
     return pa.table(columns)
+
+
+def _rarity(sides: Sides, column: str, rarity: Rarity) -> Levels:
+    """Bits by which agreement on a value says more, or less, than agreement at large; 0 where the sides do not agree."""
+    codes, _ = sides.codes(column)
+    same = sides.same(column)
+    bits = np.array([*rarity.bits(sides.values(column)), 0], dtype=np.int8)
+    return np.where(same, bits[codes], 0).astype(np.int8)
 
 
 def _apart(sides: Sides, comparison: Comparison) -> Levels:
@@ -132,4 +145,6 @@ KINDS: dict[str, Callable[[Sides, Comparison], Levels]] = {
     "kilometres": case_comparison.kilometres,
     "ratio": case_comparison.ratio,
     "text": case_comparison.text,
+    "difference": case_comparison.difference,
+    "string": string_comparison.string,
 }

@@ -17,7 +17,8 @@ from matching.addresses import ADDRESS, addresses, community_names, street_names
 from matching.characters import fold, once
 from matching.firms import ORGANISATION_NAME, organisation_names
 from matching.identifiers import credit_codes, id_numbers, phones
-from matching.model import Model, model_of
+from matching.model import Model
+from matching.model_file import model_of
 from matching.names import PERSON_NAME, person_names
 from matching.texts import signatures
 from schema.codes import sides
@@ -131,7 +132,7 @@ def case_forms(records: pa.Table, model: Model | None = None, *, unique_within: 
         pl.coalesce(community_names(frame["community"]), spot["community"]).alias("community"),
         *(frame[column] for column in ("category", "amount", "people_involved", "longitude", "latitude")),
         *(pl.lit(frame[column]).list.drop_nulls() for column in CASE_FORM if column.startswith(("petitioner_", "respondent_"))),
-        _cells(frame),
+        cells(frame),
         pl.lit(None, pl.String).alias("identifier"),
         pl.when(frame["department"].is_in(sorted(unique_within))).then(frame["department"]).alias("apart"),
     )
@@ -200,7 +201,7 @@ def _wording(frame: pl.DataFrame) -> pl.Series:
     return pl.select(pl.concat_str(frame["title"], frame["text"], separator=" ", ignore_nulls=True)).to_series()
 
 
-def _cells(frame: pl.DataFrame) -> pl.Series:
+def cells(frame: pl.DataFrame) -> pl.Series:
     """Cells of two grids, the second half a cell off: places within half a cell nearly always share one."""
     position = [pl.lit(frame["longitude"]) / _CELL_DEGREES, pl.lit(frame["latitude"]) / _CELL_DEGREES]
     grids = [

@@ -11,7 +11,8 @@ from matching.blocking import blocking_keys, candidate_pairs, representatives
 from matching.clustering import cluster
 from matching.comparison import compare
 from matching.forms import CONSTRAINTS, case_forms, organisation_forms, person_forms
-from matching.model import Model, model_of
+from matching.model import Model
+from matching.model_file import model_of
 from matching.weights import weigh
 from schema.records import PAIR
 
@@ -47,8 +48,11 @@ def deduplicate(relation: str, inputs: pa.Table, model: Model | None = None) -> 
         inputs: PERSON_INPUT, ORGANISATION_INPUT or CASE_INPUT.
         model: the project's own where left out.
     """
-    model = model_of(relation, model)
-    forms = _FORMS[relation](inputs, model)
+    return cluster_forms(relation, _FORMS[relation](inputs, model_of(relation, model)), model)
+
+
+def cluster_forms(relation: str, forms: pa.Table, model: Model | None = None) -> pa.Table:
+    """CLUSTER of all forms among themselves."""
     pairs = all_pairs(relation, forms, model)
     return cluster(forms.select(CONSTRAINTS), link(relation, forms, None, pairs, model))
 

@@ -1,23 +1,19 @@
 """The model of a relation: what is compared, what each outcome weighs, which records meet, and what is decided.
 
-Enters a versioned YAML file (`matching/models/<relation>.yml`), leaves a frozen `Model`. Nothing in a model depends on
-what a store holds at the moment: placeholders and over-common values are written down in the version.
+Nothing in a model depends on what a store holds at the moment: placeholders, over-common values and how rare a value is
+are written down in the version. `model_file` reads one, `training` works out its weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import isnan, log2, nan
 
-import yaml
-
-from hub.errors import ContractError
-
-MODELS = Path(__file__).parent / "models"
 RELATIONS = ("person", "organisation", "case")
+MOST_RARITY = 15  # bits that a rare or common value may add or take
+TABLE = "table"  # the relation of rows of any other table
 
 #: Kind of comparison → the level names it may give. A level that a model leaves out is no evidence.
 OUTCOMES: dict[str, tuple[str, ...]] = {
@@ -60,7 +56,18 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
     "count": ("same_many", "differ"),
 }
 #: Kind of comparison → the limit by which its levels, named freely and taken in order, are told apart.
-GRADED: dict[str, str] = {"days": "at_most", "kilometres": "at_most", "ratio": "at_most", "text": "at_least"}
+GRADED: dict[str, str] = {"days": "at_most", "kilometres": "at_most", "difference": "at_most", "ratio": "at_most", "text": "at_least"}
+#: What a level of kind `string` may ask of two texts, and what it is asked with: see `string_comparison`.
+TESTS: dict[str, type] = {
+    "exact": bool,
+    "edits": int,  # at most so many characters put in, left out, changed, or swapped with a neighbour
+    "jaro_winkler": float,  # 0–1, at least
+    "similarity": float,  # 0–1, at least: share of characters that two texts have in common, in order
+    "words": float,  # 0–1, at least: cosine of their words, rare ones weighing more
+    "ngrams": float,  # 0–1, at least: cosine of their pieces of three characters, rare ones weighing more
+    "contains": bool,  # one is a piece of the other, whole words alone
+    "swapped_with": str,  # a field: each side's value stands in the other side's field
+}
 
 
 @dataclass(frozen=True)
@@ -69,15 +76,25 @@ class Level:
 
     Args:
         name: what it is called, in EDGE.levels too.
-        bits: its weight of evidence, log2; negative speaks against.
+        bits: its weight of evidence, log2; negative speaks against; NaN until it is trained.
         cannot_link: forbids the link, through any chain, unless the pair's total still says link.
         limit: of a graded kind: days, kilometres, share of the larger amount, similarity 0–1; None takes the rest.
+        tests: of kind string: any of TESTS; it is reached where one of them holds, and without any by the rest.
+        m: how probable it is where two records are one, as trained.
+        u: how probable it is where they are two.
     """
 
     name: str
-    bits: float
+    bits: float = nan
     cannot_link: bool = False
     limit: float | None = None
+    tests: tuple[tuple[str, float | str], ...] = ()
+    m: float | None = None
+    u: float | None = None
+
+    def trained(self, m: float, u: float) -> Level:
+        """The same level, weighed."""
+        return replace(self, bits=round(log2(m / u), 3), m=m, u=u)
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,7 @@ class Comparison:
     column: str
     levels: tuple[Level, ...]
     groups: tuple[frozenset[str], ...] = ()
+    term_frequency: bool = False
 
     def index(self, level: str) -> int:
         """Number of a level in a levels table, 0 (no evidence) where the model leaves it out."""
@@ -115,6 +133,26 @@ class Adjustment:
 
 
 @dataclass(frozen=True)
+class Rarity:
+    """How often the values of a column occur, for agreement on a rare one to weigh more than on a common one.
+
+    Args:
+        shares: value → its share of the records that have one; of the commonest alone.
+        rest: the share of any other value.
+        agreement: the share of pairs that agree, over all values: what the level's own bits stand for.
+    """
+
+    shares: Mapping[str, float]
+    rest: float
+    agreement: float
+
+    def bits(self, values: Sequence[str | None]) -> list[int]:
+        """What agreement on each value adds to the level's bits, in whole bits within ±`MOST_RARITY`."""
+        added = (log2(self.agreement / self.shares.get(value or "", self.rest)) for value in values)
+        return [min(MOST_RARITY, max(-MOST_RARITY, round(bits))) for bits in added]
+
+
+@dataclass(frozen=True)
 class Model:
     """All that decides a relation, under one version."""
 
@@ -129,151 +167,9 @@ class Model:
     adjustments: tuple[Adjustment, ...] = ()
     placeholders: Mapping[str, frozenset[str]] = field(default_factory=dict)
     over_common: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    rarity: Mapping[str, Rarity] = field(default_factory=dict)
 
-
-@cache
-def load_model(relation: str) -> Model:
-    """The project's own model of a relation: person, organisation or case.
-
-    Raises:
-        ContractError: there is no such relation, or the file says what cannot be done.
-    """
-    if relation not in RELATIONS:
-        raise ContractError(f"no relation {relation!r}", remedy=f"name one of {', '.join(RELATIONS)}", allowed=list(RELATIONS))
-    return read_model(MODELS / f"{relation}.yml")
-
-
-def model_of(relation: str, model: Model | None = None) -> Model:
-    """The given model, or the project's own of the relation.
-
-    Raises:
-        ContractError: the given model is of another relation.
-    """
-    chosen = model or load_model(relation)
-    if chosen.relation != relation:
-        raise ContractError(f"a model of relation {chosen.relation} was given for {relation}", remedy="pass the relation's own model")
-    return chosen
-
-
-def read_model(path: Path) -> Model:
-    """Read a model file.
-
-    Raises:
-        ContractError: the file cannot be read, or a kind, level, field, weight or threshold in it makes no sense.
-    """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ContractError(f"model file {path.name} cannot be read", remedy="check that it is YAML", file=str(path)) from error
-    return _Reader(path.name).model(document)
-
-
-class _Reader:
-    """Reads one document, naming the file in each complaint."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-
-    def model(self, document: object) -> Model:
-        keys = {"relation", "version", "prior", "thresholds", "block_limit", "blocking", "comparisons"}
-        top = self.mapping(document, "the model", keys, {"adjustments", "placeholders", "over_common"})
-        comparisons = tuple(self.comparison(entry) for entry in self.sequence(top["comparisons"], "comparisons"))
-        self.distinct([comparison.name for comparison in comparisons], "comparison")
-        thresholds = self.mapping(top["thresholds"], "thresholds", {"link", "review"})
-        model = Model(
-            relation=str(top["relation"]),
-            version=str(top["version"]),
-            prior=self.number(top["prior"], "prior"),
-            link=self.number(thresholds["link"], "thresholds.link"),
-            review=self.number(thresholds["review"], "thresholds.review"),
-            block_limit=int(self.number(top["block_limit"], "block_limit")),
-            blocking=tuple(self.rule(entry) for entry in self.sequence(top["blocking"], "blocking")),
-            comparisons=comparisons,
-            adjustments=tuple(self.adjustment(entry, comparisons) for entry in self.sequence(top.get("adjustments", []), "adjustments")),
-            placeholders=self.words(top.get("placeholders", {}), "placeholders"),
-            over_common=self.words(top.get("over_common", {}), "over_common"),
-        )
-        self.distinct([rule.name for rule in model.blocking], "blocking rule")
-        if model.review > model.link:
-            raise self.error("thresholds.review is above thresholds.link", "put review at or below link")
-        return model
-
-    def comparison(self, document: object) -> Comparison:
-        entry = self.mapping(document, "a comparison", {"name", "kind", "levels"}, {"column", "groups"})
-        name, kind = str(entry["name"]), str(entry["kind"])
-        if kind not in OUTCOMES and kind not in GRADED:
-            raise self.error(f"comparison {name}: no kind {kind!r}", f"name one of {', '.join([*OUTCOMES, *GRADED])}")
-        levels = tuple(self.level(level, name, kind) for level in self.sequence(entry["levels"], f"{name}.levels"))
-        self.distinct([level.name for level in levels], f"level of {name}")
-        if kind in GRADED:
-            self.check_limits(name, GRADED[kind], levels)
-        groups = tuple(frozenset(map(str, group)) for group in entry.get("groups", []))
-        return Comparison(name, kind, str(entry.get("column", name)), levels, groups)
-
-    def level(self, document: object, comparison: str, kind: str) -> Level:
-        limit = GRADED.get(kind) or "at_least"
-        entry = self.mapping(document, f"a level of {comparison}", {"name", "bits"}, {"cannot_link", limit})
-        name = str(entry["name"])
-        if kind in OUTCOMES and name not in OUTCOMES[kind]:
-            raise self.error(f"comparison {comparison}: {kind} has no level {name!r}", f"name one of {', '.join(OUTCOMES[kind])}")
-        bits = self.number(entry["bits"], f"{comparison}.{name}.bits")
-        bound = None if limit not in entry else self.number(entry[limit], f"{comparison}.{name}.{limit}")
-        return Level(name, bits, bool(entry.get("cannot_link", False)), bound)
-
-    def check_limits(self, name: str, limit: str, levels: tuple[Level, ...]) -> None:
-        bounds = [level.limit for level in levels[:-1]] + ([levels[-1].limit] if levels[-1].limit is not None else [])
-        known = [bound for bound in bounds if bound is not None]
-        if len(known) != len(bounds):
-            raise self.error(f"comparison {name}: only its last level may go without {limit}", f"give each other level {limit}")
-        if known != sorted(known, reverse=limit == "at_least"):
-            raise self.error(f"comparison {name}: levels are taken in order and {limit} is out of it", "put the strictest level first")
-
-    def rule(self, document: object) -> BlockingRule:
-        entry = self.mapping(document, "a blocking rule", {"name", "fields"}, {"refine"})
-        fields = tuple(map(str, self.sequence(entry["fields"], f"{entry['name']}.fields")))
-        if not fields:
-            raise self.error(f"blocking rule {entry['name']} has no fields", "name the form columns that must agree")
-        return BlockingRule(str(entry["name"]), fields, tuple(map(str, entry.get("refine", []))))
-
-    def adjustment(self, document: object, comparisons: tuple[Comparison, ...]) -> Adjustment:
-        entry = self.mapping(document, "an adjustment", {"name", "when", "bits"}, {"cannot_link"})
-        name = str(entry["name"])
-        known = {comparison.name: {level.name for level in comparison.levels} | {"missing"} for comparison in comparisons}
-        when = {str(key): frozenset(map(str, levels)) for key, levels in self.mapping(entry["when"], f"{name}.when").items()}
-        for comparison, levels in when.items():
-            unknown = levels - known.get(comparison, set())
-            if unknown:
-                raise self.error(f"adjustment {name}: {comparison} has no level {', '.join(sorted(unknown))}", "name a level of the model")
-        return Adjustment(name, when, self.number(entry["bits"], f"{name}.bits"), bool(entry.get("cannot_link", False)))
-
-    def mapping(self, value: object, what: str, needed: set[str] | None = None, optional: set[str] | None = None) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.error(f"{what} is not a mapping", "write it as key: value")
-        if needed is not None:
-            missing, unknown = needed - value.keys(), value.keys() - needed - (optional or set())
-            if missing or unknown:
-                words = ", ".join(sorted(map(str, missing or unknown)))
-                allowed = ", ".join(sorted(needed | (optional or set())))
-                raise self.error(f"{what} {'lacks' if missing else 'has unknown'} {words}", f"its keys are {allowed}")
-        return value
-
-    def sequence(self, value: object, what: str) -> list[Any]:
-        if not isinstance(value, list):
-            raise self.error(f"{what} is not a list", "write it as a list")
-        return value
-
-    def number(self, value: object, what: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(f"{what} is not a number", "write bits and limits as numbers")
-        return float(value)
-
-    def words(self, value: object, what: str) -> dict[str, frozenset[str]]:
-        return {str(key): frozenset(map(str, words)) for key, words in self.mapping(value, what).items()}
-
-    def distinct(self, names: list[str], what: str) -> None:
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise self.error(f"{what} {', '.join(twice)} stands twice", "name each once")
-
-    def error(self, message: str, remedy: str) -> ContractError:
-        return ContractError(f"{self.file}: {message}", remedy=remedy, file=self.file)
+    @cached_property
+    def is_trained(self) -> bool:
+        """Every level has a weight."""
+        return not any(isnan(level.bits) for comparison in self.comparisons for level in comparison.levels)

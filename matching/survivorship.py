@@ -16,7 +16,7 @@ import pyarrow as pa
 import yaml
 
 from hub.errors import ContractError
-from matching.model import MODELS
+from matching.model_file import MODELS
 from schema.records import TIME
 
 #: What enters: one row a value stated. Values are text, as they are shown.

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from matching.model import MODELS
+from matching.model_file import MODELS
 
 
 @dataclass(frozen=True)

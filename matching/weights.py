@@ -21,11 +21,16 @@ _Ints: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Flags: TypeAlias = npt.NDArray[np.bool_]
 
+RARITY = ".rarity"
+_RADIX = 64  # more than a comparison has levels, or a rarity has steps
+_AT_ONCE = 6  # columns that one number tells apart, beside the combinations so far
+
 
 def weigh(levels: pa.Table, model: Model) -> pa.Table:
     """EDGE of every pair: weight in bits, prior included; decision; levels as a JSON object without those missing.
 
-    An adjustment that applies stands in `levels` under its own name, as "applied".
+    An adjustment that applies stands in `levels` under its own name, as "applied"; the bits that a rare or common value adds
+    stand under `<comparison>.rarity`, signed.
 
     Args:
         levels: as `comparison.compare` gives them for this model.
@@ -33,11 +38,14 @@ def weigh(levels: pa.Table, model: Model) -> pa.Table:
     """
     if not levels.num_rows:
         return EDGE.empty_table()
-    combination, distinct = _combinations(levels, model)
+    rarities = [name for name in levels.column_names if name.endswith(RARITY)]
+    combination, distinct = _combinations(levels, [*(comparison.name for comparison in model.comparisons), *rarities])
+    distinct, rarity = distinct[:, : len(model.comparisons)], distinct[:, len(model.comparisons) :]
     applied = _applied(distinct, model)
     weight, forbidden = _weights(distinct, applied, model)
+    weight = (weight + rarity.sum(axis=1)).round(6)
     decision = np.select([weight >= model.link, forbidden, weight >= model.review], ["link", "cannot_link", "review"], "no_link")
-    texts = _texts(distinct, applied, model)
+    texts = _texts(distinct, applied, rarity, rarities, model)
     columns = [pa.array(column).take(pa.array(combination)) for column in (weight, decision.tolist(), texts)]
     return pa.table([levels.column("left"), levels.column("right"), *columns], schema=EDGE)
 
@@ -51,19 +59,26 @@ def explain(levels: Mapping[str, str], model: Model) -> dict[str, float]:
     """
     bits = {comparison.name: {level.name: level.bits for level in comparison.levels} for comparison in model.comparisons}
     bits |= {adjustment.name: {"applied": adjustment.bits} for adjustment in model.adjustments}
-    return {"prior": model.prior} | {name: bits[name][level] for name, level in levels.items()}
+    steps = {name: float(level) if name.endswith(RARITY) else bits[name][level] for name, level in levels.items()}
+    return {"prior": model.prior} | steps
 
 
-def _combinations(levels: pa.Table, model: Model) -> tuple[_Ints, _Ints]:
-    """For each pair the number of its combination of levels, and the combinations, a column for each comparison."""
-    code = np.zeros(levels.num_rows, dtype=np.int64)
-    radix = [len(comparison.levels) + 1 for comparison in model.comparisons]
-    for comparison, size in zip(model.comparisons, radix, strict=True):
-        code = code * size + levels.column(comparison.name).to_numpy()
-    found, combination = np.unique(code, return_inverse=True)
-    distinct = np.zeros((len(found), len(radix)), dtype=np.int64)
-    for position in range(len(radix) - 1, -1, -1):
-        found, distinct[:, position] = np.divmod(found, radix[position])
+def _combinations(levels: pa.Table, names: list[str]) -> tuple[_Ints, _Ints]:
+    """For each pair the number of its combination of levels, and the combinations, a column for each name."""
+    combination = np.zeros(levels.num_rows, dtype=np.int64)
+    distinct = np.zeros((1, 0), dtype=np.int64)
+    for start in range(0, len(names), _AT_ONCE):
+        columns = [levels.column(name).to_numpy().astype(np.int64) for name in names[start : start + _AT_ONCE]]
+        least = [int(column.min()) for column in columns]
+        code = combination
+        for column, low in zip(columns, least, strict=True):
+            code = code * _RADIX + (column - low)
+        found, combination = np.unique(code, return_inverse=True)
+        parts = np.zeros((len(found), len(columns)), dtype=np.int64)
+        for position in range(len(columns) - 1, -1, -1):
+            found, part = np.divmod(found, _RADIX)
+            parts[:, position] = part + least[position]
+        distinct = np.hstack((distinct[found], parts))
     return combination, distinct
 
 
@@ -86,17 +101,18 @@ def _weights(distinct: _Ints, applied: _Flags, model: Model) -> tuple[_Floats, _
     for number, adjustment in enumerate(model.adjustments):
         weight += np.where(applied[:, number], adjustment.bits, 0.0)
         forbidden |= applied[:, number] & adjustment.cannot_link
-    return weight.round(6), forbidden
+    return weight, forbidden
 
 
-def _texts(distinct: _Ints, applied: _Flags, model: Model) -> list[str]:
+def _texts(distinct: _Ints, applied: _Flags, rarity: _Ints, rarities: list[str], model: Model) -> list[str]:
     named = [
         ["", *(f"{_quoted(comparison.name)}:{_quoted(level.name)}" for level in comparison.levels)] for comparison in model.comparisons
     ]
     changes = [f'{_quoted(adjustment.name)}:"applied"' for adjustment in model.adjustments]
     texts = []
-    for row, flags in zip(distinct.tolist(), applied.tolist(), strict=True):
+    for row, flags, bits in zip(distinct.tolist(), applied.tolist(), rarity.tolist(), strict=True):
         parts = [words[number] for words, number in zip(named, row, strict=True) if number]
+        parts += [f'{_quoted(name)}:"{bit:+}"' for name, bit in zip(rarities, bits, strict=True) if bit]
         parts += [change for change, applies in zip(changes, flags, strict=True) if applies]
         texts.append("{" + ",".join(parts) + "}")
     return texts

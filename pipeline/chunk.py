@@ -14,7 +14,7 @@ import polars as pl
 import yaml
 from sqlalchemy import Connection, text
 
-from matching.model import MODELS, load_model
+from matching.model_file import MODELS, load_model
 from pipeline import intake as taking
 from pipeline.candidates import hide_keys, list_keys, show_crowded_keys, show_keys
 from pipeline.channel import Channel

@@ -11,7 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from matching.forms import case_forms, organisation_forms, person_forms
-from matching.model import Model, load_model
+from matching.model import Model
+from matching.model_file import load_model
 from pipeline.candidates import Met, key_numbers
 from pipeline.channel import Channel
 from pipeline.relations import CASE, PERSON, Relation, as_input

@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine
 
@@ -13,6 +14,10 @@ from hub import postgres
 from hub.database import make_engine, migrate
 from hub.postgres import Server
 from hub.settings import Settings
+
+# A property holds or does not; how long one example takes says how busy the machine is.
+hypothesis.settings.register_profile("hub", deadline=None)
+hypothesis.settings.load_profile("hub")
 
 
 @pytest.fixture(scope="session")

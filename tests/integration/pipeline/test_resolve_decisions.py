@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from hub.errors import NotFound, RequestError
-from matching.model import Model, load_model
+from matching.model import Model
+from matching.model_file import load_model
 from pipeline import links
 from pipeline.decisions import decide
 from pipeline.resolve import resolve

@@ -91,7 +91,7 @@ def test_cursor_of_text_is_as_it_is() -> None:
 TIMES = st.datetimes(min_value=datetime(1992, 1, 1), max_value=datetime(2100, 1, 1)).map(lambda time: time.replace(microsecond=0))  # noqa: DTZ001
 
 
-@settings(deadline=None, derandomize=True, max_examples=50)
+@settings(derandomize=True, max_examples=50)
 @given(
     st.lists(
         st.one_of(TIMES.map(str), TIMES.map(lambda time: time.isoformat()), st.sampled_from(["", "无", "2026/1/2", "20260102"])),
@@ -103,7 +103,7 @@ def test_a_column_of_cursors_is_read_as_each_alone(values: list[str]) -> None:
     assert cursor_texts(many, "time", SHANGHAI) == [cursor_text(value, "time", SHANGHAI) for value in many]
 
 
-@settings(deadline=None, derandomize=True, max_examples=50)
+@settings(derandomize=True, max_examples=50)
 @given(TIMES, TIMES)
 def test_cursor_texts_sort_as_times_do(left: datetime, right: datetime) -> None:
     one, other = left.replace(tzinfo=SHANGHAI), right.replace(tzinfo=SHANGHAI)

@@ -9,7 +9,7 @@ import pytest
 
 from matching.blocking import blocking_keys, candidate_pairs, over_common_keys, representatives
 from matching.linkage import all_pairs
-from matching.model import load_model
+from matching.model_file import load_model
 from tests.unit.matching.builders import day, make_forms, meet
 
 PHONE = "13911223344"

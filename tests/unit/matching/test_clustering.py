@@ -122,7 +122,7 @@ def _listed_with(node: int, marked: set[int], links: set[tuple[int, int]]) -> fr
     return frozenset(found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_graphs(), st.randoms(use_true_random=False), st.integers(0, 1000))
 def test_no_order_and_no_id_matters_and_every_prohibition_holds(graph: dict[str, Any], dice: random.Random, seed: int) -> None:
     ids = list(range(1, graph["count"] + 1))

@@ -9,7 +9,7 @@ import pytest
 
 from hub.errors import ContractError
 from matching.comparison import compare
-from matching.model import load_model
+from matching.model_file import load_model
 from matching.weights import explain, weigh
 from schema.records import EDGE
 from tests.unit.matching.builders import day, decision, edges_of, make_forms, make_pairs

@@ -33,7 +33,7 @@ _PERSONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(_PERSONS, min_size=2, max_size=8))
 def test_weight_is_symmetric(rows: list[dict[str, Any]]) -> None:
     count = len(rows)
@@ -63,7 +63,7 @@ def _in_chunks(inputs: pa.Table, sizes: list[int]) -> set[frozenset[int]]:
     return {frozenset(map(int, group)) for group in rows["key"].to_list()}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(_PERSONS, min_size=3, max_size=14), st.randoms(use_true_random=False))
 def test_chunks_in_any_order_give_the_same_clusters(rows: list[dict[str, Any]], dice: random.Random) -> None:
     alone = [{**row, "record_id": number} for number, row in enumerate(rows, 1)]

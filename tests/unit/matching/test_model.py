@@ -11,7 +11,8 @@ import yaml
 
 from hub.errors import ContractError
 from matching.comparison import KINDS
-from matching.model import GRADED, MODELS, OUTCOMES, RELATIONS, load_model, model_of, read_model
+from matching.model import GRADED, OUTCOMES, RELATIONS
+from matching.model_file import MODELS, load_model, model_of, read_model
 from matching.survivorship import read_rules, survivorship_rules
 from tests.unit.matching.builders import make_forms
 
@@ -39,7 +40,7 @@ def test_own_models_load_and_name_columns_that_forms_have(relation: str) -> None
 
 
 def test_every_kind_has_its_function() -> None:
-    assert set(KINDS) == set(OUTCOMES) | set(GRADED)
+    assert set(KINDS) == {*OUTCOMES, *GRADED, "string"}
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_query_finds(text: str, query: str, found: bool) -> None:
 ALPHABET = "光明區街道國 欠薪，。維a1々"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(ALPHABET, min_size=1, max_size=40), st.data())
 def test_any_piece_of_a_text_finds_it(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
@@ -84,7 +84,7 @@ def test_any_piece_of_a_text_finds_it(text: str, data: st.DataObject) -> None:
         assert is_found(tokens_of(text), piece)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=60))
 def test_no_text_needs_quoting(text: str) -> None:
     query = tsquery(text)

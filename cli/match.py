@@ -1,0 +1,213 @@
+"""`casehub match`: the matching engine on any table, without a database."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import polars as pl
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hub.errors import NotFound, RequestError
+from pipeline.table_files import read_table, require_writable, write_table
+
+if TYPE_CHECKING:
+    from matching.evaluation import Evaluation
+    from matching.table_linkage import RuleReport, TableLinkage
+    from matching.table_model import TableModel
+
+app = typer.Typer(no_args_is_help=True, help="匹配 · Matching: link or deduplicate any table by a model file, and see why.")
+
+ModelFile = Annotated[Path, typer.Option("--model", help="模型文件 · the model file (YAML)")]
+Inputs = Annotated[list[Path], typer.Option("--input", help="FILE.csv 或 .parquet，可多次 · may be given several times: read as one table")]
+Truth = Annotated[str | None, typer.Option("--truth", help="真值列 · the column that tells which rows are one")]
+
+_STEPS = {"forms": "可比形式", "blocking": "分块", "comparing": "比较", "training": "训练", "clustering": "聚类"}
+
+
+@app.command()
+def run(
+    model: ModelFile,
+    inputs: Inputs,
+    to: Annotated[Path, typer.Option("--to", help="结果写入 · clusters go to FILE.csv or FILE.parquet")],
+    links: Annotated[Path | None, typer.Option("--links", help="每对的权重与层级写入 · every pair with weight and levels, to FILE")] = None,
+    truth: Truth = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="链接阈值，比特 · bits from which a pair is linked")] = None,
+) -> None:
+    """链接或去重一张表，缺的权重从表中学 · Link or deduplicate a table; weights that its model lacks are trained from it."""
+    for path in (to, *([links] if links else [])):
+        require_writable(path)
+    start, console = time.perf_counter(), Console(soft_wrap=True)
+    table, rows = _read(model, inputs, truth)
+    linkage = _linked(console, rows, table if threshold is None else table.at(threshold))
+    ids, clusters = _ids(rows, table), pl.DataFrame(linkage.clusters)["cluster"]
+    write_table(pl.DataFrame({"id": ids, "cluster": ids.gather(clusters)}), to)
+    edges = pl.DataFrame(linkage.edges)
+    if links is not None:
+        write_table(edges.with_columns(left=ids.gather(edges["left"]), right=ids.gather(edges["right"])), links)
+    console.print(_rules(linkage.rules))
+    _tell_training(console, linkage)
+    linked, review = ((edges["decision"] == word).sum() for word in ("link", "review"))
+    console.print(
+        f"{len(rows):,} 行 · rows → {clusters.n_unique():,} 簇 · clusters; {len(edges):,} 对比较 · pairs compared, "
+        f"{linked:,} 链接 · linked, {review:,} 待审 · for review; {time.perf_counter() - start:.1f} s → {to}"
+    )
+    evaluation = _evaluated(rows, table, clusters)
+    if evaluation is not None:
+        console.print(_quality(evaluation))
+
+
+@app.command()
+def train(
+    model: ModelFile,
+    inputs: Inputs,
+    to: Annotated[Path, typer.Option("--to", help="训练后的模型写入 · the trained model goes to FILE.yml")],
+) -> None:
+    """从表中学权重，写成新的模型文件 · Find m, u and the prior from a table, and write them into a model file of their own."""
+    from matching.model_file import document_of, trained_document
+
+    if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
+        raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+    console = Console(soft_wrap=True)
+    table, rows = _read(model, inputs, None)
+    linkage = _linked(console, rows, table)
+    to.write_text(trained_document(document_of(model), linkage.model), encoding="utf-8")
+    shown = Table("比较 · comparison", "层级 · level", "m", "u", "比特 · bits", box=box.SIMPLE_HEAD)
+    for comparison in linkage.model.comparisons:
+        for level in comparison.levels:
+            probabilities = ("" if value is None else f"{value:.2g}" for value in (level.m, level.u))
+            shown.add_row(comparison.name, level.name, *probabilities, f"{level.bits:+.1f}")
+    console.print(shown)
+    _tell_training(console, linkage)
+    console.print(f"先验 · prior {linkage.model.prior:+.1f} 比特 · bits → {to}")
+
+
+@app.command()
+def blocking(model: ModelFile, inputs: Inputs, truth: Truth = None) -> None:
+    """每条分块规则找到多少对、漏掉多少真对 · What each blocking rule finds, before anything is compared; with a truth, what it misses."""
+    from matching.table_forms import table_forms
+    from matching.table_linkage import candidates
+
+    console = Console(soft_wrap=True)
+    table, rows = _read(model, inputs, truth)
+    pairs, _, rules = candidates(table_forms(rows, table), table.model)
+    console.print(_rules(rules))
+    console.print(f"{len(rows):,} 行 · rows, {pairs.num_rows:,} 对 · pairs")
+    entities = _entities(rows, table)
+    if entities is not None:
+        met = pl.DataFrame(pairs)
+        found = int((entities.gather(met["left"]) == entities.gather(met["right"])).sum())
+        sizes = entities.drop_nulls().value_counts()["count"].cast(pl.Int64)
+        wanted = int((sizes * (sizes - 1)).sum()) // 2
+        console.print(f"真对 · pairs that are one: {wanted:,}, 找到 · found {found:,} ({found / max(wanted, 1):.2%})")
+
+
+@app.command()
+def explain(
+    model: ModelFile,
+    inputs: Inputs,
+    left: Annotated[str, typer.Argument(metavar="A", help="一行的编号 · a row's id")],
+    right: Annotated[str, typer.Argument(metavar="B", help="另一行的编号 · another's")],
+) -> None:
+    """两行为什么相同或不同：逐项比特 · Why two rows are one or two: every step in bits, whether or not blocking brings them together."""
+    from matching.comparison import compare
+    from matching.table_forms import table_forms
+    from matching.weights import explain as steps_of
+    from matching.weights import weigh
+    from schema.records import PAIR
+
+    console = Console(soft_wrap=True)
+    table, rows = _read(model, inputs, None)
+    ids = _ids(rows, table).cast(pl.String)
+    places = [_place(ids, one) for one in (left, right)]
+    decides = table.model if table.model.is_trained else _linked(console, rows, table).model
+    import pyarrow as pa
+
+    pair = pa.table([[min(places)], [max(places)]], schema=PAIR)
+    edge = weigh(compare(decides.relation, table_forms(rows, table), pair, decides), decides).to_pylist()[0]
+    levels = json.loads(edge["levels"])
+    shown = Table("步骤 · step", "层级 · level", "比特 · bits", "累计 · so far", box=box.SIMPLE_HEAD)
+    total = 0.0
+    for name, bits in steps_of(levels, decides).items():
+        total += bits
+        shown.add_row(name, levels.get(name, ""), f"{bits:+.1f}", f"{total:+.1f}")
+    console.print(shown)
+    console.print(f"{edge['match_weight']:+.1f} 比特 · bits (≥ {decides.link:g}: link) → [bold]{edge['decision']}[/bold]")
+
+
+def _read(model: Path, inputs: list[Path], truth: str | None) -> tuple[TableModel, pl.DataFrame]:
+    """The model and the rows; a truth column that is named stands in for the model's own."""
+    from dataclasses import replace
+
+    from matching.table_model import Field, read_table_model
+
+    table, rows = read_table_model(model), read_table(inputs)
+    if truth is not None:
+        if truth not in rows.columns:
+            raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")
+        table = replace(table, truth=Field("truth", (truth,), "exact"))
+    return table, rows
+
+
+def _linked(console: Console, rows: pl.DataFrame, table: TableModel) -> TableLinkage:
+    from matching.table_linkage import link_table
+
+    with console.status("…") as status:
+        show: Callable[[str], None] = lambda step: status.update(f"{_STEPS[step]} · {step}")  # noqa: E731 - typed where it stands
+        return link_table(rows, table, show)
+
+
+def _ids(rows: pl.DataFrame, table: TableModel) -> pl.Series:
+    return rows[table.id] if table.id else pl.Series("id", range(len(rows)))
+
+
+def _place(ids: pl.Series, one: str) -> int:
+    found = (ids == one).arg_true()
+    if not len(found):
+        raise NotFound(f"the table has no row {one}", remedy="name a row by the model's id column, or by its number from 0")
+    return int(found[0])
+
+
+def _entities(rows: pl.DataFrame, table: TableModel) -> pl.Series | None:
+    from matching.table_forms import form_of
+
+    if table.truth is None or not set(table.truth.columns) <= set(rows.columns):
+        return None
+    return form_of(rows, table.truth)["truth"]
+
+
+def _evaluated(rows: pl.DataFrame, table: TableModel, clusters: pl.Series) -> Evaluation | None:
+    from matching.evaluation import evaluate
+
+    entities = _entities(rows, table)
+    return None if entities is None else evaluate(clusters, entities)
+
+
+def _tell_training(console: Console, linkage: TableLinkage) -> None:
+    found = linkage.training
+    if found is None:
+        console.print("权重取自模型 · weights as the model has them")
+        return
+    state = "" if found.settled else ", [yellow]未收敛 · not settled[/yellow]"
+    console.print(f"已训练 · trained in {found.rounds} 轮 · rounds{state}; 预计 · expected {found.matches:,.0f} 对相同 · pairs to be one")
+
+
+def _rules(rules: tuple[RuleReport, ...]) -> Table:
+    shown = Table("分块规则 · blocking rule", "对 · pairs", "新增 · new", "略过的大块 · blocks passed over", box=box.SIMPLE_HEAD)
+    for rule in rules:
+        over = f"{rule.passed_over:,} (≤ {rule.rows_passed_over:,} 行 · rows)" if rule.passed_over else ""
+        shown.add_row(rule.name, f"{rule.pairs:,}", f"{rule.new:,}", over)
+    return shown
+
+
+def _quality(found: Evaluation) -> Table:
+    shown = Table("对真值 · against the truth", "精确率 · precision", "召回率 · recall", "F1", box=box.SIMPLE_HEAD)
+    for name, quality in (("成对 · pairwise", found.pairwise), ("B³", found.b_cubed)):
+        shown.add_row(name, f"{quality.precision:.4f}", f"{quality.recall:.4f}", f"{quality.f1:.4f}")
+    return shown

@@ -1,0 +1,171 @@
+"""FORMS of any table: a model's fields over its columns.
+
+Enters a table as read, every column text or number; leaves a row for each row, `id` its number, with a column for each
+field and the columns of the hub's own forms. Each distinct value is worked out once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pyarrow as pa
+
+from hub.errors import ContractError
+from matching.addresses import addresses
+from matching.characters import fold, once, or_null, pinyin
+from matching.firms import organisation_names
+from matching.forms import cells
+from matching.identifiers import credit_codes, id_numbers, phones
+from matching.names import person_names
+from matching.table_model import Field, TableModel
+from matching.texts import signatures
+
+_DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y")
+#: Values that say nothing in any table, as texts are folded; NA and NAN are names, too.
+_NOTHING = frozenset({"", "NULL", "NONE", "N A", "UNKNOWN", "无", "不详", "未知"})
+_HAN = r"\p{Han}"
+_MOST_BANDED = 2_000  # characters of one text
+
+
+def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
+    """Forms of every row.
+
+    Raises:
+        ContractError: the table lacks a column that the model names.
+    """
+    needed = {name for field in table.fields for name in field.columns} | {name for name in (table.id, table.source) if name}
+    missing = sorted(needed - set(rows.columns))
+    if missing:
+        raise ContractError(
+            f"the table has no column {', '.join(missing)}", remedy=f"its columns are {', '.join(rows.columns)}", allowed=rows.columns
+        )
+    columns = [column for field in table.fields for column in form_of(rows, field).get_columns()]
+    frame = pl.DataFrame({column.name: column for column in columns})
+    return frame.with_columns(
+        pl.int_range(len(rows), dtype=pl.Int64, eager=True).alias("id"),
+        _apart(rows, table),
+        _identifier(frame, table),
+    ).to_arrow()
+
+
+def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
+    """The columns that one field makes."""
+    if field.form == "place":
+        longitude, latitude = (rows[name].cast(pl.Float64, strict=False) for name in field.columns)
+        place = pl.DataFrame({"longitude": longitude, "latitude": latitude})
+        return place.with_columns(cells(place))
+    text = _joined(rows, field)
+    if field.form in _PLAIN:
+        return once(text, lambda distinct: _PLAIN[field.form](distinct, field).alias(field.name).to_frame())
+    return _OWN[field.form](text, field.placeholders)
+
+
+def _joined(rows: pl.DataFrame, field: Field) -> pl.Series:
+    parts = [rows[name].cast(pl.String) for name in field.columns]
+    text = parts[0] if len(parts) == 1 else pl.select(pl.concat_str(parts, separator=" ", ignore_nulls=True)).to_series()
+    if field.pattern is not None:
+        text = text.str.extract(field.pattern, 1)
+    return text.alias(field.name)
+
+
+def _apart(rows: pl.DataFrame, table: TableModel) -> pl.Series:
+    """The source, where it holds nothing twice."""
+    if table.source is None or table.unique_within is False:
+        return pl.Series("apart", [None], dtype=pl.String).new_from_index(0, len(rows))
+    source = rows[table.source].cast(pl.String).alias("apart")
+    if table.unique_within is True:
+        return source
+    return pl.select(pl.when(source.is_in(sorted(table.unique_within))).then(source).alias("apart")).to_series()
+
+
+def _identifier(frame: pl.DataFrame, table: TableModel) -> pl.Series:
+    if table.identifier is None:
+        return pl.Series("identifier", [None], dtype=pl.String).new_from_index(0, len(frame))
+    return frame[table.identifier].cast(pl.String).alias("identifier")
+
+
+def _text(values: pl.Series, field: Field) -> pl.Series:
+    """Width, case, variant characters and marks taken away, one blank between words."""
+    lines = fold(values.str.replace_all(r"[\s\p{Cc}\p{Cf}]+", "\u241f"))  # fold drops blanks
+    plain = lines.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
+    return plain.to_frame("v").select(or_null(pl.col("v"), field.placeholders | _NOTHING)).to_series()
+
+
+def _exact(values: pl.Series, field: Field) -> pl.Series:
+    """As written, blanks at the ends aside."""
+    return values.str.strip_chars().to_frame("v").select(or_null(pl.col("v"), field.placeholders)).to_series()
+
+
+def _code(values: pl.Series, field: Field) -> pl.Series:
+    """Letters and digits alone."""
+    bare = fold(values).str.replace_all(r"[^\p{L}\p{N}]", "")
+    return bare.to_frame("v").select(or_null(pl.col("v"), field.placeholders | _NOTHING)).to_series()
+
+
+def _words(values: pl.Series, field: Field) -> pl.Series:
+    return _text(values, field).str.split(" ").list.unique().list.sort()
+
+
+def _start(values: pl.Series, field: Field) -> pl.Series:
+    return _text(values, field).str.slice(0, field.length)
+
+
+def _end(values: pl.Series, field: Field) -> pl.Series:
+    return _text(values, field).str.slice(-field.length)
+
+
+def _sound(values: pl.Series, field: Field) -> pl.Series:
+    """Chinese characters by their pinyin; Latin words by their consonants, like ones as one, the first letter kept."""
+    return _consonants(pinyin(_text(values, field)).str.to_uppercase())
+
+
+def _consonants(texts: pl.Series) -> pl.Series:
+    groups = {"BFPVW": "B", "CGJKQSXZ": "C", "DT": "D", "L": "L", "MN": "M", "R": "R"}
+    head = texts.str.slice(0, 1)
+    rest = texts.str.slice(1).str.replace_all(r"[AEIOUHY' ]", "")
+    for letters, one in groups.items():
+        rest = rest.str.replace_all(f"[{letters}]+", one)
+    return pl.select(pl.concat_str(head, rest.str.slice(0, 5))).to_series()
+
+
+def _number(values: pl.Series, _: Field) -> pl.Series:
+    return values.str.strip_chars().str.replace_all(",", "").cast(pl.Float64, strict=False)
+
+
+def _date(values: pl.Series, field: Field) -> pl.Series:
+    read = [values.str.strip_chars().str.slice(0, 10).str.to_date(form, strict=False) for form in field.formats or _DATE_FORMATS]
+    return pl.select(pl.coalesce(read)).to_series()
+
+
+def _year(values: pl.Series, _: Field) -> pl.Series:
+    """The four digits of a year, wherever they stand."""
+    return values.str.extract(r"(?:^|\D)((?:1[5-9]|20)\d\d)(?:\D|$)").cast(pl.Float64)
+
+
+def _bands(values: pl.Series, _: Field) -> pl.Series:
+    """Keys that texts of nearly the same wording share."""
+    return signatures(values.str.slice(0, _MOST_BANDED))["text_bands"]
+
+
+_PLAIN: dict[str, Callable[[pl.Series, Field], pl.Series]] = {
+    "text": _text,
+    "exact": _exact,
+    "code": _code,
+    "words": _words,
+    "start": _start,
+    "end": _end,
+    "sound": _sound,
+    "number": _number,
+    "date": _date,
+    "year": _year,
+    "bands": _bands,
+    "phone": lambda values, field: phones(values, field.placeholders),
+}
+_OWN: dict[str, Callable[[pl.Series, frozenset[str]], pl.DataFrame]] = {
+    "person_name": person_names,
+    "organisation_name": organisation_names,
+    "id_no": id_numbers,
+    "uscc": credit_codes,
+    "address": addresses,
+}

@@ -1,0 +1,127 @@
+"""LINKAGE of any table, without a store: forms → candidate pairs → training where weights are missing → edges → clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from matching.blocking import rule_keys
+from matching.clustering import cluster
+from matching.comparison import compare
+from matching.model import BlockingRule, Model
+from matching.table_forms import table_forms
+from matching.table_model import TableModel
+from matching.training import Sources, Training, train
+from matching.weights import weigh
+from schema.records import PAIR
+
+#: Told before each step: its name, in English.
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RuleReport:
+    """What one blocking rule brought.
+
+    Args:
+        name: of the rule.
+        pairs: that it finds.
+        new: of those, pairs that no rule before it finds.
+        passed_over: blocks larger than the model's `block_limit`, of which no pairs were formed.
+        rows_passed_over: rows in the largest of them.
+    """
+
+    name: str
+    pairs: int
+    new: int
+    passed_over: int
+    rows_passed_over: int
+
+
+@dataclass(frozen=True)
+class TableLinkage:
+    """What became of a table.
+
+    Args:
+        clusters: CLUSTER, a row a row of the table.
+        edges: EDGE of every pair that met.
+        rules: what each blocking rule brought.
+        model: that decided, trained.
+        training: how it was trained; None where the model brought its weights.
+    """
+
+    clusters: pa.Table
+    edges: pa.Table
+    rules: tuple[RuleReport, ...]
+    model: Model
+    training: Training | None
+
+
+def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda _: None, *, trains: bool = True) -> TableLinkage:
+    """Link the rows of a table with one another.
+
+    Args:
+        rows: as read.
+        table: its model.
+        on_step: told before each step.
+        trains: whether to find weights that the model lacks; one that lacks none is never trained anew.
+
+    Raises:
+        ContractError: the table lacks a column, or the model names a form column that there is none of.
+    """
+    model = table.model
+    on_step("forms")
+    forms = table_forms(rows, table)
+    on_step("blocking")
+    pairs, found_by, rules = candidates(forms, model)
+    on_step("comparing")
+    levels = compare(model.relation, forms, pairs, model)
+    training = None
+    if trains and not model.is_trained:
+        on_step("training")
+        training = train(forms, levels, found_by, model, _sources(table))
+        model = training.model
+        if model.rarity:
+            levels = compare(model.relation, forms, pairs, model)
+    on_step("clustering")
+    edges = weigh(levels, model)
+    return TableLinkage(cluster(forms.select(["id", "identifier", "apart"]), edges), edges, rules, model, training)
+
+
+def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.int64], tuple[RuleReport, ...]]:
+    """PAIR that the rules find, each once; for each pair the rules that found it, a bit each; and what each rule brought."""
+    met, over = [], []
+    for place, rule in enumerate(model.blocking):
+        pairs, too_large = _rule_pairs(forms, rule, model)
+        met.append(pairs.with_columns(rule=pl.lit(1 << place, pl.Int64)))
+        over.append(too_large)
+    every = pl.concat(met).group_by("left", "right").agg(pl.col("rule").sum()).sort("left", "right")
+    found_by = every["rule"].to_numpy()
+    reports = []
+    for place, (rule, too_large) in enumerate(zip(model.blocking, over, strict=True)):
+        found = (found_by >> place) & 1 == 1
+        is_new = found & (found_by & ((1 << place) - 1) == 0)
+        largest = max(too_large.to_list(), default=0)
+        reports.append(RuleReport(rule.name, int(found.sum()), int(is_new.sum()), len(too_large), largest))
+    return every.select("left", "right").to_arrow().cast(PAIR), found_by, tuple(reports)
+
+
+def _rule_pairs(forms: pa.Table, rule: BlockingRule, model: Model) -> tuple[pl.DataFrame, pl.Series]:
+    """Pairs that a rule finds, and the sizes of its blocks that are over the limit."""
+    keys = pl.DataFrame(rule_keys(forms, rule, model)).with_columns(size=pl.len().over("key"))
+    keys = keys.join(pl.DataFrame(forms.select(["id", "apart"])), on="id")
+    over = keys.filter(pl.col("size") > model.block_limit).group_by("key").agg(pl.len().alias("size"))["size"]
+    kept = keys.filter(pl.col("size").is_between(2, model.block_limit)).select("id", "key", "apart").lazy()
+    may_be_one = (pl.col("apart") != pl.col("apart_other")).fill_null(value=True)  # of one source without duplicates they are two
+    met = kept.join(kept, on="key", suffix="_other").filter((pl.col("id") < pl.col("id_other")) & may_be_one)
+    return met.select(left="id", right="id_other").unique().collect(), over
+
+
+def _sources(table: TableModel) -> Sources:
+    rules = {rule.name: table.columns_of(*rule.fields, *rule.refine) for rule in table.model.blocking}
+    return Sources(rules, {comparison.name: table.columns_of(comparison.column) for comparison in table.model.comparisons})

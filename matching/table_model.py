@@ -1,0 +1,183 @@
+"""A model of any table: what its columns are, beside what a relation's model says.
+
+Enters a YAML file with `fields:`, leaves a frozen `TableModel`. Weights may be left out: `training` finds them from the
+table itself. docs/matching.md has the whole vocabulary with examples.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from matching.model import TABLE, Model
+from matching.model_file import ModelReader, document_of
+
+#: What a field may be made into, and what it needs beside `from`.
+FORMS: dict[str, frozenset[str]] = {
+    "text": frozenset(),
+    "exact": frozenset(),
+    "code": frozenset(),
+    "words": frozenset(),
+    "start": frozenset({"length"}),
+    "end": frozenset({"length"}),
+    "sound": frozenset(),
+    "number": frozenset(),
+    "date": frozenset(),
+    "year": frozenset(),
+    "bands": frozenset(),
+    "place": frozenset(),
+    "person_name": frozenset(),
+    "organisation_name": frozenset(),
+    "id_no": frozenset(),
+    "uscc": frozenset(),
+    "phone": frozenset(),
+    "address": frozenset(),
+}
+#: Forms that make several columns, named as the hub's own: one field of each in a table.
+OWN_COLUMNS = ("place", "person_name", "organisation_name", "id_no", "uscc", "address")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of the table, or several, made comparable.
+
+    Args:
+        name: how blocking rules and comparisons call it.
+        columns: of the table; several are read as one text with a blank between, `place` takes longitude and latitude.
+        form: one of FORMS.
+        formats: of dates, in strptime's words; tried in order.
+        length: characters that `start` and `end` keep.
+        pattern: a regular expression with one group: what it captures is the value.
+        placeholders: values that say nothing, compared as made comparable.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    form: str
+    formats: tuple[str, ...] = ()
+    length: int = 0
+    pattern: str | None = None
+    placeholders: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """All that links or deduplicates a table.
+
+    Args:
+        model: what is compared, what it weighs, what meets and what is decided; relation `table`.
+        fields: what the columns are.
+        id: the column that names a row in the answer; its number, from 0, where None.
+        source: the column that says where a row comes from.
+        unique_within: sources that hold nothing twice, or all of them: two rows of one are never one.
+        identifier: a field of which two different values are never one.
+        truth: a field that tells what is one, for evaluation; it is compared with nothing.
+    """
+
+    model: Model
+    fields: tuple[Field, ...]
+    id: str | None = None
+    source: str | None = None
+    unique_within: frozenset[str] | bool = False
+    identifier: str | None = None
+    truth: Field | None = None
+
+    def columns_of(self, *columns: str) -> frozenset[str]:
+        """Columns of the table that form columns are made from."""
+        named = {field.name: field for field in self.fields}
+        several = [field for field in self.fields if field.form in OWN_COLUMNS]
+        fields = [field for column in columns for field in ([named[column]] if column in named else several)]
+        return frozenset(name for field in fields for name in field.columns)
+
+    def at(self, link: float) -> TableModel:
+        """The same under another threshold, in bits."""
+        return replace(self, model=replace(self.model, link=link, review=min(link, self.model.review)))
+
+
+def read_table_model(path: Path) -> TableModel:
+    """Read the model file of a table.
+
+    Raises:
+        ContractError: the file cannot be read, or says what cannot be done.
+    """
+    return _TableReader(path.name).table(document_of(path))
+
+
+class _TableReader(ModelReader):
+    def table(self, document: object) -> TableModel:
+        optional = {"relation", "id", "source", "unique_within", "identifier", "truth", "prior", "thresholds", "block_limit"}
+        optional |= {"adjustments", "placeholders", "over_common", "rarity"}
+        top = self.mapping(document, "the model", {"version", "fields", "blocking", "comparisons"}, optional)
+        if top.get("relation", TABLE) != TABLE:
+            raise self.error(f"relation {top['relation']} is no table's", f"write relation: {TABLE}, or leave it out")
+        fields = tuple(self.field(name, entry) for name, entry in self.mapping(top["fields"], "fields").items())
+        table = TableModel(
+            model=self.decisions({"relation": TABLE, **top}),
+            fields=fields,
+            id=self.word(top, "id"),
+            source=self.word(top, "source"),
+            unique_within=self.sources(top.get("unique_within", False)),
+            identifier=self.word(top, "identifier"),
+            truth=self.field("truth", top["truth"], "exact") if "truth" in top else None,
+        )
+        self.check_names(table)
+        return table
+
+    def field(self, name: object, document: object, usual: str = "text") -> Field:
+        if isinstance(document, str):
+            document = {"from": document}
+        entry = self.mapping(document, f"field {name}", {"from"}, {"as", "formats", "length", "pattern", "placeholders"})
+        form = str(entry.get("as", usual))
+        if form not in FORMS:
+            raise self.error(f"field {name}: no form {form!r}", f"name one of {', '.join(FORMS)}")
+        for needed in FORMS[form] - entry.keys():
+            raise self.error(f"field {name}: {form} needs {needed}", f"add {needed}: to it")
+        columns = entry["from"] if isinstance(entry["from"], list) else [entry["from"]]
+        if form == "place" and len(columns) != 2:  # noqa: PLR2004 - longitude and latitude
+            raise self.error(f"field {name}: place needs two columns", "write from: [longitude, latitude]")
+        pattern = entry.get("pattern")
+        if pattern is not None and not self.has_one_group(str(pattern)):
+            raise self.error(f"field {name}: pattern is no regular expression with one group", r"write it as rec-(\d+)")
+        length = int(self.number(entry.get("length", 0), f"field {name}.length"))
+        formats = tuple(map(str, self.sequence(entry.get("formats", []), f"field {name}.formats")))
+        placeholders = frozenset(map(str, self.sequence(entry.get("placeholders", []), f"field {name}.placeholders")))
+        return Field(str(name), tuple(map(str, columns)), form, formats, length, None if pattern is None else str(pattern), placeholders)
+
+    def check_names(self, table: TableModel) -> None:
+        """What rules and comparisons name is a field, or a column that a field of the hub's own forms makes."""
+        forms = [field.form for field in table.fields]
+        for form in OWN_COLUMNS:
+            if forms.count(form) > 1:
+                raise self.error(f"two fields are {form}", "make one of them a text")
+        names = {field.name for field in table.fields}
+        if names & {"id", "identifier", "apart"}:
+            raise self.error("a field is called id, identifier or apart", "name it otherwise")
+        if any(form in OWN_COLUMNS for form in forms):
+            return  # they make columns of other names; one that is amiss is told when the forms are made
+        used = [(rule.name, column) for rule in table.model.blocking for column in (*rule.fields, *rule.refine)]
+        used += [(comparison.name, comparison.column) for comparison in table.model.comparisons]
+        used += [
+            (comparison.name, str(value))
+            for comparison in table.model.comparisons
+            for level in comparison.levels
+            for test, value in level.tests
+            if test == "swapped_with"
+        ]
+        used += [("identifier", table.identifier)] if table.identifier else []
+        for place, column in used:
+            if column not in names:
+                raise self.error(f"{place}: there is no field {column}", f"name one of {', '.join(sorted(names))}")
+
+    def sources(self, value: object) -> frozenset[str] | bool:
+        return value if isinstance(value, bool) else frozenset(map(str, self.sequence(value, "unique_within")))
+
+    def word(self, top: dict[str, Any], key: str) -> str | None:
+        return None if top.get(key) is None else str(top[key])
+
+    def has_one_group(self, pattern: str) -> bool:
+        try:
+            return re.compile(pattern).groups == 1
+        except re.error:
+            return False

@@ -1,0 +1,201 @@
+"""TRAINING: m and u of every level from the records themselves, without a truth.
+
+u, how often two records that are two agree, comes from pairs drawn at random, less those that are one; m, how often two
+records that are one agree, from the pairs that met, by expectation maximisation (Fellegi–Sunter). What a blocking rule
+asks for agrees in every pair that it finds, and says nothing of m: a comparison learns from pairs that a rule on other
+columns found. Both, the prior and how rare values are go into a model, which then decides alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import log2
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from matching.comparison import compare
+from matching.model import Comparison, Model, Rarity
+from schema.records import PAIR
+
+_Ints: TypeAlias = npt.NDArray[np.int64]
+_Floats: TypeAlias = npt.NDArray[np.float64]
+_Flags: TypeAlias = npt.NDArray[np.bool_]
+
+RANDOM_PAIRS = 1_000_000  # of which u is estimated; all there are, where there are no more
+_ROUNDS = 200
+_SETTLED = 1e-6  # of every probability, from one round to the next
+_LEAST = 1e-6  # no probability is nought: a level not met among so many may still be met
+_PRIOR = (1e-12, 0.5)  # the least and the most that it may be
+_COMMONEST = 1_000  # values whose share a model remembers
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Columns of the table that each blocking rule and each comparison reads, by its name."""
+
+    rules: Mapping[str, frozenset[str]]
+    comparisons: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training found.
+
+    Args:
+        model: weighed.
+        rounds: of expectation maximisation.
+        matches: pairs among those that met which are expected to be one.
+        settled: the last round changed nothing.
+    """
+
+    model: Model
+    rounds: int
+    matches: float
+    settled: bool
+
+
+def random_pairs(count: int, most: int = RANDOM_PAIRS, seed: int = 1) -> pa.Table:
+    """PAIR of ids 0 … count − 1: all of them where they are no more than `most`, else that many drawn at random."""
+    if count * (count - 1) // 2 <= most:
+        left, right = np.triu_indices(count, 1)
+    else:
+        drawn = np.random.default_rng(seed).integers(0, count, (2, most))
+        drawn = drawn[:, drawn[0] != drawn[1]]
+        left, right = drawn.min(axis=0), drawn.max(axis=0)
+    return pa.table([left.astype(np.int64), right.astype(np.int64)], schema=PAIR)
+
+
+def train(forms: pa.Table, levels: pa.Table, found_by: _Ints, model: Model, sources: Sources) -> Training:
+    """Weigh every level of a model.
+
+    Args:
+        forms: with ids 0 … n − 1 in order.
+        levels: of the pairs that met, as `compare` gives them.
+        found_by: for each of those pairs the blocking rules that found it, a bit each.
+        model: whose weights are to be found.
+        sources: what its rules and comparisons read.
+    """
+    count = forms.num_rows
+    total = max(1.0, count * (count - 1) / 2)
+    chance = compare(model.relation, forms, random_pairs(count), model)
+    agreed = [_shares(chance.column(comparison.name).to_numpy(), len(comparison.levels)) for comparison in model.comparisons]
+    met = _Patterns.of(levels, found_by, model)
+    learns = _learns(met, model, sources)
+    guess = _Guess(float(np.clip(count / 2 / total, *_PRIOR)), [_first_guess(len(each)) for each in agreed], agreed)
+    rounds, is_settled = 0, False
+    while rounds < _ROUNDS and not is_settled:
+        matched = met.weights(guess) * met.count
+        before, guess = guess, _learned_all(met, matched, learns, agreed, total, guess)
+        rounds, is_settled = rounds + 1, guess.moved(before) < _SETTLED
+    return Training(_weighed(model, forms, guess), rounds, float(matched.sum()), is_settled)
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """The prior, and for each comparison m and u of its levels."""
+
+    prior: float
+    m: list[_Floats]
+    u: list[_Floats]
+
+    def moved(self, before: _Guess) -> float:
+        """The most that a probability changed."""
+        return max(float(np.abs(new - old).max()) for new, old in zip(self.m, before.m, strict=True))
+
+
+def _learned_all(met: _Patterns, matched: _Floats, learns: list[_Flags], agreed: list[_Floats], total: float, guess: _Guess) -> _Guess:
+    """The next guess: what the pairs that are expected to be one show."""
+    prior = float(np.clip(matched.sum() / total, *_PRIOR))
+    m = [_learned(met.level[:, place], matched * learns[place], before) for place, before in enumerate(guess.m)]
+    return _Guess(prior, m, [_apart(shares, ones, prior) for shares, ones in zip(agreed, m, strict=True)])
+
+
+def _weighed(model: Model, forms: pa.Table, guess: _Guess) -> Model:
+    comparisons, rarity = [], {}
+    for comparison, ones, twos in zip(model.comparisons, guess.m, guess.u, strict=True):
+        levels = [level.trained(float(m), float(u)) for level, m, u in zip(comparison.levels, ones, twos, strict=True)]
+        comparisons.append(replace(comparison, levels=tuple(levels)))
+        if comparison.term_frequency:
+            rarity[comparison.name] = _rarity(forms, comparison, float(twos[0]))
+    prior = round(log2(guess.prior / (1 - guess.prior)), 3)
+    return replace(model, comparisons=tuple(comparisons), prior=prior, rarity=rarity)
+
+
+@dataclass(frozen=True)
+class _Patterns:
+    """Distinct combinations of levels and rules, with the pairs that show each."""
+
+    level: _Ints
+    rules: _Ints
+    count: _Floats
+
+    @classmethod
+    def of(cls, levels: pa.Table, found_by: _Ints, model: Model) -> _Patterns:
+        frame = pl.DataFrame(levels.select([comparison.name for comparison in model.comparisons]))
+        counted = frame.with_columns(pl.Series("found by", found_by)).group_by(pl.all()).agg(pl.len().alias("pairs of it")).sort(pl.all())
+        names = [comparison.name for comparison in model.comparisons]
+        level = counted.select(names).to_numpy().astype(np.int64).reshape(len(counted), len(names))
+        return cls(level, counted["found by"].to_numpy(), counted["pairs of it"].to_numpy().astype(np.float64))
+
+    def weights(self, guess: _Guess) -> _Floats:
+        """How probably a pair of each combination is one."""
+        bits = np.full(len(self.count), log2(guess.prior / (1 - guess.prior)))
+        for place, (ones, twos) in enumerate(zip(guess.m, guess.u, strict=True)):
+            bits += np.concatenate(([0.0], np.log2(ones / twos)))[self.level[:, place]]
+        probability: _Floats = 1 / (1 + np.exp2(np.clip(-bits, -500, 500)))
+        return probability
+
+
+def _learns(met: _Patterns, model: Model, sources: Sources) -> list[_Flags]:
+    """For each comparison, the combinations that a rule on other columns found; all of them where there is no such rule."""
+    flags = []
+    for columns in (sources.comparisons[comparison.name] for comparison in model.comparisons):
+        others = sum(1 << place for place, rule in enumerate(model.blocking) if not sources.rules[rule.name] & columns)
+        free = (met.rules & others) != 0
+        flags.append(free if free.any() else np.ones(len(free), dtype=np.bool_))
+    return flags
+
+
+def _first_guess(count: int) -> _Floats:
+    """Most pairs that are one agree: each level is met a third as often as the one before."""
+    guess = 0.3 ** np.arange(count, dtype=np.float64)
+    guess[-1] = max(guess[-1], 0.05)
+    share: _Floats = guess / guess.sum()
+    return share
+
+
+def _shares(levels: npt.NDArray[np.int8], count: int) -> _Floats:
+    """Share of each level among the pairs that have one, half a pair added to each so that none is nought."""
+    counted = np.bincount(levels, minlength=count + 1)[1:].astype(np.float64)
+    shares: _Floats = (counted + 0.5) / (counted.sum() + 0.5 * count)
+    return shares
+
+
+def _learned(levels: _Ints, matched: _Floats, before: _Floats) -> _Floats:
+    counted = np.bincount(levels, weights=matched, minlength=len(before) + 1)[1:]
+    shares = (counted + before) / (counted.sum() + 1) if counted.sum() else before
+    learned: _Floats = np.maximum(shares, _LEAST)
+    return learned
+
+
+def _apart(shares: _Floats, ones: _Floats, prior: float) -> _Floats:
+    """Each u, from what random pairs show, a few of which are one."""
+    apart: _Floats = np.maximum((shares - prior * ones) / (1 - prior), np.maximum(shares * 0.01, _LEAST / 100))
+    return apart
+
+
+def _rarity(forms: pa.Table, comparison: Comparison, agreement: float) -> Rarity:
+    """Shares of the commonest values that stand more than once; all others share what is left."""
+    values = pl.Series("value", forms.column(comparison.column)).drop_nulls().cast(pl.String)
+    rows = max(len(values), 1)
+    counted = values.value_counts(sort=True, name="rows").sort(["rows", "value"], descending=[True, False])
+    most = counted.head(_COMMONEST).filter(pl.col("rows") > 1)
+    left = rows - int(most["rows"].sum())
+    rest = max(1.0, left / max(counted.height - most.height, 1)) / rows
+    shares = (most["rows"] / rows).round(9)
+    return Rarity(dict(zip(most["value"].to_list(), shares.to_list(), strict=True)), rest, agreement)

@@ -1,0 +1,126 @@
+"""`casehub match`: any table through the command itself."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from cli.match import app
+from hub.errors import HubError, NotFound, RequestError
+from matching.model_file import document_of
+from tests.unit.matching.table_builders import write_model
+
+ROWS = "no,given,surname,born\n" + "".join(
+    f"{place}a,{given},{surname},{1950 + place}0101\n{place}b,{given},{surname}{'e' * (place % 3 == 0)},{1950 + place}0101\n"
+    for place, (given, surname) in enumerate(
+        zip(
+            ["ada", "ben", "cleo", "dan", "eva", "finn", "gwen", "hugo"],
+            ["stone", "river", "forest", "valley", "meadow", "canyon", "island", "desert"],
+            strict=True,
+        )
+    )
+)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "people.csv"
+    path.write_text("\ufeff" + ROWS, encoding="utf-8")
+    return path
+
+
+def _model(folder: Path, **more: Any) -> Path:
+    return write_model(folder, lambda d: d.update(id="no", truth={"from": "no", "pattern": r"(\d+)"}, **more))
+
+
+def _run(*words: str | Path) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"}, catch_exceptions=False)
+    return result.output
+
+
+def test_run_writes_a_cluster_for_every_row_and_tells_how_good_they_are(tmp_path: Path, table: Path) -> None:
+    to, links = tmp_path / "clusters.csv", tmp_path / "links.parquet"
+    told = _run("run", "--model", _model(tmp_path), "--input", table, "--to", to, "--links", links)
+    with to.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [line.split(",")[0] for line in ROWS.splitlines()[1:]]
+    assert all(row["cluster"] == f"{row['id'][:-1]}a" for row in rows)
+    assert "1.0000" in told
+    edges = pl.read_parquet(links)
+    assert set(edges.columns) == {"left", "right", "match_weight", "decision", "levels"}
+    assert (edges["decision"] == "link").sum() == 8
+
+
+def test_several_files_are_one_table_and_name_their_source(tmp_path: Path, table: Path) -> None:
+    other = tmp_path / "others.parquet"
+    pl.read_csv(table, infer_schema=False).with_columns(pl.col("no") + "x").write_parquet(other)
+    to = tmp_path / "clusters.parquet"
+    _run("run", "--model", _model(tmp_path, source="source", unique_within=["others"]), "--input", table, "--input", other, "--to", to)
+    clusters = pl.read_parquet(to)
+    assert len(clusters) == 32
+    of_others = clusters.filter(pl.col("id").str.ends_with("x"))
+    assert of_others["cluster"].n_unique() == len(of_others)
+
+
+def test_a_trained_model_gives_the_same_clusters(tmp_path: Path, table: Path) -> None:
+    model, trained = _model(tmp_path), tmp_path / "trained.yml"
+    assert "surname" in _run("train", "--model", model, "--input", table, "--to", trained)
+    once, again = tmp_path / "once.csv", tmp_path / "again.csv"
+    _run("run", "--model", model, "--input", table, "--to", once)
+    told = _run("run", "--model", trained, "--input", table, "--to", again)
+    assert once.read_text() == again.read_text()
+    assert "trained in" not in told
+    assert isinstance(document_of(trained), dict)
+
+
+def test_blocking_tells_what_each_rule_finds_and_what_all_miss(tmp_path: Path, table: Path) -> None:
+    told = _run("blocking", "--model", _model(tmp_path, blocking=[{"name": "born", "fields": ["born"]}]), "--input", table)
+    assert "born" in told
+    assert "100.00%" in told
+    missed = _run("blocking", "--model", _model(tmp_path, blocking=[{"name": "names", "fields": ["surname"]}]), "--input", table)
+    assert "62.50%" in missed
+
+
+def test_explain_adds_up(tmp_path: Path, table: Path) -> None:
+    trained = tmp_path / "trained.yml"
+    _run("train", "--model", _model(tmp_path), "--input", table, "--to", trained)
+    told = _run("explain", "--model", trained, "--input", table, "0a", "0b")
+    assert "link" in told
+    steps = [line.split() for line in told.splitlines() if line.strip()[:5] in ("prior", "given", "surna", "born ")]
+    total = next(line.split()[0] for line in told.splitlines() if "≥" in line)
+    assert float(steps[-1][-1]) == pytest.approx(float(total), abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "word"),
+    [
+        pytest.param({"--input": "none.csv"}, NotFound, "none.csv", id="no such table"),
+        pytest.param({"--input": "people.txt"}, RequestError, "people.txt", id="a table of another ending"),
+        pytest.param({"--input": "broken.parquet"}, RequestError, "broken.parquet", id="no Parquet inside"),
+        pytest.param({"--input": "latin.csv"}, RequestError, "UTF-8", id="another encoding"),
+        pytest.param({"--to": "clusters.xlsx"}, RequestError, "clusters.xlsx", id="a result of another ending"),
+        pytest.param({"--to": "nowhere/clusters.csv"}, RequestError, "folder", id="a result in no folder"),
+        pytest.param({"--truth": "who"}, NotFound, "born", id="no such truth: its columns are told"),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    tmp_path: Path, table: Path, change: dict[str, str], kind: type[HubError], word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.txt").write_text(ROWS)
+    (tmp_path / "broken.parquet").write_text(ROWS)
+    (tmp_path / "latin.csv").write_bytes("no,given,surname,born\n1,rené,x,1\n".encode("latin-1"))
+    words = {"--model": str(_model(tmp_path)), "--input": str(table), "--to": "clusters.csv", **change}
+    with pytest.raises(kind) as refused:
+        _run("run", *(part for pair in words.items() for part in pair))
+    assert word in str(refused.value)
+
+
+def test_explain_names_the_row_that_is_not_there(tmp_path: Path, table: Path) -> None:
+    with pytest.raises(NotFound, match="99z"):
+        _run("explain", "--model", _model(tmp_path), "--input", table, "0a", "99z")

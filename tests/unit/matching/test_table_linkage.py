@@ -1,0 +1,247 @@
+"""Any table through a model file: forms, blocking with its limit, training, clusters; and what each measure says."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from hub.errors import ContractError
+from matching.comparison import compare
+from matching.evaluation import evaluate
+from matching.table_forms import form_of, table_forms
+from matching.table_linkage import candidates, link_table
+from matching.table_model import Field
+from matching.training import random_pairs
+from tests.unit.matching.builders import make_pairs
+from tests.unit.matching.table_builders import make_rows, make_table
+
+_GIVEN = [
+    "ada",
+    "ben",
+    "cleo",
+    "dan",
+    "eva",
+    "finn",
+    "gwen",
+    "hugo",
+    "ivy",
+    "jack",
+    "kate",
+    "liam",
+    "maya",
+    "noah",
+    "olga",
+    "paul",
+    "rosa",
+    "sam",
+    "tess",
+    "uma",
+]
+_SURNAME = [
+    "abbot",
+    "baker",
+    "clark",
+    "dixon",
+    "evans",
+    "fisher",
+    "graham",
+    "harris",
+    "irwin",
+    "jones",
+    "keller",
+    "lewis",
+    "miller",
+    "norton",
+    "owens",
+    "parker",
+]
+
+
+def _people(count: int, seed: int) -> tuple[pl.DataFrame, pl.Series]:
+    """Each person twice, a third of the second rows with a slip in one field; and who each row is."""
+    drawn = random.Random(seed)
+    rows, who = [], []
+    for person in range(count):
+        born = f"19{drawn.randrange(40, 99)}{drawn.randrange(1, 13):02}{drawn.randrange(1, 29):02}"
+        row = [drawn.choice(_GIVEN), drawn.choice(_SURNAME) + drawn.choice(["", "son", "man", "ley"]), born]
+        other = list(row)
+        if drawn.random() < 0.33:
+            place = drawn.randrange(3)
+            at = drawn.randrange(1, len(other[place]))
+            other[place] = other[place][:at] + drawn.choice("135acen") + other[place][at + 1 :]
+        rows += [tuple(row), tuple(other)]
+        who += [person, person]
+    order = list(range(len(rows)))
+    drawn.shuffle(order)
+    return make_rows(*(rows[place] for place in order)), pl.Series([who[place] for place in order])
+
+
+def test_rows_of_one_person_are_found_without_a_truth(tmp_path: Path) -> None:
+    rows, who = _people(600, seed=5)
+    found = link_table(rows, make_table(tmp_path))
+    quality = evaluate(found.clusters.column("cluster"), who).pairwise
+    assert found.training is not None
+    assert found.training.settled
+    assert found.training.matches == pytest.approx(600, rel=0.1)
+    assert quality.precision > 0.95
+    assert quality.recall > 0.85
+
+
+def test_the_order_of_rows_changes_no_cluster(tmp_path: Path) -> None:
+    rows, _ = _people(150, seed=6)
+    numbered = rows.with_row_index("row")
+    table = make_table(tmp_path)
+
+    def groups(frame: pl.DataFrame) -> set[frozenset[int]]:
+        clusters = pl.DataFrame(link_table(frame.drop("row"), table).clusters)["cluster"]
+        return {frozenset(part["row"]) for part in frame.with_columns(cluster=clusters).partition_by("cluster")}
+
+    assert groups(numbered) == groups(numbered.sample(fraction=1.0, shuffle=True, seed=3))
+
+
+def test_a_trained_model_is_not_trained_again(tmp_path: Path) -> None:
+    rows, _ = _people(100, seed=7)
+    table = make_table(tmp_path)
+    trained = link_table(rows, table).model
+    import dataclasses
+
+    again = link_table(rows, dataclasses.replace(table, model=trained))
+    assert again.training is None
+    assert again.model is trained
+
+
+def test_a_common_value_adds_less_than_a_rare_one(tmp_path: Path) -> None:
+    rows = make_rows(
+        *[("ann", "smith", f"{number:08}") for number in range(60)], ("bo", "rarely", "70000001"), ("bo", "rarely", "70000002")
+    )
+    table = make_table(tmp_path)
+    trained = link_table(rows, table).model
+    rarity = trained.rarity["surname"]
+    common, rare = rarity.bits(["SMITH", "RARELY"])
+    assert common <= 0 < rare
+
+
+def test_a_block_over_the_limit_forms_no_pairs_and_is_told(tmp_path: Path) -> None:
+    rows = make_rows(*[("ann", "smith", "19700101")] * 12, ("bo", "hill", "19800202"), ("bo", "hull", "19800202"))
+    table = make_table(tmp_path, lambda d: d.update(block_limit=10))
+    pairs, _, (born, names) = candidates(table_forms(rows, table), table.model)
+    assert pairs.to_pylist() == [{"left": 12, "right": 13}]
+    assert (born.pairs, born.new, born.passed_over, born.rows_passed_over) == (1, 1, 1, 12)
+    assert (names.pairs, names.passed_over) == (0, 1)
+
+
+def test_a_value_listed_as_over_common_needs_the_further_field(tmp_path: Path) -> None:
+    rows = make_rows(("ann", "smith", "19700101"), ("ann", "hill", "19700101"), ("bo", "hill", "19700101"))
+
+    def listed(document: dict[str, Any]) -> None:
+        document["blocking"] = [{"name": "born", "fields": ["born"], "refine": ["given"]}]
+        document["over_common"] = {"born": ["19700101"]}
+
+    table = make_table(tmp_path, listed)
+    pairs, _, _ = candidates(table_forms(rows, table), table.model)
+    assert pairs.to_pylist() == [{"left": 0, "right": 1}]
+
+
+def test_a_source_without_duplicates_has_none(tmp_path: Path) -> None:
+    rows = make_rows(*[("ann", "smith", "19700101")] * 3).with_columns(source=pl.Series(["a", "a", "b"]))
+    weighed = {"prior": -10.0, "comparisons": [{"name": "born", "kind": "equal", "levels": [{"name": "same", "bits": 20}]}]}
+    free = link_table(rows, make_table(tmp_path, lambda d: d.update(weighed)))
+    held = link_table(rows, make_table(tmp_path, lambda d: d.update(weighed, source="source", unique_within=True)))
+    some = link_table(rows, make_table(tmp_path, lambda d: d.update(weighed, source="source", unique_within=["b"])))
+    assert free.clusters.column("cluster").to_pylist() == [0, 0, 0]
+    assert held.clusters.column("cluster").to_pylist() == [0, 1, 0]
+    assert some.clusters.column("cluster").to_pylist() == [0, 0, 0]
+
+
+def test_two_identifiers_are_never_one(tmp_path: Path) -> None:
+    rows = make_rows(("ann", "smith", "19700101"), ("ann", "smith", "19700102"))
+    weighed = {"prior": -10.0, "comparisons": [{"name": "surname", "kind": "equal", "levels": [{"name": "same", "bits": 30}]}]}
+    assert link_table(rows, make_table(tmp_path, lambda d: d.update(weighed))).clusters.column("cluster").to_pylist() == [0, 0]
+    held = link_table(rows, make_table(tmp_path, lambda d: d.update(weighed, identifier="born")))
+    assert held.clusters.column("cluster").to_pylist() == [0, 1]
+
+
+def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="born"):
+        link_table(make_rows(("a", "b", "c")).drop("born"), make_table(tmp_path))
+
+
+@pytest.mark.parametrize("rows", [make_rows(), make_rows(("ann", "smith", "19700101")), make_rows((None, None, None), (None, None, None))])
+def test_a_table_with_nothing_to_link_stays_as_it_is(tmp_path: Path, rows: pl.DataFrame) -> None:
+    assert link_table(rows, make_table(tmp_path)).clusters.column("cluster").to_pylist() == list(range(len(rows)))
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "made"),
+    [
+        ("text", ["  Jean-Luc  PICARD ", "國光　１２", "n/a", None], ["JEAN LUC PICARD", "国光 12", None, None]),
+        ("exact", [" a-1 ", "A-1"], ["a-1", "A-1"]),
+        ("code", ["(02) 55-a", "--"], ["0255A", None]),
+        ("words", ["the old the new"], [["NEW", "OLD", "THE"]]),
+        ("number", ["1,200.5", "x"], [1200.5, None]),
+        ("year", ["© 1987 Sony", "87"], [1987.0, None]),
+        ("sound", ["Meyer", "Maier", "张三", "章三"], ["MR", "MR", "ZMCM", "ZMCM"]),
+    ],
+)
+def test_forms(form: str, given: list[str | None], made: list[Any]) -> None:
+    column = form_of(pl.DataFrame({"c": pl.Series(given, dtype=pl.String)}), Field("c", ("c",), form))["c"]
+    assert column.to_list() == made
+
+
+def test_forms_with_options() -> None:
+    rows = pl.DataFrame({"id": ["rec-12-dup-0"], "name": ["smith"], "born": ["31.12.1999"], "lon": ["113.9"], "lat": ["22.7"]})
+    assert form_of(rows, Field("c", ("id",), "exact", pattern=r"rec-(\d+)"))["c"].to_list() == ["12"]
+    assert form_of(rows, Field("c", ("name",), "start", length=3))["c"].to_list() == ["SMI"]
+    assert form_of(rows, Field("c", ("name",), "end", length=2))["c"].to_list() == ["TH"]
+    assert str(form_of(rows, Field("c", ("born",), "date"))["c"][0]) == "1999-12-31"
+    assert form_of(rows, Field("c", ("name",), "text", placeholders=frozenset({"SMITH"})))["c"].to_list() == [None]
+    assert len(form_of(rows, Field("c", ("lon", "lat"), "place"))["cells"][0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("test", "one", "other", "holds"),
+    [
+        ({"exact": True}, "abc", "abc", True),
+        ({"exact": True}, "abc", "abd", False),
+        ({"edits": 1}, "smith", "smiht", True),
+        ({"edits": 1}, "smith", "smithes", False),
+        ({"jaro_winkler": 0.92}, "johnathan", "johnathon", True),
+        ({"jaro_winkler": 0.92}, "johnathan", "mary", False),
+        ({"similarity": 0.8}, "golden gate park", "golden gate parc", True),
+        ({"words": 0.8}, "golden gate park", "park golden gate", True),
+        ({"words": 0.8}, "golden gate park", "golden arches", False),
+        ({"ngrams": 0.5}, "watermelon", "watermellon", True),
+        ({"ngrams": 0.5}, "watermelon", "firetruck", False),
+        ({"contains": True}, "bank of china shenzhen", "bank of china", True),
+        ({"contains": True}, "bank of chinatown", "bank of china", False),
+        ({"edits": 9, "exact": True}, "abc", "xyz", True),
+    ],
+)
+def test_each_measure_of_two_texts(tmp_path: Path, test: dict[str, Any], one: str, other: str, holds: bool) -> None:
+    levels = [{"name": "alike", "bits": 1, **test}, {"name": "differ", "bits": -1}]
+    table = make_table(tmp_path, lambda d: d.update(comparisons=[{"name": "surname", "kind": "string", "levels": levels}]))
+    filling = [("x", text, None) for text in ("hill", "golden", "water", "bank", "old town hall", "park lane")]
+    forms = table_forms(make_rows(("x", one, None), ("x", other, None), *filling), table)
+    for pair in ((0, 1), (1, 0)):
+        level = compare("table", forms, make_pairs(pair), table.model).column("surname").to_pylist()
+        assert level == [1 if holds else 2]
+
+
+def test_names_that_changed_places_are_seen(tmp_path: Path) -> None:
+    levels = [{"name": "swapped", "bits": 1, "swapped_with": "given"}, {"name": "differ", "bits": -1}]
+    table = make_table(tmp_path, lambda d: d.update(comparisons=[{"name": "surname", "kind": "string", "levels": levels}]))
+    forms = table_forms(make_rows(("li", "wei", None), ("wei", "li", None), ("li", "na", None), (None, "wei", None)), table)
+    pairs = make_pairs((0, 1), (1, 0), (0, 2), (1, 2), (0, 3))
+    assert compare("table", forms, pairs, table.model).column("surname").to_pylist() == [1, 1, 2, 2, 2]
+
+
+def test_random_pairs_are_all_there_are_where_there_are_few() -> None:
+    assert random_pairs(4).num_rows == 6
+    drawn = pl.DataFrame(random_pairs(10_000, most=1_000))
+    assert len(drawn) <= 1_000
+    assert (drawn["left"] < drawn["right"]).all()
+    assert drawn.equals(pl.DataFrame(random_pairs(10_000, most=1_000)))

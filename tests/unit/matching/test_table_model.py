@@ -1,0 +1,98 @@
+"""Model files of tables: what the loader takes and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.errors import ContractError
+from matching.model_file import document_of, trained_document
+from matching.table_model import FORMS, read_table_model
+from tests.unit.matching.table_builders import write_model
+
+
+def test_a_file_with_the_least_there_must_be_is_read(tmp_path: Path) -> None:
+    table = read_table_model(write_model(tmp_path))
+    assert table.model.relation == "table"
+    assert not table.model.is_trained
+    assert table.columns_of("surname") == {"surname"}
+    assert [level.name for level in table.model.comparisons[0].levels] == ["exact", "near", "alike", "faint", "differ"]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        pytest.param(lambda d: d.update(relation="person"), "table", id="another relation"),
+        pytest.param(lambda d: d.pop("fields"), "fields", id="no fields"),
+        pytest.param(lambda d: d.update(cluster="x"), "cluster", id="unknown key"),
+        pytest.param(lambda d: d["fields"].update(surname={"from": "s", "as": "magic"}), "magic", id="unknown form"),
+        pytest.param(lambda d: d["fields"].update(surname={"from": "s", "as": "start"}), "length", id="start without length"),
+        pytest.param(lambda d: d["fields"].update(spot={"from": "lon", "as": "place"}), "longitude", id="place of one column"),
+        pytest.param(lambda d: d["fields"].update(surname={"from": "s", "pattern": "("}), "pattern", id="no regular expression"),
+        pytest.param(lambda d: d["fields"].update(surname={"from": "s", "pattern": "a"}), "group", id="no group"),
+        pytest.param(lambda d: d["fields"].update(id="x"), "called", id="a reserved name"),
+        pytest.param(lambda d: d["blocking"][0].update(fields=["sirname"]), "sirname", id="rule on no field"),
+        pytest.param(lambda d: d["comparisons"][0].update(column="sirname"), "sirname", id="comparison of no field"),
+        pytest.param(lambda d: d.update(identifier="number"), "number", id="identifier is no field"),
+        pytest.param(lambda d: d.update(unique_within="all"), "unique_within", id="unique_within is a word"),
+        pytest.param(lambda d: d["comparisons"][0].update(kind="string"), "levels", id="string without levels"),
+        pytest.param(
+            lambda d: d["comparisons"][0].update(kind="string", levels=[{"name": "same"}, {"name": "rest"}]),
+            "test",
+            id="no test but the last",
+        ),
+        pytest.param(lambda d: d["comparisons"][0].update(kind="string", levels=[{"name": "a", "words": 2}]), "between", id="above 1"),
+        pytest.param(lambda d: d["comparisons"][0].update(kind="string", levels=[{"name": "a", "exact": False}]), "true", id="not exact"),
+        pytest.param(lambda d: d["comparisons"][0].update(kind="string", levels=[{"name": "a", "m": 0, "u": 1}]), "probab", id="m is 0"),
+        pytest.param(
+            lambda d: d["comparisons"][0].update(kind="string", levels=[{"name": "a", "swapped_with": "sirname"}, {"name": "rest"}]),
+            "sirname",
+            id="swapped with no field",
+        ),
+        pytest.param(
+            lambda d: d["fields"].update(a={"from": "a", "as": "address"}, b={"from": "b", "as": "address"}),
+            "two fields",
+            id="two addresses",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_the_word(tmp_path: Path, change: Callable[[dict[str, Any]], object], word: str) -> None:
+    with pytest.raises(ContractError) as refused:
+        read_table_model(write_model(tmp_path, change))
+    assert word in str(refused.value)
+    assert refused.value.remedy
+
+
+def test_every_form_is_told_where_one_is_unknown(tmp_path: Path) -> None:
+    with pytest.raises(ContractError) as refused:
+        read_table_model(write_model(tmp_path, lambda d: d["fields"].update(surname={"from": "s", "as": "magic"})))
+    assert all(form in refused.value.remedy for form in FORMS)
+
+
+def test_a_trained_model_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    def weighed(document: dict[str, Any]) -> None:
+        levels = [{"name": "same", "exact": True, "m": 0.9, "u": 0.01}, {"name": "near", "edits": 1, "m": 0.05, "u": 0.02}]
+        levels.append({"name": "rest", "m": 0.05, "u": 0.97})
+        document["comparisons"] = [{"name": "surname", "kind": "string", "term_frequency": True, "levels": levels}]
+        document["rarity"] = {"surname": {"agreement": 0.01, "rest": 0.001, "shares": {"SMITH": 0.1}}}
+        document["prior"] = -7.5
+
+    path = write_model(tmp_path, weighed)
+    model = read_table_model(path).model
+    again = tmp_path / "again.yml"
+    again.write_text(trained_document(document_of(path), model), encoding="utf-8")
+    assert read_table_model(again).model == model
+    assert model.is_trained
+    assert model.comparisons[0].levels[0].bits == pytest.approx(6.49, abs=0.01)
+
+
+def test_a_file_that_is_not_there_or_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractError):
+        read_table_model(tmp_path / "none.yml")
+    broken = tmp_path / "broken.yml"
+    broken.write_text("version: [", encoding="utf-8")
+    with pytest.raises(ContractError):
+        read_table_model(broken)
