@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import polars as pl
 import splink.comparison_library as cl
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
+from benchmarks.worlds import Feeds
 from matching.evaluation import Evaluation, evaluate
+from schema.codes import sides
 
 THRESHOLDS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999)
 _LEAST = 0.001  # of match probability that a prediction must have to be kept
@@ -46,11 +47,45 @@ class PeerResult:
     """What Splink made of it, at its best threshold."""
 
     evaluation: Evaluation
+    clusters: pl.Series
     threshold: float
     seconds: float
 
 
-def febrl() -> Setup:
+def table(name: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Setup]:
+    """A table of persons as Splink takes it, and how it links it."""
+    if name == "fake_1000":
+        return rows.with_columns(truth="cluster", email_name=pl.col("email").str.extract("^([^@]+)@")), _fake_1000()
+    rows = rows.with_columns(pl.col(pl.String).replace("", None))
+    return rows.with_columns(unique_id="rec_id", truth=pl.col("rec_id").str.extract(r"rec-(\d+)")), _febrl()
+
+
+def simulated(relation: str, rows: pl.DataFrame, feeds: Feeds) -> tuple[pl.DataFrame, Setup]:
+    """Rows of one relation of a simulated world as Splink takes them: plain columns, as the sources write them."""
+    told = rows.with_columns(pl.col("id").alias("unique_id"), pl.col("truth").cast(pl.String))
+    if relation == "person":
+        names = ["name", "id_no", "phone", "birth_date", "gender", "address"]
+        return told.select("unique_id", "truth", *(pl.col(name).cast(pl.String) for name in names)), _persons()
+    if relation == "organisation":
+        return told.select("unique_id", "truth", "name", "uscc", "phone", "address"), _organisations()
+    for side in ("petitioner", "respondent"):
+        told = told.join(_first_named(feeds, side), left_on="id", right_on="record_id", how="left", maintain_order="left")
+    names = ["petitioner", "petitioner_phone", "respondent", "category", "street", "community", "address", "title"]
+    day = pl.coalesce("occurred_at", "reported_at").dt.date().cast(pl.String)
+    return told.select("unique_id", "truth", *names, pl.col("amount").cast(pl.String), day=day), _cases()
+
+
+def _first_named(feeds: Feeds, side: str) -> pl.DataFrame:
+    """Name and phone of the first party on one side of each record."""
+    parties = pl.concat(
+        [feeds.parties(relation).rows.select("record_id", "ordinal", "role", "name", "phone") for relation in ("person", "organisation")]
+    )
+    stands = pl.col("role").replace_strict(list(sides()), list(sides().values()), default="other", return_dtype=pl.String)
+    first = parties.filter(stands == side).sort("record_id", "ordinal").unique("record_id", keep="first", maintain_order=True)
+    return first.select("record_id", pl.col("name").alias(side), pl.col("phone").alias(f"{side}_phone"))
+
+
+def _febrl() -> Setup:
     """FEBRL's persons, as in Splink's own examples."""
     comparisons = [
         cl.NameComparison("given_name"),
@@ -64,15 +99,11 @@ def febrl() -> Setup:
         cl.ExactMatch("state"),
     ]
     rules = [("soc_sec_id",), ("given_name",), ("surname",), ("date_of_birth",), ("address_1",), ("street_number", "postcode")]
-    return Setup(
-        comparisons,
-        rules,
-        [("date_of_birth",), ("postcode",), ("soc_sec_id",)],
-        [("soc_sec_id",), ("given_name", "surname", "date_of_birth")],
-    )
+    certain = [("soc_sec_id",), ("given_name", "surname", "date_of_birth")]
+    return Setup(comparisons, rules, [("date_of_birth",), ("postcode",), ("soc_sec_id",)], certain)
 
 
-def fake_1000() -> Setup:
+def _fake_1000() -> Setup:
     """Splink's own example table, as in its tutorial."""
     comparisons = [
         cl.NameComparison("first_name"),
@@ -85,7 +116,42 @@ def fake_1000() -> Setup:
     return Setup(comparisons, rules, [("first_name", "surname"), ("dob",)], [("first_name", "surname"), ("email",)])
 
 
-def persons() -> Setup:
+def _organisations() -> Setup:
+    """Chinese firms: name, credit code, phone and address as the sources write them."""
+    comparisons = [
+        cl.JaroWinklerAtThresholds("name", [0.95, 0.88, 0.7]).configure(term_frequency_adjustments=True),
+        cl.LevenshteinAtThresholds("uscc", [1, 2]),
+        cl.ExactMatch("phone"),
+        cl.JaroWinklerAtThresholds("address", [0.95, 0.88]),
+    ]
+    return Setup(comparisons, [("uscc",), ("name",), ("phone",), ("address",)], [("name",), ("uscc",)], [("uscc",), ("name",)])
+
+
+def _cases() -> Setup:
+    """Records: who complains of whom, what about, when and where."""
+    comparisons = [
+        cl.JaroWinklerAtThresholds("petitioner", [0.9]).configure(term_frequency_adjustments=True),
+        cl.LevenshteinAtThresholds("petitioner_phone", [1]),
+        cl.JaroWinklerAtThresholds("respondent", [0.95, 0.88]).configure(term_frequency_adjustments=True),
+        cl.ExactMatch("category"),
+        cl.AbsoluteDateDifferenceAtThresholds("day", input_is_string=True, metrics=["day", "day", "month"], thresholds=[1, 7, 2]),
+        cl.ExactMatch("community").configure(term_frequency_adjustments=True),
+        cl.JaroWinklerAtThresholds("address", [0.95, 0.88]),
+        cl.ExactMatch("amount"),
+        cl.JaroWinklerAtThresholds("title", [0.95, 0.88]),
+    ]
+    rules = [
+        ("petitioner_phone",),
+        ("petitioner", "category"),
+        ("respondent", "category", "street"),
+        ("address", "category"),
+        ("respondent", "day"),
+    ]
+    training = [("petitioner_phone",), ("respondent", "category"), ("address",)]
+    return Setup(comparisons, rules, training, [("petitioner_phone", "category"), ("petitioner", "respondent")])
+
+
+def _persons() -> Setup:
     """Chinese persons: name, ID number, phone, birth date, gender and address as the sources write them."""
     comparisons = [
         cl.JaroWinklerAtThresholds("name", [0.9, 0.7]).configure(term_frequency_adjustments=True),
@@ -127,11 +193,7 @@ def link(rows: pl.DataFrame, setup: Setup) -> PeerResult:
         clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(predicted, threshold_match_probability=threshold)
         labels = clusters.as_pandas_dataframe().set_index("unique_id")["cluster_id"]  # type: ignore[no-untyped-call]
         seconds = seconds or time.perf_counter() - start
-        found.append((threshold, _against_truth(labels, frame)))
-    threshold, best = max(found, key=lambda one: one[1].pairwise.f1)
-    return PeerResult(best, threshold, seconds)
-
-
-def _against_truth(labels: pd.Series, frame: pd.DataFrame) -> Evaluation:
-    ordered = labels.reindex(frame["unique_id"]).astype(str)
-    return evaluate(pl.Series(ordered.to_list()), pl.Series(frame["truth"].to_list(), dtype=pl.String))
+        ordered = pl.Series(labels.reindex(frame["unique_id"]).astype(str).to_list())
+        found.append((threshold, ordered, evaluate(ordered, rows["truth"])))
+    threshold, labelled, best = max(found, key=lambda one: one[2].pairwise.f1)
+    return PeerResult(best, labelled, threshold, seconds)

@@ -33,6 +33,7 @@ PERSON_FORM = (
     "id_state",
     *PERSON_NAME,
     "phone",
+    "phone_tail",
     "birth_date",
     "gender",
     *ADDRESS,
@@ -80,14 +81,18 @@ def person_forms(parties: pa.Table, model: Model | None = None) -> pa.Table:
     name = person_names(frame["name"], _words(placeholders, "name"))
     born = pl.DataFrame({"stated": frame["birth_date"], "told": id_no["id_birth_date"]}).select(pl.coalesce("stated", "told"))
     gender = pl.select(pl.coalesce(frame["gender"], id_no["id_gender"], name["title_gender"])).to_series()
-    form = pl.concat([id_no, name, addresses(frame["address"], _words(placeholders, "address"))], how="horizontal").with_columns(
-        frame["id"],
-        frame["role"],
-        phones(frame["phone"], _words(placeholders, "phone")),
-        born["stated"].alias("birth_date"),
-        gender.alias("gender"),
-        _apart(frame),
-        identifier=pl.when(pl.col("id_state") == "verified").then("id_no"),
+    form = (
+        pl.concat([id_no, name, addresses(frame["address"], _words(placeholders, "address"))], how="horizontal")
+        .with_columns(
+            frame["id"],
+            frame["role"],
+            phones(frame["phone"], _words(placeholders, "phone")),
+            born["stated"].alias("birth_date"),
+            gender.alias("gender"),
+            _apart(frame),
+            identifier=pl.when(pl.col("id_state") == "verified").then("id_no"),
+        )
+        .with_columns(phone_tail=pl.col("phone").str.tail(4))
     )
     return _arrow(form, PERSON_FORM)
 

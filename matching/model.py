@@ -27,6 +27,8 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
         "same_pinyin_common",
         "look_alike",
         "near",
+        "similar_look",
+        "same_given",
         "masked_given",
         "masked",
         "same_surname",

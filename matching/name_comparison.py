@@ -8,6 +8,7 @@ import numpy.typing as npt
 from matching.levels import Levels, first_of
 from matching.model import Comparison
 from matching.sides import Flags, Sides
+from matching.vocabulary import similar_looks
 
 
 def person_name(sides: Sides, comparison: Comparison) -> Levels:
@@ -19,7 +20,8 @@ def person_name(sides: Sides, comparison: Comparison) -> Levels:
     masked = sides.either("is_masked")
     plain = both & ~masked
     sound, looks = plain & sides.same("name_pinyin"), plain & sides.same("name_look")
-    near = plain & _one_character_more(sides, plain & ~same & ~sound & ~looks)
+    rest = plain & ~same & ~sound & ~looks
+    near = rest & _one_character_more(sides, rest)
     hidden, agree_given = _masks(sides, both & masked)
     return first_of(
         comparison,
@@ -33,6 +35,8 @@ def person_name(sides: Sides, comparison: Comparison) -> Levels:
             ("same_pinyin", sound),
             ("look_alike", looks),
             ("near", near),
+            ("similar_look", _similar_look(sides, rest & ~near)),
+            ("same_given", rest & _same_given(sides)),
             ("same_surname", both & sides.same("surname")),
             ("differ", both),
         ],
@@ -113,6 +117,30 @@ def _one_character_more(sides: Sides, where: Flags) -> Flags:
     candidates = where & (np.abs(left - right) == 1) & (np.minimum(left, right) >= 3)
     found: Flags = candidates & (sides.edits("name", candidates, 1) <= 1)
     return found
+
+
+def _similar_look(sides: Sides, where: Flags) -> Flags:
+    """Where the names differ in one character, and the two look alike."""
+    found = where.copy()
+    if where.any():
+        left, right, number = sides.distinct("name", where)
+        alike = np.array([_one_looks_like(one, other) for (one,), (other,) in zip(left, right, strict=True)], dtype=np.bool_)
+        found[where] = alike[number]
+    return found
+
+
+def _one_looks_like(one: str, other: str) -> bool:
+    if len(one) != len(other) or len(one) < 2:  # noqa: PLR2004 - a surname alone says too little
+        return False
+    unlike = [a + b for a, b in zip(one, other, strict=True) if a != b]
+    return len(unlike) == 1 and unlike[0] in similar_looks()
+
+
+def _same_given(sides: Sides) -> Flags:
+    """Where given names of two characters or more sound the same and surnames do not: a slip in the surname, or another taken."""
+    several = sides.forms["given_pinyin"].str.contains(" ", literal=True).fill_null(value=False).to_numpy()
+    same: Flags = several[sides.left] & sides.same("given_pinyin")
+    return same
 
 
 def _masks(sides: Sides, where: Flags) -> tuple[Flags, Flags]:

@@ -34,6 +34,14 @@ class Vocabulary:
 
 
 @cache
+def similar_looks() -> frozenset[str]:
+    """Pairs of common characters that look alike, as texts of two, either way round."""
+    lines = (MODELS / "look_alikes.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [(line[0], other) for line in lines if not line.startswith("#") for other in line[1:]]
+    return frozenset(one + other for one, other in pairs) | frozenset(other + one for one, other in pairs)
+
+
+@cache
 def vocabulary() -> Vocabulary:
     """The project's word lists."""
     document = yaml.safe_load((MODELS / "vocabulary.yml").read_text(encoding="utf-8"))

@@ -37,7 +37,18 @@ def _person(**fields: Any) -> dict[str, Any]:
         pytest.param(_person(phone=PHONE), {"name": "玉建国", "phone": PHONE}, "link", id="look-alike"),
         pytest.param({"name": "欧阳小娜", "phone": PHONE}, {"name": "欧阳娜", "phone": PHONE}, "link", id="character left out"),
         pytest.param(_person(phone=PHONE), {"name": "王*国", "phone": PHONE}, "link", id="mask that shows the given name"),
-        pytest.param(_person(phone=PHONE), {"name": "王先生", "phone": PHONE}, "review", id="mask that shows the surname"),
+        pytest.param(_person(phone=PHONE), {"name": "王先生", "phone": PHONE}, "link", id="mask that shows the surname"),
+        pytest.param(
+            _person(phone=PHONE, gender="male"),
+            {"name": "王女士", "phone": PHONE},
+            "no_link",
+            id="mask that shows the surname and the wife",
+        ),
+        pytest.param({"name": "孙燕梅", "phone": PHONE}, {"name": "孙燕海", "phone": PHONE}, "link", id="look-alike of no list"),
+        pytest.param({"name": "孙燕梅", "phone": PHONE}, {"name": "孙燕强", "phone": PHONE}, "cannot_link", id="sister and brother"),
+        pytest.param({"name": "施文静", "phone": PHONE}, {"name": "何文静", "phone": PHONE}, "link", id="a slip in the surname"),
+        pytest.param({"name": "施静", "phone": PHONE}, {"name": "何静", "phone": PHONE}, "no_link", id="one character in common"),
+        pytest.param(_person(phone=PHONE), _person(phone=PHONE[:5] + "7" + PHONE[6:]), "link", id="one digit of the phone off"),
         pytest.param(_person(address=HOME), _person(address=HOME), "link", id="name and room"),
         pytest.param(
             {"name": "李志芳", "birth_date": day(0).date()}, {"name": "李志芳", "birth_date": day(0).date()}, "link", id="name and birth"

@@ -1,0 +1,102 @@
+"""What the matching benchmarks link: parties and records of a simulated world, with the truth beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+import pyarrow as pa
+
+from schema.codes import sides
+from schema.records import CASE_INPUT, ORGANISATION_INPUT, PERSON_INPUT
+from simulator.world import World, build_world
+
+#: Relation → its shape, and where in the simulated truth its entity stands.
+_SHAPES = {
+    "person": (PERSON_INPUT, "person_truth_id"),
+    "organisation": (ORGANISATION_INPUT, "organisation_truth_id"),
+    "case": (CASE_INPUT, "case_truth_id"),
+}
+_KEY = ("department", "source_record_id", "ordinal")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A world as one relation sees it.
+
+    Args:
+        relation: person, organisation or case.
+        rows: the relation's columns, then `truth` (null where the record says nothing that could tell) and the row's key.
+    """
+
+    world: World
+    relation: str
+    rows: pl.DataFrame
+
+    @property
+    def inputs(self) -> pa.Table:
+        """What matching takes."""
+        shape, _ = _SHAPES[self.relation]
+        return self.rows.select(shape.names).to_arrow().cast(shape)
+
+    def by_kind(self, cluster: pl.Series) -> dict[str, tuple[int, int, bool]]:
+        """Of the hard pairs of each kind: how many there are, how many are in one cluster, and whether they should be.
+
+        Args:
+            cluster: of each row.
+        """
+        keys = [name for name in _KEY if name in self.rows.columns]
+        found = self.rows.select(keys).with_columns(cluster=cluster)
+        pairs = self.world.hard_kinds.filter(pl.col("relation") == self.relation)
+        for side in ("left", "right"):
+            names = {name: f"{side}_{name}" for name in found.columns}
+            pairs = pairs.join(found.rename(names), on=[f"{side}_{name}" for name in keys], how="inner")
+        counted = pairs.group_by("kind", "same").agg(
+            pl.len().alias("pairs"), (pl.col("left_cluster") == pl.col("right_cluster")).sum().alias("one")
+        )
+        return {kind: (pairs, one, same) for kind, same, pairs, one in counted.sort("same", "kind").iter_rows()}
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """The records of a world at the first pull and after, as matching sees them.
+
+    Args:
+        records: of the world.
+        seed: of the world.
+    """
+
+    records: int
+    seed: int
+
+    @cached_property
+    def world(self) -> World:
+        """The world itself."""
+        return build_world(self.records, seed=self.seed)
+
+    def parties(self, relation: str) -> Measured:
+        """Persons or organisations as the records name them."""
+        shape, truth = _SHAPES[relation]
+        keys = self.world.records.select("department", "source_record_id")[self.world.parties["row"]]
+        named = pl.concat([keys, self.world.parties], how="horizontal").with_row_index("id").filter(pl.col("kind") == relation)
+        own = [name for name in shape.names if name not in ("id", "record_id", "department")]
+        rows = named.select(pl.col("id").cast(pl.Int64), pl.col("row").alias("record_id"), *_KEY, *own, pl.col(truth).alias("truth"))
+        return Measured(self.world, relation, rows)
+
+    def cases(self, clusters: dict[str, pl.DataFrame]) -> Measured:
+        """Records, with the persons and organisations that their parties were resolved to.
+
+        Args:
+            clusters: relation → CLUSTER of its parties, as `parties` numbers them.
+        """
+        records = self.world.records.rename({"row": "id", "case_truth_id": "truth"}).with_columns(case_number="source_record_id")
+        for relation, found in clusters.items():
+            members = self.parties(relation).rows.select("id", "record_id", "role").join(found, on="id")
+            side = pl.col("role").replace_strict(list(sides()), list(sides().values()), default="other", return_dtype=pl.String)
+            for name in ("petitioner", "respondent"):
+                listed = (
+                    members.filter(side == name).group_by("record_id").agg(pl.col("cluster").unique().sort().alias(f"{name}_{relation}s"))
+                )
+                records = records.join(listed, left_on="id", right_on="record_id", how="left", maintain_order="left")
+        return Measured(self.world, "case", records)
