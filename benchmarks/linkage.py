@@ -64,9 +64,7 @@ def measure_matching() -> None:
             f"{who}P {one.precision:.4f} R {one.recall:.4f} B³ {one.b3_f1:.4f}" for who, one in (("", ours), ("Splink ", peer))
         )
         third = 1 - (1 - peer.f1) / 3
-        rows.append(
-            Row(f"{name}, {ours.rows:,} rows: F1", [ours.f1], "", at_least=peer.f1 if name in TABLES else third, note=note)
-        )
+        rows.append(Row(f"{name}, {ours.rows:,} rows: F1", [ours.f1], "", at_least=peer.f1 if name in TABLES else third, note=note))
         memory = f"forms {ours.forms_seconds:.1f} s of it; {our_usage.peak_mb:,.0f} MB; Splink {peer_usage.peak_mb:,.0f} MB"
         rows.append(Row("  seconds", [ours.seconds], "s", at_most=round(peer.seconds, 2), note=memory))
         for kind, (pairs, one, same) in ours.kinds.items():
