@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME`: pass (from the sources to the published store), ingest (the way in) or matching (beside Splink)."""
+"""`python -m benchmarks NAME`: pass (sources to published store), ingest (the way in), matching and million (beside Splink)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import sys
 
 from benchmarks import linkage, main_job
 
-BENCHMARKS = {"pass": main_job.measure_pass, "ingest": main_job.measure_ingest, "matching": linkage.measure_matching}
+BENCHMARKS = {
+    "pass": main_job.measure_pass,
+    "ingest": main_job.measure_ingest,
+    "matching": linkage.measure_matching,
+    "million": linkage.measure_million,
+}
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ SIZE = 40  # pixels of a side
 BLUR = 1.5  # pixels: strokes a little apart still overlap
 COMPONENTS = 160
 ALIKE = 0.99  # quantile of all pairs from which two are alike
-NEAREST = 12
+NEAREST = 24
 _SIMPLIFIED = 2  # place of the simplified-Chinese face in a Noto CJK collection
 
 

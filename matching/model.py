@@ -27,6 +27,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
         "same_pinyin_common",
         "look_alike",
         "near",
+        "married",
         "similar_look",
         "same_given",
         "masked_given",

@@ -35,6 +35,7 @@ def person_name(sides: Sides, comparison: Comparison) -> Levels:
             ("same_pinyin", sound),
             ("look_alike", looks),
             ("near", near),
+            ("married", _married(sides, rest & ~near)),
             ("similar_look", _similar_look(sides, rest & ~near)),
             ("same_given", rest & _same_given(sides)),
             ("same_surname", both & sides.same("surname")),
@@ -116,6 +117,17 @@ def _one_character_more(sides: Sides, where: Flags) -> Flags:
     left, right = length[sides.left], length[sides.right]
     candidates = where & (np.abs(left - right) == 1) & (np.minimum(left, right) >= 3)
     found: Flags = candidates & (sides.edits("name", candidates, 1) <= 1)
+    return found
+
+
+def _married(sides: Sides, where: Flags) -> Flags:
+    """Where one name is the other with a husband's surname before it: 陈李美 and 李美."""
+    length = sides.forms["name"].str.len_chars().fill_null(0).to_numpy().astype(np.int64)
+    found: Flags = where & (np.abs(length[sides.left] - length[sides.right]) == 1)
+    if found.any():
+        left, right, number = sides.distinct("name", found)
+        ends = [one[1:] == other or other[1:] == one for (one,), (other,) in zip(left, right, strict=True)]
+        found[found] = np.array(ends, dtype=np.bool_)[number]
     return found
 
 

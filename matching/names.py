@@ -19,6 +19,7 @@ PERSON_NAME: dict[str, type[pl.DataType]] = {
     "surname": pl.String,
     "surname_pinyin": pl.String,
     "given_pinyin": pl.String,
+    "last_pinyin": pl.String,  # of the name's last character
     "is_masked": pl.Boolean,
     "is_common": pl.Boolean,  # borne by many: agreement tells less
     "title_gender": pl.String,
@@ -83,6 +84,7 @@ def _split(frame: pl.DataFrame) -> pl.DataFrame:
         name_pinyin=pl.when(plain).then(pl.concat_str("surname_pinyin", "given_pinyin", separator=" ", ignore_nulls=True)),
         name_look=pl.when(plain).then("name_look"),
         given_pinyin=pl.when(plain & (pl.col("given_pinyin") != "")).then("given_pinyin"),
+        last_pinyin=pl.when(plain & (pl.col("given_pinyin") != "")).then(pl.col("given_pinyin").str.extract(r"([^ ]+)$")),
         is_common=plain & is_common.fill_null(False),
     ).select(*PERSON_NAME)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from connectors.contract import Contract
 from hub.memory import share_arenas
 from hub.settings import Settings
+from hub.threads import hand_over_quickly
 from pipeline.batch_errors import words
 from pipeline.ingest import BatchReport, ingest
 from pipeline.land import Order, Source
@@ -74,6 +75,7 @@ def run_pass(
         resolves: whether to resolve as well.
     """
     share_arenas()
+    hand_over_quickly()
     report, start, telling = PassReport(), perf_counter(), Lock()
 
     def tell(department: str, state: str, batch: BatchReport | None) -> None:

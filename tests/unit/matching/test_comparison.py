@@ -47,6 +47,7 @@ def _person(**fields: Any) -> dict[str, Any]:
         pytest.param({"name": "孙燕梅", "phone": PHONE}, {"name": "孙燕海", "phone": PHONE}, "link", id="look-alike of no list"),
         pytest.param({"name": "孙燕梅", "phone": PHONE}, {"name": "孙燕强", "phone": PHONE}, "cannot_link", id="sister and brother"),
         pytest.param({"name": "施文静", "phone": PHONE}, {"name": "何文静", "phone": PHONE}, "link", id="a slip in the surname"),
+        pytest.param({"name": "李珍", "phone": PHONE}, {"name": "陈李珍", "phone": PHONE}, "link", id="the husband's surname put first"),
         pytest.param({"name": "施静", "phone": PHONE}, {"name": "何静", "phone": PHONE}, "no_link", id="one character in common"),
         pytest.param(_person(phone=PHONE), _person(phone=PHONE[:5] + "7" + PHONE[6:]), "link", id="one digit of the phone off"),
         pytest.param(_person(address=HOME), _person(address=HOME), "link", id="name and room"),
@@ -154,6 +155,12 @@ TEXT = "公司拖欠工人三个月工资共计四十二万元多次催讨未果
             id="two disputes of one person",
         ),
         pytest.param(_case(), _case(occurred_at=day(150)), "review", id="half a year on"),
+        pytest.param(
+            _case(text=TEXT),
+            _case(occurred_at=day(150), text="工地食堂伙食差卫生不合格多名工友腹泻要求尽快检查处理"),
+            "cannot_link",
+            id="half a year on, in other words",
+        ),
         pytest.param(
             {"department": "court", "references": [{"department": "labour", "number": "劳仲案(2026)5号"}], "occurred_at": day(90)},
             {"department": "labour", "case_number": "劳仲案〔2026〕5号", "occurred_at": day(0)},
