@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 
@@ -16,14 +17,16 @@ def hand_over_quickly() -> None:
     sys.setswitchinterval(HAND_OVER_S)
 
 
-def defer(name: str) -> None:
-    """Import a module when something of it is first used, whoever imports it before that."""
-    if name in sys.modules:
+def defer(package: str, name: str) -> None:
+    """Load a package's module when something of it is first used, for whoever says `from package import name` before that."""
+    whole = f"{package}.{name}"
+    if whole in sys.modules:
         return
-    spec = importlib.util.find_spec(name)
+    parent, spec = importlib.import_module(package), importlib.util.find_spec(whole)
     if spec is None or spec.loader is None:
         return
     spec.loader = importlib.util.LazyLoader(spec.loader)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[whole] = module
     spec.loader.exec_module(module)
+    setattr(parent, name, module)  # or the import statement itself would look into the module, and so load it

@@ -289,7 +289,7 @@ def _great_expectations() -> Any:
 
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    defer("scipy.stats")  # a quarter of the import, for three expectations that few contracts have
+    defer("scipy", "stats")  # a quarter of the import, for three expectations that few contracts have
     import great_expectations
 
     import pipeline.own_expectations  # noqa: F401 - defining them registers them
