@@ -1,17 +1,19 @@
 """The matching engine beside Splink: the same rows, in the same run, each in a process of its own.
 
 `python -m benchmarks matching` prints the tables, `million` the one of a million persons;
-`python -m benchmarks.linkage ours|splink DATA` is one of their runs. The tables of persons lie in `persons/` of the folder
+`python -m benchmarks.linkage prepare|ours|splink DATA FOLDER` is one of their runs. The tables of persons lie in `persons/` of the folder
 that CASEHUB_TEST_DATA names; where there is none those rows are left out, and that is said.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import polars as pl
 import pyarrow as pa
 
 from benchmarks.harness import RUNS, Row, Usage, run, show
-from benchmarks.worlds import Feeds
+from benchmarks.worlds import Feeds, Measured
 from matching.evaluation import Evaluation, evaluate
 from matching.model import RELATIONS
 from pipeline.table_files import read_table
@@ -59,7 +61,8 @@ def measure_matching() -> None:
         print(f"没有人员表 · no tables of persons in {FOLDER}: set CASEHUB_TEST_DATA; their rows are left out", file=sys.stderr)  # noqa: T201
     rows, hard = [], []
     for name in [*tables, *(f"{relation}:{records}" for relation in RELATIONS)]:
-        (ours, our_usage), (peer, peer_usage) = (_measured(engine, name) for engine in ("ours", "splink"))
+        with _prepared(name) as folder:
+            (ours, our_usage), (peer, peer_usage) = (_measured(engine, name, folder) for engine in ("ours", "splink"))
         note = "; ".join(
             f"{who}P {one.precision:.4f} R {one.recall:.4f} B³ {one.b3_f1:.4f}" for who, one in (("", ours), ("Splink ", peer))
         )
@@ -77,30 +80,45 @@ def measure_matching() -> None:
 
 def measure_million() -> None:
     """A million mentions of persons: forms to clusters beside Splink's training, prediction and clustering."""
-    records = int(os.environ.get("RECORDS", "770000"))  # of which about 1.3 persons each are named
-    peer, peer_usage = _measured("splink", f"person:{records}")
-    ours = [_measured("ours", f"person:{records}") for _ in range(RUNS)]
+    name = f"person:{int(os.environ.get('RECORDS', '770000'))}"  # of which about 1.3 persons each are named
+    with _prepared(name) as folder:
+        peer, peer_usage = _measured("splink", name, folder)
+        ours = [_measured("ours", name, folder) for _ in range(RUNS)]
     result = ours[0][0]
     linking = [one.seconds - one.forms_seconds for one, _ in ours]
     note = f"Splink {peer.seconds:.1f} s, F1 {peer.f1:.4f}, {peer_usage.peak_mb:,.0f} MB, one run"
     rows = [
         Row(f"{result.rows:,} persons, forms to clusters", linking, "s", at_most=round(peer.seconds / 3, 2), note=note),
         Row("  their forms", [one.forms_seconds for one, _ in ours], "s"),
-        Row("  peak memory, the world included", [usage.peak_mb for _, usage in ours], "MB", at_most=1500),
+        Row("  peak memory", [usage.peak_mb for _, usage in ours], "MB", at_most=1500),
         Row("  F1", [one.f1 for one, _ in ours], "", at_least=peer.f1, note=f"P {result.precision:.4f} R {result.recall:.4f}"),
     ]
     show("a million persons; target: a third of Splink's time", rows)
 
 
-def _measured(engine: str, name: str) -> tuple[Result, Usage]:
-    usage = run([sys.executable, "-m", "benchmarks.linkage", engine, name], {})
+@contextlib.contextmanager
+def _prepared(name: str) -> Iterator[Path]:
+    """The rows of a simulated world in files, made by a process that ends; of a table nothing needs be done."""
+    with tempfile.TemporaryDirectory(prefix="casehub-bench-") as folder:
+        if ":" in name:
+            run([sys.executable, "-m", "benchmarks.linkage", "prepare", name, folder], {})
+        yield Path(folder)
+
+
+def _measured(engine: str, name: str, folder: Path) -> tuple[Result, Usage]:
+    usage = run([sys.executable, "-m", "benchmarks.linkage", engine, name, str(folder)], {})
     return Result(**json.loads(usage.output.strip().splitlines()[-1])), usage
 
 
-def _ours(name: str) -> Result:
+def _prepare(name: str, folder: Path) -> None:
+    relation, _, records = name.partition(":")
+    Feeds(int(records), SEED).measured(relation).save(folder)
+
+
+def _ours(name: str, folder: Path) -> Result:
     relation, _, records = name.partition(":")
     if records:
-        return _our_relation(relation, int(records))
+        return _our_relation(Measured.load(relation, folder))
     from matching.table_forms import form_of
     from matching.table_linkage import link_table
     from matching.table_model import read_table_model
@@ -115,37 +133,31 @@ def _ours(name: str) -> Result:
     return _result(found, len(rows), seconds, marks[1] - marks[0], {})
 
 
-def _our_relation(relation: str, records: int) -> Result:
+def _our_relation(measured: Measured) -> Result:
     from matching import forms, linkage
 
-    feeds = Feeds(records, SEED)
     make: dict[str, Callable[[pa.Table], pa.Table]]
     make = {"person": forms.person_forms, "organisation": forms.organisation_forms, "case": forms.case_forms}
-    if relation == "case":
-        clusters = {name: pl.DataFrame(linkage.deduplicate(name, feeds.parties(name).inputs)) for name in ("person", "organisation")}
-    measured = feeds.cases(clusters) if relation == "case" else feeds.parties(relation)
     inputs = measured.inputs
     start = time.perf_counter()
-    formed = make[relation](inputs)
+    formed = make[measured.relation](inputs)
     formed_at = time.perf_counter()
-    found = pl.DataFrame(linkage.cluster_forms(relation, formed))
+    found = pl.DataFrame(linkage.cluster_forms(measured.relation, formed))
     seconds = time.perf_counter() - start
     cluster = measured.rows.select("id").join(found, on="id", how="left", maintain_order="left")["cluster"]
     return _result(evaluate(cluster, measured.rows["truth"]), len(cluster), seconds, formed_at - start, measured.by_kind(cluster))
 
 
-def _splink(name: str) -> Result:
+def _splink(name: str, folder: Path) -> Result:
     from benchmarks import peer
 
     relation, _, records = name.partition(":")
     if not records:
         found = peer.link(*peer.table(name, read_table([FOLDER / f"{name}.csv"])))
         return _result(found.evaluation, found.clusters.len(), found.seconds, 0.0, {})
-    feeds = Feeds(int(records), SEED)
-    measured = feeds.cases({}) if relation == "case" else feeds.parties(relation)
-    rows, setup = peer.simulated(relation, measured.rows, feeds)
-    found = peer.link(rows, setup)
-    return _result(found.evaluation, len(rows), found.seconds, 0.0, measured.by_kind(found.clusters))
+    measured = Measured.load(relation, folder)
+    found = peer.link(*peer.simulated(relation, measured.rows))
+    return _result(found.evaluation, len(found.clusters), found.seconds, 0.0, measured.by_kind(found.clusters))
 
 
 def _result(found: Evaluation, rows: int, seconds: float, forms_seconds: float, kinds: dict[str, tuple[int, int, bool]]) -> Result:
@@ -153,7 +165,9 @@ def _result(found: Evaluation, rows: int, seconds: float, forms_seconds: float, 
     return Result(rows, pairwise.precision, pairwise.recall, pairwise.f1, found.b_cubed.f1, seconds, forms_seconds, kinds)
 
 
-ENGINES: dict[str, Callable[[str], Result]] = {"ours": _ours, "splink": _splink}
-
 if __name__ == "__main__":
-    print(json.dumps(asdict(ENGINES[sys.argv[1]](sys.argv[2]))))  # noqa: T201 - the answer
+    task, data, place = sys.argv[1], sys.argv[2], Path(sys.argv[3] if len(sys.argv) > 3 else ".")  # noqa: PLR2004 - program, task, data, place
+    if task == "prepare":
+        _prepare(data, place)
+    else:
+        print(json.dumps(asdict({"ours": _ours, "splink": _splink}[task](data, place))))  # noqa: T201 - the answer

@@ -17,9 +17,7 @@ import polars as pl
 import splink.comparison_library as cl
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
-from benchmarks.worlds import Feeds
 from matching.evaluation import Evaluation, evaluate
-from schema.codes import sides
 
 THRESHOLDS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999)
 _LEAST = 0.001  # of match probability that a prediction must have to be kept
@@ -60,7 +58,7 @@ def table(name: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Setup]:
     return rows.with_columns(unique_id="rec_id", truth=pl.col("rec_id").str.extract(r"rec-(\d+)")), _febrl()
 
 
-def simulated(relation: str, rows: pl.DataFrame, feeds: Feeds) -> tuple[pl.DataFrame, Setup]:
+def simulated(relation: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Setup]:
     """Rows of one relation of a simulated world as Splink takes them: plain columns, as the sources write them."""
     told = rows.with_columns(pl.col("id").alias("unique_id"), pl.col("truth").cast(pl.String))
     if relation == "person":
@@ -68,21 +66,9 @@ def simulated(relation: str, rows: pl.DataFrame, feeds: Feeds) -> tuple[pl.DataF
         return told.select("unique_id", "truth", *(pl.col(name).cast(pl.String) for name in names)), _persons()
     if relation == "organisation":
         return told.select("unique_id", "truth", "name", "uscc", "phone", "address"), _organisations()
-    for side in ("petitioner", "respondent"):
-        told = told.join(_first_named(feeds, side), left_on="id", right_on="record_id", how="left", maintain_order="left")
     names = ["petitioner", "petitioner_phone", "respondent", "category", "street", "community", "address", "title"]
     day = pl.coalesce("occurred_at", "reported_at").dt.date().cast(pl.String)
     return told.select("unique_id", "truth", *names, pl.col("amount").cast(pl.String), day=day), _cases()
-
-
-def _first_named(feeds: Feeds, side: str) -> pl.DataFrame:
-    """Name and phone of the first party on one side of each record."""
-    parties = pl.concat(
-        [feeds.parties(relation).rows.select("record_id", "ordinal", "role", "name", "phone") for relation in ("person", "organisation")]
-    )
-    stands = pl.col("role").replace_strict(list(sides()), list(sides().values()), default="other", return_dtype=pl.String)
-    first = parties.filter(stands == side).sort("record_id", "ordinal").unique("record_id", keep="first", maintain_order=True)
-    return first.select("record_id", pl.col("name").alias(side), pl.col("phone").alias(f"{side}_phone"))
 
 
 def _febrl() -> Setup:

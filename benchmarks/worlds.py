@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
+from matching.linkage import deduplicate
 from schema.codes import sides
 from schema.records import CASE_INPUT, ORGANISATION_INPUT, PERSON_INPUT
 from simulator.world import World, build_world
@@ -27,12 +29,24 @@ class Measured:
 
     Args:
         relation: person, organisation or case.
-        rows: the relation's columns, then `truth` (null where the record says nothing that could tell) and the row's key.
+        rows: the relation's columns, then `truth` (null where the record says nothing that could tell) and the row's key; of
+            cases also the name and phone of the first party on either side.
+        hard: pairs that are hard to tell apart or together, by kind and key.
     """
 
-    world: World
     relation: str
     rows: pl.DataFrame
+    hard: pl.DataFrame
+
+    def save(self, folder: Path) -> None:
+        """Write it, so that a process may link it without the world in its memory."""
+        self.rows.write_parquet(folder / "rows.parquet")
+        self.hard.write_parquet(folder / "hard.parquet")
+
+    @classmethod
+    def load(cls, relation: str, folder: Path) -> Measured:
+        """Read what was saved."""
+        return cls(relation, pl.read_parquet(folder / "rows.parquet"), pl.read_parquet(folder / "hard.parquet"))
 
     @property
     def inputs(self) -> pa.Table:
@@ -48,13 +62,12 @@ class Measured:
         """
         keys = [name for name in _KEY if name in self.rows.columns]
         found = self.rows.select(keys).with_columns(cluster=cluster)
-        pairs = self.world.hard_kinds.filter(pl.col("relation") == self.relation)
+        pairs = self.hard
         for side in ("left", "right"):
             names = {name: f"{side}_{name}" for name in found.columns}
             pairs = pairs.join(found.rename(names), on=[f"{side}_{name}" for name in keys], how="inner")
-        counted = pairs.group_by("kind", "same").agg(
-            pl.len().alias("pairs"), (pl.col("left_cluster") == pl.col("right_cluster")).sum().alias("one")
-        )
+        is_one = pl.col("left_cluster") == pl.col("right_cluster")
+        counted = pairs.group_by("kind", "same").agg(pl.len().alias("pairs"), is_one.sum().alias("one"))
         return {kind: (pairs, one, same) for kind, same, pairs, one in counted.sort("same", "kind").iter_rows()}
 
 
@@ -75,6 +88,10 @@ class Feeds:
         """The world itself."""
         return build_world(self.records, seed=self.seed)
 
+    def measured(self, relation: str) -> Measured:
+        """The world as a relation sees it; cases with the parties that the hub's own engine resolves."""
+        return self.cases() if relation == "case" else self.parties(relation)
+
     def parties(self, relation: str) -> Measured:
         """Persons or organisations as the records name them."""
         shape, truth = _SHAPES[relation]
@@ -82,21 +99,34 @@ class Feeds:
         named = pl.concat([keys, self.world.parties], how="horizontal").with_row_index("id").filter(pl.col("kind") == relation)
         own = [name for name in shape.names if name not in ("id", "record_id", "department")]
         rows = named.select(pl.col("id").cast(pl.Int64), pl.col("row").alias("record_id"), *_KEY, *own, pl.col(truth).alias("truth"))
-        return Measured(self.world, relation, rows)
+        return Measured(relation, rows, self._hard(relation))
 
-    def cases(self, clusters: dict[str, pl.DataFrame]) -> Measured:
-        """Records, with the persons and organisations that their parties were resolved to.
-
-        Args:
-            clusters: relation → CLUSTER of its parties, as `parties` numbers them.
-        """
+    def cases(self) -> Measured:
+        """Records, with the persons and organisations that their parties are resolved to."""
         records = self.world.records.rename({"row": "id", "case_truth_id": "truth"}).with_columns(case_number="source_record_id")
-        for relation, found in clusters.items():
-            members = self.parties(relation).rows.select("id", "record_id", "role").join(found, on="id")
-            side = pl.col("role").replace_strict(list(sides()), list(sides().values()), default="other", return_dtype=pl.String)
-            for name in ("petitioner", "respondent"):
-                listed = (
-                    members.filter(side == name).group_by("record_id").agg(pl.col("cluster").unique().sort().alias(f"{name}_{relation}s"))
-                )
-                records = records.join(listed, left_on="id", right_on="record_id", how="left", maintain_order="left")
-        return Measured(self.world, "case", records)
+        named = []
+        for relation in ("person", "organisation"):
+            parties = self.parties(relation)
+            found = pl.DataFrame(deduplicate(relation, parties.inputs))
+            members = (
+                parties.rows.select("id", "record_id", "ordinal", "role", "name", "phone").join(found, on="id").with_columns(side=_side())
+            )
+            named.append(members)
+            for side in ("petitioner", "respondent"):
+                listed = members.filter(pl.col("side") == side).group_by("record_id").agg(pl.col("cluster").unique().sort())
+                records = _beside(records, listed.rename({"cluster": f"{side}_{relation}s"}))
+        for side in ("petitioner", "respondent"):
+            first = pl.concat(named).filter(pl.col("side") == side).sort("record_id", "ordinal").unique("record_id", keep="first")
+            records = _beside(records, first.select("record_id", pl.col("name").alias(side), pl.col("phone").alias(f"{side}_phone")))
+        return Measured("case", records, self._hard("case"))
+
+    def _hard(self, relation: str) -> pl.DataFrame:
+        return self.world.hard_kinds.filter(pl.col("relation") == relation)
+
+
+def _side() -> pl.Expr:
+    return pl.col("role").replace_strict(list(sides()), list(sides().values()), default="other", return_dtype=pl.String)
+
+
+def _beside(records: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
+    return records.join(more, left_on="id", right_on="record_id", how="left", maintain_order="left")
