@@ -23,6 +23,7 @@ ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
     "stem_pinyin": pl.String,
     "stem_head": pl.String,  # the stem's first two syllables: a slip further on leaves them whole
     "stem_look": pl.String,
+    "trading_stem": pl.String,  # the stem's sound where the name tells an industry, too
     "industry": pl.String,
     "city": pl.String,  # null where the name tells none, or only the district's own
     "part": pl.String,  # branch, and the numerals that tell 第一小学 from 第二小学
@@ -98,7 +99,8 @@ def _sounds(frame: pl.DataFrame) -> pl.DataFrame:
         look(frame["stem"]).alias("stem_look"),
     )
     head = pl.coalesce(pl.col("stem_pinyin").str.extract(r"^(\S+ \S+)"), "stem_pinyin")
-    return sounds.with_columns(stem_head=head).select(*ORGANISATION_NAME)
+    trading = pl.when(pl.col("industry").is_not_null()).then("stem_pinyin")
+    return sounds.with_columns(stem_head=head, trading_stem=trading).select(*ORGANISATION_NAME)
 
 
 @cache
