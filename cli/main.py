@@ -24,7 +24,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="[bold]案件汇聚平台[/bold] · Case hub: sixteen departments' feeds in, one case store, one query.\n\n"
     "日常 · every day: [cyan]run[/cyan], [cyan]sources[/cyan], [cyan]quarantine[/cyan], [cyan]batches[/cyan] — "
-    "试用 · to try: [cyan]demo[/cyan] — 查询 · to ask: [cyan]serve[/cyan], [cyan]tokens[/cyan], [cyan]export[/cyan].\n\n"
+    "试用 · to try: [cyan]demo[/cyan] — 查询 · to ask: [cyan]serve[/cyan], [cyan]tokens[/cyan], [cyan]export[/cyan] — "
+    "任意表 · any table: [cyan]match[/cyan].\n\n"
     "设置用环境变量 CASEHUB_… · settings are environment variables CASEHUB_…: [cyan]casehub settings[/cyan] lists them.",
 )
 app.add_typer(sources.app, name="sources")

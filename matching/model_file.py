@@ -58,9 +58,10 @@ def document_of(path: Path) -> object:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ContractError(
-            f"model file {path.name} cannot be read", remedy="check that it is there and is YAML", file=str(path)
-        ) from error
+        mark = getattr(error, "problem_mark", None)
+        place = "" if mark is None else f" at line {mark.line + 1}"
+        remedy = "check that it is there and is YAML" if mark is None else "mend the YAML there: a bracket, a quote or an indent"
+        raise ContractError(f"model file {path.name} cannot be read{place}", remedy=remedy, file=str(path)) from error
 
 
 #: What a table's own model may leave out: an even chance links, one in ten is for a person to see.

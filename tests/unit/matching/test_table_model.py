@@ -93,6 +93,6 @@ def test_a_file_that_is_not_there_or_is_no_yaml_is_refused(tmp_path: Path) -> No
     with pytest.raises(ContractError):
         read_table_model(tmp_path / "none.yml")
     broken = tmp_path / "broken.yml"
-    broken.write_text("version: [", encoding="utf-8")
-    with pytest.raises(ContractError):
+    broken.write_text("version: 1\nfields: {a: [", encoding="utf-8")
+    with pytest.raises(ContractError, match="line 2"):
         read_table_model(broken)
