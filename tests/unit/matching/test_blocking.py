@@ -49,6 +49,18 @@ PHONE = "13911223344"
             {"longitude": 113.9301, "latitude": 22.7501, "category": "noise", "occurred_at": day(1)},
             id="spot on the map",
         ),
+        pytest.param(
+            "organisation",
+            {"name": "深圳市维珍妮鞋业有限公司"},
+            {"name": "维珍妮服装有限公司"},
+            id="two trades of one stem, to be told apart",
+        ),
+        pytest.param(
+            "person",
+            {"phone": PHONE, "name": "王建国"},
+            {"phone": "13511223344", "name": "王建国"},
+            id="a slip in the phone's first digits",
+        ),
     ],
 )
 def test_rows_that_should_meet_do(relation: str, one: dict[str, Any], other: dict[str, Any]) -> None:

@@ -91,6 +91,22 @@ def test_rows_of_one_person_are_found_without_a_truth(tmp_path: Path) -> None:
     assert quality.recall > 0.85
 
 
+def test_what_a_rule_asks_for_says_nothing_of_how_often_it_agrees(tmp_path: Path) -> None:
+    """Four rows in ten have another given name; nearly all pairs that the names find agree on it, of course."""
+    drawn, rows = random.Random(8), []
+    for number in range(1500):
+        row = [drawn.choice(_GIVEN), drawn.choice(_SURNAME) + str(number), f"{drawn.randrange(10**8):08}"]
+        other = [
+            drawn.choice(_GIVEN) if drawn.random() < 0.4 else row[0],
+            row[1],
+            f"{drawn.randrange(10**8):08}" if drawn.random() < 0.4 else row[2],
+        ]
+        rows += [tuple(row), tuple(other)]
+    trained = link_table(make_rows(*rows), make_table(tmp_path)).model
+    given = next(comparison for comparison in trained.comparisons if comparison.name == "given")
+    assert given.levels[0].m == pytest.approx(0.6 + 0.4 / len(_GIVEN), abs=0.03)
+
+
 def test_the_order_of_rows_changes_no_cluster(tmp_path: Path) -> None:
     rows, _ = _people(150, seed=6)
     numbered = rows.with_row_index("row")
