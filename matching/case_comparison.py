@@ -73,6 +73,9 @@ def count(sides: Sides, comparison: Comparison) -> Levels:
 
 def days(sides: Sides, comparison: Comparison) -> Levels:
     """Days between what happened, else the nearest of what was happened and what was reported."""
+    if comparison.column in sides.forms.columns:  # a date of a table's own
+        left, right = sides.numbers(comparison.column)
+        return graded(comparison, np.abs(left - right))
     occurred, reported = sides.numbers("occurred_day"), sides.numbers("reported_day")
     gap = np.abs(occurred[0] - occurred[1])
     others = [np.abs(one - other) for one, other in ((occurred[0], reported[1]), (reported[0], occurred[1]), (reported[0], reported[1]))]

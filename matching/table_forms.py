@@ -57,7 +57,11 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
         return place.with_columns(cells(place))
     text = _joined(rows, field)
     if field.form in _PLAIN:
-        return once(text, lambda distinct: _PLAIN[field.form](distinct, field).alias(field.name).to_frame())
+        made = once(text, lambda distinct: _PLAIN[field.form](distinct, field).alias(field.name).to_frame())
+        if field.form in ("number", "date", "year") and len(text) > text.null_count() and made[field.name].null_count() == len(made):
+            remedy = "write formats: as strptime does" if field.form == "date" else "look at its column, or make it a text"
+            raise ContractError(f"field {field.name}: no row holds a {field.form}", remedy=remedy, field=field.name)
+        return made
     return _OWN[field.form](text, field.placeholders)
 
 
@@ -134,7 +138,10 @@ def _number(values: pl.Series, _: Field) -> pl.Series:
 
 
 def _date(values: pl.Series, field: Field) -> pl.Series:
-    read = [values.str.strip_chars().str.slice(0, 10).str.to_date(form, strict=False) for form in field.formats or _DATE_FORMATS]
+    """The day alone; what follows it, a time of day for one, is passed over."""
+    whole = values.str.strip_chars()
+    first = whole.str.extract(r"^([^\sT]+)")
+    read = [text.str.to_date(form, strict=False) for form in field.formats or _DATE_FORMATS for text in (whole, first)]
     return pl.select(pl.coalesce(read)).to_series()
 
 

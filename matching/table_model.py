@@ -35,6 +35,8 @@ FORMS: dict[str, frozenset[str]] = {
     "phone": frozenset(),
     "address": frozenset(),
 }
+#: Kind of comparison → the forms that it is of.
+_NEEDED = {"days": ("date",), "date": ("date",), "difference": ("number", "year", "date"), "ratio": ("number",), "kilometres": ("place",)}
 #: Forms that make several columns, named as the hub's own: one field of each in a table.
 OWN_COLUMNS = ("place", "person_name", "organisation_name", "id_no", "uscc", "address")
 
@@ -151,6 +153,7 @@ class _TableReader(ModelReader):
         for form in OWN_COLUMNS:
             if forms.count(form) > 1:
                 raise self.error(f"two fields are {form}", "make one of them a text")
+        self.check_kinds(table)
         names = {field.name for field in table.fields}
         if names & {"id", "identifier", "apart"}:
             raise self.error("a field is called id, identifier or apart", "name it otherwise")
@@ -169,6 +172,17 @@ class _TableReader(ModelReader):
         for place, column in used:
             if column not in names:
                 raise self.error(f"{place}: there is no field {column}", f"name one of {', '.join(sorted(names))}")
+
+    def check_kinds(self, table: TableModel) -> None:
+        """What compares days, numbers and places is of fields that are such."""
+        made = {field.name: field.form for field in table.fields}
+        for comparison in table.model.comparisons:
+            needed = _NEEDED.get(comparison.kind)
+            form = "place" if comparison.kind == "kilometres" and "place" in made.values() else made.get(comparison.column, "none")
+            if needed is not None and form not in needed:
+                raise self.error(
+                    f"{comparison.name}: {comparison.kind} is of no field made as {form}", f"make it {' or '.join(needed)} with as:"
+                )
 
     def sources(self, value: object) -> frozenset[str] | bool:
         return value if isinstance(value, bool) else frozenset(map(str, self.sequence(value, "unique_within")))

@@ -179,14 +179,16 @@ def _shares(levels: npt.NDArray[np.int8], count: int) -> _Floats:
 def _learned(levels: _Ints, matched: _Floats, before: _Floats) -> _Floats:
     counted = np.bincount(levels, weights=matched, minlength=len(before) + 1)[1:]
     shares = (counted + before) / (counted.sum() + 1) if counted.sum() else before
-    learned: _Floats = np.maximum(shares, _LEAST)
-    return learned
+    learned = np.maximum(shares, _LEAST)
+    share: _Floats = learned / learned.sum()
+    return share
 
 
 def _apart(shares: _Floats, ones: _Floats, prior: float) -> _Floats:
     """Each u, from what random pairs show, a few of which are one."""
-    apart: _Floats = np.maximum((shares - prior * ones) / (1 - prior), np.maximum(shares * 0.01, _LEAST / 100))
-    return apart
+    apart = np.maximum((shares - prior * ones) / (1 - prior), np.maximum(shares * 0.01, _LEAST / 100))
+    share: _Floats = apart / apart.sum()
+    return share
 
 
 def _rarity(forms: pa.Table, comparison: Comparison, agreement: float) -> Rarity:

@@ -261,3 +261,45 @@ def test_random_pairs_are_all_there_are_where_there_are_few() -> None:
     assert len(drawn) <= 1_000
     assert (drawn["left"] < drawn["right"]).all()
     assert drawn.equals(pl.DataFrame(random_pairs(10_000, most=1_000)))
+
+
+def test_days_between_dates_of_a_table(tmp_path: Path) -> None:
+    def dated(document: dict[str, Any]) -> None:
+        document["fields"]["born"] = {"from": "born", "as": "date"}
+        levels = [{"name": "near", "bits": 1, "at_most": 2}, {"name": "far", "bits": -1}]
+        document["comparisons"] = [{"name": "born", "kind": "days", "levels": levels}]
+
+    table = make_table(tmp_path, dated)
+    forms = table_forms(make_rows(("a", "b", "2026-01-01"), ("a", "b", "2026-01-03"), ("a", "b", "2026-01-04"), ("a", "b", None)), table)
+    levels = compare("table", forms, make_pairs((0, 1), (0, 2), (0, 3)), table.model).column("born").to_pylist()
+    assert levels == [1, 2, 0]
+
+
+def test_what_training_finds_are_probabilities(tmp_path: Path) -> None:
+    rows, _ = _people(300, seed=9)
+    for comparison in link_table(rows, make_table(tmp_path)).model.comparisons:
+        for chances in ([level.m or 0.0 for level in comparison.levels], [level.u or 0.0 for level in comparison.levels]):
+            assert all(0 < chance <= 1 for chance in chances)
+            assert sum(chances) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("written", "formats", "day"),
+    [
+        ("2026-03-04T05:06:07.000", (), "2026-03-04"),
+        ("2026-03-04 05:06", (), "2026-03-04"),
+        ("20260304", (), "2026-03-04"),
+        ("04/03/2026", (), "2026-03-04"),
+        ("03/04/2026 05:06:07 AM", ("%m/%d/%Y",), "2026-03-04"),
+    ],
+)
+def test_a_time_of_day_after_a_date_is_passed_over(written: str, formats: tuple[str, ...], day: str) -> None:
+    made = form_of(pl.DataFrame({"c": [written]}), Field("c", ("c",), "date", formats=formats))["c"]
+    assert str(made[0]) == day
+
+
+@pytest.mark.parametrize("form", ["date", "number", "year"])
+def test_a_field_of_which_no_row_can_be_read_is_told(form: str) -> None:
+    with pytest.raises(ContractError, match="field c"):
+        form_of(pl.DataFrame({"c": ["soon", None]}), Field("c", ("c",), form))
+    assert form_of(pl.DataFrame({"c": [None, None]}, schema={"c": pl.String}), Field("c", ("c",), form))["c"].null_count() == 2
