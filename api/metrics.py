@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from api.departments import Directory
 from api.queries import platform
+from pipeline.agreement import precision
 
 ROWS = ("pulled", "landed", "already_known", "accepted", "quarantined", "held", "superseded", "deleted")
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)
@@ -70,7 +71,19 @@ def _store_families(connection: Connection, directory: Directory) -> list[Metric
     quarantine = _gauge("quarantine_open", "Open quarantine items.", "department")
     for department, items in sorted(platform.open_quarantine(connection).items()):
         quarantine.add_metric([department], items)
-    return [rows, state, law, age, quarantine, *_waiting(connection)]
+    return [rows, state, law, age, quarantine, *_waiting(connection), *_precision(connection)]
+
+
+def _precision(connection: Connection) -> list[Metric]:
+    """Only of relations of which links were drawn and judged: no figure is better than a made-up one."""
+    share = _gauge("link_precision", "Share of links that are right, from those drawn by `casehub match sample`.", "relation", "bound")
+    judged = _gauge("link_sample_judged", "Links drawn and judged, on which the precision stands.", "relation")
+    for one in precision(connection):
+        judged.add_metric([one.relation], one.right + one.wrong)
+        for bound, value in (("estimate", one.share), ("low", one.low), ("high", one.high)):
+            if value is not None:
+                share.add_metric([one.relation, bound], value)
+    return [share, judged]
 
 
 def _waiting(connection: Connection) -> list[Metric]:

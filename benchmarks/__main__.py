@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import linkage, main_job
+from benchmarks import incremental, linkage, main_job
 
 BENCHMARKS = {
     "pass": main_job.measure_pass,
     "ingest": main_job.measure_ingest,
     "matching": linkage.measure_matching,
     "million": linkage.measure_million,
+    "incremental": incremental.measure_incremental,
 }
 
 

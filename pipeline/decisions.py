@@ -22,6 +22,12 @@ _INSERT = """
 INSERT INTO ops.decision (relation, left_id, right_id, verdict, decided_by, reason)
 VALUES (:relation, :left, :right, :verdict, :decided_by, :reason) RETURNING decision_id
 """
+_TAKE_APART = """
+INSERT INTO ops.decision (relation, left_id, right_id, verdict, decided_by, reason)
+SELECT :relation, least(o.{node}, :node), greatest(o.{node}, :node), 'no', :decided_by, :reason
+FROM {table} m JOIN {table} o ON o.{entity} = m.{entity} AND o.known_to IS NULL AND o.{node} <> :node
+WHERE m.{node} = :node AND m.known_to IS NULL
+"""
 
 
 def decide(engine: Engine, relation: str, pair: tuple[int, int], verdict: str, *, decided_by: str, reason: str | None = None) -> int:
@@ -54,6 +60,39 @@ def decide(engine: Engine, relation: str, pair: tuple[int, int], verdict: str, *
         if verdict == "yes":
             _require_no_conflict(connection, relation, left, right)
         return int(connection.execute(text(_INSERT), values).scalar_one())
+
+
+def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, reason: str | None = None) -> int:
+    """Say that a node is none of those that it is one with now: a "no" to each of them, in one transaction.
+
+    Args:
+        engine: the store.
+        relation: person, organisation or case.
+        node: a party id, or a record id of relation case.
+        decided_by: who says so.
+        reason: in words.
+
+    Returns:
+        How many it was one with.
+
+    Raises:
+        RequestError: no such relation, or the node is one with nobody.
+        NotFound: it is not, or no longer, in the store.
+    """
+    if relation not in _MEMBERS:
+        raise RequestError("the decision cannot be read", remedy=f"give one of {', '.join(_MEMBERS)}", relation=relation)
+    table, column = _MEMBERS[relation]
+    values = {"relation": relation, "node": node, "decided_by": decided_by, "reason": reason}
+    with store_errors(), engine.begin() as connection:
+        if not connection.execute(
+            text(f"SELECT EXISTS (SELECT FROM {table} WHERE {column} = :node AND known_to IS NULL)"), values
+        ).scalar():
+            raise NotFound("it is not, or no longer, in the store", remedy="look it up again", relation=relation)
+        sql = _TAKE_APART.format(table=table, node=column, entity=f"{relation}_id")
+        others = connection.execute(text(sql), values).rowcount
+    if not others:
+        raise RequestError("it is one with nobody", remedy="there is nothing to take apart", relation=relation)
+    return int(others)
 
 
 def _require_members(connection: Connection, relation: str, left: int, right: int) -> None:

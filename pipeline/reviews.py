@@ -6,8 +6,14 @@ be one entity by another way.
 
 from __future__ import annotations
 
-import polars as pl
+from dataclasses import dataclass
+from datetime import datetime
 
+import polars as pl
+from sqlalchemy import Engine, text
+
+from hub.database import store_errors
+from hub.errors import NotFound
 from pipeline.entity_ids import Fates
 from pipeline.links import Evaluation, Task, live_links
 
@@ -31,6 +37,44 @@ _CLOSE = """
 UPDATE store.review_task r SET state = t.state, closed_change = %(change)s
 FROM unnest(%(tasks)s::bigint[], %(states)s::text[]) AS t (task_id, state) WHERE r.task_id = t.task_id
 """
+_OPEN = """
+SELECT r.task_id, r.relation, r.left_id, r.right_id, r.match_weight, c.at FROM store.review_task r
+LEFT JOIN LATERAL (SELECT min(at) AS at FROM store.change WHERE change_number = r.opened_change) c ON true
+WHERE r.state = 'open' AND (:relation = '' OR r.relation = :relation) ORDER BY r.match_weight DESC, r.task_id LIMIT :most
+"""
+_TASK = "SELECT task_id, relation, left_id, right_id, match_weight, state FROM store.review_task WHERE task_id = :task"
+
+
+@dataclass(frozen=True)
+class ReviewTask:
+    """A pair that waits for a person: bits are the engine's, `opened_at` when it came up."""
+
+    task_id: int
+    relation: str
+    left: int
+    right: int
+    match_weight: float
+    opened_at: datetime | None = None
+
+
+def open_tasks(engine: Engine, relation: str = "", most: int = 50) -> list[ReviewTask]:
+    """Tasks that are open, the likeliest to be one first; of one relation, or of all."""
+    with store_errors(), engine.connect() as connection:
+        return [ReviewTask(*row) for row in connection.execute(text(_OPEN), {"relation": relation, "most": most})]
+
+
+def open_task(engine: Engine, task_id: int) -> ReviewTask:
+    """An open task.
+
+    Raises:
+        NotFound: there is none of that number, or it is closed.
+    """
+    with store_errors(), engine.connect() as connection:
+        row = connection.execute(text(_TASK), {"task": task_id}).one_or_none()
+    if row is None or row.state != "open":
+        state = "is closed" if row is not None else "does not exist"
+        raise NotFound(f"review task {task_id} {state}", remedy="`casehub review list` shows those that are open")
+    return ReviewTask(*row[:5])
 
 
 def update_reviews(task: Task, evaluation: Evaluation, fates: Fates) -> int:

@@ -219,6 +219,19 @@ decision = Table(
     schema="ops",
 )
 
+link_sample = Table(  # live links drawn at random, for people to judge: what the engine's precision is estimated from
+    "link_sample",
+    metadata,
+    Column("relation", Text, primary_key=True),
+    Column("left_id", BigInteger, primary_key=True),
+    Column("right_id", BigInteger, primary_key=True),
+    Column("model_version", Text, primary_key=True),  # that linked them
+    Column("match_weight", Float, nullable=False),
+    _now("drawn_at"),
+    _one_of("relation", RELATIONS),
+    schema="ops",
+)
+
 change_counter = Table(
     "change_counter",
     metadata,

@@ -128,6 +128,8 @@ def test_metrics(fragile_api: Api) -> None:
     write_feeds(store)
     make_batch(store, "labour", state="failed", already_known=2)
     store.insert(tables.pending, record_id=1, reason="new")
+    store.insert(tables.link_sample, relation="case", left_id=1, right_id=2, model_version="case-4", match_weight=9.5)
+    store.insert(tables.decision, relation="case", left_id=1, right_id=2, verdict="yes", decided_by="clerk")
     api.get("/healthz")
     answer = api.as_("engineer").get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
@@ -140,6 +142,8 @@ def test_metrics(fragile_api: Api) -> None:
         'casehub_quarantine_open{department="petition"} 1.0',
         "casehub_pending_records 1.0",
         "casehub_inbox_waiting 0.0",
+        'casehub_link_precision{bound="estimate",relation="case"} 1.0',
+        'casehub_link_sample_judged{relation="case"} 1.0',
         'casehub_http_request_seconds_count{method="GET",route="/healthz",status="200"} 1.0',
     ):
         assert line in lines

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from functools import cache
 from typing import Any
 
+import hypothesis
 import polars as pl
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from hub.settings import Settings
@@ -96,23 +97,37 @@ def test_the_store_comes_to_what_all_pairs_at_once_come_to(database: Engine) -> 
         assert at_once["cluster"].n_unique() == at_once["entity"].n_unique() == at_once.select("cluster", "entity").n_unique()
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_order_and_batches_change_nothing(database: Engine, seed: int) -> None:
-    generator = random.Random(seed)
+@cache
+def expected() -> dict[str, Any]:
+    """What the first example came to, with everything in one chunk."""
+    return {}
+
+
+@hypothesis.settings(max_examples=10, phases=[hypothesis.Phase.generate], suppress_health_check=list(hypothesis.HealthCheck))
+@given(
+    order=st.integers(0, 2**32 - 1),
+    cuts=st.lists(st.integers(1, 400), min_size=0, max_size=8),
+    chunks=st.lists(st.sampled_from([25, 100, 2000]), min_size=9, max_size=9),
+)
+def test_any_order_and_partition_comes_to_the_same(database: Engine, order: int, cuts: list[int], chunks: list[int]) -> None:
+    """Ten orders and partitions of the same records: the same persons, organisations, cases and values."""
     records = world()[0]
-    put_batch(database, records)
-    resolve(database, Settings())
-    expected = outcome(database)
-    assert len(expected["case"]) < records.height
-    with database.begin() as connection:
-        connection.execute(text(f"TRUNCATE {', '.join(table for table in TABLES if table != 'ops.change_counter')}"))
-    rest = records.sample(fraction=1, shuffle=True, seed=seed)
-    while rest.height:
-        size = generator.randint(1, 200)
-        put_batch(database, rest.head(size))
-        rest = rest.slice(size)
-        resolve(database, Settings(resolve_chunk_records=generator.choice([25, 2000])))
-    found = outcome(database)
-    for kind, what in expected.items():
+    if not expected():
+        expected().update(_resolved(database, [records], [2000]))
+        assert len(expected()["case"]) < records.height
+    shuffled = records.sample(fraction=1, shuffle=True, seed=order)
+    ends = sorted({min(cut, records.height) for cut in cuts} | {records.height})
+    batches = [shuffled.slice(start, end - start) for start, end in zip([0, *ends], ends, strict=False)]
+    found = _resolved(database, batches, chunks)
+    for kind, what in expected().items():
         assert found[kind] == what, kind
     assert invariants(database) == []
+
+
+def _resolved(engine: Engine, batches: list[pl.DataFrame], chunks: list[int]) -> dict[str, Any]:
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(table for table in TABLES if table != 'ops.change_counter')}"))
+    for batch, chunk in zip(batches, chunks, strict=False):
+        put_batch(engine, batch)
+        resolve(engine, Settings(resolve_chunk_records=chunk))
+    return outcome(engine)

@@ -1,0 +1,87 @@
+"""`casehub match` on the store: why two of it are one or two, and how often its links are right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from cli.pair_table import DECISIONS, show_pair
+from cli.session import store
+
+if TYPE_CHECKING:
+    from pipeline.agreement import Precision
+
+RelationName = Annotated[str, typer.Option("--relation", help="person | organisation | case")]
+
+
+def explain_pair(relation: str, left: str, right: str, *, clear: bool) -> None:
+    """Print why two parties or records of the store are one or two, whether or not blocking brings them together."""
+    from pipeline.pairs import examine, find_node, relation_named
+
+    with store() as engine:
+        found = relation_named(relation)
+        ids = [find_node(engine, found, name) for name in (left, right)]
+        pairs = examine(engine, found, [(ids[0], ids[1])])
+    for pair in pairs:
+        show_pair(Console(), pair, relation, clear=clear)
+
+
+def sample(
+    relation: RelationName = "case",
+    size: Annotated[int, typer.Option("--size", help="抽多少条链接 · links to draw")] = 100,
+) -> None:
+    """随机抽链接供人判断，估计线上精确率 · Draw live links at random for people to judge: the live precision is estimated from them."""
+    from pipeline.agreement import draw, precisions
+    from pipeline.pairs import relation_named
+
+    with store() as engine:
+        drawn = draw(engine, relation_named(relation), size)
+        found = precisions(engine)
+    console = Console()
+    console.print(f"抽出 {drawn} 条新链接 · drew {drawn} links not drawn before")
+    console.print(f"逐条判断 · judge them: casehub review next --sampled --relation {relation}", highlight=False)
+    console.print(_precision(found))
+
+
+def evaluate(relation: RelationName = "") -> None:
+    """人的判断对照引擎的判断，及抽样精确率 · What people said beside what the engine says, and the precision that samples tell."""
+    from pipeline.agreement import confusion, precisions
+    from pipeline.pairs import RELATION_NAMES, relation_named
+
+    console = Console()
+    with store() as engine:
+        for name in [relation_named(relation).name] if relation else RELATION_NAMES:
+            matrix = confusion(engine, relation_named(name))
+            if matrix.is_empty():
+                console.print(f"{name}: 尚无人工判断 · nobody has judged a pair yet")
+                continue
+            shown = Table("引擎 · engine", "同一 · yes", "不同 · no", "拿不准 · unsure", box=box.SIMPLE_HEAD, title=f"{name}: 人 · people")
+            for decision, *counts in matrix.iter_rows():
+                shown.add_row(DECISIONS.get(decision, "已不在 · gone"), *(f"{count:,}" for count in counts))
+            console.print(shown)
+        found = precisions(engine)
+    console.print(_precision(found) if found else "尚未抽样 · no links were drawn yet: casehub match sample")
+
+
+def _precision(found: list[Precision]) -> Table:
+    shown = Table(
+        "关系\nrelation",
+        "模型\nmodel",
+        "抽样\ndrawn",
+        "对\nright",
+        "错\nwrong",
+        "拿不准\nunsure",
+        "精确率\nprecision",
+        "95 %",
+        box=box.SIMPLE_HEAD,
+    )
+    for one in found:
+        share = "" if one.share is None else f"{one.share:.3f}"
+        interval = "" if one.low is None or one.high is None else f"{one.low:.3f} – {one.high:.3f}"
+        counts = (f"{count:,}" for count in (one.drawn, one.right, one.wrong, one.unsure))
+        shown.add_row(one.relation, one.model_version, *counts, share, interval)
+    return shown

@@ -1,0 +1,159 @@
+"""`casehub review`: pairs that the engine leaves to people, what they say of them, and taking apart what was wrongly made one."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine
+
+from cli.pair_table import show_pair
+from cli.session import store
+
+app = typer.Typer(no_args_is_help=True, help="审核 · Review: pairs that the engine leaves to people; yes, no or unsure, kept for ever.")
+
+RelationName = Annotated[str, typer.Option("--relation", help="person | organisation | case")]
+Clear = Annotated[bool, typer.Option("--clear", help="显示个人信息原文 · show personal values unmasked")]
+Reason = Annotated[str | None, typer.Option("--reason", help="理由 · why, in words")]
+Verdict = Annotated[str, typer.Argument(metavar="VERDICT", help="yes | no | unsure")]
+TaskId = Annotated[int, typer.Argument(metavar="TASK", help="任务编号 · a task's number, from `casehub review list`")]
+NodeName = Annotated[str, typer.Argument(metavar="NODE", help="部门/编号[/当事人序号] · department/number[/place of the party, from 0]")]
+
+_APPLIES = "下次汇聚时生效 · takes effect with the next pass, or now: casehub resolve"
+_KEYS = {"y": "yes", "n": "no", "u": "unsure"}
+
+
+@app.command("list")
+def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20) -> None:
+    """列出待审的对，最像的在前 · Open tasks, the likeliest to be one first."""
+    from pipeline.pairs import examine, relation_named
+    from pipeline.reviews import open_tasks
+
+    shown = Table("任务\ntask", "关系\nrelation", "左\nleft", "右\nright", "比特\nbits", box=box.SIMPLE_HEAD)
+    for column in shown.columns[2:4]:
+        column.overflow = "fold"
+    with store() as engine:
+        if relation:
+            relation_named(relation)
+        tasks = open_tasks(engine, relation, limit)
+        for name in dict.fromkeys(task.relation for task in tasks):
+            own = {(task.left, task.right): task for task in tasks if task.relation == name}
+            for pair in examine(engine, relation_named(name), list(own)):
+                task = own[pair.left.id, pair.right.id]
+                shown.add_row(str(task.task_id), name, pair.left.name, pair.right.name, f"{task.match_weight:+.1f}")
+    console = Console()
+    console.print(shown)
+    console.print("逐对审核 · one after another: casehub review next; 看一对 · one: casehub review show TASK", highlight=False)
+
+
+@app.command()
+def show(task: TaskId, clear: Clear = False) -> None:
+    """两边的记录与引擎的逐项比特 · Both sides of a task and the engine's steps; personal values masked unless --clear."""
+    from pipeline.pairs import examine, relation_named
+    from pipeline.reviews import open_task
+
+    with store() as engine:
+        found = open_task(engine, task)
+        pairs = examine(engine, relation_named(found.relation), [(found.left, found.right)])
+    for pair in pairs:
+        show_pair(Console(), pair, found.relation, clear=clear)
+
+
+@app.command()
+def decide(task: TaskId, verdict: Verdict, reason: Reason = None) -> None:
+    """对任务作出判断 · Say of a task's pair yes, no or unsure."""
+    from pipeline.decisions import decide as record
+    from pipeline.reviews import open_task
+
+    with store() as engine:
+        found = open_task(engine, task)
+        record(engine, found.relation, (found.left, found.right), verdict, decided_by=getpass.getuser(), reason=reason)
+    Console().print(f"已记录 · recorded: {verdict}; {_APPLIES}", highlight=False)
+
+
+@app.command()
+def pair(left: NodeName, right: NodeName, verdict: Verdict, relation: RelationName = "case", reason: Reason = None) -> None:
+    """对任意一对作出判断，无需任务 · Say the same of any pair, whether or not it is a task."""
+    from pipeline.decisions import decide as record
+    from pipeline.pairs import find_node, relation_named
+
+    with store() as engine:
+        ids = [find_node(engine, relation_named(relation), name) for name in (left, right)]
+        record(engine, relation, (ids[0], ids[1]), verdict, decided_by=getpass.getuser(), reason=reason)
+    Console().print(f"已记录 · recorded: {verdict}; {_APPLIES}", highlight=False)
+
+
+@app.command()
+def apart(node: NodeName, relation: RelationName = "case", reason: Reason = None) -> None:
+    """把误并的一条分出去，永不再并 · Take one out of what it was made one with; no re-run joins them again."""
+    from pipeline.decisions import take_apart
+    from pipeline.pairs import find_node, relation_named
+
+    with store() as engine:
+        found = find_node(engine, relation_named(relation), node)
+        others = take_apart(engine, relation, found, decided_by=getpass.getuser(), reason=reason)
+    Console().print(f"与其余 {others} 个分开 · kept apart from {others}; {_APPLIES}", highlight=False)
+
+
+@app.command("next")
+def ask_next(
+    relation: RelationName = "",
+    sampled: Annotated[bool, typer.Option("--sampled", help="审抽样的链接 · judge links drawn by `casehub match sample`")] = False,
+    clear: Clear = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="最多多少对 · pairs at most")] = 50,
+) -> None:
+    """逐对审核：y 同一，n 不同，u 拿不准，s 跳过，q 结束 · One pair after another: yes, no, unsure, skip, quit."""
+    from pipeline.pairs import RELATION_NAMES, examine, relation_named
+
+    console, done = Console(), 0
+    with store() as engine:
+        names = [relation_named(relation).name] if relation else list(RELATION_NAMES)
+        waiting = [(name, found) for name in names for found in _waiting(engine, name, limit, sampled=sampled)][:limit]
+        for place, (name, found) in enumerate(waiting, 1):
+            for one in examine(engine, relation_named(name), [found]):
+                console.rule(f"{place} / {len(waiting)} · {name}")
+                show_pair(console, one, name, clear=clear)
+                answer = _answer()
+                if answer == "q":
+                    break
+                done += _recorded(engine, console, name, found, answer)
+            else:
+                continue
+            break
+    console.print(f"已判断 {done} 对 · judged {done} pairs; {_APPLIES}", highlight=False)
+
+
+def _waiting(engine: Engine, relation: str, most: int, *, sampled: bool) -> list[tuple[int, int]]:
+    from pipeline.agreement import to_judge
+    from pipeline.pairs import relation_named
+    from pipeline.reviews import open_tasks
+
+    if sampled:
+        return to_judge(engine, relation_named(relation), most)
+    return [(task.left, task.right) for task in open_tasks(engine, relation, most)]
+
+
+def _answer() -> str:
+    while True:
+        answer = typer.prompt("y/n/u/s/q").strip().lower()[:1]
+        if answer in (*_KEYS, "s", "q"):
+            return str(answer)
+
+
+def _recorded(engine: Engine, console: Console, relation: str, pair: tuple[int, int], answer: str) -> int:
+    """Record an answer; a refusal is shown and the next pair comes all the same."""
+    from hub.errors import RequestError
+    from pipeline.decisions import decide as record
+
+    if answer not in _KEYS:
+        return 0
+    try:
+        record(engine, relation, pair, _KEYS[answer], decided_by=getpass.getuser())
+    except RequestError as error:
+        console.print(f"[yellow]{error.message}[/yellow]: {error.remedy}")
+        return 0
+    return 1

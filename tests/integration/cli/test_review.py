@@ -1,0 +1,108 @@
+"""`casehub review` and `casehub match` on the store, through the commands themselves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine
+from typer.testing import CliRunner
+
+from cli import match_store, review
+from cli.main import app
+from hub.errors import NotFound
+from matching.model import Model
+from matching.model_file import load_model
+from pipeline import links
+from pipeline.resolve import resolve
+from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
+
+BY_PHONE = person("欧阳震华", phone="13912340001")
+BY_NUMBER = person("欧阳震华", id_no=id_number(1), phone="13912340001")
+
+
+@pytest.fixture(autouse=True)
+def doubtful(monkeypatch: pytest.MonkeyPatch, database: Engine) -> None:
+    """A store with one doubtful pair of persons, the model being a cautious one."""
+
+    @contextlib.contextmanager
+    def store() -> Iterator[Engine]:
+        yield database
+
+    def model(relation: str) -> Model:
+        return replace(load_model(relation), link=30.0, review=-5.0) if relation == "person" else load_model(relation)
+
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(links, "load_model", model)
+    for command in (review, match_store):
+        monkeypatch.setattr(command, "store", store)
+    settle(database, record("police", "1", BY_NUMBER), record("court", "2", BY_PHONE))
+
+
+def casehub(*words: str, input: str = "") -> str:
+    result = CliRunner().invoke(app, list(words), input=input)
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def task(database: Engine) -> str:
+    return str(rows(database, "SELECT task_id FROM store.review_task WHERE relation = 'person' AND state = 'open'")[0])
+
+
+def test_a_task_is_listed_shown_and_decided(database: Engine) -> None:
+    listed = casehub("review", "list", "--relation", "person")
+    assert "police/1/0" in listed and "court/2/0" in listed
+    shown = casehub("review", "show", task(database))
+    assert "phone" in shown and "█" in shown and "待审" in shown
+    assert "recorded: yes" in casehub("review", "decide", task(database), "yes", "--reason", "same household book")
+    resolve(database, SETTINGS)
+    assert len(clusters(parties(database))) == 1
+    assert "police/1/0" not in casehub("review", "list")
+
+
+def test_personal_values_are_masked_unless_asked_for(database: Engine) -> None:
+    shown, clear = casehub("review", "show", task(database)), casehub("review", "show", task(database), "--clear")
+    for value in ("欧阳震华", "13912340001", id_number(1)):
+        assert value not in shown
+        assert value in clear
+    assert "139****0001" in shown
+
+
+def test_tasks_come_one_after_another_until_there_are_none(database: Engine) -> None:
+    assert "judged 0 pairs" in casehub("review", "next", "--relation", "person", input="x\nq\n")
+    assert "judged 0 pairs" in casehub("review", "next", "--relation", "person", input="s\n")
+    assert "judged 1 pairs" in casehub("review", "next", "--relation", "person", input="n\n")
+    resolve(database, SETTINGS)
+    assert "judged 0 pairs" in casehub("review", "next", "--relation", "person")
+    assert len(clusters(parties(database))) == 2
+
+
+def test_any_pair_can_be_judged_and_one_taken_apart(database: Engine) -> None:
+    casehub("review", "pair", "police/1/0", "court/2/0", "yes", "--relation", "person")
+    resolve(database, SETTINGS)
+    assert len(clusters(parties(database))) == 1
+    assert "kept apart from 1" in casehub("review", "apart", "court/2/0", "--relation", "person")
+    resolve(database, SETTINGS)
+    assert len(clusters(parties(database))) == 2
+
+
+def test_a_closed_task_is_told(database: Engine) -> None:
+    number = task(database)
+    casehub("review", "decide", number, "no")
+    resolve(database, SETTINGS)
+    with pytest.raises(NotFound, match="is closed"):
+        casehub("review", "show", number)
+    with pytest.raises(NotFound, match="does not exist"):
+        casehub("review", "show", "987654")
+
+
+def test_links_are_drawn_judged_and_counted(database: Engine) -> None:
+    settle(database, record("labour", "3", BY_NUMBER))
+    assert "no links were drawn" in casehub("match", "evaluate", "--relation", "person")
+    assert "drew 1 links" in casehub("match", "sample", "--relation", "person", "--size", "10")
+    assert "judged 1 pairs" in casehub("review", "next", "--sampled", "--relation", "person", input="y\n")
+    told = casehub("match", "evaluate", "--relation", "person")
+    assert "1.000" in told and "link" in told
