@@ -14,6 +14,7 @@
     ├── BusyError                another run holds this department or resolve           (retryable)
     ├── StoreError               the database refused a statement: told by SQLSTATE alone, its message may hold values
     │   └── StoreUnavailable     the database went away                                 (retryable)
+    ├── EngineError              the engine asked for is not installed, does not start, or broke off
     ├── SchemaError              the database's schema is not this version's
     ├── NotFound                 no such department, record, case, quarantine item
     ├── AccessDenied             the caller may not
@@ -116,6 +117,10 @@ class StoreUnavailable(StoreError):
 
 class SchemaError(HubError):
     """The database's schema is missing or of another version."""
+
+
+class EngineError(HubError):
+    """The engine that was asked for is not installed, does not start, or broke off."""
 
 
 class NotFound(HubError):

@@ -17,7 +17,7 @@ DECISIONS_AT_ONCE = 500
 
 # Rows that normalise is just now writing are left for a later chunk instead of waited for: waiting could deadlock.
 _TAKE = """
-SELECT record_id, reported_epoch_s FROM ops.pending WHERE (reported_epoch_s, record_id) > (%(epoch_s)s, %(record_id)s)
+SELECT record_id, reported_epoch_s, reason FROM ops.pending WHERE (reported_epoch_s, record_id) > (%(epoch_s)s, %(record_id)s)
 ORDER BY reported_epoch_s, record_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 """
 _REMOVE = "DELETE FROM ops.pending WHERE record_id = ANY (%(ids)s::bigint[])"
@@ -73,6 +73,15 @@ SELECT t.id AS record_id, b.* FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOI
 """
 
 
+_STANDING = """
+SELECT p.party_id AS id, p.kind FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT party_id, kind FROM store.party WHERE record_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0
+) p
+"""
+#: Why a record waits whose parties are to be compared anew too, whatever they were compared by before.
+RELINK = "relink"
+
+
 @dataclass(frozen=True, order=True)
 class Place:
     """A place in the order of work."""
@@ -100,6 +109,7 @@ class Intake:
     records: pl.Series
     last: Place  # of the records taken
     decisions: pl.DataFrame
+    relinked: pl.Series  # of the records, those whose parties are looked at again too
     touched: dict[Relation, Touched] = field(default_factory=dict)
 
 
@@ -122,7 +132,8 @@ def take(channel: Channel, after: Place, most: int) -> Intake | None:
     channel.run(_NUMBER)
     epoch, change = channel.read(_EPOCH).row(0)
     last = Place(*taken.select("reported_epoch_s", "record_id").row(-1)) if taken.height else after
-    return Intake(epoch, change, taken["record_id"].sort(), last, decisions)
+    relinked = taken.filter(pl.col("reason") == RELINK)["record_id"].sort()
+    return Intake(epoch, change, taken["record_id"].sort(), last, decisions, relinked)
 
 
 def publish_versions(channel: Channel, intake: Intake) -> None:
@@ -139,9 +150,11 @@ def publish_versions(channel: Channel, intake: Intake) -> None:
     parties = parties.join(same_address, on="record_id", how="left").with_columns(
         is_same=pl.col("is_same") & (pl.col("same_address") | ~pl.col("lives_at_record"))
     )
+    standing = channel.read(_STANDING, ids=intake.relinked) if len(intake.relinked) else parties.select("id", "kind").clear()
     for relation in (PERSON, ORGANISATION):
         of_kind = parties.filter(pl.col("kind") == relation.name)
-        intake.touched[relation] = _sorted_out(of_kind, ~pl.col("is_live"), _decided(intake, relation))
+        told = pl.concat([_decided(intake, relation), standing.filter(pl.col("kind") == relation.name)["id"]])
+        intake.touched[relation] = _sorted_out(of_kind, ~pl.col("is_live"), told)
     other_parties = parties.filter(~(pl.col("is_live") & pl.col("was_published")))["record_id"]
     asked_again = intake.records.filter(~intake.records.is_in(records["id"].implode()))
     told = pl.concat([other_parties, asked_again, _decided(intake, CASE)])

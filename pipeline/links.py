@@ -90,13 +90,16 @@ def forms_of(task: Task, nodes: pl.DataFrame) -> pa.Table:
 def labels_of(nodes: pl.DataFrame, forms: pa.Table) -> pl.DataFrame:
     """LABELS of nodes, which stand in the order of their forms.
 
-    `key` names a node whatever its id, so that no order of ids decides; `identifier_hash` is enough to see that two
-    verified numbers differ.
+    `key` is that of `names_of`; `identifier_hash` is enough to see that two verified numbers differ.
     """
-    number = pl.col("ordinal").cast(pl.String) if "ordinal" in nodes.columns else pl.lit("")
-    key = pl.concat_str("department", "source_record_id", number, separator="\x1f")
     constraints = pl.DataFrame(forms.select(["id", "identifier", "apart"]))
-    return constraints.with_columns(nodes.select(key.alias("key")).to_series(), identifier_hash=key_numbers(constraints["identifier"]))
+    return constraints.with_columns(names_of(nodes), identifier_hash=key_numbers(constraints["identifier"]))
+
+
+def names_of(nodes: pl.DataFrame) -> pl.Series:
+    """`key`: what names each node whatever its id, so that no order of ids decides between edges of one weight."""
+    number = pl.col("ordinal").cast(pl.String) if "ordinal" in nodes.columns else pl.lit("")
+    return nodes.select(pl.concat_str("department", "source_record_id", number, separator="\x1f").alias("key")).to_series()
 
 
 def live_links(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:

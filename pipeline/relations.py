@@ -6,12 +6,15 @@ frames with a column `id` and at least the columns of the relation's input in `s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
+from sqlalchemy import Connection
 
 from pipeline.channel import Channel
+from pipeline.copying import read_frame
 from schema.codes import sides
 from schema.records import CASE_INPUT, ORGANISATION_INPUT, PERSON_INPUT
 
@@ -80,6 +83,16 @@ SELECT p.record_id AS id, p.role, p.kind,
 FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM store.party WHERE record_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
 """
+# Of a whole store, by ranges of ids: one join of two tables instead of a look-up a row.
+_RECORDS_THAT_STAND = "r.known_to IS NULL AND r.known_from IS NOT NULL AND NOT r.is_deleted"
+_ALL_PARTIES = f"""
+SELECT {_PARTY_COLUMNS}, p.kind FROM store.party p JOIN store.source_record r USING (record_id)
+WHERE p.party_id > %(after)s AND p.party_id <= %(upto)s AND p.known_to IS NULL AND p.known_from IS NOT NULL AND {_RECORDS_THAT_STAND}
+"""
+_ALL_CASES = f"""
+SELECT {_CASE_COLUMNS} FROM store.source_record r WHERE r.record_id > %(after)s AND r.record_id <= %(upto)s AND {_RECORDS_THAT_STAND}
+"""
+_RANGE = "SELECT coalesce(min({id}), 0), coalesce(max({id}), -1) FROM {table}"
 _REFERENCES = pl.List(pl.Struct({"department": pl.String, "number": pl.String}))
 _SIDE_COLUMNS = ("petitioner_persons", "respondent_persons", "petitioner_organisations", "respondent_organisations")
 
@@ -94,7 +107,36 @@ def read_cases(channel: Channel, ids: pl.Series) -> pl.DataFrame:
     waiting = channel.ask(_CASES, ids=ids.sort())
     parties = channel.read(_RESOLVED, ids=ids.sort())
     records = waiting().with_columns(pl.col("references").str.json_decode(_REFERENCES))
+    return with_parties(records, parties)
+
+
+def with_parties(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
+    """Records with the persons and organisations on their sides.
+
+    Args:
+        records: with `id`.
+        parties: (id, role, kind, entity): of each record, the number that each of its parties resolves to.
+    """
     return records.join(_by_side(parties), on="id", how="left", maintain_order="left")
+
+
+def all_parties(source: Connection, most: int) -> Iterator[pl.DataFrame]:
+    """Everything that `read_parties` would read of the whole store, and `kind`, in parts of at most so many ids."""
+    return _ranges(source, _ALL_PARTIES, "party_id", "store.party", most)
+
+
+def all_cases(source: Connection, most: int) -> Iterator[pl.DataFrame]:
+    """Everything that `read_rows` would read of all records that stand, with their references, in parts of at most so many ids."""
+    for rows in _ranges(source, _ALL_CASES, "record_id", "store.source_record", most):
+        yield rows.with_columns(pl.col("references").str.json_decode(_REFERENCES))
+
+
+def _ranges(source: Connection, sql: str, node: str, table: str, most: int) -> Iterator[pl.DataFrame]:
+    low, high = source.exec_driver_sql(_RANGE.format(id=node, table=table)).one()
+    for after in range(low - 1, high, most):
+        rows = read_frame(source, sql, {"after": after, "upto": after + most}, is_fixed=True)
+        if rows.height:
+            yield rows
 
 
 def _by_side(parties: pl.DataFrame) -> pl.DataFrame:

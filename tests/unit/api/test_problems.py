@@ -30,6 +30,7 @@ STATUS = {
     "BusyError": 409,
     "StoreError": 500,
     "StoreUnavailable": 503,
+    "EngineError": 500,
     "SchemaError": 503,
     "NotFound": 404,
     "AccessDenied": 403,
