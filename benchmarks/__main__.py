@@ -1,10 +1,10 @@
-"""`python -m benchmarks NAME`: pass (sources to published store), ingest (the way in), matching and million (beside Splink)."""
+"""`python -m benchmarks NAME`: pass (sources to published store), ingest (the way in), matching and million (beside Splink), relink."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import incremental, linkage, main_job
+from benchmarks import incremental, linkage, main_job, relink
 
 BENCHMARKS = {
     "pass": main_job.measure_pass,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "matching": linkage.measure_matching,
     "million": linkage.measure_million,
     "incremental": incremental.measure_incremental,
+    "relink": relink.measure_relink,
 }
 
 

@@ -10,7 +10,7 @@ import typer
 from dotenv import load_dotenv
 from rich.console import Console
 
-from cli import batches, match, quarantine, review, run, serve, sources, tokens
+from cli import batches, match, quarantine, relink, review, run, serve, sources, tokens
 from cli.session import store
 from hub.errors import HubError
 from hub.log import configure_logging
@@ -36,6 +36,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(match.app, name="match")
 app.command(name="run")(run.run)
 app.command(name="resolve")(run.resolve_pending)
+app.command(name="relink")(relink.relink)
 app.command(name="serve")(serve.serve)
 app.command(name="demo")(serve.demo)
 export = typer.Typer(no_args_is_help=True, help="导出 · Export what the hub holds to files.")

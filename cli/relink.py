@@ -1,0 +1,95 @@
+"""`casehub relink`: everything linked anew beside the live result, what differs, and bringing it in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine
+
+from cli.session import store
+from hub.settings import get_settings
+
+if TYPE_CHECKING:
+    from pipeline.difference import Change
+    from pipeline.relink import Relinked
+
+_RELATIONS = {"person": "人员 person", "organisation": "单位 organisation", "case": "案件 case"}
+_STEPS = {"reading": "读取 · reading", **_RELATIONS}
+_COLUMNS = (
+    "关系\nrelation",
+    "实体\nentities",
+    "新簇\nclusters",
+    "相同\nsame",
+    "合并\njoined",
+    "拆分\nsplit",
+    "重组\nmoved",
+    "移动节点\nnodes moving",
+    "键过时\nold keys",
+    "旧版链接\nold links",
+)
+
+
+def relink(
+    engine: Annotated[str, typer.Option("--engine", help="local | spark；结果相同 · the same clusters")] = "local",
+    to: Annotated[
+        Path | None, typer.Option("--to", help="每个节点的现有实体与新簇写入 · each node's entity and new cluster, to FILE")
+    ] = None,
+    swap: Annotated[bool, typer.Option("--swap", help="把差异交给识别并发布，再比一次 · have resolve publish the difference")] = False,
+) -> None:
+    """全部重新匹配，与现有结果比较；加 --swap 才换入 · Link everything anew beside the live result and compare; in only with --swap."""
+    from pipeline.relink import swap as bring_in
+    from pipeline.relink import table_of
+    from pipeline.table_files import require_writable, write_table
+
+    if to is not None:
+        require_writable(to)
+    settings, console = get_settings(), Console(soft_wrap=True)
+    with store() as database:
+        found = _relinked(console, database, engine)
+        if to is not None:
+            write_table(table_of(found), to)
+            console.print(f"已写入 · written: {to}")
+        waiting = sum(len(one.records) for one in found)
+        if not swap or not waiting:
+            if waiting:
+                console.print("换入 · to bring it in: casehub relink --swap", highlight=False)
+            return
+        report = bring_in(database, settings, found)
+        if report.is_busy:
+            console.print("[yellow]另一进程正在识别，差异由它处理 · another process is resolving, and takes the difference along[/yellow]")
+            return
+        console.print(f"已重新识别 · resolved again: {report.records:,} 条记录 · records; 剩余差异 · what remains:")
+        _relinked(console, database, engine)
+
+
+def _relinked(console: Console, database: Engine, engine: str) -> list[Relinked]:
+    from pipeline.relink import relink as link_anew
+
+    with console.status("…") as status:
+        found = link_anew(database, get_settings(), engine, lambda step: status.update(_STEPS[step]))
+    console.print(_table(found))
+    if all(one.difference.changed.is_empty() for one in found):
+        console.print("与现有结果一致 · the same as the live result")
+    return found
+
+
+def _table(found: list[Relinked]) -> Table:
+    shown = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for one in found:
+        told = one.difference
+        changes = [_change(told.change(name)) for name in ("joined", "split", "moved")]
+        counts = (told.entities, told.clusters, told.change("same").entities)
+        after = (told.moves, len(one.misplaced), one.older_links)
+        shown.add_row(_RELATIONS[one.relation.name], *(f"{n:,}" for n in counts), *changes, *(f"{n:,}" for n in after))
+    return shown
+
+
+def _change(change: Change) -> str:
+    return f"{change.entities:,} → {change.clusters:,}" if change.entities else "0"
