@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -99,7 +101,7 @@ def running(folder: Path) -> Iterator[Spark]:
             try:
                 session = SparkSession(SparkContext(gateway=gateway, conf=conf))
                 yield Spark(session)
-                session.stop()
+                session.stop()  # not where something failed: Java is ended all the same
             finally:
                 _end(gateway)
 
@@ -136,15 +138,19 @@ def _settings(folder: Path) -> list[tuple[str, str]]:
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
-    """What Spark reads from the environment alone: its workers run this interpreter and find this package."""
+    """What Spark reads from the environment alone: its workers run this interpreter and find this package; afterwards all is as before."""
     root = str(Path(matching.__file__).parents[1])
     paths = os.pathsep.join(path for path in (root, os.environ.get("PYTHONPATH")) if path)
     wanted = {"PYSPARK_PYTHON": sys.executable, "PYTHONPATH": paths, "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONWARNINGS": "ignore"}
     before = {name: os.environ.get(name) for name in wanted}
+    is_main = threading.current_thread() is threading.main_thread()
+    interrupted = signal.getsignal(signal.SIGINT)
     os.environ.update(wanted)
     try:
         yield
     finally:
+        if is_main:  # Spark has put its own in place, which asks Java
+            signal.signal(signal.SIGINT, interrupted)
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
