@@ -20,18 +20,7 @@ if TYPE_CHECKING:
 
 _RELATIONS = {"person": "人员 person", "organisation": "单位 organisation", "case": "案件 case"}
 _STEPS = {"reading": "读取 · reading", **_RELATIONS}
-_COLUMNS = (
-    "关系\nrelation",
-    "实体\nentities",
-    "新簇\nclusters",
-    "相同\nsame",
-    "合并\njoined",
-    "拆分\nsplit",
-    "重组\nmoved",
-    "移动节点\nnodes moving",
-    "键过时\nold keys",
-    "旧版链接\nold links",
-)
+_CHANGES = {"joined": "合并 · joined", "split": "拆分 · split", "moved": "重组 · moved"}
 
 
 def relink(
@@ -79,15 +68,18 @@ def _relinked(console: Console, database: Engine, engine: str) -> list[Relinked]
 
 
 def _table(found: list[Relinked]) -> Table:
-    shown = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    shown = Table("", *(_RELATIONS[one.relation.name] for one in found), box=box.SIMPLE_HEAD)
     for column in shown.columns[1:]:
         column.justify = "right"
-    for one in found:
-        told = one.difference
-        changes = [_change(told.change(name)) for name in ("joined", "split", "moved")]
-        counts = (told.entities, told.clusters, told.change("same").entities)
-        after = (told.moves, len(one.misplaced), one.older_links)
-        shown.add_row(_RELATIONS[one.relation.name], *(f"{n:,}" for n in counts), *changes, *(f"{n:,}" for n in after))
+    told = [one.difference for one in found]
+    shown.add_row("现有实体 · live entities", *(f"{one.entities:,}" for one in told))
+    shown.add_row("新簇 · clusters anew", *(f"{one.clusters:,}" for one in told))
+    shown.add_row("相同 · same", *(f"{one.change('same').entities:,}" for one in told))
+    for name, words in _CHANGES.items():
+        shown.add_row(words, *(_change(one.change(name)) for one in told))
+    shown.add_row("移动的节点 · nodes that move", *(f"{one.moves:,}" for one in told))
+    shown.add_row("分块键过时 · old keys", *(f"{len(one.misplaced):,}" for one in found))
+    shown.add_row("旧版模型的链接 · old links", *(f"{one.older_links:,}" for one in found))
     return shown
 
 

@@ -95,11 +95,12 @@ def running(folder: Path) -> Iterator[Spark]:
         conf = SparkConf().setMaster(MASTER).setAppName("casehub relink").setAll(_settings(folder))
         with (folder / "spark.log").open("wb") as log:
             try:
-                gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+                gateway = launch_gateway(conf, {"stdout": log, "stderr": log})  # type: ignore[no-untyped-call,unused-ignore]
             except Exception:  # whatever it is, Java did not come up
                 raise EngineError("Spark does not start", remedy=_JAVA, engine="spark") from None
             try:
-                session = SparkSession(SparkContext(gateway=gateway, conf=conf))
+                with _told():
+                    session = SparkSession(SparkContext(gateway=gateway, conf=conf))
                 yield Spark(session)
                 session.stop()  # not where something failed: Java is ended all the same
             finally:
@@ -122,7 +123,7 @@ def _settings(folder: Path) -> list[tuple[str, str]]:
         ("spark.driver.bindAddress", "127.0.0.1"),
         ("spark.driver.host", "127.0.0.1"),
         ("spark.driver.memory", DRIVER_MEMORY),
-        ("spark.driver.extraJavaOptions", f"-XX:-UsePerfData -Djava.io.tmpdir={folder}"),
+        ("spark.driver.extraJavaOptions", f'-XX:-UsePerfData "-Djava.io.tmpdir={folder}"'),
         ("spark.driver.maxResultSize", "0"),
         ("spark.executorEnv.POLARS_MAX_THREADS", "1"),  # a worker a core
         ("spark.executorEnv.OPENBLAS_NUM_THREADS", "1"),

@@ -44,7 +44,7 @@ NO_JAVA = "Spark needs Java 17 or newer, and there is none on PATH or in JAVA_HO
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "var")
+    return Settings(home=tmp_path / "with a blank")
 
 
 @pytest.fixture
