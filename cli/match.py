@@ -27,6 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="匹配 · Matching: link or dedupl
 
 app.command()(match_store.sample)
 app.command()(match_store.evaluate)
+app.command()(match_store.survey)
 
 ModelFile = Annotated[Path, typer.Option("--model", help="模型文件 · the model file (YAML)")]
 Inputs = Annotated[list[Path], typer.Option("--input", help="FILE.csv 或 .parquet，可多次 · may be given several times: read as one table")]
