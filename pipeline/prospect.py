@@ -85,6 +85,13 @@ def look_up(connection: Connection, prospect: Prospect) -> Answer:
         return Answer(tuple(found), _entities(_task(channel, CASE, unique_within), [case])[0])
 
 
+def look_up_party(connection: Connection, party: Mapping[str, Any]) -> tuple[Found, ...]:
+    """The persons or organisations that one party alone may be; `kind`, `role` and `department` are among its columns."""
+    relation = PERSON if party["kind"] == PERSON.name else ORGANISATION
+    with Channel(connection) as channel:
+        return _entities(_task(channel, relation), [_party(relation, party, party, 0)])[0]
+
+
 def _task(channel: Channel, relation: Relation, unique_within: frozenset[str] = frozenset()) -> Task:
     none = series(())
     return Task(channel, relation, 0, none, none, none, False, unique_within)
