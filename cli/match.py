@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli import match_store
+from cli import match_draft, match_store
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table, require_writable, write_table
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="匹配 · Matching: link or deduplicate any table by a model file, and see why.")
 
+app.command()(match_draft.draft)
 app.command()(match_store.sample)
 app.command()(match_store.evaluate)
 app.command()(match_store.survey)
