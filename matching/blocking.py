@@ -37,18 +37,27 @@ def rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
     Raises:
         ContractError: the rule names a column that the forms have not.
     """
-    missing = sorted({*rule.fields, *rule.refine} - set(forms.column_names))
-    if missing:
-        known = ", ".join(forms.column_names)
-        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {known}")
-    return _keys(pl.DataFrame(forms), rule, model).unique(maintain_order=True).to_arrow().cast(KEY)
+    return _keys(forms, rule, model).unique(maintain_order=True).to_arrow().cast(KEY)
+
+
+def rule_pairs(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
+    """Pairs that share a key of one rule, each once, as PAIR.
+
+    For a table whose keys are too many to be held at once: most keys are of one form alone, and are dropped at once.
+
+    Raises:
+        ContractError: the rule names a column that the forms have not.
+    """
+    keys = _keys(forms, rule, model)
+    shared = keys.filter(keys["key"].is_duplicated())
+    return candidate_pairs(shared.select("id", pl.col("key").rank("dense")).to_arrow())
 
 
 def candidate_pairs(left_keys: pa.Table, right_keys: pa.Table | None = None) -> pa.Table:
     """Pairs that share a key, each once, as PAIR.
 
     Args:
-        left_keys: (id, key), as `blocking_keys` gives them.
+        left_keys: (id, key), as `blocking_keys` gives them; any type of key.
         right_keys: the same for the other side; left out, pairs are formed within `left_keys`.
     """
     left = pl.DataFrame(left_keys)
@@ -66,7 +75,7 @@ def representatives(forms: pa.Table) -> pa.Table:
     Forms of one fingerprint weigh the same against anything, so only the representative needs blocking keys, and each of
     the others one pair with it. Without this, a firm named in n records is n² pairs.
     """
-    frame = pl.DataFrame(forms).select("id", "fingerprint")
+    frame = pl.DataFrame(forms.select(["id", "fingerprint"]))
     least = pl.when(pl.col("fingerprint").is_null()).then("id").otherwise(pl.col("id").min().over("fingerprint"))
     return frame.select("id", least.alias("representative")).to_arrow()
 
@@ -80,9 +89,13 @@ def over_common_keys(keys: pa.Table, model: Model) -> pa.Table:
     return counts.filter(pl.col("ids") > model.block_limit).sort(["ids", "key"], descending=[True, False]).to_arrow()
 
 
-def _keys(frame: pl.DataFrame, rule: BlockingRule, model: Model) -> pl.DataFrame:
+def _keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pl.DataFrame:
     columns = [*rule.fields, *(column for column in rule.refine if column not in rule.fields)]
-    values = frame.select("id", *columns).drop_nulls(list(rule.fields))
+    missing = sorted(set(columns) - set(forms.column_names))
+    if missing:
+        known = ", ".join(forms.column_names)
+        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {known}")
+    values = pl.DataFrame(forms.select(["id", *columns])).drop_nulls(list(rule.fields))
     for column in columns:
         if isinstance(values.schema[column], pl.List):
             values = values.explode(column).drop_nulls(column)
