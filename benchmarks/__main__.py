@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME`: pass (sources to published store), ingest (the way in), matching and million (beside Splink)."""
+"""`python -m benchmarks NAME`: pass (sources to published store), ingest (the way in), matching, million, five_million (linking)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ BENCHMARKS = {
     "ingest": main_job.measure_ingest,
     "matching": linkage.measure_matching,
     "million": linkage.measure_million,
+    "five_million": linkage.measure_five_million,
 }
 
 

@@ -27,7 +27,7 @@ _FORMS: dict[str, Callable[[pa.Table, Model | None], pa.Table]] = {
 #: Rows whose forms are made at a time, and pairs that are compared at a time: what either needs beside its result is some
 #: ten times as large. Both are worked out a row, or a pair, at a time, so that nothing depends on where they are cut.
 ROWS_AT_ONCE = 200_000
-PAIRS_AT_ONCE = 400_000
+PAIRS_AT_ONCE = 250_000
 
 
 def link(relation: str, new_forms: pa.Table, known_forms: pa.Table | None, pairs: pa.Table, model: Model | None = None) -> pa.Table:
