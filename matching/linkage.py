@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from matching.blocking import representatives, rule_pairs
+from matching.blocking import pairs_within, representatives
 from matching.clustering import cluster
 from matching.comparison import compare
 from matching.forms import CONSTRAINTS, case_forms, organisation_forms, person_forms
@@ -88,8 +88,7 @@ def all_pairs(relation: str, forms: pa.Table, model: Model | None = None) -> pa.
         is_represented = stands_for["id"] != stands_for["representative"]
         own = stands_for.filter(is_represented).select(left="representative", right="id").to_arrow().cast(PAIR)
         forms = forms.filter((~is_represented).to_arrow())
-    met = pl.concat([pl.DataFrame(rule_pairs(forms, rule, model)) for rule in model.blocking])
-    return pl.concat([met.unique().sort("left", "right"), pl.DataFrame(own)]).to_arrow().cast(PAIR)
+    return pa.concat_tables([pairs_within(forms, model), own])
 
 
 def _batches(pairs: pa.Table, model: Model) -> Iterator[pa.Table]:
