@@ -7,6 +7,7 @@ store: a value that the model lists as over-common needs the rule's `refine` col
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -33,8 +34,9 @@ def blocking_keys(relation: str, forms: pa.Table, model: Model | None = None) ->
         model: the project's own where left out.
     """
     model = model_of(relation, model)
-    keys = pl.concat([pl.DataFrame(rule_keys(forms, rule, model)) for rule in model.blocking])
-    return keys.unique(maintain_order=True).to_arrow().cast(KEY)
+    frame = pl.DataFrame(forms).lazy()
+    keys = pl.concat([_keys(frame, forms.column_names, rule, model) for rule in model.blocking])
+    return keys.unique(maintain_order=True).collect().to_arrow().cast(KEY)
 
 
 def rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
@@ -43,7 +45,7 @@ def rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
     Raises:
         ContractError: the rule names a column that the forms have not.
     """
-    return _keys(forms, rule, model).unique(maintain_order=True).to_arrow().cast(KEY)
+    return _rule_keys(forms, rule, model).unique(maintain_order=True).to_arrow().cast(KEY)
 
 
 def pairs_within(forms: pa.Table, model: Model) -> pa.Table:
@@ -60,7 +62,7 @@ def pairs_within(forms: pa.Table, model: Model) -> pa.Table:
     found, order = np.empty(0, dtype=np.int64), np.arange(len(ids))
     most = 0
     for rule in model.blocking:
-        rows, sizes = _blocks(_keys(numbered, rule, model))
+        rows, sizes = _blocks(_rule_keys(numbered, rule, model))
         pairs = _within_blocks(rows, sizes, len(ids))
         if len(pairs) > most:
             most, order = len(pairs), _first_places(rows, len(ids))
@@ -138,15 +140,21 @@ def over_common_keys(keys: pa.Table, model: Model) -> pa.Table:
     return counts.filter(pl.col("ids") > model.block_limit).sort(["ids", "key"], descending=[True, False]).to_arrow()
 
 
-def _keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pl.DataFrame:
+def _rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pl.DataFrame:
+    used = [name for name in forms.column_names if name in ("id", *rule.fields, *rule.refine)]
+    return _keys(pl.DataFrame(forms.select(used)).lazy(), forms.column_names, rule, model).collect()
+
+
+def _keys(forms: pl.LazyFrame, known: Sequence[str], rule: BlockingRule, model: Model) -> pl.LazyFrame:
+    """(id, key) of one rule, put off: the rules of a model are worked out together, which for few forms is most of the time."""
     columns = [*rule.fields, *(column for column in rule.refine if column not in rule.fields)]
-    missing = sorted(set(columns) - set(forms.column_names))
+    missing = sorted(set(columns) - set(known))
     if missing:
-        known = ", ".join(forms.column_names)
-        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {known}")
-    values = pl.DataFrame(forms.select(["id", *columns])).drop_nulls(list(rule.fields))
+        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {', '.join(known)}")
+    values = forms.select("id", *columns).drop_nulls(list(rule.fields))
+    schema = values.collect_schema()
     for column in columns:
-        if isinstance(values.schema[column], pl.List):
+        if isinstance(schema[column], pl.List):
             values = values.explode(column).drop_nulls(column)
     plain = pl.concat_str(pl.lit(f"{rule.name}:"), pl.concat_str(rule.fields, separator="|"))
     listed = [pl.col(field).cast(pl.String).is_in(sorted(model.over_common[field])) for field in rule.fields if field in model.over_common]
