@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME`: pass (sources to published store), ingest (the way in), matching and million (beside Splink), relink."""
+"""`python -m benchmarks NAME`: pass (sources to store), ingest (the way in), matching, million, five_million, incremental, relink."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "matching": linkage.measure_matching,
     "million": linkage.measure_million,
     "incremental": incremental.measure_incremental,
+    "five_million": linkage.measure_five_million,
     "relink": relink.measure_relink,
 }
 

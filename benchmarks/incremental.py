@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from benchmarks.harness import RUNS, Row, run, show
 from hub import postgres
 from hub.database import make_engine, migrate
 from hub.settings import Settings
 from pipeline.copying import copy_in, cursor_of
+from pipeline.prospect import Prospect, look_up, look_up_party
 from pipeline.resolve import resolve
 from schema.tables import party, source_record
 from simulator.world import build_world
@@ -29,21 +32,23 @@ from simulator.world import build_world
 SEED = 90210
 BATCH = 1000
 SIZES = (10_000, 100_000, 1_000_000)
-_KEPT_BACK = RUNS + 1  # batches; the first warms up what a running service has warm
+_KEPT_BACK = RUNS + 2  # batches; the first warms up what a running service has warm, the last is looked up and not taken in
+_LOOK_UPS = 200  # of each run
 _UNPUBLISHED = ("known_from", "known_to", "tokens", "is_deleted")
 
 
 def measure_incremental() -> None:
     """Resolve a thousand new records against each store: records a second, and the slowest beside the fastest."""
     sizes = [int(size) for size in os.environ["RECORDS"].split(",")] if "RECORDS" in os.environ else list(SIZES)
-    rows, medians = [], []
+    rows, medians, look_ups = [], [], []
     for size in sizes:
         with filled(size) as (engine, batches):
-            seconds = [_resolved(engine, batch) for batch in batches][1:]
+            seconds = [_resolved(engine, batch) for batch in batches[:-1]][1:]
+            look_ups += _look_ups(engine, batches[-1], size) if size == max(sizes) else []
         rows.append(Row(f"1,000 new records, store of {size:,}", [BATCH / one for one in seconds], "records/s", at_least=1000))
         medians.append(rows[-1].median)
     rows.append(Row("slowest beside fastest", [max(medians) / min(medians)], "×", at_most=1.5))
-    show("new records against stores of growing size", rows)
+    show("new records against stores of growing size", [*rows, *look_ups])
 
 
 @contextlib.contextmanager
@@ -98,6 +103,32 @@ def _resolved(engine: Engine, batch: pl.DataFrame) -> float:
     start = time.perf_counter()
     resolve(engine, Settings())
     return time.perf_counter() - start
+
+
+def _look_ups(engine: Engine, batch: pl.DataFrame, size: int) -> list[Row]:
+    """Milliseconds of the slowest twentieth, of one person and of a whole record with its parties."""
+    parties = pl.scan_parquet(Path(batch["home"][0]) / "parties.parquet").filter(pl.col("row").is_in(batch["row"].implode())).collect()
+    parties = parties.join(batch.select("row", "department"), on="row")
+    named = parties.partition_by("row", as_dict=True)
+    records = [Prospect(one, named[one["row"],].to_dicts() if (one["row"],) in named else []) for one in batch.iter_rows(named=True)]
+    persons = parties.filter(pl.col("kind") == "person").to_dicts()
+    runs = [slice(start * _LOOK_UPS, (start + 1) * _LOOK_UPS) for start in range(RUNS + 1)]  # the first warms up
+    of_person = [_slowest_ms(engine, [partial(look_up_party, party=one) for one in persons[run]]) for run in runs][1:]
+    of_record = [_slowest_ms(engine, [partial(look_up, prospect=one) for one in records[run]]) for run in runs][1:]
+    return [
+        Row(f"one person against {size:,} records, p95", of_person, "ms", at_most=30),
+        Row("one record with its parties and its case, p95", of_record, "ms", at_most=30),
+    ]
+
+
+def _slowest_ms(engine: Engine, look_ups: Sequence[Callable[[Connection], object]]) -> float:
+    took = []
+    for one in look_ups:
+        start = time.perf_counter()
+        with engine.begin() as connection:
+            one(connection)
+        took.append(1000 * (time.perf_counter() - start))
+    return statistics.quantiles(took, n=20)[-1]
 
 
 def _tell(done: int, waiting: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from matching.linkage import deduplicate
 from schema.codes import sides
@@ -20,7 +22,8 @@ _SHAPES = {
     "organisation": (ORGANISATION_INPUT, "organisation_truth_id"),
     "case": (CASE_INPUT, "case_truth_id"),
 }
-_KEY = ("department", "source_record_id", "ordinal")
+_KEY = ("world", "department", "source_record_id", "ordinal")
+_NUMBERS = ("id", "record_id", "truth")  # of one world alone
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,16 @@ class Measured:
         self.hard.write_parquet(folder / "hard.parquet")
 
     @classmethod
-    def load(cls, relation: str, folder: Path) -> Measured:
-        """Read what was saved."""
-        return cls(relation, pl.read_parquet(folder / "rows.parquet"), pl.read_parquet(folder / "hard.parquet"))
+    def load(cls, relation: str, folder: Path, columns: Sequence[str] | None = None) -> Measured:
+        """Read what was saved, of the rows these columns alone where any are named."""
+        rows = pl.read_parquet(folder / "rows.parquet", columns=None if columns is None else list(columns))
+        return cls(relation, rows, pl.read_parquet(folder / "hard.parquet"))
+
+    @classmethod
+    def load_judged(cls, relation: str, folder: Path) -> Measured:
+        """Read what clusters are judged by: ids, truth and keys."""
+        there = pl.read_parquet_schema(folder / "rows.parquet")
+        return cls.load(relation, folder, [name for name in ("id", "truth", *_KEY) if name in there])
 
     @property
     def inputs(self) -> pa.Table:
@@ -69,6 +79,30 @@ class Measured:
         is_one = pl.col("left_cluster") == pl.col("right_cluster")
         counted = pairs.group_by("kind", "same").agg(pl.len().alias("pairs"), is_one.sum().alias("one"))
         return {kind: (pairs, one, same) for kind, same, pairs, one in counted.sort("same", "kind").iter_rows()}
+
+
+def read_inputs(relation: str, folder: Path) -> pa.Table:
+    """What matching takes of a saved world, and nothing of the truth."""
+    shape, _ = _SHAPES[relation]
+    return pq.read_table(folder / "rows.parquet", columns=shape.names).cast(shape)
+
+
+def beside_each_other(worlds: Iterator[Measured]) -> Measured:
+    """The rows of several worlds of one relation as one table: no record, and nobody, is of two of them.
+
+    Args:
+        worlds: not of cases, which name parties by id. One at a time is taken, so that each may be dropped for the next.
+    """
+    rows: list[pl.DataFrame] = []
+    hard: list[pl.DataFrame] = []
+    above = dict.fromkeys(_NUMBERS, 0)
+    for number, world in enumerate(worlds):
+        moved = world.rows.with_columns(pl.col(name) + above[name] for name in _NUMBERS)
+        above = {name: 1 + int(pl.Series(moved[name]).max()) for name in _NUMBERS}  # type: ignore[arg-type]  # whole numbers
+        rows.append(moved.with_columns(world=pl.lit(number, pl.Int8)))
+        hard.append(world.hard.with_columns(pl.lit(number, pl.Int8).alias(f"{side}_world") for side in ("left", "right")))
+        relation = world.relation
+    return Measured(relation, pl.concat(rows), pl.concat(hard))
 
 
 @dataclass(frozen=True)
@@ -98,7 +132,7 @@ class Feeds:
         keys = self.world.records.select("department", "source_record_id")[self.world.parties["row"]]
         named = pl.concat([keys, self.world.parties], how="horizontal").with_row_index("id").filter(pl.col("kind") == relation)
         own = [name for name in shape.names if name not in ("id", "record_id", "department")]
-        rows = named.select(pl.col("id").cast(pl.Int64), pl.col("row").alias("record_id"), *_KEY, *own, pl.col(truth).alias("truth"))
+        rows = named.select(pl.col("id").cast(pl.Int64), pl.col("row").alias("record_id"), *_KEY[1:], *own, pl.col(truth).alias("truth"))
         return Measured(relation, rows, self._hard(relation))
 
     def cases(self) -> Measured:

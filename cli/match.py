@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli import match_store
+from cli import match_draft, match_store
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table, require_writable, write_table
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="匹配 · Matching: link or deduplicate any table by a model file, and see why.")
 
+app.command()(match_draft.draft)
 app.command()(match_store.sample)
 app.command()(match_store.evaluate)
+app.command()(match_store.survey)
 
 ModelFile = Annotated[Path, typer.Option("--model", help="模型文件 · the model file (YAML)")]
 Inputs = Annotated[list[Path], typer.Option("--input", help="FILE.csv 或 .parquet，可多次 · may be given several times: read as one table")]

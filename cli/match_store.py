@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,6 +66,44 @@ def evaluate(relation: RelationName = "") -> None:
             console.print(shown)
         found = precisions(engine)
     console.print(_precision(found) if found else "尚未抽样 · no links were drawn yet: casehub match sample")
+
+
+def survey(
+    relation: RelationName = "person",
+    names: Annotated[int, typer.Option(min=3, help="多少个不同姓名共用即为占位 · names from which a shared number is nobody's")] = 20,
+    to: Annotated[Path | None, typer.Option("--to", help="把下一版模型写入 · the model's next version goes to FILE.yml")] = None,
+) -> None:
+    """数出占位值和过于常见的值，写成模型的下一版 · Count values that say nothing or that too many share, for the model's next version."""
+    from api.masking import mask_id_no, mask_phone
+    from hub.errors import RequestError
+    from pipeline.pairs import relation_named
+    from pipeline.survey import next_version
+    from pipeline.survey import survey as count
+
+    if to is not None and (to.suffix not in (".yml", ".yaml") or not to.parent.is_dir()):
+        raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+    with store() as engine:
+        found = count(engine, relation_named(relation), names)
+    console, masks = Console(), {"phone": mask_phone, "id_no": mask_id_no}
+    shown = Table("列\ncolumn", "值\nvalue", "提及\nmentions", "姓名\nnames", "应列为\nto be listed as", box=box.SIMPLE_HEAD)
+    kinds = (
+        (found.placeholders, "占位 · placeholder"),
+        (found.over_common, "过于常见 · over_common"),
+        (found.unrefined, "此规则需再加一列 · its rule needs refine"),
+    )
+    for commons, kind in kinds:
+        for one in commons:
+            value = masks[one.column](one.value) if one.column in masks else one.value
+            shown.add_row(one.column, value, f"{one.mentions:,}", f"{one.names:,}" if one.names else "", kind)
+    console.print(shown)
+    if to is None:
+        console.print("写成下一版 · to write the next version: --to FILE.yml", highlight=False)
+        return
+    to.write_text(next_version(found), encoding="utf-8")
+    console.print(
+        f"已写入 · written: {to}; 放入 CASEHUB_MODELS 所指文件夹后生效 · takes effect in the folder that CASEHUB_MODELS names",
+        highlight=False,
+    )
 
 
 def _precision(found: list[Precision]) -> Table:

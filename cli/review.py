@@ -99,6 +99,28 @@ def apart(node: NodeName, relation: RelationName = "case", reason: Reason = None
     Console().print(f"与其余 {others} 个分开 · kept apart from {others}; {_APPLIES}", highlight=False)
 
 
+@app.command()
+def weak(relation: RelationName = "case", limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20) -> None:
+    """只靠一条弱链接连成的，误并多在其中 · What hangs together by one faint link, the faintest first: where wrong merges are."""
+    from pipeline.pairs import examine, relation_named
+    from pipeline.reviews import weakest
+
+    shown = Table("比特\nbits", "左\nleft", "右\nright", relation, box=box.SIMPLE_HEAD)
+    for column in shown.columns[1:3]:
+        column.overflow = "fold"
+    with store() as engine:
+        found = weakest(engine, relation_named(relation), limit)
+        links = {(left, right): (entity, bits) for entity, left, right, bits in found.iter_rows()}
+        for one in examine(engine, relation_named(relation), list(links)):
+            entity, bits = links[one.left.id, one.right.id]
+            shown.add_row(f"{bits:+.1f}", one.left.name, one.right.name, entity)
+    console = Console()
+    console.print(shown)
+    console.print(
+        "看一对 · to see one: casehub match explain LEFT RIGHT --relation …; 分开 · to part: casehub review pair … no", highlight=False
+    )
+
+
 @app.command("next")
 def ask_next(
     relation: RelationName = "",

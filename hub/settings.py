@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         18600, ge=0, le=65535, description="First port of the simulated systems, which take the twenty from it on; 0 takes free ones."
     )
     contracts: str = Field("", description="Folders of contracts and code lists of your own, separated as in PATH.")
+    models: str = Field(
+        "", description="Folder of matching models of your own: person.yml, organisation.yml or case.yml in it stands in for the hub's."
+    )
     departments: str = Field("", description="Departments that are active, separated by commas; empty: every contract.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     resolve_chunk_records: int = Field(10_000, ge=1, le=50_000, description="Most records that one chunk of resolve takes.")

@@ -7,6 +7,11 @@ store: a value that the model lists as over-common needs the rule's `refine` col
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -14,6 +19,8 @@ from hub.errors import ContractError
 from matching.model import BlockingRule, Model
 from matching.model_file import model_of
 from schema.records import PAIR
+
+_Ints: TypeAlias = npt.NDArray[np.int64]
 
 KEY = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("key", pa.string(), nullable=False)])
 
@@ -27,8 +34,9 @@ def blocking_keys(relation: str, forms: pa.Table, model: Model | None = None) ->
         model: the project's own where left out.
     """
     model = model_of(relation, model)
-    keys = pl.concat([pl.DataFrame(rule_keys(forms, rule, model)) for rule in model.blocking])
-    return keys.unique(maintain_order=True).to_arrow().cast(KEY)
+    frame = pl.DataFrame(forms).lazy()
+    keys = pl.concat([_keys(frame, forms.column_names, rule, model) for rule in model.blocking])
+    return keys.unique(maintain_order=True).collect().to_arrow().cast(KEY)
 
 
 def rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
@@ -37,11 +45,63 @@ def rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
     Raises:
         ContractError: the rule names a column that the forms have not.
     """
-    missing = sorted({*rule.fields, *rule.refine} - set(forms.column_names))
-    if missing:
-        known = ", ".join(forms.column_names)
-        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {known}")
-    return _keys(pl.DataFrame(forms), rule, model).unique(maintain_order=True).to_arrow().cast(KEY)
+    return _rule_keys(forms, rule, model).unique(maintain_order=True).to_arrow().cast(KEY)
+
+
+def pairs_within(forms: pa.Table, model: Model) -> pa.Table:
+    """Pairs of all forms that share a key, each once, as PAIR; what `candidate_pairs` of all their keys gives, in less memory.
+
+    Pairs of one block stand by each other, as far as one rule found them: few of them name few forms.
+
+    Args:
+        forms: a row an id.
+        model: whose rules.
+    """
+    ids = forms.column("id").to_numpy()
+    numbered = forms.set_column(forms.column_names.index("id"), "id", pa.array(np.arange(len(ids))))
+    found, order = np.empty(0, dtype=np.int64), np.arange(len(ids))
+    most = 0
+    for rule in model.blocking:
+        rows, sizes = _blocks(_rule_keys(numbered, rule, model))
+        pairs = _within_blocks(rows, sizes, len(ids))
+        if len(pairs) > most:
+            most, order = len(pairs), _first_places(rows, len(ids))
+        found = _each_once(np.concatenate((found, pairs)))
+    left, right = np.divmod(found, max(len(ids), 1))
+    by_block = np.argsort(np.minimum(order[left], order[right]), kind="stable")
+    one, other = ids[left[by_block]], ids[right[by_block]]
+    return pa.table([np.minimum(one, other), np.maximum(one, other)], schema=PAIR)
+
+
+def _blocks(keys: pl.DataFrame) -> tuple[_Ints, _Ints]:
+    """Ids of the blocks of two and more, a block after the other, and how many each has; most keys are of one id alone."""
+    shared = keys.group_by("key").agg("id").select("id").filter(pl.col("id").list.len() > 1)["id"]
+    return shared.explode(keep_nulls=False, empty_as_null=False).to_numpy().astype(np.int64), shared.list.len().to_numpy().astype(np.int64)
+
+
+def _within_blocks(rows: _Ints, sizes: _Ints, count: int) -> _Ints:
+    """Each two rows of a block as one number, the lesser times `count` and the other."""
+    ends = np.repeat(np.cumsum(sizes), sizes)
+    later = ends - np.arange(len(rows)) - 1  # rows of its block that come after each row
+    first = np.repeat(np.arange(len(rows)), later)
+    before = np.repeat(np.cumsum(later) - later, later)
+    one, other = rows[first], rows[first + 1 + np.arange(len(first)) - before]
+    pairs = np.minimum(one, other) * count + np.maximum(one, other)
+    different: _Ints = pairs[one != other]  # a row may have a key twice
+    return different
+
+
+def _each_once(numbers: _Ints) -> _Ints:
+    """In order; `np.unique` takes ten times as long for numbers as many as these."""
+    numbers.sort()
+    return numbers[np.diff(numbers, prepend=-1) > 0]
+
+
+def _first_places(rows: _Ints, count: int) -> _Ints:
+    """For each row where it first stands among the blocks; a row of none comes after all."""
+    places = np.full(count, len(rows))
+    places[rows[::-1]] = np.arange(len(rows))[::-1]
+    return places
 
 
 def candidate_pairs(left_keys: pa.Table, right_keys: pa.Table | None = None) -> pa.Table:
@@ -66,7 +126,7 @@ def representatives(forms: pa.Table) -> pa.Table:
     Forms of one fingerprint weigh the same against anything, so only the representative needs blocking keys, and each of
     the others one pair with it. Without this, a firm named in n records is n² pairs.
     """
-    frame = pl.DataFrame(forms).select("id", "fingerprint")
+    frame = pl.DataFrame(forms.select(["id", "fingerprint"]))
     least = pl.when(pl.col("fingerprint").is_null()).then("id").otherwise(pl.col("id").min().over("fingerprint"))
     return frame.select("id", least.alias("representative")).to_arrow()
 
@@ -80,11 +140,21 @@ def over_common_keys(keys: pa.Table, model: Model) -> pa.Table:
     return counts.filter(pl.col("ids") > model.block_limit).sort(["ids", "key"], descending=[True, False]).to_arrow()
 
 
-def _keys(frame: pl.DataFrame, rule: BlockingRule, model: Model) -> pl.DataFrame:
+def _rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pl.DataFrame:
+    used = [name for name in forms.column_names if name in ("id", *rule.fields, *rule.refine)]
+    return _keys(pl.DataFrame(forms.select(used)).lazy(), forms.column_names, rule, model).collect()
+
+
+def _keys(forms: pl.LazyFrame, known: Sequence[str], rule: BlockingRule, model: Model) -> pl.LazyFrame:
+    """(id, key) of one rule, put off: the rules of a model are worked out together, which for few forms is most of the time."""
     columns = [*rule.fields, *(column for column in rule.refine if column not in rule.fields)]
-    values = frame.select("id", *columns).drop_nulls(list(rule.fields))
+    missing = sorted(set(columns) - set(known))
+    if missing:
+        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {', '.join(known)}")
+    values = forms.select("id", *columns).drop_nulls(list(rule.fields))
+    schema = values.collect_schema()
     for column in columns:
-        if isinstance(values.schema[column], pl.List):
+        if isinstance(schema[column], pl.List):
             values = values.explode(column).drop_nulls(column)
     plain = pl.concat_str(pl.lit(f"{rule.name}:"), pl.concat_str(rule.fields, separator="|"))
     listed = [pl.col(field).cast(pl.String).is_in(sorted(model.over_common[field])) for field in rule.fields if field in model.over_common]

@@ -57,7 +57,9 @@ def cluster(nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = No
 
 def _nodes(nodes: pa.Table) -> pl.DataFrame:
     """Nodes by id, each with the columns that are optional, and the rank of its key."""
-    frame = pl.DataFrame(nodes).unique("id").sort("id")
+    frame = pl.DataFrame(nodes)
+    if not bool((frame["id"].diff() > 0).all()):  # to put texts in order costs more than the rest, and they mostly are
+        frame = frame.unique("id").sort("id")
     missing = [pl.lit(None, pl.String).alias(name) for name in ("identifier", "apart") if name not in frame.columns]
     key = pl.col("key") if "key" in frame.columns else pl.col("id")
     return frame.with_columns(*missing, rank=key.rank("ordinal").cast(pl.Int64)).select("id", "identifier", "apart", "rank")
@@ -113,7 +115,9 @@ def _conflicting(nodes: pl.DataFrame, component: _Ints, forbidden: pl.DataFrame)
     flags = np.zeros(int(component.max(initial=-1)) + 1, dtype=np.bool_)
     left, right = component[forbidden["left"].to_numpy()], component[forbidden["right"].to_numpy()]
     flags[left[left == right]] = True
-    frame = nodes.with_columns(pl.Series("component", component))
+    # A node alone is at odds with nobody, and most are: the texts of the others are soon counted.
+    is_joined = np.bincount(component)[component] > 1
+    frame = nodes.with_columns(pl.Series("component", component)).filter(pl.Series(is_joined))
     identifiers = frame.drop_nulls("identifier").group_by("component").agg(pl.col("identifier").n_unique().alias("n"))
     twice = frame.drop_nulls("apart").group_by("component", "apart").agg(pl.col("mention").n_unique().alias("n"))
     for found in (identifiers, twice):

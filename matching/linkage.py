@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from matching.blocking import blocking_keys, candidate_pairs, representatives
+from matching.blocking import pairs_within, representatives
 from matching.clustering import cluster
 from matching.comparison import compare
 from matching.forms import CONSTRAINTS, case_forms, organisation_forms, person_forms
 from matching.model import Model
 from matching.model_file import model_of
 from matching.weights import weigh
-from schema.records import PAIR
+from schema.records import EDGE, PAIR
 
+#: What clustering asks of an edge.
+DECISIVE = pa.schema([EDGE.field(name) for name in ("left", "right", "match_weight", "decision")])
 _FORMS: dict[str, Callable[[pa.Table, Model | None], pa.Table]] = {
     "person": person_forms,
     "organisation": organisation_forms,
     "case": case_forms,
 }
+#: Rows whose forms are made at a time, and pairs that are compared at a time: what either needs beside its result is some
+#: ten times as large. Both are worked out a row, or a pair, at a time, so that nothing depends on where they are cut.
+ROWS_AT_ONCE = 200_000
+PAIRS_AT_ONCE = 250_000
 
 
 def link(relation: str, new_forms: pa.Table, known_forms: pa.Table | None, pairs: pa.Table, model: Model | None = None) -> pa.Table:
@@ -48,22 +55,61 @@ def deduplicate(relation: str, inputs: pa.Table, model: Model | None = None) -> 
         inputs: PERSON_INPUT, ORGANISATION_INPUT or CASE_INPUT.
         model: the project's own where left out.
     """
-    return cluster_forms(relation, _FORMS[relation](inputs, model_of(relation, model)), model)
+    return cluster_forms(relation, all_forms(relation, inputs, model), model)
+
+
+def all_forms(relation: str, inputs: pa.Table, model: Model | None = None) -> pa.Table:
+    """Forms of a whole table, made a slice of rows at a time."""
+    model = model_of(relation, model)
+    make = _FORMS[relation]
+    starts = range(0, max(inputs.num_rows, 1), ROWS_AT_ONCE)
+    return pa.concat_tables([make(inputs.slice(start, ROWS_AT_ONCE), model) for start in starts])
 
 
 def cluster_forms(relation: str, forms: pa.Table, model: Model | None = None) -> pa.Table:
     """CLUSTER of all forms among themselves."""
     pairs = all_pairs(relation, forms, model)
-    return cluster(forms.select(CONSTRAINTS), link(relation, forms, None, pairs, model))
+    return cluster(forms.select(CONSTRAINTS), decisive_edges(relation, forms, pairs, model))
+
+
+def decisive_edges(relation: str, forms: pa.Table, pairs: pa.Table, model: Model | None = None) -> pa.Table:
+    """DECISIVE of the pairs that join or forbid, compared a batch at a time.
+
+    Args:
+        relation: person, organisation or case.
+        forms: of every id that a pair names, and any others.
+        pairs: PAIR.
+        model: the project's own where left out.
+    """
+    model = model_of(relation, model)
+    kept = [DECISIVE.empty_table()]
+    for batch in _batches(pairs, model):
+        edges = pl.DataFrame(link(relation, _forms_of(batch, forms), None, batch, model).select(DECISIVE.names))
+        kept.append(edges.filter(pl.col("decision").is_in(["link", "cannot_link"])).to_arrow().cast(DECISIVE))
+    return pa.concat_tables(kept)
 
 
 def all_pairs(relation: str, forms: pa.Table, model: Model | None = None) -> pa.Table:
     """PAIR of all forms among themselves; forms of one fingerprint meet others through their representative alone."""
-    if "fingerprint" not in forms.column_names:
-        return candidate_pairs(blocking_keys(relation, forms, model))
-    stands_for = pl.DataFrame(representatives(forms))
-    represented = stands_for.filter(pl.col("id") != pl.col("representative"))
-    alone = pl.DataFrame(forms).join(represented, on="id", how="anti").to_arrow()
-    met = pl.DataFrame(candidate_pairs(blocking_keys(relation, alone, model)))
-    own = represented.select(left="representative", right="id")
-    return pl.concat([met, own]).to_arrow().cast(PAIR)
+    model = model_of(relation, model)
+    own = PAIR.empty_table()
+    if "fingerprint" in forms.column_names:
+        stands_for = pl.DataFrame(representatives(forms))
+        is_represented = stands_for["id"] != stands_for["representative"]
+        own = stands_for.filter(is_represented).select(left="representative", right="id").to_arrow().cast(PAIR)
+        forms = forms.filter((~is_represented).to_arrow())
+    return pa.concat_tables([pairs_within(forms, model), own])
+
+
+def _batches(pairs: pa.Table, model: Model) -> Iterator[pa.Table]:
+    """Pairs a batch at a time; all at once where a measure asks how rare a piece is in the table as a whole."""
+    looks_around = any(test in ("words", "ngrams") for one in model.comparisons for level in one.levels for test, _ in level.tests)
+    size = max(pairs.num_rows, 1) if looks_around else PAIRS_AT_ONCE
+    for start in range(0, pairs.num_rows, size):
+        yield pairs.slice(start, size)
+
+
+def _forms_of(pairs: pa.Table, forms: pa.Table) -> pa.Table:
+    """The forms that the pairs name."""
+    ends = np.unique(np.concatenate([pairs.column(side).to_numpy() for side in PAIR.names]))
+    return forms.filter(pa.array(np.isin(forms.column("id").to_numpy(), ends)))

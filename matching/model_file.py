@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from hub.errors import ContractError
+from hub.settings import get_settings
 from matching.model import GRADED, OUTCOMES, RELATIONS, TESTS, Adjustment, BlockingRule, Comparison, Level, Model, Rarity
 
 MODELS = Path(__file__).parent / "models"
@@ -18,14 +19,29 @@ MODELS = Path(__file__).parent / "models"
 
 @cache
 def load_model(relation: str) -> Model:
-    """The project's own model of a relation: person, organisation or case.
+    """The model in force of a relation: person, organisation or case.
 
     Raises:
         ContractError: there is no such relation, or the file says what cannot be done.
     """
+    model = read_model(model_path(relation))
+    if model.relation != relation:
+        raise ContractError(f"the model of {relation} is one of {model.relation}", remedy=f"write relation: {relation}, or move the file")
+    return model
+
+
+def model_path(relation: str) -> Path:
+    """The file of the model in force: the one in CASEHUB_MODELS, or the project's own.
+
+    Raises:
+        ContractError: there is no such relation.
+    """
     if relation not in RELATIONS:
         raise ContractError(f"no relation {relation!r}", remedy=f"name one of {', '.join(RELATIONS)}", allowed=list(RELATIONS))
-    return read_model(MODELS / f"{relation}.yml")
+    own = get_settings().models
+    if own and (Path(own) / f"{relation}.yml").is_file():
+        return Path(own) / f"{relation}.yml"
+    return MODELS / f"{relation}.yml"
 
 
 def model_of(relation: str, model: Model | None = None) -> Model:

@@ -31,6 +31,7 @@ _ROUNDS = 200
 _SETTLED = 1e-6  # of every probability, from one round to the next
 _LEAST = 1e-6  # no probability is nought: a level not met among so many may still be met
 _PRIOR = (1e-12, 0.5)  # the least and the most that it may be
+_SELECTIVE = 2.0  # pairs a row, up to which a rule finds mostly what is one
 _COMMONEST = 1_000  # values whose share a model remembers
 
 
@@ -85,7 +86,7 @@ def train(forms: pa.Table, levels: pa.Table, found_by: _Ints, model: Model, sour
     chance = compare(model.relation, forms, random_pairs(count), model)
     agreed = [_shares(chance.column(comparison.name).to_numpy(), len(comparison.levels)) for comparison in model.comparisons]
     met = _Patterns.of(levels, found_by, model)
-    learns = _learns(met, model, sources)
+    learns = _learns(met, model, sources, _SELECTIVE * count)
     guess = _Guess(float(np.clip(count / 2 / total, *_PRIOR)), [_first_guess(len(each)) for each in agreed], agreed)
     rounds, is_settled = 0, False
     while rounds < _ROUNDS and not is_settled:
@@ -151,12 +152,20 @@ class _Patterns:
         return probability
 
 
-def _learns(met: _Patterns, model: Model, sources: Sources) -> list[_Flags]:
-    """For each comparison, the combinations that a rule on other columns found; all of them where there is no such rule."""
+def _learns(met: _Patterns, model: Model, sources: Sources, most: float) -> list[_Flags]:
+    """For each comparison, the combinations to learn from: those that selective rules on other columns found.
+
+    Of the pairs that a loose rule finds few are one, and what goes with it (an address that holds the name) would be taken for
+    what being one looks like. Where no rule on other columns is selective, the most selective of them is learnt from; where
+    there is none at all, every combination.
+    """
+    pairs = [float(met.count[(met.rules >> place) & 1 == 1].sum()) for place in range(len(model.blocking))]
     flags = []
     for columns in (sources.comparisons[comparison.name] for comparison in model.comparisons):
-        others = sum(1 << place for place, rule in enumerate(model.blocking) if not sources.rules[rule.name] & columns)
-        free = (met.rules & others) != 0
+        others = [place for place, rule in enumerate(model.blocking) if pairs[place] and not sources.rules[rule.name] & columns]
+        least = min((pairs[place] for place in others), default=0.0)
+        chosen = sum(1 << place for place in others if pairs[place] <= max(most, least))
+        free = (met.rules & chosen) != 0
         flags.append(free if free.any() else np.ones(len(free), dtype=np.bool_))
     return flags
 

@@ -6,15 +6,16 @@ another person or organisation is looked at again in the same chunk.
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import orjson
 import polars as pl
-import yaml
 from sqlalchemy import Connection, text
 
-from matching.model_file import MODELS, load_model
+from hub.errors import ContractError
+from matching.model_file import document_of, load_model, model_path
 from pipeline import intake as taking
 from pipeline.candidates import hide_keys, list_keys, show_crowded_keys, show_keys
 from pipeline.channel import Channel
@@ -28,6 +29,8 @@ from pipeline.publish import Numbers, prepare, publish
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 from pipeline.reviews import update_reviews
 
+logger = logging.getLogger(__name__)
+
 # Every query here looks up rows by index, and tables may have grown tenfold since they were last analysed.
 _PLAN = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
 _UNIQUE = """
@@ -35,7 +38,7 @@ SELECT department FROM (
     SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
 ) c WHERE document ->> 'unique_within' = 'true'
 """
-_HAS_MODEL = "SELECT EXISTS (SELECT FROM ops.model WHERE relation = :relation AND version = :version)"
+_MODELS = "SELECT version, document FROM ops.model WHERE relation = :relation"
 _KEEP_MODEL = "INSERT INTO ops.model (relation, version, document) VALUES (:relation, :version, CAST(:document AS jsonb))"
 _RECORDS_OF = """
 SELECT DISTINCT p.record_id FROM unnest(%(ids)s::bigint[]) AS t (id)
@@ -75,13 +78,24 @@ def unique_departments(connection: Connection) -> frozenset[str]:
 
 
 def record_models(connection: Connection) -> None:
-    """Keep the documents of the models in force: links name their version, and a rebuild needs them."""
+    """Keep the documents of the models in force: links name their version, and a rebuild needs them.
+
+    Raises:
+        ContractError: a model has changed since its version was first used.
+    """
     for relation in (PERSON, ORGANISATION, CASE):
         names = {"relation": relation.name, "version": load_model(relation.name).version}
-        if connection.execute(text(_HAS_MODEL), names).scalar_one():
-            continue
-        document = yaml.safe_load((MODELS / f"{relation.name}.yml").read_text(encoding="utf-8"))
-        connection.execute(text(_KEEP_MODEL), {**names, "document": orjson.dumps(document).decode()})
+        document = orjson.loads(orjson.dumps(document_of(model_path(relation.name)), option=orjson.OPT_NON_STR_KEYS))
+        known: dict[str, object] = {version: kept for version, kept in connection.execute(text(_MODELS), names)}
+        if names["version"] not in known:
+            if known:
+                logger.warning("%s: model %s is new; what was resolved before waits for `casehub relink --swap`", *names.values())
+            connection.execute(text(_KEEP_MODEL), {**names, "document": orjson.dumps(document).decode()})
+        elif known[names["version"]] != document:
+            raise ContractError(
+                f"the model of {relation.name} is another than version {names['version']} was",
+                remedy="raise its version, then resolve again",
+            )
     connection.commit()
 
 

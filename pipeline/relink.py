@@ -22,8 +22,9 @@ from hub.database import store_errors
 from hub.settings import Settings
 from matching import engines
 from matching.clustering import VERDICT, cluster
-from matching.engines.job import DECISIVE, Job
+from matching.engines.job import Job
 from matching.forms import CONSTRAINTS
+from matching.linkage import DECISIVE
 from matching.model_file import load_model
 from pipeline.candidates import key_numbers
 from pipeline.chunk import unique_departments

@@ -14,8 +14,11 @@ from sqlalchemy import Engine, text
 
 from hub.database import store_errors
 from hub.errors import NotFound
+from matching.cohesion import weakest_links
+from pipeline.channel import Channel
 from pipeline.entity_ids import Fates
-from pipeline.links import Evaluation, Task, live_links
+from pipeline.links import ENGINE, Evaluation, Task, live_links
+from pipeline.relations import Relation
 
 _STATES = """
 SELECT t.left_id, t.right_id, l.match_weight, l.levels::text AS levels, r.task_id, r.match_weight AS task_weight,
@@ -43,6 +46,12 @@ LEFT JOIN LATERAL (SELECT min(at) AS at FROM store.change WHERE change_number = 
 WHERE r.state = 'open' AND (:relation = '' OR r.relation = :relation) ORDER BY r.match_weight DESC, r.task_id LIMIT :most
 """
 _TASK = "SELECT task_id, relation, left_id, right_id, match_weight, state FROM store.review_task WHERE task_id = :task"
+_INSIDE = """
+SELECT l.left_id AS left, l.right_id AS right, l.match_weight, l.decided_by, a.{entity}::text AS entity FROM store.link l
+JOIN {members} a ON a.{node} = l.left_id AND a.known_to IS NULL
+JOIN {members} b ON b.{node} = l.right_id AND b.known_to IS NULL AND b.{entity} = a.{entity}
+WHERE l.relation = '{relation}' AND l.known_to IS NULL AND l.decision = 'link'
+"""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,20 @@ def open_task(engine: Engine, task_id: int) -> ReviewTask:
         state = "is closed" if row is not None else "does not exist"
         raise NotFound(f"review task {task_id} {state}", remedy="`casehub review list` shows those that are open")
     return ReviewTask(*row[:5])
+
+
+def weakest(engine: Engine, relation: Relation, most: int) -> pl.DataFrame:
+    """(entity, left, right, match_weight): entities by the link that they cannot do without, the weakest first.
+
+    Links that a person made are as sure as can be and are left out.
+    """
+    sql = _INSIDE.format(relation=relation.name, entity=relation.entity, members=relation.members, node=relation.node)
+    with store_errors(), engine.begin() as connection, Channel(connection) as channel:
+        links = channel.read(sql)
+    ends = [links.select(id=side, cluster="entity") for side in ("left", "right")]
+    found = pl.DataFrame(weakest_links(pl.concat(ends).unique().to_arrow(), links.to_arrow())).rename({"cluster": "entity"})
+    judged = links.filter(pl.col("decided_by") != ENGINE).select("left", "right")
+    return found.join(judged, on=["left", "right"], how="anti", maintain_order="left").head(most)
 
 
 def update_reviews(task: Task, evaluation: Evaluation, fates: Fates) -> int:

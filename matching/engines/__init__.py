@@ -19,7 +19,7 @@ class Engine(Protocol):
     """What links a whole relation."""
 
     def edges(self, job: Job) -> pa.Table:
-        """EDGE, without levels, of all pairs that a blocking rule brings together and that link or are forbidden to.
+        """DECISIVE of all pairs that a blocking rule brings together and that link or are forbidden to.
 
         The job's forms have been made when it returns.
         """

@@ -12,17 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from matching.blocking import blocking_keys
 from matching.forms import case_forms, organisation_forms, person_forms
-from matching.linkage import link
 from matching.model import Model
-from schema.records import EDGE
-
-#: What clustering must know of an edge.
-DECISIVE = pa.schema([EDGE.field(name) for name in ("left", "right", "match_weight", "decision")])
 
 
 @dataclass(frozen=True)
@@ -90,18 +84,6 @@ class Job:
         if unless is not None:
             forms = forms.filter(pa.array(~np.isin(forms.column("id").to_numpy(), unless.to_numpy())))
         return blocking_keys(self.relation, forms, self.model)
-
-    def compare(self, forms: pa.Table, pairs: pa.Table) -> pa.Table:
-        """DECISIVE of the pairs that link or are forbidden to.
-
-        Args:
-            forms: of all ids.
-            pairs: PAIR.
-        """
-        ends = np.unique(np.concatenate([pairs.column(side).to_numpy() for side in ("left", "right")]))
-        named = forms.filter(pa.array(np.isin(forms.column("id").to_numpy(), ends)))
-        edges = pl.DataFrame(link(self.relation, named, None, pairs, self.model).select(DECISIVE.names))
-        return edges.filter(pl.col("decision").is_in(["link", "cannot_link"])).to_arrow().cast(DECISIVE)
 
 
 def write_table(path: Path, table: pa.Table) -> None:

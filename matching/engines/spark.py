@@ -24,7 +24,8 @@ import pyarrow as pa
 import matching
 from hub.errors import EngineError
 from matching.blocking import representatives
-from matching.engines.job import DECISIVE, Job
+from matching.engines.job import Job
+from matching.linkage import DECISIVE, decisive_edges
 from schema.records import PAIR
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ def _compare_step(job: Job) -> _Step:
         for batch in batches:
             if batch.num_rows:
                 forms = job.forms() if forms is None else forms
-                yield from job.compare(forms, pa.Table.from_batches([batch]).cast(PAIR)).to_batches()
+                pairs = pa.Table.from_batches([batch]).cast(PAIR)
+                yield from decisive_edges(job.relation, forms, pairs, job.model).to_batches()
 
     return compare

@@ -106,3 +106,13 @@ def test_links_are_drawn_judged_and_counted(database: Engine) -> None:
     assert "judged 1 pairs" in casehub("review", "next", "--sampled", "--relation", "person", input="y\n")
     told = casehub("match", "evaluate", "--relation", "person")
     assert "1.000" in told and "link" in told
+
+
+def test_what_hangs_by_one_link_is_told(database: Engine) -> None:
+    settle(database, record("labour", "3", BY_NUMBER), record("health", "4", person("诸葛明月", phone="13912340002")))
+    told = casehub("review", "weak", "--relation", "person")
+    assert "police/1/0" in told and "labour/3/0" in told
+    assert "health" not in told
+    casehub("review", "pair", "police/1/0", "labour/3/0", "yes", "--relation", "person")
+    resolve(database, SETTINGS)
+    assert "police/1/0" not in casehub("review", "weak", "--relation", "person")

@@ -13,7 +13,6 @@ from pipeline.relations import CASE, PERSON
 from pipeline.resolve import resolve
 from tests.integration.pipeline.resolving import (
     SETTINGS,
-    cases,
     clusters,
     id_number,
     invariants,
@@ -21,7 +20,6 @@ from tests.integration.pipeline.resolving import (
     party_ids,
     person,
     record,
-    record_ids,
     rows,
     settle,
 )
@@ -128,31 +126,3 @@ def test_links_drawn_and_judged_tell_the_precision_with_its_interval(database: E
 def test_a_sample_of_no_size_is_refused(database: Engine) -> None:
     with pytest.raises(RequestError, match="cannot be drawn"):
         draw(database, PERSON, 0)
-
-
-def test_merging_and_taking_apart_gives_back_members_ids_and_values_while_the_history_grows(database: Engine) -> None:
-    settle(
-        database,
-        record("police", "1", WHO, title="拖欠工资", address="马田街道将石路3号", occurred_at="2026-02-01T00:00:00Z"),
-        record("labour", "2", OTHER, title="噪声扰民", address="公明街道建设路9号", occurred_at="2025-02-01T00:00:00Z"),
-    )
-    before, shown = cases(database), _shown(database)
-    ids = record_ids(database)
-    pair = (ids["police/1"], ids["labour/2"])
-    decide(database, "case", pair, "yes", decided_by="clerk")
-    resolve(database, SETTINGS)
-    assert len(set(cases(database).values())) == 1
-    grown = [rows(database, f"SELECT count(*) FROM store.{table}")[0] for table in ("case_member", "golden_record", "redirect", "change")]
-    decide(database, "case", pair, "no", decided_by="clerk")
-    resolve(database, SETTINGS)
-    assert cases(database) == before
-    assert _shown(database) == shown
-    assert rows(database, "SELECT count(*) FROM store.redirect WHERE known_to IS NULL") == [0]
-    after = [rows(database, f"SELECT count(*) FROM store.{table}")[0] for table in ("case_member", "golden_record", "redirect", "change")]
-    assert all(now >= then for now, then in zip(after, grown, strict=True)) and after[3] > grown[3]
-    assert invariants(database) == []
-
-
-def _shown(engine: Engine) -> list[tuple[object, ...]]:
-    sql = "SELECT entity_id::text, field, rank, value, stated_by::text FROM store.golden_value WHERE known_to IS NULL ORDER BY 1, 2, 3"
-    return rows(engine, sql)

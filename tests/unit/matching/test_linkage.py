@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import random
 from typing import Any
 
@@ -11,11 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matching import linkage
 from matching.blocking import blocking_keys, candidate_pairs
 from matching.clustering import cluster
 from matching.evaluation import evaluate
 from matching.forms import CONSTRAINTS
-from matching.linkage import deduplicate, link
+from matching.linkage import all_pairs, deduplicate, link
+from matching.model import Comparison, Level
+from matching.model_file import load_model
 from tests.unit.matching.builders import FORMS, day, make_forms, make_inputs, make_pairs
 
 _NAMES = ["王建国", "王健国", "王先生", "王建军", "李秀英", "张伟", "張偉", "匿名"]
@@ -97,6 +102,56 @@ def test_firms_of_one_stem_stay_apart_through_their_short_form() -> None:
     short = [{"name": "维珍妮", "phone": "13911223344"}]
     found = deduplicate("organisation", make_inputs("organisation", *firms, *short)).column("cluster").to_pylist()
     assert found[:5] == [1, 1, 1, 4, 4]
+
+
+def _some(relation: str) -> pa.Table:
+    """Rows of which many meet, and some are one."""
+    phones = ["13911223344", "13911223345", "13822334455", None]
+    if relation == "person":
+        rows = [{"name": name, "phone": phone, "gender": "male"} for name, phone in itertools.product(_NAMES, phones)]
+    elif relation == "organisation":
+        names = ["深圳市维珍妮鞋业有限公司", "维珍妮鞋业", "深圳市维珍妮服装有限公司", "维珍妮", "唯珍妮鞋业"]
+        rows = [{"name": name, "phone": phone} for name, phone in itertools.product([*names, names[0]], phones)]
+    else:
+        days, kinds = [day(0), day(2), day(70)], ["noise", "wages"]
+        rows = [
+            {"petitioner_persons": [person], "category": kind, "occurred_at": when, "address": "长春路12号"}
+            for person, kind, when in itertools.product([7, 8, 9], kinds, days)
+        ]
+    return make_inputs(relation, *rows)
+
+
+@pytest.mark.parametrize("relation", ["person", "organisation", "case"])
+@pytest.mark.parametrize(("rows", "pairs"), [(5, 7), (1, 1), (16, 1000)])
+def test_slices_and_batches_change_nothing(relation: str, rows: int, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = _some(relation)
+    whole, met = deduplicate(relation, inputs), all_pairs(relation, FORMS[relation](inputs))
+    assert met.num_rows >= 3 * 7
+    assert 1 < len(set(whole.column("cluster").to_pylist())) < inputs.num_rows
+    monkeypatch.setattr(linkage, "ROWS_AT_ONCE", rows)
+    monkeypatch.setattr(linkage, "PAIRS_AT_ONCE", pairs)
+    assert deduplicate(relation, inputs).equals(whole)
+    again = all_pairs(relation, linkage.all_forms(relation, inputs))
+    by_id = [("left", "ascending"), ("right", "ascending")]
+    assert again.sort_by(by_id).equals(met.sort_by(by_id))
+
+
+@pytest.mark.parametrize("relation", ["person", "case"])
+def test_pairs_rule_by_rule_are_those_of_all_keys(relation: str) -> None:
+    forms = FORMS[relation](_some(relation))
+    found = all_pairs(relation, forms).sort_by([("left", "ascending"), ("right", "ascending")])
+    assert found.equals(candidate_pairs(blocking_keys(relation, forms)))
+
+
+def test_where_a_measure_looks_at_the_whole_table_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model("person")
+    levels = (Level("alike", 30.0, tests=(("ngrams", 0.4),)), Level("differ", -30.0))
+    by_pieces = dataclasses.replace(model, comparisons=(Comparison("name", "string", "name", levels),), adjustments=())
+    names = ["王建国先锋", "王建国先生", "王建军先锋", "李建国先锋", "王秀英", "王健康", "王先"]
+    inputs = make_inputs("person", *({"name": name, "phone": "13911223344"} for name in names))
+    whole = deduplicate("person", inputs, by_pieces)
+    monkeypatch.setattr(linkage, "PAIRS_AT_ONCE", 1)
+    assert deduplicate("person", inputs, by_pieces).equals(whole)
 
 
 @pytest.mark.parametrize("relation", ["person", "organisation", "case"])

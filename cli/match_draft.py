@@ -1,0 +1,53 @@
+"""`casehub match draft`: a model file for a table, drafted from the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hub.errors import NotFound, RequestError
+from pipeline.table_files import read_table
+
+_HEAD = """\
+# 起草自 · Drafted from {files}: {rows:,} 行 · rows. 请核对每列的含义 · Check what each column was taken for, then run it:
+#   casehub match run --model {model} --input {files} --to clusters.csv
+# 若某来源自身无重复 · where a source holds nothing twice: unique_within: true
+"""
+
+
+def draft(
+    inputs: Annotated[
+        list[Path], typer.Option("--input", help="FILE.csv 或 .parquet，可多次 · may be given several times: read as one table")
+    ],
+    to: Annotated[Path, typer.Option("--to", help="模型写入 · the model goes to FILE.yml")],
+    truth: Annotated[
+        str | None, typer.Option("--truth", help="真值列，不参与比较 · the column that tells what is one: compared with nothing")
+    ] = None,
+) -> None:
+    """看一眼表，起草模型文件：各列是什么、按什么分块 · Look at a table and draft its model: what its columns are, what rows meet by."""
+    from matching.model_draft import draft as drafted
+
+    if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
+        raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+    rows = read_table(inputs)
+    if truth is not None and truth not in rows.columns:
+        raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")
+    made = drafted(rows, truth)
+    head = _HEAD.format(files=" --input ".join(path.name for path in inputs), rows=len(rows), model=to.name)
+    body = yaml.safe_dump(dict(made.document), allow_unicode=True, sort_keys=False, default_flow_style=None, width=120)
+    to.write_text(head + body, encoding="utf-8")
+    shown = Table("列 · column", "看作 · taken for", "填写 · filled", "不同值 · distinct", box=box.SIMPLE_HEAD)
+    for column in made.columns:
+        shown.add_row(column.name, column.role, f"{column.filled:.0%}", f"{column.distinct:,}")
+    rules = Table("分块规则 · blocking rule", "对 · pairs", box=box.SIMPLE_HEAD)
+    for rule in made.rules:
+        rules.add_row(" + ".join(rule.fields), f"{rule.pairs:,}")
+    console = Console()
+    console.print(shown, rules)
+    console.print(f"已写入，核对后运行 · written, check it and run it: casehub match run --model {to}", highlight=False)

@@ -1,0 +1,188 @@
+"""COLUMN PROFILES: what each column of a table seems to hold, from its name and its values.
+
+Enters a table as read; leaves a profile a column with one of ROLES. It is a guess, to be looked at by whoever knows the
+table: only distinct values are looked at, and of a large table some of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+#: What a column may be taken for, the surest sign first.
+ROLES = (
+    "nothing", "truth", "source", "id", "longitude", "latitude", "id_no", "uscc", "phone", "email", "url", "address", "organisation_name",
+    "person_name", "birth", "date", "year", "number", "category", "telephone", "code", "name", "phrase",
+)  # fmt: skip
+
+_LOOKED_AT = 20_000  # distinct values of a column
+_LEAST_FILLED = 0.02  # of the rows; what stands in fewer tells too little
+_MOST = 0.8  # of the values must look so
+_PATTERNS = {
+    "digits": r"^\d+$",
+    "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+    "url": r"^(?:https?://|www\.)?[\w-]+(?:\.[\w-]+)+(?:/\S*)?$",
+    "id_no": r"^\d{17}[\dXx]$",
+    "uscc": r"^[0-9A-HJ-NPQRTUWXY]{18}$",
+    "mobile": r"^1[3-9]\d{9}$",
+    "date": r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?:[ T].*)?$",
+    "packed_date": r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$",
+    "year": r"^(?:1[5-9]|20)\d\d$",
+    "decimal": r"^-?\d{1,3}(?:,\d{3})*\.\d+$|^-?\d+\.\d+$",
+    "number": r"^-?\d+(?:\.\d+)?$",
+    "telephone": r"^\+?[\d\s().\-/]{6,}$",
+    "han": r"\p{Han}",
+    "han_name": r"^\p{Han}[\p{Han}·*]{1,3}$",
+    "firm": r"(?:公司|厂|店|局|学校|医院|中心|委员会|合作社|事务所|集团|银行)$",
+    "place": r"(?:街道|社区|路|号|村|小区|花园|大厦|栋).*\d|(?:省|市|区|县).*(?:路|街|镇|村)",
+}
+_CALLED = {
+    "truth": r"^(?:truth|true_?id|gold(?:_?id)?|cluster(?:_?id)?|entity(?:_?id)?|match_?id|真值|实体)$",
+    "source": r"^(?:source|src|system|origin|dataset|database|provider|来源|数据源|部门|department)(?:_?(?:id|name))?$",
+    "id": r"(?:^|_)(?:[a-z]{0,4}id|key|guid|no|num|number|nr|编号|序号|主键)$|^(?:rec|record|row|unique)_?",
+    "longitude": r"^(?:lon|lng|long|longitude|经度)$",
+    "latitude": r"^(?:lat|latitude|纬度)$",
+    "birth": r"birth|born|dob|出生|生日",
+    "date": r"date|time|day|日期|时间",
+    "year": r"year|年份|年度",
+    "telephone": r"phone|tel|mobile|fax|电话|手机",
+    "code": r"code|zip|post|ssn|soc_?sec|isbn|ean|number|号|编码",
+    "person_name": r"姓名|名字|name|当事人|申请人|联系人|person",
+    "address": r"地址|住址|address|addr",
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A column.
+
+    Args:
+        name: of the column.
+        role: one of ROLES.
+        filled: share of rows that hold something.
+        distinct: values.
+        length: characters of a value, on average; `words` likewise.
+        is_han: most values hold Chinese characters.
+    """
+
+    name: str
+    role: str
+    filled: float
+    distinct: int
+    length: float
+    words: float
+    is_han: bool
+
+
+def profiles(rows: pl.DataFrame, truth: str | None = None) -> tuple[Profile, ...]:
+    """A profile of every column. One at most is the id, one the source, one the truth: the named column, where one is named."""
+    found: list[Profile] = []
+    taken: set[str] = set() if truth is None else {"truth"}
+    for name in rows.columns:
+        if name == truth:
+            found.append(Profile(name, "truth", 1.0, 0, 0.0, 0.0, False))
+            continue
+        profile = _profile(rows, name, taken)
+        taken.add(profile.role)
+        found.append(profile)
+    return tuple(found)
+
+
+def _profile(rows: pl.DataFrame, name: str, taken: set[str]) -> Profile:
+    values = rows[name].cast(pl.String).str.strip_chars()
+    values = values.filter(values.str.len_chars() > 0).drop_nulls()
+    distinct = values.unique()
+    looked_at = distinct.head(_LOOKED_AT) if len(distinct) <= _LOOKED_AT else distinct.sample(_LOOKED_AT, seed=1)
+    shares = {word: float(looked_at.str.contains(pattern).mean() or 0.0) for word, pattern in _PATTERNS.items()}  # type: ignore[arg-type]
+    filled = len(values) / max(len(rows), 1)
+    length = float(looked_at.str.len_chars().mean() or 0.0)  # type: ignore[arg-type]
+    words = float(looked_at.str.count_matches(r"\S+").mean() or 0.0)  # type: ignore[arg-type]
+    known = _Known(name.lower(), shares, filled, len(distinct), len(values), length, words)
+    return Profile(name, known.role(taken), filled, len(distinct), length, words, shares["han"] >= _MOST / 2)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a role is guessed from."""
+
+    name: str
+    shares: dict[str, float]
+    filled: float
+    distinct: int
+    values: int
+    length: float
+    words: float
+
+    def role(self, taken: set[str]) -> str:
+        """The first of ROLES that fits."""
+        if self.filled < _LEAST_FILLED or self.distinct <= 1:
+            return "nothing"
+        for role in ("truth", "source", "id"):
+            if role not in taken and self._is_about_the_row(role):
+                return role
+        return self._by_name() or self._by_values()
+
+    def _called(self, role: str) -> bool:
+        return re.search(_CALLED[role], self.name) is not None
+
+    def _mostly(self, pattern: str) -> bool:
+        return self.shares[pattern] >= _MOST
+
+    def _is_about_the_row(self, role: str) -> bool:
+        if not self._called(role):
+            return False
+        if role == "source":
+            return self.distinct <= 100 and self.distinct * 5 <= self.values  # noqa: PLR2004 - a few systems, many rows of each
+        return role == "truth" or (self.filled == 1 and self.distinct == self.values)
+
+    def _by_name(self) -> str | None:
+        """Roles that the column's name tells, where its values do not speak against it."""
+        for role in ("longitude", "latitude"):
+            if self._called(role) and self._mostly("number"):
+                return role
+        if self._called("birth") and (self._mostly("date") or self._mostly("digits")):
+            return "birth"
+        if self._called("year") and self._mostly("year"):
+            return "year"
+        if self._called("telephone") and self._mostly("telephone") and not self._mostly("mobile"):
+            return "telephone"
+        if self._called("date") and (self._mostly("date") or self._mostly("packed_date")):
+            return "date"
+        return None
+
+    def _by_values(self) -> str:
+        for role, pattern in (("id_no", "id_no"), ("phone", "mobile"), ("email", "email"), ("date", "date"), ("url", "url")):
+            if self._mostly(pattern) and not (pattern == "url" and self._mostly("number")):
+                return role
+        if self._mostly("uscc") and not self._mostly("digits"):
+            return "uscc"
+        if self._mostly("han"):
+            return self._chinese()
+        if self._mostly("decimal"):
+            return "number"
+        return self._plain()
+
+    def _chinese(self) -> str:
+        if self.shares["firm"] >= _MOST / 2:
+            return "organisation_name"
+        if self._called("address") or (self.shares["place"] >= _MOST / 2 and self.length < 60):  # noqa: PLR2004 - an address and no story
+            return "address"
+        if self._mostly("han_name") and self._called("person_name"):
+            return "person_name"
+        return self._plain()
+
+    def _plain(self) -> str:
+        if self._is_category():
+            return "category"
+        if self._mostly("number"):
+            return "year" if self._mostly("year") else "code" if self._mostly("digits") else "number"
+        if self._called("code") and self.words < 1.5:  # noqa: PLR2004 - one word, or nearly
+            return "code"
+        wordy = self.length > 12 if self.shares["han"] >= _MOST / 2 else self.words > 3  # noqa: PLR2004 - more than a name
+        return "phrase" if wordy else "name"
+
+    def _is_category(self) -> bool:
+        """A few values, each in many rows."""
+        return self.distinct <= 30 and self.distinct * 20 <= self.values  # noqa: PLR2004 - of these there are many each

@@ -1,0 +1,72 @@
+"""CONTRACTION: clusters by all the evidence between them, what speaks against a link included.
+
+Connected pairs chain: one wrong link joins two clusters, however many pairs across them say that they are two. Here the
+two nodes that most evidence joins become one, their weights with every third are added up, and so on until nothing
+speaks for joining any two (greedy additive edge contraction, Keuper et al. 2015, a heuristic of correlation clustering).
+Of a component without an edge against it nothing is changed by that, so only the others are walked.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
+
+import polars as pl
+import pyarrow as pa
+
+from schema.records import CLUSTER
+
+
+def contract(clusters: pa.Table, edges: pa.Table, link: float) -> pa.Table:
+    """Part clusters whose own pairs speak against them.
+
+    Args:
+        clusters: CLUSTER, as connected pairs make them.
+        edges: EDGE of all pairs that met, those that do not link included.
+        link: bits from which a pair is linked: what is above speaks for joining, what is below against.
+
+    Returns:
+        CLUSTER in the same order; `cluster` is the least id in it.
+    """
+    members = pl.DataFrame(clusters)
+    of = {side: members.select(pl.col("id").alias(side), pl.col("cluster").alias(f"{side}_cluster")) for side in ("left", "right")}
+    met = pl.DataFrame(edges).select("left", "right", bits=pl.col("match_weight") - link)
+    inside = met.join(of["left"], on="left").join(of["right"], on="right").filter(pl.col("left_cluster") == pl.col("right_cluster"))
+    doubtful = inside.filter(pl.col("bits").min().over("left_cluster") < 0).sort("left_cluster", "left", "right")
+    parted: dict[int, int] = {}
+    for _, part in doubtful.group_by("left_cluster", maintain_order=True):
+        parted |= _contracted(part.select("left", "right", "bits").iter_rows())
+    if not parted:
+        return clusters
+    moved = pl.DataFrame({"id": list(parted), "now": list(parted.values())}, schema={"id": pl.Int64, "now": pl.Int64})
+    return (
+        members.join(moved, on="id", how="left", maintain_order="left")
+        .select("id", cluster=pl.coalesce("now", "cluster"))
+        .to_arrow()
+        .cast(CLUSTER)
+    )
+
+
+def _contracted(edges: Iterable[tuple[int, int, float]]) -> dict[int, int]:
+    """Node → the least node of its cluster."""
+    weight: dict[int, dict[int, float]] = defaultdict(dict)
+    for left, right, bits in edges:
+        weight[left][right] = weight[right][left] = bits
+    members = {node: [node] for node in weight}
+    waiting = [(-bits, left, right) for left, others in weight.items() for right, bits in others.items() if left < right and bits > 0]
+    heapq.heapify(waiting)
+    while waiting:
+        bits, left, right = heapq.heappop(waiting)
+        if weight.get(left, {}).get(right) != -bits:
+            continue  # one of the two is another by now, or the evidence is
+        for third, more in weight.pop(right).items():
+            del weight[third][right]
+            if third == left:
+                continue
+            total = round(weight[left].get(third, 0.0) + more, 6)
+            weight[left][third] = weight[third][left] = total
+            if total > 0:
+                heapq.heappush(waiting, (-total, min(left, third), max(left, third)))
+        members[left] += members.pop(right)
+    return {node: min(nodes) for nodes in members.values() for node in nodes}

@@ -1,0 +1,246 @@
+"""MODEL DRAFT: a model file for a table nobody has described, to be looked at, mended and run.
+
+Enters the table; leaves the model's document: fields and comparisons by what the columns seem to hold, and blocking rules
+that were tried on the table, none of which forms more pairs than a computer likes. Weights are left to training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import polars as pl
+
+from hub.errors import RequestError
+from matching.column_profiles import Profile, profiles
+from matching.model_file import BLOCK_LIMIT
+from matching.table_forms import form_of
+from matching.table_model import Field
+
+_TRIED = 200_000  # rows that rules are tried on
+_PAIRS_A_ROW = 8  # that one rule may form
+_LEAST_PAIRS = 20_000  # … or as many, in a small table
+_RULES = 10
+_USES = 3  # of one column in rules on two
+_START = 3  # letters; of Chinese characters one less
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A blocking rule that was tried: its fields, the columns they read, and how many pairs it forms."""
+
+    fields: tuple[str, ...]
+    columns: frozenset[str]
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A model's document, and what led to it.
+
+    Args:
+        document: as `read_table_model` reads it.
+        columns: what each column was taken for.
+        rules: chosen, with the pairs that they form.
+    """
+
+    document: Mapping[str, Any]
+    columns: tuple[Profile, ...]
+    rules: tuple[Rule, ...]
+
+
+def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
+    """Draft a model for a table.
+
+    Args:
+        rows: as read.
+        truth: the column that tells what is one, where its name does not say so: it is compared with nothing.
+
+    Raises:
+        RequestError: the table has no two columns to compare, or no rule that brings a bearable number of rows together.
+    """
+    columns = profiles(rows, truth)
+    fields: dict[str, Any] = {}
+    comparisons: list[dict[str, Any]] = []
+    for column in columns:
+        for name, entry in _fields(column):
+            fields[name] = entry
+        comparisons += _comparisons(column)
+    if place := _place(columns):
+        fields["place"] = {"from": list(place), "as": "place"}
+        comparisons.append({"name": "place", "kind": "kilometres", "levels": _graded(0.05, 0.3, 1.0, 5.0)})
+    _one_of_each_own(fields, comparisons)
+    if len(comparisons) < 2:  # noqa: PLR2004 - one alone tells nothing
+        raise RequestError("the table has no two columns to compare", remedy="see what its columns hold, and write the model by hand")
+    rules = _rules(rows, fields)
+    if not rules:
+        raise RequestError("no columns bring rows together without bringing nearly all together", remedy="write the blocking by hand")
+    document: dict[str, Any] = {"version": 1}
+    document |= {role: column.name for role in ("id", "source", "truth") for column in columns if column.role == role}
+    used = {name for rule in rules for name in rule.fields} | {entry.get("column", entry["name"]) for entry in comparisons}
+    document["fields"] = {name: entry for name, entry in fields.items() if name in used or entry.get("as") in _OWN}
+    document["blocking"] = [{"name": "_and_".join(rule.fields), "fields": list(rule.fields)} for rule in rules]
+    document["comparisons"] = comparisons
+    return Draft(document, columns, rules)
+
+
+_OWN = ("person_name", "organisation_name", "id_no", "uscc", "phone", "address", "place")
+_HOST = r"^(?:https?://)?(?:www\.)?([^/]+)"
+_FORMS = {
+    "url": "code",
+    "telephone": "code",
+    "birth": "code",
+    "code": "code",
+    "category": "code",
+    "date": "date",
+    "year": "year",
+    "number": "number",
+}
+_KINDS = {
+    "birth": "code",
+    "code": "code",
+    "category": "code",
+    "name": "name",
+    "email": "name",
+    "url": "name",
+    "phrase": "phrase",
+    "date": "days",
+}
+
+
+def _fields(column: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The fields of a column: what is compared, then what rows may meet by, the strictest first."""
+    name, role = _plain_name(column.name), column.role
+    if role in ("nothing", "truth", "source", "id", "longitude", "latitude"):
+        return
+    form = role if role in _OWN else _FORMS.get(role, "text")
+    yield name, {"from": column.name, "as": form} | ({"pattern": _HOST} if role == "url" else {})
+    if role == "email":
+        yield f"{name}_user", {"from": column.name, "as": "code", "pattern": "^([^@]+)@"}
+    if role in ("name", "phrase"):
+        yield f"{name}_start", {"from": column.name, "as": "start", "length": _START - column.is_han}
+    if role == "name":
+        yield f"{name}_sound", {"from": column.name, "as": "sound"}
+    if role == "phrase":
+        yield f"{name}_words", {"from": column.name, "as": "words"}
+        yield f"{name}_bands", {"from": column.name, "as": "bands"}
+
+
+def _comparisons(column: Profile) -> list[dict[str, Any]]:
+    name, role = _plain_name(column.name), column.role
+    if role in _OWN:
+        kind = {"id_no": "identifier", "uscc": "identifier"}.get(role, role)
+        return [{"name": name, "kind": kind} | ({"column": role} if kind == "identifier" else {})]
+    if role == "year":
+        return [{"name": name, "kind": "difference", "levels": _graded(0, 1, 3)}]
+    if role == "number":
+        return [{"name": name, "kind": "ratio", "levels": _graded(0, 0.01, 0.1)}]
+    if role == "date":
+        return [{"name": name, "kind": "days", "levels": _graded(0, 3, 14, 60)}]
+    if role == "telephone":
+        return [{"name": name, "kind": "string", "levels": _TELEPHONE}]
+    if role not in _KINDS:
+        return []
+    often = {"term_frequency": True} if role in ("name", "category", "code") else {}
+    return [{"name": name, "kind": _KINDS[role], **often}]
+
+
+#: With or without the country's and the area's digits.
+_TELEPHONE = [{"name": "exact", "exact": True}, {"name": "within", "contains": True}, {"name": "one_off", "edits": 1}, {"name": "differ"}]
+
+
+def _graded(*bounds: float) -> list[dict[str, Any]]:
+    words = ("same", "near", "close", "around")
+    levels: list[dict[str, Any]] = [{"name": word, "at_most": bound} for word, bound in zip(words, bounds, strict=False)]
+    return [*levels, {"name": "far"}]
+
+
+def _plain_name(column: str) -> str:
+    """A field's name: the column's, but for words that forms use themselves."""
+    return f"{column}_" if column in ("id", "identifier", "apart", "place", "longitude", "latitude", "cells") else column
+
+
+def _place(columns: Sequence[Profile]) -> tuple[str, str] | None:
+    found = {column.role: column.name for column in columns}
+    return (found["longitude"], found["latitude"]) if {"longitude", "latitude"} <= found.keys() else None
+
+
+def _one_of_each_own(fields: dict[str, Any], comparisons: list[dict[str, Any]]) -> None:
+    """Of the hub's own forms a table has one field each: a second column of one becomes a text."""
+    seen: set[str] = set()
+    for name, entry in fields.items():
+        form = entry["as"]
+        if form not in _OWN or form in ("place", "phone") or form not in seen:
+            seen.add(form)
+            continue
+        entry["as"] = "text"
+        for comparison in comparisons:
+            if comparison["name"] == name:
+                comparison.clear()
+                comparison.update(name=name, kind="name")
+
+
+# --- blocking ---------------------------------------------------------------------------------------------------------
+
+_BY_OWN = {"person_name": "name_pinyin", "organisation_name": "core_pinyin", "address": "places", "place": "cells"}
+
+
+def _rules(rows: pl.DataFrame, fields: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """Rules of one field, of each column the loosest that is bearable; then of two, of what is too loose alone."""
+    tried = rows if len(rows) <= _TRIED else rows.sample(_TRIED, seed=1)
+    scale = (len(rows) / max(len(tried), 1)) ** 2
+    bearable = max(_LEAST_PAIRS, _PAIRS_A_ROW * len(rows))
+    keys = dict(_keys(tried, fields))
+    alone = {name: Rule((name,), columns, int(_pairs([series]) * scale)) for name, (series, columns) in keys.items()}
+    singles: dict[frozenset[str], Rule] = {}
+    for rule in alone.values():
+        if 0 < rule.pairs <= bearable and rule.pairs > singles.get(rule.columns, Rule((), frozenset(), 0)).pairs:
+            singles[rule.columns] = rule
+    loose = [name for name, rule in alone.items() if rule.pairs > bearable]
+    doubles = []
+    for one, other in combinations(loose, 2):
+        (left, left_columns), (right, right_columns) = keys[one], keys[other]
+        if left_columns & right_columns:
+            continue
+        pairs = int(_pairs([left, right]) * scale)
+        if 0 < pairs <= bearable:
+            doubles.append(Rule((one, other), left_columns | right_columns, pairs))
+    chosen = sorted(singles.values(), key=lambda rule: rule.pairs)[:_RULES]
+    return (*chosen, *_spread(doubles, _RULES - min(len(chosen), _RULES // 2)))
+
+
+def _spread(doubles: Sequence[Rule], most: int) -> tuple[Rule, ...]:
+    """The loosest rules, no column in more than _USES of them, and no two on the same columns."""
+    uses: dict[str, int] = {}
+    kept: dict[frozenset[str], Rule] = {}
+    for rule in sorted(doubles, key=lambda rule: -rule.pairs):
+        if len(kept) < most and rule.columns not in kept and all(uses.get(column, 0) < _USES for column in rule.columns):
+            kept[rule.columns] = rule
+            uses |= {column: uses.get(column, 0) + 1 for column in rule.columns}
+    return tuple(kept.values())
+
+
+def _keys(rows: pl.DataFrame, fields: Mapping[str, Any]) -> Iterator[tuple[str, tuple[pl.Series, frozenset[str]]]]:
+    """What rows may meet by: the column of each field that tells enough, under the name that a rule gives it."""
+    for name, entry in fields.items():
+        form = entry["as"]
+        if form == "number":
+            continue
+        columns = tuple(entry["from"]) if isinstance(entry["from"], list) else (entry["from"],)
+        made = form_of(rows, Field(name, columns, form, length=entry.get("length", 0), pattern=entry.get("pattern")))
+        column = _BY_OWN.get(form, form if form in ("id_no", "uscc") else name)
+        yield column, (made[column], frozenset(columns))
+
+
+def _pairs(keys: Sequence[pl.Series]) -> int:
+    """Pairs that share all keys, without blocks that are passed over as too large."""
+    names = [f"key {place}" for place in range(len(keys))]
+    frame = pl.DataFrame([series.alias(name) for series, name in zip(keys, names, strict=True)]).drop_nulls()
+    for name in names:
+        if isinstance(frame.schema[name], pl.List):
+            frame = frame.explode(name).drop_nulls(name)
+    sizes = frame.group_by(names).len("rows")["rows"].cast(pl.Int64)
+    sizes = sizes.filter(sizes <= BLOCK_LIMIT)
+    return int((sizes * (sizes - 1)).sum()) // 2

@@ -1,0 +1,112 @@
+"""A model drafted from a table alone."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from hub.errors import RequestError
+from matching.column_profiles import profiles
+from matching.evaluation import evaluate
+from matching.model_draft import draft
+from matching.table_linkage import link_table
+from matching.table_model import read_table_model
+
+GIVEN = ("ada", "ben", "cleo", "dan", "eva", "finn", "gwen", "hugo", "iris", "jack", "kate", "liam")
+FAMILY = ("stone", "river", "forest", "valley", "meadow", "canyon", "island", "desert", "harbour", "garden")
+
+
+def people(count: int, seed: int = 3) -> pl.DataFrame:
+    """Each person twice, in two systems, the second time with a slip."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(count):
+        given, family = generator.choice(GIVEN), f"{generator.choice(FAMILY)}{generator.choice('abcdefghij')}"
+        born = f"{generator.randint(1940, 2005)}-{generator.randint(1, 12):02}-{generator.randint(1, 28):02}"
+        mail = f"{given}.{family}{number % 7}@example.org"
+        rows.append((f"a{number}", "crm", given, family, born, mail, str(number)))
+        rows.append((f"b{number}", "shop", given, family[:-1], born if number % 3 else None, mail if number % 4 else None, str(number)))
+    names = ["record_id", "source", "first_name", "surname", "birth_date", "email", "cluster"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def roles(**columns: list[str | None]) -> dict[str, str]:
+    return {column.name: column.role for column in profiles(pl.DataFrame(columns))}
+
+
+def test_columns_are_taken_for_what_their_names_and_values_tell() -> None:
+    found = {column.name: column.role for column in profiles(people(200))}
+    assert found == {
+        "record_id": "id",
+        "source": "source",
+        "first_name": "category",
+        "surname": "name",
+        "birth_date": "birth",
+        "email": "email",
+        "cluster": "truth",
+    }
+
+
+def test_chinese_columns_are_taken_for_the_hubs_own_forms() -> None:
+    found = roles(
+        姓名=["张伟", "王秀英", "李娜", "欧阳震华"] * 9,
+        单位=["深圳市明辉电子有限公司", "光明区第一小学", "东莞宏达制品厂", "维珍妮鞋业公司"] * 9,
+        地址=["公明街道建设路9号", "马田街道将石路3号", "玉塘街道长圳路1号2栋", "光明街道华夏路77号"] * 9,
+        手机=[f"1391234{place:04}" for place in range(36)],
+        代码=[f"91440300MA5{place:06}X" for place in range(36)],
+    )
+    assert found == {"姓名": "person_name", "单位": "organisation_name", "地址": "address", "手机": "phone", "代码": "uscc"}
+
+
+def test_numbers_years_places_and_lines_of_words() -> None:
+    count = range(60)
+    found = roles(
+        lat=[f"{40 + place / 100}" for place in count],
+        lon=[f"{-73 - place / 100}" for place in count],
+        year=[str(1960 + place) for place in count],
+        length=[f"{place * 1.37:.2f}" for place in count],
+        postcode=[str(2000 + 7 * place) for place in count],
+        title=[f"a long line of words about thing {place}" for place in count],
+        empty=[None for _ in count],
+        same=["x" for _ in count],
+    )
+    assert found == {
+        "lat": "latitude",
+        "lon": "longitude",
+        "year": "year",
+        "length": "number",
+        "postcode": "code",
+        "title": "phrase",
+        "empty": "nothing",
+        "same": "nothing",
+    }
+
+
+def test_a_drafted_model_is_read_and_links_the_table(tmp_path: Path) -> None:
+    rows = people(300)
+    made = draft(rows)
+    path = tmp_path / "people.yml"
+    path.write_text(yaml.safe_dump(dict(made.document), allow_unicode=True), encoding="utf-8")
+    linkage = link_table(rows, read_table_model(path))
+    found = evaluate(linkage.clusters["cluster"], rows["cluster"])
+    assert found.pairwise.precision > 0.9
+    assert found.pairwise.recall > 0.9  # one in twelve has neither birth date nor email in common
+    assert not {name for rule in made.rules for name in rule.fields} & {"cluster", "source", "record_id"}
+
+
+def test_no_rule_brings_nearly_all_rows_together() -> None:
+    rows = people(400).with_columns(country=pl.lit("NL"), kind=pl.Series([f"k{place % 3}" for place in range(800)]))
+    assert all(rule.pairs <= 20_000 for rule in draft(rows).rules)
+    assert ("kind",) not in {rule.fields for rule in draft(rows).rules}
+
+
+def test_a_table_with_nothing_to_compare_is_refused() -> None:
+    with pytest.raises(RequestError, match="no two columns"):
+        draft(pl.DataFrame({"record_id": ["1", "2", "3"], "note": [None, None, None]}, schema={"record_id": pl.String, "note": pl.String}))
+    alike = pl.DataFrame({"a": ["x", "y"] * 500, "b": ["u", "v"] * 500})
+    with pytest.raises(RequestError, match="bring rows together"):
+        draft(alike)
