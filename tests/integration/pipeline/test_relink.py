@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
@@ -13,6 +15,7 @@ import pipeline.relink
 from hub.errors import EngineError, RequestError
 from hub.settings import Settings
 from matching.engines import spark
+from matching.engines.job import Job
 from matching.model import Model
 from matching.model_file import load_model
 from pipeline import chunk, links
@@ -202,6 +205,10 @@ def test_an_engine_that_is_not_there_is_told(database: Engine, settings: Setting
     with pytest.raises(EngineError, match="needs Java.*JAVA_HOME.*--engine local"):
         relink(database, settings, "spark")
     assert not any(settings.home.iterdir())
+    monkeypatch.setattr(spark, "java", lambda: "java")
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(EngineError, match="pyspark is not installed.*requirements/spark.txt"):
+        relink(database, settings, "spark")
 
 
 @pytest.mark.skipif(spark.java() is None, reason=NO_JAVA)
@@ -217,3 +224,14 @@ def test_spark_comes_to_the_same_clusters(database: Engine, settings: Settings, 
     assert here.filter(pl.col("change") == "same").height < here.height
     assert there.equals(here)
     assert not any(settings.home.iterdir())
+
+
+@pytest.mark.skipif(spark.java() is None, reason=NO_JAVA)
+@pytest.mark.timeout(200)
+def test_what_breaks_off_on_spark_is_told_without_a_value(tmp_path: Path) -> None:
+    job = Job(load_model("person"), tmp_path / "person")
+    job.add(pa.table({"id": ["欧阳震华"], "name": ["13912340001"]}))
+    with pytest.raises(EngineError, match="Spark broke off") as told, spark.running(tmp_path) as engine:
+        engine.edges(job)
+    assert "欧阳" not in str(told.value) and "1391234" not in str(told.value)
+    assert told.value.__suppress_context__
