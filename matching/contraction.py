@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from schema.records import CLUSTER
 
-
 AGAINST = 0.25  # of the bits of a pair that speaks against joining
 
 
