@@ -17,6 +17,7 @@ from matching.characters import fold, once, or_null, pinyin
 from matching.firms import organisation_names
 from matching.forms import cells
 from matching.identifiers import credit_codes, id_numbers, phones
+from matching.mentions import mentions
 from matching.names import person_names
 from matching.table_model import Field, TableModel
 from matching.texts import signatures
@@ -119,6 +120,14 @@ def _end(values: pl.Series, field: Field) -> pl.Series:
     return _text(values, field).str.slice(-field.length)
 
 
+def _pieces(values: pl.Series, field: Field) -> pl.Series:
+    """Each run of `length` characters, blanks taken away; a text no longer than that is one piece."""
+    bare = _text(values, field).str.replace_all(" ", "", literal=True)
+    cut = [bare.str.slice(start).str.extract_all(f"(?s).{{{field.length}}}") for start in range(field.length)]
+    short = pl.select(pl.when(bare.str.len_chars() < field.length).then(pl.concat_list(bare))).to_series()
+    return pl.select(pl.coalesce(short, pl.concat_list(cut).list.unique().list.sort())).to_series()
+
+
 def _sound(values: pl.Series, field: Field) -> pl.Series:
     """Chinese characters by their pinyin; Latin words by their consonants, like ones as one, the first letter kept."""
     return _consonants(pinyin(_text(values, field)).str.to_uppercase())
@@ -162,6 +171,8 @@ _PLAIN: dict[str, Callable[[pl.Series, Field], pl.Series]] = {
     "words": _words,
     "start": _start,
     "end": _end,
+    "pieces": _pieces,
+    "mentions": lambda values, _: mentions(values),
     "sound": _sound,
     "number": _number,
     "date": _date,

@@ -22,6 +22,8 @@ FORMS: dict[str, frozenset[str]] = {
     "words": frozenset(),
     "start": frozenset({"length"}),
     "end": frozenset({"length"}),
+    "pieces": frozenset({"length"}),
+    "mentions": frozenset(),
     "sound": frozenset(),
     "number": frozenset(),
     "date": frozenset(),
@@ -36,7 +38,16 @@ FORMS: dict[str, frozenset[str]] = {
     "address": frozenset(),
 }
 #: Kind of comparison → the forms that it is of.
-_NEEDED = {"days": ("date",), "date": ("date",), "difference": ("number", "year", "date"), "ratio": ("number",), "kilometres": ("place",)}
+_LISTS = ("words", "pieces", "mentions")
+_NEEDED = {
+    "days": ("date",),
+    "date": ("date",),
+    "difference": ("number", "year", "date"),
+    "ratio": ("number",),
+    "kilometres": ("place",),
+    "shared": _LISTS,
+    "overlap": _LISTS,
+}
 #: Forms that make several columns, named as the hub's own: one field of each in a table.
 OWN_COLUMNS = ("place", "person_name", "organisation_name", "id_no", "uscc", "address")
 
