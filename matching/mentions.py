@@ -9,6 +9,7 @@ wording about different places apart, and no more.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import polars as pl
 import yaml
@@ -23,18 +24,35 @@ _PHRASE = "的了这那该某本我你您他她它们是有没在从到往于就
 
 def mentions(texts: pl.Series) -> pl.Series:
     """List of the distinct places and bodies named, sorted; null where there are none."""
-    lines = fold(texts.str.replace_all(r"[\s\p{P}\p{Cc}\p{Cf}]+", "\u241f"))  # no name runs over a mark
     mention, sort = _patterns()
-    named = lines.str.extract_all(mention).list.eval(pl.element().filter(~pl.element().str.contains(sort)))
+    named = _lines(texts).str.extract_all(mention).list.eval(pl.element().filter(~pl.element().str.contains(sort)))
     found = named.list.unique().list.sort()
     return pl.select(pl.when(found.list.len() > 0).then(found)).to_series()
+
+
+def without_mentions(texts: pl.Series) -> pl.Series:
+    """The texts, a blank for whatever ends as a name does, and for areas: what is told, without where."""
+    mention, _ = _patterns()
+    areas = "|".join(_listed()["areas"].split())
+    return _lines(texts).str.replace_all(mention, " ").str.replace_all(f"(?:{_HAN}{{2}}|[A-Z][0-9]{{0,2}})(?:{areas})", " ")
+
+
+def _lines(texts: pl.Series) -> pl.Series:
+    """Folded, with a sign for each mark and blank: no name runs over one."""
+    return fold(texts.str.replace_all(r"[\s\p{P}\p{Cc}\p{Cf}]+", "\u241f"))
 
 
 @cache
 def _patterns() -> tuple[str, str]:
     """What a mention looks like, and those that name a sort of thing alone."""
-    listed = yaml.safe_load((MODELS / "mentions.yml").read_text(encoding="utf-8"))
+    listed = _listed()
     words = {word for line in listed["endings"].values() for word in line.split()}
     endings = "|".join(sorted(words, key=lambda word: (-len(word), word)))
     sorts = "|".join(sorted(set(listed["sorts"].split()), key=lambda word: (-len(word), word)))
     return f"[{_HAN}&&[^{_PHRASE}]]{{2}}(?:{endings})", f"^.?(?:{sorts})(?:{endings})$"
+
+
+@cache
+def _listed() -> dict[str, Any]:
+    listed: dict[str, Any] = yaml.safe_load((MODELS / "mentions.yml").read_text(encoding="utf-8"))
+    return listed

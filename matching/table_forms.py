@@ -17,9 +17,9 @@ from matching.characters import fold, once, or_null, pinyin
 from matching.firms import organisation_names
 from matching.forms import cells
 from matching.identifiers import credit_codes, id_numbers, phones
-from matching.mentions import mentions
+from matching.mentions import mentions, without_mentions
 from matching.names import person_names
-from matching.table_model import Field, TableModel
+from matching.table_model import MENTIONS, Field, TableModel
 from matching.texts import signatures
 
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y")
@@ -71,6 +71,11 @@ def _joined(rows: pl.DataFrame, field: Field) -> pl.Series:
     text = parts[0] if len(parts) == 1 else pl.select(pl.concat_str(parts, separator=" ", ignore_nulls=True)).to_series()
     if field.pattern is not None:
         text = text.str.extract(field.pattern, 1)
+    if MENTIONS in field.without:
+        text = without_mentions(text)
+    words = [word for word in field.without if word != MENTIONS]
+    if words:
+        text = text.str.replace_many(words, [" "] * len(words))
     return text.alias(field.name)
 
 

@@ -37,6 +37,7 @@ FORMS: dict[str, frozenset[str]] = {
     "phone": frozenset(),
     "address": frozenset(),
 }
+MENTIONS = "mentions"  # among a field's `without`
 #: Kind of comparison → the forms that it is of.
 _LISTS = ("words", "pieces", "mentions")
 _NEEDED = {
@@ -64,6 +65,7 @@ class Field:
         length: characters that `start` and `end` keep.
         pattern: a regular expression with one group: what it captures is the value.
         placeholders: values that say nothing, compared as made comparable.
+        without: what is taken out first: words, or by MENTIONS the places and bodies that a text names.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Field:
     length: int = 0
     pattern: str | None = None
     placeholders: frozenset[str] = frozenset()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class _TableReader(ModelReader):
     def field(self, name: object, document: object, usual: str = "text") -> Field:
         if isinstance(document, str):
             document = {"from": document}
-        entry = self.mapping(document, f"field {name}", {"from"}, {"as", "formats", "length", "pattern", "placeholders"})
+        entry = self.mapping(document, f"field {name}", {"from"}, {"as", "formats", "length", "pattern", "placeholders", "without"})
         form = str(entry.get("as", usual))
         if form not in FORMS:
             raise self.error(f"field {name}: no form {form!r}", f"name one of {', '.join(FORMS)}")
@@ -156,7 +159,9 @@ class _TableReader(ModelReader):
         length = int(self.number(entry.get("length", 0), f"field {name}.length"))
         formats = tuple(map(str, self.sequence(entry.get("formats", []), f"field {name}.formats")))
         placeholders = frozenset(map(str, self.sequence(entry.get("placeholders", []), f"field {name}.placeholders")))
-        return Field(str(name), tuple(map(str, columns)), form, formats, length, None if pattern is None else str(pattern), placeholders)
+        without = tuple(map(str, self.sequence(entry.get("without", []), f"field {name}.without")))
+        read = None if pattern is None else str(pattern)
+        return Field(str(name), tuple(map(str, columns)), form, formats, length, read, placeholders, without)
 
     def check_names(self, table: TableModel) -> None:
         """What rules and comparisons name is a field, or a column that a field of the hub's own forms makes."""
