@@ -35,12 +35,7 @@ def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
     Raises:
         ContractError: the table lacks a column that the model names.
     """
-    needed = {name for field in table.fields for name in field.columns} | {name for name in (table.id, table.source) if name}
-    missing = sorted(needed - set(rows.columns))
-    if missing:
-        raise ContractError(
-            f"the table has no column {', '.join(missing)}", remedy=f"its columns are {', '.join(rows.columns)}", allowed=rows.columns
-        )
+    _require_columns(rows, table)
     columns = [column for field in table.fields for column in form_of(rows, field).get_columns()]
     frame = pl.DataFrame({column.name: column for column in columns})
     return frame.with_columns(
@@ -48,6 +43,19 @@ def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
         _apart(rows, table),
         _identifier(frame, table),
     ).to_arrow()
+
+
+def _require_columns(rows: pl.DataFrame, table: TableModel) -> None:
+    """Every column that the model names, told by what names it."""
+    named = [(f"field {field.name}", name) for field in table.fields for name in field.columns]
+    named += [(key, name) for key, name in (("id", table.id), ("source", table.source)) if name]
+    missing = [f"{name} ({place})" for place, name in named if name not in rows.columns]
+    if missing:
+        raise ContractError(
+            f"{table.file}: the table has no column {', '.join(missing)}",
+            remedy=f"name in the model file one of the table's columns: {', '.join(rows.columns)}",
+            allowed=rows.columns,
+        )
 
 
 def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:

@@ -90,6 +90,7 @@ class TableModel:
         unique_within: sources that hold nothing twice, or all of them: two rows of one are never one.
         identifier: a field of which two different values are never one.
         truth: a field that tells what is one, for evaluation; it is compared with nothing.
+        file: that it was read from, for what is told of it.
     """
 
     model: Model
@@ -99,6 +100,7 @@ class TableModel:
     unique_within: frozenset[str] | bool = False
     identifier: str | None = None
     truth: Field | None = None
+    file: str = "the model"
 
     def columns_of(self, *columns: str) -> frozenset[str]:
         """Columns of the table that form columns are made from."""
@@ -137,6 +139,7 @@ class _TableReader(ModelReader):
             unique_within=self.sources(top.get("unique_within", False)),
             identifier=self.word(top, "identifier"),
             truth=self.field("truth", top["truth"], "exact") if "truth" in top else None,
+            file=self.file,
         )
         self.check_names(table)
         return table
@@ -175,10 +178,10 @@ class _TableReader(ModelReader):
             raise self.error("a field is called id, identifier or apart", "name it otherwise")
         if any(form in OWN_COLUMNS for form in forms):
             return  # they make columns of other names; one that is amiss is told when the forms are made
-        used = [(rule.name, column) for rule in table.model.blocking for column in (*rule.fields, *rule.refine)]
-        used += [(comparison.name, comparison.column) for comparison in table.model.comparisons]
+        used = [(f"blocking rule {rule.name}", column) for rule in table.model.blocking for column in (*rule.fields, *rule.refine)]
+        used += [(f"comparison {comparison.name}", comparison.column) for comparison in table.model.comparisons]
         used += [
-            (comparison.name, str(value))
+            (f"comparison {comparison.name}", str(value))
             for comparison in table.model.comparisons
             for level in comparison.levels
             for test, value in level.tests
@@ -197,7 +200,8 @@ class _TableReader(ModelReader):
             form = "place" if comparison.kind == "kilometres" and "place" in made.values() else made.get(comparison.column, "none")
             if needed is not None and form not in needed:
                 raise self.error(
-                    f"{comparison.name}: {comparison.kind} is of no field made as {form}", f"make it {' or '.join(needed)} with as:"
+                    f"comparison {comparison.name}: {comparison.kind} is of no field made as {form}",
+                    f"make it {' or '.join(needed)} with as:",
                 )
 
     def sources(self, value: object) -> frozenset[str] | bool:
