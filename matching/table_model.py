@@ -187,6 +187,7 @@ class _TableReader(ModelReader):
             for test, value in level.tests
             if test == "swapped_with"
         ]
+        used += [("over_common", column) for column in table.model.over_common]
         used += [("identifier", table.identifier)] if table.identifier else []
         for place, column in used:
             if column not in names:
