@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from hub.errors import ContractError
-from matching.model_file import document_of, trained_document
+from matching.model import GRADED, TESTS
+from matching.model_file import USUAL, document_of, trained_document
 from matching.table_model import FORMS, read_table_model
 from tests.unit.matching.table_builders import write_model
 
@@ -133,3 +134,10 @@ def test_what_the_page_of_matching_says_can_be_written_is_read(tmp_path: Path) -
     assert table.model.blocking[0].refine == ("start",)
     assert table.model.over_common == {"born": {"1970-01-01"}}
     assert [(adjustment.bits, adjustment.cannot_link) for adjustment in table.model.adjustments] == [(-6, False), (-9, True)]
+
+
+def test_the_page_of_matching_names_every_form_and_every_measure() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "matching.md").read_text(encoding="utf-8")
+    words = {word for quoted in re.findall(r"`([^`\n]+)`", page) for word in re.findall(r"\w+", quoted)}
+    relation_alone = {"text"}  # a graded kind of cases' own; as a form it is named
+    assert not {*FORMS, *GRADED, *TESTS, *USUAL} - relation_alone - words
