@@ -118,7 +118,7 @@ def blocking(model: ModelFile, inputs: Inputs, truth: Truth = None) -> None:
 def explain(
     model: ModelFile,
     inputs: Inputs,
-    left: Annotated[str, typer.Argument(metavar="A", help="一行的编号 · a row's id")],
+    left: Annotated[str, typer.Argument(metavar="A", help="一行的编号或行号 · a row's id, or its number from 0")],
     right: Annotated[str, typer.Argument(metavar="B", help="另一行的编号 · another's")],
 ) -> None:
     """两行为什么相同或不同：逐项比特 · Why two rows are one or two: every step in bits, whether or not blocking brings them together."""
@@ -175,9 +175,11 @@ def _ids(rows: pl.DataFrame, table: TableModel) -> pl.Series:
 
 def _place(ids: pl.Series, one: str) -> int:
     found = (ids == one).arg_true()
-    if not len(found):
-        raise NotFound(f"the table has no row {one}", remedy="name a row by the model's id column, or by its number from 0")
-    return int(found[0])
+    if len(found):
+        return int(found[0])
+    if one.isdecimal() and int(one) < len(ids):
+        return int(one)
+    raise NotFound(f"the table has no row {one}", remedy=f"name a row by the model's id column, or by its number from 0 to {len(ids) - 1}")
 
 
 def _entities(rows: pl.DataFrame, table: TableModel) -> pl.Series | None:
