@@ -14,6 +14,7 @@ from hub.errors import ContractError
 from matching.blocking import rule_keys
 from matching.clustering import cluster
 from matching.comparison import compare
+from matching.contraction import contract
 from matching.model import BlockingRule, Model
 from matching.table_forms import table_forms
 from matching.table_model import TableModel
@@ -92,7 +93,10 @@ def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda
             levels = compare(model.relation, forms, pairs, model)
     on_step("clustering")
     edges = weigh(levels, model)
-    return TableLinkage(cluster(forms.select(["id", "identifier", "apart"]), edges), edges, rules, model, training)
+    clusters = cluster(forms.select(["id", "identifier", "apart"]), edges)
+    if table.clusters == "evidence":
+        clusters = contract(clusters, edges, model.link)
+    return TableLinkage(clusters, edges, rules, model, training)
 
 
 def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.int64], tuple[RuleReport, ...]]:

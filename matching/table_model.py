@@ -49,6 +49,8 @@ _NEEDED = {
     "shared": _LISTS,
     "overlap": _LISTS,
 }
+#: How pairs become clusters: by all the evidence between them, or as links connect them.
+CLUSTERS = ("evidence", "connected")
 #: Forms that make several columns, named as the hub's own: one field of each in a table.
 OWN_COLUMNS = ("place", "person_name", "organisation_name", "id_no", "uscc", "address")
 
@@ -90,6 +92,7 @@ class TableModel:
         unique_within: sources that hold nothing twice, or all of them: two rows of one are never one.
         identifier: a field of which two different values are never one.
         truth: a field that tells what is one, for evaluation; it is compared with nothing.
+        clusters: one of CLUSTERS.
         file: that it was read from, for what is told of it.
     """
 
@@ -100,6 +103,7 @@ class TableModel:
     unique_within: frozenset[str] | bool = False
     identifier: str | None = None
     truth: Field | None = None
+    clusters: str = "evidence"
     file: str = "the model"
 
     def columns_of(self, *columns: str) -> frozenset[str]:
@@ -126,7 +130,7 @@ def read_table_model(path: Path) -> TableModel:
 class _TableReader(ModelReader):
     def table(self, document: object) -> TableModel:
         optional = {"relation", "id", "source", "unique_within", "identifier", "truth", "prior", "thresholds", "block_limit"}
-        optional |= {"adjustments", "placeholders", "over_common", "rarity"}
+        optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity"}
         top = self.mapping(document, "the model", {"version", "fields", "blocking", "comparisons"}, optional)
         if top.get("relation", TABLE) != TABLE:
             raise self.error(f"relation {top['relation']} is no table's", f"write relation: {TABLE}, or leave it out")
@@ -139,6 +143,7 @@ class _TableReader(ModelReader):
             unique_within=self.sources(top.get("unique_within", False)),
             identifier=self.word(top, "identifier"),
             truth=self.field("truth", top["truth"], "exact") if "truth" in top else None,
+            clusters=self.one_of(top.get("clusters", "evidence"), "clusters", CLUSTERS),
             file=self.file,
         )
         self.check_names(table)
@@ -207,6 +212,11 @@ class _TableReader(ModelReader):
 
     def sources(self, value: object) -> frozenset[str] | bool:
         return value if isinstance(value, bool) else frozenset(map(str, self.sequence(value, "unique_within")))
+
+    def one_of(self, value: object, place: str, words: tuple[str, ...]) -> str:
+        if value not in words:
+            raise self.error(f"{place}: no {value!r}", f"name one of {', '.join(words)}")
+        return str(value)
 
     def word(self, top: dict[str, Any], key: str) -> str | None:
         return None if top.get(key) is None else str(top[key])
