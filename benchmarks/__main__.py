@@ -1,16 +1,17 @@
-"""`python -m benchmarks NAME`: pass (sources to published store), ingest (the way in), matching and million (beside Splink)."""
+"""`python -m benchmarks NAME`: pass (sources to published store), ingest (the way in), matching and million (beside Splink), names."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import linkage, main_job
+from benchmarks import linkage, main_job, name_pairs
 
 BENCHMARKS = {
     "pass": main_job.measure_pass,
     "ingest": main_job.measure_ingest,
     "matching": linkage.measure_matching,
     "million": linkage.measure_million,
+    "names": name_pairs.measure_names,
 }
 
 
