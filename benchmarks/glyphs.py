@@ -2,8 +2,9 @@
 
     python -m benchmarks.glyphs NotoSansCJK-Regular.ttc NotoSerifCJK-Regular.ttc > matching/models/look_alikes.txt
 
-Each of the 6,763 characters of GB 2312 (names are full of those of its second level: 怡, 梓, 婷) is drawn in every font, blurred and reduced to its principal components;
-two are alike where the cosine of these is among the highest hundredth of all pairs, and one is among the other's nearest.
+Each of the 6,763 characters of GB 2312 (names are full of those of its second level: 怡, 梓, 婷) is drawn in every font, blurred and
+reduced to its principal components; two are alike where the cosine of these is among the highest hundredth of all pairs, and one
+is among the other's nearest.
 Neither a person's list nor the simulator's goes into it. Needs Pillow, which nothing else here does.
 """
 
