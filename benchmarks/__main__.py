@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import incremental, linkage, main_job, messages
+from benchmarks import incremental, linkage, main_job, messages, name_pairs
 
 BENCHMARKS = {
     "pass": main_job.measure_pass,
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "incremental": incremental.measure_incremental,
     "five_million": linkage.measure_five_million,
     "messages": messages.measure_messages,
+    "names": name_pairs.measure_names,
 }
 
 
