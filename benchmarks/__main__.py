@@ -1,10 +1,10 @@
-"""`python -m benchmarks NAME`: pass (sources to store), ingest (the way in), matching, million, five_million, incremental, relink."""
+"""`python -m benchmarks NAME`: see BENCHMARKS for the names; all of them where none is named."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import incremental, linkage, main_job, relink
+from benchmarks import incremental, linkage, main_job, messages, name_pairs, relink
 
 BENCHMARKS = {
     "pass": main_job.measure_pass,
@@ -13,6 +13,8 @@ BENCHMARKS = {
     "million": linkage.measure_million,
     "incremental": incremental.measure_incremental,
     "five_million": linkage.measure_five_million,
+    "messages": messages.measure_messages,
+    "names": name_pairs.measure_names,
     "relink": relink.measure_relink,
 }
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.glyphs NotoSansCJK-Regular.ttc NotoSerifCJK-Regular.ttc > matching/models/look_alikes.txt
 
-Each of the 3,755 common characters (GB 2312, level 1) is drawn in every font, blurred and reduced to its principal components;
-two are alike where the cosine of these is among the highest hundredth of all pairs, and one is among the other's nearest.
+Each of the 6,763 characters of GB 2312 (names are full of those of its second level: 怡, 梓, 婷) is drawn in every font, blurred and
+reduced to its principal components; two are alike where the cosine of these is among the highest hundredth of all pairs, and one
+is among the other's nearest.
 Neither a person's list nor the simulator's goes into it. Needs Pillow, which nothing else here does.
 """
 
@@ -26,9 +27,8 @@ _SIMPLIFIED = 2  # place of the simplified-Chinese face in a Noto CJK collection
 
 def main(fonts: Sequence[str]) -> None:
     """Print a line a character: itself, then those it is taken for, the likest first."""
-    characters = [
-        bytes([high, low]).decode("gb2312") for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF) if (high, low) < (0xD7, 0xFA)
-    ]
+    codes = [bytes([high, low]) for high in range(0xB0, 0xF8) for low in range(0xA1, 0xFF)]
+    characters = [character for code in codes if (character := code.decode("gb2312", "ignore"))]
     alike = _similarity(np.hstack([_drawn(font, characters) for font in fonts]))
     bound = np.quantile(alike[np.triu_indices(len(characters), 1)], ALIKE)
     for character, row in zip(characters, alike, strict=True):

@@ -20,6 +20,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.harness import RUNS, Row, Usage, run, show
+from benchmarks.name_pairs import measure_names
 from benchmarks.worlds import Feeds, Measured, beside_each_other, read_inputs
 from matching.evaluation import Evaluation, evaluate
 from matching.model import RELATIONS
@@ -54,7 +55,7 @@ class Result:
 
 
 def measure_matching() -> None:
-    """Every data set with both engines, then the hard pairs of the simulated one by kind."""
+    """Every data set with both engines, then the hard pairs of the simulated one by kind, and pairs of names."""
     records = int(os.environ.get("RECORDS", "100000"))
     tables = [name for name in TABLES if (FOLDER / f"{name}.csv").is_file()]
     if not tables:
@@ -76,6 +77,7 @@ def measure_matching() -> None:
             hard.append(Row(f"{kind}: {'made one' if same else 'wrongly made one'}", [one / pairs], "", note=note, **bound))
     show("matching; target: Splink's best threshold on the same rows, on simulated ones a third of its error", rows)
     show("hard pairs of the simulated rows, by kind", hard)
+    measure_names()
 
 
 def measure_million() -> None:

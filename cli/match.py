@@ -32,6 +32,12 @@ app.command()(match_store.survey)
 
 ModelFile = Annotated[Path, typer.Option("--model", help="模型文件 · the model file (YAML)")]
 Inputs = Annotated[list[Path], typer.Option("--input", help="FILE.csv 或 .parquet，可多次 · may be given several times: read as one table")]
+#: Of the two that work on the store too: a relation stands in for model and input.
+OwnModel = Annotated[Path | None, typer.Option("--model", help="模型文件 · the model file (YAML)")]
+OwnInputs = Annotated[list[Path] | None, typer.Option("--input", help="FILE.csv 或 .parquet，可多次 · may be given several times")]
+OfStore = Annotated[
+    str | None, typer.Option("--relation", help="改用库中数据 · of the store instead of a table: person | organisation | case")
+]
 Truth = Annotated[str | None, typer.Option("--truth", help="真值列 · the column that tells which rows are one")]
 
 _STEPS = {"forms": "可比形式", "blocking": "分块", "comparing": "比较", "training": "训练", "clustering": "聚类"}
@@ -64,6 +70,8 @@ def run(
         f"{len(rows):,} 行 · rows → {clusters.n_unique():,} 簇 · clusters; {len(edges):,} 对比较 · pairs compared, "
         f"{linked:,} 链接 · linked, {review:,} 待审 · for review; {time.perf_counter() - start:.1f} s → {to}"
     )
+    largest = max(clusters.value_counts()["count"].to_list(), default=0)
+    console.print(f"最大的簇 · largest cluster: {largest:,} 行 · rows", highlight=False)
     evaluation = _evaluated(rows, table, clusters)
     if evaluation is not None:
         console.print(_quality(evaluation))
@@ -71,15 +79,20 @@ def run(
 
 @app.command()
 def train(
-    model: ModelFile,
-    inputs: Inputs,
     to: Annotated[Path, typer.Option("--to", help="训练后的模型写入 · the trained model goes to FILE.yml")],
+    model: OwnModel = None,
+    inputs: OwnInputs = None,
+    relation: OfStore = None,
 ) -> None:
-    """从表中学权重，写成新的模型文件 · Find m, u and the prior from a table, and write them into a model file of their own."""
+    """从表中学权重，或按人的判断调整本库模型 · Find m, u and the prior from a table; or move a relation's weights to what people said."""
     from matching.model_file import document_of, trained_document
 
     if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
         raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+    if relation is not None:
+        match_store.train_relation(relation, to)
+        return
+    model, inputs = _given(model, inputs)
     console = Console(soft_wrap=True)
     table, rows = _read(model, inputs, None)
     linkage = _linked(console, rows, table)
@@ -116,10 +129,17 @@ def blocking(model: ModelFile, inputs: Inputs, truth: Truth = None) -> None:
 
 @app.command()
 def explain(
-    model: ModelFile,
-    inputs: Inputs,
-    left: Annotated[str, typer.Argument(metavar="A", help="一行的编号 · a row's id")],
-    right: Annotated[str, typer.Argument(metavar="B", help="另一行的编号 · another's")],
+    left: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="行的编号或行号；库中为 部门/编号[/当事人序号] · a row's id or number; of the store department/number[/party]"
+        ),
+    ],
+    right: Annotated[str, typer.Argument(metavar="B", help="另一行的 · another's")],
+    model: OwnModel = None,
+    inputs: OwnInputs = None,
+    relation: OfStore = None,
+    clear: Annotated[bool, typer.Option("--clear", help="库中个人信息显示原文 · of the store, personal values unmasked")] = False,
 ) -> None:
     """两行为什么相同或不同：逐项比特 · Why two rows are one or two: every step in bits, whether or not blocking brings them together."""
     from matching.comparison import compare
@@ -128,6 +148,10 @@ def explain(
     from matching.weights import weigh
     from schema.records import PAIR
 
+    if relation is not None:
+        match_store.explain_pair(relation, left, right, clear=clear)
+        return
+    model, inputs = _given(model, inputs)
     console = Console(soft_wrap=True)
     table, rows = _read(model, inputs, None)
     ids = _ids(rows, table).cast(pl.String)
@@ -145,6 +169,12 @@ def explain(
         shown.add_row(name, levels.get(name, ""), f"{bits:+.1f}", f"{total:+.1f}")
     console.print(shown)
     console.print(f"{edge['match_weight']:+.1f} 比特 · bits (≥ {decides.link:g}: link) → [bold]{edge['decision']}[/bold]")
+
+
+def _given(model: Path | None, inputs: list[Path] | None) -> tuple[Path, list[Path]]:
+    if model is None or not inputs:
+        raise RequestError("there is nothing to look at", remedy="give --model and --input for a table, or --relation for the store")
+    return model, inputs
 
 
 def _read(model: Path, inputs: list[Path], truth: str | None) -> tuple[TableModel, pl.DataFrame]:
@@ -175,9 +205,11 @@ def _ids(rows: pl.DataFrame, table: TableModel) -> pl.Series:
 
 def _place(ids: pl.Series, one: str) -> int:
     found = (ids == one).arg_true()
-    if not len(found):
-        raise NotFound(f"the table has no row {one}", remedy="name a row by the model's id column, or by its number from 0")
-    return int(found[0])
+    if len(found):
+        return int(found[0])
+    if one.isdecimal() and int(one) < len(ids):
+        return int(one)
+    raise NotFound(f"the table has no row {one}", remedy=f"name a row by the model's id column, or by its number from 0 to {len(ids) - 1}")
 
 
 def _entities(rows: pl.DataFrame, table: TableModel) -> pl.Series | None:

@@ -16,6 +16,8 @@ from cli.session import store
 if TYPE_CHECKING:
     from pipeline.agreement import Precision
 
+_IN_FORCE = "已写入 · written: {to}; 放入 CASEHUB_MODELS 所指文件夹后生效 · takes effect in the folder that CASEHUB_MODELS names"
+
 RelationName = Annotated[str, typer.Option("--relation", help="person | organisation | case")]
 
 
@@ -29,6 +31,27 @@ def explain_pair(relation: str, left: str, right: str, *, clear: bool) -> None:
         pairs = examine(engine, found, [(ids[0], ids[1])])
     for pair in pairs:
         show_pair(Console(), pair, relation, clear=clear)
+
+
+def train_relation(relation: str, to: Path) -> None:
+    """Move the weights of a relation's model to what people said, print those that moved, and write the model's next version."""
+    from matching.calibration import calibrated_document
+    from matching.model_file import document_of, load_model, model_path
+    from pipeline.pairs import relation_named
+    from pipeline.verdicts import calibrated
+
+    with store() as engine:
+        found = calibrated(engine, relation_named(relation))
+    to.write_text(calibrated_document(document_of(model_path(relation)), found.model), encoding="utf-8")
+    shown = Table("比较\ncomparison", "层级\nlevel", "原比特\nbits before", "现比特\nbits now", box=box.SIMPLE_HEAD)
+    for old, new in zip(load_model(relation).comparisons, found.model.comparisons, strict=True):
+        for before, after in zip(old.levels, new.levels, strict=True):
+            if abs(after.bits - before.bits) >= 0.05:  # noqa: PLR2004 - what shows in print
+                shown.add_row(old.name, before.name, f"{before.bits:+.1f}", f"{after.bits:+.1f}")
+    console = Console()
+    console.print(shown)
+    console.print(f"{found.pairs:,} 个判断 · verdicts; 每个的意外 · surprise of each: {found.before:.2f} → {found.after:.2f} 比特 · bits")
+    console.print(_IN_FORCE.format(to=to), highlight=False)
 
 
 def sample(
@@ -100,10 +123,7 @@ def survey(
         console.print("写成下一版 · to write the next version: --to FILE.yml", highlight=False)
         return
     to.write_text(next_version(found), encoding="utf-8")
-    console.print(
-        f"已写入 · written: {to}; 放入 CASEHUB_MODELS 所指文件夹后生效 · takes effect in the folder that CASEHUB_MODELS names",
-        highlight=False,
-    )
+    console.print(_IN_FORCE.format(to=to), highlight=False)
 
 
 def _precision(found: list[Precision]) -> Table:

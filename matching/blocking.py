@@ -59,15 +59,14 @@ def pairs_within(forms: pa.Table, model: Model) -> pa.Table:
     """
     ids = forms.column("id").to_numpy()
     numbered = forms.set_column(forms.column_names.index("id"), "id", pa.array(np.arange(len(ids))))
-    found, order = np.empty(0, dtype=np.int64), np.arange(len(ids))
-    most = 0
+    found, order, most = [np.empty(0, dtype=np.int64)], np.arange(len(ids)), 0
     for rule in model.blocking:
         rows, sizes = _blocks(_rule_keys(numbered, rule, model))
         pairs = _within_blocks(rows, sizes, len(ids))
         if len(pairs) > most:
             most, order = len(pairs), _first_places(rows, len(ids))
-        found = _each_once(np.concatenate((found, pairs)))
-    left, right = np.divmod(found, max(len(ids), 1))
+        found.append(pairs)
+    left, right = np.divmod(_each_once(np.concatenate(found)), max(len(ids), 1))
     by_block = np.argsort(np.minimum(order[left], order[right]), kind="stable")
     one, other = ids[left[by_block]], ids[right[by_block]]
     return pa.table([np.minimum(one, other), np.maximum(one, other)], schema=PAIR)

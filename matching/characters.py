@@ -98,7 +98,7 @@ def folding() -> npt.NDArray[np.uint32]:
     codes = [*range(0x20, 0xD800), *range(0xF900, 0x10000), *range(0x1D400, 0x1D800), *range(0x1F100, 0x1F200), *range(0x2F800, 0x2FA20)]
     normal = [unicodedata.normalize("NFKC", chr(code)) for code in codes]
     one = [char if len(char) == 1 else "" for char in normal]
-    simple = simplify.convert("\n".join(one)).split("\n")
+    simple = simplify.convert("\n".join(one)).translate(vocabulary().variants).split("\n")
     table[codes] = [SEVERAL if not char else _code(char) for char in simple]
     table[[code for code in codes if chr(code).isspace() or unicodedata.category(chr(code)) in ("Cc", "Cf")]] = 0
     table[:0x20] = 0

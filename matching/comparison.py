@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from matching import case_comparison, name_comparison, string_comparison
+from matching import case_comparison, name_comparison, shared_comparison, string_comparison
 from matching.levels import Levels, first_of
 from matching.model import Comparison, Model, Rarity
 from matching.model_file import model_of
@@ -146,5 +146,7 @@ KINDS: dict[str, Callable[[Sides, Comparison], Levels]] = {
     "ratio": case_comparison.ratio,
     "text": case_comparison.text,
     "difference": case_comparison.difference,
+    "shared": shared_comparison.shared,
+    "overlap": shared_comparison.overlap,
     "string": string_comparison.string,
 }

@@ -4,6 +4,9 @@ Connected pairs chain: one wrong link joins two clusters, however many pairs acr
 two nodes that most evidence joins become one, their weights with every third are added up, and so on until nothing
 speaks for joining any two (greedy additive edge contraction, Keuper et al. 2015, a heuristic of correlation clustering).
 Of a component without an edge against it nothing is changed by that, so only the others are walked.
+
+Pairs across two clusters are not independent: one slip in one row speaks against every pair of that row. So what speaks
+against counts a quarter.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import polars as pl
 import pyarrow as pa
 
 from schema.records import CLUSTER
+
+AGAINST = 0.25  # of the bits of a pair that speaks against joining
 
 
 def contract(clusters: pa.Table, edges: pa.Table, link: float) -> pa.Table:
@@ -31,7 +36,8 @@ def contract(clusters: pa.Table, edges: pa.Table, link: float) -> pa.Table:
     """
     members = pl.DataFrame(clusters)
     of = {side: members.select(pl.col("id").alias(side), pl.col("cluster").alias(f"{side}_cluster")) for side in ("left", "right")}
-    met = pl.DataFrame(edges).select("left", "right", bits=pl.col("match_weight") - link)
+    bits = pl.col("match_weight") - link
+    met = pl.DataFrame(edges).select("left", "right", bits=pl.when(bits < 0).then(bits * AGAINST).otherwise(bits))
     inside = met.join(of["left"], on="left").join(of["right"], on="right").filter(pl.col("left_cluster") == pl.col("right_cluster"))
     doubtful = inside.filter(pl.col("bits").min().over("left_cluster") < 0).sort("left_cluster", "left", "right")
     parted: dict[int, int] = {}

@@ -25,13 +25,14 @@ ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
     "stem_look": pl.String,
     "trading_stem": pl.String,  # the stem's sound where the name tells an industry, too
     "industry": pl.String,
-    "city": pl.String,  # null where the name tells none, or only the district's own
+    "city": pl.String,  # and district; null where the name tells none, or only the district's own
     "part": pl.String,  # branch, and the numerals that tell 第一小学 from 第二小学
+    "formal": pl.String,  # core, part and legal form in its usual words; null where the name is not whole
     "is_whole": pl.Boolean,  # with its legal form, or the word that says what kind of body it is
 }
 _HAN = r"\p{Han}"
 _NO_LETTER = r"[^\p{Han}A-Z0-9]"
-_HOME = ("广东", "光明新区", "光明", "宝安", "公明", "中国", "中华", "全国")
+_WIDE = ("广东", "中国", "中华", "全国")
 _BODY_PLACE = "^((?:广东省|广东|深圳市|深圳|光明新区|光明区)+)"
 _NUMERALS = "一二三四五六七八九十"
 
@@ -44,14 +45,11 @@ def organisation_names(names: pl.Series, placeholders: frozenset[str]) -> pl.Dat
 def _parts(names: pl.DataFrame) -> pl.DataFrame:
     """Take the name apart from both ends: branch, legal form, place, industry; what is left is the stem."""
     words = vocabulary()
-    bracketed = pl.col("name").str.replace_all(r"[\[【]", "(").str.replace_all(r"[\]】]", ")")
-    bare = bracketed.str.replace_all(_aside(), "").str.replace_all(_NO_LETTER, "")
-    for short, long in words.short_for.items():
-        bare = bare.str.replace(f"{short}$", long)
-    # One slip in the commonest legal form is mended: it would hide where the stem ends.
-    bare = bare.str.replace("^光明区?第", "第").str.replace(rf"有限公{_HAN}|有限{_HAN}司|{_HAN}限公司", "有限公司")
+    bracketed = _name_alone(pl.col("name").str.replace_all(r"[\[【]", "(").str.replace_all(r"[\]】]", ")"))
+    bare = _usual_words(bracketed.str.replace_all(_aside(), "").str.replace_all(_NO_LETTER, ""))
     stem, is_body = pl.col("stem"), pl.col("is_body")
-    frame = names.select(bracketed.str.replace_all(_NO_LETTER, "").alias("name"), bare.alias("stem"))
+    aside_place = bracketed.str.extract(rf"\(({'|'.join(words.places)})市?\)")
+    frame = names.select(bracketed.str.replace_all(_NO_LETTER, "").alias("name"), bare.alias("stem"), aside_place.alias("aside_place"))
     frame = frame.with_columns(is_body=stem.str.contains(f"(?:{'|'.join(words.bodies)})$"))
     branch = pl.coalesce(*(stem.str.extract(_branch(before)) for before in (words.legal_forms, words.industries)))
     frame = frame.with_columns(part=pl.when(~is_body).then(branch))
@@ -59,7 +57,8 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
     # The stem keeps two characters at least, so that what stands there is never taken for a form or an industry.
     frame = frame.with_columns(legal=pl.when(~is_body).then(stem.str.slice(2).str.extract(f"((?:{'|'.join(words.legal_forms)})+)$")))
     frame = frame.with_columns(_without_end("legal"))
-    firm_place = pl.when(~stem.str.contains(f"^{_HAN}{{2,3}}市政")).then(stem.str.extract(_firm_place()))
+    # 市政 is an industry: its 市 ends no city's name.
+    firm_place = stem.str.replace_all("市政", "·").str.extract(_firm_place())
     frame = frame.with_columns(place=pl.when(is_body).then(stem.str.extract(_BODY_PLACE)).otherwise(firm_place))
     rest = stem.str.strip_prefix(pl.col("place").fill_null(""))
     frame = frame.with_columns(stem=pl.when(is_body | (rest.str.len_chars() >= 2)).then(rest).otherwise(stem))
@@ -67,6 +66,26 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(industry=pl.when(is_body).then(stem.str.extract(f"((?:{'|'.join(words.bodies)}))$")).otherwise(trade))
     whole = is_body | pl.col("legal").is_not_null() | pl.col("part").is_not_null()
     return _sounds(_restored(frame.with_columns(_without_end("industry"), is_whole=whole)))
+
+
+def _name_alone(name: pl.Expr) -> pl.Expr:
+    """Without what a form or a letter puts around the name: a role before it, "and others" after it, a note in brackets."""
+    words = vocabulary()
+    return (
+        name.str.replace(f"^(?:{'|'.join(words.firm_prefixes)}):", "")
+        .str.replace_all(r"\((?:原|曾用名|又名|别名|以下简称|以下称|简称|下称)[^)]*\)", "")
+        .str.replace(f"({'|'.join((*words.legal_forms, *words.bodies))})等[0-9{_NUMERALS}两几多]*[家个]?(?:公司|企业|单位)?$", "${1}")
+    )
+
+
+def _usual_words(name: pl.Expr) -> pl.Expr:
+    """Short forms in full, numerals in characters, one slip in the legal form mended: it would hide where the stem ends."""
+    for short, long in vocabulary().short_for.items():
+        name = name.str.replace(f"{short}$", long)
+    for number, numeral in enumerate(_NUMERALS, 1):
+        name = name.str.replace(rf"第{number}(\D)", f"第{numeral}${{1}}")
+    name = name.str.replace("^光明区?第", "第").str.replace(rf"有限公{_HAN}|有限{_HAN}司|{_HAN}限公司", "有限公司")
+    return name.str.replace("有限公?$", "有限公司").str.replace(rf"公安局({_HAN}{{2,3}})分局", "${1}公安分局")
 
 
 def _without_end(end: str) -> pl.Expr:
@@ -81,14 +100,26 @@ def _restored(frame: pl.DataFrame) -> pl.DataFrame:
     restored = pl.concat_str(home.fill_null(""), "stem")
     frame = frame.with_columns(stem=pl.when(only_industry).then(restored).otherwise("stem"))
     numerals = pl.when("is_body").then(pl.col("stem").str.replace_all(f"[^0-9{_NUMERALS}]", "")).otherwise(pl.lit(""))
-    # The district and the province go with any of its firms: they name no city.
-    city = pl.col("place").str.replace_all(f"{'|'.join(_HOME)}|[省市县区]|新区|经济特区|{_HAN}{{2,4}}(?:街道|镇|社区)", "")
     return frame.with_columns(
         core=or_null(pl.concat_str("stem", pl.col("industry").fill_null(""))),
         stem=or_null(pl.col("stem")),
         part=or_null(pl.concat_str(pl.col("part").fill_null(""), numerals)),
-        city=or_null(city),
+        city=or_null(_city(pl.coalesce(pl.when(pl.col("place") != "").then("place"), "aside_place"))),
     )
+
+
+def _city(place: pl.Expr) -> pl.Expr:
+    """City and district without 市 and 区; the province goes with any firm.
+
+    The home district was once a part of its neighbour; alone it is how people call any firm that works there. Of the home city
+    none but its known districts count: 广明区 is a slip and no other place.
+    """
+    districts = "|".join(vocabulary().districts)
+    place = place.str.replace_all("宝安区?(光明|公明)", "${1}").str.replace_all("公明", "光明").str.replace_all("(?:光明)+", "光明")
+    place = place.str.replace_all(rf"{'|'.join(_WIDE)}|新区|经济特区|[省市县区]|[^省市县区]{{2,4}}(?:街道|镇|社区)", "")
+    place = place.str.replace("^光明$", "").str.replace(f"^({districts})$", "深圳${1}")
+    known = place.str.contains(f"^深圳(?:{districts})?$")
+    return pl.when(place.str.starts_with("深圳") & ~known).then(pl.lit("深圳")).otherwise(place)
 
 
 def _sounds(frame: pl.DataFrame) -> pl.DataFrame:
@@ -100,7 +131,9 @@ def _sounds(frame: pl.DataFrame) -> pl.DataFrame:
     )
     head = pl.coalesce(pl.col("stem_pinyin").str.extract(r"^(\S+ \S+)"), "stem_pinyin")
     trading = pl.when(pl.col("industry").is_not_null()).then("stem_pinyin")
-    return sounds.with_columns(stem_head=head, trading_stem=trading).select(*ORGANISATION_NAME)
+    legal = pl.col("legal").fill_null("").str.replace("^(?:有限责任)?公司$", "有限公司")
+    formal = pl.when("is_whole").then(pl.concat_str("core", pl.lit("|"), legal, pl.lit("|"), pl.col("part").fill_null("")))
+    return sounds.with_columns(stem_head=head, trading_stem=trading, formal=formal).select(*ORGANISATION_NAME)
 
 
 @cache

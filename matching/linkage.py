@@ -25,7 +25,8 @@ _FORMS: dict[str, Callable[[pa.Table, Model | None], pa.Table]] = {
     "case": case_forms,
 }
 #: Rows whose forms are made at a time, and pairs that are compared at a time: what either needs beside its result is some
-#: ten times as large. Both are worked out a row, or a pair, at a time, so that nothing depends on where they are cut.
+#: ten times as large. A form depends on its own row and a level on its own pair, so that nothing depends on where they are
+#: cut; where it would, they are not: see `_batches`.
 ROWS_AT_ONCE = 200_000
 PAIRS_AT_ONCE = 250_000
 

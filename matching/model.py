@@ -59,7 +59,15 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
     "count": ("same_many", "differ"),
 }
 #: Kind of comparison → the limit by which its levels, named freely and taken in order, are told apart.
-GRADED: dict[str, str] = {"days": "at_most", "kilometres": "at_most", "difference": "at_most", "ratio": "at_most", "text": "at_least"}
+GRADED: dict[str, str] = {
+    "days": "at_most",
+    "kilometres": "at_most",
+    "difference": "at_most",
+    "ratio": "at_most",
+    "text": "at_least",
+    "shared": "at_most",
+    "overlap": "at_least",
+}
 #: What a level of kind `string` may ask of two texts, and what it is asked with: see `string_comparison`.
 TESTS: dict[str, type] = {
     "exact": bool,

@@ -71,13 +71,25 @@ def document_of(path: Path) -> object:
     Raises:
         ContractError: the file cannot be read.
     """
+    text = ""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = "" if mark is None else f" at line {mark.line + 1}"
-        remedy = "check that it is there and is YAML" if mark is None else "mend the YAML there: a bracket, a quote or an indent"
+        place = _place(error, len(text.rstrip().splitlines()))
+        remedy = "mend the YAML there: a bracket, a quote, a colon or an indent" if place else "check that it is there and is YAML"
         raise ContractError(f"model file {path.name} cannot be read{place}", remedy=remedy, file=str(path)) from error
+
+
+def _place(error: Exception, lines: int) -> str:
+    """Where to mend a file of so many lines: where what was never ended begins, which is noticed a line or more after it."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return ""
+    noticed = min(error.problem_mark.line + 1, lines)
+    if error.context_mark is None or "block" in (error.context or ""):  # a block begins far above its wrong line
+        return f" at line {noticed}"
+    begun = min(error.context_mark.line + 1, lines)
+    return f" at line {begun}" if begun == noticed else f" at line {begun}, which line {noticed} shows"
 
 
 #: What a table's own model may leave out: an even chance links, one in ten is for a person to see.

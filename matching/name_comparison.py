@@ -58,20 +58,22 @@ def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
     telling = long_stem | same_industry
     sounds, looks = kin & sides.same("stem_pinyin") & telling, kin & sides.same("stem_look") & telling
     whole = sides.forms["is_whole"].fill_null(False).to_numpy()
+    slip = both & _slip_in_the_rest(sides, lengths)
     return first_of(
         comparison,
         [
             ("exact", same & whole[sides.left] & whole[sides.right]),
-            ("other_part", kin & _other_part(sides, whole)),
+            ("other_part", (kin & _other_part(sides, whole)) | (slip & _two_parts(sides))),
             ("other_place", kin & _other(sides, "city")),
             ("other_industry", kin & both_industries & _other(sides, "industry")),
+            ("exact", sides.same("formal")),
             ("exact_short", same & telling),
             ("core", both & sides.same("core") & telling & ~_one_part(sides)),
             ("alias", stem & long_stem),
             ("same_pinyin", sounds),
             ("look_alike", looks),
             ("alias_short", stem),
-            ("near", both & _slip_in_the_rest(sides, lengths) & ~_other(sides, "city") & ~_one_part(sides)),
+            ("near", slip & ~_other(sides, "city") & ~_one_part(sides)),
             ("differ", both),
         ],
         len(sides),
@@ -87,8 +89,12 @@ def _one_part(sides: Sides) -> Flags:
 
 def _other_part(sides: Sides, whole: Flags) -> Flags:
     """Two branches, two numbers, or a branch and the whole name of its firm."""
-    differ = sides.both("part") & ~sides.same("part")
-    return differ | (_one_part(sides) & whole[sides.left] & whole[sides.right])
+    return _two_parts(sides) | (_one_part(sides) & whole[sides.left] & whole[sides.right])
+
+
+def _two_parts(sides: Sides) -> Flags:
+    """Two branches, or two numbers, whatever else the names hold: 公明第一小学 and 公明第二小学 differ in one character."""
+    return sides.both("part") & ~sides.same("part")
 
 
 def _slip_in_the_rest(sides: Sides, lengths: npt.NDArray[np.int64]) -> Flags:

@@ -44,7 +44,7 @@ def _clean(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
         or_null(name, placeholders)
         .str.replace_all(r"[((【\[].*?[))】\]]", "")
         .str.replace(prefix, "")
-        .str.replace(r"等(?:\d+)?[人名户]?$", "")
+        .str.replace(r"等[0-9一二两三四五六七八九十百余多几数]*[人名户位]?$", "")
         .str.replace_all(r"[·•・‧.,,。、'`\"-]", "·")
         .str.strip_chars("·")
     )
@@ -82,10 +82,12 @@ def _split(frame: pl.DataFrame) -> pl.DataFrame:
     is_common = (pl.col("given").str.len_chars() == 1) | pl.col("given").is_in(sorted(words.common_given))
     return frame.with_columns(
         name_pinyin=pl.when(plain).then(pl.concat_str("surname_pinyin", "given_pinyin", separator=" ", ignore_nulls=True)),
-        name_look=pl.when(plain).then("name_look"),
         given_pinyin=pl.when(plain & (pl.col("given_pinyin") != "")).then("given_pinyin"),
         last_pinyin=pl.when(plain & (pl.col("given_pinyin") != "")).then(pl.col("given_pinyin").str.extract(r"([^ ]+)$")),
         is_common=plain & is_common.fill_null(False),
+        # Half of all forms leave out the dot between the parts of a name: it has told the parts, and tells no more.
+        name=pl.when(name.str.contains(f"^{_HAN}")).then(name.str.replace_all("·", "")).otherwise(name),
+        name_look=pl.when(plain).then(pl.col("name_look").str.replace_all("·", "")),
     ).select(*PERSON_NAME)
 
 

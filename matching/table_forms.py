@@ -17,8 +17,9 @@ from matching.characters import fold, once, or_null, pinyin
 from matching.firms import organisation_names
 from matching.forms import cells
 from matching.identifiers import credit_codes, id_numbers, phones
+from matching.mentions import mentions, without_mentions
 from matching.names import person_names
-from matching.table_model import Field, TableModel
+from matching.table_model import MENTIONS, Field, TableModel
 from matching.texts import signatures
 
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y")
@@ -34,12 +35,7 @@ def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
     Raises:
         ContractError: the table lacks a column that the model names.
     """
-    needed = {name for field in table.fields for name in field.columns} | {name for name in (table.id, table.source) if name}
-    missing = sorted(needed - set(rows.columns))
-    if missing:
-        raise ContractError(
-            f"the table has no column {', '.join(missing)}", remedy=f"its columns are {', '.join(rows.columns)}", allowed=rows.columns
-        )
+    _require_columns(rows, table)
     columns = [column for field in table.fields for column in form_of(rows, field).get_columns()]
     frame = pl.DataFrame({column.name: column for column in columns})
     return frame.with_columns(
@@ -47,6 +43,19 @@ def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
         _apart(rows, table),
         _identifier(frame, table),
     ).to_arrow()
+
+
+def _require_columns(rows: pl.DataFrame, table: TableModel) -> None:
+    """Every column that the model names, told by what names it."""
+    named = [(f"field {field.name}", name) for field in table.fields for name in field.columns]
+    named += [(key, name) for key, name in (("id", table.id), ("source", table.source)) if name]
+    missing = [f"{name} ({place})" for place, name in named if name not in rows.columns]
+    if missing:
+        raise ContractError(
+            f"{table.file}: the table has no column {', '.join(missing)}",
+            remedy=f"name in the model file one of the table's columns: {', '.join(rows.columns)}",
+            allowed=rows.columns,
+        )
 
 
 def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
@@ -70,6 +79,11 @@ def _joined(rows: pl.DataFrame, field: Field) -> pl.Series:
     text = parts[0] if len(parts) == 1 else pl.select(pl.concat_str(parts, separator=" ", ignore_nulls=True)).to_series()
     if field.pattern is not None:
         text = text.str.extract(field.pattern, 1)
+    if MENTIONS in field.without:
+        text = without_mentions(text)
+    words = [word for word in field.without if word != MENTIONS]
+    if words:
+        text = text.str.replace_many(words, [" "] * len(words))
     return text.alias(field.name)
 
 
@@ -119,6 +133,14 @@ def _end(values: pl.Series, field: Field) -> pl.Series:
     return _text(values, field).str.slice(-field.length)
 
 
+def _pieces(values: pl.Series, field: Field) -> pl.Series:
+    """Each run of `length` characters, blanks taken away; a text no longer than that is one piece."""
+    bare = _text(values, field).str.replace_all(" ", "", literal=True)
+    cut = [bare.str.slice(start).str.extract_all(f"(?s).{{{field.length}}}") for start in range(field.length)]
+    short = pl.select(pl.when(bare.str.len_chars() < field.length).then(pl.concat_list(bare))).to_series()
+    return pl.select(pl.coalesce(short, pl.concat_list(cut).list.unique().list.sort())).to_series()
+
+
 def _sound(values: pl.Series, field: Field) -> pl.Series:
     """Chinese characters by their pinyin; Latin words by their consonants, like ones as one, the first letter kept."""
     return _consonants(pinyin(_text(values, field)).str.to_uppercase())
@@ -162,6 +184,8 @@ _PLAIN: dict[str, Callable[[pl.Series, Field], pl.Series]] = {
     "words": _words,
     "start": _start,
     "end": _end,
+    "pieces": _pieces,
+    "mentions": lambda values, _: mentions(values),
     "sound": _sound,
     "number": _number,
     "date": _date,

@@ -22,6 +22,8 @@ FORMS: dict[str, frozenset[str]] = {
     "words": frozenset(),
     "start": frozenset({"length"}),
     "end": frozenset({"length"}),
+    "pieces": frozenset({"length"}),
+    "mentions": frozenset(),
     "sound": frozenset(),
     "number": frozenset(),
     "date": frozenset(),
@@ -35,8 +37,20 @@ FORMS: dict[str, frozenset[str]] = {
     "phone": frozenset(),
     "address": frozenset(),
 }
+MENTIONS = "mentions"  # among a field's `without`
 #: Kind of comparison → the forms that it is of.
-_NEEDED = {"days": ("date",), "date": ("date",), "difference": ("number", "year", "date"), "ratio": ("number",), "kilometres": ("place",)}
+_LISTS = ("words", "pieces", "mentions")
+_NEEDED = {
+    "days": ("date",),
+    "date": ("date",),
+    "difference": ("number", "year", "date"),
+    "ratio": ("number",),
+    "kilometres": ("place",),
+    "shared": _LISTS,
+    "overlap": _LISTS,
+}
+#: How pairs become clusters: by all the evidence between them, or as links connect them.
+CLUSTERS = ("evidence", "connected")
 #: Forms that make several columns, named as the hub's own: one field of each in a table.
 OWN_COLUMNS = ("place", "person_name", "organisation_name", "id_no", "uscc", "address")
 
@@ -53,6 +67,7 @@ class Field:
         length: characters that `start` and `end` keep.
         pattern: a regular expression with one group: what it captures is the value.
         placeholders: values that say nothing, compared as made comparable.
+        without: what is taken out first: words, or by MENTIONS the places and bodies that a text names.
     """
 
     name: str
@@ -62,6 +77,7 @@ class Field:
     length: int = 0
     pattern: str | None = None
     placeholders: frozenset[str] = frozenset()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,8 @@ class TableModel:
         unique_within: sources that hold nothing twice, or all of them: two rows of one are never one.
         identifier: a field of which two different values are never one.
         truth: a field that tells what is one, for evaluation; it is compared with nothing.
+        clusters: one of CLUSTERS.
+        file: that it was read from, for what is told of it.
     """
 
     model: Model
@@ -85,6 +103,8 @@ class TableModel:
     unique_within: frozenset[str] | bool = False
     identifier: str | None = None
     truth: Field | None = None
+    clusters: str = "evidence"
+    file: str = "the model"
 
     def columns_of(self, *columns: str) -> frozenset[str]:
         """Columns of the table that form columns are made from."""
@@ -110,7 +130,7 @@ def read_table_model(path: Path) -> TableModel:
 class _TableReader(ModelReader):
     def table(self, document: object) -> TableModel:
         optional = {"relation", "id", "source", "unique_within", "identifier", "truth", "prior", "thresholds", "block_limit"}
-        optional |= {"adjustments", "placeholders", "over_common", "rarity"}
+        optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity"}
         top = self.mapping(document, "the model", {"version", "fields", "blocking", "comparisons"}, optional)
         if top.get("relation", TABLE) != TABLE:
             raise self.error(f"relation {top['relation']} is no table's", f"write relation: {TABLE}, or leave it out")
@@ -123,6 +143,8 @@ class _TableReader(ModelReader):
             unique_within=self.sources(top.get("unique_within", False)),
             identifier=self.word(top, "identifier"),
             truth=self.field("truth", top["truth"], "exact") if "truth" in top else None,
+            clusters=self.one_of(top.get("clusters", "evidence"), "clusters", CLUSTERS),
+            file=self.file,
         )
         self.check_names(table)
         return table
@@ -130,7 +152,7 @@ class _TableReader(ModelReader):
     def field(self, name: object, document: object, usual: str = "text") -> Field:
         if isinstance(document, str):
             document = {"from": document}
-        entry = self.mapping(document, f"field {name}", {"from"}, {"as", "formats", "length", "pattern", "placeholders"})
+        entry = self.mapping(document, f"field {name}", {"from"}, {"as", "formats", "length", "pattern", "placeholders", "without"})
         form = str(entry.get("as", usual))
         if form not in FORMS:
             raise self.error(f"field {name}: no form {form!r}", f"name one of {', '.join(FORMS)}")
@@ -145,7 +167,9 @@ class _TableReader(ModelReader):
         length = int(self.number(entry.get("length", 0), f"field {name}.length"))
         formats = tuple(map(str, self.sequence(entry.get("formats", []), f"field {name}.formats")))
         placeholders = frozenset(map(str, self.sequence(entry.get("placeholders", []), f"field {name}.placeholders")))
-        return Field(str(name), tuple(map(str, columns)), form, formats, length, None if pattern is None else str(pattern), placeholders)
+        without = tuple(map(str, self.sequence(entry.get("without", []), f"field {name}.without")))
+        read = None if pattern is None else str(pattern)
+        return Field(str(name), tuple(map(str, columns)), form, formats, length, read, placeholders, without)
 
     def check_names(self, table: TableModel) -> None:
         """What rules and comparisons name is a field, or a column that a field of the hub's own forms makes."""
@@ -159,15 +183,16 @@ class _TableReader(ModelReader):
             raise self.error("a field is called id, identifier or apart", "name it otherwise")
         if any(form in OWN_COLUMNS for form in forms):
             return  # they make columns of other names; one that is amiss is told when the forms are made
-        used = [(rule.name, column) for rule in table.model.blocking for column in (*rule.fields, *rule.refine)]
-        used += [(comparison.name, comparison.column) for comparison in table.model.comparisons]
+        used = [(f"blocking rule {rule.name}", column) for rule in table.model.blocking for column in (*rule.fields, *rule.refine)]
+        used += [(f"comparison {comparison.name}", comparison.column) for comparison in table.model.comparisons]
         used += [
-            (comparison.name, str(value))
+            (f"comparison {comparison.name}", str(value))
             for comparison in table.model.comparisons
             for level in comparison.levels
             for test, value in level.tests
             if test == "swapped_with"
         ]
+        used += [("over_common", column) for column in table.model.over_common]
         used += [("identifier", table.identifier)] if table.identifier else []
         for place, column in used:
             if column not in names:
@@ -181,11 +206,17 @@ class _TableReader(ModelReader):
             form = "place" if comparison.kind == "kilometres" and "place" in made.values() else made.get(comparison.column, "none")
             if needed is not None and form not in needed:
                 raise self.error(
-                    f"{comparison.name}: {comparison.kind} is of no field made as {form}", f"make it {' or '.join(needed)} with as:"
+                    f"comparison {comparison.name}: {comparison.kind} is of no field made as {form}",
+                    f"make it {' or '.join(needed)} with as:",
                 )
 
     def sources(self, value: object) -> frozenset[str] | bool:
         return value if isinstance(value, bool) else frozenset(map(str, self.sequence(value, "unique_within")))
+
+    def one_of(self, value: object, place: str, words: tuple[str, ...]) -> str:
+        if value not in words:
+            raise self.error(f"{place}: no {value!r}", f"name one of {', '.join(words)}")
+        return str(value)
 
     def word(self, top: dict[str, Any], key: str) -> str | None:
         return None if top.get(key) is None else str(top[key])

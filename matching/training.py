@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+from scipy.optimize import isotonic_regression
 
 from matching.comparison import compare
-from matching.model import Comparison, Model, Rarity
+from matching.model import GRADED, Comparison, Model, Rarity
 from schema.records import PAIR
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
@@ -32,6 +33,7 @@ _SETTLED = 1e-6  # of every probability, from one round to the next
 _LEAST = 1e-6  # no probability is nought: a level not met among so many may still be met
 _PRIOR = (1e-12, 0.5)  # the least and the most that it may be
 _SELECTIVE = 2.0  # pairs a row, up to which a rule finds mostly what is one
+_ORDERED = {"string", "equal", "date", "phone", *GRADED}  # kinds whose levels stand from the best to the worst
 _COMMONEST = 1_000  # values whose share a model remembers
 
 
@@ -118,13 +120,30 @@ def _learned_all(met: _Patterns, matched: _Floats, learns: list[_Flags], agreed:
 
 def _weighed(model: Model, forms: pa.Table, guess: _Guess) -> Model:
     comparisons, rarity = [], {}
-    for comparison, ones, twos in zip(model.comparisons, guess.m, guess.u, strict=True):
+    for comparison, learned, twos in zip(model.comparisons, guess.m, guess.u, strict=True):
+        ones = _in_order(comparison, learned, twos)
         levels = [level.trained(float(m), float(u)) for level, m, u in zip(comparison.levels, ones, twos, strict=True)]
         comparisons.append(replace(comparison, levels=tuple(levels)))
         if comparison.term_frequency:
             rarity[comparison.name] = _rarity(forms, comparison, float(twos[0]))
     prior = round(log2(guess.prior / (1 - guess.prior)), 3)
     return replace(model, comparisons=tuple(comparisons), prior=prior, rarity=rarity)
+
+
+def _in_order(comparison: Comparison, ones: _Floats, twos: _Floats) -> _Floats:
+    """The m by which no level weighs more than a better one before it: neighbours that would are given the bits of both together.
+
+    Few pairs show a rare level, and what they show by chance would make a near value better evidence than an equal one.
+    Levels of the hub's own kinds are not in such an order, and what stands in another field (`swapped_with`) is evidence
+    of another sort.
+    """
+    ordered = np.array([all(test != "swapped_with" for test, _ in level.tests) for level in comparison.levels])
+    if comparison.kind not in _ORDERED or ordered.sum() < 2:  # noqa: PLR2004 - two can be out of order
+        return ones
+    smoothed = ones.copy()
+    fitted = isotonic_regression(ones[ordered] / twos[ordered], weights=twos[ordered], increasing=False)
+    smoothed[ordered] = fitted.x * twos[ordered]
+    return smoothed
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ class Vocabulary:
     surname_readings: Mapping[str, str]
     common_given: frozenset[str]
     look_alikes: Mapping[int, str]  # code point → the character that stands for its class
+    variants: Mapping[int, str]  # code point → the usual shape of the character
+    firm_prefixes: tuple[str, ...]
     places: tuple[str, ...]
+    districts: tuple[str, ...]
     legal_forms: tuple[str, ...]
     industries: tuple[str, ...]
     bodies: tuple[str, ...]
@@ -54,7 +57,10 @@ def vocabulary() -> Vocabulary:
         surname_readings=_readings(persons["surname_readings"]),
         common_given=frozenset(persons["common_given"].split()),
         look_alikes={ord(char): group[0] for group in document["look_alikes"].split() for char in group[1:]},
+        variants={ord(shape): usual for shape, usual in document["variants"].split()},
+        firm_prefixes=_longest_first(firms["prefixes"]),
         places=_longest_first(firms["places"]),
+        districts=_longest_first(firms["districts"]),
         legal_forms=_longest_first(firms["legal_forms"]),
         industries=_longest_first(firms["industries"]),
         bodies=_longest_first(firms["bodies"]),

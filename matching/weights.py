@@ -63,6 +63,17 @@ def explain(levels: Mapping[str, str], model: Model) -> dict[str, float]:
     return {"prior": model.prior} | steps
 
 
+def applied(levels: pa.Table, model: Model) -> _Flags:
+    """For each pair and adjustment of the model whether it applies.
+
+    Args:
+        levels: as `comparison.compare` gives them for this model.
+        model: the same model.
+    """
+    columns = [levels.column(comparison.name).to_numpy().astype(np.int64) for comparison in model.comparisons]
+    return _applied(np.stack(columns, axis=1), model)
+
+
 def _combinations(levels: pa.Table, names: list[str]) -> tuple[_Ints, _Ints]:
     """For each pair the number of its combination of levels, and the combinations, a column for each name."""
     combination = np.zeros(levels.num_rows, dtype=np.int64)

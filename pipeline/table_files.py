@@ -10,6 +10,7 @@ import polars as pl
 from hub.errors import NotFound, RequestError
 
 ENDINGS = (".csv", ".parquet")
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # XLSX (any zip) and XLS
 
 
 def read_table(paths: Sequence[Path]) -> pl.DataFrame:
@@ -20,7 +21,7 @@ def read_table(paths: Sequence[Path]) -> pl.DataFrame:
 
     Raises:
         NotFound: no such file.
-        RequestError: it is neither CSV nor Parquet, or cannot be read as what its ending says.
+        RequestError: it is neither CSV nor Parquet, a workbook under such an ending, or cannot be read as what its ending says.
     """
     frames = [_read(path) for path in paths]
     if len(frames) > 1 and not any("source" in frame.columns for frame in frames):
@@ -51,11 +52,27 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
         frame.write_csv(path)
 
 
+def _require_text(path: Path) -> None:
+    """Refuse what is no text by its first bytes: the reader would take them for names of columns."""
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if start.startswith(_WORKBOOKS):
+        raise RequestError(
+            f"{path.name} is a workbook and no CSV", remedy="open it and save the sheet as CSV in UTF-8: another ending is not enough"
+        )
+    if b"\0" in start:
+        raise RequestError(
+            f"{path.name} is no text in UTF-8", remedy="write it as UTF-8 with a header line, or as Parquet with that ending"
+        )
+
+
 def _read(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise NotFound(f"there is no file {path}", remedy="name an existing CSV or Parquet file")
     if path.suffix not in ENDINGS:
         raise RequestError(f"{path.name} is neither CSV nor Parquet", remedy="give it with the ending .csv or .parquet")
+    if path.suffix == ".csv":
+        _require_text(path)
     try:
         if path.suffix == ".parquet":
             return pl.read_parquet(path)

@@ -102,6 +102,9 @@ def test_explain_adds_up(tmp_path: Path, table: Path) -> None:
         pytest.param({"--input": "none.csv"}, NotFound, "none.csv", id="no such table"),
         pytest.param({"--input": "people.txt"}, RequestError, "people.txt", id="a table of another ending"),
         pytest.param({"--input": "broken.parquet"}, RequestError, "broken.parquet", id="no Parquet inside"),
+        pytest.param({"--input": "workbook.csv"}, RequestError, "workbook", id="a workbook renamed"),
+        pytest.param({"--input": "old_workbook.csv"}, RequestError, "workbook", id="an old workbook renamed"),
+        pytest.param({"--input": "wide.csv"}, RequestError, "UTF-8", id="two bytes a character"),
         pytest.param({"--input": "latin.csv"}, RequestError, "UTF-8", id="another encoding"),
         pytest.param({"--to": "clusters.xlsx"}, RequestError, "clusters.xlsx", id="a result of another ending"),
         pytest.param({"--to": "nowhere/clusters.csv"}, RequestError, "folder", id="a result in no folder"),
@@ -114,11 +117,24 @@ def test_what_cannot_be_done_is_told(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "people.txt").write_text(ROWS)
     (tmp_path / "broken.parquet").write_text(ROWS)
+    (tmp_path / "workbook.csv").write_bytes(b"PK\x03\x04\x14\x00\x06\x00,xl/workbook.xml\n")
+    (tmp_path / "old_workbook.csv").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\n")
+    (tmp_path / "wide.csv").write_bytes("no,given\n1,a\n".encode("utf-16-le"))
     (tmp_path / "latin.csv").write_bytes("no,given,surname,born\n1,rené,x,1\n".encode("latin-1"))
     words = {"--model": str(_model(tmp_path)), "--input": str(table), "--to": "clusters.csv", **change}
     with pytest.raises(kind) as refused:
         _run("run", *(part for pair in words.items() for part in pair))
     assert word in str(refused.value)
+    assert "PK" not in str(refused.value)
+
+
+def test_explain_takes_a_row_by_its_number_too(tmp_path: Path, table: Path) -> None:
+    trained = tmp_path / "trained.yml"
+    _run("train", "--model", _model(tmp_path), "--input", table, "--to", trained)
+    by_number = _run("explain", "--model", trained, "--input", table, "0", "1")
+    assert by_number == _run("explain", "--model", trained, "--input", table, "0a", "0b")
+    with pytest.raises(NotFound, match="16"):
+        _run("explain", "--model", trained, "--input", table, "0", "16")
 
 
 def test_explain_names_the_row_that_is_not_there(tmp_path: Path, table: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -12,9 +13,9 @@ from typer.testing import CliRunner
 
 from cli import match_store, review
 from cli.main import app
-from hub.errors import NotFound
+from hub.errors import NotFound, RequestError
 from matching.model import Model
-from matching.model_file import load_model
+from matching.model_file import load_model, read_model
 from pipeline import links
 from pipeline.resolve import resolve
 from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
@@ -116,3 +117,19 @@ def test_what_hangs_by_one_link_is_told(database: Engine) -> None:
     casehub("review", "pair", "police/1/0", "labour/3/0", "yes", "--relation", "person")
     resolve(database, SETTINGS)
     assert "police/1/0" not in casehub("review", "weak", "--relation", "person")
+
+
+def test_two_of_the_store_are_explained_by_their_names(database: Engine) -> None:
+    told = casehub("match", "explain", "police/1/0", "court/2/0", "--relation", "person")
+    assert "phone" in told and "待审" in told and "13912340001" not in told
+    with pytest.raises(RequestError, match="nothing to look at"):
+        casehub("match", "explain", "police/1/0", "court/2/0")
+
+
+def test_weights_are_moved_to_what_people_said_and_written_as_the_next_version(database: Engine, tmp_path: Path) -> None:
+    casehub("review", "pair", "police/1/0", "court/2/0", "no", "--relation", "person")
+    told = casehub("match", "train", "--relation", "person", "--to", str(tmp_path / "person.yml"))
+    assert "1 个判断" in told and "phone" in told
+    assert int(read_model(tmp_path / "person.yml").version) == int(load_model("person").version) + 1
+    with pytest.raises(RequestError, match="cannot be written"):
+        casehub("match", "train", "--relation", "person", "--to", str(tmp_path / "person.txt"))

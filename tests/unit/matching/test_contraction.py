@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.contraction import contract
+from matching.contraction import AGAINST, contract
 from schema.records import CLUSTER
 
 EDGE = {"left": pl.Int64, "right": pl.Int64, "match_weight": pl.Float64}
@@ -60,5 +60,5 @@ def test_no_two_that_are_left_have_more_for_them_than_against_them_in_any_order_
         left = [part for part in found if part <= touched]
         for place, one in enumerate(left):
             for other in left[place + 1 :]:
-                between = sum(bits for (a, b), bits in weights.items() if {a, b} & one and {a, b} & other)
+                between = sum(bits if bits > 0 else AGAINST * bits for (a, b), bits in weights.items() if {a, b} & one and {a, b} & other)
                 assert between <= 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hub.errors import ContractError
-from matching.model_file import document_of, trained_document
+from matching.model import GRADED, TESTS
+from matching.model_file import USUAL, document_of, trained_document
 from matching.table_model import FORMS, read_table_model
 from tests.unit.matching.table_builders import write_model
 
@@ -37,6 +40,8 @@ def test_a_file_with_the_least_there_must_be_is_read(tmp_path: Path) -> None:
         pytest.param(lambda d: d["blocking"][0].update(fields=["sirname"]), "sirname", id="rule on no field"),
         pytest.param(lambda d: d["comparisons"][0].update(column="sirname"), "sirname", id="comparison of no field"),
         pytest.param(lambda d: d.update(identifier="number"), "number", id="identifier is no field"),
+        pytest.param(lambda d: d.update(over_common={"number": ["1"]}), "number", id="over-common values of no field"),
+        pytest.param(lambda d: d["fields"].update(surname={"from": "s", "without": "mentions"}), "without", id="without is a word"),
         pytest.param(lambda d: d.update(unique_within="all"), "unique_within", id="unique_within is a word"),
         pytest.param(lambda d: d["comparisons"][0].update(kind="string"), "levels", id="string without levels"),
         pytest.param(
@@ -92,7 +97,47 @@ def test_a_trained_model_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_or_is_no_yaml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError):
         read_table_model(tmp_path / "none.yml")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        pytest.param("version: 1\nid customer\nfields:\n  a: b\n", "line 2,", id="a colon left out"),
+        pytest.param("version: 1\nfields: {a: [\nid: no\nsource: x\n", "line 2,", id="a bracket never closed"),
+        pytest.param("version: 1\nfields: {a: [\n\n", "line 2 ", id="a bracket never closed at the end"),
+        pytest.param("version: 1\nid: 'no\nfields: x\n", "line 2,", id="a quote never closed"),
+        pytest.param("fields:\n  a: 1\n b: 2\n", "line 3", id="an indent in a block that begins above"),
+        pytest.param("version: 1\n\tid: no\n", "line 2", id="a tab"),
+    ],
+)
+def test_the_line_to_mend_is_told(tmp_path: Path, text: str, place: str) -> None:
     broken = tmp_path / "broken.yml"
-    broken.write_text("version: 1\nfields: {a: [", encoding="utf-8")
-    with pytest.raises(ContractError, match="line 2"):
+    broken.write_text(text, encoding="utf-8")
+    with pytest.raises(ContractError, match=f"broken.yml cannot be read at {place}"):
         read_table_model(broken)
+
+
+def test_what_names_a_field_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="model.yml: blocking rule born: there is no field sirname"):
+        read_table_model(write_model(tmp_path, lambda d: d["blocking"][0].update(fields=["sirname"])))
+    with pytest.raises(ContractError, match="model.yml: comparison given: there is no field sirname"):
+        read_table_model(write_model(tmp_path, lambda d: d["comparisons"][0].update(column="sirname")))
+
+
+def test_what_the_page_of_matching_says_can_be_written_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "matching.md").read_text(encoding="utf-8")
+    whole, more = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    written = tmp_path / "people.yml"
+    written.write_text(yaml.safe_dump(whole | more, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    table = read_table_model(written)
+    assert table.identifier == "postcode"
+    assert table.model.blocking[0].refine == ("start",)
+    assert table.model.over_common == {"born": {"1970-01-01"}}
+    assert [(adjustment.bits, adjustment.cannot_link) for adjustment in table.model.adjustments] == [(-6, False), (-9, True)]
+
+
+def test_the_page_of_matching_names_every_form_and_every_measure() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "matching.md").read_text(encoding="utf-8")
+    words = {word for quoted in re.findall(r"`([^`\n]+)`", page) for word in re.findall(r"\w+", quoted)}
+    relation_alone = {"text"}  # a graded kind of cases' own; as a form it is named
+    assert not {*FORMS, *GRADED, *TESTS, *USUAL} - relation_alone - words

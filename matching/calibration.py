@@ -1,0 +1,126 @@
+"""CALIBRATION: what people said of pairs moves the weights of a model that has them.
+
+Every judged pair is a small piece of evidence on each level that it reached. The bits that explain the verdicts best are
+looked for near those that the model has (logistic regression, a normal prior of two bits around each weight), so that ten
+verdicts move a little and a thousand as far as they must. Pairs are judged because they are doubtful: that does no harm, for
+they were chosen by their levels and not by what they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import log
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import yaml
+from scipy.optimize import minimize
+
+from hub.errors import RequestError
+from matching.model import Model
+from matching.weights import applied, weigh
+
+_Floats: TypeAlias = npt.NDArray[np.float64]
+
+_SPREAD = 2.0  # bits: how far a weight is believed to be from where it should be
+_FORBIDDING = -50.0  # bits; what weighs less than this is a rule and no evidence
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A model and what verdicts made of it.
+
+    Args:
+        model: with the weights moved.
+        pairs: judged yes or no.
+        before: log loss of a verdict in bits under the model as it was; `after` under the new one.
+    """
+
+    model: Model
+    pairs: int
+    before: float
+    after: float
+
+
+def calibrate(levels: pa.Table, said: pa.Array, model: Model) -> Calibration:
+    """Move a model's weights to what people said.
+
+    Args:
+        levels: of the judged pairs, as `comparison.compare` gives them for this model.
+        said: for each pair whether the two are one.
+        model: with a weight for every level.
+
+    Raises:
+        RequestError: no pair was judged.
+    """
+    if not levels.num_rows:
+        raise RequestError("nobody has judged a pair yet", remedy="casehub review next; casehub match sample draws links to judge")
+    yes = np.asarray(said.to_numpy(zero_copy_only=False), dtype=np.float64)
+    weight = np.asarray(weigh(levels, model).column("match_weight").to_numpy(), dtype=np.float64)
+    features, places = _features(levels, model)
+    kept = weight > _FORBIDDING
+    moved = _fitted(features[kept], weight[kept], yes[kept]) if kept.any() else np.zeros(len(places))
+    new = _moved(model, dict(zip(places, moved.tolist(), strict=True)))
+    after = np.asarray(weigh(levels, new).column("match_weight").to_numpy(), dtype=np.float64)
+    return Calibration(new, len(yes), _loss(weight, yes), _loss(after, yes))
+
+
+def calibrated_document(document: object, model: Model) -> str:
+    """A model's document as YAML with the weights of `model`, its version raised; comments are not kept."""
+    kept: dict[str, Any] = dict(document) if isinstance(document, dict) else {}
+    kept["version"] = int(kept["version"]) + 1
+    for comparison, entry in zip(model.comparisons, kept["comparisons"], strict=True):
+        stated = {str(level["name"]): level for level in entry["levels"]}
+        entry["levels"] = [{**stated[level.name], "bits": level.bits} for level in comparison.levels]
+        for level in entry["levels"]:
+            level.pop("m", None)  # what people said stands above what was trained
+            level.pop("u", None)
+    for adjustment, entry in zip(model.adjustments, kept.get("adjustments", []), strict=True):
+        entry["bits"] = adjustment.bits
+    return yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=140)
+
+
+def _features(levels: pa.Table, model: Model) -> tuple[_Floats, list[tuple[str, str]]]:
+    """A column for each level and adjustment that some pair reached and that is no rule, and which they are."""
+    columns, places = [], []
+    for comparison in model.comparisons:
+        reached = levels.column(comparison.name).to_numpy()
+        for number, level in enumerate(comparison.levels, 1):
+            if level.bits > _FORBIDDING and (reached == number).any():
+                columns.append(reached == number)
+                places.append((comparison.name, level.name))
+    for adjustment, flags in zip(model.adjustments, applied(levels, model).T, strict=True):
+        if adjustment.bits > _FORBIDDING and flags.any():
+            columns.append(flags)
+            places.append((adjustment.name, ""))
+    return np.stack(columns, axis=1).astype(np.float64) if columns else np.zeros((levels.num_rows, 0)), places
+
+
+def _fitted(features: _Floats, weight: _Floats, yes: _Floats) -> _Floats:
+    """Bits to add to each column's weight."""
+
+    def loss(moved: _Floats) -> tuple[float, _Floats]:
+        odds = (weight + features @ moved) * log(2)
+        total = float(np.sum(np.logaddexp(0.0, odds) - yes * odds) + np.sum(moved**2) / (2 * _SPREAD**2))
+        wrong = 1 / (1 + np.exp(-np.clip(odds, -500, 500))) - yes
+        return total, features.T @ wrong * log(2) + moved / _SPREAD**2
+
+    found: _Floats = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B").x
+    return found
+
+
+def _moved(model: Model, by: dict[tuple[str, str], float]) -> Model:
+    comparisons = []
+    for comparison in model.comparisons:
+        levels = [replace(level, bits=round(level.bits + by.get((comparison.name, level.name), 0.0), 3)) for level in comparison.levels]
+        comparisons.append(replace(comparison, levels=tuple(levels)))
+    adjustments = [replace(one, bits=round(one.bits + by.get((one.name, ""), 0.0), 3)) for one in model.adjustments]
+    return replace(model, comparisons=tuple(comparisons), adjustments=tuple(adjustments))
+
+
+def _loss(weight: _Floats, yes: _Floats) -> float:
+    """Bits that a verdict surprises the model by, on average."""
+    odds = np.clip(weight, -500, 500) * log(2)
+    return float(np.mean(np.logaddexp(0.0, odds) - yes * odds)) / log(2)
