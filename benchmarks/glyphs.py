@@ -3,7 +3,7 @@
     python -m benchmarks.glyphs NotoSansCJK-Regular.ttc NotoSerifCJK-Regular.ttc > matching/models/look_alikes.txt
 
 Each of the 6,763 characters of GB 2312 (names are full of those of its second level: 怡, 梓, 婷) is drawn in every font, blurred and
-reduced to its principal components; two are alike where the cosine of these is among the highest hundredth of all pairs, and one
+reduced to its principal components; two are alike where the cosine of these is among the highest fiftieth of all pairs, and one
 is among the other's nearest.
 Neither a person's list nor the simulator's goes into it. Needs Pillow, which nothing else here does.
 """
@@ -20,8 +20,8 @@ from scipy.ndimage import gaussian_filter
 SIZE = 40  # pixels of a side
 BLUR = 1.5  # pixels: strokes a little apart still overlap
 COMPONENTS = 160
-ALIKE = 0.99  # quantile of all pairs from which two are alike
-NEAREST = 24
+ALIKE = 0.98  # quantile of all pairs from which two are alike
+NEAREST = 48
 _SIMPLIFIED = 2  # place of the simplified-Chinese face in a Noto CJK collection
 
 

@@ -37,6 +37,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
     ),
     "organisation_name": (
         "exact",
+        "formal",
         "exact_short",
         "core",
         "same_pinyin",

@@ -66,7 +66,7 @@ def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
             ("other_part", (kin & _other_part(sides, whole)) | (slip & _two_parts(sides))),
             ("other_place", kin & _other(sides, "city")),
             ("other_industry", kin & both_industries & _other(sides, "industry")),
-            ("exact", sides.same("formal")),
+            ("formal", sides.same("formal") & telling),
             ("exact_short", same & telling),
             ("core", both & sides.same("core") & telling & ~_one_part(sides)),
             ("alias", stem & long_stem),
