@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
 
 HAND_OVER_S = 0.0005
 
@@ -15,6 +17,20 @@ def hand_over_quickly() -> None:
     By default it waits 5 ms, thousands of times in a pass: each small operation on a frame lets the interpreter go.
     """
     sys.setswitchinterval(HAND_OVER_S)
+
+
+@contextlib.contextmanager
+def hidden(package: str) -> Iterator[None]:
+    """Let nobody import a package meanwhile: for a library that loads all of an optional one where it finds it."""
+    there = sys.modules.get(package)
+    sys.modules[package] = None  # type: ignore[assignment] # what the import statement takes for "there is none"
+    try:
+        yield
+    finally:
+        if there is None:
+            del sys.modules[package]
+        else:
+            sys.modules[package] = there
 
 
 def defer(package: str, name: str) -> None:

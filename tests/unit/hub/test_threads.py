@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
-from hub.threads import defer
+import pytest
+
+from hub.threads import defer, hidden
 
 _DEFERRED = """
 import sys
@@ -21,7 +24,7 @@ _LOADED = """
 import sys
 from pipeline import expectations
 expectations._great_expectations()
-sys.exit("scipy.stats._stats_py" in sys.modules)
+sys.exit("scipy.stats._stats_py" in sys.modules or "pyspark" in sys.modules)
 """
 
 
@@ -36,3 +39,14 @@ def test_a_module_that_is_not_there_is_left_to_who_imports_it() -> None:
 
 def test_great_expectations_is_imported_without_what_it_does_not_need() -> None:
     subprocess.run([sys.executable, "-c", _LOADED], check=True)
+
+
+def test_a_hidden_package_cannot_be_imported_and_is_there_again_afterwards() -> None:
+    import colorsys
+
+    with hidden("colorsys"), pytest.raises(ImportError):
+        importlib.import_module("colorsys")
+    assert sys.modules["colorsys"] is colorsys
+    with hidden("no_such_module"):
+        pass
+    assert "no_such_module" not in sys.modules
