@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make .venv hold what requirements/<extra>.txt pins, and the hub itself; where it does already, do nothing.
-# Usage, from the root: requirements/install.sh airflow|dev.     dev holds all of airflow and spark, so it is not taken back for it.
+# Usage, from the root: requirements/install.sh airflow|dev.     dev holds all of airflow, so it is not taken back for it.
 set -eu
 extra=$1
 cd "$(dirname "$0")/.."

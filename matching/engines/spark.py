@@ -40,7 +40,7 @@ _PAIRS = "left long, right long"
 _EDGES = "left long, right long, match_weight double, decision string"
 _STOP_S = 20.0
 _JAVA = "install Java 17 or newer (Debian: apt-get install default-jre-headless) or set JAVA_HOME, or take --engine local"
-_PYSPARK = "run `python -m uv pip install -r requirements/spark.txt`, or take --engine local"
+_PYSPARK = "install requirements/spark.txt in an environment of its own, as docs/operations.md says, or take --engine local"
 
 
 class Spark:

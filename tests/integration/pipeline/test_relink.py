@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,8 @@ from tests.integration.pipeline.test_resolve_order import put_batch, world
 
 BY_PHONE = person("欧阳震华", phone="13912340001")
 BY_NUMBER = person("欧阳震华", id_no=id_number(1), phone="13912340001")
-NO_JAVA = "Spark needs Java 17 or newer, and there is none on PATH or in JAVA_HOME: .ci/run installs it"
+NO_SPARK = "pyspark or Java 17 is not there: .ci/run installs both, beside the environment, and runs these"
+HAS_SPARK = spark.java() is not None and importlib.util.find_spec("pyspark") is not None
 
 
 @pytest.fixture
@@ -211,7 +213,7 @@ def test_an_engine_that_is_not_there_is_told(database: Engine, settings: Setting
         relink(database, settings, "spark")
 
 
-@pytest.mark.skipif(spark.java() is None, reason=NO_JAVA)
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
 @pytest.mark.timeout(400)  # Java and its workers start, and each relation is four steps
 def test_spark_comes_to_the_same_clusters(database: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline.relink, "PART", 200)
@@ -226,7 +228,7 @@ def test_spark_comes_to_the_same_clusters(database: Engine, settings: Settings, 
     assert not any(settings.home.iterdir())
 
 
-@pytest.mark.skipif(spark.java() is None, reason=NO_JAVA)
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
 @pytest.mark.timeout(200)
 def test_what_breaks_off_on_spark_is_told_without_a_value(tmp_path: Path) -> None:
     job = Job(load_model("person"), tmp_path / "person")
