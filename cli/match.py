@@ -54,9 +54,10 @@ def run(
 ) -> None:
     """链接或去重一张表，缺的权重从表中学 · Link or deduplicate a table; weights that its model lacks are trained from it."""
     for path in (to, *([links] if links else [])):
-        require_writable(path)
+        require_writable(path, [*inputs, model])
     start, console = time.perf_counter(), Console(soft_wrap=True)
     table, rows = _read(model, inputs, truth)
+    _require_distinct(_ids(rows, table))
     linkage = _linked(console, rows, table if threshold is None else table.at(threshold))
     ids, clusters = _ids(rows, table), pl.DataFrame(linkage.clusters)["cluster"]
     write_table(pl.DataFrame({"id": ids, "cluster": ids.gather(clusters)}), to)
@@ -199,6 +200,15 @@ def _linked(console: Console, rows: pl.DataFrame, table: TableModel) -> TableLin
         return link_table(rows, table, show)
 
 
+def _require_distinct(ids: pl.Series) -> None:
+    double = ids.is_duplicated().sum()
+    if double:
+        raise RequestError(
+            f"column {ids.name} does not tell rows apart: {double:,} share its value with another",
+            remedy="name another id:, or leave it out",
+        )
+
+
 def _ids(rows: pl.DataFrame, table: TableModel) -> pl.Series:
     return rows[table.id] if table.id else pl.Series("id", range(len(rows)))
 
@@ -232,6 +242,13 @@ def _tell_training(console: Console, linkage: TableLinkage) -> None:
     if found is None:
         console.print("权重取自模型 · weights as the model has them")
         return
+    rows = linkage.clusters.num_rows
+    if found.matches > 2 * rows:
+        console.print(
+            f"[yellow]预计相同的对远多于行 · many more pairs are expected to be one than there are rows ({rows:,})[/yellow]: "
+            "docs/matching.md · What it finds, and what not",
+            highlight=False,
+        )
     state = "" if found.settled else ", [yellow]未收敛 · not settled[/yellow]"
     console.print(f"已训练 · trained in {found.rounds} 轮 · rounds{state}; 预计 · expected {found.matches:,.0f} 对相同 · pairs to be one")
 

@@ -35,6 +35,8 @@ def draft(
 
     if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
         raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+    if to.exists():
+        raise RequestError(f"{to.name} is there already", remedy="name another file, or take that one away")
     rows = read_table(inputs)
     if truth is not None and truth not in rows.columns:
         raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")

@@ -26,6 +26,7 @@ _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y")
 #: Values that say nothing in any table, as texts are folded; NA and NAN are names, too.
 _NOTHING = frozenset({"", "NULL", "NONE", "N A", "UNKNOWN", "无", "不详", "未知"})
 _HAN = r"\p{Han}"
+_MOST_LATITUDE = 90.0  # degrees
 _MOST_BANDED = 2_000  # characters of one text
 
 
@@ -63,6 +64,10 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
     if field.form == "place":
         longitude, latitude = (rows[name].cast(pl.Float64, strict=False) for name in field.columns)
         place = pl.DataFrame({"longitude": longitude, "latitude": latitude})
+        if ((latitude.abs() > _MOST_LATITUDE) & (longitude.abs() <= _MOST_LATITUDE)).any():
+            raise ContractError(f"field {field.name}: latitudes beyond 90", remedy="write from: [longitude, latitude], in that order")
+        nowhere = (pl.col("longitude") == 0) & (pl.col("latitude") == 0)  # what systems write where they know none
+        place = place.select(pl.when(~nowhere).then(pl.col(name)).alias(name) for name in ("longitude", "latitude"))
         return place.with_columns(cells(place))
     text = _joined(rows, field)
     if field.form in _PLAIN:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from matching.model import TABLE, Model
 from matching.model_file import ModelReader, document_of
 
@@ -163,7 +165,9 @@ class _TableReader(ModelReader):
             raise self.error(f"field {name}: place needs two columns", "write from: [longitude, latitude]")
         pattern = entry.get("pattern")
         if pattern is not None and not self.has_one_group(str(pattern)):
-            raise self.error(f"field {name}: pattern is no regular expression with one group", r"write it as rec-(\d+)")
+            raise self.error(
+                f"field {name}: pattern is no regular expression with one group", r"write it as rec-(\d+), without look-around"
+            )
         length = int(self.number(entry.get("length", 0), f"field {name}.length"))
         formats = tuple(map(str, self.sequence(entry.get("formats", []), f"field {name}.formats")))
         placeholders = frozenset(map(str, self.sequence(entry.get("placeholders", []), f"field {name}.placeholders")))
@@ -222,7 +226,9 @@ class _TableReader(ModelReader):
         return None if top.get(key) is None else str(top[key])
 
     def has_one_group(self, pattern: str) -> bool:
+        """Whether both Python and polars, which knows no look-around, read it so."""
         try:
+            pl.Series([""]).str.extract(pattern, 1)
             return re.compile(pattern).groups == 1
-        except re.error:
+        except (re.error, pl.exceptions.ComputeError):
             return False

@@ -29,12 +29,18 @@ def read_table(paths: Sequence[Path]) -> pl.DataFrame:
     return pl.concat(frames, how="diagonal_relaxed")
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, read: Sequence[Path] = ()) -> None:
     """Say before the work is done that its result cannot be written.
 
+    Args:
+        path: of the result.
+        read: files that are read, none of which may be written over.
+
     Raises:
-        RequestError: the ending is neither .csv nor .parquet, or the folder is not there.
+        RequestError: the ending is neither .csv nor .parquet, the folder is not there, or the file is one of those read.
     """
+    if path.resolve() in [one.resolve() for one in read]:
+        raise RequestError(f"{path.name} is what is read and would be lost", remedy="name another file")
     if path.suffix not in ENDINGS or not path.parent.is_dir():
         raise RequestError(f"{path.name} cannot be written", remedy="name a .csv or .parquet file in a folder that is there")
 

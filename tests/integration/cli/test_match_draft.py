@@ -51,3 +51,33 @@ def test_what_cannot_be_drafted_is_told(table: Path, tmp_path: Path, words: tupl
     given = {"--to": str(tmp_path / "people.yml"), "--input": str(table)} | dict([words])
     with pytest.raises(error, match=says):
         match("draft", *(word for pair in given.items() for word in pair))
+
+
+def test_nothing_that_is_read_or_there_already_is_written_over(table: Path, tmp_path: Path) -> None:
+    model = tmp_path / "people.yml"
+    match("draft", "--input", table, "--to", model, "--truth", "who")
+    before = table.read_bytes(), model.read_bytes()
+    with pytest.raises(RequestError, match="is there already"):
+        match("draft", "--input", table, "--to", model)
+    with pytest.raises(RequestError, match="would be lost"):
+        match("run", "--model", model, "--input", table, "--to", table)
+    assert (table.read_bytes(), model.read_bytes()) == before
+
+
+def test_an_id_that_tells_no_rows_apart_is_refused(table: Path, tmp_path: Path) -> None:
+    model = tmp_path / "people.yml"
+    match("draft", "--input", table, "--to", model, "--truth", "who")
+    model.write_text(model.read_text(encoding="utf-8").replace("id: record_id", "id: surname"), encoding="utf-8")
+    with pytest.raises(RequestError, match="does not tell rows apart"):
+        match("run", "--model", model, "--input", table, "--to", tmp_path / "clusters.csv")
+
+
+def test_training_that_takes_nearly_all_for_one_is_told(tmp_path: Path) -> None:
+    path, model = tmp_path / "songs.csv", tmp_path / "songs.yml"
+    pl.DataFrame({"album": [f"{NAMES[n % 4]} songs" for n in range(80)], "artist": [NAMES[n % 4] for n in range(80)]}).write_csv(path)
+    model.write_text(
+        "version: 1\nfields: {album: album, artist: artist}\nblocking: [{name: a, fields: [album]}, {name: b, fields: [artist]}]\n"
+        "comparisons: [{name: album, kind: name}, {name: artist, kind: name}]\n",
+        encoding="utf-8",
+    )
+    assert "many more pairs" in match("run", "--model", model, "--input", path, "--to", tmp_path / "c.csv")

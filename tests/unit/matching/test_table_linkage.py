@@ -337,3 +337,12 @@ def test_no_level_is_trained_to_weigh_more_than_a_better_one(tmp_path: Path, see
         bits = [level.bits for level in comparison.levels]
         assert bits == sorted(bits, reverse=True)
         assert sum(level.m or 0.0 for level in comparison.levels) == pytest.approx(1)
+
+
+def test_a_point_at_nought_is_no_place_and_swapped_axes_are_told() -> None:
+    field = Field("spot", ("lon", "lat"), "place")
+    made = form_of(pl.DataFrame({"lon": ["0", "113.9"], "lat": ["0.0", "22.7"]}), field)
+    assert made["longitude"].to_list() == [None, 113.9]
+    assert made["cells"].list.len().to_list() == [0, 2]
+    with pytest.raises(ContractError, match="latitudes beyond 90"):
+        form_of(pl.DataFrame({"lon": ["22.7"], "lat": ["113.9"]}), field)

@@ -141,3 +141,9 @@ def test_the_page_of_matching_names_every_form_and_every_measure() -> None:
     words = {word for quoted in re.findall(r"`([^`\n]+)`", page) for word in re.findall(r"\w+", quoted)}
     relation_alone = {"text"}  # a graded kind of cases' own; as a form it is named
     assert not {*FORMS, *GRADED, *TESTS, *USUAL} - relation_alone - words
+
+
+def test_a_pattern_that_only_python_reads_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path, lambda d: d["fields"].update(looking={"from": "no", "pattern": "^(?!x)(.*)$"}))
+    with pytest.raises(ContractError, match="no regular expression with one group"):
+        read_table_model(path)
