@@ -70,20 +70,23 @@ class Precision:
     high: float | None = None
 
 
+def judged(connection: Connection, relation: Relation) -> pl.DataFrame:
+    """(left, right, verdict): people's newest word on each pair."""
+    rows = [tuple(row) for row in connection.execute(text(_JUDGED), {"relation": relation.name})]
+    return pl.DataFrame(rows, schema={"left": pl.Int64, "right": pl.Int64, "verdict": pl.String}, orient="row")
+
+
 def confusion(engine: Engine, relation: Relation) -> pl.DataFrame:
     """(engine, yes, no, unsure): what people said of the pairs of which the engine says link, review, no_link or cannot_link.
 
     Pairs of which one is gone are counted as `gone`.
     """
     with store_errors(), engine.begin() as connection:
-        found = connection.execute(text(_JUDGED), {"relation": relation.name}).all()
-        judged = pl.DataFrame(
-            [tuple(row) for row in found], schema={"left": pl.Int64, "right": pl.Int64, "verdict": pl.String}, orient="row"
-        )
-        edges = judged_by_engine(connection, relation, judged.select("left", "right"))
-    said = judged.join(edges.select("left", "right", engine="decision"), on=["left", "right"], how="left")
+        said = judged(connection, relation)
+        edges = judged_by_engine(connection, relation, said.select("left", "right"))
+    beside = said.join(edges.select("left", "right", engine="decision"), on=["left", "right"], how="left")
     counts = (pl.col("verdict").eq(word).sum().alias(word) for word in ("yes", "no", "unsure"))
-    rows = said.with_columns(pl.col("engine").fill_null("gone")).group_by("engine").agg(*counts)
+    rows = beside.with_columns(pl.col("engine").fill_null("gone")).group_by("engine").agg(*counts)
     order = pl.DataFrame({"engine": ["link", "review", "no_link", "cannot_link", "gone"]})
     return order.join(rows, on="engine", how="inner", maintain_order="left")
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import polars as pl
 import pyarrow as pa
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from hub.database import store_errors
 from matching.calibration import Calibration, calibrate
 from matching.comparison import compare
 from matching.model_file import load_model
+from pipeline.agreement import judged
 from pipeline.channel import Channel, series
 from pipeline.chunk import unique_departments
 from pipeline.links import Task, forms_of
 from pipeline.relations import CASE, Relation, read_nodes
 from schema.records import PAIR
-
-_SAID = """
-SELECT DISTINCT ON (left_id, right_id) left_id, right_id, verdict FROM ops.decision
-WHERE relation = :relation ORDER BY left_id, right_id, decision_id DESC
-"""
 
 
 def calibrated(engine: Engine, relation: Relation) -> Calibration:
@@ -30,8 +26,7 @@ def calibrated(engine: Engine, relation: Relation) -> Calibration:
     """
     model = load_model(relation.name)
     with store_errors(), engine.begin() as connection:
-        rows = [tuple(row) for row in connection.execute(text(_SAID), {"relation": relation.name})]
-        said = pl.DataFrame(rows, schema={"left": pl.Int64, "right": pl.Int64, "verdict": pl.String}, orient="row")
+        said = judged(connection, relation)
         unique_within = unique_departments(connection) if relation is CASE else frozenset()
         with Channel(connection) as channel:
             none = series(())
@@ -39,6 +34,8 @@ def calibrated(engine: Engine, relation: Relation) -> Calibration:
             nodes = read_nodes(channel, relation, pl.concat([said["left"], said["right"]]).unique())
             forms = forms_of(task, nodes)
     there = nodes["id"].implode()
-    judged = said.filter((pl.col("verdict") != "unsure") & pl.col("left").is_in(there) & pl.col("right").is_in(there)).sort("left", "right")
-    levels = compare(relation.name, forms, judged.select("left", "right").to_arrow().cast(PAIR), model)
-    return calibrate(levels, pa.array(judged["verdict"] == "yes"), model)
+    decided = said.filter((pl.col("verdict") != "unsure") & pl.col("left").is_in(there) & pl.col("right").is_in(there)).sort(
+        "left", "right"
+    )
+    levels = compare(relation.name, forms, decided.select("left", "right").to_arrow().cast(PAIR), model)
+    return calibrate(levels, pa.array(decided["verdict"] == "yes"), model)
