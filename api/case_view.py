@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api.access import Clearance
-from api.answers import CaseDetail, EventAnswer, LineageAnswer, LinkAnswer, LosingValue
+from api.answers.cases import CaseDetail, EventAnswer, LineageAnswer, LinkAnswer, LosingValue
 from api.masking import mask_text
 from api.presenter import FREE_TEXT, Presenter, event
 from api.queries import case as queries

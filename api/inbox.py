@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from api.answers import Received
+from api.answers.platform import Received
 from api.departments import Department
 from connectors.connections import load_connection
 from connectors.connector import InboxConnector

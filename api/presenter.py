@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from api.access import Caller, Clearance, clearance
-from api.answers import Acknowledged, Coded, PartyAnswer, RecordAnswer, RecordRef
+from api.answers.cases import PartyAnswer, RecordAnswer
+from api.answers.common import Acknowledged, Coded, RecordRef
 from api.departments import Directory
 from api.masking import mask_address, mask_birth_date, mask_id_no, mask_name, mask_phone, mask_text
 from schema import codes

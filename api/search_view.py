@@ -12,7 +12,8 @@ import polars as pl
 from sqlalchemy import Connection
 
 from api.access import Clearance
-from api.answers import CasePage, Coded, FoundCase, Match
+from api.answers.cases import CasePage, FoundCase, Match
+from api.answers.common import Coded
 from api.cursor import CasePosition, read_case_cursor, write_case_cursor
 from api.masking import mask_text
 from api.presenter import Presenter, coded
@@ -20,7 +21,7 @@ from api.queries import search as queries
 from api.queries.found import is_case_number
 from api.queries.rows import Row
 from api.queries.search import Search
-from api.questions import CaseQuery
+from api.questions.cases import CaseQuery
 from api.recognise import LABELS, Kind, Reading, recognise
 from schema.search import bigrams, fold
 

@@ -34,8 +34,11 @@ class Hub:
     revision: str | None  # of the schema that this version works on
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, caller: Caller | None = None) -> Iterator[Connection]:
         """A connection on which one moment of the store is seen and nothing can be written.
+
+        Args:
+            caller: for whom records are read; None where nothing of a record is read.
 
         Raises:
             StoreUnavailable: the database cannot be reached.

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api.answers import CaseDetail, CasePage
+from api.answers.cases import CaseDetail, CasePage
 from api.case_view import detail, read_view
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
 from api.problems import documented
 from api.queries.case import find_redirect
-from api.questions import CaseParts, CaseQuery
+from api.questions.cases import CaseParts, CaseQuery
 from api.recognise import holds_identifier
 from api.search_view import search
 from api.state import Hub, Trace
@@ -66,7 +66,7 @@ def search_cases(
 
 
 def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> CasePage:
-    with hub.read() as connection:
+    with hub.read(presenter.caller) as connection:
         page = search(connection, presenter, query)
     trace.entity_ids = [item.case_id for item in page.items]
     return page
@@ -85,7 +85,7 @@ def read_case(
     """一个案件的全貌 · One case, whole, as far as the caller may read its records."""
     trace.entity_ids = [case_id]
     presenter = Presenter(caller, hub.directory)
-    with hub.read() as connection:
+    with hub.read(caller) as connection:
         view = read_view(connection, presenter, case_id, query.parts)
         if view is not None:
             return detail(connection, view, query.parts)

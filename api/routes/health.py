@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.answers import Health
+from api.answers.common import Health
 from api.dependencies import HubDep, OperatorDep
 from api.metrics import exposition
 from api.problems import documented

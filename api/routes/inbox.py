@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from api.answers import Received
+from api.answers.platform import Received
 from api.dependencies import HubDep, TraceDep
 from api.inbox import Push, receive
 from api.problems import documented

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.access import Caller
-from api.answers import BatchAnswer, QuarantineItem, QuarantinePage, SourceAnswer, SourceList
+from api.answers.platform import BatchAnswer, QuarantineItem, QuarantinePage, SourceAnswer, SourceList
 from api.cursor import read_number_cursor, write_number_cursor
 from api.departments import Department
 from api.dependencies import CallerDep, HubDep, OperatorDep
@@ -17,7 +17,7 @@ from api.problems import documented
 from api.queries import platform
 from api.queries.platform import QuarantineFilter
 from api.queries.rows import Row
-from api.questions import QuarantineQuery
+from api.questions.platform import QuarantineQuery
 
 router = APIRouter(prefix="/v1", tags=["平台 · platform"])
 
@@ -28,7 +28,7 @@ def list_sources(caller: CallerDep, hub: HubDep) -> SourceList:
 
     Counts are shown to the department itself and to operators: a count of another's records may tell of sealed ones.
     """
-    with hub.read() as connection:
+    with hub.read(caller) as connection:
         feeds = platform.feeds(connection, list(hub.directory))
         refused = platform.open_quarantine(connection)
     presenter = Presenter(caller, hub.directory)
@@ -79,7 +79,7 @@ def list_quarantine(query: Annotated[QuarantineQuery, Query()], caller: Operator
         state=query.state,
         before=None if query.cursor is None else read_number_cursor(query.cursor),
     )
-    with hub.read() as connection:
+    with hub.read(caller) as connection:
         rows = platform.quarantine(connection, wanted)
     shown = rows[: query.limit]
     presenter = Presenter(caller, hub.directory)

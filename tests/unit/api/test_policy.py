@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from api.access import Caller, Clearance, Role, clearance, require_role
-from api.questions import CaseParts, CaseQuery
+from api.questions.cases import CaseParts, CaseQuery
 from hub.errors import AccessDenied
 
 

@@ -1,23 +1,20 @@
-"""What the API is asked: query strings and bodies, each value checked before anything looks at it. What is not understood is refused."""
+"""What is asked of cases: the single entry with its filters, and the parts of one case."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from api.questions.common import CursorText, DepartmentCode, Strict, moment, read_moment
 from api.recognise import MAX_CHARACTERS
 from schema import codes
 
-SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 INCLUDES = ("records", "parties", "timeline", "lineage", "links")
 
-DepartmentCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
-CursorText = Annotated[str, StringConstraints(max_length=200)]
-RuleText = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 
 _ALLOWED: dict[str, Iterable[str]] = {
     "category": codes.load("category"),
@@ -30,16 +27,6 @@ _ALLOWED: dict[str, Iterable[str]] = {
 
 def _coded(name: str, description: str) -> Any:
     return Field(None, description=description, json_schema_extra={"enum": list(_ALLOWED[name])})
-
-
-def _moment(description: str) -> Any:
-    return Field(None, description=description, examples=["2025-01-03", "2025-01-03T08:00:00+08:00"])
-
-
-class Strict(BaseModel):
-    """What is not understood is refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class CaseQuery(Strict):
@@ -57,8 +44,8 @@ class CaseQuery(Strict):
     grade: str | None = _coded("grade", "等级 · grade.")
     street: str | None = _coded("street", "街道代码 · street, nine digits.")
     community: str | None = _coded("community", "社区代码 · community, twelve digits.")
-    reported_from: dt.datetime | None = _moment("登记时间起（含） · reported at or after; a date begins in Shanghai.")
-    reported_to: dt.datetime | None = _moment("登记时间止（日期含当日） · reported before; a date includes its day.")
+    reported_from: dt.datetime | None = moment("登记时间起（含） · reported at or after; a date begins in Shanghai.")
+    reported_to: dt.datetime | None = moment("登记时间止（日期含当日） · reported before; a date includes its day.")
     person_id: uuid.UUID | None = Field(None, description="涉及此人的案件 · cases in which this person is a party.")
     organisation_id: uuid.UUID | None = Field(None, description="涉及此单位的案件 · cases in which this organisation is a party.")
     cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
@@ -76,33 +63,6 @@ class CaseQuery(Strict):
     @classmethod
     def _is_moment(cls, value: object, info: ValidationInfo) -> object:
         return read_moment(value, day_end=info.field_name == "reported_to") if isinstance(value, str) else value
-
-
-def read_moment(value: str, *, day_end: bool) -> dt.datetime:
-    """A time with its zone, Shanghai's if none is said; a date is its beginning there or, as an end, the next one's.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    try:
-        if len(value) == 10:
-            day = dt.datetime.combine(dt.date.fromisoformat(value), dt.time(), SHANGHAI)
-            moment = day + dt.timedelta(days=1) if day_end else day
-        else:
-            moment = dt.datetime.fromisoformat(value)
-        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=SHANGHAI).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("write 2025-01-03 or 2025-01-03T08:00:00+08:00") from None
-
-
-class QuarantineQuery(Strict):
-    """Which refused rows are asked for."""
-
-    department: DepartmentCode | None = Field(None, description="部门 · department.")
-    rule: RuleText | None = Field(None, description="规则 · rule.", examples=["transform:occurred_at"])
-    state: Literal["open", "replayed", "discarded", "superseded"] = Field("open", description="状态 · state.")
-    cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
-    limit: int = Field(50, ge=1, le=200, description="每页条数 · items a page.")
 
 
 class CaseParts(Strict):

@@ -1,4 +1,4 @@
-"""What the API answers: the words of the OpenAPI document. Times are ISO 8601 in UTC; money is CNY."""
+"""What the API answers of cases: found, listed, and one whole."""
 
 from __future__ import annotations
 
@@ -9,25 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.answers.common import Acknowledged, Coded, RecordRef
+
 _EXAMPLE_ID = "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"
-
-
-class Coded(BaseModel):
-    """A code of the hub's lists with its names."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"code": "wages", "zh": "欠薪劳资", "en": "unpaid wages and labour"}})
-
-    code: str
-    zh: str
-    en: str | None = None
-
-
-class Acknowledged(BaseModel):
-    """A record exists at this department, and its desk may be asked; more is not said."""
-
-    department: Coded
-    desk: str | None = Field(None, examples=["法院数据专班 · data desk of the court"])
-    contact: str | None = None
 
 
 class Match(BaseModel):
@@ -67,14 +51,6 @@ class CasePage(BaseModel):
     recognised_as: Coded | None = Field(None, description="How q was read.")
     items: list[FoundCase]
     next_cursor: str | None = Field(None, description="Pass it as cursor for the next page; null: this was the last.")
-
-
-class RecordRef(BaseModel):
-    """A record, by its department and the department's own id."""
-
-    department: Coded
-    source_record_id: str
-    version: int | None = None
 
 
 class RecordAnswer(BaseModel):
@@ -201,82 +177,3 @@ class CaseDetail(CaseSummary):
     timeline: list[EventAnswer] | None = Field(None, description="With include=timeline.")
     lineage: list[LineageAnswer] | None = Field(None, description="With include=lineage.")
     links: list[LinkAnswer] | None = Field(None, description="With include=links.")
-
-
-class BatchAnswer(BaseModel):
-    """The last batch of a feed, and what became of its rows; counts are shown to the department itself and to operators."""
-
-    batch_id: int
-    kind: str
-    state: str
-    started_at: dt.datetime
-    finished_at: dt.datetime | None = None
-    pulled: int | None = None
-    landed: int | None = None
-    already_known: int | None = None
-    accepted: int | None = None
-    quarantined: int | None = None
-    held: int | None = None
-    superseded: int | None = None
-    deleted: int | None = None
-
-
-class SourceAnswer(BaseModel):
-    """Where a department's feed stands."""
-
-    department: Coded
-    contract_version: int | None = None
-    mode: str | None = Field(None, examples=["cursor"])
-    schedule: str | None = Field(None, examples=["*/10 * * * *"])
-    freshness_s: float | None = Field(None, description="Seconds without success after which the feed is late.")
-    watermark: str | None = Field(None, description="Up to where the feed has landed.")
-    last_success_at: dt.datetime | None = None
-    last_reconcile_at: dt.datetime | None = None
-    is_late: bool | None = Field(None, description="Null: the contract promises no freshness.")
-    last_error: str | None = Field(None, description="Of the last batch; shown to operators.")
-    last_batch: BatchAnswer | None = None
-    open_quarantine: int | None = Field(None, description="Shown to the department itself and to operators.")
-
-
-class SourceList(BaseModel):
-    """Every department's feed."""
-
-    items: list[SourceAnswer]
-
-
-class QuarantineItem(BaseModel):
-    """A row that was refused: which, by which rule, why. Never its values."""
-
-    item_id: int
-    department: Coded
-    source_record_id: str
-    version: int
-    batch_id: int
-    rule: str = Field(examples=["transform:occurred_at"])
-    column: str | None = Field(None, examples=["fssj"])
-    reason: str
-    state: str
-    created_at: dt.datetime
-    resolved_at: dt.datetime | None = None
-    resolved_by: str | None = None
-
-
-class QuarantinePage(BaseModel):
-    """A page of refused rows, newest first."""
-
-    items: list[QuarantineItem]
-    next_cursor: str | None = None
-
-
-class Received(BaseModel):
-    """What became of the events of one push: all are stored when this is said."""
-
-    received: int = Field(examples=[2])
-    new: int = Field(examples=[1])
-    already_known: int = Field(examples=[1])
-
-
-class Health(BaseModel):
-    """The process is up, or ready to answer."""
-
-    status: Literal["ok", "ready"]

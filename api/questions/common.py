@@ -1,0 +1,42 @@
+"""What several questions have in common: strictness, codes of departments, cursors, moments."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+SHANGHAI = dt.timezone(dt.timedelta(hours=8))
+
+DepartmentCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+CursorText = Annotated[str, StringConstraints(max_length=200)]
+RuleText = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class Strict(BaseModel):
+    """What is not understood is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def moment(description: str) -> Any:
+    """A field that holds a time or a date."""
+    return Field(None, description=description, examples=["2025-01-03", "2025-01-03T08:00:00+08:00"])
+
+
+def read_moment(value: str, *, day_end: bool) -> dt.datetime:
+    """A time with its zone, Shanghai's if none is said; a date is its beginning there or, as an end, the next one's.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        if len(value) == 10:
+            day = dt.datetime.combine(dt.date.fromisoformat(value), dt.time(), SHANGHAI)
+            moment = day + dt.timedelta(days=1) if day_end else day
+        else:
+            moment = dt.datetime.fromisoformat(value)
+        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=SHANGHAI).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("write 2025-01-03 or 2025-01-03T08:00:00+08:00") from None

@@ -1,0 +1,84 @@
+"""The store's tables, as SQLAlchemy Core: schemas landing, quarantine, store, ops, audit; one module a part.
+
+Historic rows carry `[known_from, known_to)` in change numbers: null `known_from` means not yet published by resolve, null
+`known_to` means current. A tuple (record_id, version) is one accepted version of one source record.
+"""
+
+from __future__ import annotations
+
+from schema.tables.audit import access
+from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
+from schema.tables.callers import api_token
+from schema.tables.entities import (
+    case_event,
+    case_member,
+    change,
+    golden_record,
+    link,
+    organisation,
+    organisation_member,
+    person,
+    person_member,
+    redirect,
+    review_task,
+    unified_case,
+)
+from schema.tables.landing import landing_record, quarantine_item
+from schema.tables.ops import batch, change_counter, contract, decision, inbox, link_sample, model, pending, source, validation_result
+from schema.tables.records import (
+    case_key,
+    case_key_list,
+    organisation_key,
+    organisation_key_list,
+    party,
+    party_id_sequence,
+    person_key,
+    person_key_list,
+    record_id_sequence,
+    source_record,
+)
+
+__all__ = [
+    "BATCH_STATES",
+    "PARTITIONS",
+    "RECORD_STATES",
+    "RELATIONS",
+    "SCHEMAS",
+    "access",
+    "api_token",
+    "batch",
+    "case_event",
+    "case_key",
+    "case_key_list",
+    "case_member",
+    "change",
+    "change_counter",
+    "contract",
+    "decision",
+    "golden_record",
+    "inbox",
+    "landing_record",
+    "link",
+    "link_sample",
+    "metadata",
+    "model",
+    "organisation",
+    "organisation_key",
+    "organisation_key_list",
+    "organisation_member",
+    "party",
+    "party_id_sequence",
+    "pending",
+    "person",
+    "person_key",
+    "person_key_list",
+    "person_member",
+    "quarantine_item",
+    "record_id_sequence",
+    "redirect",
+    "review_task",
+    "source",
+    "source_record",
+    "unified_case",
+    "validation_result",
+]
