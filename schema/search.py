@@ -17,6 +17,10 @@ import polars as pl
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
+#: A record's number without brackets, marks and blanks, as a part of it is looked for; the same in SQL and in `number_part`.
+_MARKS = "〔〕【】[]（）()-－—_/.·# "
+NUMBER_PART = f"translate(upper(coalesce(case_number, source_record_id)), '{_MARKS}', '')"
+
 _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
 _HAN = r"\p{Han}"
@@ -101,6 +105,11 @@ def _han(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     present = np.flatnonzero(table)
     table[present] = pl.Series(list(map(chr, present)), dtype=pl.String).str.contains(_HAN).to_numpy()
     return table[codes]
+
+
+def number_part(text: str) -> str:
+    """A part of a case number in the form in which numbers are looked through."""
+    return text.upper().translate(str.maketrans("", "", _MARKS))
 
 
 def bigrams(text: str) -> list[str]:
