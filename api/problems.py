@@ -89,6 +89,7 @@ PROBLEMS = {
         Problem("not-authenticated", 401, "未通过身份验证", "Not authenticated"),
         Problem("access-denied", 403, "无权访问", "Access denied"),
         Problem("request", 422, "请求有误", "The request cannot be read"),
+        Problem("beyond-relevance", 422, "相关度排序到此为止", "Relevance orders no further"),
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
         Problem("too-large", 413, "请求内容过大", "The request is too large"),
     )

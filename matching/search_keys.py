@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from typing import Literal
 
 import polars as pl
 
@@ -46,6 +47,8 @@ AGREEMENTS = {
     "x": NameAgreement.SLIP,
     "i": NameAgreement.INITIALS,
 }
+#: Whose name something typed is taken for, or that it is pinyin or initials.
+TypedAs = Literal["person", "organisation", "either", "spoken"]
 _LATIN = re.compile(r"[a-zü]+(?:[ '·-]?[a-zü]+)*")
 _SYLLABLE = (
     "(?:zh|ch|sh|[bpmfdtnlgkhjqxrzcsyw])?(?:iang|iong|uang|ang|eng|ing|ong|uai|iao|ian|uan|ai|ei|ui|ao|ou|iu|ie|ve|ue|er|an|en|in|un|vn|"
@@ -110,28 +113,31 @@ def spoken(typed: str) -> str | None:
     return letters if _SPOKEN.fullmatch(letters) or _INITIALS.fullmatch(letters) else None
 
 
-def typed_keys(typed: str, *, is_spoken: bool) -> dict[str, NameAgreement]:
+def typed_keys(typed: str, kind: TypedAs) -> dict[str, NameAgreement]:
     """Keys to look for what somebody typed, each with what sharing it means.
 
     Args:
         typed: a name as typed, or what `spoken` made of it.
-        is_spoken: it is pinyin or initials.
+        kind: whose name it is taken for, or that it is pinyin or initials.
     """
-    if is_spoken:
-        letters = pl.DataFrame({"letters": [typed]})
-        accent = letters.select(_accent("letters")).item()
+    if kind == "spoken":
+        accent = pl.DataFrame({"letters": [typed]}).select(_accent("letters")).item()
         found = {f"s:{typed}": NameAgreement.PINYIN, f"a:{accent}": NameAgreement.ACCENT}
         return found | ({f"i:{typed}": NameAgreement.INITIALS} if _INITIALS.fullmatch(typed) else {})
     column = pl.Series([typed], dtype=pl.String)
-    keys = pl.concat([person_keys(column), organisation_keys(column)])["key"].unique().to_list()
+    keys: set[str] = set()
+    if kind != "organisation":
+        keys.update(person_keys(column)["key"])
+    if kind != "person":  # takes five times as long
+        keys.update(organisation_keys(column)["key"])
+    # A firm may be called by a stem that looks like a person's name.
+    keys.update(f"t:{key[2:]}" for key in list(keys) if key.startswith("n:"))
     return {key: AGREEMENTS[key[0]] for key in sorted(keys) if key[0] != "i"}
 
 
 def _together(names: pl.DataFrame, keys: dict[str, pl.Expr], slips: str | None) -> pl.DataFrame:
     """(name, key) of single keys, and those of one character off of a column."""
-    single = [
-        names.select(name="as_given", key=pl.concat_str(pl.lit(f"{prefix}:"), key)).drop_nulls("key") for prefix, key in keys.items()
-    ]
+    single = [names.select(name="as_given", key=pl.concat_str(pl.lit(f"{prefix}:"), key)).drop_nulls("key") for prefix, key in keys.items()]
     found = pl.concat([*single, *_slips(names, slips)] if slips else single)
     return found.filter(pl.col("key").str.len_chars() > 2)
 

@@ -30,7 +30,7 @@ _HAN_RANGES = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0
 
 
 @cache
-def _simplified() -> dict[str, str]:
+def simplified() -> dict[str, str]:
     """Traditional or variant character → simplified, where the two differ."""
     characters = [chr(code) for start, end in _HAN_RANGES for code in range(start, end)]
     converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
@@ -43,13 +43,13 @@ def fold(text: pl.Series) -> pl.Series:
     if len(lowered) == 1:  # a query: not worth the automaton of 4,600 patterns
         value = lowered[0]
         return lowered if value is None else pl.Series(lowered.name, [value.translate(_translation())], dtype=pl.String)
-    pairs = _simplified()
+    pairs = simplified()
     return lowered.str.replace_many(list(pairs), list(pairs.values()))
 
 
 @cache
 def _translation() -> dict[int, str]:
-    return str.maketrans(_simplified())
+    return str.maketrans(simplified())
 
 
 def search_tokens(text: pl.Series) -> pl.Series:

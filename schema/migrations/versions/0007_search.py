@@ -28,9 +28,9 @@ $$
 """
 _FIND_NAMES = f"""
 CREATE FUNCTION store.find_names(wanted bigint[], ranks integer[], own text, most integer)
-RETURNS TABLE (record_id bigint, version integer, role text, rank integer)
+RETURNS TABLE (record_id bigint, version integer, ordinal integer, rank integer)
 {_OPTIONS} ROWS 100 AS $$
-    SELECT r.record_id, r.version, p.role, n.rank
+    SELECT r.record_id, r.version, p.ordinal, n.rank
     FROM (
         SELECT f.name, (SELECT min(k.rank) FROM unnest(wanted, ranks) AS k (key, rank) WHERE k.key = ANY (f.keys)) AS rank
         FROM store.name_form f WHERE f.keys && wanted
@@ -51,14 +51,14 @@ $$
 # Of other departments' parties just what a masked number shows: the last four characters, of mobile phones and long documents.
 _FIND_TAILS = f"""
 CREATE FUNCTION store.find_tails(tail text, own text, clear text, most integer)
-RETURNS TABLE (record_id bigint, version integer, field text, role text)
+RETURNS TABLE (record_id bigint, version integer, field text, ordinal integer)
 {_OPTIONS} ROWS 100 AS $$
-    SELECT r.record_id, r.version, t.field, t.role
+    SELECT r.record_id, r.version, t.field, t.ordinal
     FROM (
-        SELECT p.record_id, p.version, 'phone' AS field, p.role, p.phone AS number, p.phone ~ '^1[0-9]{{10}}$' AS shows_tail
+        SELECT p.record_id, p.version, 'phone' AS field, p.ordinal, p.phone AS number, p.phone ~ '^1[0-9]{{10}}$' AS shows_tail
         FROM store.party p WHERE "right"(p.phone, 4) = "right"(tail, 4)
         UNION ALL
-        SELECT p.record_id, p.version, 'id_no', p.role, p.id_no, length(p.id_no) >= 15
+        SELECT p.record_id, p.version, 'id_no', p.ordinal, p.id_no, length(p.id_no) >= 15
         FROM store.party p WHERE "right"(p.id_no, 4) = "right"(tail, 4)
     ) t
     JOIN store.source_record r ON r.record_id = t.record_id AND r.version = t.version
