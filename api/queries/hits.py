@@ -7,6 +7,7 @@ caller may read. Each is asked for so many and no more, counted among records th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -128,8 +129,16 @@ def gather(connection: Connection, reading: Reading, own: str | None, clear: str
     is_many = looking.by_words()
     looking.by_name(has_words=is_many or bool(looking.rows))
     looking.by_number()
-    rows = sorted(looking.rows, key=lambda row: row[4])
+    rows = sorted(_told_once(looking.rows, reading), key=lambda row: row[4])
     return Hits(tuple(rows), is_many, tuple(dict.fromkeys(looking.tried)))
+
+
+def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:
+    """Rows without those by words of records whose party bears the name: folded, its words agree however it is written."""
+    if reading.kind not in (Kind.NAME, Kind.ORGANISATION, Kind.PINYIN):
+        return list(rows)
+    named = {row[:2] for row in rows if row[2] == "parties.name"}
+    return [row for row in rows if row[2] != "words" or row[:2] not in named]
 
 
 class _Looking:
