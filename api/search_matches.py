@@ -9,12 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from api.access import Clearance
+from api.access import Clearance, Treatment, treatment
 from api.answers.search import Highlight, Match
 from api.highlights import Piece, piece_of, piece_of_end, piece_of_number
-from api.masking import mask_id_no, mask_name, mask_phone, mask_text
 from api.presenter import Presenter, coded
-from api.queries.hits import Rank, agreement
+from api.queries.hits import Rank, TailsShown, agreement
 from api.queries.rows import Row
 from api.recognise import Reading
 from schema.search import bigrams, fold
@@ -36,10 +35,9 @@ def explain(
     found: dict[uuid.UUID, list[Match]] = defaultdict(list)
     in_words = _word_fields(rows, reading.values or (reading.text,))
     for row, fields in zip(rows, in_words, strict=True):
-        clearance = presenter.clearance(row)
-        is_readable = clearance in (Clearance.CLEAR, Clearance.MASKED)
+        is_readable = presenter.clearance(row) in (Clearance.CLEAR, Clearance.MASKED)
         fields = fields if row["field"] == "words" else [row["field"]]
-        showing = _Showing(row, reading, names.get(row["case_id"], ()), is_masked=clearance is not Clearance.CLEAR)
+        showing = _Showing(row, reading, names.get(row["case_id"], ()), presenter)
         found[row["case_id"]].append(
             Match(
                 department=presenter.department(row["department"]),
@@ -56,8 +54,8 @@ def explain(
 class _Showing:
     """One record that was found, as the caller is shown it."""
 
-    def __init__(self, row: Row, reading: Reading, names: Iterable[str], *, is_masked: bool) -> None:
-        self._row, self._reading, self._names, self._is_masked = row, reading, names, is_masked
+    def __init__(self, row: Row, reading: Reading, names: Iterable[str], presenter: Presenter) -> None:
+        self._row, self._reading, self._names, self._presenter = row, reading, names, presenter
 
     def highlights(self, fields: Iterable[str]) -> list[Highlight]:
         """A piece of each of these fields in which something that was asked for is shown."""
@@ -69,27 +67,37 @@ class _Showing:
         if field in ("case_number", "source_record_id"):
             return self._number_piece(field, asked)
         if field == "parties.name" and row["name"]:
-            return piece_of(self._name(), asked)
+            return piece_of(row["name"] if row["kind"] == "organisation" else self._shown("name"), asked)
         if field in ("parties.phone", "parties.id_no") and self._reading.tail and row["rank"] == Rank.PARTIAL:
-            return piece_of_end(self._number(field.removeprefix("parties.")), self._reading.tail)
-        if field in _TEXTS and row[field]:
-            return piece_of(mask_text(row[field], self._names) if self._is_masked else row[field], asked)
-        return None
+            return piece_of_end(self._shown(field.removeprefix("parties.")), self._reading.tail)
+        return piece_of(self._shown(field), asked) if field in _TEXTS else None
 
     def _number_piece(self, field: str, asked: Iterable[str]) -> Piece | None:
-        number = self._row[field]
+        number = self._shown(field)
         if self._reading.part:
             return piece_of_number(number, self._reading.part)
         return piece_of(number, [*asked, *self._reading.numbers])
 
-    def _name(self) -> str:
-        name, is_person = str(self._row["name"]), self._row["kind"] == "person"
-        return mask_name(name) if self._is_masked and is_person else name
+    def _shown(self, field: str) -> str | None:
+        """A field as the caller is shown it."""
+        value: str | None = self._row[field]
+        return None if not value else self._presenter.value(field, value, self._names, is_own=self._presenter.is_own(self._row))
 
-    def _number(self, column: str) -> str | None:
-        value = self._row[column]
-        mask = {"phone": mask_phone, "id_no": mask_id_no}[column]
-        return mask(value) if value and self._is_masked else value
+
+def tails_shown(presenter: Presenter) -> TailsShown:
+    """How many of the last characters of numbers the caller is shown."""
+
+    def shown(field: str, kept: int, *, is_own: bool) -> int:
+        how = treatment(presenter.caller, is_own, field)
+        return {Treatment.CLEAR: TailsShown.WHOLE, Treatment.MASKED: kept}.get(how, 0)
+
+    phone, id_no = presenter.masks.phone[1], presenter.masks.id_no[1]
+    return TailsShown(
+        shown("phone", phone, is_own=True),
+        shown("phone", phone, is_own=False),
+        shown("id_no", id_no, is_own=True),
+        shown("id_no", id_no, is_own=False),
+    )
 
 
 def _word_fields(rows: Sequence[Mapping[str, Any]], wanted: Iterable[str]) -> list[list[str]]:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from api.access import Caller
 from api.answers.cases import CasePage, FoundCase
 from api.answers.common import Coded
 from api.answers.search import Facet, FacetValue, Total
 from api.cursor import CasePosition, RankPosition, Sort, read_case_cursor, write_case_cursor
-from api.masking import mask_text
 from api.presenter import Presenter, coded, places
 from api.queries import search as queries
 from api.queries.facets import Counts, count
@@ -22,7 +22,7 @@ from api.queries.rows import Row
 from api.queries.search import Search
 from api.questions.cases import CaseQuery
 from api.recognise import LABELS, Kind, Reading, recognise
-from api.search_matches import explain
+from api.search_matches import explain, tails_shown
 from api.search_order import relevance_page
 from hub.errors import RequestError
 
@@ -51,9 +51,9 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> Ca
     own = presenter.caller.department
     reading = None if query.q is None else _read(connection, query.q, own)
     position = None if query.cursor is None else read_case_cursor(query.cursor)
-    wanted = _search(query, reading, own, _sort(query, reading, position))
+    wanted = _search(query, reading, presenter.caller, _sort(query, reading, position))
     if reading is not None and not is_whole(reading):
-        wanted = dataclasses.replace(wanted, hits=gather(connection, reading, own, own if presenter.reads_own(is_own=True) else None))
+        wanted = dataclasses.replace(wanted, hits=gather(connection, reading, tails_shown(presenter)))
     rows, following = _rows(connection, wanted, position)
     items = _items(connection, wanted, rows, presenter)
     counts = count(connection, wanted, query.facet_names) if query.total or query.facet_names else None
@@ -96,10 +96,11 @@ def _sort(query: CaseQuery, reading: Reading | None, position: CasePosition | Ra
     return query.sort or ("newest" if reading is None or is_whole(reading) else "relevance")
 
 
-def _search(query: CaseQuery, reading: Reading | None, own: str | None, sort: Sort) -> Search:
+def _search(query: CaseQuery, reading: Reading | None, caller: Caller, sort: Sort) -> Search:
     equal = {name: getattr(query, name) for name in queries.FILTERS}
     return Search(
-        own=own,
+        own=caller.department,
+        is_whole=caller.rights.is_whole,
         limit=query.limit,
         reading=reading,
         equal={name: value for name, value in equal.items() if value is not None},
@@ -144,8 +145,9 @@ def _item(row: Row, around: Row, best: Mapping[tuple[uuid.UUID, str], Row], pres
     title = best.get((case_id, "title"))
     shown = None
     if title is not None:
-        shown = title["value"] if presenter.reads_own(title["is_own"]) else mask_text(title["value"], around["names"] or ())
-    if around["is_limited"]:  # the published summary may be wider or narrower than what this caller reads
+        shown = presenter.value("title", title["value"], around["names"] or (), is_own=title["is_own"])
+    # What is published of a case may be wider or narrower than what this caller reads of it.
+    if around["is_limited"] or not presenter.caller.rights.is_whole:
         stated = {name: best.get((case_id, name)) for name in queries.FILTERS}
         row = row | {name: None if value is None else value["value"] for name, value in stated.items()}
     return FoundCase(

@@ -17,17 +17,25 @@ from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow
 from api.recognise import IDENTIFIERS, Kind, Reading
 from schema.search import tsquery
 
-_OF_PARTIES = "SELECT p.record_id, p.version, 'parties.{column}' AS field, p.ordinal FROM store.party p WHERE p.{column} = ANY(:values)"
+_OF_PARTIES = (
+    "SELECT p.record_id, p.version, 'parties.{column}' AS field, p.ordinal FROM store.party p WHERE p.{column} = ANY(:values) "
+    "UNION ALL SELECT a.record_id, a.version, 'parties.{column}', NULL FROM store.acknowledged_by('{column}', :values) a"
+)
 _FIND_WORDS = (
     "SELECT w.record_id, w.version, 'words' AS field, CAST(NULL AS integer) AS ordinal "
-    "FROM store.find_words(CAST(:tokens AS tsquery), :own, {most}) w"
+    "FROM store.find_words(CAST(:tokens AS tsquery), {most}) w"
 )
 _WORDS = _FIND_WORDS.format(most=FEW)
 _HOLDS_WORDS = "r.tokens @@ CAST(:tokens AS tsquery)"
 _OF_RECORDS = (
     "SELECT n.record_id, n.version, '{column}' AS field, CAST(NULL AS integer) AS ordinal FROM store.source_record n WHERE n.{column}"
 )
-_NUMBER = " UNION ALL ".join(f"{_OF_RECORDS.format(column=column)} = ANY(:numbers)" for column in ("case_number", "source_record_id"))
+_NUMBER = " UNION ALL ".join(
+    [
+        *(f"{_OF_RECORDS.format(column=column)} = ANY(:numbers)" for column in ("case_number", "source_record_id")),
+        "SELECT a.record_id, a.version, 'case_number', NULL FROM store.acknowledged_by('number', :numbers) a",
+    ]
+)
 _CASE = (
     "SELECT r.record_id, r.version, 'case_id' AS field, CAST(NULL AS integer) AS ordinal "
     f"FROM {MEMBERS} WHERE m.case_id IN {follow('case', 'entry_case_id')}"
@@ -41,7 +49,8 @@ _ENTRIES: dict[Kind, str] = {
 }
 _ENTITY = (
     "SELECT p.record_id, p.version, '{relation}_id' AS field, p.ordinal FROM store.{relation}_member e "
-    "JOIN store.party p ON p.party_id = e.party_id WHERE e.known_to IS NULL AND e.{relation}_id IN {ids}"
+    "JOIN store.party p ON p.party_id = e.party_id WHERE e.known_to IS NULL AND e.{relation}_id IN {ids} "
+    "UNION ALL SELECT a.record_id, a.version, '{relation}_id', NULL FROM store.acknowledged_by('{relation}', ARRAY{ids}::text[]) a"
 )
 _KNOWN = f"({READABLE} OR {ACKNOWLEDGED})"
 
@@ -143,7 +152,7 @@ def entry_parameters(reading: Reading | None, hits: Hits | None) -> dict[str, An
 def is_case_number(connection: Connection, numbers: Sequence[str], own: str | None) -> bool:
     """Whether any department's record that the caller may know of has one of these numbers."""
     statement = (
-        f"SELECT EXISTS (SELECT FROM ({_NUMBER}) f JOIN store.source_record r ON r.record_id = f.record_id AND r.version = f.version "
+        f"SELECT EXISTS (SELECT FROM ({_NUMBER}) f JOIN store.known_record r ON r.record_id = f.record_id AND r.version = f.version "
         f"WHERE {CURRENT} AND {_KNOWN})"
     )
     return bool(connection.execute(text(statement), {"numbers": list(numbers), "own": own}).scalar_one())

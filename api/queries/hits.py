@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 from sqlalchemy import Connection, text
@@ -107,25 +107,40 @@ TABLE = (
     "CAST(:hit_versions AS integer[]), CAST(:hit_fields AS text[]), CAST(:hit_ordinals AS integer[]), CAST(:hit_ranks AS integer[])) "
     "AS h (record_id, version, field, ordinal, rank)"
 )
-_WORDS = "SELECT record_id, version FROM store.find_words(CAST(:tokens AS tsquery), :own, :most)"
+_WORDS = "SELECT record_id, version FROM store.find_words(CAST(:tokens AS tsquery), :most)"
 _NAMES = (
-    "SELECT record_id, version, ordinal, rank FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :own, :most) "
+    "SELECT record_id, version, ordinal, rank FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most) "
     "ORDER BY rank"
 )
-_NUMBERS = "SELECT record_id, version, field FROM store.find_numbers(:part, :own, :most)"
-_TAILS = "SELECT record_id, version, field, ordinal FROM store.find_tails(:tail, :own, :clear, :most)"
+_NUMBERS = "SELECT record_id, version, field FROM store.find_numbers(:part, :most)"
+_TAILS = "SELECT record_id, version, field, ordinal FROM store.find_tails(:tail, CAST(:shown AS integer[]), :most)"
 
 
-def gather(connection: Connection, reading: Reading, own: str | None, clear: str | None) -> Hits:
+@dataclass(frozen=True)
+class TailsShown:
+    """How many of a number's last characters the caller is shown, and so may look for: one field, own records and others'.
+
+    What is shown whole may be looked for by an end of any length: `WHOLE`. To look for more than is shown would tell a masked
+    number digit by digit.
+    """
+
+    own_phone: int
+    other_phone: int
+    own_id_no: int
+    other_id_no: int
+
+    WHOLE: ClassVar[int] = 99
+
+
+def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
     """Look for an entry in every way that its reading allows.
 
     Args:
         connection: of the store.
         reading: of the entry, no whole identifier.
-        own: the caller's department.
-        clear: the department whose numbers the caller sees in the clear; None for one who sees none.
+        shown: of numbers' ends.
     """
-    looking = _Looking(connection, reading, own, clear)
+    looking = _Looking(connection, reading, shown)
     is_many = looking.by_words()
     looking.by_name(has_words=is_many or bool(looking.rows))
     looking.by_number()
@@ -142,8 +157,8 @@ def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:
 
 
 class _Looking:
-    def __init__(self, connection: Connection, reading: Reading, own: str | None, clear: str | None) -> None:
-        self._connection, self._reading, self._own, self._clear = connection, reading, own, clear
+    def __init__(self, connection: Connection, reading: Reading, shown: TailsShown) -> None:
+        self._connection, self._reading, self._shown = connection, reading, shown
         self.rows: list[Row] = []
         self.tried: list[str] = []
 
@@ -185,7 +200,8 @@ class _Looking:
             self.rows += [(record_id, version, field, None, int(Rank.PARTIAL)) for record_id, version, field in found]
         if reading.tail:
             self.tried.append("end_of_number")
-            ends = self._ask(_TAILS, tail=reading.tail, clear=self._clear, most=MOST)
+            shown = [self._shown.own_phone, self._shown.other_phone, self._shown.own_id_no, self._shown.other_id_no]
+            ends = self._ask(_TAILS, tail=reading.tail, shown=shown, most=MOST)
             self.rows += [
                 (record_id, version, f"parties.{field}", ordinal, int(Rank.PARTIAL)) for record_id, version, field, ordinal in ends
             ]
@@ -197,7 +213,7 @@ class _Looking:
         return self._ask(_NAMES, keys=numbers, ranks=[int(agrees) for agrees in keys.values()], most=MOST)
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:
-        return [tuple(row) for row in self._connection.execute(text(statement), {"own": self._own, **parameters})]
+        return [tuple(row) for row in self._connection.execute(text(statement), parameters)]
 
 
 def _as(reading: Reading) -> Any:
