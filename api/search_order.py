@@ -35,7 +35,7 @@ def relevance_page(connection: Connection, search: Search, position: RankPositio
             return _from_window(connection, search, position)
         # A name that stands in very many records: those of its bearers are enough, and closer than any other.
         search = dataclasses.replace(search, hits=dataclasses.replace(hits, is_many=False))
-    rows = in_order(queries.ranked(connection, search), search)[:RELEVANT_MOST]
+    rows = in_order(queries.ranked(connection, search), search)
     return _page(rows, position, search.limit, None)
 
 
@@ -50,7 +50,8 @@ def _from_window(connection: Connection, search: Search, position: RankPosition)
 
 
 def _page(rows: Sequence[Row], position: RankPosition, limit: int, following: CasePosition | None) -> tuple[list[Row], RankPosition | None]:
-    shown = list(rows[position.offset : position.offset + limit])
+    most = min(limit, RELEVANT_MOST - position.seen)
+    shown = list(rows[position.offset : position.offset + most])
     seen, offset = position.seen + len(shown), position.offset + len(shown)
     if offset < len(rows):
         return shown, RankPosition(offset, seen, position.window)
