@@ -16,6 +16,7 @@ from matching.firms import organisation_names
 from matching.names import person_names
 
 LONGEST = 100  # characters of what is typed as a name
+_SPOKEN_MOST = 60  # characters of what is typed in Latin letters
 _SLIPS_MOST = 10  # a longer name has no keys of one character off: they would be many, and its other keys tell enough
 _SLIPS_LEAST = 3  # of two characters, one off leaves one: borne by thousands
 
@@ -49,7 +50,7 @@ AGREEMENTS = {
 }
 #: Whose name something typed is taken for, or that it is pinyin or initials.
 TypedAs = Literal["person", "organisation", "either", "spoken"]
-_LATIN = re.compile(r"[a-zü]+(?:[ '·-]?[a-zü]+)*")
+_LATIN = re.compile(r"[a-zü](?:[ '·-]?[a-zü])*")  # one letter a turn: there is one way to read a text, however long
 _SYLLABLE = (
     "(?:zh|ch|sh|[bpmfdtnlgkhjqxrzcsyw])?(?:iang|iong|uang|ang|eng|ing|ong|uai|iao|ian|uan|ai|ei|ui|ao|ou|iu|ie|ve|ue|er|an|en|in|un|vn|"
     "ia|ua|uo|a|o|e|i|u|v)"
@@ -107,7 +108,7 @@ def organisation_keys(names: pl.Series) -> pl.DataFrame:
 def spoken(typed: str) -> str | None:
     """Latin letters that may be a name's pinyin or its initials, without blanks and tones, or None: "Zhang Wei" → zhangwei."""
     lowered = typed.strip().lower()
-    if len(lowered) > LONGEST or not _LATIN.fullmatch(lowered):
+    if len(lowered) > _SPOKEN_MOST or not _LATIN.fullmatch(lowered):
         return None
     letters = re.sub("[^a-zü]", "", lowered).replace("ü", "v")
     return letters if _SPOKEN.fullmatch(letters) or _INITIALS.fullmatch(letters) else None
