@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from api.audit import write_audit
+from api.authentication.authenticator import make_authenticator
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.metrics import RequestMetrics
@@ -64,7 +65,9 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
+    hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
+    app.state.hub = hub
+    app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory))
     app.state.requests = RequestMetrics()
     for module in (cases, platform, inbox, health):
         app.include_router(module.router)

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from api.access import OPERATORS, Caller, require_role
+from api.authentication.authenticator import Authenticator
 from api.state import Hub, Trace, hub_of, trace_of
-from api.tokens import authenticate
 
 _bearer = HTTPBearer(
     auto_error=False,
-    bearerFormat="casehub_…",
-    description="访问令牌，由 `casehub tokens create` 签发 · a token made by `casehub tokens create`.",
+    bearerFormat="casehub_… / JWT",
+    description="API 密钥（`casehub keys create`）或令牌 · an API key made by `casehub keys create`, or a JWT of a trusted issuer.",
 )
 
 HubDep = Annotated[Hub, Depends(hub_of)]
 TraceDep = Annotated[Trace, Depends(trace_of)]
 
 
-def caller_of(request: Request, hub: HubDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Caller:
+async def caller_of(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Caller:
     """Who asks.
 
     Raises:
-        AccessDenied: there is no valid token.
+        AccessDenied: there is no valid key or token.
+        TooManyRequests: this address failed too often.
     """
-    with hub.read() as connection:
-        caller = authenticate(connection, credentials.credentials if credentials else None)
-    trace_of(request).name(caller)
+    authenticator = cast(Authenticator, request.app.state.authenticator)
+    sent, host, trace = credentials.credentials if credentials else None, request.client.host if request.client else None, trace_of(request)
+    caller = authenticator.known(sent, host)
+    if caller is None:
+        caller = await run_in_threadpool(authenticator.authenticate, sent, host, trace.request_id)
+    trace.name(caller)
     return caller
 
 
