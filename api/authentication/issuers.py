@@ -30,7 +30,7 @@ TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 DEADLINE_S = 6.0  # for an answer that comes in drips
 MAX_ANSWER_BYTES = 512 * 1024
 MAX_KEYS = 64
-MIN_RSA_BITS = 2048
+MIN_RSA_LETTERS = 342  # of base64url, after leading zeroes: a modulus of 2048 bits
 
 PublicKey = RSAKey | ECKey | OKPKey
 _log = logging.getLogger("api.authentication")
@@ -95,11 +95,11 @@ class Issuer:
 
     def _refresh(self, wait_s: float) -> None:
         """Fetch the keys, one thread at a time; a failure is logged and leaves those that are known."""
-        asked_at = self._clock()
+        seen = self._keys
         if not (self._fetching.acquire(timeout=wait_s) if wait_s else self._fetching.acquire(blocking=False)):
             return
         try:
-            if self._keys.fetched_at > asked_at or self._fetches.take("").retry_after_s:
+            if self._keys is not seen or self._fetches.take("").retry_after_s:
                 return
             began = self._clock()
             self._keys, self._is_down = _Keys(self._fetch(), began), False
@@ -147,13 +147,13 @@ def read_keys(listed: Sequence[object]) -> dict[str | None, PublicKey]:
     """The keys of a JWKS that sign; those of other kinds, for encryption, secret, or too short are passed over."""
     found: dict[str | None, PublicKey] = {}
     for each in listed[:MAX_KEYS]:
-        if not isinstance(each, dict):
+        if not isinstance(each, dict) or (each.get("kty") == "RSA" and len(str(each.get("n", "")).lstrip("A")) < MIN_RSA_LETTERS):
             continue
         try:
             key = JWKRegistry.import_key(each)
             key.check_use("sig")
         except (JoseError, ValueError, TypeError, KeyError):  # an unknown kind, or a key that is broken
             continue
-        if isinstance(key, RSAKey | ECKey | OKPKey) and not (isinstance(key, RSAKey) and key.public_key.key_size < MIN_RSA_BITS):
+        if isinstance(key, RSAKey | ECKey | OKPKey):
             found[key.kid] = key
     return found
