@@ -22,7 +22,7 @@ Days = Annotated[int, typer.Option(min=0, max=366, help="有效天数 · days it
 @app.command()
 def create(
     name: Name,
-    role: Annotated[str, typer.Option(help="角色 · role: clerk, engineer, admin")] = "clerk",
+    role: Annotated[str, typer.Option(help="角色 · role, one of the policy's: clerk, system, engineer, admin …")] = "clerk",
     department: Annotated[str, typer.Option(help="所属部门 · its department; a clerk needs one")] = "",
     days: Days = 0,
     network: Annotated[

@@ -64,11 +64,15 @@ class Settings(BaseSettings):
     )
     oidc_audience: str = Field("casehub", description="What tokens must name as their audience (aud).")
     oidc_name_claim: str = Field("sub", description="Claim that says who it is; a path of names between dots for a nested one.")
-    oidc_role_claim: str = Field("role", description="Claim that holds the role: clerk, engineer or admin, alone or in a list.")
+    oidc_role_claim: str = Field("role", description="Claim that holds the role, one of the policy's, alone or in a list.")
     oidc_department_claim: str = Field("department", description="Claim that holds the department's code, e.g. labour.")
     oidc_max_hours: float = Field(12, gt=0, le=168, description="Longest lifetime of a token that is taken, in hours.")
     oidc_grace_minutes: float = Field(
         60, gt=0, le=1440, description="Minutes for which an issuer's keys are good after they were last fetched, should it go down."
+    )
+    login_secret_file: Path | None = Field(
+        None,
+        description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
     )
 
     @field_validator("database_url", "airflow_database_url")

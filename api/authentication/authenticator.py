@@ -7,7 +7,7 @@ was good lately, and a token with a genuine signature, are not held up by a neig
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -15,12 +15,13 @@ from sqlalchemy import Engine
 
 from api.access import Caller
 from api.authentication.addresses import neighbourhood, read_address
-from api.authentication.claims import ClaimNames
+from api.authentication.claims import ClaimNames, Known
 from api.authentication.issuers import TIMEOUT, Issuer
 from api.authentication.key_check import KeyCheck, Reading
 from api.authentication.refusals import refusal
 from api.authentication.throttle import Throttle
 from api.authentication.tokens import TokenCheck, TokenRules
+from api.policy.document import Policy
 from hub.errors import AccessDenied, SettingsError, TooManyRequests
 from hub.settings import Settings
 
@@ -86,8 +87,17 @@ class Authenticator:
             raise
 
 
-def make_authenticator(settings: Settings, engine: Engine, reading: Reading, departments: Sequence[str]) -> Authenticator:
+def make_authenticator(
+    settings: Settings, engine: Engine, reading: Reading, departments: Sequence[str], policy: Callable[[], Policy]
+) -> Authenticator:
     """The authenticator that the settings describe.
+
+    Args:
+        settings: the process's.
+        engine: notes when keys were used.
+        reading: a connection to look keys up by.
+        departments: codes that there are.
+        policy: the one in force.
 
     Raises:
         SettingsError: an issuer is bound to a department that there is not.
@@ -104,7 +114,8 @@ def make_authenticator(settings: Settings, engine: Engine, reading: Reading, dep
         client = httpx.Client(timeout=TIMEOUT, trust_env=False, verify=httpx.create_ssl_context(), limits=httpx.Limits(max_connections=4))
         issuers = [Issuer(url, bound, client, settings.oidc_grace_minutes * 60.0) for url, bound in settings.oidc_issuers.items()]
         names = ClaimNames(settings.oidc_name_claim, settings.oidc_role_claim, settings.oidc_department_claim)
-        tokens = TokenCheck(issuers, TokenRules(settings.oidc_audience, settings.oidc_max_hours * 3600.0, names), departments)
+        rules = TokenRules(settings.oidc_audience, settings.oidc_max_hours * 3600.0, names)
+        tokens = TokenCheck(issuers, rules, lambda: Known(departments, policy()))
     return Authenticator(KeyCheck(reading, engine), tokens, Throttle(settings.failures_per_minute, GUESS_PERIOD_S, max_keys=MAX_ADDRESSES))
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from api.access import Caller, require_known_role, require_sound
+from api.access import Caller
 from api.authentication.refusals import refusal
+from api.policy.document import Policy
 from hub.errors import AccessDenied
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]{1,255}")
@@ -24,7 +25,15 @@ class ClaimNames:
     department: str
 
 
-def caller_from(claims: Mapping[str, Any], issuer: str, bound_to: str | None, names: ClaimNames, departments: Collection[str]) -> Caller:
+@dataclass(frozen=True)
+class Known:
+    """What a token may name: the departments that there are, and the roles of the policy in force."""
+
+    departments: Collection[str]
+    policy: Policy
+
+
+def caller_from(claims: Mapping[str, Any], issuer: str, bound_to: str | None, names: ClaimNames, known: Known) -> Caller:
     """Who a token speaks for.
 
     Args:
@@ -32,7 +41,7 @@ def caller_from(claims: Mapping[str, Any], issuer: str, bound_to: str | None, na
         issuer: who signed it.
         bound_to: the only department that this issuer may speak for; None: any.
         names: where to look.
-        departments: codes that there are.
+        known: what may be found there.
 
     Raises:
         AccessDenied: the token names nobody, or a role or department that is not known, or none; or its issuer may not.
@@ -40,16 +49,17 @@ def caller_from(claims: Mapping[str, Any], issuer: str, bound_to: str | None, na
     name = find_claim(claims, names.name)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise refusal(f"the claim {names.name} names nobody")
-    caller = Caller(_whole_name(name, issuer), _role(claims, names.role), _department(claims, names.department, departments), "token")
+    role = _role(claims, names.role, known.policy)
+    department = _department(claims, names.department, known.departments)
+    rights = known.policy.rights(bound_to if department is None else department, role)
     if bound_to is not None:
-        if caller.is_operator or caller.department not in (None, bound_to):
+        if rights.is_operator or department not in (None, bound_to):
             raise AccessDenied(
                 f"此身份认证服务只能代表 {bound_to} 的经办人员 · this identity provider may speak for clerks of {bound_to} alone",
                 remedy="请管理员改正角色或部门 · have the role or the department corrected there, or CASEHUB_OIDC_ISSUER here",
             )
-        caller = Caller(caller.name, caller.role, bound_to, "token")
-    require_sound(caller)
-    return caller
+        department = bound_to
+    return Caller(_whole_name(name, issuer), role, department, kind="token")
 
 
 def find_claim(claims: Mapping[str, Any], name: str) -> Any:
@@ -62,11 +72,11 @@ def find_claim(claims: Mapping[str, Any], name: str) -> Any:
     return found
 
 
-def _role(claims: Mapping[str, Any], name: str) -> str:
-    """The one role among those a token carries that the hub knows."""
+def _role(claims: Mapping[str, Any], name: str, policy: Policy) -> str:
+    """The one role among those a token carries that the policy knows."""
     value = find_claim(claims, name)
     held = value if isinstance(value, list) else [value]
-    known = {role for role in held if isinstance(role, str) and _is_known(role)}
+    known = {role for role in held if isinstance(role, str)}.intersection(policy.role_names)
     if len(known) == 1:
         return known.pop()
     few = "没有 · no" if not known else "不止一个 · more than one"
@@ -74,14 +84,6 @@ def _role(claims: Mapping[str, Any], name: str) -> str:
         f"令牌的 {name} 中{few} 平台角色 · the hub takes exactly one role of its own in {name}",
         remedy="请身份管理员只授予一个平台角色 · have the administrator of identities grant exactly one role of the hub's",
     )
-
-
-def _is_known(role: str) -> bool:
-    try:
-        require_known_role(role)
-    except AccessDenied:
-        return False
-    return True
 
 
 def _department(claims: Mapping[str, Any], name: str, departments: Collection[str]) -> str | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from cachetools import TTLCache
 from sqlalchemy import Connection, Engine, func, or_, select, update
 
-from api.access import Caller, require_sound
+from api.access import Caller
 from api.authentication.addresses import Address
 from api.authentication.keys import Network, read_networks, split_key
 from api.authentication.refusals import refusal
@@ -80,7 +80,7 @@ class KeyCheck:
         """Who holds this key, from its row.
 
         Raises:
-            AccessDenied: nobody, or not any more, or not from here; or its role is none any more.
+            AccessDenied: nobody, or not any more, or not from here.
             StoreUnavailable: the row cannot be read.
         """
         key_id, digest = split_key(credential)
@@ -92,7 +92,6 @@ class KeyCheck:
             raise refusal("no such key" if found is None else f"wrong secret for key {key_id}", is_guess=True)
         if objection is not None:
             raise refusal(f"key {key_id} {objection}")
-        require_sound(found.caller)
         self._note_use(key_id)
         return found.caller
 
@@ -110,7 +109,7 @@ class KeyCheck:
             row = connection.execute(select(api_key).where(api_key.c.key_id == key_id)).one_or_none()
         if row is None:
             return None
-        caller = Caller(row.name, row.role, row.department, "key", row.key_id)
+        caller = Caller(row.name, row.role, row.department, kind="key", key_id=row.key_id)
         networks = read_networks(row.networks or ())
         return _Known(bytes(row.secret_hash), caller, networks, row.expires_at, row.revoked_at is not None, began)
 

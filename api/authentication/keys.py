@@ -18,7 +18,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from api.access import Caller, require_sound
+from api.access import Caller
+from api.policy.store import in_force
 from hub.database import store_errors
 from hub.errors import AccessDenied, NotFound, RequestError, StoreError
 from schema.tables import api_key
@@ -62,9 +63,9 @@ def create_key(engine: Engine, caller: Caller, days: int, *, networks: Sequence[
         The key, which nobody can show again.
 
     Raises:
-        RequestError: the name is taken or malformed, the role unknown, a clerk has no department, or a network is none.
+        RequestError: the name is taken or malformed, the policy has no such role for the department, or a network is none.
     """
-    _require_sound(caller)
+    _require_sound(engine, caller)
     row = _row(caller, [str(network) for network in read_networks(networks)], days)
     try:
         with store_errors(), engine.begin() as connection:
@@ -154,15 +155,16 @@ def read_networks(words: Sequence[str]) -> tuple[Network, ...]:
         raise RequestError("that is no network", remedy="write it as 10.20.0.0/16, without bits beyond the prefix") from None
 
 
-def _require_sound(caller: Caller) -> None:
+def _require_sound(engine: Engine, caller: Caller) -> None:
     if not _NAME.fullmatch(caller.name):
         raise RequestError("a key's name is 1 to 80 letters, digits and . _ @ -", remedy="name the person or system that will hold it")
-    try:
-        require_sound(caller)
-    except AccessDenied as error:
-        raise RequestError(error.message, remedy=error.remedy, **error.detail) from None
     if caller.department is not None and not _DEPARTMENT.fullmatch(caller.department):
         raise RequestError("that is no department's code", remedy="`casehub sources list` shows the departments")
+    try:
+        with store_errors(), engine.connect() as connection:
+            in_force(connection).rights(caller.department, caller.role)
+    except AccessDenied as error:
+        raise RequestError(error.message, remedy=error.remedy) from None
 
 
 def _row(caller: Caller, networks: Sequence[str] | None, days: int) -> dict[str, Any]:

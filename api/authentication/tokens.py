@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from api.access import Caller
-from api.authentication.claims import ClaimNames, caller_from
+from api.authentication.claims import ClaimNames, Known, caller_from
 from api.authentication.issuers import Issuer
 from api.authentication.refusals import refusal
 
@@ -66,12 +66,12 @@ class TokenCheck:
     Args:
         issuers: whom to believe.
         rules: what tokens must say.
-        departments: codes that there are.
+        nameable: what they may name, now.
     """
 
-    def __init__(self, issuers: Sequence[Issuer], rules: TokenRules, departments: Sequence[str]) -> None:
+    def __init__(self, issuers: Sequence[Issuer], rules: TokenRules, nameable: Callable[[], Known]) -> None:
         self._issuers = {issuer.url: issuer for issuer in issuers}
-        self._rules, self._departments = rules, frozenset(departments)
+        self._rules, self._nameable = rules, nameable
         self._lock = threading.Lock()
         self._known: TTLCache[bytes, tuple[Caller, float]] = TTLCache(MAX_KNOWN, ttl=KNOWN_S)
 
@@ -95,7 +95,7 @@ class TokenCheck:
             raise refusal("of an issuer that is not named in CASEHUB_OIDC_ISSUER", is_guess=True)
         _require_signature(token, issuer)
         self._require_times_and_audience(claims)
-        caller = caller_from(claims, issuer.url, issuer.department, self._rules.names, self._departments)
+        caller = caller_from(claims, issuer.url, issuer.department, self._rules.names, self._nameable())
         with self._lock:
             self._known[_digest(credential)] = caller, float(claims["exp"])
         return caller

@@ -20,7 +20,7 @@ api_key = Table(
     time_column("expires_at", nullable=False),
     time_column("revoked_at"),
     time_column("last_used_at"),  # to the minute
-    CheckConstraint("role ~ '^[a-z_]{2,40}$'", name="role"),
+    CheckConstraint("role ~ '^[a-z][a-z0-9_]{1,59}$'", name="role"),
     UniqueConstraint("replaces"),
     Index("uq_api_key_first_of_name", "name", unique=True, postgresql_where=text("replaces IS NULL")),
     schema="ops",

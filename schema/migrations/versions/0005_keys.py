@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("role ~ '^[a-z_]{2,40}$'", name=op.f("ck_api_key_role")),
+        sa.CheckConstraint("role ~ '^[a-z][a-z0-9_]{1,59}$'", name=op.f("ck_api_key_role")),
         sa.ForeignKeyConstraint(["replaces"], ["ops.api_key.key_id"], name="fk_api_key_replaces"),
         sa.PrimaryKeyConstraint("key_id", name=op.f("pk_api_key")),
         sa.UniqueConstraint("replaces", name=op.f("uq_api_key_replaces")),

@@ -166,7 +166,7 @@ def test_a_role_that_is_known_no_more_is_refused_with_what_to_do(api: Api, store
         connection.execute(text("UPDATE ops.api_key SET role = 'archivist'"))
     answer = ask(api, key)
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:casehub:problem:access-denied")
-    assert "clerk" in answer.json()["remedy"]
+    assert "casehub policy show" in answer.json()["remedy"]
 
 
 def test_guessing_is_answered_429_and_holds_up_nobody_who_is_known(database: Engine) -> None:
