@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from api.audit import write_audit
 from api.authentication.authenticator import make_authenticator
+from api.authentication.limits import CallerLimits
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.metrics import RequestMetrics
@@ -80,6 +81,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     )
     app.state.hub = hub
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
+    app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     for module in (cases, platform, inbox, health):
         app.include_router(module.router)
@@ -94,7 +96,7 @@ def _surround(app: FastAPI, engine: Engine) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
     app.add_middleware(BodyLimit)
     app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
-    app.add_middleware(Envelope, observe=app.state.requests.observe)
+    app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
 
 def _handle_errors(app: FastAPI) -> None:

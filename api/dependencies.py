@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, Purpose, require_endpoint
 from api.authentication.authenticator import Authenticator
+from api.authentication.limits import CallerLimits, require_quota
 from api.policy.document import Policy
 from api.state import Hub, Trace, hub_of, trace_of
 from hub.errors import RequestError
@@ -73,10 +74,13 @@ def caller_of(
 
     Raises:
         AccessDenied: the policy does not give its role this route.
+        TooManyRequests: the caller asked more often than the policy lets it.
         RequestError: the purpose is none of the policy's, or is given without a case.
     """
     policy = hub.policies.current()
     caller = dataclasses.replace(caller, rights=policy.rights(caller.department, caller.role))
+    trace_of(request).quota = quota = cast(CallerLimits, request.app.state.limits).take(caller)
+    require_quota(quota)
     require_endpoint(caller, request.scope["route"].name)
     return dataclasses.replace(caller, purpose=_purpose(policy, trace_of(request), purpose, case_reference))
 

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         "",
         description="Addresses and networks (CIDR) of proxies, by commas, whose X-Forwarded-For and -Proto are believed; empty: none.",
     )
+    hsts_seconds: int = Field(
+        0, ge=0, description="max-age of Strict-Transport-Security, sent with what comes over TLS by a trusted proxy; 0: none is sent."
+    )
     failures_per_minute: int = Field(
         10, ge=1, description="Credentials that may fail at once from one client address, and again each minute; then 429."
     )

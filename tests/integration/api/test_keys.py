@@ -131,7 +131,9 @@ def test_its_last_use_is_noted_once_a_minute(api: Api, store: Store) -> None:
     assert listed.last_used_at is not None
     assert abs(listed.last_used_at - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
     time.sleep(1.1)  # so that its row is read again
-    ask(api, key)
+    with statements() as seen:
+        ask(api, key)
+    assert [statement.split()[0] for statement in seen if "ops.api_key" in statement] == ["SELECT"]
     assert list_keys(store.engine)[0].last_used_at == listed.last_used_at
 
 

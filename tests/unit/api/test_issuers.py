@@ -150,6 +150,18 @@ def test_an_answer_that_cannot_be_used(issuer: Issuer, published: Published, ans
     assert not any("elsewhere" in url for url in published.asked)
 
 
+@pytest.mark.parametrize("place", ["http://keys.example/jwks", "file:///etc/passwd", "//keys.example/jwks", "https://", 7])
+def test_keys_are_fetched_from_nowhere_that_somebody_could_tamper_with(issuer: Issuer, published: Published, place: object) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        published.break_with = None
+        return httpx.Response(200, json={"issuer": URL, "jwks_uri": place})
+
+    published.break_with = answer
+    with pytest.raises(IssuerUnavailable):
+        issuer.key("k1")
+    assert published.asked == [f"{URL}/.well-known/openid-configuration"]
+
+
 def test_many_who_ask_at_once_cause_one_fetch(published: Published, clock: Clock) -> None:
     def slowly(request: httpx.Request) -> httpx.Response:
         time.sleep(0.05)
