@@ -20,7 +20,7 @@ from api.docs import add_docs
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, health, inbox, platform
+from api.routes import cases, health, inbox, one_case, platform
 from api.state import Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -66,7 +66,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     )
     app.state.hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
     app.state.requests = RequestMetrics()
-    for module in (cases, platform, inbox, health):
+    for module in (cases, one_case, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, engine)
     _handle_errors(app)
