@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
 from api.answers.common import Coded
 from api.answers.one_case import LinkAnswer, Waterfall, WaterfallStep
 from api.case_view import CaseView
+from api.chronicle import Chronicle
 from api.queries import case as queries
 from api.queries.moments import NOW
 from api.queries.rows import Row
-from hub.errors import ContractError
 from matching.model import Model
-from matching.model_file import model_from
 from matching.weights import explain, waterfall
 from pipeline.links import ENGINE
 
@@ -31,7 +27,7 @@ TOLD = {
 }
 
 
-def case_links(connection: Connection, view: CaseView) -> list[LinkAnswer]:
+def case_links(connection: Connection, view: CaseView, chronicle: Chronicle) -> list[LinkAnswer]:
     """Links among the records that the caller may read, then what keeps readable records of other cases out, or may not."""
     inside = queries.links(connection, list(view.readable), view.moment)
     outside: list[Row] = []
@@ -39,7 +35,7 @@ def case_links(connection: Connection, view: CaseView) -> list[LinkAnswer]:
         own = view.presenter.caller.department
         outside = queries.outside_links(connection, list(view.readable), own)
     rows = [*inside, *outside]
-    models = _models(connection, rows)
+    models = chronicle.models("case", (row["model_version"] for row in rows))
     return [_link(row, view, models.get(row["model_version"])) for row in rows]
 
 
@@ -74,24 +70,3 @@ def _waterfall(levels: Mapping[str, str], model: Model) -> Waterfall | None:
         link=model.link,
         review=model.review,
     )
-
-
-def _models(connection: Connection, rows: list[Row]) -> dict[str, Model]:
-    """The models of these links' versions, as far as they were kept and can still be read."""
-    versions = sorted({row["model_version"] for row in rows})
-    if not versions:
-        return {}
-    found = {version: _model(orjson.dumps(document)) for version, document in _documents(connection, versions).items()}
-    return {version: model for version, model in found.items() if model is not None}
-
-
-def _documents(connection: Connection, versions: list[str]) -> dict[str, Any]:
-    return queries.model_documents(connection, "case", versions)
-
-
-@lru_cache(maxsize=16)
-def _model(document: bytes) -> Model | None:
-    try:
-        return model_from(orjson.loads(document), "a kept model")
-    except (ContractError, KeyError, TypeError):  # written by a version of the hub that knew other words
-        return None

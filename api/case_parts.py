@@ -13,6 +13,7 @@ from api.case_entities import entities
 from api.case_history import case_history
 from api.case_links import case_links
 from api.case_view import CaseView
+from api.chronicle import Chronicle
 from api.presenter import event
 from api.queries import case as queries
 from api.queries.rows import Row
@@ -27,7 +28,7 @@ BECAUSE = {
 }
 
 
-def detail(connection: Connection, view: CaseView, parts: frozenset[str]) -> CaseDetail:
+def detail(connection: Connection, view: CaseView, parts: frozenset[str], chronicle: Chronicle) -> CaseDetail:
     """The answer: the summary, and each part that was asked for."""
     presenter, readable = view.presenter, view.readable
     answer = CaseDetail(**view.summary(), as_of_change=view.moment.number)
@@ -38,11 +39,12 @@ def detail(connection: Connection, view: CaseView, parts: frozenset[str]) -> Cas
         answer.entities = entities(view, answer.parties)
     if "timeline" in parts:
         told = [_event(row, view) for row in queries.events(connection, list(readable), view.moment)]
-        answer.timeline = sorted([*told, *case_history(connection, view)], key=lambda one: one.at)
+        answer.timeline = sorted([*told, *case_history(connection, view, chronicle)], key=lambda one: one.at)
     if "lineage" in parts:
-        answer.lineage = [_lineage(view, field, values) for field, values in sorted(view.stated.items())]
+        shown = view.values()
+        answer.lineage = [_lineage(view, field, values, shown[field]) for field, values in sorted(view.stated.items()) if field in shown]
     if "links" in parts:
-        answer.links = case_links(connection, view)
+        answer.links = case_links(connection, view, chronicle)
     return answer
 
 
@@ -51,7 +53,7 @@ def _event(row: Row, view: CaseView) -> EventAnswer:
     return EventAnswer(at=row["at"], kind=event(row["kind"]), department=record.department, source_record_id=record.source_record_id)
 
 
-def _lineage(view: CaseView, field: str, values: Sequence[tuple[str, list[int]]]) -> LineageAnswer:
+def _lineage(view: CaseView, field: str, values: Sequence[tuple[str, list[int]]], shown: str) -> LineageAnswer:
     (value, staters), *others = values
     presenter, rule = view.presenter, view.rule(field)
     source = presenter.reference(view.readable[staters[0]])
@@ -64,7 +66,7 @@ def _lineage(view: CaseView, field: str, values: Sequence[tuple[str, list[int]]]
 
     return LineageAnswer(
         field=field,
-        value=view.shown(field, value, staters),
+        value=shown,
         department=source.department,
         source_record_id=source.source_record_id,
         version=source.version or 0,
@@ -72,7 +74,7 @@ def _lineage(view: CaseView, field: str, values: Sequence[tuple[str, list[int]]]
         rule=RuleAnswer(issuers=[presenter.department(code) for code in issuers], completeness=rule.completeness),
         losing=[
             LosingValue(
-                value=view.shown(field, lost, by),
+                value=view.shown(field, lost, by) or "",
                 stated_by=[presenter.reference(view.readable[record_id]) for record_id in by],
                 because=because(lost, by),
             )

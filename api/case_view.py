@@ -13,8 +13,7 @@ from sqlalchemy import Connection
 
 from api.access import Clearance
 from api.case_rights import clearance_since
-from api.masking import mask_text
-from api.presenter import FREE_TEXT, Presenter
+from api.presenter import Presenter
 from api.queries import case as queries
 from api.queries.moments import NOW, Moment
 from matching.survivorship import FieldRule, Statement, standing
@@ -68,16 +67,14 @@ class CaseView:
     def stated(self) -> dict[str, list[tuple[str, list[int]]]]:
         """Field → its values that readable records state, best first, each with these records.
 
-        Where others state values too, what is readable is ranked anew: their word must not show in an order either.
+        They are ranked anew by what is readable: whether others state a value too must not show in an order either.
         """
         found: dict[str, list[tuple[str, list[int]]]] = {}
-        is_whole = True
         for row in self.golden:
             staters = [record_id for record_id in row["stated_by"] if record_id in self.readable]
-            is_whole = is_whole and len(staters) == len(row["stated_by"])
             if staters:
                 found.setdefault(row["field"], []).append((row["value"], staters))
-        return found if is_whole else {name: self._ranked(name, values) for name, values in found.items()}
+        return {name: self._ranked(name, values) for name, values in found.items()}
 
     def _ranked(self, name: str, values: Iterable[tuple[str, list[int]]]) -> list[tuple[str, list[int]]]:
         rule = self.rule(name)
@@ -99,14 +96,15 @@ class CaseView:
         named = f"{row['department']}\x1f{row['source_record_id']}"
         return Statement(value, label_of(row["department"], row["visibility"]), row["updated_at"] or row["reported_at"], named)
 
-    def shown(self, field: str, value: str, staters: Iterable[int]) -> str:
-        """A value, masked unless one of the caller's own records states it."""
-        is_clear = any(self.clearances[record_id] is Clearance.CLEAR for record_id in staters)
-        return value if is_clear or field not in FREE_TEXT else mask_text(value, self.names)
+    def shown(self, field: str, value: str, staters: Iterable[int]) -> str | None:
+        """A value as the caller may see it; one that his own department states is his own."""
+        is_own = any(self.presenter.is_own(self.readable[record_id]) for record_id in staters)
+        return self.presenter.value(field, value, self.names, is_own=is_own)
 
     def values(self) -> dict[str, str]:
-        """Field → the best value that a readable record states."""
-        return {field: self.shown(field, *values[0]) for field, values in self.stated.items()}
+        """Field → the best value that a readable record states; hidden fields are left out."""
+        best = {field: self.shown(field, *values[0]) for field, values in self.stated.items()}
+        return {field: value for field, value in best.items() if value is not None}
 
     def summary(self) -> dict[str, Any]:
         """What the readable records state, best value first; never the published summary, which may be wider than they are."""

@@ -42,19 +42,19 @@ def records(connection: Connection, case_id: uuid.UUID, own: str | None, moment:
 
 
 def versions(connection: Connection, record_ids: Sequence[int]) -> list[Row]:
-    """Every version of records, those not yet published too: what decides who may read it, and when it was known."""
+    """Versions of records that the login may know of: what decides who may read each, and when it was known."""
     statement = f"""
-    SELECT r.record_id, r.is_deleted, r.known_from, r.known_to, {", ".join(f"r.{name}" for name in POLICY)} FROM store.source_record r
+    SELECT r.record_id, r.is_deleted, r.known_from, r.known_to, {", ".join(f"r.{name}" for name in POLICY)} FROM store.known_record r
     WHERE r.record_id = ANY(:record_ids) ORDER BY r.record_id, r.version
     """
     return fetch(connection, statement, {"record_ids": list(record_ids)})
 
 
 def golden_values(connection: Connection, case_id: uuid.UUID, moment: Moment = NOW) -> list[Row]:
-    """Every value that some record of the case states, best first a field."""
+    """Every value that a record states which the login may read, in whatever version; best first a field."""
     statement = f"""
-    SELECT g.field, g.rank, g.value, g.stated_by FROM store.golden_value g WHERE g.entity_id = :case_id AND {moment.holds("g")}
-    ORDER BY g.field, g.rank
+    SELECT g.field, g.rank, g.value, g.stated_by FROM store.readable_values(ARRAY[CAST(:case_id AS uuid)]) g
+    WHERE {moment.holds("g")} ORDER BY g.field, g.rank
     """
     return fetch(connection, statement, {"case_id": case_id, **moment.parameters})
 
@@ -113,13 +113,6 @@ def outside_links(connection: Connection, record_ids: Sequence[int], own: str | 
     ORDER BY l.match_weight DESC, l.left_id, l.right_id LIMIT {MAX_OUTSIDE}
     """
     return fetch(connection, statement, {"record_ids": list(record_ids), "own": own})
-
-
-def model_documents(connection: Connection, relation: str, names: Sequence[str]) -> dict[str, object]:
-    """The documents of model versions that were kept, by version."""
-    statement = "SELECT version, document FROM ops.model WHERE relation = :relation AND version = ANY(:versions)"
-    rows = connection.execute(text(statement), {"relation": relation, "versions": list(names)})
-    return {row.version: row.document for row in rows}
 
 
 def memberships(connection: Connection, case_id: uuid.UUID, moment: Moment = NOW) -> list[Row]:

@@ -28,7 +28,7 @@ _EXAMPLES = {
 }
 
 
-@router.get("", name="cases.list", responses=documented(400, 401, 422, 503, 504))
+@router.get("", name="cases.list", responses=documented(400, 401, 403, 422, 503, 504))
 def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> CasePage:
     """统一入口（不含证件号码、电话） · The single entry, for what may stand in a URL.
 
@@ -43,7 +43,7 @@ def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: Hub
     return _answer(query, Presenter(caller, hub.directory), hub, trace)
 
 
-@router.post("/search", name="cases.search", responses=documented(401, 413, 422, 503, 504))
+@router.post("/search", name="cases.search", responses=documented(401, 403, 413, 422, 503, 504))
 def search_cases(
     query: Annotated[CaseQuery, Body(openapi_examples=_EXAMPLES)],
     caller: CallerDep,

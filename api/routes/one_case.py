@@ -8,17 +8,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import Connection
 
 from api.answers.cases import CaseDetail
 from api.case_parts import detail
 from api.case_view import read_view
+from api.chronicle import Chronicle
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.entity_tag import VARY, tagged
 from api.presenter import Presenter
 from api.problems import documented
 from api.queries.case import find_redirect
-from api.queries.moments import NOW, Moment, last_change, number_at
+from api.queries.moments import NOW, Moment
 from api.questions.one_case import OneCase
 from hub.errors import NotFound, RequestError
 
@@ -35,7 +35,7 @@ _OTHERS: dict[int | str, dict[str, Any]] = {
     name="cases.read",
     response_model=CaseDetail,
     response_model_exclude_none=True,
-    responses=_OTHERS | documented(401, 404, 422, 503, 504),
+    responses=_OTHERS | documented(401, 403, 404, 422, 503, 504),
 )
 def read_case(
     case_id: uuid.UUID, query: Annotated[OneCase, Query()], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
@@ -45,12 +45,12 @@ def read_case(
     With `as_of` it is told as the hub knew it then, to whom may read it today. `ETag` and `If-None-Match` spare what has not changed.
     """
     trace.entity_ids = [case_id]
-    presenter = Presenter(caller, hub.directory)
+    presenter, chronicle = Presenter(caller, hub.directory), Chronicle(hub.read)
+    moment = _moment(chronicle, query.moment)
     with hub.read(caller) as connection:
-        moment = _moment(connection, query.moment)
         view = read_view(connection, presenter, case_id, query.parts, moment)
         if view is not None:
-            return tagged(request, caller, detail(connection, view, query.parts))
+            return tagged(request, caller, detail(connection, view, query.parts, chronicle))
         target = find_redirect(connection, case_id, moment)
         if target is None or read_view(connection, presenter, target, frozenset(), moment) is None:
             raise NotFound("没有这个案件 · there is no such case", remedy="用 GET /v1/cases?q= 查找 · find it by GET /v1/cases?q=")
@@ -59,7 +59,7 @@ def read_case(
     return RedirectResponse(f"{path}?{asked}" if asked else path, 308, headers={"Vary": VARY})
 
 
-def _moment(connection: Connection, asked: int | dt.datetime | None) -> Moment:
+def _moment(chronicle: Chronicle, asked: int | dt.datetime | None) -> Moment:
     """As of when to answer.
 
     Raises:
@@ -67,9 +67,9 @@ def _moment(connection: Connection, asked: int | dt.datetime | None) -> Moment:
     """
     if asked is None:
         return NOW
-    is_ahead = asked > last_change(connection) if isinstance(asked, int) else asked > dt.datetime.now(dt.UTC)
+    is_ahead = asked > chronicle.last_change() if isinstance(asked, int) else asked > dt.datetime.now(dt.UTC)
     if is_ahead:
         raise RequestError(
             "as_of 在将来 · as_of is still to come", remedy="给出过去的时间或变更号 · give a time or change number of the past"
         )
-    return Moment(asked if isinstance(asked, int) else number_at(connection, asked))
+    return Moment(asked if isinstance(asked, int) else chronicle.number_at(asked))
