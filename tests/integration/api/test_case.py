@@ -181,3 +181,40 @@ def test_statements_a_case_do_not_grow_with_it(api: Api, store: Store, case: Cas
         counts.add(len(seen))
     assert len(counts) == 1
     assert counts.pop() <= 12
+
+
+def test_mentions_of_one_are_put_together(api: Api, case: Case) -> None:
+    answer = api.as_("clerk", "petition").case(case.case_id, "parties")
+    worker, firm = sorted(answer["entities"], key=lambda one: "organisation_id" in one)
+    assert (worker["person_id"], worker["name"], worker["other_names"]) == (str(PERSON), "王小明", ["王**"])
+    assert {ref["source_record_id"] for ref in worker["mentioned_by"]} == {"LD-1", "XF-1"}
+    assert [role["code"] for role in worker["roles"]] == ["petitioner"]
+    assert (firm["organisation_id"], firm["name"]) == (str(FIRM), "维珍妮鞋业")
+    masked = api.as_("clerk", "court").case(case.case_id, "parties")["entities"]
+    assert "王小明" not in str(masked)
+
+
+def test_a_value_tells_the_rule_by_which_it_won(api: Api, case: Case) -> None:
+    lineage = {line["field"]: line for line in api.as_("clerk", "petition").case(case.case_id, "lineage")["lineage"]}
+    assert [issuer["code"] for issuer in lineage["amount"]["rule"]["issuers"]] == ["court", "labour"]
+    assert lineage["title"]["rule"]["completeness"] == "longest"
+    assert [lost["because"]["code"] for lost in lineage["title"]["losing"]] == ["completeness"]
+
+
+def test_what_a_closed_record_states_does_not_order_what_others_read(api: Api, store: Store) -> None:
+    """A sealed record says the same as the older of two: it must not come first for that."""
+    old = store.record("petition", "1", status="received", updated_at=at(1), reported_at=at(1))
+    new = store.record("labour", "2", status="resolved", updated_at=at(9), reported_at=at(1))
+    sealed = store.record("procuratorate", "3", status="received", updated_at=at(20), reported_at=at(1), visibility="sealed")
+    case_id = store.case(sealed, old, new)
+    assert api.as_("clerk", "procuratorate").case(case_id)["values"]["status"] == "received"
+    others = api.as_("clerk", "court").case(case_id, "lineage")
+    assert others["values"]["status"] == "resolved"
+    (line,) = [line for line in others["lineage"] if line["field"] == "status"]
+    assert [lost["because"]["code"] for lost in line["losing"]] == ["recency"]
+
+
+def test_a_link_without_its_model_has_no_waterfall(api: Api, case: Case) -> None:
+    (link,) = api.as_("clerk", "petition").case(case.case_id, "links")["links"]
+    assert "waterfall" not in link
+    assert link["told"]["code"] == "engine_link"
