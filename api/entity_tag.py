@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from api.access import Caller
 
 #: What an answer depends on beside its address.
-VARY = "Authorization"
+VARY = "Authorization, X-Purpose, X-Case-Reference"
 
 
 def tagged(request: Request, caller: Caller, answer: BaseModel) -> Response:
