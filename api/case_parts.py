@@ -12,6 +12,7 @@ from api.answers.one_case import EventAnswer, LineageAnswer, LosingValue, RuleAn
 from api.case_entities import entities
 from api.case_history import case_history
 from api.case_links import case_links
+from api.case_versions import record_histories
 from api.case_view import CaseView
 from api.chronicle import Chronicle
 from api.presenter import event
@@ -45,6 +46,8 @@ def detail(connection: Connection, view: CaseView, parts: frozenset[str], chroni
         answer.lineage = [_lineage(view, field, values, shown[field]) for field, values in sorted(view.stated.items()) if field in shown]
     if "links" in parts:
         answer.links = case_links(connection, view, chronicle)
+    if "history" in parts:
+        answer.history = record_histories(connection, view, chronicle)
     return answer
 
 

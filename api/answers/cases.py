@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers.common import Acknowledged, Coded
-from api.answers.one_case import EntityAnswer, EventAnswer, LineageAnswer, LinkAnswer
+from api.answers.one_case import EntityAnswer, EventAnswer, LineageAnswer, LinkAnswer, RecordHistory
 
 _EXAMPLE_ID = "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"
 
@@ -140,3 +140,4 @@ class CaseDetail(CaseSummary):
     timeline: list[EventAnswer] | None = Field(None, description="With include=timeline.")
     lineage: list[LineageAnswer] | None = Field(None, description="With include=lineage.")
     links: list[LinkAnswer] | None = Field(None, description="With include=links.")
+    history: list[RecordHistory] | None = Field(None, description="With include=history: versions of records.")

@@ -92,3 +92,28 @@ class EntityAnswer(BaseModel):
     other_names: list[str] = []
     roles: list[Coded]
     mentioned_by: list[RecordRef]
+
+
+class ValueChange(BaseModel):
+    """A field that another version states otherwise, both values as the caller may see them."""
+
+    field: str = Field(examples=["status"])
+    before: Any = Field(None, examples=["received"])
+    after: Any = Field(None, examples=["resolved"])
+
+
+class VersionAnswer(BaseModel):
+    """One version of a record: when the hub knew it, and what changed with it."""
+
+    version: int
+    change_number: int
+    at: dt.datetime | None = Field(None, description="Null: it changed nothing that the hub shows of any case, person or firm.")
+    changes: list[ValueChange] = Field(description="Against the version before; empty of the first that the caller may read.")
+
+
+class RecordHistory(BaseModel):
+    """What a record said before, the newest version first."""
+
+    department: Coded
+    source_record_id: str
+    versions: list[VersionAnswer]

@@ -13,6 +13,7 @@ from api.queries.visible import MEMBERS, READABLE, follow
 from schema.records import RECORD
 
 MAX_RECORDS = 1_000  # of one case in one answer; a case with more says so
+MAX_VERSIONS = 5_000  # of its records
 MAX_OUTSIDE = 200  # links that lead out of one case in one answer
 
 #: What decides who may read a version, what names it, and what ranks the values that it states.
@@ -48,6 +49,30 @@ def versions(connection: Connection, record_ids: Sequence[int]) -> list[Row]:
     WHERE r.record_id = ANY(:record_ids) ORDER BY r.record_id, r.version
     """
     return fetch(connection, statement, {"record_ids": list(record_ids)})
+
+
+def whole_versions(connection: Connection, record_ids: Sequence[int], moment: Moment = NOW) -> list[Row]:
+    """Versions of records, whole, that were shown at some time up to the moment, oldest first; at most `MAX_VERSIONS`.
+
+    A version that another replaced before it was ever shown is none.
+    """
+    columns = ", ".join(f"r.{name}" for name in (*_ALWAYS, *_COLUMNS))
+    until = "true" if moment.number is None else "r.known_from <= :as_of"
+    statement = f"""
+    SELECT * FROM (
+        SELECT r.record_id, {columns} FROM store.source_record r
+        WHERE r.record_id = ANY(:record_ids) AND NOT r.is_deleted AND {until} AND r.known_from IS DISTINCT FROM r.known_to
+          AND r.known_from IS NOT NULL
+        ORDER BY r.version DESC LIMIT {MAX_VERSIONS}
+    ) newest ORDER BY record_id, version
+    """
+    return fetch(connection, statement, {"record_ids": list(record_ids), **moment.parameters})
+
+
+def names_of_versions(connection: Connection, record_ids: Sequence[int]) -> list[str]:
+    """Names of persons in any version of records: what masks older texts."""
+    statement = "SELECT DISTINCT name FROM store.party WHERE record_id = ANY(:record_ids) AND kind = 'person' AND name IS NOT NULL"
+    return list(connection.execute(text(statement), {"record_ids": list(record_ids)}).scalars())
 
 
 def golden_values(connection: Connection, case_id: uuid.UUID, moment: Moment = NOW) -> list[Row]:

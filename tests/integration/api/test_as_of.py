@@ -205,3 +205,41 @@ def test_a_sealed_record_that_joins_and_leaves_is_in_nobody_elses_history(fragil
     assert history.answer(case_id) == alone
     whole = history.api.as_("clerk", "labour").get(f"/v1/cases/{case_id}", params={"include": "timeline"}).json()
     assert {"merged", "split"} <= {event["kind"]["code"] for event in whole["timeline"]}
+
+
+def versions_of(api: Api, dept: str, case_id: str, **asked: str) -> list[tuple[int, list[tuple[str, Any, Any]]]]:
+    answer = api.as_("clerk", dept).get(f"/v1/cases/{case_id}", params={"include": "history", **asked})
+    (history,) = answer.json()["history"]
+    return [
+        (one["version"], [(change["field"], change.get("before"), change.get("after")) for change in one["changes"]])
+        for one in history["versions"]
+    ]
+
+
+def test_what_a_record_said_before_is_told_version_by_version(fragile_api: Api) -> None:
+    engine = fragile_api.store.engine
+    settle(engine, record("labour", "1", person("王建国"), title="王建国欠薪", status="received"))
+    settle(engine, record("labour", "1", person("李四"), title="李四欠薪", status="received", reply="已受理"))
+    settle(engine, record("labour", "1", person("李四"), title="李四欠薪", status="resolved"))
+    ((_, case_id),) = cases(engine).items()
+    third = (3, [("reply", "已受理", None), ("status", "received", "resolved")])
+    assert versions_of(fragile_api, "labour", case_id) == [
+        third,
+        (2, [("title", "王建国欠薪", "李四欠薪"), ("reply", None, "已受理")]),
+        (1, []),
+    ]
+    assert versions_of(fragile_api, "court", case_id) == [
+        third,
+        (2, [("title", "王**欠薪", "李**欠薪"), ("reply", None, "已受理")]),
+        (1, []),
+    ]
+    assert [version for version, _ in versions_of(fragile_api, "court", case_id, as_of="1")] == [1]
+
+
+def test_versions_before_a_sealed_one_are_told_to_nobody_else(fragile_api: Api) -> None:
+    engine = fragile_api.store.engine
+    for title, visibility in (("头一版", "shared"), (SECRET, "sealed"), ("又公开了", "shared")):
+        settle(engine, record("procuratorate", "1", title=title, visibility=visibility))
+    ((_, case_id),) = cases(engine).items()
+    assert versions_of(fragile_api, "labour", case_id) == [(3, [])]
+    assert [version for version, _ in versions_of(fragile_api, "procuratorate", case_id)] == [3, 2, 1]
