@@ -34,6 +34,8 @@ def test_every_endpoint_is_there(document: dict[str, Any]) -> None:
         ("get", "/v1/cases"),
         ("post", "/v1/cases/search"),
         ("post", "/v1/cases/export"),
+        ("get", "/v1/persons/{person_id}"),
+        ("get", "/v1/organisations/{organisation_id}"),
         ("get", "/v1/cases/{case_id}"),
         ("get", "/v1/sources"),
         ("get", "/v1/quarantine"),
