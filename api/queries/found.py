@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from api.queries.hits import FEW, TABLE, Hits, Rank
-from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow
+from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow, records_with_cases
 from api.recognise import IDENTIFIERS, Kind, Reading
 from schema.search import tsquery
 
@@ -83,7 +83,7 @@ class Found:
 
     def records(self) -> str:
         """FROM and WHERE of its published records, `r`, with their cases, `m`, and where in them it stands, `f`."""
-        return f"({self.sql}) f JOIN {MEMBERS} ON r.record_id = f.record_id AND r.version = f.version WHERE {self.reach}"
+        return f"{records_with_cases(self.sql)} WHERE {self.reach}"
 
     def holds(self) -> str:
         """Condition on `c`: whether that case holds it. OFFSET 0 keeps it from being turned into a join over all that hold it."""
