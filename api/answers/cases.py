@@ -11,17 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers.common import Acknowledged, Coded
 from api.answers.one_case import EntityAnswer, EventAnswer, LineageAnswer, LinkAnswer, RecordHistory
+from api.answers.search import Facet, Match, Total
 
 _EXAMPLE_ID = "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"
-
-
-class Match(BaseModel):
-    """Why a case was found: which record holds what was asked for, and where."""
-
-    department: Coded
-    source_record_id: str | None = Field(None, description="Null where the record is only acknowledged.", examples=["XF2025010300017"])
-    fields: list[str] = Field(description="Where in the record.", examples=[["parties.phone"]])
-    role: Coded | None = Field(None, description="As whom the record names the party that was found.")
 
 
 class CaseSummary(BaseModel):
@@ -47,9 +39,13 @@ class FoundCase(CaseSummary):
 
 
 class CasePage(BaseModel):
-    """A page of cases, newest report first."""
+    """A page of cases in the order of `sort`."""
 
     recognised_as: Coded | None = Field(None, description="How q was read.")
+    tried: list[Coded] = Field(default=[], description="In which ways q was looked for, where it is no whole number.")
+    sort: Literal["relevance", "newest", "oldest"] = Field("newest", description="The order of the page.")
+    total: Total | None = Field(None, description="With total=true or facets.")
+    facets: list[Facet] | None = Field(None, description="With facets.")
     items: list[FoundCase]
     next_cursor: str | None = Field(None, description="Pass it as cursor for the next page; null: this was the last.")
 
