@@ -63,6 +63,10 @@ class Issuer:
         self._keys = _Keys({}, -math.inf)
         self._is_down = False
 
+    def close(self) -> None:
+        """Close what is open to it."""
+        self._client.close()
+
     def key(self, key_id: str | None) -> PublicKey | None:
         """The public key of this id; without an id, the only one there is.
 
