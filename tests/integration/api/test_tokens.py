@@ -182,9 +182,11 @@ def test_the_same_token_unforged_is_taken(believing: Api, issuer: LittleIssuer) 
     ],
 )
 def test_a_role_or_department_that_is_not_known_is_refused_with_what_to_do(
-    believing: Api, issuer: LittleIssuer, claims: dict[str, Any], word: str
+    believing: Api, issuer: LittleIssuer, claims: dict[str, Any], word: str, api: Api, store: Store
 ) -> None:
     answer = ask(believing, issuer.token(**claims))
+    (row,) = store.rows("SELECT caller, outcome FROM audit.access")
+    assert row == {"caller": f"u-1@{issuer.url.removeprefix('http://')}", "outcome": 403}
     assert (answer.status_code, answer.json()["type"]) == (403, DENIED)
     assert word in answer.json()["detail"] + answer.json()["remedy"]
     assert 'labor"' not in answer.text
