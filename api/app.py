@@ -58,6 +58,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        app.state.authenticator.close()
         reading.dispose()
         logins.dispose()
 

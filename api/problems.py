@@ -212,7 +212,9 @@ def problem_response(
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` for these statuses, each a problem+json."""
+    """OpenAPI `responses` for these statuses, each a problem+json; whoever must say who he is may also be told to wait (429)."""
+    if 401 in statuses:
+        statuses = tuple(sorted({*statuses, 429}))
     titles = {status: [p.title for p in PROBLEMS.values() if p.status == status] for status in statuses}
     schema = {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}
     return {status: {"description": "; ".join(titles[status]), "content": {MEDIA_TYPE: schema}} for status in statuses}
