@@ -17,10 +17,11 @@ from starlette.exceptions import HTTPException
 from api.audit import write_audit
 from api.departments import Directory, load_directory
 from api.docs import add_docs
+from api.lookups.worker import Worker, working
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, health, inbox, platform
+from api.routes import cases, health, inbox, lookups, platform
 from api.state import Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -50,9 +51,13 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     """
     reading = reading_engine(engine)
 
+    hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
+    worker = Worker(hub)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        with working(worker):
+            yield
         reading.dispose()
 
     app = FastAPI(
@@ -64,20 +69,20 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
+    app.state.hub, app.state.lookups = hub, worker
     app.state.requests = RequestMetrics()
-    for module in (cases, platform, inbox, health):
+    for module in (cases, lookups, platform, inbox, health):
         app.include_router(module.router)
-    _surround(app, engine)
+    _surround(app, engine, settings)
     _handle_errors(app)
     add_docs(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
 
-def _surround(app: FastAPI, engine: Engine) -> None:
+def _surround(app: FastAPI, engine: Engine, settings: Settings) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, limits={lookups.PATH: settings.lookup_bytes})
     app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
     app.add_middleware(Envelope, observe=app.state.requests.observe)
 

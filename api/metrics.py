@@ -32,7 +32,7 @@ class RequestMetrics:
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        known = method if method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
+        known = method if method in ("GET", "POST", "DELETE", "HEAD", "OPTIONS") else "other"
         self._seconds.labels(known, route, str(status)).observe(seconds)
 
 

@@ -118,6 +118,18 @@ def authenticate(connection: Connection, token: str | None) -> Caller:
     return Caller(row.name, row.role, row.department)
 
 
+def is_good(connection: Connection, caller: Caller) -> bool:
+    """Whether a caller may still ask as what it was when it asked: not revoked, not expired, of the same role and department."""
+    statement = select(func.count()).where(
+        api_token.c.name == caller.name,
+        api_token.c.role == caller.role,
+        api_token.c.department.is_not_distinct_from(caller.department),
+        api_token.c.revoked_at.is_(None),
+        api_token.c.expires_at > func.now(),
+    )
+    return bool(connection.execute(statement).scalar_one())
+
+
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 

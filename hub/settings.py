@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     validate_chunk_rows: int = Field(20_000, ge=1, le=50_000, description="Most rows that Great Expectations is given at once.")
     hold_above_failing: float = Field(0.2, gt=0, le=1, description="Share of a batch's rows that fail, above which the batch is held.")
     token_days: int = Field(90, ge=1, le=366, description="Days that an API token made by `casehub tokens create` is good for.")
+    lookup_rows: int = Field(50_000, ge=1, le=200_000, description="Most rows of one batch look-up.")
+    lookup_bytes: int = Field(16 << 20, ge=1024, le=256 << 20, description="Most bytes of a batch look-up's file.")
+    lookup_jobs: int = Field(3, ge=1, le=100, description="Batch look-ups that a caller may have unfinished at a time.")
+    lookup_days: int = Field(7, ge=1, le=366, description="Days after which a batch look-up and its result are deleted.")
+    emergency_hours: int = Field(4, ge=1, le=72, description="Hours that an emergency access to restricted records lasts.")
 
     @field_validator("database_url", "airflow_database_url")
     @classmethod

@@ -1,0 +1,80 @@
+"""Statements of batch look-ups: many entries in one statement, each read and reached exactly as the single entry's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from api.queries.found import by_entry, entry_parameters
+from api.queries.rows import Row
+from api.queries.visible import CURRENT, MEMBERS, READABLE
+from api.recognise import Kind, Reading
+
+MOST_RECORDS = 2_000  # that an entry is counted by; more are said to be more
+
+#: A bound value of the single entry's statements → the same as a column of the many.
+_BOUND = re.compile(r":(values|numbers|tokens|entry_case_id)\b")
+_ASKED = """
+WITH k AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(:asked) AS k (ordinal int, "values" text[], numbers text[], tokens text, entry_case_id text)
+)
+"""
+_FOUND = """
+SELECT k.ordinal, hit.case_id, hit.fields, hit.latest, hit.is_cut
+FROM k CROSS JOIN LATERAL (
+    SELECT case_id, array_agg(DISTINCT field) AS fields, max(readable_at) AS latest, sum(count(*)) OVER () > {most} AS is_cut
+    FROM (
+        SELECT m.case_id, f.field, CASE WHEN {readable} THEN r.reported_at END AS readable_at
+        FROM ({found}) f JOIN {members} ON r.record_id = f.record_id AND r.version = f.version WHERE {reach} LIMIT {most} + 1
+    ) hits
+    GROUP BY case_id
+) hit
+ORDER BY k.ordinal, hit.latest DESC NULLS LAST, hit.case_id
+"""
+
+
+def found_by_entries(connection: Connection, kind: Kind, entries: Sequence[tuple[int, Reading]], own: str | None) -> list[Row]:
+    """Cases of many entries of one kind, newest readable report first per row, with where it stands.
+
+    Args:
+        connection: for this caller.
+        kind: of all of them.
+        entries: each with its row's ordinal.
+        own: the caller's department.
+
+    Returns:
+        ordinal, case_id, fields, and `is_cut`: more than `MOST_RECORDS` records hold it, of which some are counted.
+    """
+    entry = by_entry(entries[0][1])
+    statement = _ASKED + _FOUND.format(most=MOST_RECORDS, readable=READABLE, found=_many(entry.sql), members=MEMBERS, reach=entry.reach)
+    return _fetch(connection, statement, entries, own)
+
+
+def case_numbers(connection: Connection, entries: Sequence[tuple[int, Reading]], own: str | None) -> set[tuple[int, str]]:
+    """Which of these entries, by ordinal and text, are case numbers of a record that the caller may know of."""
+    found = by_entry(Reading(Kind.CASE_NUMBER, ""))
+    statement = f"""{_ASKED.replace("tokens text", "tokens text, entry text")}
+    SELECT DISTINCT k.ordinal, k.entry FROM k WHERE EXISTS (
+        SELECT FROM ({_many(found.sql)}) f JOIN store.source_record r ON r.record_id = f.record_id AND r.version = f.version
+        WHERE {CURRENT} AND {found.reach}
+    )
+    """
+    return {(row["ordinal"], row["entry"]) for row in _fetch(connection, statement, entries, own)}
+
+
+def _many(sql: str) -> str:
+    return _BOUND.sub(lambda bound: f'k."{bound[1]}"', sql)
+
+
+def _fetch(connection: Connection, statement: str, entries: Sequence[tuple[int, Reading]], own: str | None) -> list[Row]:
+    asked = [_parameters(ordinal, reading) for ordinal, reading in entries]
+    bound = text(statement).bindparams(bindparam("asked", type_=JSONB))
+    return [dict(row) for row in connection.execute(bound, {"asked": asked, "own": own}).mappings()]
+
+
+def _parameters(ordinal: int, reading: Reading) -> Mapping[str, Any]:
+    return {**entry_parameters(reading), "ordinal": ordinal, "entry": reading.text}
