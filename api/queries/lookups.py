@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from api.queries.found import by_entry, entry_parameters
+from api.queries.found import by_entry, entry_parameters, entry_texts
 from api.queries.rows import Row
 from api.queries.visible import CURRENT, MEMBERS, READABLE
 from api.recognise import Kind, Reading
+from schema.search import tsqueries
 
 MOST_RECORDS = 2_000  # that an entry is counted by; more are said to be more
 
@@ -71,10 +71,8 @@ def _many(sql: str) -> str:
 
 
 def _fetch(connection: Connection, statement: str, entries: Sequence[tuple[int, Reading]], own: str | None) -> list[Row]:
-    asked = [_parameters(ordinal, reading) for ordinal, reading in entries]
+    texts = list({text for _, reading in entries for text in entry_texts(reading)})
+    queries = dict(zip(texts, tsqueries(texts), strict=True))
+    asked = [{**entry_parameters(reading, queries.get), "ordinal": ordinal, "entry": reading.text} for ordinal, reading in entries]
     bound = text(statement).bindparams(bindparam("asked", type_=JSONB))
     return [dict(row) for row in connection.execute(bound, {"asked": asked, "own": own}).mappings()]
-
-
-def _parameters(ordinal: int, reading: Reading) -> Mapping[str, Any]:
-    return {**entry_parameters(reading), "ordinal": ordinal, "entry": reading.text}
