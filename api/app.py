@@ -20,9 +20,11 @@ from api.docs import add_docs
 from api.lookups.worker import Worker, working
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
+from api.policy.logins import Logins
+from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
 from api.routes import cases, health, inbox, lookups, platform
-from api.state import Hub, newest_revision, reading_engine, trace_of
+from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
 
@@ -49,9 +51,18 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     Raises:
         ContractError: a contract has a mistake.
     """
-    reading = reading_engine(engine)
+    reading = reading_engine(engine.url)
+    logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
 
-    hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
+    hub = Hub(
+        settings,
+        engine,
+        reading,
+        logins,
+        Policies(engine),
+        load_directory(settings) if directory is None else directory,
+        newest_revision(),
+    )
     worker = Worker(hub)
 
     @contextlib.asynccontextmanager
@@ -59,6 +70,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         with working(worker):
             yield
         reading.dispose()
+        logins.dispose()
 
     app = FastAPI(
         title="案件汇聚平台 · Case hub",

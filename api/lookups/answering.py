@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api.lookups.reading import Asked, CellError, read_row
-from api.masking import mask_text
 from api.presenter import Presenter
 from api.queries import search as queries
 from api.queries.lookups import case_numbers, found_by_entries
@@ -133,7 +132,7 @@ def _describe(
 def _title(value: Row | None, around: Row, presenter: Presenter) -> str | None:
     if value is None:
         return None
-    return str(value["value"]) if presenter.reads_own(value["is_own"]) else mask_text(value["value"], around["names"] or ())
+    return presenter.value("title", value["value"], around["names"] or (), is_own=value["is_own"])
 
 
 def label(kind: str) -> str:

@@ -45,6 +45,8 @@ def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str]
             "caller": caller.name,
             "role": caller.role,
             "department": caller.department,
+            "purpose": caller.purpose.code if caller.purpose else None,
+            "case_reference": caller.purpose.case_reference if caller.purpose else None,
             "format": upload.format,
             "columns": list(upload.columns),
             "kinds": list(kinds),
@@ -52,8 +54,8 @@ def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str]
             "kept": dt.timedelta(days=settings.lookup_days),
         }
         statement = """
-        INSERT INTO ops.lookup (lookup_id, caller, role, department, format, columns, kinds, rows, expires_at)
-        VALUES (:lookup_id, :caller, :role, :department, :format, :columns, :kinds, :rows, now() + :kept)
+        INSERT INTO ops.lookup (lookup_id, caller, role, department, purpose, case_reference, format, columns, kinds, rows, expires_at)
+        VALUES (:lookup_id, :caller, :role, :department, :purpose, :case_reference, :format, :columns, :kinds, :rows, now() + :kept)
         """
         connection.execute(text(statement), job)
         rows = text(

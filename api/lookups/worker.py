@@ -8,6 +8,7 @@ does again: no row is twice in a result.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 import time
@@ -18,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from api.access import Caller
+from api.access import Caller, Purpose
 from api.audit import write_audits
 from api.lookups import jobs
 from api.lookups.answering import Answer, answer_rows
@@ -28,7 +29,7 @@ from api.queries.rows import Row, fetch
 from api.state import Hub
 from api.tokens import is_good
 from hub.database import store_errors
-from hub.errors import StoreError, StoreUnavailable
+from hub.errors import AccessDenied, StoreError, StoreUnavailable
 
 THREAD = "casehub-lookups"
 FIRST_ROWS, MOST_ROWS = 100, 1_000  # of a chunk
@@ -37,12 +38,13 @@ IDLE_S = 5.0  # between two looks at the store, unless this server is handed a j
 PURGE_EVERY_S = 600.0
 STOP_TIMEOUT_S = 15.0
 ACTION = "lookups.row"
+ENDPOINT = "lookups.create"  # of the policy
 _TIMED_OUT = "57014"
 
 _log = logging.getLogger("api.lookups")
 
 _TAKE = """
-SELECT lookup_id, caller, role, department, format, columns, kinds, rows, rows_done FROM ops.lookup
+SELECT lookup_id, caller, role, department, purpose, case_reference, format, columns, kinds, rows, rows_done FROM ops.lookup
 WHERE state IN ('waiting', 'running') AND expires_at > now() ORDER BY worked_at NULLS FIRST, created_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 
@@ -97,8 +99,8 @@ class Worker:
             if not taken:
                 return False
             self._job = job = taken[0]
-            caller = Caller(job["caller"], job["role"], job["department"])
-            if not is_good(connection, caller):
+            caller = _caller(connection, job, self._hub)
+            if caller is None:
                 _end(connection, job, "stopped", "revoked")
                 return True
             self._chunk(connection, job, caller)
@@ -151,6 +153,20 @@ def working(worker: Worker) -> Iterator[None]:
     finally:
         worker.stop()
         thread.join(STOP_TIMEOUT_S)
+
+
+def _caller(connection: Connection, job: Row, hub: Hub) -> Caller | None:
+    """Who handed a job in, with the rights of now; None: he may look up no more."""
+    policy = hub.policies.current()
+    caller = Caller(job["caller"], job["role"], job["department"])
+    try:
+        rights = policy.rights(caller.department, caller.role)
+    except AccessDenied:
+        return None
+    if not is_good(connection, caller) or not rights.allows(ENDPOINT) or job["purpose"] not in (None, *policy.purposes):
+        return None
+    purpose = None if job["purpose"] is None else Purpose(job["purpose"], job["case_reference"])
+    return dataclasses.replace(caller, rights=rights, purpose=purpose)
 
 
 def _keep(connection: Connection, job: Row, answers: dict[int, Answer]) -> None:

@@ -59,7 +59,7 @@ def case_numbers(connection: Connection, entries: Sequence[tuple[int, Reading]],
     found = by_entry(Reading(Kind.CASE_NUMBER, ""))
     statement = f"""{_ASKED.replace("tokens text", "tokens text, entry text")}
     SELECT DISTINCT k.ordinal, k.entry FROM k WHERE EXISTS (
-        SELECT FROM ({_many(found.sql)}) f JOIN store.source_record r ON r.record_id = f.record_id AND r.version = f.version
+        SELECT FROM ({_many(found.sql)}) f JOIN store.known_record r ON r.record_id = f.record_id AND r.version = f.version
         WHERE {CURRENT} AND {found.reach}
     )
     """

@@ -16,6 +16,8 @@ lookup = Table(
     Column("caller", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("department", Text),
+    Column("purpose", Text),  # as the caller said: without it nothing is shown in the clear
+    Column("case_reference", Text),
     Column("state", Text, nullable=False, server_default="waiting"),
     Column("reason", Text),  # of stopped and failed: revoked, internal
     Column("format", Text, nullable=False),

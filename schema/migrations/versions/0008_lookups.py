@@ -69,6 +69,8 @@ def upgrade() -> None:
         sa.Column("caller", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("department", sa.Text(), nullable=True),
+        sa.Column("purpose", sa.Text(), nullable=True),
+        sa.Column("case_reference", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("format", sa.Text(), nullable=False),

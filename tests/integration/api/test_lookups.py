@@ -8,6 +8,7 @@ import io
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +20,9 @@ from api.lookups import worker as working
 from api.lookups.jobs import hand_in, purge
 from api.lookups.table import Upload
 from api.lookups.worker import Worker
+from api.policy.document import policy_of
+from api.policy.logins import Logins
+from api.policy.store import Policies
 from api.state import Hub, reading_engine
 from api.tokens import create_token, revoke_token
 from hub.settings import Settings
@@ -302,14 +306,30 @@ def test_deleting_leaves_nothing(api: Api, store: Store, world: dict[str, uuid.U
     assert store.rows("SELECT * FROM ops.lookup") == []
 
 
+def test_without_a_purpose_titles_of_ones_own_are_masked_too(api: Api, store: Store) -> None:
+    store.case(store.record("labour", "1", [{"name": "王小明", "phone": PHONE}], title="王小明欠薪"))
+    clerk = api.as_("clerk", "labour")
+    assert looked_up(clerk, csv_of(["电话"], [PHONE]))[0]["案件标题 · titles"] == "王小明欠薪"
+    del clerk.headers["X-Purpose"], clerk.headers["X-Case-Reference"]
+    assert looked_up(clerk, csv_of(["电话"], [PHONE]))[0]["案件标题 · titles"] == "王**欠薪"
+
+
+def test_a_role_that_may_not(api: Api) -> None:
+    caller = api.as_("engineer", "labour")
+    for method, path in (("POST", ""), ("GET", ""), ("GET", f"/{uuid.uuid4()}")):
+        assert caller.request(method, f"/v1/lookups{path}").status_code == 403
+
+
 # --- the worker by itself ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def hub(database: Any) -> Iterator[Hub]:
+def hub(database: Any, tmp_path: Path) -> Iterator[Hub]:
     """A hub on a store of this test's own, where no server works."""
-    reading = reading_engine(database)
-    yield Hub(Settings(), database, reading, DIRECTORY, None)
+    reading, settings = reading_engine(database.url), Settings(home=tmp_path)
+    logins = Logins(database, settings, lambda url: reading_engine(url, 2, 2))
+    yield Hub(settings, database, reading, logins, Policies(database), DIRECTORY, None)
+    logins.dispose()
     reading.dispose()
 
 
@@ -388,13 +408,17 @@ def test_jobs_take_turns(hub: Hub, clerk: Caller) -> None:
     assert states == {long: "running", short: "done"}
 
 
-@pytest.mark.parametrize("how", ["revoked", "expired", "moved"])
-def test_a_caller_who_may_no_more_is_looked_up_for_no_more(hub: Hub, clerk: Caller, how: str) -> None:
+@pytest.mark.parametrize("how", ["revoked", "expired", "moved", "policy"])
+def test_a_caller_who_may_no_more_is_looked_up_for_no_more(hub: Hub, clerk: Caller, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     job(hub, clerk)
     worker = Worker(hub)
     worker.step()
     if how == "revoked":
         revoke_token(hub.engine, clerk.name)
+    elif how == "policy":
+        document = hub.policies.current().model_dump(mode="json")
+        document["roles"]["clerk"]["endpoints"] = ["cases.*"]
+        monkeypatch.setattr(hub.policies, "current", lambda: policy_of(document))
     else:
         change = "expires_at = now()" if how == "expired" else "department = 'court'"
         Store(hub.engine).run(f"UPDATE ops.api_token SET {change}")
