@@ -23,7 +23,7 @@ from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, health, inbox, lookups, platform
+from api.routes import access_requests, cases, health, inbox, lookups, platform, reports
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -83,7 +83,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     )
     app.state.hub, app.state.lookups = hub, worker
     app.state.requests = RequestMetrics()
-    for module in (cases, lookups, platform, inbox, health):
+    for module in (cases, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, engine, settings)
     _handle_errors(app)

@@ -74,7 +74,7 @@ def _no_file() -> RequestError:
 
 
 @router.post(
-    "", name="lookups.create", status_code=202, responses=documented(401, 409, 413, 422, 503), openapi_extra={"requestBody": _BODY}
+    "", name="lookups.create", status_code=202, responses=documented(401, 403, 409, 413, 422, 503), openapi_extra={"requestBody": _BODY}
 )
 def create_lookup(
     caller: CallerDep,
@@ -99,14 +99,14 @@ def create_lookup(
     return _answer(found)
 
 
-@router.get("", name="lookups.list", responses=documented(401, 503, 504))
+@router.get("", name="lookups.list", responses=documented(401, 403, 422, 503, 504))
 def list_lookups(caller: CallerDep, hub: HubDep) -> LookupList:
     """本人的批量查询 · The caller's batch look-ups, newest first."""
     with hub.read() as connection:
         return LookupList(items=[_answer(row) for row in jobs.list_own(connection, caller)])
 
 
-@router.get("/{lookup_id}", name="lookups.read", responses=documented(401, 404, 422, 503, 504))
+@router.get("/{lookup_id}", name="lookups.read", responses=documented(401, 403, 404, 422, 503, 504))
 def read_lookup(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> LookupAnswer:
     """进度 · How far a batch look-up is, and when it will end."""
     with hub.read() as connection:
@@ -117,7 +117,7 @@ def read_lookup(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> LookupA
     "/{lookup_id}/result",
     name="lookups.result",
     response_class=Response,
-    responses=_RESULT | documented(401, 404, 409, 422, 503, 504),
+    responses=_RESULT | documented(401, 403, 404, 409, 422, 503, 504),
 )
 def read_result(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> Response:
     """结果文件 · The file, with what was found beside each row; until it expires or is deleted."""
@@ -127,7 +127,7 @@ def read_result(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> Respons
     return Response(found.content, media_type=MEDIA_TYPES[found.format], headers=headers)
 
 
-@router.delete("/{lookup_id}", name="lookups.delete", status_code=204, responses=documented(401, 404, 422, 503))
+@router.delete("/{lookup_id}", name="lookups.delete", status_code=204, responses=documented(401, 403, 404, 422, 503))
 def delete_lookup(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> None:
     """中止并删除 · End it, if it is at work, and delete its rows and its result."""
     jobs.delete(hub.engine, caller, lookup_id)

@@ -70,6 +70,7 @@ access_request = Table(
     time_column("reviewed_at"),  # of an emergency
     Column("reviewed_by", Text),
     Column("is_justified", Boolean),
+    Column("review_note", Text),
     one_of("state", ACCESS_REQUEST_STATES),
     Index("ix_access_request_caller", "caller", "created_at"),
     Index("ix_access_request_department", "department", "created_at"),

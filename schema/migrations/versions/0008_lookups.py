@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("reviewed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reviewed_by", sa.Text(), nullable=True),
         sa.Column("is_justified", sa.Boolean(), nullable=True),
+        sa.Column("review_note", sa.Text(), nullable=True),
         sa.CheckConstraint("state IN ('open', 'granted', 'refused', 'revoked', 'withdrawn')", name=op.f("ck_access_request_state")),
         sa.PrimaryKeyConstraint("request_id", name=op.f("pk_access_request")),
         schema="ops",
