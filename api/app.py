@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from api.audit import write_audit
+from api.authentication.authenticator import make_authenticator
+from api.authentication.limits import CallerLimits
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.lookups.worker import Worker, working
@@ -82,6 +84,8 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         redirect_slashes=False,
     )
     app.state.hub, app.state.lookups = hub, worker
+    app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
+    app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     for module in (cases, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
@@ -96,7 +100,7 @@ def _surround(app: FastAPI, engine: Engine, settings: Settings) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
     app.add_middleware(BodyLimit, limits={lookups.PATH: settings.lookup_bytes})
     app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
-    app.add_middleware(Envelope, observe=app.state.requests.observe)
+    app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
 
 def _handle_errors(app: FastAPI) -> None:

@@ -43,6 +43,7 @@ def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str]
         job = {
             "lookup_id": lookup_id,
             "caller": caller.name,
+            "key_id": caller.key_id,
             "role": caller.role,
             "department": caller.department,
             "purpose": caller.purpose.code if caller.purpose else None,
@@ -53,9 +54,10 @@ def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str]
             "rows": len(upload.rows),
             "kept": dt.timedelta(days=settings.lookup_days),
         }
-        statement = """
-        INSERT INTO ops.lookup (lookup_id, caller, role, department, purpose, case_reference, format, columns, kinds, rows, expires_at)
-        VALUES (:lookup_id, :caller, :role, :department, :purpose, :case_reference, :format, :columns, :kinds, :rows, now() + :kept)
+        columns = [name for name in job if name != "kept"]
+        statement = f"""
+        INSERT INTO ops.lookup ({", ".join(columns)}, expires_at)
+        VALUES ({", ".join(f":{name}" for name in columns)}, now() + :kept)
         """
         connection.execute(text(statement), job)
         rows = text(

@@ -21,13 +21,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from api.access import Caller, Purpose
 from api.audit import write_audits
+from api.authentication.keys import is_live
 from api.lookups import jobs
 from api.lookups.answering import Answer, answer_rows
 from api.lookups.sheets import write_result
 from api.presenter import Presenter
 from api.queries.rows import Row, fetch
 from api.state import Hub
-from api.tokens import is_good
 from hub.database import store_errors
 from hub.errors import AccessDenied, StoreError, StoreUnavailable
 
@@ -44,7 +44,8 @@ _TIMED_OUT = "57014"
 _log = logging.getLogger("api.lookups")
 
 _TAKE = """
-SELECT lookup_id, caller, role, department, purpose, case_reference, format, columns, kinds, rows, rows_done FROM ops.lookup
+SELECT lookup_id, caller, key_id, role, department, purpose, case_reference, format, columns, kinds, rows, rows_done,
+       extract(epoch FROM now() - created_at) AS age_s FROM ops.lookup
 WHERE state IN ('waiting', 'running') AND expires_at > now() ORDER BY worked_at NULLS FIRST, created_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 
@@ -158,12 +159,14 @@ def working(worker: Worker) -> Iterator[None]:
 def _caller(connection: Connection, job: Row, hub: Hub) -> Caller | None:
     """Who handed a job in, with the rights of now; None: he may look up no more."""
     policy = hub.policies.current()
-    caller = Caller(job["caller"], job["role"], job["department"])
+    caller = Caller(job["caller"], job["role"], job["department"], kind="key" if job["key_id"] else "token", key_id=job["key_id"])
     try:
         rights = policy.rights(caller.department, caller.role)
     except AccessDenied:
         return None
-    if not is_good(connection, caller) or not rights.allows(ENDPOINT) or job["purpose"] not in (None, *policy.purposes):
+    # Of an issuer's token nobody says that it was taken back; none is good for longer than this.
+    is_good = job["age_s"] < hub.settings.oidc_max_hours * 3600 if caller.kind == "token" else is_live(connection, caller)
+    if not is_good or not rights.allows(ENDPOINT) or job["purpose"] not in (None, *policy.purposes):
         return None
     purpose = None if job["purpose"] is None else Purpose(job["purpose"], job["case_reference"])
     return dataclasses.replace(caller, rights=rights, purpose=purpose)

@@ -14,6 +14,7 @@ lookup = Table(
     metadata,
     Column("lookup_id", Uuid, primary_key=True),  # random: who does not know it cannot ask for it
     Column("caller", Text, nullable=False),
+    Column("key_id", Text),  # null: handed in with a token of an issuer
     Column("role", Text, nullable=False),
     Column("department", Text),
     Column("purpose", Text),  # as the caller said: without it nothing is shown in the clear

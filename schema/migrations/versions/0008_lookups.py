@@ -68,6 +68,7 @@ def upgrade() -> None:
         "lookup",
         sa.Column("lookup_id", sa.Uuid(), nullable=False),
         sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=True),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("department", sa.Text(), nullable=True),
         sa.Column("purpose", sa.Text(), nullable=True),

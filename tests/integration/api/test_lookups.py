@@ -16,6 +16,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from api.access import Caller
+from api.authentication.keys import create_key, revoke_key
 from api.lookups import worker as working
 from api.lookups.jobs import hand_in, purge
 from api.lookups.table import Upload
@@ -24,7 +25,6 @@ from api.policy.document import policy_of
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.state import Hub, reading_engine
-from api.tokens import create_token, revoke_token
 from hub.settings import Settings
 from tests.integration.api.builders import DIRECTORY, Api, Store, at
 
@@ -335,9 +335,9 @@ def hub(database: Any, tmp_path: Path) -> Iterator[Hub]:
 
 @pytest.fixture
 def clerk(hub: Hub) -> Caller:
-    caller = Caller("zhang", "clerk", "labour")
-    create_token(hub.engine, caller, 1)
-    return caller
+    create_key(hub.engine, Caller("zhang", "clerk", "labour"), 1)
+    (key,) = Store(hub.engine).rows("SELECT key_id FROM ops.api_key")
+    return Caller("zhang", "clerk", "labour", key_id=key["key_id"])
 
 
 def job(hub: Hub, caller: Caller, rows: int = 250) -> uuid.UUID:
@@ -414,19 +414,29 @@ def test_a_caller_who_may_no_more_is_looked_up_for_no_more(hub: Hub, clerk: Call
     worker = Worker(hub)
     worker.step()
     if how == "revoked":
-        revoke_token(hub.engine, clerk.name)
+        revoke_key(hub.engine, clerk.name)
     elif how == "policy":
         document = hub.policies.current().model_dump(mode="json")
         document["roles"]["clerk"]["endpoints"] = ["cases.*"]
         monkeypatch.setattr(hub.policies, "current", lambda: policy_of(document))
     else:
         change = "expires_at = now()" if how == "expired" else "department = 'court'"
-        Store(hub.engine).run(f"UPDATE ops.api_token SET {change}")
+        Store(hub.engine).run(f"UPDATE ops.api_key SET {change}")
     while worker.step():
         pass
     found = state(hub)
     assert [found["state"], found["reason"], found["rows_done"], found["result"]] == ["stopped", "revoked", 100, None]
     assert Store(hub.engine).rows("SELECT * FROM ops.lookup_row") == []
+
+
+@pytest.mark.parametrize(("hours", "state_after"), [(11, "done"), (13, "stopped")])
+def test_a_token_is_good_for_no_longer_than_any_token(hub: Hub, hours: int, state_after: str) -> None:
+    job(hub, Caller("li@https://issuer", "clerk", "labour", kind="token"), 5)
+    Store(hub.engine).run(f"UPDATE ops.lookup SET created_at = now() - interval '{hours} hours'")
+    worker = Worker(hub)
+    while worker.step():
+        pass
+    assert state(hub)["state"] == state_after
 
 
 def test_each_chunk_sees_the_store_of_its_moment(hub: Hub, clerk: Caller) -> None:
