@@ -25,7 +25,7 @@ from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import access_requests, cases, health, inbox, lookups, platform, reports
+from api.routes import access_requests, cases, entities, export, health, inbox, lookups, one_case, platform, reports
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -87,7 +87,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
     app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
-    for module in (cases, lookups, reports, access_requests, platform, inbox, health):
+    for module in (cases, export, one_case, entities, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, engine, settings)
     _handle_errors(app)

@@ -25,7 +25,8 @@ def list_jobs() -> None:
         column.overflow = "fold"
     with store() as engine:
         for job in list_all(engine):
-            state = STATES.get(job["state"], job["state"]) + (f" ({job['reason']})" if job["reason"] else "")
+            reason = f" ({job['reason']})" if job["reason"] else ""
+            state = f"{STATES.get(job['state'], job['state'])}{reason}"
             rows = f"{job['rows_done']:,} / {job['rows']:,}"
             times = (f"{job[name]:%Y-%m-%d %H:%M}" for name in ("created_at", "expires_at"))
             table.add_row(str(job["lookup_id"]), job["caller"], job["department"] or "", state, rows, *times)

@@ -18,6 +18,7 @@ from api.queries.lookups import case_numbers, found_by_entries
 from api.queries.rows import Row
 from api.recognise import LABELS, Kind, Reading
 
+_LOOSE = frozenset({Kind.PINYIN, Kind.PARTIAL_NUMBER})  # ways of the single entry that many rows are not looked for by
 CASES_PER_ROW = 10  # that are named; the others are counted
 
 
@@ -97,7 +98,7 @@ def _by_kind(connection: Connection, asked: Mapping[int, Sequence[Asked]], own: 
             kind = reading.kind
             if is_free and (ordinal, reading.text) in known:
                 kind = Kind.CASE_NUMBER
-            elif is_free and kind is Kind.CASE_NUMBER:
+            elif (is_free and kind is Kind.CASE_NUMBER) or kind in _LOOSE:
                 kind = Kind.WORDS
             found.setdefault(kind, []).append((ordinal, dataclasses.replace(reading, kind=kind)))
     return found

@@ -11,7 +11,7 @@ from api.access import Caller
 from api.access_requests import answer, ask, decide, no_such_request
 from api.answers.cases import RecordAnswer
 from api.answers.reports import AccessRequestAnswer, AccessRequestPage, GrantedRecords
-from api.cursor import CasePosition, read_case_cursor, write_case_cursor
+from api.cursor import CasePosition, read_newest_cursor, write_case_cursor
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
 from api.problems import documented
@@ -51,7 +51,7 @@ def _department_of(caller: Caller) -> str:
 @router.get("", name="access_requests.list", responses=documented(401, 403, 422, 503, 504))
 def list_requests(query: Annotated[AccessRequestQuery, Query()], caller: CallerDep, hub: HubDep) -> AccessRequestPage:
     """收到的或提出的申请 · Requests to the caller's department, emergencies without a review first; or those by the caller."""
-    after = None if query.cursor is None else read_case_cursor(query.cursor)
+    after = read_newest_cursor(query.cursor)
     with hub.read() as connection:
         rows = queries.requests(connection, caller, Box(query.box == "in", query.state, after, query.limit))
     presenter = Presenter(caller, hub.directory)

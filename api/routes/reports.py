@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.answers.reports import ReportDetail, ReportPage
-from api.cursor import CasePosition, read_case_cursor, write_case_cursor
+from api.cursor import CasePosition, read_newest_cursor, write_case_cursor
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
 from api.problems import documented
@@ -38,7 +38,7 @@ def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: Trace
 @router.get("", name="reports.list", responses=documented(401, 403, 422, 503, 504))
 def list_reports(query: Annotated[ReportQuery, Query()], caller: CallerDep, hub: HubDep) -> ReportPage:
     """收到的或提出的异议 · Reports to the caller's department, or by the caller; the newest first."""
-    after = None if query.cursor is None else read_case_cursor(query.cursor)
+    after = read_newest_cursor(query.cursor)
     with hub.read() as connection:
         rows = queries.reports(connection, caller, Box(query.box == "in", query.state, after, query.limit))
     shown, presenter = rows[: query.limit], Presenter(caller, hub.directory)

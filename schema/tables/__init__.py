@@ -25,6 +25,7 @@ from schema.tables.entities import (
 )
 from schema.tables.landing import landing_record, quarantine_item
 from schema.tables.lookups import LOOKUP_STATES, lookup, lookup_row
+from schema.tables.names import name_form
 from schema.tables.ops import batch, change_counter, contract, decision, inbox, link_sample, model, pending, source, validation_result
 from schema.tables.policy import policy, row_scope
 from schema.tables.records import (
@@ -72,6 +73,7 @@ __all__ = [
     "lookup_row",
     "metadata",
     "model",
+    "name_form",
     "organisation",
     "organisation_key",
     "organisation_key_list",
