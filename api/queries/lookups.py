@@ -28,11 +28,13 @@ WITH k AS MATERIALIZED (
 )
 """
 # OFFSET 0: record by record along an index, for the planner expects many of each entry and would read whole tables for each.
-_ONE_BY_ONE = f"""
+_RECORD = f"""
 CROSS JOIN LATERAL (
     SELECT r.record_id, r.department, r.visibility, r.reported_at FROM store.known_record r
     WHERE r.record_id = f.record_id AND r.version = f.version AND {CURRENT} OFFSET 0
 ) r
+"""
+_ONE_BY_ONE = f"""{_RECORD}
 CROSS JOIN LATERAL (SELECT m.case_id FROM store.case_member m WHERE m.record_id = r.record_id AND m.known_to IS NULL OFFSET 0) m
 """
 _FOUND = """
@@ -72,8 +74,7 @@ def case_numbers(connection: Connection, entries: Sequence[tuple[int, Reading]],
     found = by_entry(Reading(Kind.CASE_NUMBER, ""), None)
     statement = f"""{_ASKED.replace("tokens text", "tokens text, entry text")}
     SELECT DISTINCT k.ordinal, k.entry FROM k WHERE EXISTS (
-        SELECT FROM ({_many(found.sql)}) f JOIN store.known_record r ON r.record_id = f.record_id AND r.version = f.version
-        WHERE {CURRENT} AND {found.reach}
+        SELECT FROM ({_many(found.sql)}) f {_RECORD} WHERE {found.reach} OFFSET 0
     )
     """
     return {(row["ordinal"], row["entry"]) for row in _fetch(connection, statement, entries, own)}

@@ -20,7 +20,7 @@ class World:
 
     def __init__(self, api: Api, store: Store, closed: str = "restricted") -> None:
         party = {"name": "王小明", "phone": "13800138000"}
-        self.petition = store.record("petition", "XF-1", [party], title="欠薪", amount="100.00", reported_at=at(2))
+        self.petition = store.record("petition", "XF-1", [party], title="欠薪", amount="100.00", street="440311001", reported_at=at(2))
         self.labour = store.record("labour", "LD-1", [party], title="拖欠工资", amount="120.00", address="光明路 1 号")
         self.court = store.record("court", "C-1", [party], title="诉讼", visibility=closed)
         self.case_id = store.case(self.petition, self.labour, self.court)
@@ -67,9 +67,10 @@ def test_a_value_goes_to_the_department_that_states_it(world: World) -> None:
 
 
 def test_without_a_record_it_is_the_value_that_the_case_shows(world: World) -> None:
-    report = world.value(record=None).json()
-    assert codes(report["departments"]) == ["petition"]
-    assert world.value(record=None, field="address").json()["departments"][0]["code"] == "labour"
+    lineage = {line["field"]: line["department"]["code"] for line in world.reporter.case(world.case_id, "lineage")["lineage"]}
+    for field in ("amount", "title", "address", "street"):
+        assert codes(world.value(record=None, field=field).json()["departments"]) == [lineage[field]]
+    assert [lineage["address"], lineage["street"]] == ["labour", "petition"]
 
 
 def test_a_partys_value_may_be_reported(world: World) -> None:
