@@ -80,6 +80,7 @@ PROBLEMS = {
         Problem("source-unavailable", 503, "部门系统暂不可用", "A department's system is unavailable"),
         Problem("batch-held", 409, "批次已暂停，等待处理", "The batch is held"),
         Problem("publish-held", 409, "发布已暂停，等待确认", "Publishing is held"),
+        Problem("conflict", 409, "当前状态不允许此操作", "Its state does not allow that"),
         Problem("busy", 409, "正在处理中，请稍后再试", "Somebody else is at it"),
         Problem("store", 500, "数据库拒绝了语句", "The store refused a statement"),
         Problem("store-unavailable", 503, "数据库暂不可用", "The store is unavailable"),
