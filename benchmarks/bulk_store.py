@@ -138,7 +138,7 @@ def fill(engine: Engine, world: Path, folder: Path) -> Linked:
         record_models(connection)
         connection.execute(text(_ROOM))
         restore = _without_indexes(connection)
-        _put(connection, world)
+        put(connection, world, CHANGE)
         told("records")
         linked = link_whole(connection, folder, CHANGE, told)
         for statement in restore:
@@ -174,8 +174,8 @@ def _without_indexes(connection: Connection) -> list[str]:
     return again + [definition for _, definition in indexes]
 
 
-def _put(connection: Connection, world: Path) -> None:
-    """Records, their events and their parties, published."""
+def put(connection: Connection, world: Path, known_from: int | None) -> None:
+    """Records, their events and their parties, published from a change on; without one as normalise leaves them."""
     records, parties = (pl.scan_parquet(world / f"{name}.parquet") for name in ("records", "parties"))
     count = records.select(pl.len()).collect().item()
     cursor = cursor_of(connection)
@@ -184,7 +184,7 @@ def _put(connection: Connection, world: Path) -> None:
         named = parties.filter(pl.col("record_id").is_between(start + 1, start + _PART)).collect()
         rows = _with_tokens(rows, named)
         for stored, frame in ((source_record, rows), (party, named)):
-            known = frame.with_columns(known_from=pl.lit(CHANGE, pl.Int64))
+            known = frame.with_columns(known_from=pl.lit(known_from, pl.Int64))
             copy_in(cursor, f"store.{stored.name}", known.select([one.name for one in stored.columns if one.name in known.columns]))
         times = [pl.lit(None, rows.schema["reported_at"]).alias(one.name) for one in source_record.columns if one.name not in rows.columns]
         copy_in(cursor, "store.case_event", _events(rows.with_columns(times)))
