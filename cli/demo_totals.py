@@ -164,7 +164,7 @@ class WayIn:
         console.print("\n[bold]三条现成的命令 · three lines to copy[/bold]")
         for role, (words, rest) in lines.items():
             console.print(f"[dim]# {words} {role}[/dim]")
-            line = f"curl -s -H 'Authorization: Bearer {self._tokens[role]}' {rest}"  # type: ignore[index]
+            line = f"curl -s -H 'Authorization: Bearer {self._tokens[role]}' {rest}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(f"\n接口文档 API docs   {self.api}/docs", highlight=False)
         console.print(f"Airflow            {airflow.url}   {USER} / {airflow.password}", markup=False, highlight=False)

@@ -88,8 +88,8 @@ _STATED = f"""
 CROSS JOIN LATERAL (
     SELECT {", ".join(f"max(value) FILTER (WHERE field = '{name}') AS {name}" for name in FILTERS)}
     FROM (
-        SELECT DISTINCT ON (g.field) g.field, g.value FROM store.golden_value g
-        WHERE g.entity_id = c.case_id AND g.known_to IS NULL AND g.stated_by && readable.record_ids
+        SELECT DISTINCT ON (g.field) g.field, g.value FROM store.readable_values(ARRAY[c.case_id]) g
+        WHERE g.known_to IS NULL AND g.stated_by && readable.record_ids
           AND g.field IN ({", ".join(f"'{name}'" for name in FILTERS)})
         ORDER BY g.field, g.rank
     ) best
@@ -177,12 +177,12 @@ def surroundings(connection: Connection, case_ids: Sequence[uuid.UUID], own: str
 def best_values(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[tuple[uuid.UUID, str], Row]:
     """Per case and field of `FIELDS` the best value that a readable record states, and whether one of the caller's own states it."""
     statement = f"""
-    SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.golden_value g
+    SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.readable_values(:case_ids) g
     CROSS JOIN LATERAL (
         SELECT coalesce(bool_or(r.department = :own), false) AS is_own FROM store.source_record r
         WHERE r.record_id = ANY(g.stated_by) AND {CURRENT} AND {READABLE} HAVING count(*) > 0
     ) s
-    WHERE g.entity_id = ANY(:case_ids) AND g.field = ANY(:fields) AND g.known_to IS NULL
+    WHERE g.field = ANY(:fields) AND g.known_to IS NULL
     ORDER BY g.entity_id, g.field, g.rank
     """
     rows = fetch(connection, statement, {"case_ids": list(case_ids), "own": own, "fields": list(FIELDS)})
