@@ -166,7 +166,9 @@ class _Whole:
             like = _Comparing(task)._represented(forms)
         self._connection.commit()
         apart = pl.DataFrame(forms.select(["id", "apart"]))
-        sides = like.join(apart, left_on="left", right_on="id", how="left").join(apart, left_on="right", right_on="id", how="left", suffix="_right")
+        sides = like.join(apart, left_on="left", right_on="id", how="left").join(
+            apart, left_on="right", right_on="id", how="left", suffix="_right"
+        )
         # Those that may not be one with their like are compared like any other.
         return sides.filter((pl.col("apart") != pl.col("apart_right")).fill_null(value=True)).select("left", "right")
 

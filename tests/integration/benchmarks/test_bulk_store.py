@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -121,7 +120,9 @@ def test_the_api_answers_alike(stores: Stores) -> None:
     for engine in (stores.made, stores.resolved):
         with running_api(engine) as api:
             page = api.as_("clerk", "petition").post("/v1/cases/search", json={"q": name}).json()
-            case = api.as_("clerk", "petition").get(f"/v1/cases/{page['items'][0]['case_id']}?include=records,parties,timeline,lineage,links")
+            case = api.as_("clerk", "petition").get(
+                f"/v1/cases/{page['items'][0]['case_id']}?include=records,parties,timeline,lineage,links"
+            )
             answers.append((page, case.json()))
     assert answers[0] == answers[1]
 
