@@ -113,7 +113,7 @@ def _create_role(connection: PsycopgConnection, login: str, password: str) -> No
     """A role that can log in and is a member of the readers; nothing else of it counts."""
     role = sql.Identifier(login)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (login,))
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,))
         verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
         options = sql.SQL("LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {password}")
         cursor.execute(
