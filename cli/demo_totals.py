@@ -157,7 +157,10 @@ class WayIn:
             f"/{self._case}?include=records,parties,timeline,lineage,links" if self._case else "?limit=5"
         )  # none came, or all are sealed
         lines = {
-            "clerk": ("窗口人员", f"-G {self.api}/v1/cases --data-urlencode 'q={_quoted(self.firm)}'"),
+            "clerk": (
+                "窗口人员",
+                f"-H 'X-Purpose: handling' -H 'X-Case-Reference: 1' -G {self.api}/v1/cases --data-urlencode 'q={_quoted(self.firm)}'",
+            ),
             "engineer": ("数据工程师", f"{self.api}/v1/sources"),
             "admin": ("平台管理员", f"'{self.api}/v1/cases{parts}'"),
         }
