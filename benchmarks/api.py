@@ -1,7 +1,7 @@
 """The API on a store of a million records: `make bench-api`, or `python -m benchmarks api`.
 
 The server is `casehub serve` in a process of its own, the client another one on the same machine, and the database a third. RECORDS
-says how many records the store has, CASEHUB_BENCH_HOME a folder in which it is kept for the next time, MINUTES how long the mixed
+says how many records the store has, ASKED how many requests each run is of, CASEHUB_BENCH_HOME a folder in which it is kept for the next time, MINUTES how long the mixed
 load lasts (30), PARTS which tables are wanted: times, depth, match, protection, load.
 """
 
@@ -25,14 +25,14 @@ from benchmarks import api_client as client
 from benchmarks.api_process import BARE, DEPARTMENT, PRODUCT, ROLE, Running, running, secret_file, watched
 from benchmarks.api_requests import PAGE, WHOLE, Asked, Drawing
 from benchmarks.api_statements import Statement, Straight, recording, statements_of
-from benchmarks.bulk_store import SEED, bulk_store
+from benchmarks.bulk_store import SEED, bulk_store, told
 from benchmarks.harness import RUNS, Row, show
 from hub.postgres import Server
 from hub.settings import Settings
 from schema.tables import row_scope
 
 PARTS = ("times", "depth", "match", "protection", "load")
-_ASKED = 200  # requests of a kind in each run
+_ASKED = int(os.environ.get("ASKED", "200"))  # requests of a kind in each run
 _DEEP = 10_000  # pages
 _AROUND = 10  # pages looked at, at either end
 _ASKERS = 4
@@ -90,6 +90,7 @@ def _times(bench: _Bench) -> tuple[str, list[Row]]:
             drawn = [questions(_ASKED) for _ in range(RUNS + 1)]  # the first warms up
             runs = [_one(bench, on, recorder, straight, asked) for asked in drawn][1:]
             rows += _rows_of(name, most, runs)
+            told(f"{name}: {rows[-3].median:.1f} ms")
     straight.close()
     return "one question at a time", rows
 
