@@ -1,8 +1,8 @@
 """The API on a store of a million records: `make bench-api`, or `python -m benchmarks api`.
 
 The server is `casehub serve` in a process of its own, the client another one on the same machine, and the database a third. RECORDS
-says how many records the store has, ASKED how many requests each run is of, CASEHUB_BENCH_HOME a folder in which it is kept for the next time, MINUTES how long the mixed
-load lasts (30), PARTS which tables are wanted: times, depth, match, protection, load.
+says how many records the store has, CASEHUB_BENCH_HOME a folder in which it is kept for the next time, ASKED how many requests a run
+of one kind is of, MINUTES how long the mixed load lasts (30), PARTS which tables are wanted: times, depth, match, protection, load.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import orjson
 from sqlalchemy import Engine, delete, insert
 
 from api.access import Caller
-from api.tokens import create_token
+from api.authentication.keys import create_key
 from benchmarks import api_client as client
 from benchmarks.api_process import BARE, DEPARTMENT, PRODUCT, ROLE, Running, running, secret_file, watched
 from benchmarks.api_requests import PAGE, WHOLE, Asked, Drawing
@@ -64,7 +64,7 @@ def measure_api() -> None:
     wanted = os.environ.get("PARTS", ",".join(PARTS)).split(",")
     records = int(os.environ.get("RECORDS", "1000000"))
     with bulk_store(records) as (server, engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        token = create_token(engine, Caller("bench", ROLE, DEPARTMENT), 2, replace=True)
+        token = create_key(engine, Caller("bench", ROLE, DEPARTMENT), 2, replace=True)
         bench = _Bench(server, engine, token, Drawing(connection, SEED))
         for part in wanted:
             if part not in PARTS:

@@ -29,6 +29,7 @@ from hub.database import make_engine, migrate
 from hub.settings import Settings
 from pipeline.chunk import record_models
 from pipeline.copying import copy_in, cursor_of
+from pipeline.names import catch_up
 from pipeline.normalise import _events, _with_tokens
 from schema.tables import party, source_record
 from simulator.world import build_world
@@ -141,6 +142,8 @@ def fill(engine: Engine, world: Path, folder: Path) -> Linked:
         put(connection, world, CHANGE)
         told("records")
         linked = link_whole(connection, folder, CHANGE, told)
+        catch_up(connection)
+        told("names")
         for statement in restore:
             connection.execute(text(statement))
         connection.commit()
