@@ -99,6 +99,7 @@ def test_a_cursor_is_good_for_its_own_order_alone(api: Api, store: Store) -> Non
 @pytest.mark.parametrize("few", [pytest.param(4_000, id="gathered"), pytest.param(500, id="in windows")])
 def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     monkeypatch.setattr(hits, "FEW", few)
+    monkeypatch.setattr(hits, "LOOKED_AT", few)
     many(store, 1_300)
     clerk = api.as_("clerk", "court")
     seen: list[str] = []
@@ -117,6 +118,7 @@ def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store
 
 def test_windows_put_titles_first_and_lose_none(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hits, "FEW", 3)
+    monkeypatch.setattr(hits, "LOOKED_AT", 3)
     cases = {}
     for day in range(1, 12):
         fields = {"title": "夜间噪音"} if day % 3 == 0 else {"title": "投诉", "text": "夜间噪音"}
