@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers.common import Acknowledged, Coded, RecordRef
+from api.answers.common import Acknowledged, Coded
+from api.answers.one_case import EntityAnswer, EventAnswer, LineageAnswer, LinkAnswer, RecordHistory
 from api.answers.search import Facet, Match, Total
 
 _EXAMPLE_ID = "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"
@@ -123,53 +124,16 @@ class PartyAnswer(BaseModel):
     birth_date: str | None = Field(None, examples=["1990-**-**"])
 
 
-class EventAnswer(BaseModel):
-    """Something that happened to the case, and who says so."""
-
-    at: dt.datetime
-    kind: Coded
-    department: Coded
-    source_record_id: str
-
-
-class LosingValue(BaseModel):
-    """A value that another one outranks."""
-
-    value: str
-    stated_by: list[RecordRef]
-
-
-class LineageAnswer(BaseModel):
-    """Where a value of the case comes from, and which values lost to it."""
-
-    field: str = Field(examples=["amount"])
-    value: str = Field(examples=["36000.00"])
-    department: Coded
-    source_record_id: str
-    version: int
-    stated_by: list[RecordRef]
-    losing: list[LosingValue] = []
-
-
-class LinkAnswer(BaseModel):
-    """Why two records are held to be one case, or not."""
-
-    left: RecordRef
-    right: RecordRef
-    decision: str = Field(examples=["link"])
-    match_weight: float = Field(description="Bits; what each comparison adds is in `levels`.", examples=[14.2])
-    levels: dict[str, Any] = Field(examples=[{"reference": "cited", "organisation": "same"}])
-    model_version: str
-    decided_by: str = Field(description="engine, or the person who decided.", examples=["engine"])
-
-
 class CaseDetail(CaseSummary):
     """One case, whole, as far as the caller may read it."""
 
     values: dict[str, str] = Field(description="Of each field the best value that a record states which the caller may read.")
     is_complete: bool = Field(True, description="False: the case has more records than one answer holds.")
+    as_of_change: int | None = Field(None, description="With as_of: the change up to which the hub knew what is told here.")
     records: list[RecordAnswer] | None = Field(None, description="With include=records.")
     parties: list[PartyAnswer] | None = Field(None, description="With include=parties.")
+    entities: list[EntityAnswer] | None = Field(None, description="With include=parties: mentions of one person or firm put together.")
     timeline: list[EventAnswer] | None = Field(None, description="With include=timeline.")
     lineage: list[LineageAnswer] | None = Field(None, description="With include=lineage.")
     links: list[LinkAnswer] | None = Field(None, description="With include=links.")
+    history: list[RecordHistory] | None = Field(None, description="With include=history: versions of records.")

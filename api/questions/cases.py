@@ -14,7 +14,7 @@ from api.recognise import MAX_CHARACTERS
 from schema import codes
 
 FACETS = ("department", "category", "status", "grade", "street", "community", "year")
-INCLUDES = ("records", "parties", "timeline", "lineage", "links")
+INCLUDES = ("records", "parties", "timeline", "lineage", "links", "history")
 
 
 _ALLOWED: dict[str, Iterable[str]] = {
@@ -98,7 +98,7 @@ class CaseParts(Strict):
     include: str = Field(
         "",
         max_length=100,
-        description="逗号分隔：records、parties、timeline、lineage、links · any of these, separated by commas.",
+        description="逗号分隔：records、parties、timeline、lineage、links、history · any of these, separated by commas.",
         examples=["records,parties,timeline,lineage,links"],
     )
 
