@@ -230,3 +230,12 @@ def test_a_case_that_only_acknowledges_is_in_no_facet_of_words(api: Api, store: 
     assert answer["total"]["cases"] == len(answer["items"]) == 1
     assert "wages" not in json.dumps(answer)
     assert uuid.UUID(answer["items"][0]["case_id"])
+
+
+def test_an_export_goes_past_where_relevance_ends(api: Api, store: Store) -> None:
+    many(store, 1_300)
+    body = {"q": "噪音", "format": "jsonl", "receiver": "法院数据专班", "facets": "category", "sort": "relevance"}
+    answer = api.as_("clerk", "court").post("/v1/cases/export", json=body)
+    assert answer.status_code == 200, answer.text
+    found = {json.loads(line).get("case_id") for line in answer.text.splitlines() if line.strip()} - {None}
+    assert len(found) == 1_300
