@@ -35,6 +35,7 @@ from hub.errors import (
     SourceUnavailable,
     StoreError,
     StoreUnavailable,
+    TooBusy,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -90,6 +91,7 @@ PROBLEMS = {
         Problem("access-denied", 403, "无权访问", "Access denied"),
         Problem("request", 422, "请求有误", "The request cannot be read"),
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
+        Problem("position-expired", 410, "此位置之后的变更已不再保留", "What changed since is no longer kept"),
         Problem("too-large", 413, "请求内容过大", "The request is too large"),
     )
 }
@@ -115,6 +117,7 @@ CLASSES: dict[type[HubError], str] = {
     NotFound: "not-found",
     AccessDenied: "access-denied",
     RequestError: "request",
+    TooBusy: "overloaded",
     PublishHeld: "publish-held",
 }
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from api.app import create_app
@@ -61,12 +62,27 @@ def serving(settings: Settings, engine: Engine, directory: Directory | None = No
             thread.join(START_TIMEOUT_S)
 
 
+class _Server(uvicorn.Server):
+    """Lets go those who wait for changes when it ends, instead of waiting for them."""
+
+    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._app.state.changes.close()
+        await super().shutdown(sockets)
+
+
 def _server(settings: Settings, engine: Engine, directory: Directory | None = None) -> uvicorn.Server:
     """Without uvicorn's access log: its lines hold query strings. The API writes its own."""
     logging.getLogger("uvicorn.access").disabled = True  # `access_log=False` alone gives way to any handler that somebody adds
-    return uvicorn.Server(
+    app = create_app(settings, engine, directory)
+    return _Server(
+        app,
         uvicorn.Config(
-            create_app(settings, engine, directory),
+            app,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -74,7 +90,7 @@ def _server(settings: Settings, engine: Engine, directory: Directory | None = No
             limit_concurrency=200,
             timeout_keep_alive=10,
             timeout_graceful_shutdown=10,
-        )
+        ),
     )
 
 

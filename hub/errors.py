@@ -19,6 +19,7 @@
     ├── NotFound                 no such department, record, case, quarantine item
     ├── AccessDenied             the caller may not
     ├── RequestError             what was asked cannot be read
+    ├── TooBusy                  too many ask the same at once                          (retryable)
     └── PublishHeld              a gate stops publishing until a person agrees
 
 A message names the source, the row, the rule and the remedy, and never a value of a record. `detail` carries the same
@@ -133,6 +134,12 @@ class AccessDenied(HubError):
 
 class RequestError(HubError):
     """What was asked cannot be read."""
+
+
+class TooBusy(HubError):
+    """Too many ask the same at once; nothing was done."""
+
+    retryable = True
 
 
 class PublishHeld(HubError):

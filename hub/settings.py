@@ -50,6 +50,8 @@ class Settings(BaseSettings):
         None,
         description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
     )
+    change_days: int = Field(0, ge=0, le=3650, description="Days back to which /v1/changes tells what changed; 0: all of it.")
+    change_places: int = Field(100, ge=1, le=150, description="Callers that may wait for changes at once, long polls and streams together.")
     token_days: int = Field(90, ge=1, le=366, description="Days that an API token made by `casehub tokens create` is good for.")
 
     @field_validator("database_url", "airflow_database_url")

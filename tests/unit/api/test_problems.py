@@ -35,6 +35,7 @@ STATUS = {
     "NotFound": 404,
     "AccessDenied": 403,
     "RequestError": 422,
+    "TooBusy": 503,
     "PublishHeld": 409,
 }
 
