@@ -24,7 +24,7 @@ from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, changes, health, inbox, platform
+from api.routes import cases, changes, health, inbox, platform, watches
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -81,7 +81,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     )
     app.state.requests = RequestMetrics()
     app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
-    for module in (cases, changes, platform, inbox, health):
+    for module in (cases, changes, watches, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, engine)
     _handle_errors(app)

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from api.app import create_app
 from api.departments import Directory
+from api.watches.worker import watching
 from hub.errors import SettingsError
 from hub.settings import Settings
 
@@ -22,14 +23,16 @@ START_TIMEOUT_S = 20.0
 
 
 def serve(settings: Settings, engine: Engine) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+    """Serve until Ctrl-C or SIGTERM, and look after watches meanwhile.
 
     Raises:
         SettingsError: the port is taken; names the setting.
         ContractError: a contract has a mistake.
     """
     with contextlib.closing(_listen(settings)) as port:
-        _server(settings, engine).run(sockets=[port])
+        server = _server(settings, engine)
+        with watching(server.application.state.hub):
+            server.run(sockets=[port])
 
 
 @contextlib.contextmanager
@@ -65,17 +68,17 @@ def serving(settings: Settings, engine: Engine, directory: Directory | None = No
 class _Server(uvicorn.Server):
     """Lets go those who wait for changes when it ends, instead of waiting for them."""
 
-    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+    def __init__(self, application: FastAPI, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._app = app
+        self.application = application
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End."""
-        self._app.state.changes.close()
+        self.application.state.changes.close()
         await super().shutdown(sockets)
 
 
-def _server(settings: Settings, engine: Engine, directory: Directory | None = None) -> uvicorn.Server:
+def _server(settings: Settings, engine: Engine, directory: Directory | None = None) -> _Server:
     """Without uvicorn's access log: its lines hold query strings. The API writes its own."""
     logging.getLogger("uvicorn.access").disabled = True  # `access_log=False` alone gives way to any handler that somebody adds
     app = create_app(settings, engine, directory)

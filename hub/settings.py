@@ -52,6 +52,15 @@ class Settings(BaseSettings):
     )
     change_days: int = Field(0, ge=0, le=3650, description="Days back to which /v1/changes tells what changed; 0: all of it.")
     change_places: int = Field(100, ge=1, le=150, description="Callers that may wait for changes at once, long polls and streams together.")
+    watches_each: int = Field(50, ge=0, le=10_000, description="Watches that one caller may have.")
+    watch_days: int = Field(30, ge=1, le=3650, description="Days for which a watch's events and deliveries are kept.")
+    webhook_hosts: str = Field(
+        "",
+        description="Host names or domains that webhooks may lead to, separated by commas, private addresses too; empty: any public host.",
+    )
+    webhook_ports: str = Field("443,8443", pattern=r"^\s*\d{1,5}(\s*,\s*\d{1,5})*\s*$", description="Ports that webhooks may lead to.")
+    webhook_loopback: bool = Field(False, description="Webhooks may lead to this machine, by http too: for tests and demonstrations alone.")
+    webhook_attempts: int = Field(10, ge=1, le=30, description="Attempts after which a delivery is put on the dead-letter list.")
     token_days: int = Field(90, ge=1, le=366, description="Days that an API token made by `casehub tokens create` is good for.")
 
     @field_validator("database_url", "airflow_database_url")

@@ -94,9 +94,12 @@ async def stream_of(
     hub: HubDep,
     trace: TraceDep,
     waiting: WaitingDep,
+    response: Response,
     last_event_id: Annotated[
         str | None,
-        Header(alias="Last-Event-ID", max_length=200, description="上次收到的事件 id，优先于 since · id of the last event; goes before since."),
+        Header(
+            alias="Last-Event-ID", max_length=200, description="上次收到的事件 id，优先于 since · id of the last event; goes before since."
+        ),
     ] = None,
 ) -> AsyncIterator[_Stream]:
     """A place for the stream, and its first position, checked before the answer begins.
@@ -105,6 +108,7 @@ async def stream_of(
         TooBusy: there is no place.
         RequestError: the position cannot be read, or is no longer kept.
     """
+    response.headers["Cache-Control"] = "no-store"
     with waiting.place(caller.name):
         position = await waiting.read(partial(_begin, hub, last_event_id or query.since))
         await waiting.read(partial(read_page, hub, caller, position, 1, query.relation))
@@ -117,12 +121,11 @@ async def stream_of(
     response_class=EventSourceResponse,
     responses=documented(401, 403, 410, 422, 503, 504),
 )
-async def stream_changes(stream: Annotated[_Stream, Depends(stream_of)], response: Response) -> AsyncIterator[ServerSentEvent]:
+async def stream_changes(stream: Annotated[_Stream, Depends(stream_of)]) -> AsyncIterator[ServerSentEvent]:
     """变更的事件流（server-sent events） · Changes as they happen, as server-sent events of the type `change`.
 
     The id of each event is its cursor. A stream ends after a minute; a client of the standard comes again with Last-Event-ID.
     """
-    response.headers["Cache-Control"] = "no-store"
     position, deadline = stream.position, time.monotonic() + STREAM_S
     yield ServerSentEvent(retry=RETRY_MS, comment="casehub")
     while not stream.waiting.is_closed and (left := deadline - time.monotonic()) > 0:

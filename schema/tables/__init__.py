@@ -38,6 +38,7 @@ from schema.tables.records import (
     record_id_sequence,
     source_record,
 )
+from schema.tables.watches import watch, watch_delivery, watch_event
 
 __all__ = [
     "BATCH_STATES",
@@ -84,4 +85,7 @@ __all__ = [
     "source_record",
     "unified_case",
     "validation_result",
+    "watch",
+    "watch_delivery",
+    "watch_event",
 ]

@@ -13,7 +13,12 @@ WANG = person("王建国", id_no=id_number(1), phone="13912340001")
 LI = person("李秀英", id_no=id_number(2), phone="13912340002")
 SHOES = firm("深圳市维珍妮鞋业有限公司")
 WAGES = {"text": "维珍妮鞋业拖欠三个月工资不发", "category": "wages", "occurred_at": "2026-02-27T00:00:00Z"}
-NOISE = {"text": "楼下夜里打麻将吵得睡不着觉", "category": "noise", "occurred_at": "2025-06-01T00:00:00Z", "reported_at": "2025-06-01T00:00:00Z"}
+NOISE = {
+    "text": "楼下夜里打麻将吵得睡不着觉",
+    "category": "noise",
+    "occurred_at": "2025-06-01T00:00:00Z",
+    "reported_at": "2025-06-01T00:00:00Z",
+}
 
 __all__ = ["LI", "NOISE", "SHOES", "WAGES", "WANG", "case_of", "follow", "kinds", "latest", "page", "record", "settle"]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from api.opaque import Position, read_position, write_position
+from api.queries.changes import last_before
 from hub.settings import Settings
 from pipeline.decisions import decide
 from tests.integration.api.builders import Api, Store
@@ -34,14 +37,14 @@ def test_merged_and_split_say_where_to(api: Api, store: Store) -> None:
     settle(engine, record("court", "3", LI, **NOISE))
     older, younger = case_of(engine, "police", "1"), case_of(engine, "court", "3")
     ids, since = record_ids(engine), latest(clerk)
-    decide(engine, "case", ids["police/1"], ids["court/3"], "yes", "tester")
+    decide(engine, "case", (ids["police/1"], ids["court/3"]), "yes", decided_by="tester")
     settle(engine)
     merged = {item["id"]: item for item in follow(clerk, since, relation="case")}
     assert merged[younger]["kind"] == "merged"
     assert merged[younger]["into"] == older
     assert merged[older]["kind"] == "updated"
     since = latest(clerk)
-    decide(engine, "case", ids["police/1"], ids["court/3"], "no", "tester")
+    decide(engine, "case", (ids["police/1"], ids["court/3"]), "no", decided_by="tester")
     settle(engine)
     assert dict(map(reversed, kinds(clerk, since))) == {older: "split", younger: "created"}
 
@@ -152,12 +155,11 @@ def test_ids_that_were_told_are_written_down(api: Api, store: Store) -> None:
 
 
 def test_only_so_many_days_are_told(api: Api, store: Store) -> None:
-    from api.queries.changes import last_before
-    import datetime as dt
-
     for number in range(5):
         settle(store.engine, record("police", str(number), **NOISE))
-    store.run("UPDATE store.change SET at = at - interval '10 days' WHERE change_number <= (SELECT min(change_number) + 2 FROM store.change)")
+    store.run(
+        "UPDATE store.change SET at = at - interval '10 days' WHERE change_number <= (SELECT min(change_number) + 2 FROM store.change)"
+    )
     with store.engine.connect() as connection:
         (old,) = connection.exec_driver_sql("SELECT max(change_number) FROM store.change WHERE at < now() - interval '5 days'").one()
         (epoch, last) = connection.exec_driver_sql("SELECT epoch, last_change FROM ops.change_counter").one()
