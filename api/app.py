@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from api.audit import write_audit
+from api.authentication.authenticator import make_authenticator
+from api.authentication.limits import CallerLimits
 from api.change_feed import read_head
 from api.change_waiting import ChangeWaiting
 from api.departments import Directory, load_directory
@@ -70,7 +72,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.hub = Hub(
+    hub = Hub(
         settings,
         engine,
         reading,
@@ -79,6 +81,9 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         load_directory(settings) if directory is None else directory,
         newest_revision(),
     )
+    app.state.hub = hub
+    app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
+    app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
     for module in (cases, changes, watches, platform, inbox, health):
@@ -94,7 +99,7 @@ def _surround(app: FastAPI, engine: Engine) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
     app.add_middleware(BodyLimit)
     app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
-    app.add_middleware(Envelope, observe=app.state.requests.observe)
+    app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
 
 def _handle_errors(app: FastAPI) -> None:

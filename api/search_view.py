@@ -35,7 +35,7 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> Ca
     """
     own = presenter.caller.department
     reading = None if query.q is None else _read(connection, query.q, own)
-    wanted = _search(query, reading, own)
+    wanted = dataclasses.replace(_search(query, reading, own), is_whole=presenter.caller.rights.is_whole)
     rows = queries.page(connection, wanted)
     shown = rows[: query.limit]
     case_ids = [row["case_id"] for row in shown]

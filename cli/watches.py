@@ -23,7 +23,7 @@ def _group() -> None:
 
 @app.command()
 def run(once: Annotated[bool, typer.Option("--once", help="只查看一遍 · look once and end")] = False) -> None:
-    """查看变更并推送，直到 Ctrl-C；`casehub serve` 已包含 · Look at what changed and deliver it until Ctrl-C; `casehub serve` does so too."""
+    """查看变更并推送，直到 Ctrl-C；`casehub serve` 已包含 · Look and deliver until Ctrl-C; so does `casehub serve`."""
     from api.watches.worker import hub_alone, run_once, run_until
 
     with store() as engine, hub_alone(get_settings(), engine) as hub:

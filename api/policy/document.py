@@ -125,7 +125,7 @@ class RoleRules(_Strict):
     def _are_endpoints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for place, endpoint in enumerate(value):
             if not _ENDPOINT.fullmatch(endpoint):
-                raise refuse(f"{endpoint!r} names no route", remedy="write cases.read, cases.* or *", at=(str(place),))
+                raise refuse(f"{endpoint!r} names no route", remedy="write cases.read, cases.* or *", at=(place,))
         return value
 
 
@@ -164,12 +164,12 @@ class Policy(_Strict):
             try:
                 found = self.sees(example)
             except AccessDenied as error:
-                raise refuse(error.message, remedy=error.remedy, at=("examples", str(place))) from None
+                raise refuse(error.message, remedy=error.remedy, at=("examples", place)) from None
             if found is not example.sees:
                 raise refuse(
                     f"{example.caller} sees it {found.value}, not {example.sees.value}",
                     remedy="mend the role, or the example if that is what is wanted",
-                    at=("examples", str(place)),
+                    at=("examples", place),
                 )
         return self
 

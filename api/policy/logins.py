@@ -96,6 +96,8 @@ class Logins:
         with store_errors(), self._engine.begin() as connection:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(470312)")  # two servers that make it at once
             _create_role(connection.connection.driver_connection, login, password)  # type: ignore[arg-type]
+            # A temporary table or function would be a place to gather what is read, and to plan with.
+            connection.exec_driver_sql(f'REVOKE TEMPORARY ON DATABASE "{self._engine.url.database}" FROM PUBLIC')
             connection.execute(statement)
         return password
 
@@ -113,7 +115,7 @@ def _create_role(connection: PsycopgConnection, login: str, password: str) -> No
     """A role that can log in and is a member of the readers; nothing else of it counts."""
     role = sql.Identifier(login)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (login,))
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,))
         verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
         options = sql.SQL("LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {password}")
         cursor.execute(

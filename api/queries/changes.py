@@ -149,7 +149,8 @@ SELECT t.number, t.was, t.is_now, t.has_left, d.to_id AS into_id FROM (
            array_agg(moved_to) FILTER (WHERE moved_to IS NOT NULL) AS moved_to
     FROM told GROUP BY number, entity_id, start HAVING bool_or(differs)
 ) t
-LEFT JOIN store.redirect d ON d.relation = '{relation}' AND d.from_id = t.entity_id AND d.known_from = t.start AND d.to_id = ANY (t.moved_to)
+LEFT JOIN store.redirect d ON d.relation = '{relation}' AND d.from_id = t.entity_id AND d.known_from = t.start
+    AND d.to_id = ANY (t.moved_to)
 """
 _RECORD_VERSIONS = "store.source_record r WHERE r.record_id = n.node"
 _PARTY_VERSIONS = (

@@ -2,7 +2,8 @@
 
 A case is listed by its published summary, which PUBLISH makes of shared records alone, in the order of an index. A case that
 holds a restricted or sealed record of the caller's own department is summed up for that department, from the golden values
-that its readable records state. So a closed record reaches no value, filter, order or count of anybody else's.
+that its readable records state; and so is every case for a caller who reads some departments or places alone. So a closed record
+reaches no value, filter, order or count of anybody else's.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Search:
 
     own: str | None  # the caller's department
     limit: int
+    is_whole: bool = True  # whether shared records of every department and place are the caller's to read
     reading: Reading | None = None
     equal: Mapping[str, str] = field(default_factory=dict)  # category, status, grade, street, community → code
     department: str | None = None
@@ -75,6 +77,8 @@ _HAS_OWN = _ANY.format(members=MEMBERS, condition=_IS_OWN)
 
 # Cases with restricted or sealed records of the caller's own department.
 _OWN = f"SELECT DISTINCT m.case_id FROM {MEMBERS} WHERE {_IS_OWN}"
+# Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
+_READABLE_CASES = f"SELECT DISTINCT m.case_id FROM {MEMBERS} WHERE {READABLE}"
 _SUMMED_UP = f"""
 SELECT c.case_id, readable.reported_at, readable.departments, {{values}}
 FROM own JOIN store.unified_case c USING (case_id)
@@ -110,13 +114,18 @@ def page(connection: Connection, search: Search) -> list[Row]:
     published = [*conditions, *holds, *_permitted(found, conditions)]
     if search.own is not None:
         published.append(f"NOT {_HAS_OWN}")
-    branches = [
-        f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE {' AND '.join([after, 'c.known_to IS NULL', *published])} "
-        f"{_ORDER} LIMIT :limit)"
-        for after in _after(search.after)
-    ]
-    if search.own is not None:
-        own = f"SELECT case_id FROM few_0 c WHERE {_HAS_OWN}" if few else _OWN
+    branches = (
+        []
+        if not search.is_whole
+        else [
+            f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE {' AND '.join([after, 'c.known_to IS NULL', *published])} "
+            f"{_ORDER} LIMIT :limit)"
+            for after in _after(search.after)
+        ]
+    )
+    if search.own is not None or not search.is_whole:
+        has_own, every = (f" c WHERE {_HAS_OWN}", _OWN) if search.is_whole else ("", _READABLE_CASES)
+        own = f"SELECT case_id FROM few_0{has_own}" if few else every
         heads.append(f"own AS MATERIALIZED ({own})")
         rest = " AND ".join([f"({' OR '.join(_after(search.after))})", *conditions, *holds])
         branches.append(f"(SELECT {_SUMMARY} FROM ({_summed_up(search)}) c {joins} WHERE {rest} {_ORDER} LIMIT :limit)")

@@ -33,8 +33,8 @@ class WatchQuestion(Strict):
         None,
         min_length=1,
         max_length=MAX_CHARACTERS,
-        description="案号、证件号码、电话、信用代码、姓名、单位、地址或关键词 · a case number, an ID number, a phone, a credit code, a name, a firm, "
-        "an address or words.",
+        description="案号、证件号码、电话、信用代码、姓名、单位、地址或关键词 · a case number, an ID number, a phone, a credit code, "
+        "a name, a firm, an address or words.",
         examples=["维珍妮鞋业 欠薪"],
     )
     department: DepartmentCode | None = Field(None, description="有此部门记录 · holds a record of this department.")

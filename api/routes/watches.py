@@ -127,6 +127,7 @@ def read_watch(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> WatchDeta
 
 
 def _find(hub: Hub, caller: Caller, watch_id: uuid.UUID) -> store.Watch:
+    store.note_presence(hub, caller)
     with hub.read() as connection:
         return store.find(connection, hub.settings, caller, watch_id)
 

@@ -59,7 +59,8 @@ UPDATE ops.watch_delivery SET state = :state, outcome = :outcome, status = :stat
 WHERE delivery_id = :delivery_id
 """
 _PUT_OFF = """
-UPDATE ops.watch_delivery SET next_attempt_at = now() + make_interval(secs => :wait), attempts = attempts - 1 WHERE delivery_id = :delivery_id
+UPDATE ops.watch_delivery SET next_attempt_at = now() + make_interval(secs => :wait), attempts = attempts - 1
+WHERE delivery_id = :delivery_id
 """
 
 
@@ -132,7 +133,7 @@ class _Delivering:
         return delivered
 
     def _try(self, asked: Watch, due: Row[Any]) -> Outcome | None:
-        caller = standing(self._hub, asked.owner, asked.role, asked.department)
+        caller = standing(self._hub, asked.owner)
         if caller is None:
             return None
         if due.kind not in ENDS and not self._is_readable(caller, due):

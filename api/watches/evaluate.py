@@ -20,7 +20,7 @@ from api.queries.watched import found_by
 from api.recognise import recognise
 from api.state import Hub
 from api.watches.owner import standing
-from api.watches.store import Watch, is_owned, opened
+from api.watches.store import Owner, Watch, is_owned, opened
 from hub.database import store_errors
 from hub.errors import RequestError
 from schema.tables import watch, watch_delivery, watch_event
@@ -30,7 +30,8 @@ PAGES = 20  # of one owner in one pass, so that everybody has his turn
 _LOCK = 4707
 
 _BEHIND = """
-SELECT DISTINCT owner, role, department FROM ops.watch WHERE (epoch, position) <> (:epoch, :number) ORDER BY owner, role, department
+SELECT DISTINCT owner_kind, owner, role, department FROM ops.watch WHERE (epoch, position) <> (:epoch, :number)
+ORDER BY owner_kind, owner, role, department
 """
 _TOLD = "SELECT DISTINCT entity_id FROM ops.watch_event WHERE watch_id = :watch_id AND entity_id = ANY (CAST(:ids AS uuid[]))"
 
@@ -59,7 +60,7 @@ def evaluate(hub: Hub) -> int:
         end = read_head(hub)
         with hub.read() as reading:
             owners = reading.execute(text(_BEHIND), end._asdict()).all()
-        callers = [caller for owner in owners if (caller := standing(hub, *owner)) is not None]
+        callers = [caller for owner in owners if (caller := standing(hub, Owner(*owner))) is not None]
         return sum(_evaluate(hub, caller, end) for caller in callers)
 
 

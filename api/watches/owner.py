@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import text
 
 from api.access import Caller
 from api.state import Hub
+from api.watches.store import Owner
 from hub.errors import AccessDenied
-from schema.tables import api_token
 
 ENDPOINT = "watches.events"
 
+_HOLDS_KEY = """
+SELECT EXISTS (
+    SELECT FROM ops.api_key WHERE name = :owner AND role = :role AND department IS NOT DISTINCT FROM :department
+    AND revoked_at IS NULL AND expires_at > now()
+)
+"""
+_WAS_HERE = """
+SELECT coalesce(max(seen_at) > now() - make_interval(hours => :hours), false) FROM ops.watch
+WHERE owner_kind = 'token' AND owner = :owner AND role = :role AND department IS NOT DISTINCT FROM :department
+"""
 
-def standing(hub: Hub, name: str, role: str, department: str | None) -> Caller | None:
-    """The owner with the rights of this moment; None where his token was revoked or ran out, or the policy no longer lets him watch."""
-    token = api_token.c
-    is_his = (token.name == name) & (token.role == role) & token.department.is_not_distinct_from(department)
+
+def standing(hub: Hub, owner: Owner) -> Caller | None:
+    """The owner with the rights of this moment.
+
+    Returns:
+        None where every key of his was revoked or ran out, where a token's holder has not shown himself for as long as a token may
+        live, or where the policy no longer lets him watch.
+    """
+    statement = _HOLDS_KEY if owner.owner_kind == "key" else _WAS_HERE
     with hub.read() as connection:
-        if connection.execute(select(token.name).where(is_his, token.revoked_at.is_(None), token.expires_at > func.now())).first() is None:
+        if not connection.execute(text(statement), {**owner._asdict(), "hours": hub.settings.oidc_max_hours}).scalar_one():
             return None
     try:
-        rights = hub.policies.current().rights(department, role)
+        rights = hub.policies.current().rights(owner.department, owner.role)
     except AccessDenied:
         return None
-    return Caller(name, role, department, rights) if rights.allows(ENDPOINT) else None
+    if not rights.allows(ENDPOINT):
+        return None
+    return Caller(owner.owner, owner.role, owner.department, rights, kind="token" if owner.owner_kind == "token" else "key")

@@ -1,19 +1,20 @@
 """Watches in the store: made, listed and ended by their owner, and by nobody else.
 
-A watch belongs to a caller by name, role and department together: a name that was given to somebody of another department
+A watch belongs to a caller by kind, name, role and department together: a name that was given to somebody of another department
 inherits nothing.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, text
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, text, update
 
 from api.access import Caller
 from api.opaque import Position, lock_up, open_up
@@ -25,6 +26,15 @@ from hub.settings import Settings
 from schema.tables import watch
 
 LOCK = 4706  # beside those of pipeline/locks.py and api/inbox.py
+
+
+class Owner(NamedTuple):
+    """Whose a watch is."""
+
+    owner_kind: str
+    owner: str
+    role: str
+    department: str | None
 
 
 @dataclass(frozen=True)
@@ -40,20 +50,23 @@ class Watch:
     """A watch with what is kept locked up opened."""
 
     watch_id: uuid.UUID
-    owner: str
-    role: str
-    department: str | None
+    owner: Owner
     watched: str
     entity_id: uuid.UUID | None
     question: WatchQuestion | None
     webhook: Webhook | None
     position: Position
-    created_at: Any
+    created_at: dt.datetime
 
 
 def is_owned(caller: Caller) -> ColumnElement[bool]:
     """Condition: the watch is this caller's."""
-    return (watch.c.owner == caller.name) & (watch.c.role == caller.role) & watch.c.department.is_not_distinct_from(caller.department)
+    return (
+        (watch.c.owner_kind == caller.kind)
+        & (watch.c.owner == caller.name)
+        & (watch.c.role == caller.role)
+        & watch.c.department.is_not_distinct_from(caller.department)
+    )
 
 
 def create(hub: Hub, caller: Caller, subject: tuple[str, uuid.UUID | None, WatchQuestion | None], url: str | None, at: Position) -> Watch:
@@ -74,6 +87,7 @@ def create(hub: Hub, caller: Caller, subject: tuple[str, uuid.UUID | None, Watch
     webhook = None if url is None else Webhook(url, secrets.token_urlsafe(32))
     row = {
         "watch_id": watch_id,
+        "owner_kind": caller.kind,
         "owner": caller.name,
         "role": caller.role,
         "department": caller.department,
@@ -114,6 +128,14 @@ def find(connection: Connection, settings: Settings, caller: Caller, watch_id: u
     return opened(settings, row)
 
 
+def note_presence(hub: Hub, caller: Caller) -> None:
+    """Note that the holder of a token was here: his issuer would not tell that he is gone."""
+    if caller.kind == "token":
+        is_due = watch.c.seen_at < func.now() - dt.timedelta(minutes=1)
+        with store_errors(), hub.engine.begin() as connection:
+            connection.execute(update(watch).where(is_owned(caller), is_due).values(seen_at=func.now()))
+
+
 def end(hub: Hub, caller: Caller, watch_id: uuid.UUID) -> None:
     """Forget a watch, its events and its deliveries.
 
@@ -130,9 +152,7 @@ def opened(settings: Settings, row: Row[Any]) -> Watch:
     question, webhook = (_open(settings, row.watch_id, kept) for kept in (row.question, row.webhook))
     return Watch(
         row.watch_id,
-        row.owner,
-        row.role,
-        row.department,
+        Owner(row.owner_kind, row.owner, row.role, row.department),
         row.watched,
         row.entity_id,
         None if question is None else WatchQuestion(**question),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schema.tables.audit import access
 from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
-from schema.tables.callers import api_token
+from schema.tables.callers import api_key
 from schema.tables.entities import (
     case_event,
     case_member,
@@ -47,7 +47,7 @@ __all__ = [
     "RELATIONS",
     "SCHEMAS",
     "access",
-    "api_token",
+    "api_key",
     "batch",
     "case_event",
     "case_key",

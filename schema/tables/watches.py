@@ -13,7 +13,8 @@ watch = Table(
     "watch",
     metadata,
     Column("watch_id", Uuid, primary_key=True),
-    Column("owner", Text, nullable=False),  # the caller's name; role and department as they were when it was made
+    Column("owner", Text, nullable=False),  # the caller's name; kind, role and department as they were when it was made
+    Column("owner_kind", Text, nullable=False),  # key, or token: of an issuer that says nothing when it ends somebody
     Column("role", Text, nullable=False),
     Column("department", Text),
     Column("watched", Text, nullable=False),
@@ -23,6 +24,7 @@ watch = Table(
     Column("epoch", Integer, nullable=False),  # what of the feed has been looked at
     Column("position", BigInteger, nullable=False),
     now_column("created_at"),
+    now_column("seen_at"),  # when its owner was last here himself
     one_of("watched", WATCHED),
     CheckConstraint("(watched = 'query') = (question IS NOT NULL) AND (watched = 'query') = (entity_id IS NULL)", name="subject"),
     Index("ix_watch_owner", "owner", "watch_id"),

@@ -39,20 +39,22 @@ _HIDDEN_COLUMNS = {  # of a record that is only acknowledged these are null
     "longitude": "double precision", "latitude": "double precision", "handling_unit": "text", "confirmation_state": "text",
     "is_anonymous": "boolean", "tokens": "tsvector",
 }  # fmt: skip
+# OFFSET 0 keeps each EXISTS a look-up by index: the planner would otherwise hash a whole table where it expects many rows.
 _POLICIES = {
     "source_record": _READABLE.replace("r.", "source_record."),
-    "party": "EXISTS (SELECT FROM store.source_record r WHERE r.record_id = party.record_id AND r.version = party.version)",
-    "case_event": "EXISTS (SELECT FROM store.source_record r WHERE r.record_id = case_event.record_id AND r.version = case_event.version)",
-    "case_member": "EXISTS (SELECT FROM store.known_record r WHERE r.record_id = case_member.record_id)",
-    "person_member": "EXISTS (SELECT FROM store.party p WHERE p.party_id = person_member.party_id)",
-    "organisation_member": "EXISTS (SELECT FROM store.party p WHERE p.party_id = organisation_member.party_id)",
+    "party": "EXISTS (SELECT FROM store.source_record r WHERE r.record_id = party.record_id AND r.version = party.version OFFSET 0)",
+    "case_event": "EXISTS (SELECT FROM store.source_record r WHERE r.record_id = case_event.record_id "
+    "AND r.version = case_event.version OFFSET 0)",
+    "case_member": "EXISTS (SELECT FROM store.known_record r WHERE r.record_id = case_member.record_id OFFSET 0)",
+    "person_member": "EXISTS (SELECT FROM store.party p WHERE p.party_id = person_member.party_id OFFSET 0)",
+    "organisation_member": "EXISTS (SELECT FROM store.party p WHERE p.party_id = organisation_member.party_id OFFSET 0)",
     "unified_case": """(
         ((SELECT s.departments IS NULL AND s.streets IS NULL AND s.communities IS NULL FROM ops.my_scope s) AND departments <> '{}')
-        OR EXISTS (SELECT FROM store.case_member m WHERE m.case_id = unified_case.case_id AND m.known_to IS NULL)
+        OR EXISTS (SELECT FROM store.case_member m WHERE m.case_id = unified_case.case_id AND m.known_to IS NULL OFFSET 0)
     )""",
     "link": """(
-        relation = 'case' AND EXISTS (SELECT FROM store.source_record r WHERE r.record_id = link.left_id)
-        AND EXISTS (SELECT FROM store.source_record r WHERE r.record_id = link.right_id)
+        relation = 'case' AND EXISTS (SELECT FROM store.source_record r WHERE r.record_id = link.left_id OFFSET 0)
+        AND EXISTS (SELECT FROM store.source_record r WHERE r.record_id = link.right_id OFFSET 0)
     )""",
     "redirect": "true",  # ids alone; what they lead to is protected
 }

@@ -16,6 +16,7 @@ def upgrade() -> None:
         "watch",
         sa.Column("watch_id", sa.Uuid(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("owner_kind", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("department", sa.Text(), nullable=True),
         sa.Column("watched", sa.Text(), nullable=False),
@@ -25,6 +26,7 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("watched IN ('case', 'person', 'organisation', 'query')", name=op.f("ck_watch_watched")),
         sa.CheckConstraint(
             "(watched = 'query') = (question IS NOT NULL) AND (watched = 'query') = (entity_id IS NULL)", name=op.f("ck_watch_subject")
