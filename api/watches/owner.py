@@ -18,7 +18,7 @@ SELECT EXISTS (
 )
 """
 _WAS_HERE = """
-SELECT coalesce(max(seen_at) > now() - make_interval(hours => :hours), false) FROM ops.watch
+SELECT coalesce(max(seen_at) > now() - CAST(:hours AS double precision) * interval '1 hour', false) FROM ops.watch
 WHERE owner_kind = 'token' AND owner = :owner AND role = :role AND department IS NOT DISTINCT FROM :department
 """
 

@@ -31,6 +31,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 #: Services that clouds offer to their machines under addresses which are otherwise like any other.
 _METADATA = frozenset(ipaddress.ip_address(each) for each in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"))
+#: Kept for protocols, where clouds put services too; Python takes most of it for the open internet.
+_RESERVED = (ipaddress.ip_network("192.0.0.0/24"),)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.ip_network("::/96")  # the old way of writing an IPv4 address as one of IPv6
 
@@ -46,7 +48,7 @@ class Places:
     Attributes:
         suffixes: of hosts, of which others are refused and these may be private; empty: any host of the open internet.
         ports: that may be connected to.
-        loopback: whether this machine may be posted to, by http too and on any port: for tests and demonstrations.
+        loopback: whether this machine may be posted to, at `localhost` or 127.0.0.1 by http too and on any port.
     """
 
     suffixes: tuple[str, ...] = ()
@@ -81,13 +83,21 @@ def check_url(url: str, places: Places) -> httpx.URL:
         raise _refused(f"网址须为 ASCII，至多 {MAX_URL} 字符 · a URL is ASCII, of at most {MAX_URL} characters")
     if found.userinfo or found.fragment:
         raise _refused("网址不得含用户名、密码或 # · no user name, password or # in the URL")
-    if found.scheme != "https" and not (places.loopback and found.scheme == "http"):
+    is_here = places.loopback and _is_this_machine(host)
+    if found.scheme != "https" and not (is_here and found.scheme == "http"):
         raise _refused("须用 https · https alone")
-    if port not in places.ports and not places.loopback:
+    if port not in places.ports and not is_here:
         raise _refused(f"端口须为 · the port must be one of {', '.join(map(str, sorted(places.ports)))}")
-    if places.suffixes and not places.is_listed(host) and not places.loopback:
+    if places.suffixes and not places.is_listed(host) and not is_here:
         raise _refused("主机不在管理员所列范围内 · the host is none of those that the administrator lists")
     return found
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _refused(message: str) -> RequestError:
@@ -105,7 +115,9 @@ def is_open(address: Address, *, is_listed: bool = False, loopback: bool = False
     inner = _inside(address)
     if inner is not None:  # an IPv4 address in the clothes of IPv6 is judged as what it is
         return is_open(inner, is_listed=is_listed, loopback=loopback)
-    if address in _METADATA or address.is_multicast or address.is_unspecified or address.is_link_local:
+    if address in _METADATA or any(address in each for each in _RESERVED if each.version == address.version):
+        return False
+    if address.is_multicast or address.is_unspecified or address.is_link_local:
         return False
     if address.is_loopback:
         return loopback
@@ -149,8 +161,6 @@ def addresses(host: str, port: int, places: Places) -> list[str]:
         raise TargetRefused from None
     is_listed = places.is_listed(host)
     if not parsed or not all(is_open(each, is_listed=is_listed, loopback=places.loopback) for each in parsed):
-        raise TargetRefused
-    if places.loopback and not is_listed and places.suffixes and not all(each.is_loopback for each in parsed):
         raise TargetRefused
     return list(dict.fromkeys(str(each) for each in parsed))
 
