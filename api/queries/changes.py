@@ -105,7 +105,7 @@ _VISIBLE = """
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest(CAST(:numbers AS bigint[]), CAST(:entities AS uuid[]), CAST(:starts AS bigint[])) AS t (number, entity_id, start)
 ),
-seen AS (
+seen AS MATERIALIZED (
     SELECT n.number, n.entity_id, n.start, n.node, n.is_in,
            n.was_in AND b.version IS NOT NULL AND (o.is_open OR b.is_closing) AS was,
            n.is_in AND x.version IS NOT NULL AND o.is_open AS is_now,
@@ -113,12 +113,12 @@ seen AS (
            coalesce(b.record_id, x.record_id) AS record_id, b.version AS version_before, x.version AS version_after
     FROM (
         SELECT a.*, m.{node} AS node, m.known_from < a.start AS was_in, (m.known_to IS NULL OR m.known_to > a.start) AS is_in
-        FROM asked a JOIN store.{relation}_member m ON m.{relation}_id = a.entity_id
-            AND m.known_from <= a.start AND (m.known_to IS NULL OR m.known_to >= a.start)
+        FROM asked a CROSS JOIN LATERAL (SELECT * FROM store.{relation}_member WHERE {relation}_id = a.entity_id OFFSET 0) m
+        WHERE m.known_from <= a.start AND (m.known_to IS NULL OR m.known_to >= a.start)
     ) n
     LEFT JOIN LATERAL (
         SELECT r.record_id, r.version, r.known_to = n.start AND NOT EXISTS (
-            SELECT FROM store.source_record s WHERE s.record_id = r.record_id AND s.known_from = n.start AND {readable_next}
+            SELECT FROM store.source_record s WHERE s.record_id = r.record_id AND s.known_from = n.start AND {readable_next} OFFSET 0
         ) AS is_closing
         FROM {versions} AND r.known_from < n.start AND (r.known_to IS NULL OR r.known_to >= n.start) AND NOT r.is_deleted AND {readable}
         LIMIT 1
@@ -131,11 +131,11 @@ seen AS (
     CROSS JOIN LATERAL (
         SELECT EXISTS (
             SELECT FROM store.source_record r WHERE r.record_id = coalesce(b.record_id, x.record_id)
-            AND r.known_from IS NOT NULL AND r.known_to IS NULL AND {readable}
+            AND r.known_from IS NOT NULL AND r.known_to IS NULL AND {readable} OFFSET 0
         ) AS is_open
     ) o
 ),
-told AS (
+told AS MATERIALIZED (
     SELECT s.number, s.entity_id, s.start, s.was, s.is_now,
            s.was <> s.is_now OR (s.was AND s.is_now AND s.version_before <> s.version_after AND ({differs})) AS differs,
            CASE WHEN s.was AND NOT s.is_in AND s.is_somewhere THEN (
@@ -152,9 +152,12 @@ SELECT t.number, t.was, t.is_now, t.has_left, d.to_id AS into_id FROM (
 LEFT JOIN store.redirect d ON d.relation = '{relation}' AND d.from_id = t.entity_id AND d.known_from = t.start
     AND d.to_id = ANY (t.moved_to)
 """
-_RECORD_VERSIONS = "store.source_record r WHERE r.record_id = n.node"
+# OFFSET 0 keeps each of these a look-up by index, one after another: with old statistics the planner reads whole tables instead.
+_LOOKED_AT = "SELECT record_id, version, department, visibility, known_from, known_to, is_deleted FROM store.source_record"
+_RECORD_VERSIONS = f"({_LOOKED_AT} WHERE record_id = n.node OFFSET 0) r WHERE true"
 _PARTY_VERSIONS = (
-    "store.party p JOIN store.source_record r ON r.record_id = p.record_id AND r.version = p.version WHERE p.party_id = n.node"
+    "(SELECT record_id, version FROM store.party WHERE party_id = n.node OFFSET 0) p "
+    f"CROSS JOIN LATERAL ({_LOOKED_AT} WHERE record_id = p.record_id AND version = p.version OFFSET 0) r WHERE true"
 )
 
 

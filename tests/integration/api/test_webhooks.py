@@ -26,7 +26,7 @@ from api.watches.deliver import Patience, deliver
 from api.watches.evaluate import evaluate
 from api.watches.store import _lock
 from connectors.transports.inbox import verify_signature
-from tests.integration.api.builders import Api, Store
+from tests.integration.api.builders import DIRECTORY, Api, Store, running_api_of
 from tests.integration.api.changing import NOISE, WAGES, WANG, case_of, record, settle
 from tests.integration.api.receiving import Receiver, receiver, worker
 
@@ -37,6 +37,13 @@ QUICK = Patience(attempts=3, first_s=0.0)
 def hub(api: Api, store: Store) -> Iterator[Hub]:
     with worker(store.engine) as found:
         yield found
+
+
+@pytest.fixture
+def loopback_api(api: Api, store: Store) -> Iterator[Api]:
+    """A server on the same store that takes webhooks of this machine."""
+    with running_api_of(store.engine, DIRECTORY, webhook_loopback=True) as running:
+        yield running
 
 
 @pytest.fixture
@@ -66,9 +73,7 @@ def states(client: Api, watch_id: str) -> list[tuple[str, int, str | None, int |
     return [(each["state"], each["attempts"], each.get("outcome"), each.get("status")) for each in found]
 
 
-def test_a_delivery_is_signed_as_the_inbox_wants_it_and_tells_no_value(
-    loopback_api: Api, store: Store, hub: Hub, taking: Receiver
-) -> None:
+def test_a_delivery_is_signed_as_the_inbox_wants_it_and_tells_no_value(loopback_api: Api, store: Store, hub: Hub, taking: Receiver) -> None:
     clerk = loopback_api.as_("clerk", "labour")
     made = order(clerk, taking.url)
     settle(store.engine, record("police", "1", WANG, **WAGES))
@@ -152,7 +157,9 @@ def test_a_worker_that_dies_in_the_middle_loses_nothing(loopback_api: Api, store
 
     taking.answer = die
     deliver(hub, QUICK)
-    store.run("UPDATE ops.watch_delivery SET attempts = 1, outcome = NULL, next_attempt_at = now() + interval '60 s'")  # only the lease is left
+    store.run(
+        "UPDATE ops.watch_delivery SET attempts = 1, outcome = NULL, next_attempt_at = now() + interval '60 s'"
+    )  # only the lease is left
     taking.answer = None
     assert deliver(hub) == 0
     store.run("UPDATE ops.watch_delivery SET next_attempt_at = now()")
@@ -219,7 +226,9 @@ def test_a_receiver_that_drips_is_given_up(
     loopback_api: Api, store: Store, hub: Hub, taking: Receiver, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     monkeypatch.setattr(target, "TIMEOUT_S", 1.0)
-    before = {"status line": b"", "header": b"HTTP/1.1 200 OK\r\nX-Slow: ", "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"}[part]
+    before = {"status line": b"", "header": b"HTTP/1.1 200 OK\r\nX-Slow: ", "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"}[
+        part
+    ]
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(before)
@@ -303,7 +312,9 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - dt.timedelta(days=1))
             .not_valid_after(now + dt.timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("8.8.8.8"))]), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("8.8.8.8"))]), critical=False
+            )
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(key, hashes.SHA256())
         )
