@@ -88,6 +88,18 @@ class Settings(BaseSettings):
     webhook_ports: str = Field("443,8443", pattern=r"^\s*\d{1,5}(\s*,\s*\d{1,5})*\s*$", description="Ports that webhooks may lead to.")
     webhook_loopback: bool = Field(False, description="Webhooks may lead to this machine, by http too: for tests and demonstrations alone.")
     webhook_attempts: int = Field(10, ge=1, le=30, description="Attempts after which a delivery is put on the dead-letter list.")
+    lookup_rows: int = Field(50_000, ge=1, le=200_000, description="Most rows of one batch look-up.")
+    lookup_bytes: int = Field(16 << 20, ge=1024, le=256 << 20, description="Most bytes of a batch look-up's file.")
+    lookup_jobs: int = Field(3, ge=1, le=100, description="Batch look-ups that a caller may have unfinished at a time.")
+    lookup_days: int = Field(7, ge=1, le=366, description="Days after which a batch look-up and its result are deleted.")
+    emergency_hours: int = Field(4, ge=1, le=72, description="Hours that an emergency access to restricted records lasts.")
+    export_rows: dict[str, int] = Field(
+        {"*": 50_000, "system": 500_000, "admin": 500_000},
+        description="Most rows that a role may export at once, as JSON; * stands for every other role, 0 for none.",
+    )
+    export_seconds: int = Field(1_800, ge=10, le=86_400, description="Time after which an export breaks off.")
+    export_idle_seconds: int = Field(60, ge=5, le=3_600, description="Time after which an export whose file nobody takes breaks off.")
+    exports_at_once: int = Field(2, ge=1, le=8, description="Exports of one department and role that one server runs at a time.")
 
     @field_validator("database_url", "airflow_database_url")
     @classmethod

@@ -7,6 +7,7 @@ case, traditional to simplified one character at a time, so that a piece of a te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -17,6 +18,10 @@ import polars as pl
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
+#: A record's number without brackets, marks and blanks, as a part of it is looked for; the same in SQL and in `number_part`.
+_MARKS = "〔〕【】[]（）()-－—_/.·# "
+NUMBER_PART = f"translate(upper(coalesce(case_number, source_record_id)), '{_MARKS}', '')"
+
 _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
 _HAN = r"\p{Han}"
@@ -26,7 +31,7 @@ _HAN_RANGES = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0
 
 
 @cache
-def _simplified() -> dict[str, str]:
+def simplified() -> dict[str, str]:
     """Traditional or variant character → simplified, where the two differ."""
     characters = [chr(code) for start, end in _HAN_RANGES for code in range(start, end)]
     converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
@@ -39,13 +44,13 @@ def fold(text: pl.Series) -> pl.Series:
     if len(lowered) == 1:  # a query: not worth the automaton of 4,600 patterns
         value = lowered[0]
         return lowered if value is None else pl.Series(lowered.name, [value.translate(_translation())], dtype=pl.String)
-    pairs = _simplified()
+    pairs = simplified()
     return lowered.str.replace_many(list(pairs), list(pairs.values()))
 
 
 @cache
 def _translation() -> dict[int, str]:
-    return str.maketrans(_simplified())
+    return str.maketrans(simplified())
 
 
 def search_tokens(text: pl.Series) -> pl.Series:
@@ -103,13 +108,21 @@ def _han(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return table[codes]
 
 
+def number_part(text: str) -> str:
+    """A part of a case number in the form in which numbers are looked through."""
+    return text.upper().translate(str.maketrans("", "", _MARKS))
+
+
 def bigrams(text: str) -> list[str]:
     """Tokens that a query for this text needs, distinct, in a stable order.
 
     A run of Chinese characters gives its bigrams; a lone character stands for itself and is to be looked up as a prefix.
     """
-    needed = pl.Series([text], dtype=pl.String).str.slice(0, MAX_CHARACTERS)
-    folded = fold(needed)
+    return _needed([text])[0]
+
+
+def _needed(texts: Sequence[str]) -> list[list[str]]:
+    folded = fold(pl.Series(texts, dtype=pl.String).str.slice(0, MAX_CHARACTERS))
     shifted = folded.str.replace_all(rf"(^|\P{{Han}}){_HAN}", "$1 ")
     pieces = [
         folded.str.extract_all(_HAN + "{2}"),
@@ -117,7 +130,8 @@ def bigrams(text: str) -> list[str]:
         folded.str.replace_all(_HAN + "{2,}", " ").str.extract_all(_HAN),
         folded.str.replace_all(_HAN + "+", " ").str.extract_all(_WORD),
     ]
-    return list(dict.fromkeys(token for piece in pieces for token in piece.to_list()[0]))
+    found = zip(*(piece.to_list() for piece in pieces), strict=True)
+    return [list(dict.fromkeys(token for tokens in several for token in tokens)) for several in found]
 
 
 def tsquery(text: str) -> str | None:
@@ -125,7 +139,15 @@ def tsquery(text: str) -> str | None:
 
     Last pieces of words match as prefixes, so that "光明A12" finds "光明 A1234": a lone character or word gets `:*`.
     """
-    tokens = bigrams(text)
+    return _query(bigrams(text))
+
+
+def tsqueries(texts: Sequence[str]) -> list[str | None]:
+    """`tsquery` of many texts, in a thousandth of the time that one by one would take."""
+    return [_query(tokens) for tokens in _needed(texts)] if texts else []
+
+
+def _query(tokens: Sequence[str]) -> str | None:
     terms = [f"'{token}'" if _is_bigram(token) else f"'{token}':*" for token in tokens]
     return " & ".join(terms) or None
 
