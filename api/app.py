@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from api.audit import write_audit
 from api.authentication.authenticator import make_authenticator
 from api.authentication.limits import CallerLimits
+from api.change_feed import read_head
+from api.change_waiting import ChangeWaiting
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.lookups.worker import Worker, working
@@ -26,7 +28,7 @@ from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import access_requests, cases, entities, export, health, inbox, lookups, one_case, platform, reports
+from api.routes import access_requests, cases, changes, entities, export, health, inbox, lookups, one_case, platform, reports, watches
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -90,7 +92,8 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
     app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
-    for module in (cases, export, one_case, entities, lookups, reports, access_requests, platform, inbox, health):
+    app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
+    for module in (cases, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, engine, settings)
     _handle_errors(app)
