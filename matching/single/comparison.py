@@ -46,9 +46,10 @@ def weigh_pair(one: Form, other: Form, model: Model) -> Weighed:
     """Compare two forms and weigh what they show."""
     weight, is_forbidden = model.prior, False
     reached: dict[str, str] = {}
+    numbers: dict[str, int] = {}
     rarities: dict[str, int] = {}
     for comparison in model.comparisons:
-        number = KINDS[comparison.kind](one, other, comparison)
+        number = numbers[comparison.name] = KINDS[comparison.kind](one, other, comparison)
         if number:
             level = comparison.levels[number - 1]
             reached[comparison.name] = level.name
@@ -57,8 +58,8 @@ def weigh_pair(one: Form, other: Form, model: Model) -> Weighed:
         if comparison.name in model.rarity and same(one, other, comparison.column):
             rarities[comparison.name] = model.rarity[comparison.name].bits([one[comparison.column]])[0]
     applied = {}
-    for adjustment in model.adjustments:
-        if all(reached.get(name) in words for name, words in adjustment.when.items()):
+    for adjustment, when in model.corrections:
+        if all(numbers[name] in levels for name, levels in when):
             weight += adjustment.bits
             is_forbidden |= adjustment.cannot_link
             applied[adjustment.name] = "applied"
