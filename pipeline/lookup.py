@@ -15,18 +15,24 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import orjson
+import polars as pl
+import pyarrow as pa
 import xxhash
 from sqlalchemy import Connection, TextClause, text
 
+from matching.linkage import link
 from matching.model import Model
 from matching.model_file import load_model
 from matching.single.comparison import Weighed, is_known, weigh_pair
 from matching.single.forms import case_form, organisation_form, person_form
 from matching.single.keys import keys_of
 from pipeline.candidates import BLOCK_MOST
+from pipeline.links import forms_in
 from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row, stand_in
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 from schema.codes import sides
+from schema.records import PAIR
 
 Row = dict[str, Any]
 
@@ -159,6 +165,36 @@ def look_up_parties(connection: Connection, parties: Sequence[Mapping[str, Any]]
     return found
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A row that is looked up, and what it is compared by."""
+
+    relation: Relation
+    row: Row
+    form: Row
+    model: Model
+    unique_within: frozenset[str]
+
+    def form_of(self, row: Row) -> Row:
+        """The form of a candidate."""
+        return _form(self.relation, row, self.model, self.unique_within)
+
+    def weighed(self, rows: Sequence[Row]) -> list[Weighed]:
+        """Each candidate, compared and weighed."""
+        if not is_known(self.model):
+            return self._weighed_as_columns(rows) if rows else []
+        return [weigh_pair(self.form, self.form_of(row), self.model) for row in rows]
+
+    def _weighed_as_columns(self, rows: Sequence[Row]) -> list[Weighed]:
+        """The same by the column functions, for a model that compares what one pair alone does not tell."""
+        schema = pl.DataFrame(self.relation.shape.empty_table()).schema
+        nodes = pl.DataFrame([{name: row.get(name) for name in schema} for row in (self.row, *rows)], schema=schema)
+        forms = forms_in(self.relation, nodes, self.model, self.unique_within)
+        pairs = pa.table([[self.row["id"]] * len(rows), [row["id"] for row in rows]], schema=PAIR)
+        edges = link(self.relation.name, forms, None, pairs, self.model).to_pylist()
+        return [Weighed(edge["decision"], edge["match_weight"], orjson.loads(edge["levels"])) for edge in edges]
+
+
 def _known(
     connection: Connection, relation: Relation, rows: Sequence[Row], reach: Reach, unique_within: frozenset[str] = frozenset()
 ) -> list[Known]:
@@ -168,7 +204,8 @@ def _known(
     met: dict[int, list[Row]] = defaultdict(list)
     for row in _candidates(connection, relation, [keys_of(form, model) for form in forms], reach):
         met[row["place"]].append(row)
-    return [_told(relation, form, met[place], model, unique_within) for place, form in enumerate(forms)]
+    asked = [Asked(relation, row, form, model, unique_within) for row, form in zip(rows, forms, strict=True)]
+    return [_told(one, met[place]) for place, one in enumerate(asked)]
 
 
 def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[str]) -> Row:
@@ -214,16 +251,15 @@ def _by_side(row: Row) -> dict[str, list[int]]:
     return {name: sorted(numbers) for name, numbers in found.items()}
 
 
-def _told(relation: Relation, form: Row, met: Sequence[Row], model: Model, unique_within: frozenset[str]) -> Known:
+def _told(asked: Asked, met: Sequence[Row]) -> Known:
     """Whom the candidates make known: of each entity the node that weighs most."""
-    forms = [(row, _form(relation, row, model, unique_within)) for row in met]
-    weighed = [(row, weigh_pair(form, known, model)) for row, known in forms if row["is_readable"]]
-    weighed = [(row, pair) for row, pair in weighed if pair.decision in ANSWERS]
+    open_, closed = [row for row in met if row["is_readable"]], [row for row in met if not row["is_readable"]]
+    weighed = [(row, pair) for row, pair in zip(open_, asked.weighed(open_), strict=True) if pair.decision in ANSWERS]
     best: dict[str, Candidate] = {}
     for row, pair in sorted(weighed, key=lambda one: (-one[1].match_weight, one[0]["id"])):
         best.setdefault(row["entity"], _candidate(row, pair))
-    closed = (row["department"] for row, known in forms if not row["is_readable"] and _names_it(relation, form, known))
-    return Known(tuple(best.values()), frozenset(closed))
+    named = (row["department"] for row in closed if _names_it(asked.relation, asked.form, asked.form_of(row)))
+    return Known(tuple(best.values()), frozenset(named))
 
 
 def _candidate(row: Row, pair: Weighed) -> Candidate:
@@ -236,16 +272,3 @@ def _names_it(relation: Relation, form: Row, known: Row) -> bool:
         return not set(form["numbers"]).isdisjoint(known["numbers"])
     columns = ("id_no", "phone") if relation is PERSON else ("uscc", "phone")
     return any(form[column] is not None and form[column] == known[column] for column in columns)
-
-
-def require_known(models: Sequence[Model]) -> None:
-    """Refuse models that compare what only whole tables are compared by.
-
-    Raises:
-        ContractError: names the relation.
-    """
-    from hub.errors import ContractError
-
-    for model in models:
-        if not is_known(model):
-            raise ContractError(f"the model of {model.relation} has a comparison that one pair alone cannot be told by")
