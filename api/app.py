@@ -19,9 +19,11 @@ from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
+from api.policy.logins import Logins
+from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
 from api.routes import cases, health, inbox, platform
-from api.state import Hub, newest_revision, reading_engine, trace_of
+from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
 
@@ -48,12 +50,14 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     Raises:
         ContractError: a contract has a mistake.
     """
-    reading = reading_engine(engine)
+    reading = reading_engine(engine.url)
+    logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         reading.dispose()
+        logins.dispose()
 
     app = FastAPI(
         title="案件汇聚平台 · Case hub",
@@ -64,7 +68,15 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
+    app.state.hub = Hub(
+        settings,
+        engine,
+        reading,
+        logins,
+        Policies(engine),
+        load_directory(settings) if directory is None else directory,
+        newest_revision(),
+    )
     app.state.requests = RequestMetrics()
     for module in (cases, platform, inbox, health):
         app.include_router(module.router)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from api.access import ROLES, Caller, Role
+from api.access import Caller, Role
 from hub.database import store_errors
 from hub.errors import AccessDenied, NotFound, RequestError, StoreError
 from schema.tables import api_token
 
+ROLES: tuple[Role, ...] = ("clerk", "engineer", "admin")
 PREFIX = "casehub_"  # so that a secret scanner knows a token that was committed by mistake
 _UNIQUE_VIOLATION = "23505"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}")

@@ -157,14 +157,17 @@ class WayIn:
             f"/{self._case}?include=records,parties,timeline,lineage,links" if self._case else "?limit=5"
         )  # none came, or all are sealed
         lines = {
-            "clerk": ("窗口人员", f"-G {self.api}/v1/cases --data-urlencode 'q={_quoted(self.firm)}'"),
+            "clerk": (
+                "窗口人员",
+                f"-H 'X-Purpose: handling' -H 'X-Case-Reference: 1' -G {self.api}/v1/cases --data-urlencode 'q={_quoted(self.firm)}'",
+            ),
             "engineer": ("数据工程师", f"{self.api}/v1/sources"),
             "admin": ("平台管理员", f"'{self.api}/v1/cases{parts}'"),
         }
         console.print("\n[bold]三条现成的命令 · three lines to copy[/bold]")
         for role, (words, rest) in lines.items():
             console.print(f"[dim]# {words} {role}[/dim]")
-            line = f"curl -s -H 'Authorization: Bearer {self._tokens[role]}' {rest}"  # type: ignore[index]
+            line = f"curl -s -H 'Authorization: Bearer {self._tokens[role]}' {rest}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(f"\n接口文档 API docs   {self.api}/docs", highlight=False)
         console.print(f"Airflow            {airflow.url}   {USER} / {airflow.password}", markup=False, highlight=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.access import Caller, Role
+from api.access import Caller
 from cli.session import active_contracts, store
 from hub.settings import get_settings
 
@@ -31,7 +31,7 @@ def create(
     if department:
         active_contracts(settings, [department])  # refuses a department that has no contract
     with store() as engine:
-        token = create_token(engine, Caller(name, cast(Role, role), department or None), days or settings.token_days)
+        token = create_token(engine, Caller(name, role, department or None), days or settings.token_days)
     typer.echo(token)
     Console(stderr=True).print("请立即保存，之后无法再次显示 · keep it now: it cannot be shown again", highlight=False)
 

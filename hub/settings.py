@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     run_departments: int = Field(2, ge=1, le=64, description="Departments that `casehub run` pulls at a time.")
     validate_chunk_rows: int = Field(20_000, ge=1, le=50_000, description="Most rows that Great Expectations is given at once.")
     hold_above_failing: float = Field(0.2, gt=0, le=1, description="Share of a batch's rows that fail, above which the batch is held.")
+    login_secret_file: Path | None = Field(
+        None,
+        description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
+    )
     token_days: int = Field(90, ge=1, le=366, description="Days that an API token made by `casehub tokens create` is good for.")
 
     @field_validator("database_url", "airflow_database_url")

@@ -25,6 +25,7 @@ from schema.tables.entities import (
 )
 from schema.tables.landing import landing_record, quarantine_item
 from schema.tables.ops import batch, change_counter, contract, decision, inbox, link_sample, model, pending, source, validation_result
+from schema.tables.policy import policy, row_scope
 from schema.tables.records import (
     case_key,
     case_key_list,
@@ -73,10 +74,12 @@ __all__ = [
     "person_key",
     "person_key_list",
     "person_member",
+    "policy",
     "quarantine_item",
     "record_id_sequence",
     "redirect",
     "review_task",
+    "row_scope",
     "source",
     "source_record",
     "unified_case",

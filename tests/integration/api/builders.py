@@ -25,6 +25,7 @@ from schema import tables
 from schema.search import search_tokens
 
 UTC = dt.UTC
+PURPOSE = {"X-Purpose": "handling", "X-Case-Reference": "T-1"}  # without it nothing is shown in the clear
 SECRET = "a-shared-secret-for-tests"
 GOLDEN = ("title", "text", "category", "status", "grade", "street", "community", "reported_at", "amount", "address")
 EVENTS = ("reported", "accepted", "resolved")
@@ -179,7 +180,7 @@ class Api(httpx.Client):
         """The same API asked with a new token."""
         other = Api(str(self.base_url), self.store)
         self._others.append(other)
-        other.headers["Authorization"] = f"Bearer {self.store.token(role, dept)}"
+        other.headers.update({"Authorization": f"Bearer {self.store.token(role, dept)}", **PURPOSE})
         return other
 
     def find(self, **body: Any) -> dict[str, Any]:
