@@ -17,12 +17,13 @@ from starlette.exceptions import HTTPException
 from api.audit import write_audit
 from api.departments import Directory, load_directory
 from api.docs import add_docs
+from api.match_view import Promises
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, health, inbox, platform
+from api.routes import cases, health, inbox, match, platform
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -78,7 +79,8 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         newest_revision(),
     )
     app.state.requests = RequestMetrics()
-    for module in (cases, platform, inbox, health):
+    app.state.promises = Promises()
+    for module in (cases, match, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, engine)
     _handle_errors(app)

@@ -86,9 +86,7 @@ def _parts(values: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     known_community = pl.col("road").str.extract(community_and_road(), 1)
     parts = frame.select(
         "street",
-        pl.coalesce(
-            pl.col("community").str.replace(COMMITTEE, "").str.replace(VILLAGE, "$1"), known_community
-        ),
+        pl.coalesce(pl.col("community").str.replace(COMMITTEE, "").str.replace(VILLAGE, "$1"), known_community),
         # 合水口长春路 is 合水口社区长春路: a known community's name before a road of two characters or more.
         pl.coalesce(pl.col("road").str.extract(community_and_road(), 2), "road"),
         pl.col("number").str.replace_all("[之–]", "-"),

@@ -81,11 +81,7 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
 def _name_alone(name: pl.Expr) -> pl.Expr:
     """Without what a form or a letter puts around the name: a role before it, "and others" after it, a note in brackets."""
     words = vocabulary()
-    return (
-        name.str.replace(ends(words.firm_prefixes, "^(?:{}):"), "")
-        .str.replace_all(FORMER, "")
-        .str.replace(others(), "${1}")
-    )
+    return name.str.replace(ends(words.firm_prefixes, "^(?:{}):"), "").str.replace_all(FORMER, "").str.replace(others(), "${1}")
 
 
 def _usual_words(name: pl.Expr) -> pl.Expr:

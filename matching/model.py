@@ -188,7 +188,7 @@ class Model:
 
     @cached_property
     def corrections(self) -> tuple[tuple[Adjustment, tuple[tuple[str, frozenset[int]], ...]], ...]:
-        """Each adjustment with, of each comparison, the numbers of the levels at which it applies: 0 for a level that the model leaves out."""
+        """Each adjustment, and of each comparison the numbers of the levels at which it applies: 0 for one that the model leaves out."""
         comparisons = {comparison.name: comparison for comparison in self.comparisons}
         return tuple(
             (adjustment, tuple((name, frozenset(map(comparisons[name].index, words))) for name, words in adjustment.when.items()))

@@ -1,19 +1,21 @@
 """LOOK UP: records not yet filed, many callers at once, each by what that caller may read.
 
-Enter records as `prospect` takes them, and which records of the store the caller may read, as SQL; leave for each party and
-each record what the store has that may be the same. It says what `prospect.look_up` says where everything may be read, and
-is worked out a row at a time (`matching.single`), for one question in some milliseconds. One statement a relation finds the
-nodes that share a key, drops those of records that are closed to the caller before anything is counted or limited, and
-brings the rest: a closed record neither makes an entity known nor changes a weight, nor how many statements are run.
+Enter records as `prospect` takes them, and what the caller may read; leave for each party and each record what the store has
+that may be the same. It says what `prospect.look_up` says where everything may be read, and is worked out a row at a time
+(`matching.single`), for one question in some milliseconds.
+
+Blocking keys, which hold no values, give the numbers of the nodes that share one. The nodes themselves are read on the caller's
+own connection: of a record that is closed to him nothing comes, before anything is compared, ranked or limited. So a closed
+record makes no entity known and changes no weight, and whether there is none or a closed one the same statements are run.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 import polars as pl
@@ -36,58 +38,60 @@ from schema.records import PAIR
 
 Row = dict[str, Any]
 
-_PARTY = """
-    SELECT k.party_id AS id, p.record_id, p.version, p.ordinal, p.role, p.kind, p.name, p.id_type, p.id_no, p.uscc, p.phone,
-           p.address AS own_address, CASE WHEN p.kind = 'person' THEN coalesce(p.address, r.address) ELSE p.address END AS address,
-           p.gender, p.birth_date, r.department, r.source_record_id, r.visibility, {readable} IS TRUE AS is_readable
-    FROM {keys} k
-    CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = k.party_id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
-    CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = p.record_id AND known_to IS NULL OFFSET 0) r
-    WHERE k.key = t.key AND {stands} AND ({readable} OR {acknowledged}) ORDER BY k.party_id LIMIT {most}
-"""
-_RECORD = """
-    SELECT k.record_id AS id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, r.case_number, r.title, r.text, r.category,
-           r.occurred_at, r.reported_at, r.amount::float8 AS amount, r.people_involved, r.address, r.street, r.community, r.longitude,
-           r.latitude, r."references", {readable} IS TRUE AS is_readable
-    FROM {keys} k
-    CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = k.record_id AND known_to IS NULL OFFSET 0) r
-    WHERE k.key = t.key AND {stands} AND ({readable} OR {acknowledged}) ORDER BY k.record_id LIMIT {most}
-"""
-_STANDS = "r.known_from IS NOT NULL AND NOT r.is_deleted"
-# What shares most keys is compared, of equals the older: as `prospect` chooses, but among what the caller may know of.
 _MET = """
-SELECT best.*, m.entity{more} FROM (
-    SELECT met.*, row_number() OVER (PARTITION BY place, is_readable ORDER BY shared DESC, id) AS turn FROM (
-        SELECT DISTINCT ON (t.place, b.id) t.place, b.*, count(*) OVER (PARTITION BY t.place, b.id) AS shared
-        FROM unnest(CAST(:places AS integer[]), CAST(:keys AS bigint[])) AS t (place, key) CROSS JOIN LATERAL ({block}) b
-    ) met
-) best
-CROSS JOIN LATERAL (SELECT {entity}::text AS entity FROM {members} WHERE {node} = best.id AND known_to IS NULL OFFSET 0) m{joined}
-WHERE best.turn <= {compared} ORDER BY best.place, best.id
+SELECT t.place, b.id, count(*) AS shared FROM unnest(CAST(:places AS integer[]), CAST(:keys AS bigint[])) AS t (place, key)
+CROSS JOIN LATERAL (SELECT {node} AS id FROM {keys} WHERE key = t.key ORDER BY {node} LIMIT {most}) b
+GROUP BY t.place, b.id ORDER BY t.place, shared DESC, b.id
+"""
+# LATERAL with OFFSET 0 keeps the planner to one index look-up a node, whatever it believes of the tables.
+_RECORD = "(SELECT * FROM store.source_record WHERE record_id = {id} AND known_to IS NULL OFFSET 0) r"
+_ENTITY = "(SELECT {entity}::text AS entity FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m"
+_STANDS = "r.known_from IS NOT NULL AND NOT r.is_deleted"
+_PARTIES = f"""
+SELECT p.party_id AS id, p.record_id, p.version, p.ordinal, p.role, p.kind, p.name, p.id_type, p.id_no, p.uscc, p.phone,
+       p.address AS own_address, CASE WHEN p.kind = 'person' THEN coalesce(p.address, r.address) ELSE p.address END AS address,
+       p.gender, p.birth_date, r.department, r.source_record_id, r.visibility, m.entity
+FROM unnest(CAST(:ids AS bigint[])) AS t (id)
+CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
+CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")}
+CROSS JOIN LATERAL {_ENTITY}
+WHERE {_STANDS} AND {{readable}}
 """
 _RESOLVED = """
-LEFT JOIN LATERAL (
-    SELECT array_agg(p.role ORDER BY p.party_id) AS roles, array_agg(p.kind ORDER BY p.party_id) AS kinds,
-           array_agg(CASE p.kind WHEN 'person' THEN (SELECT person_id FROM store.person_member WHERE party_id = p.party_id AND known_to IS NULL)
-               ELSE (SELECT organisation_id FROM store.organisation_member WHERE party_id = p.party_id AND known_to IS NULL) END::text
-               ORDER BY p.party_id) AS entities
-    FROM store.party p WHERE p.record_id = best.id AND p.known_to IS NULL AND p.known_from IS NOT NULL AND best.is_readable
-) resolved ON true"""
+SELECT array_agg(p.role ORDER BY p.party_id) AS roles, array_agg(p.kind ORDER BY p.party_id) AS kinds,
+       array_agg(CASE p.kind WHEN 'person' THEN (SELECT person_id FROM store.person_member WHERE party_id = p.party_id AND known_to IS NULL)
+           ELSE (SELECT organisation_id FROM store.organisation_member WHERE party_id = p.party_id AND known_to IS NULL) END::text
+           ORDER BY p.party_id) AS entities
+FROM store.party p WHERE p.record_id = r.record_id AND p.known_to IS NULL AND p.known_from IS NOT NULL
+"""
+_CASES = f"""
+SELECT r.record_id AS id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, r.case_number, r.title, r.text,
+       r.category, r.occurred_at, r.reported_at, r.amount::float8 AS amount, r.people_involved, r.address, r.street, r.community,
+       r.longitude, r.latitude, r."references", m.entity, s.roles, s.kinds, s.entities
+FROM unnest(CAST(:ids AS bigint[])) AS t (id)
+CROSS JOIN LATERAL {_RECORD.format(id="t.id")}
+CROSS JOIN LATERAL {_ENTITY}
+CROSS JOIN LATERAL ({_RESOLVED}) s
+WHERE {_STANDS} AND {{readable}}
+"""
+_READ_AT_ONCE = 2 * CANDIDATES  # nodes of one row; more are read only where many of them are closed to the caller
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Which records a caller may read, and of which he may know that they exist: SQL about `r`, a row of store.source_record.
+    """What a caller may read.
 
     Args:
-        readable: condition.
-        acknowledged: condition; it holds for none that is readable.
-        parameters: values that they want bound.
+        connection: on which the caller reads, with whatever security of rows the store has for him.
+        readable: which records beside that: SQL about `r`, a row of store.source_record.
+        parameters: values that it wants bound.
+        hidden: columns of a node's record that are not to be compared, for they are hidden from the caller.
     """
 
+    connection: Connection
     readable: str = "true"
-    acknowledged: str = "false"
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    hidden: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -109,17 +113,7 @@ class Candidate:
     node: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the store knows of one party or one record: the best first.
-
-    Args:
-        candidates: entities, each once.
-        acknowledged: departments that hold a closed record with the very number that was given.
-    """
-
-    candidates: tuple[Candidate, ...] = ()
-    acknowledged: frozenset[str] = frozenset()
+Known: TypeAlias = tuple[Candidate, ...]  # entities, each once, the best first
 
 
 @dataclass(frozen=True)
@@ -130,39 +124,32 @@ class Told:
     case: Known
 
 
-def look_up_all(
-    connection: Connection, prospects: Sequence[Prospect], reach: Reach, unique_within: frozenset[str] = frozenset()
-) -> list[Told]:
-    """Look records up that are not filed yet, together, in the connection's transaction.
+def look_up_all(keys: Connection, reach: Reach, prospects: Sequence[Prospect], unique_within: frozenset[str] = frozenset()) -> list[Told]:
+    """Look records up that are not filed yet, together.
 
     Args:
-        connection: of a transaction that sees one moment.
-        prospects: the records with their parties.
+        keys: a connection that may read the key tables.
         reach: of the caller.
+        prospects: the records with their parties.
         unique_within: departments that promise no duplicate cases within themselves.
     """
-    known: list[list[Known]] = [[Known()] * len(prospect.parties) for prospect in prospects]
+    known: list[list[Known]] = [[()] * len(prospect.parties) for prospect in prospects]
     for relation in (PERSON, ORGANISATION):
-        places = [(n, k) for n, prospect in enumerate(prospects) for k, party in enumerate(prospect.parties) if party["kind"] == relation.name]
-        rows = [
-            party_row(relation, prospects[n].values, prospects[n].parties[k], number) for number, (n, k) in enumerate(places)
+        places = [
+            (n, k) for n, prospect in enumerate(prospects) for k, party in enumerate(prospect.parties) if party["kind"] == relation.name
         ]
-        for (n, k), found in zip(places, _known(connection, relation, rows, reach), strict=True):
+        rows = [party_row(relation, prospects[n].values, prospects[n].parties[k], place) for place, (n, k) in enumerate(places)]
+        for (n, k), found in zip(places, _known(keys, reach, relation, rows), strict=True):
             known[n][k] = found
-    records = [case_row(prospect, [one.candidates for one in found]) for prospect, found in zip(prospects, known, strict=True)]
-    cases = _known(connection, CASE, records, reach, unique_within)
+    records = [case_row(prospect, found) for prospect, found in zip(prospects, known, strict=True)]
+    cases = _known(keys, reach, CASE, records, unique_within)
     return [Told(tuple(parties), case) for parties, case in zip(known, cases, strict=True)]
 
 
-def look_up_parties(connection: Connection, parties: Sequence[Mapping[str, Any]], reach: Reach) -> list[Known]:
-    """The persons or organisations that each party alone may be; `kind`, `role` and `department` are among its columns."""
-    found = [Known()] * len(parties)
-    for relation in (PERSON, ORGANISATION):
-        places = [place for place, party in enumerate(parties) if party["kind"] == relation.name]
-        rows = [party_row(relation, parties[place], parties[place], place) for place in places]
-        for place, one in zip(places, _known(connection, relation, rows, reach), strict=True):
-            found[place] = one
-    return found
+def look_up_parties(keys: Connection, reach: Reach, prospects: Sequence[Prospect]) -> list[Told]:
+    """The same without the cases: the persons and organisations that the parties alone may be."""
+    bare = [Prospect({"department": prospect.values.get("department")}, prospect.parties) for prospect in prospects]
+    return look_up_all(keys, reach, bare)
 
 
 @dataclass(frozen=True)
@@ -196,16 +183,13 @@ class Asked:
 
 
 def _known(
-    connection: Connection, relation: Relation, rows: Sequence[Row], reach: Reach, unique_within: frozenset[str] = frozenset()
+    keys: Connection, reach: Reach, relation: Relation, rows: Sequence[Row], unique_within: frozenset[str] = frozenset()
 ) -> list[Known]:
     """What is known of each row of the relation's input."""
     model = load_model(relation.name)
-    forms = [_form(relation, row, model, unique_within) for row in rows]
-    met: dict[int, list[Row]] = defaultdict(list)
-    for row in _candidates(connection, relation, [keys_of(form, model) for form in forms], reach):
-        met[row["place"]].append(row)
-    asked = [Asked(relation, row, form, model, unique_within) for row, form in zip(rows, forms, strict=True)]
-    return [_told(one, met[place]) for place, one in enumerate(asked)]
+    asked = [Asked(relation, row, _form(relation, row, model, unique_within), model, unique_within) for row in rows]
+    met = _met(keys, relation, [keys_of(one.form, model) for one in asked])
+    return [_told(one, nodes) for one, nodes in zip(asked, _nodes(reach, relation, met), strict=True)]
 
 
 def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[str]) -> Row:
@@ -214,26 +198,43 @@ def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[s
     return person_form(row, model) if relation is PERSON else organisation_form(row, model)
 
 
-def _candidates(connection: Connection, relation: Relation, keys: Sequence[Sequence[str]], reach: Reach) -> list[Row]:
-    """Nodes that share a key, with the place of the row that they share it with."""
+def _met(connection: Connection, relation: Relation, keys: Sequence[Sequence[str]]) -> list[list[int]]:
+    """For each list of keys the nodes that share one, those that share most first, of equals the older."""
+    met: list[list[int]] = [[] for _ in keys]
     places = [place for place, listed in enumerate(keys) for _ in listed]
-    if not places:
-        return []
-    numbers = [_number(key) for listed in keys for key in listed]
-    parameters = {"places": places, "keys": numbers, **reach.parameters}
-    found = connection.execute(_statement(relation, reach.readable, reach.acknowledged), parameters).mappings()
-    rows = [dict(row) for row in found]
-    return [row | _by_side(row) for row in rows] if relation is CASE else rows
+    if places:
+        parameters = {"places": places, "keys": [_number(key) for listed in keys for key in listed]}
+        for place, node, _ in connection.execute(_statement(_MET, relation), parameters):
+            met[place].append(node)
+    return met
+
+
+def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]]) -> list[list[Row]]:
+    """Of each list of nodes the first that the caller may read, as many as are compared."""
+    read: dict[int, Row] = {}
+    for start in range(0, max(map(len, met), default=0), _READ_AT_ONCE):
+        short = [nodes for nodes in met if sum(node in read for node in nodes[:start]) < CANDIDATES]
+        wanted = {node for nodes in short for node in nodes[start : start + _READ_AT_ONCE]} - read.keys()
+        read |= _read(reach, relation, sorted(wanted))
+    return [[read[node] for node in nodes if node in read][:CANDIDATES] for nodes in met]
+
+
+def _read(reach: Reach, relation: Relation, ids: Sequence[int]) -> dict[int, Row]:
+    """Nodes that the caller may read, by id."""
+    if not ids:
+        return {}
+    statement = _statement(_CASES if relation is CASE else _PARTIES, relation, reach.readable)
+    rows: dict[int, Row] = {}
+    for found in reach.connection.execute(statement, {"ids": ids, **reach.parameters}).mappings():
+        row = dict(found) | dict.fromkeys(reach.hidden(found))
+        rows[row["id"]] = row | _by_side(row) if relation is CASE else row
+    return rows
 
 
 @cache
-def _statement(relation: Relation, readable: str, acknowledged: str) -> TextClause:
-    conditions = {"readable": readable, "acknowledged": acknowledged, "stands": _STANDS, "most": BLOCK_MOST}
-    is_case = relation is CASE
-    block = (_RECORD if is_case else _PARTY).format(keys=relation.keys, **conditions)
-    names = {"entity": relation.entity, "members": relation.members, "node": relation.node, "compared": CANDIDATES}
-    more, joined = (", resolved.roles, resolved.kinds, resolved.entities", _RESOLVED) if is_case else ("", "")
-    return text(_MET.format(block=block, more=more, joined=joined, **names))
+def _statement(sql: str, relation: Relation, readable: str = "") -> TextClause:
+    names = {"node": relation.node, "keys": relation.keys, "entity": relation.entity, "members": relation.members}
+    return text(sql.format(**names, readable=readable, most=BLOCK_MOST))
 
 
 def _number(key: str) -> int:
@@ -251,24 +252,10 @@ def _by_side(row: Row) -> dict[str, list[int]]:
     return {name: sorted(numbers) for name, numbers in found.items()}
 
 
-def _told(asked: Asked, met: Sequence[Row]) -> Known:
-    """Whom the candidates make known: of each entity the node that weighs most."""
-    open_, closed = [row for row in met if row["is_readable"]], [row for row in met if not row["is_readable"]]
-    weighed = [(row, pair) for row, pair in zip(open_, asked.weighed(open_), strict=True) if pair.decision in ANSWERS]
+def _told(asked: Asked, nodes: Sequence[Row]) -> Known:
+    """Whom the nodes make known: of each entity the node that weighs most."""
+    weighed = [(row, pair) for row, pair in zip(nodes, asked.weighed(nodes), strict=True) if pair.decision in ANSWERS]
     best: dict[str, Candidate] = {}
     for row, pair in sorted(weighed, key=lambda one: (-one[1].match_weight, one[0]["id"])):
-        best.setdefault(row["entity"], _candidate(row, pair))
-    named = (row["department"] for row in closed if _names_it(asked.relation, asked.form, asked.form_of(row)))
-    return Known(tuple(best.values()), frozenset(named))
-
-
-def _candidate(row: Row, pair: Weighed) -> Candidate:
-    return Candidate(row["entity"], ANSWERS[pair.decision], pair.match_weight, pair.levels, row)
-
-
-def _names_it(relation: Relation, form: Row, known: Row) -> bool:
-    """Whether both bear the very same number: all that a closed record may be known by."""
-    if relation is CASE:
-        return not set(form["numbers"]).isdisjoint(known["numbers"])
-    columns = ("id_no", "phone") if relation is PERSON else ("uscc", "phone")
-    return any(form[column] is not None and form[column] == known[column] for column in columns)
+        best.setdefault(row["entity"], Candidate(row["entity"], ANSWERS[pair.decision], pair.match_weight, pair.levels, row))
+    return tuple(best.values())

@@ -127,7 +127,11 @@ def _address(one: Form, other: Form, _: Comparison) -> str | None:
     def conflict(column: str) -> bool:
         return both(one, other, column) and one[column] != other[column]
 
-    on_number, in_estate, same_road = same(one, other, "road") and same(one, other, "number"), same(one, other, "estate"), same(one, other, "road")
+    on_number, in_estate, same_road = (
+        same(one, other, "road") and same(one, other, "number"),
+        same(one, other, "estate"),
+        same(one, other, "road"),
+    )
     if on_number or in_estate:
         if conflict("building"):
             return "estate"

@@ -16,7 +16,9 @@ import polars as pl
 
 #: Script Han, as far as ORDINARY reaches.
 HAN = "\u2e80-\u2e99\u2e9b-\u2ef3\u2f00-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufa6d\ufa70-\ufad9"
-_ORDINARY = re.compile("[\u0009-\u000d\u0020-\u007e\u00a0-\u024f\u2000-\u200f\u2010-\u206f\u20ac\u2100-\u24ff\u2500-\u25ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fef\uff01-\uffee]*")
+_ORDINARY = re.compile(
+    "[\u0009-\u000d\u0020-\u007e\u00a0-\u024f\u2000-\u200f\u2010-\u206f\u20ac\u2100-\u24ff\u2500-\u25ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fef\uff01-\uffee]*"
+)
 _AMONG = re.compile(r"\[\\p\{Han\}&&\[\^([^\]]*)\]\]")
 #: Values remembered of each kind.
 REMEMBERED = 20_000
@@ -39,7 +41,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 def translated(pattern: str) -> str:
-    """`\\p{Han}` spelt out, in a class or by itself, and `$` for the end alone, where Python takes a last line break for one too."""
+    r"""`\p{Han}` spelt out, in a class or by itself, and `$` for the end alone, where Python takes a last line break for one too."""
     pattern = _AMONG.sub(lambda found: f"(?:(?![{found.group(1)}])[{HAN}])", pattern)
     parts, in_class, place = [], False, 0
     while place < len(pattern):
