@@ -16,7 +16,7 @@ from api.answers.match import CaseAnswered, CaseMatch, MatchAnswer, Organisation
 from api.presenter import Presenter
 from api.queries import match as queries
 from api.queries.rows import Row
-from api.queries.search import FILTERS, best_values
+from api.queries.search import FILTERS
 from api.queries.visible import READABLE
 from api.questions.match import MatchParty, MatchRecord
 from matching.model import Model
@@ -84,7 +84,7 @@ class Matcher:
     def _told(self, records: Sequence[MatchRecord]) -> list[Told]:
         own = self.presenter.caller.department
         prospects = [Prospect(_values(record, own), [_columns(party) for party in record.parties]) for record in records]
-        reach = Reach(self.connection, READABLE, {"own": own}, self._hidden)
+        reach = Reach(self.connection, READABLE, own, self._hidden)
         return look_up_all(self.keys, reach, prospects, self.promises.current(self.keys))
 
     def _hidden(self, row: Mapping[str, Any]) -> list[str]:
@@ -123,7 +123,7 @@ class Matcher:
     def _cases(self, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, CaseSummary]:
         own = self.presenter.caller.department
         around = queries.summaries(self.connection, case_ids, own)
-        best = best_values(self.connection, case_ids, own) if case_ids else {}
+        best = queries.best_values(self.connection, case_ids, own)
         return {case_id: self._summary(row, best) for case_id, row in around.items()}
 
     def _summary(self, row: Row, best: Mapping[tuple[uuid.UUID, str], Row]) -> CaseSummary:

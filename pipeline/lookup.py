@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 import xxhash
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection
 
 from matching.linkage import link
 from matching.model import Model
@@ -31,6 +31,7 @@ from matching.single.forms import case_form, organisation_form, person_form
 from matching.single.keys import keys_of
 from pipeline.candidates import BLOCK_MOST
 from pipeline.links import forms_in
+from pipeline.prepared import Prepared
 from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row, stand_in
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 from schema.codes import sides
@@ -39,7 +40,7 @@ from schema.records import PAIR
 Row = dict[str, Any]
 
 _MET = """
-SELECT t.place, b.id, count(*) AS shared FROM unnest(CAST(:places AS integer[]), CAST(:keys AS bigint[])) AS t (place, key)
+SELECT t.place, b.id, count(*) AS shared FROM unnest(:places, :keys) AS t (place, key)
 CROSS JOIN LATERAL (SELECT {node} AS id FROM {keys} WHERE key = t.key ORDER BY {node} LIMIT {most}) b
 GROUP BY t.place, b.id ORDER BY t.place, shared DESC, b.id
 """
@@ -51,7 +52,7 @@ _PARTIES = f"""
 SELECT p.party_id AS id, p.record_id, p.version, p.ordinal, p.role, p.kind, p.name, p.id_type, p.id_no, p.uscc, p.phone,
        p.address AS own_address, CASE WHEN p.kind = 'person' THEN coalesce(p.address, r.address) ELSE p.address END AS address,
        p.gender, p.birth_date, r.department, r.source_record_id, r.visibility, m.entity
-FROM unnest(CAST(:ids AS bigint[])) AS t (id)
+FROM unnest(:ids) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
 CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")}
 CROSS JOIN LATERAL {_ENTITY}
@@ -68,7 +69,7 @@ _CASES = f"""
 SELECT r.record_id AS id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, r.case_number, r.title, r.text,
        r.category, r.occurred_at, r.reported_at, r.amount::float8 AS amount, r.people_involved, r.address, r.street, r.community,
        r.longitude, r.latitude, r."references", m.entity, s.roles, s.kinds, s.entities
-FROM unnest(CAST(:ids AS bigint[])) AS t (id)
+FROM unnest(:ids) AS t (id)
 CROSS JOIN LATERAL {_RECORD.format(id="t.id")}
 CROSS JOIN LATERAL {_ENTITY}
 CROSS JOIN LATERAL ({_RESOLVED}) s
@@ -83,14 +84,14 @@ class Reach:
 
     Args:
         connection: on which the caller reads, with whatever security of rows the store has for him.
-        readable: which records beside that: SQL about `r`, a row of store.source_record.
-        parameters: values that it wants bound.
+        readable: which records beside that: SQL about `r`, a row of store.source_record, and `:own`.
+        own: the caller's department.
         hidden: columns of a node's record that are not to be compared, for they are hidden from the caller.
     """
 
     connection: Connection
     readable: str = "true"
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    own: str | None = None
     hidden: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
 
 
@@ -204,8 +205,8 @@ def _met(connection: Connection, relation: Relation, keys: Sequence[Sequence[str
     places = [place for place, listed in enumerate(keys) for _ in listed]
     if places:
         parameters = {"places": places, "keys": [_number(key) for listed in keys for key in listed]}
-        for place, node, _ in connection.execute(_statement(_MET, relation), parameters):
-            met[place].append(node)
+        for row in _met_by(relation).rows(connection, **parameters):
+            met[row["place"]].append(row["id"])
     return met
 
 
@@ -223,18 +224,24 @@ def _read(reach: Reach, relation: Relation, ids: Sequence[int]) -> dict[int, Row
     """Nodes that the caller may read, by id."""
     if not ids:
         return {}
-    statement = _statement(_CASES if relation is CASE else _PARTIES, relation, reach.readable)
     rows: dict[int, Row] = {}
-    for found in reach.connection.execute(statement, {"ids": ids, **reach.parameters}).mappings():
-        row = dict(found) | dict.fromkeys(reach.hidden(found))
+    for found in _nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own):
+        row = found | dict.fromkeys(reach.hidden(found))
         rows[row["id"]] = row | _by_side(row) if relation is CASE else row
     return rows
 
 
 @cache
-def _statement(sql: str, relation: Relation, readable: str = "") -> TextClause:
-    names = {"node": relation.node, "keys": relation.keys, "entity": relation.entity, "members": relation.members}
-    return text(sql.format(**names, readable=readable, most=BLOCK_MOST))
+def _met_by(relation: Relation) -> Prepared:
+    sql = _MET.format(node=relation.node, keys=relation.keys, most=BLOCK_MOST)
+    return Prepared(sql, {"places": "integer[]", "keys": "bigint[]"})
+
+
+@cache
+def _nodes_of(relation: Relation, readable: str) -> Prepared:
+    names = {"node": relation.node, "entity": relation.entity, "members": relation.members}
+    sql = (_CASES if relation is CASE else _PARTIES).format(**names, readable=readable)
+    return Prepared(sql, {"ids": "bigint[]", "own": "text"})
 
 
 def _number(key: str) -> int:

@@ -135,8 +135,7 @@ class MatchRecord(Strict):
     @property
     def has_case(self) -> bool:
         """Whether it tells anything of the case beside its parties, the time of report aside."""
-        told = self.model_dump(exclude={"department", "parties", "reported_at"}, exclude_none=True)
-        return any(value not in ([], "") for value in told.values())
+        return bool(self.references) or any(getattr(self, name) is not None for name in _VALUES)
 
     def values(self, department: str | None) -> dict[str, Any]:
         """Columns of CASE_INPUT, with the department that would file it."""
