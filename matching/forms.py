@@ -165,10 +165,10 @@ def _fingerprints(texts: pl.Series) -> pl.Series:
 
 def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
     """A record's own case number and those it cites, each under its department; `numbers` is all of them."""
-    own = pl.select(pl.concat_str(frame["department"], _case_number(frame["case_number"]), separator="|")).to_series()
+    own = pl.select(pl.concat_str(frame["department"], case_numbers(frame["case_number"]), separator="|")).to_series()
     rows = pl.DataFrame({"row": pl.Series(range(frame.height), dtype=pl.UInt32), "cited": frame["references"]})
     cited = rows.explode("cited", keep_nulls=False, empty_as_null=False).unnest("cited")
-    cited = cited.with_columns(_case_number(cited["number"]).alias("number"))
+    cited = cited.with_columns(case_numbers(cited["number"]).alias("number"))
     cited = cited.select("row", cites=pl.concat_str("department", "number", separator="|")).drop_nulls()
     cites = rows.select("row").join(cited.group_by("row").agg(pl.col("cites").unique().sort()), on="row", how="left", maintain_order="left")
     none = pl.lit([], dtype=pl.List(pl.String))
@@ -176,7 +176,7 @@ def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
     return cites.select(own.alias("case_number"), "cites").with_columns(numbers=numbers)
 
 
-def _case_number(numbers: pl.Series) -> pl.Series:
+def case_numbers(numbers: pl.Series) -> pl.Series:
     """A number without the brackets and marks that departments write differently: （2026）粤0311民初12号."""
     return once(numbers, lambda distinct: fold(distinct).str.replace_all(NO_NUMBER, "").to_frame("number"))["number"]
 

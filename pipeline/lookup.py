@@ -213,7 +213,8 @@ def _met(connection: Connection, relation: Relation, keys: Sequence[Sequence[str
 def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]]) -> list[list[Row]]:
     """Of each list of nodes the first that the caller may read, as many as are compared."""
     read: dict[int, Row] = {}
-    for start in range(0, max(map(len, met), default=0), _READ_AT_ONCE):
+    # Once even where there are none: who times the answer must not tell a closed record from no record.
+    for start in range(0, max(1, *map(len, met)) if met else 0, _READ_AT_ONCE):
         short = [nodes for nodes in met if sum(node in read for node in nodes[:start]) < CANDIDATES]
         wanted = {node for nodes in short for node in nodes[start : start + _READ_AT_ONCE]} - read.keys()
         read |= _read(reach, relation, sorted(wanted))
@@ -222,8 +223,6 @@ def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]]) -> li
 
 def _read(reach: Reach, relation: Relation, ids: Sequence[int]) -> dict[int, Row]:
     """Nodes that the caller may read, by id."""
-    if not ids:
-        return {}
     rows: dict[int, Row] = {}
     for found in _nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own):
         row = found | dict.fromkeys(reach.hidden(found))

@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 
 from matching.addresses import ADDRESS, community_name, street_name
 from matching.characters import fold_one
-from matching.forms import A_CELL_DEGREES, A_DAY_US, NO_NUMBER
+from matching.forms import A_CELL_DEGREES, A_DAY_US, NO_NUMBER, case_numbers
 from matching.model import Model
 from matching.single.addresses import address
 from matching.single.firms import organisation_name
 from matching.single.identifiers import credit_code, id_number, phone
 from matching.single.names import person_name
-from matching.single.patterns import without
+from matching.single.patterns import column, is_ordinary, without
 from matching.single.texts import signature
 from schema.codes import sides
 
@@ -117,8 +117,16 @@ def _numbers(row: Row) -> Form:
 
 
 def _of_department(department: str | None, number: str | None) -> str | None:
-    folded = None if number is None else fold_one(number)
-    return None if folded is None or department is None else f"{department}|{without(NO_NUMBER, folded)}"
+    bare = None if number is None else _case_number(number)
+    return None if bare is None or department is None else f"{department}|{bare}"
+
+
+def _case_number(number: str) -> str | None:
+    if not is_ordinary(number):
+        found: str | None = column(lambda values: case_numbers(values).to_frame("number"), number)["number"]
+        return found
+    folded = fold_one(number)
+    return None if folded is None else without(NO_NUMBER, folded)
 
 
 def _times(row: Row) -> Form:
