@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from api.masking import Masks
 from hub.errors import AccessDenied
@@ -103,13 +104,18 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: its name, its role, the department it speaks for (None: of no one department), and what it may."""
+    """Who asks: its name, its role, the department it speaks for (None: of no one department), and what it may.
+
+    `kind` says by what it proved that, and `key_id` which of a holder's API keys it was (None: a token).
+    """
 
     name: str
     role: Role
     department: str | None
     rights: Rights = Rights()
     purpose: Purpose | None = None
+    kind: Literal["key", "token"] = "key"
+    key_id: str | None = None
 
     @property
     def is_operator(self) -> bool:

@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from api.audit import write_audit
+from api.authentication.authenticator import make_authenticator
+from api.authentication.limits import CallerLimits
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.match_view import Promises
@@ -23,7 +25,7 @@ from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, health, inbox, match, platform
+from api.routes import cases, entities, export, health, inbox, match, one_case, platform
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -69,7 +71,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.hub = Hub(
+    hub = Hub(
         settings,
         engine,
         reading,
@@ -78,9 +80,12 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         load_directory(settings) if directory is None else directory,
         newest_revision(),
     )
+    app.state.hub = hub
+    app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
+    app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     app.state.promises = Promises()
-    for module in (cases, match, platform, inbox, health):
+    for module in (cases, match, export, one_case, entities, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, engine)
     _handle_errors(app)
@@ -93,7 +98,7 @@ def _surround(app: FastAPI, engine: Engine) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
     app.add_middleware(BodyLimit)
     app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
-    app.add_middleware(Envelope, observe=app.state.requests.observe)
+    app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
 
 def _handle_errors(app: FastAPI) -> None:

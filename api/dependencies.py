@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Annotated
+from typing import Annotated, cast
 from urllib.parse import unquote
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, Purpose, require_endpoint
+from api.authentication.authenticator import Authenticator
+from api.authentication.limits import CallerLimits, require_quota
 from api.policy.document import Policy
 from api.state import Hub, Trace, hub_of, trace_of
-from api.tokens import authenticate
 from hub.errors import RequestError
 
 _bearer = HTTPBearer(
     auto_error=False,
-    bearerFormat="casehub_…",
-    description="访问令牌，由 `casehub tokens create` 签发 · a token made by `casehub tokens create`.",
+    bearerFormat="casehub_… / JWT",
+    description="API 密钥（`casehub keys create`）或令牌 · an API key made by `casehub keys create`, or a JWT of a trusted issuer.",
 )
 _CASE_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
@@ -45,27 +47,42 @@ CaseReferenceHeader = Annotated[
 ]
 
 
+async def proven_caller(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Caller:
+    """Who asks, before anybody says what he may.
+
+    Raises:
+        AccessDenied: there is no valid key or token.
+        TooManyRequests: this address failed too often.
+    """
+    authenticator = cast(Authenticator, request.app.state.authenticator)
+    sent, host, trace = credentials.credentials if credentials else None, request.client.host if request.client else None, trace_of(request)
+    caller = authenticator.known(sent, host)
+    if caller is None:
+        caller = await run_in_threadpool(authenticator.authenticate, sent, host, trace.request_id)
+    trace.name(caller)
+    return caller
+
+
 def caller_of(
     request: Request,
     hub: HubDep,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    caller: Annotated[Caller, Depends(proven_caller)],
     purpose: PurposeHeader = None,
     case_reference: CaseReferenceHeader = None,
 ) -> Caller:
     """Who asks, what for, and with which rights.
 
     Raises:
-        AccessDenied: there is no valid token, or the policy does not give its role this route.
+        AccessDenied: the policy does not give its role this route.
+        TooManyRequests: the caller asked more often than the policy lets it.
         RequestError: the purpose is none of the policy's, or is given without a case.
     """
-    trace = trace_of(request)
-    with hub.read() as connection:
-        caller = authenticate(connection, credentials.credentials if credentials else None)
-    trace.name(caller)
     policy = hub.policies.current()
     caller = dataclasses.replace(caller, rights=policy.rights(caller.department, caller.role))
+    trace_of(request).quota = quota = cast(CallerLimits, request.app.state.limits).take(caller)
+    require_quota(quota)
     require_endpoint(caller, request.scope["route"].name)
-    return dataclasses.replace(caller, purpose=_purpose(policy, trace, purpose, case_reference))
+    return dataclasses.replace(caller, purpose=_purpose(policy, trace_of(request), purpose, case_reference))
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 
 import schema
 from api.access import Caller
+from api.authentication.limits import Quota
 from api.departments import Directory
 from api.policy.logins import Logins
 from api.policy.store import Policies
@@ -65,6 +66,7 @@ class Trace:
     purpose: str | None = None
     case_reference: str | None = None
     entity_ids: list[uuid.UUID] = field(default_factory=list)
+    quota: Quota | None = None
 
     def name(self, caller: Caller) -> None:
         """Say who asks."""

@@ -119,11 +119,10 @@ def _administrator(engine: Engine) -> str:
     Raises:
         AccessDenied: the key is not valid, or not an administrator's.
     """
-    from api.tokens import authenticate
+    from api.authentication.key_check import KeyCheck
 
     key = os.environ.get(KEY_VARIABLE) or typer.prompt("您的密钥 · your key", hide_input=True)
-    with engine.connect() as connection:
-        caller = authenticate(connection, key)
+    caller = KeyCheck(engine.connect, engine).check(key, None)
     if caller.role != "admin":
         raise AccessDenied(
             "策略须由管理员更改 · a policy is changed by administrators", remedy="用管理员的密钥 · use an administrator's key"

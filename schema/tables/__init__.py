@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schema.tables.audit import access
 from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
-from schema.tables.callers import api_token
+from schema.tables.callers import api_key
 from schema.tables.entities import (
     case_event,
     case_member,
@@ -24,6 +24,7 @@ from schema.tables.entities import (
     unified_case,
 )
 from schema.tables.landing import landing_record, quarantine_item
+from schema.tables.names import name_form
 from schema.tables.ops import batch, change_counter, contract, decision, inbox, link_sample, model, pending, source, validation_result
 from schema.tables.policy import policy, row_scope
 from schema.tables.records import (
@@ -46,7 +47,7 @@ __all__ = [
     "RELATIONS",
     "SCHEMAS",
     "access",
-    "api_token",
+    "api_key",
     "batch",
     "case_event",
     "case_key",
@@ -63,6 +64,7 @@ __all__ = [
     "link_sample",
     "metadata",
     "model",
+    "name_form",
     "organisation",
     "organisation_key",
     "organisation_key_list",

@@ -16,9 +16,9 @@ import polars as pl
 from sqlalchemy import Engine, text
 
 from api.access import Caller
+from api.authentication.keys import create_key
 from api.departments import Department, Directory
 from api.serve import serving
-from api.tokens import create_token
 from connectors.connector import EventId, InboxConnector
 from hub.settings import Settings
 from schema import tables
@@ -137,12 +137,17 @@ class Store:
                 connection.execute(tables.case_member.insert().values(record_id=record_id, known_from=1, case_id=case_id))
         return case_id
 
+    def link(self, left: int, right: int, **fields: Any) -> None:
+        """A link of two records, as the engine makes one."""
+        values = {"decision": "link", "match_weight": 14.2, "levels": {"person": "same"}, "model_version": "1", "decided_by": "engine"}
+        self.insert(tables.link, relation="case", left_id=left, right_id=right, known_from=1, **values | fields)
+
     def merge(self, old: uuid.UUID, new: uuid.UUID, relation: str = "case") -> None:
         """Redirect one entity to another."""
         self.insert(tables.redirect, relation=relation, from_id=old, known_from=2, to_id=new)
 
     def token(self, role: Any = "clerk", dept: str | None = None, days: int = 1) -> str:
-        return create_token(self.engine, Caller(f"{role}-{dept}-{next(self._numbers)}", role, dept), days)
+        return create_key(self.engine, Caller(f"{role}-{dept}-{next(self._numbers)}", role, dept), days)
 
     def run(self, *statements: str) -> None:
         with self.engine.begin() as connection:
@@ -206,7 +211,8 @@ def running_api(engine: Engine) -> contextlib.AbstractContextManager[Api]:
 
 
 @contextlib.contextmanager
-def running_api_of(engine: Engine, directory: Directory) -> Iterator[Api]:
-    """The API on a port of its own, with these departments."""
-    with serving(Settings(api_port=0), engine, directory) as url, contextlib.closing(Api(url, Store(engine))) as api:
+def running_api_of(engine: Engine, directory: Directory, **settings: Any) -> Iterator[Api]:
+    """The API on a port of its own, with these departments; failed credentials are not counted unless the settings say so."""
+    settings = {"api_port": 0, "failures_per_minute": 1_000_000, **settings}
+    with serving(Settings(**settings), engine, directory) as url, contextlib.closing(Api(url, Store(engine))) as api:
         yield api

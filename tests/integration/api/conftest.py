@@ -30,7 +30,7 @@ def standing(postgres_server: Server) -> Iterator[Api]:
 
 @pytest.fixture
 def api(standing: Api) -> Iterator[Api]:
-    """A running API on an empty store, asked without a token; `api.as_(role, department)` has one."""
+    """A running API on an empty store, asked without a key; `api.as_(role, department)` has one."""
     with standing.store.engine.begin() as connection:
         for table in metadata.sorted_tables:
             if table not in (change_counter, row_scope):  # logins stand as long as the server does

@@ -1,4 +1,4 @@
-"""Records not yet filed: whom the hub knows, in the caller's view; what is refused; and what a closed record gives away, which is nothing."""
+"""Records not yet filed: whom the hub knows, in the caller's view; what is refused; and that a closed record gives nothing away."""
 
 from __future__ import annotations
 
