@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import polars as pl
@@ -41,6 +41,18 @@ class Prospect:
 
     values: Mapping[str, Any]
     parties: Sequence[Mapping[str, Any]] = ()
+
+
+class Likely(Protocol):
+    """An entity that may be the same, and how sure that is."""
+
+    @property
+    def entity(self) -> str:
+        """Its id."""
+
+    @property
+    def answer(self) -> str:
+        """Certain or possible."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,7 @@ def party_row(relation: Relation, record: Mapping[str, Any], party: Mapping[str,
     return {name: {**party, **about}.get(name) for name in relation.shape.names}
 
 
-def case_row(prospect: Prospect, found: Sequence[tuple[Found, ...]]) -> dict[str, Any]:
+def case_row(prospect: Prospect, found: Sequence[Sequence[Likely]]) -> dict[str, Any]:
     """A row of CASE_INPUT, with those parties that are certainly known."""
     row = {name: prospect.values.get(name) for name in CASE.shape.names} | {"id": ITSELF}
     for party, entities in zip(prospect.parties, found, strict=True):

@@ -27,11 +27,6 @@ def _read_as(transform: str) -> Callable[[str | None], Any]:
     return lambda value: None if value is None else transformed(transform, value)
 
 
-def _text(transform: str, most: int) -> Any:
-    """A text of at most so many characters, as the transform leaves it."""
-    return Annotated[str, StringConstraints(max_length=most, pattern=_NO_CONTROLS), AfterValidator(_read_as(transform))]
-
-
 def _as_text(value: object) -> object:
     """A number as it would be written; JSON's true is none."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -62,7 +57,19 @@ def _listed(name: str) -> Callable[[str], str]:
 Code: TypeAlias = Annotated[str, StringConstraints(max_length=40)]
 Category = Annotated[Code, AfterValidator(_listed("category"))]
 Role = Annotated[Code, AfterValidator(_listed("role"))]
-Moment = _text("datetime", 40)
+PartyName = Annotated[str, StringConstraints(max_length=200, pattern=_NO_CONTROLS), AfterValidator(_read_as("party_name"))]
+IdNumber = Annotated[str, StringConstraints(max_length=40, pattern=_NO_CONTROLS), AfterValidator(_read_as("id_no"))]
+CreditCode = Annotated[str, StringConstraints(max_length=40, pattern=_NO_CONTROLS), AfterValidator(_read_as("uscc"))]
+Phone = Annotated[str, StringConstraints(max_length=60, pattern=_NO_CONTROLS), AfterValidator(_read_as("phone"))]
+Address = Annotated[str, StringConstraints(max_length=300, pattern=_NO_CONTROLS), AfterValidator(_read_as("address"))]
+Gender = Annotated[str, StringConstraints(max_length=10, pattern=_NO_CONTROLS), AfterValidator(_read_as("gender"))]
+Day = Annotated[str, StringConstraints(max_length=40, pattern=_NO_CONTROLS), AfterValidator(_read_as("date"))]
+Number = Annotated[str, StringConstraints(max_length=100, pattern=_NO_CONTROLS), AfterValidator(_read_as("text"))]
+Title = Annotated[str, StringConstraints(max_length=500, pattern=_NO_CONTROLS), AfterValidator(_read_as("text"))]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=_NO_CONTROLS), AfterValidator(_read_as("text"))]
+Moment = Annotated[str, StringConstraints(max_length=40, pattern=_NO_CONTROLS), AfterValidator(_read_as("datetime"))]
+Street = Annotated[str, StringConstraints(max_length=60, pattern=_NO_CONTROLS), AfterValidator(_read_as("street"))]
+Community = Annotated[str, StringConstraints(max_length=60, pattern=_NO_CONTROLS), AfterValidator(_read_as("community"))]
 Amount = Annotated[
     str, BeforeValidator(_as_text), StringConstraints(max_length=40), AfterValidator(_read_as("money")), AfterValidator(_bounded)
 ]
@@ -75,15 +82,13 @@ class MatchParty(Strict):
     role: Role | None = Field(
         None, description="在本案中的身份 · as whom the record names it.", json_schema_extra={"enum": list(codes.load("role"))}
     )
-    name: _text("party_name", 200) | None = Field(None, description="姓名或单位名称 · name.", examples=["王小明"])  # type: ignore[valid-type]
-    id_no: _text("id_no", 40) | None = Field(
-        None, description="证件号码（个人） · document number, of a person.", examples=["44031119900101123X"]
-    )  # type: ignore[valid-type]
-    uscc: _text("uscc", 40) | None = Field(None, description="统一社会信用代码（单位） · credit code, of an organisation.")  # type: ignore[valid-type]
-    phone: _text("phone", 60) | None = Field(None, description="电话 · phone.", examples=["13800138000"])  # type: ignore[valid-type]
-    address: _text("address", 300) | None = Field(None, description="地址 · address.")  # type: ignore[valid-type]
-    gender: _text("gender", 10) | None = Field(None, description="性别（个人） · gender, of a person.", examples=["男"])  # type: ignore[valid-type]
-    birth_date: _text("date", 40) | None = Field(None, description="出生日期（个人） · birth date, of a person.", examples=["1990-01-01"])  # type: ignore[valid-type]
+    name: PartyName | None = Field(None, description="姓名或单位名称 · name.", examples=["王小明"])
+    id_no: IdNumber | None = Field(None, description="证件号码（个人） · document number, of a person.", examples=["44031119900101123X"])
+    uscc: CreditCode | None = Field(None, description="统一社会信用代码（单位） · credit code, of an organisation.")
+    phone: Phone | None = Field(None, description="电话 · phone.", examples=["13800138000"])
+    address: Address | None = Field(None, description="地址 · address.")
+    gender: Gender | None = Field(None, description="性别（个人） · gender, of a person.", examples=["男"])
+    birth_date: Day | None = Field(None, description="出生日期（个人） · birth date, of a person.", examples=["1990-01-01"])
 
     @model_validator(mode="after")
     def _says_who(self) -> Self:
@@ -109,18 +114,18 @@ class MatchRecord(Strict):
         None, description="由哪个部门登记，缺省为本部门 · which department would file it; the caller's where left out."
     )
     parties: list[MatchParty] = Field([], max_length=MAX_PARTIES, description="当事人 · persons and organisations.")
-    case_number: _text("text", 100) | None = Field(None, description="案号 · the department's own number.")  # type: ignore[valid-type]
+    case_number: Number | None = Field(None, description="案号 · the department's own number.")
     references: list[MatchReference] = Field([], max_length=MAX_REFERENCES, description="引用的案号 · numbers that it cites.")
-    title: _text("text", 500) | None = Field(None, description="标题 · title.", examples=["反映某鞋业公司拖欠工资"])  # type: ignore[valid-type]
-    text: _text("text", MAX_TEXT) | None = Field(None, description="诉求内容 · what the resident says.")  # type: ignore[valid-type]
+    title: Title | None = Field(None, description="标题 · title.", examples=["反映某鞋业公司拖欠工资"])
+    text: Text | None = Field(None, description="诉求内容 · what the resident says.")
     category: Category | None = Field(None, description="类别 · category.", json_schema_extra={"enum": list(codes.load("category"))})
-    occurred_at: Moment | None = Field(None, description="发生时间 · when it happened.", examples=["2025-01-02T08:00:00+08:00"])  # type: ignore[valid-type]
-    reported_at: Moment | None = Field(None, description="登记时间，缺省为现在 · when it was reported; now where left out.")  # type: ignore[valid-type]
+    occurred_at: Moment | None = Field(None, description="发生时间 · when it happened.", examples=["2025-01-02T08:00:00+08:00"])
+    reported_at: Moment | None = Field(None, description="登记时间，缺省为现在 · when it was reported; now where left out.")
     amount: Amount | None = Field(None, description="金额（元） · money at issue, CNY.", examples=["36000.00", "3.6万"])
     people_involved: int | None = Field(None, ge=0, le=1_000_000, description="涉及人数 · people involved.")
-    address: _text("address", 300) | None = Field(None, description="地址 · address.")  # type: ignore[valid-type]
-    street: _text("street", 60) | None = Field(None, description="街道名称或代码 · street, by name or code.", examples=["马田街道"])  # type: ignore[valid-type]
-    community: _text("community", 60) | None = Field(None, description="社区名称或代码 · community, by name or code.")  # type: ignore[valid-type]
+    address: Address | None = Field(None, description="地址 · address.")
+    street: Street | None = Field(None, description="街道名称或代码 · street, by name or code.", examples=["马田街道"])
+    community: Community | None = Field(None, description="社区名称或代码 · community, by name or code.")
     longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False), AfterValidator(_set)] | None = Field(
         None, description="WGS-84."
     )

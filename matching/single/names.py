@@ -51,10 +51,10 @@ def _clean(name: str | None, placeholders: frozenset[str]) -> tuple[str | None, 
     gender = "male" if told in words.titles["male"] else "female" if told in words.titles["female"] else None
     base = without_first(title_pattern(), bare)
     hidden = without(MASK, without("X+", base, "*") if contains(_HAN, bare) else base, "*")
-    name = without_first(NICKNAME, hidden, lambda found: found[1] + "*")
-    if (len(name) == 1 or name in words.compound_surnames) and contains(f"^{_HAN}", name):
-        name += "*"
-    return (None if name in ("", "*") or name in placeholders else name), gender
+    shown = without_first(NICKNAME, hidden, lambda found: found[1] + "*")
+    if (len(shown) == 1 or shown in words.compound_surnames) and contains(f"^{_HAN}", shown):
+        shown += "*"
+    return (None if shown in ("", "*") or shown in placeholders else shown), gender
 
 
 def _split(name: str | None) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _split(name: str | None) -> dict[str, Any]:
     is_chinese = contains(IS_CHINESE, name)
     if is_chinese:
         surname: str | None = name[: 2 if name[:2] in words.compound_surnames and len(name) > 2 else 1]  # noqa: PLR2004 - of two characters
-        given = name[len(surname or "") :]
+        given: str | None = name[len(surname or "") :]
     else:
         surname = extract(HEAD, name) if contains(f"^{_HAN}|^[A-Z]", name) else None
         given = extract(TAIL, name) or None
