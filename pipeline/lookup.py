@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import orjson
@@ -29,9 +29,8 @@ from matching.model_file import load_model
 from matching.single.comparison import Weighed, is_known, weigh_pair
 from matching.single.forms import case_form, organisation_form, person_form
 from matching.single.keys import keys_of
-from pipeline.candidates import BLOCK_MOST
 from pipeline.links import forms_in
-from pipeline.prepared import Prepared
+from pipeline.lookup_statements import mentions, met_by, nodes_of
 from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row, stand_in
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 from schema.codes import sides
@@ -39,42 +38,6 @@ from schema.records import PAIR
 
 Row = dict[str, Any]
 
-_MET = """
-SELECT t.place, b.id, count(*) AS shared FROM unnest(:places, :keys) AS t (place, key)
-CROSS JOIN LATERAL (SELECT {node} AS id FROM {keys} WHERE key = t.key ORDER BY {node} LIMIT {most}) b
-GROUP BY t.place, b.id ORDER BY t.place, shared DESC, b.id
-"""
-# LATERAL with OFFSET 0 keeps the planner to one index look-up a node, whatever it believes of the tables.
-_RECORD = "(SELECT * FROM store.source_record WHERE record_id = {id} AND known_to IS NULL OFFSET 0) r"
-_ENTITY = "(SELECT {entity}::text AS entity FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m"
-_STANDS = "r.known_from IS NOT NULL AND NOT r.is_deleted"
-_PARTIES = f"""
-SELECT p.party_id AS id, p.record_id, p.version, p.ordinal, p.role, p.kind, p.name, p.id_type, p.id_no, p.uscc, p.phone,
-       p.address AS own_address, CASE WHEN p.kind = 'person' THEN coalesce(p.address, r.address) ELSE p.address END AS address,
-       p.gender, p.birth_date, r.department, r.source_record_id, r.visibility, m.entity
-FROM unnest(:ids) AS t (id)
-CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
-CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")}
-CROSS JOIN LATERAL {_ENTITY}
-WHERE {_STANDS} AND {{readable}}
-"""
-_RESOLVED = """
-SELECT array_agg(p.role ORDER BY p.party_id) AS roles, array_agg(p.kind ORDER BY p.party_id) AS kinds,
-       array_agg(CASE p.kind WHEN 'person' THEN (SELECT person_id FROM store.person_member WHERE party_id = p.party_id AND known_to IS NULL)
-           ELSE (SELECT organisation_id FROM store.organisation_member WHERE party_id = p.party_id AND known_to IS NULL) END::text
-           ORDER BY p.party_id) AS entities
-FROM store.party p WHERE p.record_id = r.record_id AND p.known_to IS NULL AND p.known_from IS NOT NULL
-"""
-_CASES = f"""
-SELECT r.record_id AS id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, r.case_number, r.title, r.text,
-       r.category, r.occurred_at, r.reported_at, r.amount::float8 AS amount, r.people_involved, r.address, r.street, r.community,
-       r.longitude, r.latitude, r."references", m.entity, s.roles, s.kinds, s.entities
-FROM unnest(:ids) AS t (id)
-CROSS JOIN LATERAL {_RECORD.format(id="t.id")}
-CROSS JOIN LATERAL {_ENTITY}
-CROSS JOIN LATERAL ({_RESOLVED}) s
-WHERE {_STANDS} AND {{readable}}
-"""
 _READ_AT_ONCE = 2 * CANDIDATES  # nodes of one row; more are read only where many of them are closed to the caller
 
 
@@ -105,6 +68,7 @@ class Candidate:
         match_weight: bits of its best node.
         levels: comparison → level, of that node.
         node: that node, as its record says it.
+        linked: nodes of the entity that are certainly the same, that one among them.
     """
 
     entity: str
@@ -112,6 +76,7 @@ class Candidate:
     match_weight: float
     levels: Mapping[str, str]
     node: Mapping[str, Any]
+    linked: frozenset[int]
 
 
 Known: TypeAlias = tuple[Candidate, ...]  # entities, each once, the best first
@@ -129,7 +94,7 @@ def look_up_all(keys: Connection, reach: Reach, prospects: Sequence[Prospect], u
     """Look records up that are not filed yet, together.
 
     Args:
-        keys: a connection that may read the key tables.
+        keys: a connection that may read the key tables and count mentions.
         reach: of the caller.
         prospects: the records with their parties.
         unique_within: departments that promise no duplicate cases within themselves.
@@ -143,7 +108,7 @@ def look_up_all(keys: Connection, reach: Reach, prospects: Sequence[Prospect], u
         for (n, k), found in zip(places, _known(keys, reach, relation, rows), strict=True):
             known[n][k] = found
     records = [case_row(prospect, found) for prospect, found in zip(prospects, known, strict=True)]
-    cases = _known(keys, reach, CASE, records, unique_within)
+    cases = _known(keys, reach, CASE, records, unique_within, _joined_unseen(keys, reach, known))
     return [Told(tuple(parties), case) for parties, case in zip(known, cases, strict=True)]
 
 
@@ -162,10 +127,21 @@ class Asked:
     form: Row
     model: Model
     unique_within: frozenset[str]
+    unseen: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def form_of(self, row: Row) -> Row:
         """The form of a candidate."""
         return _form(self.relation, row, self.model, self.unique_within)
+
+    def met(self, rows: Sequence[Row]) -> list[Row]:
+        """Candidates as the caller's own reading tells them: those that still share a key, where persons were joined unseen."""
+        if self.relation is not CASE:
+            return list(rows)
+        told = [row | _by_side(row, self.unseen) for row in rows]
+        if not self.unseen:
+            return told
+        own = set(keys_of(self.form, self.model))
+        return [row for row in told if not own.isdisjoint(keys_of(self.form_of(row), self.model))]
 
     def weighed(self, rows: Sequence[Row]) -> list[Weighed]:
         """Each candidate, compared and weighed."""
@@ -184,11 +160,16 @@ class Asked:
 
 
 def _known(
-    keys: Connection, reach: Reach, relation: Relation, rows: Sequence[Row], unique_within: frozenset[str] = frozenset()
+    keys: Connection,
+    reach: Reach,
+    relation: Relation,
+    rows: Sequence[Row],
+    unique_within: frozenset[str] = frozenset(),
+    unseen: Mapping[str, frozenset[int]] = MappingProxyType({}),
 ) -> list[Known]:
     """What is known of each row of the relation's input."""
     model = load_model(relation.name)
-    asked = [Asked(relation, row, _form(relation, row, model, unique_within), model, unique_within) for row in rows]
+    asked = [Asked(relation, row, _form(relation, row, model, unique_within), model, unique_within, unseen) for row in rows]
     met = _met(keys, relation, [keys_of(one.form, model) for one in asked])
     return [_told(one, nodes) for one, nodes in zip(asked, _nodes(reach, relation, met), strict=True)]
 
@@ -205,7 +186,7 @@ def _met(connection: Connection, relation: Relation, keys: Sequence[Sequence[str
     places = [place for place, listed in enumerate(keys) for _ in listed]
     if places:
         parameters = {"places": places, "keys": [_number(key) for listed in keys for key in listed]}
-        for row in _met_by(relation).rows(connection, **parameters):
+        for row in met_by(relation).rows(connection, **parameters):
             met[row["place"]].append(row["id"])
     return met
 
@@ -224,23 +205,9 @@ def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]]) -> li
 def _read(reach: Reach, relation: Relation, ids: Sequence[int]) -> dict[int, Row]:
     """Nodes that the caller may read, by id."""
     rows: dict[int, Row] = {}
-    for found in _nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own):
-        row = found | dict.fromkeys(reach.hidden(found))
-        rows[row["id"]] = row | _by_side(row) if relation is CASE else row
+    for found in nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own):
+        rows[found["id"]] = found | dict.fromkeys(reach.hidden(found))
     return rows
-
-
-@cache
-def _met_by(relation: Relation) -> Prepared:
-    sql = _MET.format(node=relation.node, keys=relation.keys, most=BLOCK_MOST)
-    return Prepared(sql, {"places": "integer[]", "keys": "bigint[]"})
-
-
-@cache
-def _nodes_of(relation: Relation, readable: str) -> Prepared:
-    names = {"node": relation.node, "entity": relation.entity, "members": relation.members}
-    sql = (_CASES if relation is CASE else _PARTIES).format(**names, readable=readable)
-    return Prepared(sql, {"ids": "bigint[]", "own": "text"})
 
 
 def _number(key: str) -> int:
@@ -249,19 +216,49 @@ def _number(key: str) -> int:
     return unsigned - (1 << 64) if unsigned >> 63 else unsigned
 
 
-def _by_side(row: Row) -> dict[str, list[int]]:
-    """The persons and organisations on a record's sides, as `relations.with_parties` has them."""
+def _joined_unseen(keys: Connection, reach: Reach, known: Sequence[Sequence[Known]]) -> dict[str, frozenset[int]]:
+    """Persons of whom mentions are closed to the caller → those mentions that were certain by themselves.
+
+    That the others are the same person too may be known from a closed record alone: they are not taken for it.
+    """
+    certain = [
+        found[0] for parties in known for found in parties if found and found[0].answer == "certain" and found[0].node["kind"] == "person"
+    ]
+    if not certain:
+        return {}
+    ids = sorted({one.entity for one in certain})
+    whole, read = (
+        {row["entity"]: row["mentions"] for row in mentions(readable).rows(connection, ids=ids, own=reach.own)}
+        for connection, readable in ((keys, "true"), (reach.connection, reach.readable))
+    )
+    joined: dict[str, frozenset[int]] = {}
+    for one in certain:
+        if whole[one.entity] != read.get(one.entity):
+            joined[one.entity] = joined.get(one.entity, one.linked) | one.linked
+    return joined
+
+
+def _by_side(row: Row, unseen: Mapping[str, frozenset[int]]) -> dict[str, list[int]]:
+    """The persons and organisations on a record's sides, as `relations.with_parties` has them, but for persons joined unseen."""
     found: dict[str, set[int]] = defaultdict(set)
-    for role, kind, entity in zip(row["roles"] or (), row["kinds"] or (), row["entities"] or (), strict=True):
-        if entity is not None:
+    parties = zip(row["party_ids"] or (), row["roles"] or (), row["kinds"] or (), row["entities"] or (), strict=True)
+    for party_id, role, kind, entity in parties:
+        if entity is not None and party_id in unseen.get(entity, (party_id,)):
             found[f"{sides().get(role, 'other')}_{kind}s"].add(stand_in(entity))
     return {name: sorted(numbers) for name, numbers in found.items()}
 
 
 def _told(asked: Asked, nodes: Sequence[Row]) -> Known:
     """Whom the nodes make known: of each entity the node that weighs most."""
+    nodes = asked.met(nodes)
     weighed = [(row, pair) for row, pair in zip(nodes, asked.weighed(nodes), strict=True) if pair.decision in ANSWERS]
+    linked: dict[str, set[int]] = defaultdict(set)
+    for row, pair in weighed:
+        if ANSWERS[pair.decision] == "certain":
+            linked[row["entity"]].add(row["id"])
     best: dict[str, Candidate] = {}
     for row, pair in sorted(weighed, key=lambda one: (-one[1].match_weight, one[0]["id"])):
-        best.setdefault(row["entity"], Candidate(row["entity"], ANSWERS[pair.decision], pair.match_weight, pair.levels, row))
+        entity = row["entity"]
+        answer = ANSWERS[pair.decision]
+        best.setdefault(entity, Candidate(entity, answer, pair.match_weight, pair.levels, row, frozenset(linked[entity])))
     return tuple(best.values())

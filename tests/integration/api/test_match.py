@@ -172,6 +172,25 @@ def test_a_sealed_person_and_nobody_are_asked_for_by_the_same_statements(api: Ap
     assert seen[2] == seen[3]
 
 
+@pytest.mark.parametrize("visibility", ["shared", "sealed"])
+def test_persons_that_a_closed_record_alone_joins_are_not_one_in_the_match(api: Api, store: Store, visibility: str) -> None:
+    number, phone = person("欧阳震华", id_no=WHO["id_no"]), person("欧阳震华", phone=WHO["phone"])
+    nowhere = {name: value for name, value in ABOUT.items() if name != "address"}  # at one address a name alone would make them one
+    settle(store.engine, record("petition", "XF-1", number, title="路灯不亮"), record("labour", "LD-1", phone, **nowhere))
+    caller = api.as_("clerk", "court")
+    asked = {
+        **nowhere,
+        "reported_at": "2026-03-01T08:00:00Z",
+        "parties": [{"kind": "person", "role": "petitioner", "name": WHO["name"], "id_no": WHO["id_no"]}],
+    }
+    before = ask(caller, **asked)
+    settle(store.engine, record("procuratorate", "JC-1", person(**WHO), visibility=visibility, title="另案"))
+    assert parties(store.engine)["petition/XF-1/0"] == parties(store.engine)["labour/LD-1/0"]
+    after = ask(caller, **asked)
+    assert before["parties"][0]["answer"] == after["parties"][0]["answer"] == "certain"
+    assert (before["case"] == after["case"]) is (visibility == "sealed")
+
+
 def test_twins_are_not_certain(api: Api, store: Store) -> None:
     at_home = {"address": "马田街道将石路3号2栋301", "phone": "13912340007", "birth_date": "2001-05-06"}
     settle(store.engine, record("petition", "XF-2", person("张小龙", **at_home)))
