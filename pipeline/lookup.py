@@ -239,12 +239,13 @@ def _joined_unseen(keys: Connection, reach: Reach, known: Sequence[Sequence[Know
 
 
 def _by_side(row: Row, unseen: Mapping[str, frozenset[int]]) -> dict[str, list[int]]:
-    """The persons and organisations on a record's sides, as `relations.with_parties` has them, but for persons joined unseen."""
+    """The persons and organisations on a record's sides, as `relations.with_parties` has them; one joined unseen is a person apart."""
     found: dict[str, set[int]] = defaultdict(set)
     parties = zip(row["party_ids"] or (), row["roles"] or (), row["kinds"] or (), row["entities"] or (), strict=True)
     for party_id, role, kind, entity in parties:
-        if entity is not None and party_id in unseen.get(entity, (party_id,)):
-            found[f"{sides().get(role, 'other')}_{kind}s"].add(stand_in(entity))
+        if entity is not None:
+            is_seen = party_id in unseen.get(entity, (party_id,))
+            found[f"{sides().get(role, 'other')}_{kind}s"].add(stand_in(entity) if is_seen else -party_id)
     return {name: sorted(numbers) for name, numbers in found.items()}
 
 
