@@ -19,13 +19,14 @@ from api.authentication.authenticator import make_authenticator
 from api.authentication.limits import CallerLimits
 from api.departments import Directory, load_directory
 from api.docs import add_docs
+from api.lookups.worker import Worker, working
 from api.match_view import Promises
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, entities, export, health, inbox, match, one_case, platform
+from api.routes import access_requests, cases, entities, export, health, inbox, lookups, match, one_case, platform, reports
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -56,9 +57,22 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     reading = reading_engine(engine.url)
     logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
 
+    hub = Hub(
+        settings,
+        engine,
+        reading,
+        logins,
+        Policies(engine),
+        load_directory(settings) if directory is None else directory,
+        newest_revision(),
+    )
+    worker = Worker(hub)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        with working(worker):
+            yield
+        app.state.authenticator.close()
         reading.dispose()
         logins.dispose()
 
@@ -71,32 +85,23 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    hub = Hub(
-        settings,
-        engine,
-        reading,
-        logins,
-        Policies(engine),
-        load_directory(settings) if directory is None else directory,
-        newest_revision(),
-    )
-    app.state.hub = hub
+    app.state.hub, app.state.lookups = hub, worker
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
     app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     app.state.promises = Promises()
-    for module in (cases, match, export, one_case, entities, platform, inbox, health):
+    for module in (cases, match, export, one_case, entities, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
-    _surround(app, engine)
+    _surround(app, engine, settings)
     _handle_errors(app)
     add_docs(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
 
-def _surround(app: FastAPI, engine: Engine) -> None:
+def _surround(app: FastAPI, engine: Engine, settings: Settings) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, limits={lookups.PATH: settings.lookup_bytes})
     app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
     app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
