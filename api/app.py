@@ -23,6 +23,7 @@ from api.lookups.worker import Worker, working
 from api.match_view import Promises
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
+from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
@@ -63,6 +64,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         reading,
         logins,
         Policies(engine),
+        Grants(engine),
         load_directory(settings) if directory is None else directory,
         newest_revision(),
     )

@@ -21,7 +21,9 @@ READER = "casehub_reader"
 _OWN = "(SELECT s.own FROM ops.my_scope s)"
 # What row security of store.source_record says, of the login that asks.
 _VISIBLE = f"""(
-    r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted AND (r.visibility = 'shared' OR r.department = {_OWN})
+    r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted
+    AND (r.visibility = 'shared' OR r.department = {_OWN}
+         OR (r.visibility = 'restricted' AND EXISTS (SELECT FROM ops.granted_record g WHERE g.record_id = r.record_id OFFSET 0)))
     AND ((SELECT s.departments IS NULL FROM ops.my_scope s) OR r.department = ANY ((SELECT s.departments FROM ops.my_scope s)::text[])
          OR r.department = {_OWN})
     AND ((SELECT s.streets IS NULL AND s.communities IS NULL FROM ops.my_scope s)
