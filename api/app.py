@@ -22,13 +22,28 @@ from api.change_waiting import ChangeWaiting
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.lookups.worker import Worker, working
+from api.match_view import Promises
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import access_requests, cases, changes, entities, export, health, inbox, lookups, one_case, platform, reports, watches
+from api.routes import (
+    access_requests,
+    cases,
+    changes,
+    entities,
+    export,
+    health,
+    inbox,
+    lookups,
+    match,
+    one_case,
+    platform,
+    reports,
+    watches,
+)
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -93,7 +108,8 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
-    for module in (cases, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):
+    app.state.promises = Promises()
+    for module in (cases, match, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, engine, settings)
     _handle_errors(app)
