@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api.audit import write_audit
+from api.audit.sealing import Sealer
+from api.audit.writer import AuditWriter
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.metrics import RequestMetrics
@@ -49,10 +50,12 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         ContractError: a contract has a mistake.
     """
     reading = reading_engine(engine)
+    writer = AuditWriter(engine)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        with _sealing(settings, engine, writer):
+            yield
         reading.dispose()
 
     app = FastAPI(
@@ -68,17 +71,31 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app.state.requests = RequestMetrics()
     for module in (cases, platform, inbox, health):
         app.include_router(module.router)
-    _surround(app, engine)
+    _surround(app, writer)
     _handle_errors(app)
     add_docs(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
 
-def _surround(app: FastAPI, engine: Engine) -> None:
+@contextlib.contextmanager
+def _sealing(settings: Settings, engine: Engine, writer: AuditWriter) -> Iterator[None]:
+    """Chain the calls' rows while this lasts, and those of the last calls at its end."""
+    sealer = Sealer(engine, settings.audit_head_file, settings.audit_seal_seconds) if settings.audit_seal_seconds else None
+    if sealer is not None:
+        sealer.start()
+    try:
+        yield
+    finally:
+        writer.close()
+        if sealer is not None:
+            sealer.stop()
+
+
+def _surround(app: FastAPI, writer: AuditWriter) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
     app.add_middleware(BodyLimit)
-    app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
+    app.add_middleware(AuditGate, audit=writer.write)
     app.add_middleware(Envelope, observe=app.state.requests.observe)
 
 

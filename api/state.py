@@ -6,7 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -55,7 +55,14 @@ class Trace:
     request_id: str
     caller: str = "anonymous"
     department: str | None = None
-    entity_ids: list[uuid.UUID] = field(default_factory=list)
+    purpose: str | None = None
+    case_reference: str | None = None
+    shape: dict[str, Any] = field(default_factory=dict)  # names of filters, includes, kinds of entry: never what they were set to
+    entity_ids: list[uuid.UUID] = field(default_factory=list)  # cases that are shown, or were asked for
+    person_ids: list[uuid.UUID] = field(default_factory=list)  # persons that are shown, or were asked for
+    record_ids: list[int] = field(default_factory=list)  # records that are shown one by one
+    results: int | None = None
+    receiver: str | None = None  # of what leaves the hub
 
     def name(self, caller: Caller) -> None:
         """Say who asks."""

@@ -6,7 +6,7 @@ Historic rows carry `[known_from, known_to)` in change numbers: null `known_from
 
 from __future__ import annotations
 
-from schema.tables.audit import access
+from schema.tables.audit import access, seal, unsealed
 from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
 from schema.tables.callers import api_token
 from schema.tables.entities import (
@@ -77,8 +77,10 @@ __all__ = [
     "record_id_sequence",
     "redirect",
     "review_task",
+    "seal",
     "source",
     "source_record",
     "unified_case",
+    "unsealed",
     "validation_result",
 ]

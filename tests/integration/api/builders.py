@@ -207,5 +207,5 @@ def running_api(engine: Engine) -> contextlib.AbstractContextManager[Api]:
 @contextlib.contextmanager
 def running_api_of(engine: Engine, directory: Directory) -> Iterator[Api]:
     """The API on a port of its own, with these departments."""
-    with serving(Settings(api_port=0), engine, directory) as url, contextlib.closing(Api(url, Store(engine))) as api:
+    with serving(Settings(api_port=0, audit_seal_seconds=0), engine, directory) as url, contextlib.closing(Api(url, Store(engine))) as api:
         yield api
