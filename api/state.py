@@ -1,12 +1,11 @@
-"""What one running API holds, and what one request leaves for its audit row and log line."""
+"""What one running API holds, and how a request reaches it."""
 
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -16,8 +15,11 @@ from sqlalchemy import Connection, Engine, create_engine
 import schema
 from api.access import Caller
 from api.departments import Directory
+from api.trace import Trace
 from hub.database import store_errors
 from hub.settings import Settings
+
+__all__ = ["Hub", "Trace", "hub_of", "newest_revision", "reading_engine", "trace_of"]
 
 STATEMENT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
@@ -46,27 +48,6 @@ class Hub:
         """
         with store_errors(), self.reading.connect() as connection:
             yield connection
-
-
-@dataclass
-class Trace:
-    """What is known of a request when it ends."""
-
-    request_id: str
-    caller: str = "anonymous"
-    department: str | None = None
-    purpose: str | None = None
-    case_reference: str | None = None
-    shape: dict[str, Any] = field(default_factory=dict)  # names of filters, includes, kinds of entry: never what they were set to
-    entity_ids: list[uuid.UUID] = field(default_factory=list)  # cases that are shown, or were asked for
-    person_ids: list[uuid.UUID] = field(default_factory=list)  # persons that are shown, or were asked for
-    record_ids: list[int] = field(default_factory=list)  # records that are shown one by one
-    results: int | None = None
-    receiver: str | None = None  # of what leaves the hub
-
-    def name(self, caller: Caller) -> None:
-        """Say who asks."""
-        self.caller, self.department = caller.name, caller.department
 
 
 def hub_of(request: Request) -> Hub:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row as ResultRow
+from sqlalchemy import RowMapping
 
 HASH_BYTES = 32
 GONE = bytes(HASH_BYTES)  # in place of the hash of a row that was removed before it was sealed
@@ -30,7 +31,7 @@ results, shape
 """
 
 
-def canonical_row(row: Mapping[str, Any]) -> str:
+def canonical_row(row: RowMapping | Mapping[str, Any]) -> str:
     """The canonical text of a row that was read by `COLUMNS`."""
     return canonical({name: row[name] for name in FIELDS if row[name] is not None})
 
@@ -63,6 +64,7 @@ class Seal:
         number: from 1, without gaps.
         previous_hash: of the seal before, `GENESIS` of the first.
         first_place: the place of its first row in the order of all rows, from 1.
+        last_place: of its last row; the one before the first where it has none.
         sealed_at: by the database's clock.
         access_ids: its rows, in order.
         row_hashes: theirs, in order.
@@ -73,16 +75,12 @@ class Seal:
     number: int
     previous_hash: bytes
     first_place: int
+    last_place: int
     sealed_at: dt.datetime
     access_ids: Sequence[int] = ()
     row_hashes: Sequence[bytes] = ()
     tombstone: Tombstone | None = None
     hash: bytes = b""
-
-    @property
-    def last_place(self) -> int:
-        """The place of its last row."""
-        return self.first_place + len(self.access_ids) - 1
 
     def hashed(self) -> Seal:
         """The same with its hash."""
@@ -94,6 +92,7 @@ class Seal:
             "number": self.number,
             "previous_hash": self.previous_hash.hex(),
             "first_place": self.first_place,
+            "last_place": self.last_place,
             "sealed_at": utc_text(self.sealed_at),
             "rows": [[access_id, digest.hex()] for access_id, digest in zip(self.access_ids, self.row_hashes, strict=True)],
         }
@@ -139,6 +138,7 @@ def seal_of(row: ResultRow[Any]) -> Seal:
         number=row.number,
         previous_hash=bytes(row.previous_hash),
         first_place=row.first_place,
+        last_place=row.last_place,
         sealed_at=row.sealed_at,
         access_ids=row.access_ids[:rows],
         row_hashes=digests[:rows],

@@ -1,4 +1,4 @@
-"""A row of the audit log: a trace enters; who, for what, which kind of question, what was shown and how it ended leave. Never what was asked."""
+"""A row of the audit log: a trace enters; who, what for, which kind of question, what was shown, how it ended leave. No value does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, insert
 
-from api.state import Trace
+from api.trace import Trace
 from hub.database import store_errors
 from schema.tables import access
 

@@ -126,10 +126,12 @@ def append(
     connection: Connection, end: End | None, ids: Sequence[int] = (), hashes: Sequence[bytes] = (), told: Tombstone | None = None
 ) -> End:
     """Add a seal, of rows or of a tombstone, and say where the chain then ends."""
+    first_place = 1 if end is None else end.last_place + 1
     new = Seal(
         number=1 if end is None else end.number + 1,
         previous_hash=GENESIS if end is None else end.hash,
-        first_place=1 if end is None else end.last_place + 1,
+        first_place=first_place,
+        last_place=first_place + len(ids) - 1,
         sealed_at=connection.execute(text(_NOW)).scalar_one(),
         access_ids=ids,
         row_hashes=hashes,

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
 from api.audit.row import Row, row_of
-from api.state import Trace
+from api.trace import Trace
 from hub.database import store_errors
 from hub.errors import StoreError, StoreUnavailable
 from schema.tables import access

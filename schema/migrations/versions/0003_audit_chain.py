@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -11,7 +13,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_ADDED = {
+_ADDED: dict[str, Any] = {
     "purpose": sa.Text(),
     "case_reference": sa.Text(),
     "request_id": sa.Text(),
