@@ -84,27 +84,23 @@ class Seal:
 
     def hashed(self) -> Seal:
         """The same with its hash."""
-        return replace(self, hash=hashlib.sha256(self.text().encode()).digest())
+        return replace(self, hash=hashlib.sha256(canonical(seal_document(self)).encode()).digest())
 
-    def text(self) -> str:
-        """Its canonical text, the stored hash apart."""
-        document: dict[str, object] = {
-            "number": self.number,
-            "previous_hash": self.previous_hash.hex(),
-            "first_place": self.first_place,
-            "last_place": self.last_place,
-            "sealed_at": utc_text(self.sealed_at),
-            "rows": [[access_id, digest.hex()] for access_id, digest in zip(self.access_ids, self.row_hashes, strict=True)],
-        }
-        if self.tombstone is not None:
-            told = self.tombstone
-            document["pruned"] = {
-                "number": told.number,
-                "place": told.place,
-                "hash": told.hash.hex(),
-                "before": utc_text(told.before),
-            }
-        return canonical(document)
+
+def seal_document(seal: Seal) -> dict[str, Any]:
+    """All that a seal says, the stored hash apart: its canonical text is what is hashed."""
+    document: dict[str, Any] = {
+        "number": seal.number,
+        "previous_hash": seal.previous_hash.hex(),
+        "first_place": seal.first_place,
+        "last_place": seal.last_place,
+        "sealed_at": utc_text(seal.sealed_at),
+        "rows": [[access_id, digest.hex()] for access_id, digest in zip(seal.access_ids, seal.row_hashes, strict=True)],
+    }
+    if seal.tombstone is not None:
+        told = seal.tombstone
+        document["pruned"] = {"number": told.number, "place": told.place, "hash": told.hash.hex(), "before": utc_text(told.before)}
+    return document
 
 
 def stored(seal: Seal) -> dict[str, Any]:

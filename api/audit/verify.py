@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
@@ -21,7 +22,7 @@ LATE = dt.timedelta(seconds=60)  # a row is chained within this time, if a seale
 KEPT = dt.timedelta(days=180)
 _PAGE = 20  # seals read at once
 
-_SEALS = "SELECT * FROM audit.seal WHERE number > :after ORDER BY number LIMIT :most"
+_SEALS = "SELECT * FROM audit.seal WHERE number > :after AND {range} ORDER BY number LIMIT :most"
 _ROWS = f"SELECT {COLUMNS} FROM audit.access WHERE access_id = ANY(:ids)"
 _CHAINED = "(SELECT unnest(s.access_ids) AS access_id FROM audit.seal s)"
 _OUTSIDE = f"""
@@ -44,8 +45,8 @@ def verify(engine: Engine, head_file: Path) -> Report:
     with store_errors(), engine.connect() as connection:
         connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         checker = Checker(_heads(head_file))
-        for seal in _seals(connection):
-            checker.take(seal, _rows(connection, seal))
+        for seal in read_seals(connection):
+            checker.take(seal, read_rows(connection, seal))
         report = checker.finish(connection.execute(text("SELECT now()")).scalar_one())
         for row in connection.execute(text(_OUTSIDE), {"late": LATE}):
             if not row.is_queued:
@@ -63,17 +64,25 @@ def _heads(path: Path) -> Iterator[tuple[int, Head | None]] | None:
     return read_heads(path) if path.is_file() else None
 
 
-def _seals(connection: Connection) -> Iterator[Seal]:
-    after = -(2**62)
+def read_seals(connection: Connection, within: str = "true", values: Mapping[str, Any] | None = None) -> Iterator[Seal]:
+    """Seals in order, a few at a time.
+
+    Args:
+        connection: that sees one moment of the store.
+        within: a condition on them.
+        values: that it wants bound.
+    """
+    after, statement = -(2**62), text(_SEALS.format(range=within))
     while True:
-        page = [seal_of(row) for row in connection.execute(text(_SEALS), {"after": after, "most": _PAGE})]
+        page = [seal_of(row) for row in connection.execute(statement, {**(values or {}), "after": after, "most": _PAGE})]
         yield from page
         if not page:
             return
         after = page[-1].number
 
 
-def _rows(connection: Connection, seal: Seal) -> Rows:
+def read_rows(connection: Connection, seal: Seal) -> Rows:
+    """The rows of a seal that are there."""
     found: dict[int, tuple[str, str]] = {}
     for start in range(0, len(seal.access_ids), MAX_ROWS):
         ids = list(seal.access_ids[start : start + MAX_ROWS])

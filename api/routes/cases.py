@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.answers.cases import CaseDetail, CasePage
+from api.audit.notes import note_parties, note_search, shape_of
 from api.case_view import detail, read_view
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
@@ -66,9 +67,12 @@ def search_cases(
 
 
 def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> CasePage:
+    trace.shape = shape_of(query)
     with hub.read(presenter.caller) as connection:
         page = search(connection, presenter, query)
-    trace.entity_ids = [item.case_id for item in page.items]
+        entry = None if page.recognised_as is None else page.recognised_as.code
+        case_ids = [item.case_id for item in page.items]
+        note_search(trace, connection, query, entry=entry, case_ids=case_ids, own=presenter.caller.department)
     return page
 
 
@@ -83,11 +87,14 @@ def read_case(
     case_id: uuid.UUID, query: Annotated[CaseParts, Query()], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
 ) -> CaseDetail | Response:
     """一个案件的全貌 · One case, whole, as far as the caller may read its records."""
-    trace.entity_ids = [case_id]
+    trace.entity_ids, trace.shape = [case_id], shape_of(query, include=sorted(query.parts))
     presenter = Presenter(caller, hub.directory)
     with hub.read(caller) as connection:
         view = read_view(connection, presenter, case_id, query.parts)
         if view is not None:
+            trace.results = 1
+            if "parties" in query.parts:
+                note_parties(trace, view.parties)
             return detail(connection, view, query.parts)
         target = find_redirect(connection, case_id)
         if target is None or read_view(connection, presenter, target, frozenset()) is None:
