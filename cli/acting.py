@@ -121,6 +121,14 @@ def showing(
     act.write(DONE, entity_ids=list(cases), person_ids=list(persons), record_ids=ids, results=results, receiver=receiver)
 
 
+def showing_nodes(relation: str, nodes: Iterable[int]) -> None:
+    """The same of nodes of a relation: records of the relation case, parties of the others."""
+    if relation == "case":
+        showing(records=nodes)
+    else:
+        showing(parties=nodes)
+
+
 def _command() -> tuple[str, list[str]]:
     """The running command as `review.show`, and the names of the options that were given to it."""
     context = get_current_context(silent=True)

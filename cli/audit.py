@@ -98,7 +98,7 @@ def subject(
     since: Since = None,
     before: Before = None,
 ) -> None:
-    """谁查看过此人或此案；证件号码由提示或文件输入 · Who looked at a person or case; an ID number is typed when asked, or read from a file."""
+    """谁查看过此人或此案；证件号码由提示或文件输入 · Who looked at a person or case; type an ID number when asked, or use --file."""
     from api.audit.subject import find_subject, looks
 
     entry = _entry(subject_id, file)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from sqlalchemy import RowMapping
 
     from api.audit.findings import Report
 
@@ -29,7 +29,7 @@ _COLUMNS = (
 )
 
 
-def show_rows(console: Console, rows: Iterable[tuple[Mapping[str, Any], str | None]], *, with_how: bool = False) -> None:
+def show_rows(console: Console, rows: Iterable[tuple[RowMapping, str | None]], *, with_how: bool = False) -> None:
     """Print rows, each with how it looked at somebody where that was asked."""
     table = Table(*_COLUMNS, *(("方式\nhow",) if with_how else ()), box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
     for column in table.columns:

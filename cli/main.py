@@ -11,6 +11,7 @@ from dotenv import load_dotenv
 from rich.console import Console
 
 from cli import audit, batches, match, quarantine, relink, review, run, serve, sources, tokens
+from cli.acting import os_user, showing
 from cli.session import store
 from hub.errors import HubError
 from hub.log import configure_logging
@@ -70,11 +71,15 @@ def settings() -> None:
 
 
 @export.command()
-def membership(to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.csv or FILE.parquet")]) -> None:
+def membership(
+    to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.csv or FILE.parquet")],
+    receiver: Annotated[str, typer.Option("--receiver", help="交给谁 · who gets it; empty: who runs this")] = "",
+) -> None:
     """每条来源记录属于哪个案件、其当事人是谁 · Every source record with its case, and the person or organisation of each of its parties."""
     from pipeline.export import membership as write
 
     with store() as engine:
+        showing(receiver=receiver or os_user())
         rows = write(engine, to)
     Console().print(f"已写入 {rows} 行 · wrote {rows} rows → {to}")
 
