@@ -35,7 +35,7 @@ def shape_of(query: BaseModel, **more: Any) -> dict[str, Any]:
         query: as checked; its values are not looked at.
         more: other names, such as `entry="phone"` or `include=["parties"]`; what is empty is left out.
     """
-    given = query.model_fields_set
+    given = {name for name, field in type(query).model_fields.items() if getattr(query, name) != field.default}
     shape = {"filters": sorted(given - _PAGING), "page": "next" if "cursor" in given else None} | more
     return {name: item for name, item in shape.items() if item}
 
