@@ -123,12 +123,13 @@ def export(
     """导出整段封印及其记录，含全部哈希，可在别处核对 · Whole seals with their rows and every hash, to be verified elsewhere."""
     from api.audit.export import Period, count, require_exportable
     from api.audit.export import export as write
+    from api.audit.sealing import seal_all
 
     period = Period(_moment(since), _moment(before, day_end=True))
     require_exportable(to)
     with store() as engine:
-        _, waiting = count(engine, period)
-        showing(results=waiting, receiver=receiver or os_user())
+        seal_all(engine, get_settings().audit_head_file)  # what waits is in no seal yet, and so in no file
+        showing(results=count(engine, period), receiver=receiver or os_user())
         rows = write(engine, to, period)
     Console().print(f"已写入 {rows:,} 条 · wrote {rows:,} rows → {to}", highlight=False)
 
