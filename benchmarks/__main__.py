@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import incremental, linkage, main_job, messages, name_pairs, relink
+from benchmarks import audit_log, incremental, linkage, main_job, messages, name_pairs, relink
 
 BENCHMARKS = {
     "pass": main_job.measure_pass,
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "messages": messages.measure_messages,
     "names": name_pairs.measure_names,
     "relink": relink.measure_relink,
+    "audit": audit_log.measure_audit,
 }
 
 

@@ -32,7 +32,6 @@ _LAST = "SELECT number, hash, last_place, sealed_at FROM audit.seal ORDER BY num
 _WAITING = "SELECT access_id FROM audit.unsealed ORDER BY access_id LIMIT :most"
 _ROWS = f"SELECT {COLUMNS} FROM audit.access WHERE access_id = ANY(:ids)"
 _TAKE = "DELETE FROM audit.unsealed WHERE access_id = ANY(:ids)"
-# Entries wait in the index's list and would be worked in by some request; here nobody waits for it.
 _TIDY = "SELECT gin_clean_pending_list('audit.ix_access_ids')"
 
 _log = logging.getLogger("api.audit")
@@ -83,8 +82,6 @@ def seal(engine: Engine) -> Sealed | None:
             end = append(connection, end, ids, [hashes.get(access_id, GONE) for access_id in ids])
             connection.execute(text(_TAKE), {"ids": ids})
             rows, seals = rows + len(ids), seals + 1
-        if rows:
-            connection.execute(text(_TIDY))
     return Sealed(rows, seals, None if end is None else end.head)
 
 
@@ -106,7 +103,16 @@ def seal_all(engine: Engine, head_file: Path) -> int:
         publish(head_file, done.head)  # after the commit: a head of what was rolled back would cry wolf
         rows += done.rows
         if done.seals < MAX_SEALS:
-            return rows
+            break
+    if rows:
+        tidy(engine)
+    return rows
+
+
+def tidy(engine: Engine) -> None:
+    """Work in what waits in the list of the index of ids, or some request would have to."""
+    with store_errors(), engine.begin() as connection:
+        connection.execute(text(_TIDY))
 
 
 @contextlib.contextmanager
