@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,6 +197,24 @@ def test_an_export_is_verified_without_the_database(database: Engine, heads: Pat
     file.chmod(0o600)
     file.write_text(file.read_text().replace("chen", "wang"))
     assert "edited: access_id 3" in run("audit", "verify", "--file", str(file), code=1)
+
+
+def test_the_verifier_of_the_documentation_agrees(database: Engine, heads: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "api" / "audit.md").read_text(encoding="utf-8")
+    script = tmp_path / "verifier.py"
+    script.write_text(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], encoding="utf-8")
+    for caller in ("张三", "chen"):
+        call(database, caller, shape={"entry": "words"})
+        seal_all(database, heads)
+    file = tmp_path / "log.jsonl"
+    run("audit", "export", "--to", str(file))
+
+    def verdict() -> str:
+        return subprocess.run([sys.executable, str(script), str(file)], capture_output=True, text=True, check=True).stdout
+
+    assert verdict() == "sound\n"
+    file.write_text(file.read_text(encoding="utf-8").replace("chen", "wang"), encoding="utf-8")
+    assert verdict() == "1 lines are not as they were written\n"
 
 
 def test_a_cell_that_says_something_else_than_the_hashed_text_is_found(database: Engine, tmp_path: Path) -> None:
