@@ -16,13 +16,17 @@ from starlette.exceptions import HTTPException
 
 from api.audit.sealing import Sealer
 from api.audit.writer import AuditWriter
+from api.authentication.authenticator import make_authenticator
+from api.authentication.limits import CallerLimits
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
+from api.policy.logins import Logins
+from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
 from api.routes import cases, health, inbox, platform
-from api.state import Hub, newest_revision, reading_engine, trace_of
+from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
 
@@ -49,14 +53,16 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     Raises:
         ContractError: a contract has a mistake.
     """
-    reading = reading_engine(engine)
     writer = AuditWriter(engine)
+    reading = reading_engine(engine.url)
+    logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with _sealing(settings, engine, writer):
             yield
         reading.dispose()
+        logins.dispose()
 
     app = FastAPI(
         title="案件汇聚平台 · Case hub",
@@ -67,7 +73,18 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.hub = Hub(settings, engine, reading, load_directory(settings) if directory is None else directory, newest_revision())
+    hub = Hub(
+        settings,
+        engine,
+        reading,
+        logins,
+        Policies(engine),
+        load_directory(settings) if directory is None else directory,
+        newest_revision(),
+    )
+    app.state.hub = hub
+    app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
+    app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     for module in (cases, platform, inbox, health):
         app.include_router(module.router)
@@ -96,7 +113,7 @@ def _surround(app: FastAPI, writer: AuditWriter) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
     app.add_middleware(BodyLimit)
     app.add_middleware(AuditGate, audit=writer.write)
-    app.add_middleware(Envelope, observe=app.state.requests.observe)
+    app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
 
 def _handle_errors(app: FastAPI) -> None:

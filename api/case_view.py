@@ -13,8 +13,7 @@ from sqlalchemy import Connection
 
 from api.access import Clearance
 from api.answers.cases import CaseDetail, EventAnswer, LineageAnswer, LinkAnswer, LosingValue
-from api.masking import mask_text
-from api.presenter import FREE_TEXT, Presenter, event
+from api.presenter import Presenter, event
 from api.queries import case as queries
 from api.queries.rows import Row
 
@@ -58,14 +57,15 @@ class CaseView:
                 found.setdefault(row["field"], []).append((row["value"], staters))
         return found
 
-    def shown(self, field: str, value: str, staters: Iterable[int]) -> str:
-        """A value, masked unless one of the caller's own records states it."""
-        is_clear = any(self.presenter.clearance(self.readable[record_id]) is Clearance.CLEAR for record_id in staters)
-        return value if is_clear or field not in FREE_TEXT else mask_text(value, self.names)
+    def shown(self, field: str, value: str, staters: Iterable[int]) -> str | None:
+        """A value as the caller may see it; one that his own department states is his own."""
+        is_own = any(self.presenter.is_own(self.readable[record_id]) for record_id in staters)
+        return self.presenter.value(field, value, self.names, is_own=is_own)
 
     def values(self) -> dict[str, str]:
-        """Field → the best value that a readable record states."""
-        return {field: self.shown(field, *values[0]) for field, values in self.stated.items()}
+        """Field → the best value that a readable record states; hidden fields are left out."""
+        best = {field: self.shown(field, *values[0]) for field, values in self.stated.items()}
+        return {field: value for field, value in best.items() if value is not None}
 
     def summary(self) -> dict[str, Any]:
         """The published summary if every record is shared, else one made of what readable records state."""
@@ -86,21 +86,23 @@ class CaseView:
 
     def lineage(self) -> list[LineageAnswer]:
         """Where each value comes from, and the values that lost."""
-        return [self._lineage(field, values) for field, values in sorted(self.stated.items())]
+        shown = self.values()
+        return [self._lineage(field, values, shown[field]) for field, values in sorted(self.stated.items()) if field in shown]
 
-    def _lineage(self, field: str, values: Sequence[tuple[str, list[int]]]) -> LineageAnswer:
-        (value, staters), *others = values
+    def _lineage(self, field: str, values: Sequence[tuple[str, list[int]]], shown: str) -> LineageAnswer:
+        (_, staters), *others = values
         source = self.presenter.reference(self.readable[staters[0]])
         return LineageAnswer(
             field=field,
-            value=self.shown(field, value, staters),
+            value=shown,
             department=source.department,
             source_record_id=source.source_record_id,
             version=source.version or 0,
             stated_by=[self.presenter.reference(self.readable[record_id]) for record_id in staters],
             losing=[
                 LosingValue(
-                    value=self.shown(field, lost, by), stated_by=[self.presenter.reference(self.readable[record_id]) for record_id in by]
+                    value=self.shown(field, lost, by) or "",
+                    stated_by=[self.presenter.reference(self.readable[record_id]) for record_id in by],
                 )
                 for lost, by in others
             ],

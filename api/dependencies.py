@@ -1,49 +1,106 @@
-"""What routes ask for: the hub, the caller, and the caller in a role."""
+"""What routes ask for: the hub, and the caller with his rights and the purpose that he gives."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+import re
+from typing import Annotated, cast
+from urllib.parse import unquote
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
-from api.access import OPERATORS, Caller, require_role
+from api.access import Caller, Purpose, require_endpoint
+from api.authentication.authenticator import Authenticator
+from api.authentication.limits import CallerLimits, require_quota
+from api.policy.document import Policy
 from api.state import Hub, Trace, hub_of, trace_of
-from api.tokens import authenticate
+from hub.errors import RequestError
 
 _bearer = HTTPBearer(
     auto_error=False,
-    bearerFormat="casehub_…",
-    description="访问令牌，由 `casehub tokens create` 签发 · a token made by `casehub tokens create`.",
+    bearerFormat="casehub_… / JWT",
+    description="API 密钥（`casehub keys create`）或令牌 · an API key made by `casehub keys create`, or a JWT of a trusted issuer.",
 )
+_CASE_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
 HubDep = Annotated[Hub, Depends(hub_of)]
 TraceDep = Annotated[Trace, Depends(trace_of)]
+PurposeHeader = Annotated[
+    str | None,
+    Header(
+        alias="X-Purpose",
+        max_length=40,
+        description="查看目的，与 X-Case-Reference 一同给出方显示个人信息原文 · what for; with X-Case-Reference personal data is clear.",
+        examples=["handling"],
+    ),
+]
+CaseReferenceHeader = Annotated[
+    str | None,
+    Header(
+        alias="X-Case-Reference",
+        max_length=900,
+        description="所办案件的本部门案号（非 ASCII 须百分号编码） · the case that the look is for, percent-encoded if not ASCII.",
+        examples=["LD2025-0103-0017"],
+    ),
+]
 
 
-def caller_of(request: Request, hub: HubDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Caller:
-    """Who asks.
+async def proven_caller(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Caller:
+    """Who asks, before anybody says what he may.
 
     Raises:
-        AccessDenied: there is no valid token.
+        AccessDenied: there is no valid key or token.
+        TooManyRequests: this address failed too often.
     """
-    with hub.read() as connection:
-        caller = authenticate(connection, credentials.credentials if credentials else None)
-    trace_of(request).name(caller)
+    authenticator = cast(Authenticator, request.app.state.authenticator)
+    sent, host, trace = credentials.credentials if credentials else None, request.client.host if request.client else None, trace_of(request)
+    caller = authenticator.known(sent, host)
+    if caller is None:
+        caller = await run_in_threadpool(authenticator.authenticate, sent, host, trace.request_id)
+    trace.name(caller)
     return caller
+
+
+def caller_of(
+    request: Request,
+    hub: HubDep,
+    caller: Annotated[Caller, Depends(proven_caller)],
+    purpose: PurposeHeader = None,
+    case_reference: CaseReferenceHeader = None,
+) -> Caller:
+    """Who asks, what for, and with which rights.
+
+    Raises:
+        AccessDenied: the policy does not give its role this route.
+        TooManyRequests: the caller asked more often than the policy lets it.
+        RequestError: the purpose is none of the policy's, or is given without a case.
+    """
+    policy = hub.policies.current()
+    caller = dataclasses.replace(caller, rights=policy.rights(caller.department, caller.role))
+    trace_of(request).quota = quota = cast(CallerLimits, request.app.state.limits).take(caller)
+    require_quota(quota)
+    require_endpoint(caller, request.scope["route"].name)
+    return dataclasses.replace(caller, purpose=_purpose(policy, trace_of(request), purpose, case_reference))
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
 
 
-def operator_of(caller: CallerDep) -> Caller:
-    """Who asks, if it is somebody who keeps the platform running.
-
-    Raises:
-        AccessDenied: the caller's role may not.
-    """
-    require_role(caller, *OPERATORS)
-    return caller
-
-
-OperatorDep = Annotated[Caller, Depends(operator_of)]
+def _purpose(policy: Policy, trace: Trace, code: str | None, case_reference: str | None) -> Purpose | None:
+    if code is None and case_reference is None:
+        return None
+    reference = unquote(case_reference or "", errors="replace").strip()
+    if code not in policy.purposes:
+        raise RequestError(
+            "X-Purpose 不在策略所列目的之中 · X-Purpose is none of the policy's purposes",
+            remedy=f"写 · write one of: {', '.join(f'{known} ({names.zh})' for known, names in policy.purposes.items())}",
+        )
+    if not _CASE_REFERENCE.fullmatch(reference):
+        raise RequestError(
+            "缺少 X-Case-Reference · X-Case-Reference is missing or malformed",
+            remedy="给出所办案件的本部门案号，1 至 100 字 · give the number of the case that the look is for, 1 to 100 characters",
+        )
+    trace.purpose, trace.case_reference = code, reference
+    return Purpose(code, reference)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 _WRITTEN = """欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 司徒 令狐 夏侯 轩辕 宇文 长孙 端木 南宫 独孤 百里 呼延 闻人 申屠 太史 澹台 濮阳
 歐陽 司馬 諸葛 東方 尉遲 公孫 軒轅 長孫 南宮 獨孤 聞人 澹臺 濮陽"""
@@ -20,19 +22,19 @@ def mask_name(name: str) -> str:
     return f"{name[:kept]}**"
 
 
-def mask_id_no(number: str) -> str:
-    """The region's four digits and the last four; of shorter documents the first and the last one."""
-    kept = (4, 4) if len(number) >= 15 else (1, 1)
-    hidden = max(len(number) - sum(kept), 4)
-    return f"{number[: kept[0]]}{'*' * hidden}{number[-kept[1] :]}"
+def mask_id_no(number: str, kept: tuple[int, int] = (4, 4)) -> str:
+    """The region's four digits and the last four, or as many as are kept; of shorter documents the first and the last one at most."""
+    first, last = kept if len(number) >= 15 else (min(kept[0], 1), min(kept[1], 1))
+    hidden = max(len(number) - first - last, 4)
+    return f"{number[:first]}{'*' * hidden}{number[len(number) - last :]}"
 
 
-def mask_phone(number: str) -> str:
-    """138****0000; of landlines and shorter numbers the last two digits alone."""
+def mask_phone(number: str, kept: tuple[int, int] = (3, 4)) -> str:
+    """138****0000, or as many digits as are kept; of landlines and shorter numbers the last two digits at most."""
     digits = re.sub(r"\D", "", number)
     if len(digits) == 11 and digits[0] == "1":
-        return f"{digits[:3]}****{digits[-4:]}"
-    return f"****{digits[-2:]}" if len(digits) >= 7 else "****"
+        return f"{digits[: kept[0]]}****{digits[11 - min(kept[1], 11 - kept[0]) :]}"
+    return f"****{digits[len(digits) - min(kept[1], 2) :]}" if len(digits) >= 7 else "****"
 
 
 def mask_address(address: str) -> str:
@@ -45,12 +47,45 @@ def mask_birth_date(date: str) -> str:
     return f"{date[:4]}-**-**"
 
 
+@dataclass(frozen=True)
+class Masks:
+    """The masks that a policy chooses.
+
+    Attributes:
+        name: the surname is shown, or nothing.
+        id_no: characters kept at the beginning and at the end.
+        phone: the same of mobile phones.
+        birth_date: the year is shown, or nothing.
+    """
+
+    name: Literal["surname", "hidden"] = "surname"
+    id_no: tuple[int, int] = (4, 4)
+    phone: tuple[int, int] = (3, 4)
+    birth_date: Literal["year", "hidden"] = "year"
+
+    def of(self, field: str, value: str, names: Iterable[str] = ()) -> str:
+        """A personal field's value, masked; an organisation's name and address are not personal and come through `text`."""
+        if field == "name":
+            return mask_name(value) if self.name == "surname" else "**"
+        if field == "id_no":
+            return mask_id_no(value, self.id_no)
+        if field == "phone":
+            return mask_phone(value, self.phone)
+        if field == "birth_date":
+            return mask_birth_date(value) if self.birth_date == "year" else "****-**-**"
+        return self.text(value, names)
+
+    def text(self, text: str, names: Iterable[str]) -> str:
+        """Free text without ID numbers, phones and the given persons' names."""
+        masked = text.translate(_FULL_WIDTH)
+        masked = _ID_NUMBER.sub(lambda found: self.of("id_no", re.sub("[ -]", "", found.group())), masked)
+        masked = _PHONE.sub(lambda found: self.of("phone", found.group()), masked)
+        for name in sorted((name for name in names if len(name) > 1), key=lambda name: (-len(name), name)):
+            if name in masked:
+                masked = masked.replace(name, self.of("name", name))
+        return masked
+
+
 def mask_text(text: str, names: Iterable[str]) -> str:
-    """Free text without ID numbers, phones and the given persons' names."""
-    masked = text.translate(_FULL_WIDTH)
-    masked = _ID_NUMBER.sub(lambda found: mask_id_no(re.sub("[ -]", "", found.group())), masked)
-    masked = _PHONE.sub(lambda found: mask_phone(found.group()), masked)
-    for name in sorted((name for name in names if len(name) > 1), key=lambda name: (-len(name), name)):
-        if name in masked:
-            masked = masked.replace(name, mask_name(name))
-    return masked
+    """Free text masked as usual."""
+    return Masks().text(text, names)

@@ -48,9 +48,10 @@ def route_of(scope: Scope) -> str:
 class Envelope:
     """Gives each request its id, each answer its headers, each call one log line, and each surprise a problem document."""
 
-    def __init__(self, app: ASGIApp, observe: Observe) -> None:
+    def __init__(self, app: ASGIApp, observe: Observe, hsts_seconds: int = 0) -> None:
         self._app = app
         self._observe = observe
+        self._hsts_seconds = hsts_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -66,7 +67,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(message, trace)
+                _add_headers(message, trace, scope["scheme"], self._hsts_seconds)
             await send(message)
 
         try:
@@ -88,11 +89,15 @@ def _request_id(scope: Scope) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _add_headers(message: Message, trace: Trace) -> None:
+def _add_headers(message: Message, trace: Trace, scheme: str, hsts_seconds: int) -> None:
     headers = MutableHeaders(scope=message)
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     headers["X-Request-Id"] = trace.request_id
+    if trace.quota is not None:
+        headers.update(trace.quota.headers())
+    if hsts_seconds and scheme == "https":  # over plain http browsers ignore it
+        headers["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
 
 
 def _log_surprise(error: Exception, trace: Trace) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.access import Caller, Clearance, clearance
+from api.access import FREE_TEXT, PERSONAL, Caller, Clearance, Treatment, clearance, treatment
 from api.answers.cases import PartyAnswer, RecordAnswer
 from api.answers.common import Acknowledged, Coded, RecordRef
 from api.departments import Directory
-from api.masking import mask_address, mask_birth_date, mask_id_no, mask_name, mask_phone, mask_text
+from api.masking import mask_address
 from schema import codes
 
-#: Fields that hold what people wrote, and so may name persons, numbers and phones.
-FREE_TEXT = frozenset({"title", "text", "reply", "address", "handling_unit"})
 LISTS = ("category", "status", "grade", "channel")
 EVENTS = {
     "occurred": ("发生", "occurred"),
@@ -33,15 +31,23 @@ class Presenter:
 
     def __init__(self, caller: Caller, directory: Directory) -> None:
         self.caller = caller
+        self.masks = caller.rights.masks
         self._directory = directory
 
     def clearance(self, row: Mapping[str, Any]) -> Clearance:
         """What of a record the caller may see."""
         return clearance(self.caller, row["department"], row["visibility"])
 
-    def reads_own(self, is_own: bool) -> bool:
-        """Whether a value that one of the caller's own records states is shown in the clear."""
-        return is_own and self.caller.role != "engineer"
+    def is_own(self, row: Mapping[str, Any]) -> bool:
+        """Whether a record is the caller's own department's."""
+        return self.caller.department is not None and row["department"] == self.caller.department
+
+    def value(self, field: str, value: str, names: Iterable[str], *, is_own: bool) -> str | None:
+        """A field of a case or record as the caller may see it: clear, masked, or not at all."""
+        how = treatment(self.caller, is_own, field)
+        if how is Treatment.MASKED and field in PERSONAL:
+            return self.masks.of(field, value, names)
+        return None if how is Treatment.HIDDEN else value
 
     def department(self, code: str) -> Coded:
         """A department with its names."""
@@ -63,23 +69,28 @@ class Presenter:
         return found | places(row) | {"reported_at": row["reported_at"]}
 
     def record(self, row: Mapping[str, Any], names: Iterable[str]) -> RecordAnswer:
-        """A record, masked unless it is the caller's own."""
-        is_masked = self.clearance(row) is not Clearance.CLEAR
+        """A record, masked unless it is the caller's own and he says what for."""
+        own, hidden = self.is_own(row), self._hidden(row)
         shown = {key: value for key, value in row.items() if key in RecordAnswer.model_fields}
-        if is_masked:
-            shown |= {key: mask_text(shown[key], names) for key in FREE_TEXT if shown.get(key)}
-        shown |= {name: coded(name, row[name]) for name in LISTS} | places(row)
-        shown["department"] = self.department(row["department"])
-        return RecordAnswer(**shown, is_masked=is_masked)
+        shown |= {key: self.value(key, shown[key], names, is_own=own) for key in FREE_TEXT if shown.get(key)}
+        shown |= {name: coded(name, row[name]) for name in LISTS} | places(row) | dict.fromkeys(hidden)
+        shown |= {key: row[key] for key in ("source_record_id", "version")} | {"department": self.department(row["department"])}
+        return RecordAnswer(**shown, is_masked=self.clearance(row) is not Clearance.CLEAR)
+
+    def _hidden(self, record: Mapping[str, Any]) -> list[str]:
+        rule = self.caller.rights.own if self.is_own(record) else self.caller.rights.others
+        return [name for name, how in rule.fields.items() if how is Treatment.HIDDEN]
 
     def party(self, row: Mapping[str, Any], record: Mapping[str, Any]) -> PartyAnswer:
-        """A party of a record, masked unless the record is the caller's own."""
+        """A party of a record, masked unless the record is the caller's own and he says what for."""
+        own, hidden = self.is_own(record), self._hidden(record)
         is_masked = self.clearance(record) is not Clearance.CLEAR
-        shown = {key: value for key, value in row.items() if key in PartyAnswer.model_fields and value is not None}
+        shown = {key: value for key, value in row.items() if key in PartyAnswer.model_fields and value is not None and key not in hidden}
         if "birth_date" in shown:
             shown["birth_date"] = shown["birth_date"].isoformat()
-        if is_masked:
-            shown |= _masked_party(shown)
+        for field in _masked_fields(row["kind"]) & shown.keys():
+            if treatment(self.caller, own, field) is Treatment.MASKED:
+                shown[field] = mask_address(shown[field]) if field == "address" else self.masks.of(field, shown[field])
         shown["department"] = self.department(record["department"])
         shown["role"] = coded("role", row["role"])
         return PartyAnswer(**shown, source_record_id=record["source_record_id"], is_masked=is_masked)
@@ -105,8 +116,6 @@ def event(kind: str) -> Coded:
     return Coded(code=kind, zh=zh, en=en)
 
 
-def _masked_party(shown: Mapping[str, Any]) -> dict[str, Any]:
-    masks: dict[str, Callable[[str], str]] = {"id_no": mask_id_no, "phone": mask_phone}
-    if shown["kind"] == "person":
-        masks |= {"name": mask_name, "address": mask_address, "birth_date": mask_birth_date}
-    return {key: mask(shown[key]) for key, mask in masks.items() if key in shown}
+def _masked_fields(kind: str) -> frozenset[str]:
+    """Fields of a party that have masks; what a firm is called and where it sits is no secret."""
+    return frozenset({"id_no", "phone"} if kind == "organisation" else {"id_no", "phone", "name", "address", "birth_date"})

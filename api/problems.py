@@ -22,6 +22,7 @@ from hub.errors import (
     ContractError,
     EngineError,
     HubError,
+    IssuerUnavailable,
     NotFound,
     PublishHeld,
     RequestError,
@@ -35,6 +36,7 @@ from hub.errors import (
     SourceUnavailable,
     StoreError,
     StoreUnavailable,
+    TooManyRequests,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -88,6 +90,8 @@ PROBLEMS = {
         Problem("method-not-allowed", 405, "不支持此方法", "Method not allowed"),
         Problem("not-authenticated", 401, "未通过身份验证", "Not authenticated"),
         Problem("access-denied", 403, "无权访问", "Access denied"),
+        Problem("too-many-requests", 429, "请求过于频繁", "Too many requests"),
+        Problem("issuer-unavailable", 503, "身份认证服务暂不可用", "The identity provider is unavailable"),
         Problem("request", 422, "请求有误", "The request cannot be read"),
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
         Problem("too-large", 413, "请求内容过大", "The request is too large"),
@@ -114,6 +118,8 @@ CLASSES: dict[type[HubError], str] = {
     SchemaError: "schema",
     NotFound: "not-found",
     AccessDenied: "access-denied",
+    TooManyRequests: "too-many-requests",
+    IssuerUnavailable: "issuer-unavailable",
     RequestError: "request",
     PublishHeld: "publish-held",
 }
@@ -172,7 +178,7 @@ def hub_error_response(error: HubError, request_id: str | None) -> JSONResponse:
         scheme = error.detail.get("scheme", "Bearer")
         headers["WWW-Authenticate"] = f'{scheme} realm="casehub", error="{error.detail.get("challenge", "invalid_token")}"'
     if error.retryable or problem.status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+        headers["Retry-After"] = str(error.detail.get("retry_after_s", RETRY_AFTER_S))
     if problem.code == "timeout":
         return problem_response(problem, _TIMEOUT, remedy=_NARROW, request_id=request_id, headers=headers)
     if problem.status == 500:  # its words are for the log: they name files, settings and tables of the inside

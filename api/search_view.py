@@ -15,7 +15,6 @@ from api.access import Clearance
 from api.answers.cases import CasePage, FoundCase, Match
 from api.answers.common import Coded
 from api.cursor import CasePosition, read_case_cursor, write_case_cursor
-from api.masking import mask_text
 from api.presenter import Presenter, coded
 from api.queries import search as queries
 from api.queries.found import is_case_number
@@ -36,7 +35,7 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> Ca
     """
     own = presenter.caller.department
     reading = None if query.q is None else _read(connection, query.q, own)
-    wanted = _search(query, reading, own)
+    wanted = dataclasses.replace(_search(query, reading, own), is_whole=presenter.caller.rights.is_whole)
     rows = queries.page(connection, wanted)
     shown = rows[: query.limit]
     case_ids = [row["case_id"] for row in shown]
@@ -85,8 +84,9 @@ def _item(row: Row, around: Row, best: Mapping[tuple[uuid.UUID, str], Row], pres
     title = best.get((case_id, "title"))
     shown = None
     if title is not None:
-        shown = title["value"] if presenter.reads_own(title["is_own"]) else mask_text(title["value"], around["names"] or ())
-    if around["is_limited"]:  # the published summary may be wider or narrower than what this caller reads
+        shown = presenter.value("title", title["value"], around["names"] or (), is_own=title["is_own"])
+    # What is published of a case may be wider or narrower than what this caller reads of it.
+    if around["is_limited"] or not presenter.caller.rights.is_whole:
         stated = {name: best.get((case_id, name)) for name in queries.FILTERS}
         row = row | {name: None if value is None else value["value"] for name, value in stated.items()}
     return FoundCase(

@@ -11,10 +11,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi import Request
 from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import URL
 
 import schema
 from api.access import Caller
 from api.departments import Directory
+from api.policy.logins import Logins
+from api.policy.store import Policies
 from api.trace import Trace
 from hub.database import store_errors
 from hub.settings import Settings
@@ -22,6 +25,7 @@ from hub.settings import Settings
 __all__ = ["Hub", "Trace", "hub_of", "newest_revision", "reading_engine", "trace_of"]
 
 STATEMENT_TIMEOUT_S = 5
+LOGIN_POOL = 2  # connections that each department's login keeps; under load it may have ten
 POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
 
 
@@ -32,6 +36,8 @@ class Hub:
     settings: Settings
     engine: Engine  # writes: the inbox and the audit alone
     reading: Engine
+    logins: Logins
+    policies: Policies
     directory: Directory
     revision: str | None  # of the schema that this version works on
 
@@ -40,13 +46,14 @@ class Hub:
         """A connection on which one moment of the store is seen and nothing can be written.
 
         Args:
-            caller: for whom records are read; None where nothing of a record is read.
+            caller: whose login reads, so that row security holds; None where nothing of a record is read.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
             StoreError: it refused a statement, or gave it up after `STATEMENT_TIMEOUT_S`.
         """
-        with store_errors(), self.reading.connect() as connection:
+        engine = self.reading if caller is None else self.logins.engine(caller)
+        with store_errors(), engine.connect() as connection:
             yield connection
 
 
@@ -60,17 +67,17 @@ def trace_of(request: Request) -> Trace:
     return cast(Trace, request.state.trace)
 
 
-def reading_engine(engine: Engine) -> Engine:
-    """An engine on the same store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
+def reading_engine(url: URL, pool_size: int = 8, max_overflow: int = 8) -> Engine:
+    """An engine on the store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
     options = (
         f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api"
     )
     return create_engine(
-        engine.url,
+        url,
         hide_parameters=True,
         pool_pre_ping=True,
-        pool_size=8,
-        max_overflow=8,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
         pool_timeout=POOL_TIMEOUT_S,
         isolation_level="REPEATABLE READ",
         connect_args={"options": options, "connect_timeout": 10},

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api.access import Caller
+
+if TYPE_CHECKING:
+    from api.authentication.limits import Quota
 
 
 @dataclass
@@ -24,6 +27,7 @@ class Trace:
     record_ids: list[int] = field(default_factory=list)  # records that are shown one by one
     results: int | None = None
     receiver: str | None = None  # of what leaves the hub
+    quota: Quota | None = None  # of the caller: for the answer's headers, in no row
 
     def name(self, caller: Caller) -> None:
         """Say who asks."""

@@ -23,9 +23,9 @@ from api.audit.sealing import seal_all, tidy
 from api.audit.subject import Subject, looks
 from api.audit.verify import verify
 from api.audit.writer import AuditWriter
+from api.authentication.keys import create_key
 from api.departments import Directory
 from api.serve import serving
-from api.tokens import create_token
 from api.trace import Trace
 from benchmarks.harness import RUNS, Row, show
 from hub import postgres
@@ -103,7 +103,7 @@ def _of_rows(engine: Engine) -> list[Row]:
 
 def _of_calls(engine: Engine, home: Path) -> list[Row]:
     """GET /v1/sources with and without the row, call by call by turns, over one connection."""
-    token = create_token(engine, Caller("bench", "engineer", None), 1)
+    token = create_key(engine, Caller("bench", "engineer", None), 1)
     client = httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False)
     with serving(Settings(home=home, api_port=0), engine, Directory({})) as url, client:
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 
 from api.access import Caller
-from api.tokens import create_token
+from api.authentication.keys import create_key
 from hub.airflow import USER, Airflow
 from hub.errors import HubError
 from matching.evaluation import Evaluation, evaluate
@@ -21,7 +21,7 @@ from pipeline.conservation import recount, require_law
 from pipeline.copying import read_frame
 from pipeline.export import membership
 
-TOKEN_DAYS = 7
+KEY_DAYS = 7
 
 _TOTALS = """
 SELECT (SELECT count(*) FROM store.source_record WHERE known_from IS NOT NULL AND known_to IS NULL AND NOT is_deleted) AS records,
@@ -109,10 +109,10 @@ def show_totals(engine: Engine, console: Console, quality: Mapping[str, Evaluati
 
 
 class WayIn:
-    """How to ask the API: a token per role, and a question of which the answer is known to be there."""
+    """How to ask the API: a key per role, and a question of which the answer is known to be there."""
 
     def __init__(self, engine: Engine, api: str) -> None:
-        """Make the tokens.
+        """Make the keys.
 
         Args:
             engine: the store.
@@ -126,7 +126,7 @@ class WayIn:
             Caller("demo-engineer", "engineer", None),
             Caller("demo-admin", "admin", None),
         )
-        self._tokens = {caller.role: create_token(engine, caller, TOKEN_DAYS, replace=True) for caller in callers}
+        self._keys = {caller.role: create_key(engine, caller, KEY_DAYS, replace=True) for caller in callers}
 
     def ask(self, console: Console) -> None:
         """Put the question as the clerk and print the answer.
@@ -134,7 +134,7 @@ class WayIn:
         Raises:
             HubError: the API did not answer it, or knows nothing.
         """
-        headers = {"Authorization": f"Bearer {self._tokens['clerk']}"}
+        headers = {"Authorization": f"Bearer {self._keys['clerk']}"}
         try:
             answer = httpx.get(f"{self.api}/v1/cases", params={"q": self.firm}, headers=headers, trust_env=False, timeout=30)
             page = answer.raise_for_status().json()
@@ -164,7 +164,7 @@ class WayIn:
         console.print("\n[bold]三条现成的命令 · three lines to copy[/bold]")
         for role, (words, rest) in lines.items():
             console.print(f"[dim]# {words} {role}[/dim]")
-            line = f"curl -s -H 'Authorization: Bearer {self._tokens[role]}' {rest}"  # type: ignore[index]
+            line = f"curl -s -H 'Authorization: Bearer {self._keys[role]}' {rest}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(f"\n接口文档 API docs   {self.api}/docs", highlight=False)
         console.print(f"Airflow            {airflow.url}   {USER} / {airflow.password}", markup=False, highlight=False)

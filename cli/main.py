@@ -10,7 +10,7 @@ import typer
 from dotenv import load_dotenv
 from rich.console import Console
 
-from cli import audit, batches, match, quarantine, relink, review, run, serve, sources, tokens
+from cli import audit, batches, keys, match, policy, quarantine, relink, review, run, serve, sources
 from cli.acting import os_user, showing
 from cli.session import store
 from hub.errors import HubError
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="[bold]案件汇聚平台[/bold] · Case hub: sixteen departments' feeds in, one case store, one query.\n\n"
     "日常 · every day: [cyan]run[/cyan], [cyan]sources[/cyan], [cyan]quarantine[/cyan], [cyan]batches[/cyan], [cyan]review[/cyan] — "
-    "试用 · to try: [cyan]demo[/cyan] — 查询 · to ask: [cyan]serve[/cyan], [cyan]tokens[/cyan], [cyan]audit[/cyan], [cyan]export[/cyan] — "
+    "试用 · to try: [cyan]demo[/cyan] — 查询 · to ask: [cyan]serve[/cyan], [cyan]keys[/cyan], [cyan]audit[/cyan], [cyan]export[/cyan] — "
     "任意表 · any table: [cyan]match[/cyan].\n\n"
     "设置用环境变量 CASEHUB_… · settings are environment variables CASEHUB_…: [cyan]casehub settings[/cyan] lists them.",
 )
@@ -33,7 +33,8 @@ app.add_typer(sources.app, name="sources")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(batches.app, name="batches")
 app.add_typer(review.app, name="review")
-app.add_typer(tokens.app, name="tokens")
+app.add_typer(keys.app, name="keys")
+app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.add_typer(match.app, name="match")
 app.command(name="run")(run.run)

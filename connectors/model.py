@@ -17,7 +17,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
 
 
-def refuse(message: str, *, remedy: str = "", allowed: tuple[str, ...] = (), at: tuple[str, ...] = ()) -> PydanticCustomError:
+def refuse(message: str, *, remedy: str = "", allowed: tuple[str, ...] = (), at: tuple[str | int, ...] = ()) -> PydanticCustomError:
     """An error of a validator, with the remedy that `casehub sources check` shows, and where below the model it is."""
     context: dict[str, Any] = {"text": message, "remedy": remedy, "allowed": allowed, "at": at}
     return PydanticCustomError("contract", "{text}", context)

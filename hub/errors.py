@@ -18,6 +18,8 @@
     ├── SchemaError              the database's schema is not this version's
     ├── NotFound                 no such department, record, case, quarantine item
     ├── AccessDenied             the caller may not
+    ├── TooManyRequests          too many refusals or calls from one place              (retryable)
+    ├── IssuerUnavailable        the issuer of tokens cannot be reached                 (retryable)
     ├── RequestError             what was asked cannot be read
     └── PublishHeld              a gate stops publishing until a person agrees
 
@@ -129,6 +131,18 @@ class NotFound(HubError):
 
 class AccessDenied(HubError):
     """No valid credentials, or not allowed with them."""
+
+
+class TooManyRequests(HubError):
+    """Too many refusals from one address, or calls of one caller; `detail` has `retry_after_s`."""
+
+    retryable = True
+
+
+class IssuerUnavailable(HubError):
+    """The OpenID Connect issuer cannot be reached or answers what cannot be used, so that its tokens cannot be checked."""
+
+    retryable = True
 
 
 class RequestError(HubError):

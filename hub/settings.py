@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import socket
 from functools import cache
 from pathlib import Path
@@ -11,8 +13,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.errors import SettingsError
+from hub.urls import is_safe_on_the_way
 
 PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "example", "todo"}
+_BOUND_ISSUER = re.compile(r"^([a-z][a-z0-9_]{1,39})=")
 
 
 class Settings(BaseSettings):
@@ -52,7 +56,33 @@ class Settings(BaseSettings):
     audit_seal_seconds: float = Field(
         1.0, ge=0, le=3600, description="Seconds between two sealings of the audit log by the API; 0: `casehub audit seal` does it."
     )
-    token_days: int = Field(90, ge=1, le=366, description="Days that an API token made by `casehub tokens create` is good for.")
+    key_days: int = Field(90, ge=1, le=366, description="Days that an API key made by `casehub keys create` is good for.")
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses and networks (CIDR) of proxies, by commas, whose X-Forwarded-For and -Proto are believed; empty: none.",
+    )
+    hsts_seconds: int = Field(
+        0, ge=0, description="max-age of Strict-Transport-Security, sent with what comes over TLS by a trusted proxy; 0: none is sent."
+    )
+    failures_per_minute: int = Field(
+        10, ge=1, description="Credentials that may fail at once from one client address, and again each minute; then 429."
+    )
+    oidc_issuer: str = Field(
+        "",
+        description="OpenID Connect issuers whose tokens are taken, by commas; `labour=https://…`: for clerks of labour alone.",
+    )
+    oidc_audience: str = Field("casehub", description="What tokens must name as their audience (aud).")
+    oidc_name_claim: str = Field("sub", description="Claim that says who it is; a path of names between dots for a nested one.")
+    oidc_role_claim: str = Field("role", description="Claim that holds the role, one of the policy's, alone or in a list.")
+    oidc_department_claim: str = Field("department", description="Claim that holds the department's code, e.g. labour.")
+    oidc_max_hours: float = Field(12, gt=0, le=168, description="Longest lifetime of a token that is taken, in hours.")
+    oidc_grace_minutes: float = Field(
+        60, gt=0, le=1440, description="Minutes for which an issuer's keys are good after they were last fetched, should it go down."
+    )
+    login_secret_file: Path | None = Field(
+        None,
+        description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
+    )
 
     @field_validator("database_url", "airflow_database_url")
     @classmethod
@@ -65,6 +95,43 @@ class Settings(BaseSettings):
         if any(f":{word}@" in url.lower() for word in PLACEHOLDERS):
             raise ValueError("the password is a placeholder; set a real one")
         return SecretStr(url.replace("postgresql://", "postgresql+psycopg2://", 1))
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for part in _parts(value):
+            try:
+                ipaddress.ip_network(part)
+            except ValueError:
+                raise ValueError(f"{part} is no address and no network") from None
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _are_issuers(cls, value: str) -> str:
+        urls = [_BOUND_ISSUER.sub("", part) for part in _parts(value)]
+        for url in urls:
+            if not is_safe_on_the_way(url) or "?" in url or "#" in url:
+                raise ValueError("an issuer is an https:// address without ? and # (http:// on this machine alone)")
+        if len(set(urls)) < len(urls):
+            raise ValueError("an issuer is named twice")
+        return value
+
+    @field_validator("oidc_audience", "oidc_name_claim", "oidc_role_claim", "oidc_department_claim")
+    @classmethod
+    def _is_given(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be empty")
+        return value
+
+    @property
+    def oidc_issuers(self) -> dict[str, str | None]:
+        """Each issuer whose tokens are taken, and the department it alone may speak for (None: any)."""
+        found: dict[str, str | None] = {}
+        for part in _parts(self.oidc_issuer):
+            bound = _BOUND_ISSUER.match(part)
+            found[_BOUND_ISSUER.sub("", part)] = bound[1] if bound else None
+        return found
 
     @property
     def contract_folders(self) -> tuple[Path, ...]:
@@ -79,7 +146,11 @@ class Settings(BaseSettings):
     @property
     def active_departments(self) -> frozenset[str]:
         """Departments that are active; empty means all."""
-        return frozenset(part.strip() for part in self.departments.split(",") if part.strip())
+        return frozenset(_parts(self.departments))
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 @cache

@@ -49,7 +49,8 @@ def records(connection: Connection, case_id: uuid.UUID, own: str | None, *, whol
 def golden_values(connection: Connection, case_id: uuid.UUID) -> list[Row]:
     """Every value that some record of the case states, best first a field."""
     statement = """
-    SELECT field, rank, value, stated_by FROM store.golden_value WHERE entity_id = :case_id AND known_to IS NULL ORDER BY field, rank
+    SELECT field, rank, value, stated_by FROM store.readable_values(ARRAY[CAST(:case_id AS uuid)])
+    WHERE known_to IS NULL ORDER BY field, rank
     """
     return fetch(connection, statement, {"case_id": case_id})
 

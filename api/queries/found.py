@@ -18,13 +18,17 @@ from schema.search import tsquery
 
 FEW = 2_000
 
-_OF_PARTIES = "SELECT p.record_id, p.version, '{column}' AS field, p.role FROM store.party p WHERE p.{column} = ANY(:values)"
+_OF_PARTIES = (
+    "SELECT p.record_id, p.version, '{column}' AS field, p.role FROM store.party p WHERE p.{column} = ANY(:values) "
+    "UNION ALL SELECT a.record_id, a.version, '{column}', NULL FROM store.acknowledged_by('{column}', :values) a"
+)
 _WORDS = (
     "SELECT w.record_id, w.version, 'words' AS field, NULL AS role FROM store.source_record w WHERE w.tokens @@ CAST(:tokens AS tsquery)"
 )
 _NUMBER = (
     "SELECT n.record_id, n.version, 'case_number' AS field, NULL AS role FROM store.source_record n WHERE n.case_number = ANY(:numbers) "
-    "UNION ALL SELECT n.record_id, n.version, 'source_record_id', NULL FROM store.source_record n WHERE n.source_record_id = ANY(:numbers)"
+    "UNION ALL SELECT n.record_id, n.version, 'source_record_id', NULL FROM store.source_record n WHERE n.source_record_id = ANY(:numbers) "
+    "UNION ALL SELECT a.record_id, a.version, 'case_number', NULL FROM store.acknowledged_by('number', :numbers) a"
 )
 _CASE = (
     f"SELECT r.record_id, r.version, 'case_id' AS field, NULL AS role FROM {MEMBERS} WHERE m.case_id IN {follow('case', 'entry_case_id')}"
@@ -38,7 +42,8 @@ _ENTRIES: dict[Kind, str] = {
 }
 _ENTITY = (
     "SELECT p.record_id, p.version, '{relation}_id' AS field, p.role FROM store.{relation}_member e "
-    "JOIN store.party p ON p.party_id = e.party_id WHERE e.known_to IS NULL AND e.{relation}_id IN {ids}"
+    "JOIN store.party p ON p.party_id = e.party_id WHERE e.known_to IS NULL AND e.{relation}_id IN {ids} "
+    "UNION ALL SELECT a.record_id, a.version, '{relation}_id', NULL FROM store.acknowledged_by('{relation}', ARRAY{ids}::text[]) a"
 )
 _KNOWN = f"({READABLE} OR {ACKNOWLEDGED})"
 
@@ -109,7 +114,7 @@ def entry_parameters(reading: Reading | None) -> dict[str, Any]:
 def is_case_number(connection: Connection, numbers: Sequence[str], own: str | None) -> bool:
     """Whether any department's record that the caller may know of has one of these numbers."""
     statement = (
-        f"SELECT EXISTS (SELECT FROM ({_NUMBER}) f JOIN store.source_record r ON r.record_id = f.record_id AND r.version = f.version "
+        f"SELECT EXISTS (SELECT FROM ({_NUMBER}) f JOIN store.known_record r ON r.record_id = f.record_id AND r.version = f.version "
         f"WHERE {CURRENT} AND {_KNOWN})"
     )
     return bool(connection.execute(text(statement), {"numbers": list(numbers), "own": own}).scalar_one())

@@ -2,7 +2,8 @@
 
 A case is listed by its published summary, which PUBLISH makes of shared records alone, in the order of an index. A case that
 holds a restricted or sealed record of the caller's own department is summed up for that department, from the golden values
-that its readable records state. So a closed record reaches no value, filter, order or count of anybody else's.
+that its readable records state; and so is every case for a caller who reads some departments or places alone. So a closed record
+reaches no value, filter, order or count of anybody else's.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Search:
 
     own: str | None  # the caller's department
     limit: int
+    is_whole: bool = True  # whether shared records of every department and place are the caller's to read
     reading: Reading | None = None
     equal: Mapping[str, str] = field(default_factory=dict)  # category, status, grade, street, community → code
     department: str | None = None
@@ -75,6 +77,8 @@ _HAS_OWN = _ANY.format(members=MEMBERS, condition=_IS_OWN)
 
 # Cases with restricted or sealed records of the caller's own department.
 _OWN = f"SELECT DISTINCT m.case_id FROM {MEMBERS} WHERE {_IS_OWN}"
+# Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
+_READABLE_CASES = f"SELECT DISTINCT m.case_id FROM {MEMBERS} WHERE {READABLE}"
 _SUMMED_UP = f"""
 SELECT c.case_id, readable.reported_at, readable.departments, {{values}}
 FROM own JOIN store.unified_case c USING (case_id)
@@ -88,8 +92,8 @@ _STATED = f"""
 CROSS JOIN LATERAL (
     SELECT {", ".join(f"max(value) FILTER (WHERE field = '{name}') AS {name}" for name in FILTERS)}
     FROM (
-        SELECT DISTINCT ON (g.field) g.field, g.value FROM store.golden_value g
-        WHERE g.entity_id = c.case_id AND g.known_to IS NULL AND g.stated_by && readable.record_ids
+        SELECT DISTINCT ON (g.field) g.field, g.value FROM store.readable_values(ARRAY[c.case_id]) g
+        WHERE g.known_to IS NULL AND g.stated_by && readable.record_ids
           AND g.field IN ({", ".join(f"'{name}'" for name in FILTERS)})
         ORDER BY g.field, g.rank
     ) best
@@ -110,13 +114,18 @@ def page(connection: Connection, search: Search) -> list[Row]:
     published = [*conditions, *holds, *_permitted(found, conditions)]
     if search.own is not None:
         published.append(f"NOT {_HAS_OWN}")
-    branches = [
-        f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE {' AND '.join([after, 'c.known_to IS NULL', *published])} "
-        f"{_ORDER} LIMIT :limit)"
-        for after in _after(search.after)
-    ]
-    if search.own is not None:
-        own = f"SELECT case_id FROM few_0 c WHERE {_HAS_OWN}" if few else _OWN
+    branches = (
+        []
+        if not search.is_whole
+        else [
+            f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE {' AND '.join([after, 'c.known_to IS NULL', *published])} "
+            f"{_ORDER} LIMIT :limit)"
+            for after in _after(search.after)
+        ]
+    )
+    if search.own is not None or not search.is_whole:
+        has_own, every = (f" c WHERE {_HAS_OWN}", _OWN) if search.is_whole else ("", _READABLE_CASES)
+        own = f"SELECT case_id FROM few_0{has_own}" if few else every
         heads.append(f"own AS MATERIALIZED ({own})")
         rest = " AND ".join([f"({' OR '.join(_after(search.after))})", *conditions, *holds])
         branches.append(f"(SELECT {_SUMMARY} FROM ({_summed_up(search)}) c {joins} WHERE {rest} {_ORDER} LIMIT :limit)")
@@ -177,12 +186,12 @@ def surroundings(connection: Connection, case_ids: Sequence[uuid.UUID], own: str
 def best_values(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[tuple[uuid.UUID, str], Row]:
     """Per case and field of `FIELDS` the best value that a readable record states, and whether one of the caller's own states it."""
     statement = f"""
-    SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.golden_value g
+    SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.readable_values(:case_ids) g
     CROSS JOIN LATERAL (
         SELECT coalesce(bool_or(r.department = :own), false) AS is_own FROM store.source_record r
         WHERE r.record_id = ANY(g.stated_by) AND {CURRENT} AND {READABLE} HAVING count(*) > 0
     ) s
-    WHERE g.entity_id = ANY(:case_ids) AND g.field = ANY(:fields) AND g.known_to IS NULL
+    WHERE g.field = ANY(:fields) AND g.known_to IS NULL
     ORDER BY g.entity_id, g.field, g.rank
     """
     rows = fetch(connection, statement, {"case_ids": list(case_ids), "own": own, "fields": list(FIELDS)})

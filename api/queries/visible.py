@@ -1,7 +1,8 @@
 """What every statement about cases says the same way: which version is current, and what the asking department may read.
 
-`r` is store.source_record, `m` store.case_member; `:own` is the caller's department, null for a caller of no one department.
-These fragments and `api.access.clearance` must agree; tests hold them together.
+`r` is store.known_record: what row security shows to the login of store.source_record, and what is only acknowledged; `m` is
+store.case_member; `:own` is the caller's department, null for a caller of no one department. These fragments, row security and
+`api.access.clearance` must agree; tests hold them together.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ ACKNOWLEDGED = "(r.visibility = 'restricted' AND r.department IS DISTINCT FROM :
 LIMITED = "r.visibility <> 'shared'"  # not for everybody: restricted, sealed, or a word unknown
 
 #: Current members of cases with their published versions.
-MEMBERS = f"store.case_member m JOIN store.source_record r ON r.record_id = m.record_id AND m.known_to IS NULL AND {CURRENT}"
+MEMBERS = f"store.case_member m JOIN store.known_record r ON r.record_id = m.record_id AND m.known_to IS NULL AND {CURRENT}"
 
 
 def follow(relation: str, parameter: str) -> str:

@@ -36,7 +36,7 @@ _EXAMPLES = {
 }
 
 
-@router.get("", name="cases.list", responses=documented(400, 401, 422, 503, 504))
+@router.get("", name="cases.list", responses=documented(400, 401, 403, 422, 503, 504))
 def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> CasePage:
     """统一入口（不含证件号码、电话） · The single entry, for what may stand in a URL.
 
@@ -51,7 +51,7 @@ def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: Hub
     return _answer(query, Presenter(caller, hub.directory), hub, trace)
 
 
-@router.post("/search", name="cases.search", responses=documented(401, 413, 422, 503, 504))
+@router.post("/search", name="cases.search", responses=documented(401, 403, 413, 422, 503, 504))
 def search_cases(
     query: Annotated[CaseQuery, Body(openapi_examples=_EXAMPLES)],
     caller: CallerDep,
@@ -81,7 +81,7 @@ def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> C
     name="cases.read",
     response_model=CaseDetail,
     response_model_exclude_none=True,
-    responses=_MERGED | documented(401, 404, 422, 503, 504),
+    responses=_MERGED | documented(401, 403, 404, 422, 503, 504),
 )
 def read_case(
     case_id: uuid.UUID, query: Annotated[CaseParts, Query()], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.answers.common import Health
-from api.dependencies import HubDep, OperatorDep
+from api.dependencies import CallerDep, HubDep
 from api.metrics import exposition
 from api.problems import documented
 from api.queries.platform import schema_revision
@@ -34,8 +34,8 @@ def readyz(hub: HubDep) -> Health:
     return Health(status="ready")
 
 
-@router.get("/metrics", name="metrics", response_class=PlainTextResponse, responses=documented(401, 403, 503, 504))
-def metrics(request: Request, _: OperatorDep, hub: HubDep) -> Response:
+@router.get("/metrics", name="metrics", response_class=PlainTextResponse, responses=documented(401, 403, 422, 503, 504))
+def metrics(request: Request, _: CallerDep, hub: HubDep) -> Response:
     """Prometheus 指标 · Figures for Prometheus: feeds, batches, the conservation law, what waits, requests. Engineers and admins."""
     with hub.read() as connection:
         content = exposition(connection, hub.directory, request.app.state.requests)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schema.tables.audit import access, seal, unsealed
 from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
-from schema.tables.callers import api_token
+from schema.tables.callers import api_key
 from schema.tables.entities import (
     case_event,
     case_member,
@@ -25,6 +25,7 @@ from schema.tables.entities import (
 )
 from schema.tables.landing import landing_record, quarantine_item
 from schema.tables.ops import batch, change_counter, contract, decision, inbox, link_sample, model, pending, source, validation_result
+from schema.tables.policy import policy, row_scope
 from schema.tables.records import (
     case_key,
     case_key_list,
@@ -45,7 +46,7 @@ __all__ = [
     "RELATIONS",
     "SCHEMAS",
     "access",
-    "api_token",
+    "api_key",
     "batch",
     "case_event",
     "case_key",
@@ -73,10 +74,12 @@ __all__ = [
     "person_key",
     "person_key_list",
     "person_member",
+    "policy",
     "quarantine_item",
     "record_id_sequence",
     "redirect",
     "review_task",
+    "row_scope",
     "seal",
     "source",
     "source_record",

@@ -15,7 +15,8 @@ def statements() -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
+        if "FROM ops.policy" not in statement:  # looked up by the second, not by the request
+            seen.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)
     try:

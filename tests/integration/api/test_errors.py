@@ -98,7 +98,7 @@ def test_the_api_cannot_write_where_it_reads(store: Store, api: Api) -> None:
     from hub.database import store_errors
     from hub.errors import StoreError
 
-    reading = reading_engine(store.engine)
+    reading = reading_engine(store.engine.url)
     with pytest.raises(StoreError, match="25006"), store_errors(), reading.begin() as connection:
         connection.execute(text("DELETE FROM store.unified_case"))
     reading.dispose()

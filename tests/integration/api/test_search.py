@@ -209,7 +209,7 @@ ATTACKS = (
     "' OR 1=1 --",
     "'; DROP TABLE store.unified_case; --",
     "%' OR '1'='1",
-    "' UNION SELECT token_hash FROM ops.api_token --",
+    "' UNION SELECT secret_hash FROM ops.api_key --",
     "%",
     "_",
     "\\",

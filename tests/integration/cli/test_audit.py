@@ -66,35 +66,35 @@ def person_with_case(store: Store) -> tuple[uuid.UUID, uuid.UUID, int]:
 
 
 def test_a_command_is_written_down_begun_and_ended_and_sealed(database: Engine, heads: Path) -> None:
-    run("tokens", "create", "li", "--role", "engineer")
-    begun, done = rows(database, "tokens.create")
-    assert (begun.caller, begun.outcome, done.outcome) == (ME, None, 0)
-    assert begun.request_id == done.request_id
+    run("keys", "create", "li", "--role", "engineer")
+    begun, shown, done = rows(database, "keys.create")
+    assert (begun.caller, begun.outcome, shown.receiver, done.outcome) == (ME, None, "li", 0)
+    assert begun.request_id == shown.request_id == done.request_id
     assert begun.shape == {"options": ["name", "role"]}
-    assert json.loads(heads.read_text().splitlines()[-1])["rows"] == 2
+    assert json.loads(heads.read_text().splitlines()[-1])["rows"] == 3
     assert "完好" in run("audit", "verify")
 
 
 def test_an_environment_variable_makes_nobody_else_the_caller(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody-else")
-    run("tokens", "list")
-    assert {row.caller for row in rows(database, "tokens.list")} == {ME}
+    run("keys", "list")
+    assert {row.caller for row in rows(database, "keys.list")} == {ME}
 
 
 def test_a_command_that_fails_says_so(database: Engine) -> None:
     with pytest.raises(NotFound):
-        run("tokens", "revoke", "nobody")
-    assert [row.outcome for row in rows(database, "tokens.revoke")] == [None, 1]
+        run("keys", "revoke", "nobody")
+    assert [row.outcome for row in rows(database, "keys.revoke")] == [None, 1]
 
 
 def test_without_a_row_nothing_is_done(database: Engine) -> None:
     with database.begin() as connection:
         connection.execute(text("ALTER TABLE audit.access RENAME TO elsewhere"))
     with pytest.raises(StoreError):
-        run("tokens", "create", "li", "--role", "engineer")
+        run("keys", "create", "li", "--role", "engineer")
     with database.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM ops.api_token")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM ops.api_key")).scalar_one() == 0
 
 
 def test_a_pair_that_is_shown_is_written_down_before(database: Engine, store: Store) -> None:

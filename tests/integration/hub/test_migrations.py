@@ -44,7 +44,7 @@ def test_a_server_that_is_not_there_is_store_unavailable(postgres_server: Server
 
 
 def test_a_refused_statement_is_told_without_its_values(database: Engine) -> None:
-    statement = "INSERT INTO ops.api_token (token_hash, name, role, expires_at) VALUES ('x', '张伟', 'clerk', now())"
+    statement = "INSERT INTO ops.api_key (key_id, secret_hash, name, role, expires_at) VALUES ('x', 'x', '张伟', 'clerk', now())"
     with pytest.raises(StoreError, match="SQLSTATE 23505") as caught, store_errors(), database.begin() as connection:
         connection.exec_driver_sql(statement)
         connection.exec_driver_sql(statement)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.access import Caller, Clearance, Role, clearance, require_role
+from api.access import Caller, Clearance, Purpose, Role, clearance, require_endpoint
+from api.policy.document import DEFAULT, read_policy
 from api.questions.cases import CaseParts, CaseQuery
 from hub.errors import AccessDenied
 
@@ -32,13 +33,17 @@ from hub.errors import AccessDenied
     ],
 )
 def test_clearance_of_a_labour_record(role: Role, own: str | None, visibility: str, expected: Clearance) -> None:
-    assert clearance(Caller("x", role, own), "labour", visibility) is expected
+    rights = read_policy(DEFAULT).rights(own, role)
+    assert clearance(Caller("x", role, own, rights, Purpose("handling", "1")), "labour", visibility) is expected
+    without = clearance(Caller("x", role, own, rights), "labour", visibility)
+    assert without is (Clearance.MASKED if expected is Clearance.CLEAR else expected)
 
 
-def test_roles() -> None:
-    require_role(Caller("x", "admin", None), "engineer", "admin")
-    with pytest.raises(AccessDenied):
-        require_role(Caller("x", "clerk", "labour"), "engineer", "admin")
+def test_a_role_may_call_what_the_policy_lists() -> None:
+    policy = read_policy(DEFAULT)
+    require_endpoint(Caller("x", "admin", None, policy.rights(None, "admin")), "quarantine.list")
+    with pytest.raises(AccessDenied, match="clerk"):
+        require_endpoint(Caller("x", "clerk", "labour", policy.rights("labour", "clerk")), "quarantine.list")
 
 
 @pytest.mark.parametrize(

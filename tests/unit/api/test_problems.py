@@ -34,6 +34,8 @@ STATUS = {
     "SchemaError": 503,
     "NotFound": 404,
     "AccessDenied": 403,
+    "TooManyRequests": 429,
+    "IssuerUnavailable": 503,
     "RequestError": 422,
     "PublishHeld": 409,
 }

@@ -1,0 +1,265 @@
+"""A policy file read and checked: YAML enters, the rights of every role of every department leave, or every mistake with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from api.access import PERSONAL, Caller, Clearance, FieldRule, Purpose, Rate, Rights, Treatment, clearance
+from api.masking import Masks
+from connectors.document import Document, Problem, problems_of, raise_problems
+from connectors.model import Name, as_tuple, refuse
+from hub.errors import AccessDenied
+from schema import codes
+from schema.records import PARTY, RECORD
+
+DEFAULT = Path(__file__).parent / "default.yml"
+NO_DEPARTMENT = "none"
+EACH_COMMUNITY = "each_community"
+_ENDPOINT = re.compile(r"[a-z_]+(\.[a-z_]+)*(\.\*)?|\*")
+_FIELDS = frozenset({*RECORD.names, *PARTY.names})
+_VISIBILITIES = Literal["shared", "restricted", "sealed"]
+
+Kept = tuple[Annotated[int, Field(ge=0, le=6)], Annotated[int, Field(ge=0, le=6)]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Named(_Strict):
+    """Something in both languages."""
+
+    zh: str
+    en: str
+
+
+class Masking(_Strict):
+    """How personal values are masked."""
+
+    name: Literal["surname", "hidden"] = "surname"
+    id_no: Kept = (4, 4)
+    phone: Kept = (3, 4)
+    birth_date: Literal["year", "hidden"] = "year"
+
+
+class Records(_Strict):
+    """Whose shared records, and of which places: codes of streets (nine digits) and communities (twelve)."""
+
+    departments: Literal["all"] | tuple[Name, ...] = "all"
+    places: Literal["all", "each_community"] | tuple[str, ...] = "all"
+
+    @field_validator("places", mode="after")
+    @classmethod
+    def _are_places(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        known = [*codes.streets(), *codes.communities()]
+        unknown = [] if isinstance(value, str) else [place for place in value if place not in known]
+        if unknown:
+            raise refuse(
+                f"names {', '.join(unknown)}, which are no streets or communities", remedy="write the codes of schema/codes/region.yml"
+            )
+        return value
+
+
+class Fields(_Strict):
+    """How the fields of some records are shown."""
+
+    default: Treatment = Treatment.MASKED
+    fields: dict[str, Treatment] = Field(default={}, description="Exceptions.")
+
+    @field_validator("fields")
+    @classmethod
+    def _are_fields(cls, value: dict[str, Treatment]) -> dict[str, Treatment]:
+        for name, shown in value.items():
+            if name not in _FIELDS:
+                raise refuse(
+                    f"there is no field {name}", remedy="name a field of schema/records.py", allowed=tuple(sorted(_FIELDS)), at=(name,)
+                )
+            if shown is Treatment.MASKED and name not in PERSONAL:
+                raise refuse(
+                    f"{name} has no mask", remedy=f"write clear or hidden; masks are for {', '.join(sorted(PERSONAL))}", at=(name,)
+                )
+        return value
+
+    def rule(self) -> FieldRule:
+        """The same as a rule."""
+        return FieldRule(self.default, dict(self.fields))
+
+
+class OwnAndOthers(_Strict):
+    """Fields of the own department's records, and of others'."""
+
+    own: Fields = Fields(default=Treatment.CLEAR)
+    others: Fields = Fields()
+
+
+class Frequency(_Strict):
+    """So many requests in so many seconds."""
+
+    requests: Annotated[int, Field(ge=1)] = 600
+    per_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+
+
+class RoleRules(_Strict):
+    """What a role may, in the departments that have it."""
+
+    of: tuple[str, ...]
+    records: Records = Records()
+    fields: OwnAndOthers = OwnAndOthers()
+    endpoints: tuple[str, ...]
+    rate: Frequency = Frequency()
+    is_operator: bool = False
+
+    @field_validator("of", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return as_tuple(value)
+
+    @field_validator("endpoints")
+    @classmethod
+    def _are_endpoints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for place, endpoint in enumerate(value):
+            if not _ENDPOINT.fullmatch(endpoint):
+                raise refuse(f"{endpoint!r} names no route", remedy="write cases.read, cases.* or *", at=(place,))
+        return value
+
+
+class ExampleRecord(_Strict):
+    """The record of an example."""
+
+    department: Name
+    visibility: _VISIBILITIES = "shared"
+    street: str | None = None
+    community: str | None = None
+
+
+class Example(_Strict):
+    """Who sees what of which record: checked whenever the policy is."""
+
+    caller: str = Field(pattern=r"^[a-z0-9_]*/[a-z0-9_]+$", description="department/role; /role of no one department.")
+    record: ExampleRecord
+    purpose: str | None = Field(None, description="Whether a purpose is given: none, or one of the policy's; nothing: the first of them.")
+    sees: Clearance
+
+
+class Policy(_Strict):
+    """A policy as its file has it."""
+
+    version: Annotated[int, Field(ge=0)]
+    purposes: dict[Name, Named]
+    masking: Masking = Masking()
+    roles: dict[Name, RoleRules]
+    examples: tuple[Example, ...] = ()
+
+    @model_validator(mode="after")
+    def _examples_hold(self) -> Self:
+        if not self.purposes:
+            raise refuse("names no purpose, so that nothing could be read in the clear", remedy="name at least one", at=("purposes",))
+        for place, example in enumerate(self.examples):
+            try:
+                found = self.sees(example)
+            except AccessDenied as error:
+                raise refuse(error.message, remedy=error.remedy, at=("examples", place)) from None
+            if found is not example.sees:
+                raise refuse(
+                    f"{example.caller} sees it {found.value}, not {example.sees.value}",
+                    remedy="mend the role, or the example if that is what is wanted",
+                    at=("examples", place),
+                )
+        return self
+
+    def sees(self, example: Example) -> Clearance:
+        """What the caller of an example sees of its record.
+
+        Raises:
+            AccessDenied: the policy has no such role.
+        """
+        department, _, role = example.caller.partition("/")
+        given = example.purpose or next(iter(self.purposes))
+        purpose = None if given == "none" else Purpose(given, "example")
+        caller = Caller("example", role, department or None, self.rights(department or None, role), purpose)
+        record, rights = example.record, caller.rights
+        is_there = rights.streets is None and rights.communities is None
+        if not is_there and record.street not in (rights.streets or ()) and record.community not in (rights.communities or ()):
+            return Clearance.HIDDEN
+        return clearance(caller, record.department, record.visibility)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """The masks."""
+        return Masks(**self.masking.model_dump())
+
+    @cached_property
+    def _named(self) -> Mapping[str, tuple[RoleRules, str | None]]:
+        """Role, one for each community where it says so → its rules, and the community."""
+        named: dict[str, tuple[RoleRules, str | None]] = {}
+        for role, rules in self.roles.items():
+            if rules.records.places == EACH_COMMUNITY:
+                named |= {f"{role}_{community}": (rules, community) for community in codes.communities()}
+            else:
+                named[role] = (rules, None)
+        return named
+
+    @property
+    def role_names(self) -> Iterable[str]:
+        """Every role that a key or claim may name."""
+        return self._named.keys()
+
+    def rights(self, department: str | None, role: str) -> Rights:
+        """What a role of a department may.
+
+        Raises:
+            AccessDenied: the policy has no such role, or not for this department.
+        """
+        found = self._named.get(role)
+        is_given = found is not None and (
+            NO_DEPARTMENT in found[0].of if department is None else not {"all", department}.isdisjoint(found[0].of)
+        )
+        if found is None or not is_given:
+            raise AccessDenied(
+                "策略中没有此部门的这一角色 · the policy has no such role for this department",
+                remedy="用 casehub policy show 查看角色 · `casehub policy show` lists the roles",
+            )
+        rules, community = found
+        places = (community,) if community else rules.records.places
+        chosen = None if isinstance(places, str) else frozenset(places)
+        return Rights(
+            departments=None if isinstance(rules.records.departments, str) else frozenset(rules.records.departments),
+            streets=None if chosen is None else chosen & codes.streets().keys(),
+            communities=None if chosen is None else chosen & codes.communities().keys(),
+            own=rules.fields.own.rule(),
+            others=rules.fields.others.rule(),
+            endpoints=rules.endpoints,
+            rate=Rate(rules.rate.requests, rules.rate.per_s),
+            masks=self.masks,
+            is_operator=rules.is_operator,
+            version=self.version,
+        )
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        ContractError: every mistake in it, with its line.
+    """
+    document = Document(path)
+    if document.node is None or not isinstance(document.data, dict):
+        raise_problems(document.problems or [Problem(path, 1, "", "is not a policy", "begin with version: and roles:")])
+    try:
+        policy = Policy.model_validate(document.data)
+    except ValidationError as error:
+        raise_problems(sorted([*document.problems, *problems_of(document, error, Policy)], key=lambda problem: problem.line))
+    if document.problems:
+        raise_problems(document.problems)
+    return policy
+
+
+def policy_of(document: Mapping[str, Any]) -> Policy:
+    """A policy that was read before, from how the store keeps it."""
+    return Policy.model_validate(document)

@@ -1,0 +1,157 @@
+"""Logins of the database: one for each department and role, whose row security reads no more than the policy gives.
+
+A caller enters; an engine leaves that is logged in for him. The login and its row in `ops.row_scope` are made when they are
+first wanted, and brought up to a newer policy then. Passwords are derived from one secret file, so that none is kept anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as PsycopgConnection
+from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import URL
+
+from api.access import Caller
+from hub.database import store_errors
+from hub.errors import SettingsError
+from hub.settings import Settings
+from schema.tables import row_scope
+
+READER = "casehub_reader"
+MAX_ENGINES = 16  # logins whose connections are kept; the one that was not asked for longest goes
+_NAME_BYTES = 63  # of a role in PostgreSQL
+_SECRET_FILE = "logins.secret"  # noqa: S105 - a file's name
+
+MakeEngine = Callable[[URL], Engine]
+
+
+class Logins:
+    """Engines by caller's department and role."""
+
+    def __init__(self, engine: Engine, settings: Settings, make: MakeEngine) -> None:
+        """Make no login yet.
+
+        Args:
+            engine: the store's, of somebody who may create roles.
+            settings: where the secret stands.
+            make: an engine for reading, of a URL.
+        """
+        self._engine, self._settings, self._make = engine, settings, make
+        self._lock = threading.Lock()
+        self._engines: OrderedDict[str, tuple[int, Engine]] = OrderedDict()
+
+    def engine(self, caller: Caller) -> Engine:
+        """The engine on which this caller's statements are run.
+
+        Raises:
+            StoreError: the login cannot be made.
+            SettingsError: the secret cannot be read.
+        """
+        login = login_of(caller, self._engine.url.database or "")
+        with self._lock:
+            known = self._engines.get(login)
+            if known is None or known[0] != caller.rights.version:
+                if known is not None:
+                    known[1].dispose()
+                password = self._ensure(login, caller)
+                known = (caller.rights.version, self._make(self._engine.url.set(username=login, password=password)))
+                self._engines[login] = known
+            self._engines.move_to_end(login)
+            while len(self._engines) > MAX_ENGINES:
+                _, (_, oldest) = self._engines.popitem(last=False)
+                oldest.dispose()
+            return known[1]
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            while self._engines:
+                self._engines.popitem()[1][1].dispose()
+
+    def _ensure(self, login: str, caller: Caller) -> str:
+        """Make the login and say in `ops.row_scope` what it may read; a scope of a newer policy is left as it is."""
+        password = hmac.new(_secret(self._settings), login.encode(), hashlib.sha256).hexdigest()
+        rights = caller.rights
+        scope = {
+            "login": login,
+            "policy_version": rights.version,
+            "own": caller.department,
+            "departments": None if rights.departments is None else sorted(rights.departments),
+            "streets": None if rights.streets is None else sorted(rights.streets),
+            "communities": None if rights.communities is None else sorted(rights.communities),
+        }
+        statement = insert(row_scope).values(**scope)
+        statement = statement.on_conflict_do_update(
+            index_elements=["login"], set_=scope, where=row_scope.c.policy_version <= rights.version
+        )
+        with store_errors(), self._engine.begin() as connection:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(470312)")  # two servers that make it at once
+            _create_role(connection.connection.driver_connection, login, password)  # type: ignore[arg-type]
+            # A temporary table or function would be a place to gather what is read, and to plan with.
+            connection.exec_driver_sql(f'REVOKE TEMPORARY ON DATABASE "{self._engine.url.database}" FROM PUBLIC')
+            connection.execute(statement)
+        return password
+
+
+def login_of(caller: Caller, database: str) -> str:
+    """The login's name, of this database alone: two hubs on one server share none."""
+    name = f"{database}.{caller.department or ''}.{caller.role}"
+    if len(name.encode()) <= _NAME_BYTES:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name.encode()[: _NAME_BYTES - 17].decode(errors='ignore')}.{digest}"
+
+
+def _create_role(connection: PsycopgConnection, login: str, password: str) -> None:
+    """A role that can log in and is a member of the readers; nothing else of it counts."""
+    role = sql.Identifier(login)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,))
+        verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
+        options = sql.SQL("LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {password}")
+        cursor.execute(
+            sql.SQL("{verb} ROLE {role} WITH {options}").format(
+                verb=verb, role=role, options=options.format(password=sql.Literal(password))
+            )
+        )
+        cursor.execute(sql.SQL("GRANT {reader} TO {role}").format(reader=sql.Identifier(READER), role=role))
+
+
+def _secret(settings: Settings) -> bytes:
+    """The secret that passwords are derived from; made once where the settings name no file."""
+    path: Path = settings.login_secret_file or settings.home / _SECRET_FILE
+    try:
+        if settings.login_secret_file is None and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+            partial.touch(mode=0o600)
+            partial.write_bytes(secrets.token_hex(32).encode())
+            try:
+                path.hardlink_to(partial)  # whoever comes second keeps the first one's
+            except FileExistsError:
+                pass
+            finally:
+                partial.unlink()
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"the secret of the database's logins cannot be read ({error.strerror})",
+            remedy="set CASEHUB_LOGIN_SECRET_FILE to a file of 32 random bytes or more",
+            setting="CASEHUB_LOGIN_SECRET_FILE",
+        ) from None
+    if len(secret) < 32:
+        raise SettingsError(
+            "the secret of the database's logins is shorter than 32 bytes",
+            remedy="write `openssl rand -hex 32` into the file that CASEHUB_LOGIN_SECRET_FILE names",
+            setting="CASEHUB_LOGIN_SECRET_FILE",
+        )
+    return secret

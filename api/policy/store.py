@@ -1,0 +1,143 @@
+"""Policies in the store: one person proposes, another approves, and the newest that was approved is in force."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from api.policy.document import DEFAULT, Policy, policy_of, read_policy
+from hub.database import store_errors
+from hub.errors import AccessDenied, NotFound, RequestError
+from schema.tables import policy as table
+
+FRESH_S = 1.0  # a policy is in force everywhere within this time of its approval
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A policy as listed."""
+
+    version: int
+    state: str
+    proposed_by: str
+    proposed_at: dt.datetime
+    approved_by: str | None
+    approved_at: dt.datetime | None
+
+
+class Policies:
+    """The policy in force, read from the store at most once in `FRESH_S`."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Read nothing yet.
+
+        Args:
+            engine: the store's.
+        """
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._default = read_policy(DEFAULT)
+        self._current: Policy | None = None
+        self._looked_at = float("-inf")
+
+    def current(self) -> Policy:
+        """The policy in force.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+        with self._lock:
+            if self._current is None or time.monotonic() - self._looked_at > FRESH_S:
+                with store_errors(), self._engine.connect() as connection:
+                    version = connection.execute(select(table.c.version).where(table.c.state == "in_force")).scalar_one_or_none()
+                    if self._current is None or version != (self._current.version or None):
+                        self._current = self._default if version is None else in_force(connection)
+                self._looked_at = time.monotonic()
+            return self._current
+
+
+def in_force(connection: Connection) -> Policy:
+    """The policy that was approved last, or the hub's own where none was."""
+    document = connection.execute(select(table.c.document).where(table.c.state == "in_force")).scalar_one_or_none()
+    return read_policy(DEFAULT) if document is None else policy_of(document)
+
+
+def propose(engine: Engine, policy: Policy, by: str) -> None:
+    """Put a policy up for a second person to approve.
+
+    Raises:
+        RequestError: its version is not above every one before.
+    """
+    with store_errors(), engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE ops.policy IN EXCLUSIVE MODE")
+        newest = connection.execute(select(func.coalesce(func.max(table.c.version), 0))).scalar_one()
+        if policy.version <= newest:
+            raise RequestError(
+                f"version {policy.version} is not above {newest}, the newest there is", remedy=f"write version: {newest + 1}", newest=newest
+            )
+        connection.execute(insert(table).values(version=policy.version, document=policy.model_dump(mode="json"), proposed_by=by))
+
+
+def approve(engine: Engine, version: int, by: str) -> None:
+    """Bring a proposed policy into force.
+
+    Raises:
+        NotFound: no policy of this version waits.
+        AccessDenied: who approves is who proposed it.
+        RequestError: a newer one is in force already.
+    """
+    with store_errors(), engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE ops.policy IN EXCLUSIVE MODE")
+        waiting = connection.execute(
+            select(table.c.proposed_by).where(table.c.version == version, table.c.state == "proposed")
+        ).one_or_none()
+        if waiting is None:
+            raise NotFound(f"no policy of version {version} waits for approval", remedy="`casehub policy list` shows them all")
+        if waiting.proposed_by == by:
+            raise AccessDenied("a policy wants two people: who proposed it cannot approve it", remedy="ask another administrator")
+        newer = connection.execute(
+            select(table.c.version).where(table.c.state == "in_force", table.c.version > version)
+        ).scalar_one_or_none()
+        if newer is not None:
+            raise RequestError(f"version {newer} is in force already", remedy=f"propose it anew as version {newer + 1}")
+        connection.execute(update(table).where(table.c.state == "in_force").values(state="replaced"))
+        connection.execute(update(table).where(table.c.version == version).values(state="in_force", approved_by=by, approved_at=func.now()))
+
+
+def withdraw(engine: Engine, version: int) -> None:
+    """Take a proposal back.
+
+    Raises:
+        NotFound: no policy of this version waits.
+    """
+    statement = update(table).where(table.c.version == version, table.c.state == "proposed").values(state="withdrawn")
+    with store_errors(), engine.begin() as connection:
+        if connection.execute(statement).rowcount == 0:
+            raise NotFound(f"no policy of version {version} waits for approval", remedy="`casehub policy list` shows them all")
+
+
+def list_policies(engine: Engine) -> Sequence[Proposal]:
+    """Every policy that was proposed, the newest first."""
+    columns = [table.c[name] for name in ("version", "state", "proposed_by", "proposed_at", "approved_by", "approved_at")]
+    with store_errors(), engine.connect() as connection:
+        return [Proposal(*row) for row in connection.execute(select(*columns).order_by(table.c.version.desc()))]
+
+
+def policy_version(engine: Engine, version: int) -> Policy:
+    """A policy by its version; 0 is the hub's own.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if version == 0:
+        return read_policy(DEFAULT)
+    with store_errors(), engine.connect() as connection:
+        document = connection.execute(select(table.c.document).where(table.c.version == version)).scalar_one_or_none()
+    if document is None:
+        raise NotFound(f"there is no policy of version {version}", remedy="`casehub policy list` shows them all")
+    return policy_of(document)

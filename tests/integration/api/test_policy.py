@@ -1,0 +1,209 @@
+"""Policies in force: two people bring one in, and from then on every answer keeps to it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+from typer.testing import CliRunner
+
+from api.policy import store as policies
+from api.policy.document import DEFAULT, Policy, policy_of, read_policy
+from cli.policy import app
+from hub.errors import AccessDenied, HubError, NotFound, RequestError
+from hub.settings import get_settings
+from tests.integration.api.builders import PURPOSE, Api, Store
+
+HERE, THERE = "440311001001", "440311001002"
+PERSON = {"name": "王小明", "id_no": "440311199001011234", "phone": "13800138000", "address": "光明街道1号"}
+
+
+def policy(version: int, **changed: Any) -> Policy:
+    """The hub's own policy with other rules for clerks."""
+    document = read_policy(DEFAULT).model_dump(mode="json") | {"version": version, "examples": []}
+    document["masking"] = changed.pop("masking", document["masking"])
+    document["roles"]["clerk"] |= changed
+    return policy_of(document)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server looks for a new policy at every request."""
+    monkeypatch.setattr(policies, "FRESH_S", 0.0)
+
+
+@pytest.fixture
+def api(fragile_api: Api) -> Api:
+    """On a store of the test's own: no policy that was in force is ever forgotten."""
+    return fragile_api
+
+
+@pytest.fixture
+def bring_in(api: Api) -> Any:
+    """Bring a policy into force."""
+    versions = itertools.count(1)
+
+    def put(**changed: Any) -> int:
+        wanted = policy(next(versions), **changed)
+        policies.propose(api.store.engine, wanted, "li")
+        policies.approve(api.store.engine, wanted.version, "wang")
+        return wanted.version
+
+    return put
+
+
+def test_a_policy_wants_two_people(store: Store) -> None:
+    engine = store.engine
+    policies.propose(engine, policy(1), "li")
+    with pytest.raises(AccessDenied, match="two people"):
+        policies.approve(engine, 1, "li")
+    with pytest.raises(IntegrityError):  # nor does the database let it pass
+        store.run("UPDATE ops.policy SET state = 'in_force', approved_by = 'li'")
+    policies.approve(engine, 1, "wang")
+    with pytest.raises(NotFound):
+        policies.approve(engine, 1, "wang")
+    with pytest.raises(RequestError, match="not above"):
+        policies.propose(engine, policy(1), "li")
+    policies.propose(engine, policy(2), "li")
+    policies.propose(engine, policy(3), "li")
+    policies.approve(engine, 3, "wang")
+    with pytest.raises(RequestError, match="3 is in force"):
+        policies.approve(engine, 2, "wang")
+    policies.withdraw(engine, 2)
+    with pytest.raises(NotFound):
+        policies.withdraw(engine, 2)
+    assert [(each.version, each.state) for each in policies.list_policies(engine)] == [(3, "in_force"), (2, "withdrawn"), (1, "replaced")]
+    with pytest.raises(NotFound):
+        policies.policy_version(engine, 9)
+
+
+def test_without_a_purpose_nothing_is_clear(api: Api, store: Store) -> None:
+    case_id = store.case(store.record("labour", "1", [PERSON], title="王小明来电13800138000"))
+    clerk = api.as_("clerk", "labour")
+    assert PERSON["phone"] in clerk.get(f"/v1/cases/{case_id}?include=parties").text
+    for name in PURPOSE:
+        del clerk.headers[name]
+    answer = clerk.get(f"/v1/cases/{case_id}?include=parties,records,lineage")
+    assert answer.status_code == 200
+    for value in PERSON.values():
+        assert value not in answer.text
+    assert "王小明" not in clerk.post("/v1/cases/search", json={}).text
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        pytest.param({"X-Purpose": "curiosity", "X-Case-Reference": "1"}, "handling", id="none of the policy's"),
+        pytest.param({"X-Purpose": "handling"}, "X-Case-Reference", id="no case"),
+        pytest.param({"X-Case-Reference": "1"}, "handling", id="a case alone"),
+        pytest.param({"X-Purpose": "handling", "X-Case-Reference": "1%0d%0aX-Evil: 1"}, "X-Case-Reference", id="lines in it"),
+        pytest.param({"X-Purpose": "handling", "X-Case-Reference": "x" * 101}, "X-Case-Reference", id="too long"),
+    ],
+)
+def test_a_purpose_that_is_none_is_refused(api: Api, headers: dict[str, str], told: str) -> None:
+    clerk = api.as_("clerk", "labour")
+    for name in PURPOSE:
+        del clerk.headers[name]
+    answer = clerk.get("/v1/cases", headers=headers)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert "X-Evil" not in answer.headers
+
+
+def test_a_case_reference_in_chinese(api: Api) -> None:
+    assert api.as_("clerk", "labour").get("/v1/cases", headers={"X-Case-Reference": "%E5%8A%B3%E4%BA%BA1%E5%8F%B7"}).status_code == 200
+
+
+def test_hidden_and_masked_fields(api: Api, store: Store, bring_in: Any) -> None:
+    case_id = store.case(
+        store.record("labour", "1", [PERSON], title="欠薪", reply="已办", text="王小明电话13800138000"),
+        store.record("court", "2", [PERSON]),
+    )
+    fields = {"default": "clear", "fields": {"id_no": "hidden", "phone": "masked", "reply": "hidden", "text": "masked"}}
+    bring_in(
+        fields={"own": fields, "others": {"default": "masked", "fields": {"name": "hidden", "phone": "clear"}}},
+        masking={"phone": [2, 2]},
+    )
+    case = api.as_("clerk", "labour").case(case_id, "records,parties,lineage")
+    own, other = case["parties"]
+    assert (own.get("name"), own.get("id_no"), own["phone"]) == ("王小明", None, "13****00")
+    assert (other.get("name"), other["id_no"], other["phone"]) == (None, "4403**********1234", PERSON["phone"])
+    assert case["records"][0].get("reply") is None
+    assert case["records"][0]["text"] == "王**电话13****00"
+    assert "reply" not in case["values"]
+    assert case["values"]["text"] == "王**电话13****00"
+
+
+def test_a_policy_narrows_at_once(api: Api, store: Store, bring_in: Any) -> None:
+    cases = {code: str(store.case(store.record(code, code, [PERSON]))) for code in ("labour", "court", "petition")}
+    clerk = api.as_("clerk", "labour")
+    assert set(clerk.ids()) == set(cases.values())
+    bring_in(records={"departments": ["court"], "places": "all"})
+    assert set(clerk.ids()) == {cases["labour"], cases["court"]}
+    assert clerk.get(f"/v1/cases/{cases['petition']}").status_code == 404
+    bring_in(endpoints=["sources.list"])
+    assert clerk.get("/v1/cases").status_code == 403
+
+
+def test_a_clerk_of_one_community_sees_that_one(api: Api, store: Store, bring_in: Any) -> None:
+    here = store.record("petition", "1", [PERSON], community=HERE, title="这里", category="noise")
+    there = store.record("labour", "2", [{"name": "李四", "phone": PERSON["phone"]}], community=THERE, title="那里", category="wages")
+    both = store.case(here, there)
+    other = store.case(store.record("labour", "3", [PERSON], community=THERE, title="那边"))
+    bring_in(records={"departments": "all", "places": [HERE]})
+    clerk = api.as_("clerk", "court")
+    assert clerk.ids() == clerk.ids(q=PERSON["phone"]) == [str(both)]
+    (item,) = clerk.find()["items"]
+    assert [item["title"], item["category"]["code"], item["record_count"]] == ["这里", "noise", 1]
+    assert clerk.ids(q="那里") == clerk.ids(q="李四") == []
+    assert clerk.ids(category="wages") == clerk.ids(community=THERE) == clerk.ids(department="labour") == []
+    assert clerk.ids(category="noise") == clerk.ids(community=HERE) == clerk.ids(department="petition") == [str(both)]
+    case = clerk.get(f"/v1/cases/{both}?include=records,parties,timeline,lineage,links")
+    for hidden in ("那里", "李", THERE, "wages", "labour"):
+        assert hidden not in case.text
+    assert clerk.get(f"/v1/cases/{other}").status_code == 404
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("CASEHUB_DATABASE_URL", api.store.engine.url.render_as_string(hide_password=False))
+    get_settings.cache_clear()
+
+    def run(*words: str, key: str = "") -> str:
+        monkeypatch.setenv("CASEHUB_KEY", key)
+        result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    yield run
+    get_settings.cache_clear()
+
+
+def test_a_policy_from_its_file_into_force(command: Any, store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yml"
+    file.write_text(command("show", "0").replace("version: 0", "version: 5").replace("requests: 1200", "requests: 99"), encoding="utf-8")
+    assert "5" in command("check", str(file))
+    first, second = store.token("admin"), store.token("admin")
+    command("propose", str(file), key=first)
+    assert "+    requests: 99" in command("diff", "5").replace("      ", "    ")
+    with pytest.raises(AccessDenied, match="two people"):
+        command("approve", "5", key=first)
+    with pytest.raises(AccessDenied, match="administrators"):
+        command("approve", "5", key=store.token("clerk", "labour"))
+    with pytest.raises(HubError):
+        command("approve", "5", key="casehub_wrong")
+    command("approve", "5", key=second)
+    assert "in_force" in command("list")
+    assert "requests: 99" in command("show")
+    file.write_text("version: 6\nrules: {}\n", encoding="utf-8")
+    told = CliRunner().invoke(app, ["check", str(file)])
+    assert told.exit_code == 1
+    assert "rules" in told.output
+    assert "purposes" in told.output

@@ -1,0 +1,260 @@
+"""What a department's login reads of the database, whatever is sent: what a bug in a route, or an injection, could read at most."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2.errors
+import pytest
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from api.access import Caller
+from api.policy.document import DEFAULT, read_policy
+from api.policy.logins import READER, Logins, login_of
+from api.state import reading_engine
+from hub.errors import SettingsError
+from hub.settings import Settings
+from schema import tables
+from tests.integration.api.builders import Store, at
+
+HERE, THERE = "440311001001", "440311001002"
+POLICY = read_policy(DEFAULT)
+
+
+def caller(department: str | None, role: str = "clerk", **rights: Any) -> Caller:
+    return Caller("x", role, department, dataclasses.replace(POLICY.rights(department, role), **rights))
+
+
+@pytest.fixture
+def store(database: Engine) -> Store:
+    return Store(database)
+
+
+@pytest.fixture
+def logins(database: Engine, tmp_path: Path) -> Iterator[Logins]:
+    made = Logins(database, Settings(home=tmp_path), lambda url: reading_engine(url, 1, 0))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def mixed(store: Store) -> dict[str, Any]:
+    """One case of records of three departments, every visibility, two communities; each with a person and an event."""
+    records = {
+        number: store.record(
+            department,
+            number,
+            [{"name": f"人{number}", "phone": f"1380000000{place}", "entity": uuid.uuid4()}],
+            visibility=visibility,
+            community=community,
+            street=community[:9],
+            title=f"题{number}",
+            resolved_at=at(4),
+        )
+        for place, (number, department, visibility, community) in enumerate(
+            [
+                ("shared-here", "petition", "shared", HERE),
+                ("shared-there", "labour", "shared", THERE),
+                ("restricted", "court", "restricted", HERE),
+                ("sealed", "procuratorate", "sealed", HERE),
+            ]
+        )
+    }
+    case_id = store.case(*records.values())
+    store.insert(
+        tables.link,
+        relation="case",
+        left_id=records["shared-here"],
+        right_id=records["sealed"],
+        known_from=1,
+        decision="link",
+        match_weight=9.0,
+        levels={},
+        model_version="1",
+        decided_by="engine",
+    )
+    return {**records, "case_id": case_id}
+
+
+def numbers(connection: Connection, statement: str) -> set[str]:
+    return set(connection.execute(text(statement)).scalars())
+
+
+SEEN = [
+    pytest.param(caller("petition"), {"shared-here", "shared-there"}, {"court"}, id="another department"),
+    pytest.param(caller("court"), {"shared-here", "shared-there", "restricted"}, set(), id="owner of the restricted one"),
+    pytest.param(caller("procuratorate"), {"shared-here", "shared-there", "sealed"}, {"court"}, id="owner of the sealed one"),
+    pytest.param(caller(None, "admin"), {"shared-here", "shared-there"}, {"court"}, id="of no department"),
+    pytest.param(caller("political_legal", f"community_clerk_{HERE}"), {"shared-here"}, {"court"}, id="one community"),
+    pytest.param(caller("political_legal", f"community_clerk_{THERE}"), {"shared-there"}, set(), id="another community"),
+    pytest.param(caller("petition", departments=frozenset({"labour"})), {"shared-here", "shared-there"}, set(), id="some departments"),
+    pytest.param(caller("petition", departments=frozenset()), {"shared-here"}, set(), id="its own alone"),
+    pytest.param(caller("court", streets=frozenset({"440311002"}), communities=frozenset()), set(), set(), id="another street"),
+]
+
+
+@pytest.mark.parametrize(("who", "readable", "acknowledged"), SEEN)
+def test_a_login_reads_what_the_policy_gives(
+    logins: Logins, mixed: dict[str, Any], who: Caller, readable: set[str], acknowledged: set[str]
+) -> None:
+    ids = {mixed[number] for number in readable}
+    with logins.engine(who).connect() as connection:
+        assert numbers(connection, "SELECT source_record_id FROM store.source_record") == readable
+        assert numbers(connection, "SELECT name FROM store.party") == {f"人{number}" for number in readable}
+        assert numbers(connection, "SELECT record_id FROM store.case_event") == ids
+        assert len(numbers(connection, "SELECT person_id FROM store.person_member")) == len(readable)
+        assert numbers(connection, "SELECT department FROM store.acknowledged_record") == acknowledged
+        known = connection.execute(text("SELECT source_record_id, title, department FROM store.known_record")).all()
+        assert {row.source_record_id for row in known if row.source_record_id} == readable
+        assert {row.department for row in known if row.title is None} == acknowledged
+        assert len(numbers(connection, "SELECT record_id FROM store.case_member")) == len(readable) + len(acknowledged)
+        valued = f"SELECT value FROM store.readable_values(ARRAY['{mixed['case_id']}'::uuid]) WHERE field = 'title'"
+        assert numbers(connection, valued) == {f"题{number}" for number in readable}
+        is_there = bool(readable or acknowledged)
+        assert bool(numbers(connection, "SELECT case_id FROM store.unified_case")) == is_there
+        has_both = {"shared-here", "sealed"} <= readable
+        assert bool(numbers(connection, "SELECT left_id FROM store.link")) == has_both
+
+
+def test_a_login_finds_only_what_is_acknowledged_by_an_identifier(logins: Logins, mixed: dict[str, Any]) -> None:
+    def found(who: Caller, field: str, wanted: str) -> set[str]:
+        with logins.engine(who).connect() as connection:
+            return numbers(connection, f"SELECT record_id FROM store.acknowledged_by('{field}', ARRAY['{wanted}'])")
+
+    restricted, sealed = "13800000002", "13800000003"
+    assert found(caller("petition"), "phone", restricted) == {mixed["restricted"]}
+    assert found(caller("petition"), "number", "restricted") == {mixed["restricted"]}
+    assert found(caller("petition"), "phone", sealed) == found(caller("petition"), "number", "sealed") == set()
+    assert found(caller("court"), "phone", restricted) == set()  # reads it, and so finds it without
+    assert found(caller("political_legal", f"community_clerk_{THERE}"), "phone", restricted) == set()
+
+
+READS = {
+    "ops.my_scope",
+    "store.acknowledged_record",
+    "store.known_record",
+    "store.source_record",
+    "store.party",
+    "store.case_event",
+    "store.case_member",
+    "store.person_member",
+    "store.organisation_member",
+    "store.unified_case",
+    "store.link",
+    "store.redirect",
+}
+
+
+def test_a_login_reads_no_other_table_and_writes_none(logins: Logins, database: Engine) -> None:
+    listed = (
+        "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname IN ('landing', 'quarantine', 'store', 'ops', 'audit', 'public') AND c.relkind IN ('r', 'p', 'v', 'm')"
+    )
+    with database.connect() as connection:
+        every = numbers(connection, listed)
+    assert every > READS
+    for relation in sorted(every):
+        for verb in ("SELECT 1 FROM {}", "DELETE FROM {}", "TRUNCATE {}"):
+            if relation in READS and verb.startswith("SELECT"):
+                continue
+            with logins.engine(caller("petition")).connect() as connection, pytest.raises(DBAPIError) as refused:
+                connection.exec_driver_sql("SET TRANSACTION READ WRITE")
+                connection.exec_driver_sql(verb.format(relation))
+            if verb.startswith("SELECT"):
+                assert isinstance(refused.value.orig, psycopg2.errors.InsufficientPrivilege), relation
+
+
+def test_every_table_that_a_login_reads_has_forced_row_security(database: Engine) -> None:
+    """A table that is granted to the readers one day, and has no policy, would be open to all of them."""
+    statement = f"""
+    SELECT c.oid::regclass::text FROM pg_class c
+    WHERE c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+      AND c.relnamespace::regnamespace::text IN ('landing', 'quarantine', 'store', 'ops', 'audit', 'public')
+      AND has_table_privilege('{READER}', c.oid, 'SELECT')
+    """
+    with database.connect() as connection:
+        assert numbers(connection, statement) == set()
+
+
+ATTACKS = [
+    "SET ROLE casehub",
+    "SET SESSION AUTHORIZATION casehub",
+    "SET row_security = off; SELECT 1 FROM store.source_record",
+    "ALTER TABLE store.source_record DISABLE ROW LEVEL SECURITY",
+    "CREATE FUNCTION store.leak(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END'",
+    "CREATE TEMP TABLE x AS SELECT 1",
+    "COPY (SELECT 1) TO PROGRAM 'id'",
+    "SELECT pg_read_file('postgresql.conf')",
+    "SELECT passwd FROM pg_shadow",
+    "INSERT INTO ops.row_scope (login, policy_version) VALUES (session_user, 9)",
+]
+
+
+@pytest.mark.parametrize("statement", ATTACKS)
+def test_an_injected_statement_widens_nothing(logins: Logins, mixed: dict[str, Any], statement: str) -> None:
+    with logins.engine(caller("petition")).connect() as connection, pytest.raises(DBAPIError):
+        connection.exec_driver_sql("SET TRANSACTION READ WRITE")
+        connection.exec_driver_sql(statement)
+
+
+def test_a_setting_cannot_be_forged(logins: Logins, mixed: dict[str, Any]) -> None:
+    """Whatever a session can set is set, and what it reads stays the same."""
+    with logins.engine(caller("petition")).connect() as connection:
+        for name in ("casehub.department", "casehub.role", "search_path", "application_name"):
+            connection.exec_driver_sql(f"SELECT set_config('{name}', 'procuratorate', false)")
+        assert "sealed" not in numbers(connection, "SELECT source_record_id FROM store.source_record")
+
+
+def test_an_error_tells_nothing_of_a_row_that_is_not_shown(logins: Logins, mixed: dict[str, Any]) -> None:
+    """A condition that fails on a hidden value is never worked out on it."""
+    with logins.engine(caller("petition")).connect() as connection:
+        guess = "SELECT count(*) FROM store.source_record WHERE 1 / (CASE WHEN title = '题sealed' THEN 0 ELSE 1 END) = 1"
+        assert connection.execute(text(guess)).scalar_one() == 2
+
+
+def test_a_login_without_a_scope_reads_nothing(logins: Logins, mixed: dict[str, Any], database: Engine) -> None:
+    engine = logins.engine(caller("petition"))
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM ops.row_scope"))
+    with engine.connect() as connection:
+        for relation in READS:
+            assert connection.execute(text(f"SELECT count(*) FROM {relation}")).scalar_one() == 0, relation
+
+
+def test_a_newer_policy_is_taken_up_and_an_older_one_does_not_come_back(logins: Logins, mixed: dict[str, Any], database: Engine) -> None:
+    def seen(version: int, departments: frozenset[str] | None) -> set[str]:
+        with logins.engine(caller("petition", version=version, departments=departments)).connect() as connection:
+            return numbers(connection, "SELECT source_record_id FROM store.source_record")
+
+    assert seen(1, None) == {"shared-here", "shared-there"}
+    assert seen(2, frozenset()) == {"shared-here"}
+    assert seen(1, None) == {"shared-here"}  # a server that has not heard of it yet
+
+
+def test_logins_of_two_databases_and_long_names_differ() -> None:
+    assert login_of(caller("petition"), "a") != login_of(caller("petition"), "b")
+    long = [login_of(Caller("x", f"community_clerk_{place}", "emergency_management"), "a" * 40) for place in (HERE, THERE)]
+    assert len(set(long)) == 2
+    assert max(len(name.encode()) for name in long) <= 63
+
+
+def test_the_secret_of_the_passwords(database: Engine, tmp_path: Path) -> None:
+    def refused(settings: Settings) -> SettingsError:
+        with pytest.raises(SettingsError) as found:
+            Logins(database, settings, lambda url: reading_engine(url)).engine(caller("petition"))
+        return found.value
+
+    (tmp_path / "short").write_bytes(b"abc")
+    assert "32" in str(refused(Settings(home=tmp_path, login_secret_file=tmp_path / "short")))
+    assert "cannot be read" in str(refused(Settings(home=tmp_path, login_secret_file=tmp_path / "absent")))
+    logins = Logins(database, Settings(home=tmp_path / "new"), lambda url: reading_engine(url))
+    logins.engine(caller("petition"))
+    made = tmp_path / "new" / "logins.secret"
+    assert (len(made.read_bytes()), made.stat().st_mode & 0o777) == (64, 0o600)
+    assert [path.name for path in made.parent.iterdir()] == ["logins.secret"]
+    logins.dispose()

@@ -1,0 +1,17 @@
+"""Waits for what takes a moment to reach a running API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_S = 5.0
+
+
+def wait_for(ask: Callable[[], Any], wanted: Any) -> bool:
+    """Whether this is answered in the end; asked a few times a second."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := ask()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found == wanted
