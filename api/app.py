@@ -25,7 +25,7 @@ from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, health, inbox, platform
+from api.routes import cases, entities, export, health, inbox, one_case, platform
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -86,7 +86,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
     app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
-    for module in (cases, platform, inbox, health):
+    for module in (cases, export, one_case, entities, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, writer)
     _handle_errors(app)

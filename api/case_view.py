@@ -1,46 +1,62 @@
-"""One case as a caller may see it: the best readable value of each field, where it comes from, and the parts asked for."""
+"""One case as a caller may see it, now or as the hub knew it then: which records may be read, and the best value that they state."""
 
 from __future__ import annotations
 
 import dataclasses
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
 
 from api.access import Clearance
-from api.answers.cases import CaseDetail, EventAnswer, LineageAnswer, LinkAnswer, LosingValue
-from api.presenter import Presenter, event
+from api.case_rights import clearance_since
+from api.presenter import Presenter
 from api.queries import case as queries
-from api.queries.rows import Row
+from api.queries.moments import NOW, Moment
+from matching.survivorship import FieldRule, Statement, standing
+from pipeline.golden import label_of, label_rules
 
 _SUMMARY = ("category", "status", "grade", "street", "community")
+_MAY_READ = (Clearance.CLEAR, Clearance.MASKED)
 
 
 @dataclass(frozen=True)
 class CaseView:
-    """What was read of one case, and for whom."""
+    """What was read of one case, and for whom.
+
+    Args:
+        presenter: of the caller.
+        case_id: of the case.
+        moment: as of when.
+        members: every record, closed ones too: they decide, and are not shown.
+        clearances: record_id → what the caller may see of it.
+        golden: every value that the case shows, with the records that state it.
+        parties: of the readable records.
+        is_complete: whether all records of the case are among the members.
+    """
 
     presenter: Presenter
-    case: Mapping[str, Any]
-    members: Sequence[Mapping[str, Any]]  # every current record, closed ones too: they decide, and are not shown
-    golden: Sequence[Mapping[str, Any]]
-    parties: Sequence[Mapping[str, Any]]
-    is_complete: bool
+    case_id: uuid.UUID
+    moment: Moment
+    members: Sequence[Mapping[str, Any]]
+    clearances: Mapping[int, Clearance]
+    golden: Sequence[Mapping[str, Any]] = ()
+    parties: Sequence[Mapping[str, Any]] = ()
+    is_complete: bool = True
+    rules: Mapping[str, FieldRule] = field(default_factory=lambda: label_rules("case"))
 
     @cached_property
     def readable(self) -> dict[int, Mapping[str, Any]]:
         """Records that the caller may read, by record_id."""
-        may = (Clearance.CLEAR, Clearance.MASKED)
-        return {row["record_id"]: row for row in self.members if self.presenter.clearance(row) in may}
+        return {row["record_id"]: row for row in self.members if self.clearances[row["record_id"]] in _MAY_READ}
 
     @cached_property
     def acknowledged(self) -> list[str]:
         """Departments of records that are only acknowledged."""
-        return [row["department"] for row in self.members if self.presenter.clearance(row) is Clearance.ACKNOWLEDGED]
+        return [row["department"] for row in self.members if self.clearances[row["record_id"]] is Clearance.ACKNOWLEDGED]
 
     @cached_property
     def names(self) -> list[str]:
@@ -49,13 +65,36 @@ class CaseView:
 
     @cached_property
     def stated(self) -> dict[str, list[tuple[str, list[int]]]]:
-        """Field → its values that readable records state, best first, each with these records."""
+        """Field → its values that readable records state, best first, each with these records.
+
+        They are ranked anew by what is readable: whether others state a value too must not show in an order either.
+        """
         found: dict[str, list[tuple[str, list[int]]]] = {}
         for row in self.golden:
             staters = [record_id for record_id in row["stated_by"] if record_id in self.readable]
             if staters:
                 found.setdefault(row["field"], []).append((row["value"], staters))
-        return found
+        return {name: self._ranked(name, values) for name, values in found.items()}
+
+    def _ranked(self, name: str, values: Iterable[tuple[str, list[int]]]) -> list[tuple[str, list[int]]]:
+        rule = self.rule(name)
+
+        def place(value: str, record_id: int) -> tuple[Any, ...]:
+            statement = self.statement(value, record_id)
+            return *standing(rule, statement), statement.record, value
+
+        each = [(value, sorted(staters, key=lambda record_id: place(value, record_id))) for value, staters in values]
+        return sorted(each, key=lambda one: place(one[0], one[1][0]))
+
+    def rule(self, name: str) -> FieldRule:
+        """How a field's value is chosen."""
+        return self.rules.get(name, FieldRule())
+
+    def statement(self, value: str, record_id: int) -> Statement:
+        """A value as a readable record states it, for the rules to weigh."""
+        row = self.readable[record_id]
+        named = f"{row['department']}\x1f{row['source_record_id']}"
+        return Statement(value, label_of(row["department"], row["visibility"]), row["updated_at"] or row["reported_at"], named)
 
     def shown(self, field: str, value: str, staters: Iterable[int]) -> str | None:
         """A value as the caller may see it; one that his own department states is his own."""
@@ -68,83 +107,43 @@ class CaseView:
         return {field: value for field, value in best.items() if value is not None}
 
     def summary(self) -> dict[str, Any]:
-        """The published summary if every record is shared, else one made of what readable records state."""
-        row: dict[str, Any] = dict(self.case)
-        if any(member["visibility"] != "shared" for member in self.members):
-            row = {name: self.stated[name][0][0] if name in self.stated else None for name in _SUMMARY}
-            row["reported_at"] = min((each["reported_at"] for each in self.readable.values() if each["reported_at"]), default=None)
+        """What the readable records state, best value first; never the published summary, which may be wider than they are."""
+        row: dict[str, Any] = {name: self.stated[name][0][0] if name in self.stated else None for name in _SUMMARY}
+        row["reported_at"] = min((each["reported_at"] for each in self.readable.values() if each["reported_at"]), default=None)
         values = self.values()
         departments = sorted({row["department"] for row in self.readable.values()})
         return self.presenter.summary(row) | {
-            "case_id": self.case["case_id"],
+            "case_id": self.case_id,
             "title": values.get("title"),
             "departments": [self.presenter.department(code) for code in departments],
             "record_count": len(self.readable),
             "acknowledged": self.presenter.acknowledged(self.acknowledged),
             "values": values,
+            "is_complete": self.is_complete,
         }
 
-    def lineage(self) -> list[LineageAnswer]:
-        """Where each value comes from, and the values that lost."""
-        shown = self.values()
-        return [self._lineage(field, values, shown[field]) for field, values in sorted(self.stated.items()) if field in shown]
 
-    def _lineage(self, field: str, values: Sequence[tuple[str, list[int]]], shown: str) -> LineageAnswer:
-        (_, staters), *others = values
-        source = self.presenter.reference(self.readable[staters[0]])
-        return LineageAnswer(
-            field=field,
-            value=shown,
-            department=source.department,
-            source_record_id=source.source_record_id,
-            version=source.version or 0,
-            stated_by=[self.presenter.reference(self.readable[record_id]) for record_id in staters],
-            losing=[
-                LosingValue(
-                    value=self.shown(field, lost, by) or "",
-                    stated_by=[self.presenter.reference(self.readable[record_id]) for record_id in by],
-                )
-                for lost, by in others
-            ],
-        )
-
-
-def read_view(connection: Connection, presenter: Presenter, case_id: uuid.UUID, parts: frozenset[str]) -> CaseView | None:
-    """Read a case; None where there is none that the caller may know of."""
-    found = queries.find_case(connection, case_id)
-    if found is None:
-        return None
-    members = queries.records(connection, case_id, presenter.caller.department, whole="records" in parts)
-    is_complete = len(members) <= queries.MAX_RECORDS
-    view = CaseView(presenter, found, members[: queries.MAX_RECORDS], queries.golden_values(connection, case_id), (), is_complete)
+def read_view(
+    connection: Connection, presenter: Presenter, case_id: uuid.UUID, parts: frozenset[str], moment: Moment = NOW
+) -> CaseView | None:
+    """Read a case; None where there is, or was then, none that the caller may know of."""
+    found = queries.records(connection, case_id, presenter.caller.department, moment, whole="records" in parts)
+    members = found[: queries.MAX_RECORDS]
+    view = CaseView(
+        presenter, case_id, moment, members, _clearances(connection, presenter, members, moment), is_complete=len(members) == len(found)
+    )
     if not view.readable and not view.acknowledged:
         return None
-    return dataclasses.replace(view, parties=queries.parties(connection, list(view.readable)))
+    return dataclasses.replace(
+        view,
+        golden=queries.golden_values(connection, case_id, moment),
+        parties=queries.parties(connection, list(view.readable), moment),
+    )
 
 
-def detail(connection: Connection, view: CaseView, parts: frozenset[str]) -> CaseDetail:
-    """The answer: the summary, and each part that was asked for."""
-    presenter, readable = view.presenter, view.readable
-    answer = CaseDetail(**view.summary(), is_complete=view.is_complete)
-    if "records" in parts:
-        answer.records = [presenter.record(row, view.names) for row in readable.values()]
-    if "parties" in parts:
-        answer.parties = [presenter.party(row, readable[row["record_id"]]) for row in view.parties]
-    if "timeline" in parts:
-        answer.timeline = [_event(row, view) for row in queries.events(connection, list(readable))]
-    if "lineage" in parts:
-        answer.lineage = view.lineage()
-    if "links" in parts:
-        answer.links = [_link(row, view) for row in queries.links(connection, list(readable))]
-    return answer
-
-
-def _event(row: Row, view: CaseView) -> EventAnswer:
-    record = view.presenter.reference(view.readable[row["record_id"]])
-    return EventAnswer(at=row["at"], kind=event(row["kind"]), department=record.department, source_record_id=record.source_record_id)
-
-
-def _link(row: Row, view: CaseView) -> LinkAnswer:
-    ends = {end: view.presenter.reference(view.readable[row[f"{end}_id"]]) for end in ("left", "right")}
-    kept = {key: row[key] for key in ("decision", "match_weight", "levels", "model_version", "decided_by")}
-    return LinkAnswer(left=ends["left"], right=ends["right"], **kept)
+def _clearances(connection: Connection, presenter: Presenter, members: Sequence[Mapping[str, Any]], moment: Moment) -> dict[int, Clearance]:
+    """What may be seen of each record: by what it says of itself, and, of an older version, by all that came after it too."""
+    if moment == NOW:
+        return {row["record_id"]: presenter.clearance(row) for row in members}
+    versions = queries.versions(connection, [row["record_id"] for row in members])
+    return clearance_since(presenter, members, versions)

@@ -8,42 +8,88 @@ import datetime as dt
 import json
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from hub.errors import RequestError
 
 MAX_LENGTH = 200
 
 
+RELEVANT_MOST = 1_000  # cases that are put in order of relevance; further ones are reached by a stored sort
+Sort = Literal["relevance", "newest", "oldest"]
+
+
 @dataclass(frozen=True)
 class CasePosition:
-    """The last case of a page, in the order newest report first, cases without a time last, then by id."""
+    """The last case of a page in the order of reports, cases without a time last, then by id."""
 
     reported_at: dt.datetime | None
     case_id: uuid.UUID
+    sort: Sort = "newest"
 
 
-def write_case_cursor(position: CasePosition) -> str:
+@dataclass(frozen=True)
+class RankPosition:
+    """How far a reader has come in the order of relevance.
+
+    Args:
+        offset: cases passed in the window that begins after `window`.
+        seen: cases passed in all.
+        window: the last case, newest first, of the window before; None in the first.
+    """
+
+    offset: int
+    seen: int
+    window: CasePosition | None = None
+
+
+def write_case_cursor(position: CasePosition | RankPosition) -> str:
     """A position as text for a URL."""
-    at = None if position.reported_at is None else position.reported_at.isoformat()
-    return _encode([at, position.case_id.hex])
+    if isinstance(position, CasePosition):
+        return _encode([*_written(position), *(["oldest"] if position.sort == "oldest" else [])])
+    return _encode([position.offset, position.seen, *([] if position.window is None else _written(position.window)), "relevance"])
 
 
-def read_case_cursor(cursor: str) -> CasePosition:
+def read_case_cursor(cursor: str) -> CasePosition | RankPosition:
     """The position that a cursor stands for.
 
     Raises:
-        RequestError: the text is no cursor of this API.
+        RequestError: the text is no cursor of this API, or it stands beyond `RELEVANT_MOST` in the order of relevance.
     """
     parts = _decode(cursor)
     try:
-        at, case_id = parts
-        reported_at = None if at is None else dt.datetime.fromisoformat(at)
-        if reported_at is not None and reported_at.tzinfo is None:
-            raise ValueError
-        return CasePosition(reported_at, uuid.UUID(hex=case_id))
+        if parts and parts[-1] == "relevance":
+            return _rank_position(parts[:-1])
+        if len(parts) == 3 and parts[2] == "oldest":  # noqa: PLR2004 - time, id, sort
+            return _case_position(parts[:2], "oldest")
+        return _case_position(parts)
     except (TypeError, ValueError, AttributeError):
         raise _no_cursor() from None
+
+
+def _written(position: CasePosition) -> list[object]:
+    return [None if position.reported_at is None else position.reported_at.isoformat(), position.case_id.hex]
+
+
+def _case_position(parts: list[Any], sort: Sort = "newest") -> CasePosition:
+    at, case_id = parts
+    reported_at = None if at is None else dt.datetime.fromisoformat(at)
+    if reported_at is not None and reported_at.tzinfo is None:
+        raise ValueError
+    return CasePosition(reported_at, uuid.UUID(hex=case_id), sort)
+
+
+def _rank_position(parts: list[Any]) -> RankPosition:
+    offset, seen, *window = parts
+    if type(offset) is not int or type(seen) is not int or not 0 <= offset <= seen:
+        raise ValueError
+    if seen >= RELEVANT_MOST:
+        raise RequestError(
+            f"按相关度只排前 {RELEVANT_MOST} 件 · relevance orders the first {RELEVANT_MOST} cases alone",
+            remedy="用 sort=newest 逐页查看其余，或缩小范围 · page through all of them with sort=newest, or narrow the search",
+            problem="beyond-relevance",
+        )
+    return RankPosition(offset, seen, _case_position(window) if window else None)
 
 
 def write_number_cursor(number: int) -> str:

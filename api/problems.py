@@ -93,6 +93,7 @@ PROBLEMS = {
         Problem("too-many-requests", 429, "请求过于频繁", "Too many requests"),
         Problem("issuer-unavailable", 503, "身份认证服务暂不可用", "The identity provider is unavailable"),
         Problem("request", 422, "请求有误", "The request cannot be read"),
+        Problem("beyond-relevance", 422, "相关度排序到此为止", "Relevance orders no further"),
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
         Problem("too-large", 413, "请求内容过大", "The request is too large"),
     )

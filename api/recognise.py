@@ -17,10 +17,14 @@ import polars as pl
 
 from api.masking import COMPOUND_SURNAMES
 from hub.errors import RequestError
+from matching.search_keys import spoken
 from pipeline.transforms.base import Options
 from pipeline.transforms.identifiers import phone as dialled
+from schema.search import number_part
 
 MAX_CHARACTERS = 200
+PART_LEAST = 4  # characters of a number's part: fewer are in too many
+_PART_MOST = 40
 
 
 class Kind(StrEnum):
@@ -31,7 +35,9 @@ class Kind(StrEnum):
     ID_NUMBER = "id_number"
     PHONE = "phone"
     CREDIT_CODE = "credit_code"
+    PARTIAL_NUMBER = "partial_number"
     NAME = "name"
+    PINYIN = "pinyin"
     ORGANISATION = "organisation"
     ADDRESS = "address"
     WORDS = "words"
@@ -43,7 +49,9 @@ LABELS: dict[Kind, tuple[str, str]] = {
     Kind.ID_NUMBER: ("证件号码", "ID number"),
     Kind.PHONE: ("电话", "phone"),
     Kind.CREDIT_CODE: ("统一社会信用代码", "credit code"),
+    Kind.PARTIAL_NUMBER: ("号码片段", "part of a number"),
     Kind.NAME: ("姓名", "name of a person"),
+    Kind.PINYIN: ("姓名拼音", "a name's pinyin"),
     Kind.ORGANISATION: ("单位名称", "name of an organisation"),
     Kind.ADDRESS: ("地址", "address"),
     Kind.WORDS: ("关键词", "words"),
@@ -59,6 +67,9 @@ class Reading:
     text: str  # width folded, trimmed
     values: tuple[str, ...] = ()  # of identifiers and ids: every form to look for
     numbers: tuple[str, ...] = ()  # the entry as case numbers are written; empty where it has no digit
+    spoken: str | None = None  # it may be pinyin or initials: its letters
+    part: str | None = None  # it may be a part of a case number, without brackets and marks
+    tail: str | None = None  # it may be the end of a phone or an ID number
 
 
 _GAP = r"[ \-.]?"
@@ -74,6 +85,8 @@ _MOBILE_INSIDE = re.compile(rf"(?<!\d)(?:\+?(?:00)?86{_GAP})?1{_GAP}[3-9](?:{_GA
 _LANDLINE_INSIDE = re.compile(r"(?<!\d)\(?0\d{2,3}\)?[ -]?\d{7,8}(?!\d)")
 _ID_INSIDE = re.compile(rf"(?<!\d)[1-9](?:{_GAP}\d){{16}}{_GAP}[\dX](?!\d)")
 _COURT_NUMBER = re.compile(r"\(\d{4}\).*\d号?$|字第?\d+号$")
+_TAIL = re.compile(r"\d{3,16}[\dX]")
+_NUMBER_SHAPE = re.compile(r"[0-9A-Za-z()\[\]/_.#\- 〔〕【】]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 _SURNAMES = frozenset(
@@ -110,7 +123,21 @@ def recognise(entry: str) -> Reading:
     kind, values = _identifier(text, compact)
     if kind is not None:
         return Reading(kind, text, values, numbers)
-    return Reading(_words_kind(text), text, (), numbers)
+    return _loosely_read(text, compact, numbers)
+
+
+def _loosely_read(text: str, compact: str, numbers: tuple[str, ...]) -> Reading:
+    """What is no whole identifier: words, and what else it may be."""
+    kind = _words_kind(text)
+    letters = spoken(text) if kind is Kind.WORDS else None
+    part = number_part(text)
+    part = part if numbers and PART_LEAST <= len(part) <= _PART_MOST else ""
+    tail = compact if _TAIL.fullmatch(compact) else None
+    if letters is not None:
+        kind = Kind.PINYIN
+    elif kind is Kind.WORDS and part and _NUMBER_SHAPE.fullmatch(text):
+        kind = Kind.PARTIAL_NUMBER
+    return Reading(kind, text, (), numbers, letters, part or None, tail)
 
 
 def holds_identifier(entry: str) -> bool:

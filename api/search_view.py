@@ -1,55 +1,70 @@
-"""The single entry's answer: read what was typed, find a page of cases, say why each was found."""
+"""The single entry's answer: read what was typed, find a page of cases, say why each was found, and count them."""
 
 from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import polars as pl
 from sqlalchemy import Connection
 
-from api.access import Clearance
-from api.answers.cases import CasePage, FoundCase, Match
+from api.access import Caller
+from api.answers.cases import CasePage, FoundCase
 from api.answers.common import Coded
-from api.cursor import CasePosition, read_case_cursor, write_case_cursor
-from api.presenter import Presenter, coded
+from api.answers.search import Facet, FacetValue, Total
+from api.cursor import CasePosition, RankPosition, Sort, read_case_cursor, write_case_cursor
+from api.presenter import Presenter, coded, places
 from api.queries import search as queries
-from api.queries.found import is_case_number
+from api.queries.facets import Counts, count
+from api.queries.found import is_case_number, is_whole
+from api.queries.hits import gather
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.questions.cases import CaseQuery
 from api.recognise import LABELS, Kind, Reading, recognise
-from schema.search import bigrams, fold
+from api.search_matches import explain, tails_shown
+from api.search_order import relevance_page
+from hub.errors import RequestError
 
-_TEXTS = ("title", "text", "address", "case_number")
+#: Ways of looking for an entry, as they are told.
+WAYS = {
+    "words": ("全文", "words of title, text, names and address"),
+    "name": ("姓名或单位名称", "the name as written"),
+    "variant_characters": ("繁体与异体字、单位简称", "traditional and variant characters, a firm's short name"),
+    "core_of_firm": ("单位字号", "the part of a firm's name that is its own"),
+    "same_pinyin": ("同音", "the same pinyin"),
+    "near_pinyin": ("近音", "nearly the same pinyin"),
+    "look_alike": ("形近字、换序", "look-alike characters, another order"),
+    "one_character_off": ("差一字", "one character off"),
+    "initials": ("拼音首字母", "initials of the pinyin"),
+    "part_of_case_number": ("案号片段", "a part of a case number"),
+    "end_of_number": ("电话、证件号码末位", "the end of a phone or an ID number"),
+}
 
 
 def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> CasePage:
     """Answer a query as this caller may see it.
 
     Raises:
-        RequestError: the entry or the cursor cannot be read.
+        RequestError: the entry or the cursor cannot be read, or there is nothing to be relevant to.
     """
     own = presenter.caller.department
     reading = None if query.q is None else _read(connection, query.q, own)
-    wanted = dataclasses.replace(_search(query, reading, own), is_whole=presenter.caller.rights.is_whole)
-    rows = queries.page(connection, wanted)
-    shown = rows[: query.limit]
-    case_ids = [row["case_id"] for row in shown]
-    found = _matches(queries.matches(connection, wanted, case_ids), reading, presenter)
-    around = queries.surroundings(connection, case_ids, own) if case_ids else {}
-    best = queries.best_values(connection, case_ids, own) if case_ids else {}
-    items = [_item(row, around[row["case_id"]], best, presenter) for row in shown]
-    for item in items:
-        item.matched = found[item.case_id]
-    last = shown[-1] if len(rows) > query.limit else None
+    position = None if query.cursor is None else read_case_cursor(query.cursor)
+    wanted = _search(query, reading, presenter.caller, _sort(query, reading, position))
+    if reading is not None and not is_whole(reading):
+        wanted = dataclasses.replace(wanted, hits=gather(connection, reading, tails_shown(presenter)))
+    rows, following = _rows(connection, wanted, position)
+    items = _items(connection, wanted, rows, presenter)
+    counts = count(connection, wanted, query.facet_names) if query.total or query.facet_names else None
     return CasePage(
         recognised_as=_recognised(reading, items),
+        tried=[_way(code) for code in wanted.hits.tried] if wanted.hits else [],
+        sort=wanted.sort,
+        total=None if counts is None else Total(cases=counts.total, is_estimate=counts.is_estimate),
+        facets=_facets(counts, presenter) if counts is not None and query.facet_names else None,
         items=items,
-        next_cursor=None if last is None else write_case_cursor(CasePosition(last["reported_at"], last["case_id"])),
+        next_cursor=None if following is None else write_case_cursor(following),
     )
 
 
@@ -63,10 +78,29 @@ def _read(connection: Connection, entry: str, own: str | None) -> Reading:
     return dataclasses.replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else reading
 
 
-def _search(query: CaseQuery, reading: Reading | None, own: str | None) -> Search:
+def _sort(query: CaseQuery, reading: Reading | None, position: CasePosition | RankPosition | None) -> Sort:
+    """The order asked for, else that of the cursor, else what suits the entry."""
+    if position is not None:
+        begun: Sort = position.sort if isinstance(position, CasePosition) else "relevance"
+        if query.sort not in (None, begun):
+            raise RequestError(
+                "cursor 属于另一种排序 · the cursor is of another order",
+                remedy=f"用 sort={begun}，或去掉 cursor 从头开始 · pass sort={begun}, or begin anew without a cursor",
+            )
+        return begun
+    if query.sort == "relevance" and reading is None:
+        raise RequestError(
+            "没有 q，无从按相关度排序 · without q there is nothing to be relevant to",
+            remedy="给出 q，或用 sort=newest · give q, or use sort=newest",
+        )
+    return query.sort or ("newest" if reading is None or is_whole(reading) else "relevance")
+
+
+def _search(query: CaseQuery, reading: Reading | None, caller: Caller, sort: Sort) -> Search:
     equal = {name: getattr(query, name) for name in queries.FILTERS}
     return Search(
-        own=own,
+        own=caller.department,
+        is_whole=caller.rights.is_whole,
         limit=query.limit,
         reading=reading,
         equal={name: value for name, value in equal.items() if value is not None},
@@ -75,8 +109,35 @@ def _search(query: CaseQuery, reading: Reading | None, own: str | None) -> Searc
         reported_before=query.reported_to,
         person_id=query.person_id,
         organisation_id=query.organisation_id,
-        after=None if query.cursor is None else read_case_cursor(query.cursor),
+        sort=sort,
     )
+
+
+def _rows(
+    connection: Connection, wanted: Search, position: CasePosition | RankPosition | None
+) -> tuple[list[Row], CasePosition | RankPosition | None]:
+    if wanted.sort == "relevance":
+        return relevance_page(connection, wanted, position if isinstance(position, RankPosition) else None)
+    after = position if isinstance(position, CasePosition) else None
+    rows = queries.page(connection, dataclasses.replace(wanted, after=after))
+    shown = rows[: wanted.limit]
+    last = shown[-1] if len(rows) > wanted.limit else None
+    return shown, None if last is None else CasePosition(last["reported_at"], last["case_id"], wanted.sort)
+
+
+def _items(connection: Connection, wanted: Search, rows: Sequence[Row], presenter: Presenter) -> list[FoundCase]:
+    if not rows:
+        return []
+    case_ids = [row["case_id"] for row in rows]
+    around = queries.surroundings(connection, case_ids, wanted.own)
+    best = queries.best_values(connection, case_ids, wanted.own)
+    items = [_item(row, around[row["case_id"]], best, presenter) for row in rows]
+    if wanted.reading is not None:
+        names = {case_id: row["names"] or () for case_id, row in around.items()}
+        found = explain(queries.matches(connection, wanted, case_ids), wanted.reading, presenter, names)
+        for item in items:
+            item.matched = found[item.case_id]
+    return items
 
 
 def _item(row: Row, around: Row, best: Mapping[tuple[uuid.UUID, str], Row], presenter: Presenter) -> FoundCase:
@@ -99,49 +160,37 @@ def _item(row: Row, around: Row, best: Mapping[tuple[uuid.UUID, str], Row], pres
     )
 
 
-def _matches(rows: Sequence[Row], reading: Reading | None, presenter: Presenter) -> dict[uuid.UUID, list[Match]]:
-    found: dict[uuid.UUID, list[Match]] = defaultdict(list)
-    if reading is None or not rows:
-        return found
-    fields = _word_fields(rows, reading.values or (reading.text,))
-    for row, in_words in zip(rows, fields, strict=True):
-        is_readable = presenter.clearance(row) in (Clearance.CLEAR, Clearance.MASKED)
-        found[row["case_id"]].append(
-            Match(
-                department=presenter.department(row["department"]),
-                source_record_id=row["source_record_id"] if is_readable else None,
-                fields=in_words if row["field"] == "words" else [_field(row["field"])],
-                role=coded("role", row["role"]),
-            )
-        )
-    return found
-
-
-def _field(column: str) -> str:
-    return f"parties.{column}" if column in ("id_no", "phone", "uscc") else column
-
-
-def _word_fields(rows: Sequence[Mapping[str, Any]], wanted: Iterable[str]) -> list[list[str]]:
-    """For each record found by words, the fields that hold most of them."""
-    tokens = [token for text in wanted for token in bigrams(text)]
-    texts = [row[name] for row in rows for name in _TEXTS] + [" ".join(filter(None, row["names"] or ())) for row in rows]
-    folded = [text or "" for text in fold(pl.Series(texts, dtype=pl.String))]
-    found = []
-    for index in range(len(rows)):
-        held = dict(zip(_TEXTS, folded[index * len(_TEXTS) :], strict=False)) | {"parties.name": folded[len(rows) * len(_TEXTS) + index]}
-        counts = {name: sum(token in text for token in tokens) for name, text in held.items()}
-        best = max(counts.values())
-        found.append([name for name, count in counts.items() if count and count == best])
-    return found
-
-
 def _recognised(reading: Reading | None, items: Sequence[FoundCase]) -> Coded | None:
     """How the entry was read; what looks like a name, and is nobody's name in anything found, was words."""
     if reading is None:
         return None
     kind = reading.kind
     by_name = any("parties.name" in match.fields for item in items for match in item.matched)
-    if kind is Kind.NAME and items and not by_name:
+    if kind in (Kind.NAME, Kind.PINYIN) and items and not by_name:
         kind = Kind.WORDS
     zh, en = LABELS[kind]
     return Coded(code=kind.value, zh=zh, en=en)
+
+
+def _way(code: str) -> Coded:
+    zh, en = WAYS[code]
+    return Coded(code=code, zh=zh, en=en)
+
+
+def _facets(counts: Counts, presenter: Presenter) -> list[Facet]:
+    return [
+        Facet(name=name, values=[_facet_value(name, code, cases, presenter) for code, cases in values], is_estimate=counts.is_estimate)
+        for name, values in counts.facets.items()
+    ]
+
+
+def _facet_value(name: str, code: str, cases: int, presenter: Presenter) -> FacetValue:
+    if name == "department":
+        named: Coded | None = presenter.department(code)
+    elif name == "year":
+        named = Coded(code=code, zh=f"{code} 年", en=code)
+    elif name in ("street", "community"):
+        named = places({"street": None, "community": None, name: code})[name]
+    else:
+        named = coded(name, code)
+    return FacetValue(cases=cases, **(named or Coded(code=code, zh=code)).model_dump())

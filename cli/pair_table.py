@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.masking import mask_address, mask_birth_date, mask_id_no, mask_name, mask_phone, mask_text
+from matching import weights
 
 if TYPE_CHECKING:
     from pipeline.pairs import Node, Pair
@@ -85,9 +86,7 @@ def waterfall(levels: Mapping[str, str], steps: Mapping[str, float]) -> Table:
     for column in shown.columns[2:4]:
         column.justify = "right"
     widest = max((abs(bits) for bits in steps.values()), default=1.0) or 1.0
-    total = 0.0
-    for name, bits in steps.items():
-        total += bits
-        bar = "█" * max(1, round(abs(bits) / widest * _BAR)) if bits else ""
-        shown.add_row(name, levels.get(name, ""), f"{bits:+.1f}", f"{total:+.1f}", Text(bar, "green" if bits > 0 else "red"))
+    for step in weights.waterfall(levels, steps):
+        bar = "█" * max(1, round(abs(step.bits) / widest * _BAR)) if step.bits else ""
+        shown.add_row(step.name, step.level, f"{step.bits:+.1f}", f"{step.so_far:+.1f}", Text(bar, "green" if step.bits > 0 else "red"))
     return shown

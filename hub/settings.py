@@ -83,6 +83,13 @@ class Settings(BaseSettings):
         None,
         description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
     )
+    export_rows: dict[str, int] = Field(
+        {"*": 50_000, "system": 500_000, "admin": 500_000},
+        description="Most rows that a role may export at once, as JSON; * stands for every other role, 0 for none.",
+    )
+    export_seconds: int = Field(1_800, ge=10, le=86_400, description="Time after which an export breaks off.")
+    export_idle_seconds: int = Field(60, ge=5, le=3_600, description="Time after which an export whose file nobody takes breaks off.")
+    exports_at_once: int = Field(2, ge=1, le=8, description="Exports of one department and role that one server runs at a time.")
 
     @field_validator("database_url", "airflow_database_url")
     @classmethod

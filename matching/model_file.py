@@ -65,6 +65,19 @@ def read_model(path: Path) -> Model:
     return ModelReader(path.name).model(document_of(path))
 
 
+def model_from(document: object, name: str) -> Model:
+    """The model that a document describes, as one that was kept.
+
+    Args:
+        document: as `document_of` gives it, or as JSON keeps that.
+        name: what complaints call it.
+
+    Raises:
+        ContractError: a kind, level, field, weight or threshold in it makes no sense.
+    """
+    return ModelReader(name).model(document)
+
+
 def document_of(path: Path) -> object:
     """What a model file holds, as YAML reads it.
 

@@ -6,6 +6,8 @@ ranks are kept, for a caller who may not read the best source gets the best that
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -44,6 +46,8 @@ RANKED = pa.schema(
 )
 #: Ways in which one value says more than another.
 COMPLETENESS = ("none", "unmasked", "longest")
+#: What decides between two values, in order: who issues the field, which is more complete, which is newer, whose record's name is first.
+CRITERIA = ("issuer", "completeness", "recency", "record")
 _MASK = r"[*×某○]|(?:先生|女士|小姐)$"
 
 
@@ -88,6 +92,38 @@ def read_rules(document: Mapping[str, Mapping[str, Any]]) -> dict[str, FieldRule
             raise ContractError(f"survivorship of {field} is not understood", remedy=remedy, field=field)
         rules[field] = FieldRule(tuple(map(str, entry.get("issuers", []))), completeness)
     return rules
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One value as one record states it.
+
+    Args:
+        value: as text.
+        department: or the label that stands for it in the rules.
+        at: when the record was updated; None where it does not say.
+        record: what names the record among all.
+    """
+
+    value: str
+    department: str
+    at: dt.datetime | None
+    record: str
+
+
+def standing(rule: FieldRule, statement: Statement) -> tuple[tuple[float, ...], ...]:
+    """A sort key, the best first: one part a criterion of `CRITERIA`, the names of records left aside; `golden` orders so."""
+    issuer = rule.issuers.index(statement.department) if statement.department in rule.issuers else len(rule.issuers)
+    is_masked = rule.completeness != "none" and re.search(_MASK, statement.value) is not None
+    length = len(statement.value) if rule.completeness == "longest" else 0
+    recency = (1.0, 0.0) if statement.at is None else (0.0, -statement.at.timestamp())
+    return (float(issuer),), (float(is_masked), float(-length)), recency
+
+
+def decisive(rule: FieldRule, winner: Statement, loser: Statement) -> str:
+    """The criterion by which one value stands before another: the first that tells them apart, at last the records' names."""
+    parts = zip(CRITERIA, standing(rule, winner), standing(rule, loser), strict=False)
+    return next((name for name, one, other in parts if one != other), CRITERIA[-1])
 
 
 def golden(values: pa.Table, rules: Mapping[str, FieldRule]) -> pa.Table:

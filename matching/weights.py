@@ -7,7 +7,8 @@ say of it. A combination of levels is weighed once, however many pairs show it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from itertools import accumulate
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,28 @@ def explain(levels: Mapping[str, str], model: Model) -> dict[str, float]:
     bits |= {adjustment.name: {"applied": adjustment.bits} for adjustment in model.adjustments}
     steps = {name: float(level) if name.endswith(RARITY) else bits[name][level] for name, level in levels.items()}
     return {"prior": model.prior} | steps
+
+
+class Step(NamedTuple):
+    """One step of a waterfall.
+
+    Args:
+        name: the comparison or adjustment, or "prior".
+        level: what it came to; empty of the prior.
+        bits: what it adds.
+        so_far: what all steps up to it come to.
+    """
+
+    name: str
+    level: str
+    bits: float
+    so_far: float
+
+
+def waterfall(levels: Mapping[str, str], steps: Mapping[str, float]) -> list[Step]:
+    """The steps that `explain` gives, each with its level and what they come to so far."""
+    sums = accumulate(steps.values())
+    return [Step(name, levels.get(name, ""), bits, so_far) for (name, bits), so_far in zip(steps.items(), sums, strict=True)]
 
 
 def applied(levels: pa.Table, model: Model) -> _Flags:

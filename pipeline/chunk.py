@@ -7,6 +7,7 @@ another person or organisation is looked at again in the same chunk.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ from pipeline.entity_ids import Fates, settle
 from pipeline.intake import Intake, Place, Touched
 from pipeline.links import Evaluation, Task, write_links
 from pipeline.memberships import write_memberships, write_redirects
+from pipeline.names import write_names
 from pipeline.publish import Numbers, prepare, publish
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 from pipeline.reviews import update_reviews
@@ -48,6 +50,7 @@ _PUT_BACK = """
 INSERT INTO ops.pending (record_id, reason) SELECT id, 'party_changed' FROM unnest(%(ids)s::bigint[]) AS t (id)
 ON CONFLICT (record_id) DO NOTHING
 """
+_NOBODY = pl.DataFrame(schema={"name": pl.String, "kind": pl.String})
 _LAST_CHANGE = "UPDATE ops.change_counter SET last_change = %(last)s WHERE epoch = %(epoch)s"
 _APPLIED = "UPDATE ops.decision SET applied_change = %(change)s WHERE decision_id = ANY (%(ids)s::bigint[])"
 
@@ -138,6 +141,12 @@ class _Settled:
         return pl.concat([self.touched.refresh, known.filter(~known.is_in(self.touched.new.implode()))])
 
 
+def _named(settled: Sequence[_Settled]) -> pl.DataFrame:
+    """(name, kind) of the parties that were looked at."""
+    nodes = [(each.evaluation.nodes, each.task.relation.name) for each in settled]
+    return pl.concat([_NOBODY, *(rows.select("name", kind=pl.lit(kind)) for rows, kind in nodes if rows.height)])
+
+
 class _Resolving:
     """A chunk at work: persons beside organisations, then cases, while what is settled is being shown."""
 
@@ -159,6 +168,7 @@ class _Resolving:
         with ThreadPoolExecutor(2, "settle") as settling, ThreadPoolExecutor(1, "show") as showing:
             parties = [settling.submit(self._settle, intake, relation) for relation in (PERSON, ORGANISATION)]
             shown = [showing.submit(self._show, one.result(), intake, done) for one in parties]
+            shown.append(showing.submit(write_names, channel, _named([one.result() for one in parties])))
             self._look_again(intake, pl.concat([one.result().moved for one in parties]))
             shown.append(showing.submit(self._show, self._settle(intake, CASE), intake, done))
             for one in shown:

@@ -156,7 +156,7 @@ def _of_more(relation: Relation, values: pl.DataFrame) -> tuple[pl.DataFrame, pl
     records = values.select("record_id", "said_in").unique().with_columns(place=pl.col("said_in").rank("dense").cast(pl.Int64))
     given = values.join(entities, on="entity").join(records.select("record_id", "place"), on="record_id")
     given = given.select("cluster", "field", "value", record_id="place", department="label", updated_at="at").select(VALUES.names)
-    ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), _rules(relation.name)))
+    ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), label_rules(relation.name)))
     ranked = ranked.rename({"department": "label", "record_id": "place"}).join(records, on="place", maintain_order="left")
     first_of = {name: pl.struct("cluster", "field", name).is_first_distinct() for name in ("value", "label")}
     best = ranked.select(
@@ -208,9 +208,14 @@ def _label() -> pl.Expr:
     return pl.when(pl.col("visibility") == "shared").then("department").otherwise(limited).alias("label")
 
 
+def label_of(department: str, visibility: str) -> str:
+    """What one record counts as, as `_label` gives it for many."""
+    return department if visibility == "shared" else f"{department} {visibility}"
+
+
 @cache
-def _rules(name: str) -> dict[str, FieldRule]:
-    """The relation's rules, with an issuing department's restricted records right after its open ones."""
+def label_rules(name: str) -> dict[str, FieldRule]:
+    """The relation's rules by label (see `label_of`), with an issuing department's restricted records right after its open ones."""
     return {
         field: FieldRule(
             tuple(label for issuer in rule.issuers for label in (issuer, *(f"{issuer} {word}" for word in _LIMITED))), rule.completeness

@@ -67,11 +67,13 @@ def _has_work(connection: Connection) -> bool:
 def _resolve_all(connection: Connection, settings: Settings, report: ResolveReport, progress: Progress) -> None:
     from pipeline.chunk import Chunk, record_models, resolve_chunk, unique_departments
     from pipeline.intake import Place
+    from pipeline.names import catch_up
     from pipeline.statistics import analyse_grown
 
     waiting = connection.execute(text("SELECT count(*) FROM ops.pending")).scalar_one()
     unique_within = unique_departments(connection)
     record_models(connection)
+    catch_up(connection)
     start_over = after = Place()
     most = settings.resolve_chunk_records
     while True:

@@ -23,6 +23,7 @@ _COLUMNS = {
     "golden_record": "entity_id, known_from, known_to",
     "redirect": "from_id, to_id, relation, known_to",
     "review_task": "relation, left_id, right_id, state",
+    "name_form": "name",
     "party": "party_id, version, record_id, known_from, known_to",
     "source_record": "record_id, version, known_from, known_to",
 }

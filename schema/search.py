@@ -17,6 +17,10 @@ import polars as pl
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
+#: A record's number without brackets, marks and blanks, as a part of it is looked for; the same in SQL and in `number_part`.
+_MARKS = "〔〕【】[]（）()-－—_/.·# "
+NUMBER_PART = f"translate(upper(coalesce(case_number, source_record_id)), '{_MARKS}', '')"
+
 _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
 _HAN = r"\p{Han}"
@@ -26,7 +30,7 @@ _HAN_RANGES = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0
 
 
 @cache
-def _simplified() -> dict[str, str]:
+def simplified() -> dict[str, str]:
     """Traditional or variant character → simplified, where the two differ."""
     characters = [chr(code) for start, end in _HAN_RANGES for code in range(start, end)]
     converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
@@ -39,13 +43,13 @@ def fold(text: pl.Series) -> pl.Series:
     if len(lowered) == 1:  # a query: not worth the automaton of 4,600 patterns
         value = lowered[0]
         return lowered if value is None else pl.Series(lowered.name, [value.translate(_translation())], dtype=pl.String)
-    pairs = _simplified()
+    pairs = simplified()
     return lowered.str.replace_many(list(pairs), list(pairs.values()))
 
 
 @cache
 def _translation() -> dict[int, str]:
-    return str.maketrans(_simplified())
+    return str.maketrans(simplified())
 
 
 def search_tokens(text: pl.Series) -> pl.Series:
@@ -101,6 +105,11 @@ def _han(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     present = np.flatnonzero(table)
     table[present] = pl.Series(list(map(chr, present)), dtype=pl.String).str.contains(_HAN).to_numpy()
     return table[codes]
+
+
+def number_part(text: str) -> str:
+    """A part of a case number in the form in which numbers are looked through."""
+    return text.upper().translate(str.maketrans("", "", _MARKS))
 
 
 def bigrams(text: str) -> list[str]:

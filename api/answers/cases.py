@@ -5,22 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers.common import Acknowledged, Coded, RecordRef
+from api.answers.common import Acknowledged, Coded
+from api.answers.one_case import EntityAnswer, EventAnswer, LineageAnswer, LinkAnswer, RecordHistory
+from api.answers.search import Facet, Match, Total
 
 _EXAMPLE_ID = "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"
-
-
-class Match(BaseModel):
-    """Why a case was found: which record holds what was asked for, and where."""
-
-    department: Coded
-    source_record_id: str | None = Field(None, description="Null where the record is only acknowledged.", examples=["XF2025010300017"])
-    fields: list[str] = Field(description="Where in the record.", examples=[["parties.phone"]])
-    role: Coded | None = Field(None, description="As whom the record names the party that was found.")
 
 
 class CaseSummary(BaseModel):
@@ -46,9 +39,13 @@ class FoundCase(CaseSummary):
 
 
 class CasePage(BaseModel):
-    """A page of cases, newest report first."""
+    """A page of cases in the order of `sort`."""
 
     recognised_as: Coded | None = Field(None, description="How q was read.")
+    tried: list[Coded] = Field(default=[], description="In which ways q was looked for, where it is no whole number.")
+    sort: Literal["relevance", "newest", "oldest"] = Field("newest", description="The order of the page.")
+    total: Total | None = Field(None, description="With total=true or facets.")
+    facets: list[Facet] | None = Field(None, description="With facets.")
     items: list[FoundCase]
     next_cursor: str | None = Field(None, description="Pass it as cursor for the next page; null: this was the last.")
 
@@ -127,53 +124,16 @@ class PartyAnswer(BaseModel):
     birth_date: str | None = Field(None, examples=["1990-**-**"])
 
 
-class EventAnswer(BaseModel):
-    """Something that happened to the case, and who says so."""
-
-    at: dt.datetime
-    kind: Coded
-    department: Coded
-    source_record_id: str
-
-
-class LosingValue(BaseModel):
-    """A value that another one outranks."""
-
-    value: str
-    stated_by: list[RecordRef]
-
-
-class LineageAnswer(BaseModel):
-    """Where a value of the case comes from, and which values lost to it."""
-
-    field: str = Field(examples=["amount"])
-    value: str = Field(examples=["36000.00"])
-    department: Coded
-    source_record_id: str
-    version: int
-    stated_by: list[RecordRef]
-    losing: list[LosingValue] = []
-
-
-class LinkAnswer(BaseModel):
-    """Why two records are held to be one case, or not."""
-
-    left: RecordRef
-    right: RecordRef
-    decision: str = Field(examples=["link"])
-    match_weight: float = Field(description="Bits; what each comparison adds is in `levels`.", examples=[14.2])
-    levels: dict[str, Any] = Field(examples=[{"reference": "cited", "organisation": "same"}])
-    model_version: str
-    decided_by: str = Field(description="engine, or the person who decided.", examples=["engine"])
-
-
 class CaseDetail(CaseSummary):
     """One case, whole, as far as the caller may read it."""
 
     values: dict[str, str] = Field(description="Of each field the best value that a record states which the caller may read.")
     is_complete: bool = Field(True, description="False: the case has more records than one answer holds.")
+    as_of_change: int | None = Field(None, description="With as_of: the change up to which the hub knew what is told here.")
     records: list[RecordAnswer] | None = Field(None, description="With include=records.")
     parties: list[PartyAnswer] | None = Field(None, description="With include=parties.")
+    entities: list[EntityAnswer] | None = Field(None, description="With include=parties: mentions of one person or firm put together.")
     timeline: list[EventAnswer] | None = Field(None, description="With include=timeline.")
     lineage: list[LineageAnswer] | None = Field(None, description="With include=lineage.")
     links: list[LinkAnswer] | None = Field(None, description="With include=links.")
+    history: list[RecordHistory] | None = Field(None, description="With include=history: versions of records.")

@@ -1,4 +1,4 @@
-"""Statements about one case: the case and its records, golden values, parties, events, links, and where a merged case went."""
+"""Statements about one case, now or as of a change: records, golden values, parties, events, links, and where a merged case went."""
 
 from __future__ import annotations
 
@@ -7,85 +7,152 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
+from api.queries.moments import NOW, Moment
 from api.queries.rows import Row, fetch
 from api.queries.visible import MEMBERS, READABLE, follow
 from schema.records import RECORD
 
 MAX_RECORDS = 1_000  # of one case in one answer; a case with more says so
+MAX_VERSIONS = 5_000  # of its records
+MAX_OUTSIDE = 200  # links that lead out of one case in one answer
 
-_ALWAYS = ("department", "source_record_id", "version", "visibility", "reported_at")
+#: What decides who may read a version, what names it, and what ranks the values that it states.
+POLICY = ("department", "source_record_id", "version", "visibility", "street", "community")
+_ALWAYS = (*POLICY, "known_from", "known_to", "reported_at", "updated_at")
 _COLUMNS = [name for name in RECORD.names if name not in _ALWAYS and name != "references"]
+_LINK = "l.left_id, l.right_id, l.decision, l.match_weight, l.levels, l.model_version, l.decided_by"
 
 
-def find_case(connection: Connection, case_id: uuid.UUID) -> Row | None:
-    """The case as published, if it is current."""
-    statement = """
-    SELECT case_id, title, category, status, grade, street, community, reported_at, departments, records
-    FROM store.unified_case WHERE case_id = :case_id AND known_to IS NULL
-    """
-    found = fetch(connection, statement, {"case_id": case_id})
-    return found[0] if found else None
-
-
-def find_redirect(connection: Connection, case_id: uuid.UUID) -> uuid.UUID | None:
-    """The current case that a merged one became part of."""
+def find_redirect(connection: Connection, case_id: uuid.UUID, moment: Moment = NOW) -> uuid.UUID | None:
+    """The case that a merged one became part of."""
     statement = f"""
-    SELECT c.case_id FROM store.unified_case c
-    WHERE c.case_id IN {follow("case", "case_id")} AND c.case_id <> :case_id AND c.known_to IS NULL
+    SELECT t.id FROM {follow("case", "case_id", moment.holds("d"))} t
+    WHERE t.id <> :case_id AND EXISTS (SELECT FROM {moment.members()} WHERE m.case_id = t.id)
     """
-    return connection.execute(text(statement), {"case_id": case_id}).scalars().first()
+    return connection.execute(text(statement), {"case_id": case_id, **moment.parameters}).scalars().first()
 
 
-def records(connection: Connection, case_id: uuid.UUID, own: str | None, *, whole: bool) -> list[Row]:
-    """Current records of a case, at most `MAX_RECORDS` + 1, readable ones first: what decides about them, all columns if wanted."""
+def records(connection: Connection, case_id: uuid.UUID, own: str | None, moment: Moment = NOW, *, whole: bool) -> list[Row]:
+    """Records of a case, at most `MAX_RECORDS` + 1, readable ones first: what decides about them, all columns if wanted."""
     columns = "".join(f", r.{name}" for name in _COLUMNS) if whole else ""
     statement = f"""
     SELECT r.record_id, {", ".join(f"r.{name}" for name in _ALWAYS)}{columns}
-    FROM {MEMBERS} WHERE m.case_id = :case_id ORDER BY ({READABLE}) IS NOT TRUE, r.record_id LIMIT {MAX_RECORDS + 1}
+    FROM {moment.members()} WHERE m.case_id = :case_id ORDER BY ({READABLE}) IS NOT TRUE, r.record_id LIMIT {MAX_RECORDS + 1}
     """
-    return fetch(connection, statement, {"case_id": case_id, "own": own})
+    return fetch(connection, statement, {"case_id": case_id, "own": own, **moment.parameters})
 
 
-def golden_values(connection: Connection, case_id: uuid.UUID) -> list[Row]:
-    """Every value that some record of the case states, best first a field."""
-    statement = """
-    SELECT field, rank, value, stated_by FROM store.readable_values(ARRAY[CAST(:case_id AS uuid)])
-    WHERE known_to IS NULL ORDER BY field, rank
+def versions(connection: Connection, record_ids: Sequence[int]) -> list[Row]:
+    """Versions of records that the login may know of: what decides who may read each, and when it was known."""
+    statement = f"""
+    SELECT r.record_id, r.is_deleted, r.known_from, r.known_to, {", ".join(f"r.{name}" for name in POLICY)} FROM store.known_record r
+    WHERE r.record_id = ANY(:record_ids) ORDER BY r.record_id, r.version
     """
-    return fetch(connection, statement, {"case_id": case_id})
+    return fetch(connection, statement, {"record_ids": list(record_ids)})
 
 
-def parties(connection: Connection, record_ids: Sequence[int]) -> list[Row]:
-    """Parties of current records, with the person or organisation that each was resolved to."""
-    statement = """
+def whole_versions(connection: Connection, record_ids: Sequence[int], moment: Moment = NOW) -> list[Row]:
+    """Versions of records, whole, that were shown at some time up to the moment, oldest first; at most `MAX_VERSIONS`.
+
+    A version that another replaced before it was ever shown is none.
+    """
+    columns = ", ".join(f"r.{name}" for name in (*_ALWAYS, *_COLUMNS))
+    until = "true" if moment.number is None else "r.known_from <= :as_of"
+    statement = f"""
+    SELECT * FROM (
+        SELECT r.record_id, {columns} FROM store.source_record r
+        WHERE r.record_id = ANY(:record_ids) AND NOT r.is_deleted AND {until} AND r.known_from IS DISTINCT FROM r.known_to
+          AND r.known_from IS NOT NULL
+        ORDER BY r.version DESC LIMIT {MAX_VERSIONS}
+    ) newest ORDER BY record_id, version
+    """
+    return fetch(connection, statement, {"record_ids": list(record_ids), **moment.parameters})
+
+
+def names_of_versions(connection: Connection, record_ids: Sequence[int]) -> list[str]:
+    """Names of persons in any version of records: what masks older texts."""
+    statement = "SELECT DISTINCT name FROM store.party WHERE record_id = ANY(:record_ids) AND kind = 'person' AND name IS NOT NULL"
+    return list(connection.execute(text(statement), {"record_ids": list(record_ids)}).scalars())
+
+
+def golden_values(connection: Connection, case_id: uuid.UUID, moment: Moment = NOW) -> list[Row]:
+    """Every value that a record states which the login may read, in whatever version; best first a field."""
+    statement = f"""
+    SELECT g.field, g.rank, g.value, g.stated_by FROM store.readable_values(ARRAY[CAST(:case_id AS uuid)]) g
+    WHERE {moment.holds("g")} ORDER BY g.field, g.rank
+    """
+    return fetch(connection, statement, {"case_id": case_id, **moment.parameters})
+
+
+def parties(connection: Connection, record_ids: Sequence[int], moment: Moment = NOW) -> list[Row]:
+    """Parties of records, with the person or organisation that each was resolved to."""
+    statement = f"""
     SELECT p.record_id, p.ordinal, p.role, p.kind, p.name, p.id_type, p.id_no, p.uscc, p.phone, p.address, p.gender, p.birth_date,
            e.person_id, o.organisation_id
     FROM store.source_record r
     JOIN store.party p ON p.record_id = r.record_id AND p.version = r.version
-    LEFT JOIN store.person_member e ON e.party_id = p.party_id AND e.known_to IS NULL
-    LEFT JOIN store.organisation_member o ON o.party_id = p.party_id AND o.known_to IS NULL
-    WHERE r.record_id = ANY(:record_ids) AND r.known_from IS NOT NULL AND r.known_to IS NULL
+    LEFT JOIN store.person_member e ON e.party_id = p.party_id AND {moment.holds("e")}
+    LEFT JOIN store.organisation_member o ON o.party_id = p.party_id AND {moment.holds("o")}
+    WHERE r.record_id = ANY(:record_ids) AND {moment.holds("r")}
     ORDER BY p.record_id, p.ordinal
     """
-    return fetch(connection, statement, {"record_ids": list(record_ids)})
+    return fetch(connection, statement, {"record_ids": list(record_ids), **moment.parameters})
 
 
-def events(connection: Connection, record_ids: Sequence[int]) -> list[Row]:
-    """What happened when, as current records state it, oldest first."""
-    statement = """
+def events(connection: Connection, record_ids: Sequence[int], moment: Moment = NOW) -> list[Row]:
+    """What happened when, as records state it, oldest first."""
+    statement = f"""
     SELECT e.record_id, e.kind, e.at FROM store.source_record r
     JOIN store.case_event e ON e.record_id = r.record_id AND e.version = r.version
-    WHERE r.record_id = ANY(:record_ids) AND r.known_from IS NOT NULL AND r.known_to IS NULL
+    WHERE r.record_id = ANY(:record_ids) AND {moment.holds("r")}
     ORDER BY e.at, e.record_id, e.kind
     """
-    return fetch(connection, statement, {"record_ids": list(record_ids)})
+    return fetch(connection, statement, {"record_ids": list(record_ids), **moment.parameters})
 
 
-def links(connection: Connection, record_ids: Sequence[int]) -> list[Row]:
-    """Current links between two of these records, strongest first."""
-    statement = """
-    SELECT left_id, right_id, decision, match_weight, levels, model_version, decided_by FROM store.link
-    WHERE relation = 'case' AND known_to IS NULL AND left_id = ANY(:record_ids) AND right_id = ANY(:record_ids)
-    ORDER BY match_weight DESC, left_id, right_id
+def links(connection: Connection, record_ids: Sequence[int], moment: Moment = NOW) -> list[Row]:
+    """Links between two of these records, strongest first."""
+    statement = f"""
+    SELECT {_LINK} FROM store.link l
+    WHERE l.relation = 'case' AND {moment.holds("l")} AND l.left_id = ANY(:record_ids) AND l.right_id = ANY(:record_ids)
+    ORDER BY l.match_weight DESC, l.left_id, l.right_id
     """
-    return fetch(connection, statement, {"record_ids": list(record_ids)})
+    return fetch(connection, statement, {"record_ids": list(record_ids), **moment.parameters})
+
+
+def outside_links(connection: Connection, record_ids: Sequence[int], own: str | None) -> list[Row]:
+    """What keeps, or may yet not keep, readable records of other cases out of this one: current prohibitions and open reviews.
+
+    `r` is the record outside, with its case.
+    """
+    ends = " UNION ALL ".join(
+        f"SELECT l.*, l.{outside} AS outside_id FROM store.link l "
+        f"WHERE l.{inside} = t.id AND l.relation = 'case' AND l.known_to IS NULL AND l.decision IN ('review', 'cannot_link')"
+        for inside, outside in (("left_id", "right_id"), ("right_id", "left_id"))
+    )
+    statement = f"""
+    SELECT {_LINK}, l.outside_id, m.case_id, {", ".join(f"r.{name}" for name in POLICY)}
+    FROM unnest(CAST(:record_ids AS bigint[])) t (id) CROSS JOIN LATERAL ({ends}) l
+    JOIN {MEMBERS} ON r.record_id = l.outside_id
+    WHERE {READABLE} AND NOT l.outside_id = ANY(:record_ids)
+    ORDER BY l.match_weight DESC, l.left_id, l.right_id LIMIT {MAX_OUTSIDE}
+    """
+    return fetch(connection, statement, {"record_ids": list(record_ids), "own": own})
+
+
+def memberships(connection: Connection, case_id: uuid.UUID, moment: Moment = NOW) -> list[Row]:
+    """Records that are or were in a case: since which change, until which, which case they came from and went to.
+
+    `is_merger`, `is_merged`: that case became part of this one with that change, or this one of the other.
+    """
+    redirects = "EXISTS (SELECT FROM store.redirect d WHERE d.relation = 'case' AND d.from_id = {} AND d.known_from = {})"
+    until = "true" if moment.number is None else "m.known_from <= :as_of"
+    statement = f"""
+    SELECT m.record_id, m.known_from, m.known_to, b.case_id AS came_from, a.case_id AS went_to,
+           {redirects.format("b.case_id", "m.known_from")} AS is_merger, {redirects.format("m.case_id", "m.known_to")} AS is_merged
+    FROM store.case_member m
+    LEFT JOIN store.case_member b ON b.record_id = m.record_id AND b.known_to = m.known_from
+    LEFT JOIN store.case_member a ON a.record_id = m.record_id AND a.known_from = m.known_to
+    WHERE m.case_id = :case_id AND {until} ORDER BY m.known_from, m.record_id LIMIT {2 * MAX_RECORDS}
+    """
+    return fetch(connection, statement, {"case_id": case_id, **moment.parameters})

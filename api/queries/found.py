@@ -1,6 +1,6 @@
 """Where an entry, a person or an organisation is looked for, and how many records that finds: few are gathered, many are checked.
 
-A subquery of (record_id, version, field, role) for each kind of entry. Up to `FEW` records are gathered, and their cases
+A subquery of (record_id, version, field, ordinal of the party) for each kind of entry. Up to `FEW` records are gathered, and their cases
 sorted. More are checked case by case along the index of all cases, which is soon over because they are many.
 """
 
@@ -12,26 +12,33 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from api.queries.hits import FEW, TABLE, Hits, Rank
 from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow
 from api.recognise import IDENTIFIERS, Kind, Reading
 from schema.search import tsquery
 
-FEW = 2_000
-
 _OF_PARTIES = (
-    "SELECT p.record_id, p.version, '{column}' AS field, p.role FROM store.party p WHERE p.{column} = ANY(:values) "
-    "UNION ALL SELECT a.record_id, a.version, '{column}', NULL FROM store.acknowledged_by('{column}', :values) a"
+    "SELECT p.record_id, p.version, 'parties.{column}' AS field, p.ordinal FROM store.party p WHERE p.{column} = ANY(:values) "
+    "UNION ALL SELECT a.record_id, a.version, 'parties.{column}', NULL FROM store.acknowledged_by('{column}', :values) a"
 )
-_WORDS = (
-    "SELECT w.record_id, w.version, 'words' AS field, NULL AS role FROM store.source_record w WHERE w.tokens @@ CAST(:tokens AS tsquery)"
+_FIND_WORDS = (
+    "SELECT w.record_id, w.version, 'words' AS field, CAST(NULL AS integer) AS ordinal "
+    "FROM store.find_words(CAST(:tokens AS tsquery), {most}) w"
 )
-_NUMBER = (
-    "SELECT n.record_id, n.version, 'case_number' AS field, NULL AS role FROM store.source_record n WHERE n.case_number = ANY(:numbers) "
-    "UNION ALL SELECT n.record_id, n.version, 'source_record_id', NULL FROM store.source_record n WHERE n.source_record_id = ANY(:numbers) "
-    "UNION ALL SELECT a.record_id, a.version, 'case_number', NULL FROM store.acknowledged_by('number', :numbers) a"
+_WORDS = _FIND_WORDS.format(most=FEW)
+_HOLDS_WORDS = "r.tokens @@ CAST(:tokens AS tsquery)"
+_OF_RECORDS = (
+    "SELECT n.record_id, n.version, '{column}' AS field, CAST(NULL AS integer) AS ordinal FROM store.source_record n WHERE n.{column}"
+)
+_NUMBER = " UNION ALL ".join(
+    [
+        *(f"{_OF_RECORDS.format(column=column)} = ANY(:numbers)" for column in ("case_number", "source_record_id")),
+        "SELECT a.record_id, a.version, 'case_number', NULL FROM store.acknowledged_by('number', :numbers) a",
+    ]
 )
 _CASE = (
-    f"SELECT r.record_id, r.version, 'case_id' AS field, NULL AS role FROM {MEMBERS} WHERE m.case_id IN {follow('case', 'entry_case_id')}"
+    "SELECT r.record_id, r.version, 'case_id' AS field, CAST(NULL AS integer) AS ordinal "
+    f"FROM {MEMBERS} WHERE m.case_id IN {follow('case', 'entry_case_id')}"
 )
 _ENTRIES: dict[Kind, str] = {
     Kind.CASE_ID: _CASE,
@@ -41,7 +48,7 @@ _ENTRIES: dict[Kind, str] = {
     Kind.CREDIT_CODE: f"{_OF_PARTIES.format(column='uscc')} UNION ALL {_WORDS}",
 }
 _ENTITY = (
-    "SELECT p.record_id, p.version, '{relation}_id' AS field, p.role FROM store.{relation}_member e "
+    "SELECT p.record_id, p.version, '{relation}_id' AS field, p.ordinal FROM store.{relation}_member e "
     "JOIN store.party p ON p.party_id = e.party_id WHERE e.known_to IS NULL AND e.{relation}_id IN {ids} "
     "UNION ALL SELECT a.record_id, a.version, '{relation}_id', NULL FROM store.acknowledged_by('{relation}', ARRAY{ids}::text[]) a"
 )
@@ -53,18 +60,26 @@ class Found:
     """One thing that a case must hold.
 
     Args:
-        sql: records that hold it.
+        sql: records that hold it: record_id, version, field, ordinal of the party.
         reach: which of them the caller may be told of.
         tells_of_closed: whether it makes a case known of which the caller can read no record.
+        ranks: whether `sql` has a column `rank`, how closely each agrees.
+        is_gathered: whether all that hold it are known to be few; None: to be counted.
+        here: condition on a record `r` that says whether it holds it, where that is quicker than looking it up in `sql`.
     """
 
     sql: str
     reach: str
     tells_of_closed: bool
+    ranks: bool = False
+    is_gathered: bool | None = None
+    here: str | None = None
 
     def cases(self) -> str:
-        """Statement of the ids of all cases that hold it."""
-        return f"SELECT DISTINCT m.case_id FROM {self.records()}"
+        """Statement of the ids of all cases that hold it, each with the least rank and the titles in which words may stand."""
+        rank = "min(f.rank)" if self.ranks else f"{int(Rank.EXACT)}"
+        titles = "array_agg(DISTINCT r.title) FILTER (WHERE f.field = 'words' AND r.title IS NOT NULL)"
+        return f"SELECT m.case_id, {rank} AS rank, {titles} AS titles FROM {self.records()} GROUP BY m.case_id"
 
     def records(self) -> str:
         """FROM and WHERE of its published records, `r`, with their cases, `m`, and where in them it stands, `f`."""
@@ -72,25 +87,42 @@ class Found:
 
     def holds(self) -> str:
         """Condition on `c`: whether that case holds it. OFFSET 0 keeps it from being turned into a join over all that hold it."""
-        here = f"SELECT FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version"
-        return f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {self.reach} AND EXISTS ({here}) OFFSET 0)"
+        here = self.here or f"EXISTS (SELECT FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version)"
+        reach = READABLE if self.here else self.reach
+        return f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {reach} AND {here} OFFSET 0)"
+
+    def at_record(self) -> str:
+        """Subquery of field, ordinal and rank: where in a record `r` it stands."""
+        rank = "f.rank" if self.ranks else f"{int(Rank.EXACT)} AS rank"
+        stands = f"SELECT f.field, f.ordinal, {rank} FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version"
+        if self.here:
+            stands += f" UNION ALL SELECT 'words', CAST(NULL AS integer), {int(Rank.WORDS)} WHERE {self.here}"
+        return stands
 
     def is_few(self, connection: Connection, parameters: dict[str, Any]) -> bool:
         """Whether gathering is the shorter way."""
+        if self.is_gathered is not None:
+            return self.is_gathered
         statement = f"SELECT count(*) FROM (SELECT FROM ({self.sql}) f LIMIT {FEW + 1}) counted"
         return int(connection.execute(text(statement), parameters).scalar_one()) <= FEW
 
 
-def by_entry(reading: Reading) -> Found:
+def by_entry(reading: Reading, hits: Hits | None) -> Found:
     """What an entry looks for.
 
     Identifiers and numbers reach records that are only acknowledged; words do not: word by word they would tell their text.
     """
+    if hits is not None:
+        here = _HOLDS_WORDS if hits.is_many else None
+        return Found(TABLE, READABLE, tells_of_closed=False, ranks=True, is_gathered=not hits.is_many, here=here)
     if reading.kind in IDENTIFIERS:
         return Found(_ENTRIES[reading.kind], f"({READABLE} OR ({ACKNOWLEDGED} AND f.field <> 'words'))", tells_of_closed=True)
-    if reading.kind in _ENTRIES:
-        return Found(_ENTRIES[reading.kind], _KNOWN, tells_of_closed=True)
-    return Found(_WORDS, READABLE, tells_of_closed=False)
+    return Found(_ENTRIES[reading.kind], _KNOWN, tells_of_closed=True)
+
+
+def by_words(most: int) -> Found:
+    """What holds an entry's words, so many records at most."""
+    return Found(_FIND_WORDS.format(most=most), READABLE, tells_of_closed=False, is_gathered=True)
 
 
 def by_entity(relation: str) -> Found:
@@ -98,7 +130,12 @@ def by_entity(relation: str) -> Found:
     return Found(_ENTITY.format(relation=relation, ids=follow(relation, f"{relation}_id")), _KNOWN, tells_of_closed=True)
 
 
-def entry_parameters(reading: Reading | None) -> dict[str, Any]:
+def is_whole(reading: Reading) -> bool:
+    """Whether an entry names something whole, a number or an id, and so is looked up as it is."""
+    return reading.kind in _ENTRIES
+
+
+def entry_parameters(reading: Reading | None, hits: Hits | None) -> dict[str, Any]:
     """Values that `by_entry` wants bound."""
     if reading is None:
         return {}
@@ -108,6 +145,7 @@ def entry_parameters(reading: Reading | None) -> dict[str, Any]:
         "numbers": list(reading.numbers),
         "entry_case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
         "tokens": " | ".join(query for query in map(tsquery, texts) if query),  # empty, it finds nothing
+        **(hits.parameters if hits else {}),
     }
 
 

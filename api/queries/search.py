@@ -16,8 +16,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from api.cursor import CasePosition
+from api.cursor import CasePosition, Sort
 from api.queries.found import Found, by_entity, by_entry, entry_parameters
+from api.queries.hits import Hits
 from api.queries.rows import Row, fetch
 from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, MEMBERS, READABLE
 from api.recognise import Reading
@@ -25,6 +26,12 @@ from api.recognise import Reading
 MATCHES_PER_CASE = 5
 FILTERS = ("category", "status", "grade", "street", "community")
 FIELDS = ("title", *FILTERS)
+#: Of each stored sort the order in which the index gives cases, and the order of the whole. Oldest reads the same index
+#: backwards, which has cases without a time first, and so is cut where they begin.
+_ORDERS: dict[Sort, tuple[str, str]] = {
+    "newest": ("ORDER BY reported_at DESC NULLS LAST, case_id", "ORDER BY reported_at DESC NULLS LAST, case_id"),
+    "oldest": ("ORDER BY reported_at ASC NULLS FIRST, case_id DESC", "ORDER BY reported_at ASC NULLS LAST, case_id DESC"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,13 @@ class Search:
     person_id: uuid.UUID | None = None
     organisation_id: uuid.UUID | None = None
     after: CasePosition | None = None
+    sort: Sort = "newest"
+    hits: Hits | None = None  # of an entry that is no whole number
 
     @property
     def found(self) -> list[Found]:
         """What a case must hold."""
-        wanted = [] if self.reading is None else [by_entry(self.reading)]
+        wanted = [] if self.reading is None else [by_entry(self.reading, self.hits)]
         entities = {"person": self.person_id, "organisation": self.organisation_id}
         return wanted + [by_entity(relation) for relation, entity_id in entities.items() if entity_id is not None]
 
@@ -64,12 +73,11 @@ class Search:
             "after_time": self.after.reported_at if self.after else None,
             "after_id": self.after.case_id if self.after else None,
             **self.equal,
-            **entry_parameters(self.reading),
+            **entry_parameters(self.reading, self.hits),
         }
 
 
-_SUMMARY = f"case_id, reported_at, {', '.join(FILTERS)}"
-_ORDER = "ORDER BY reported_at DESC NULLS LAST, case_id"
+SUMMARY = f"case_id, reported_at, {', '.join(FILTERS)}"
 _ANY = "EXISTS (SELECT FROM {members} WHERE m.case_id = c.case_id AND {condition} OFFSET 0)"  # OFFSET 0: case by case, never as a join
 _IS_READABLE = _ANY.format(members=MEMBERS, condition=READABLE)
 _IS_OWN = f"r.department = :own AND {LIMITED}"
@@ -101,36 +109,107 @@ CROSS JOIN LATERAL (
 """
 
 
-def page(connection: Connection, search: Search) -> list[Row]:
-    """One page of case summaries; one row more than `search.limit` if there is another page."""
+@dataclass(frozen=True)
+class Listing:
+    """Cases that a search finds, as the caller may see them, ready to be ordered, cut or counted.
+
+    Args:
+        heads: common table expressions.
+        published: FROM and WHERE of cases that everybody sees alike; None for a caller who reads some departments or places alone.
+        summed_up: the same of cases that are summed up for this caller; None where there are none.
+        is_ranked: whether both have `rank` and `titles` of the entry.
+    """
+
+    heads: tuple[str, ...]
+    published: str | None
+    summed_up: str | None
+    is_ranked: bool
+
+    def statement(self, columns: str, tail: str, conditions: Sequence[str] = ("true",), order: str = "", limit: str = "") -> str:
+        """All of them in one statement.
+
+        Args:
+            columns: of `SUMMARY`, `departments`, and `rank` and `titles` where it is ranked.
+            tail: what follows `SELECT * FROM (…) cases`.
+            conditions: their union is what is wanted; published cases are read once for each, in the order of an index.
+            order: inside of each part.
+            limit: of each part.
+        """
+        head = f"WITH {', '.join(self.heads)} " if self.heads else ""
+        return f"{head}SELECT * FROM ({self._parts(columns, conditions, order, limit)}) cases {tail}"
+
+    def as_head(self, name: str, columns: str, limit: str) -> str:
+        """WITH of them under a name, to be counted."""
+        whole = f"{name} AS MATERIALIZED (SELECT * FROM ({self._parts(columns, ('true',), '', '')}) cases {limit})"
+        return f"WITH {', '.join([*self.heads, whole])}"
+
+    def _parts(self, columns: str, conditions: Sequence[str], order: str, limit: str) -> str:
+        each = conditions if self.published is not None else ()
+        parts = [f"(SELECT {columns} FROM {self.published} AND {condition} {order} {limit})" for condition in each]
+        if self.summed_up is not None:
+            parts.append(f"(SELECT {columns} FROM {self.summed_up} AND ({' OR '.join(f'({one})' for one in conditions)}) {order} {limit})")
+        return " UNION ALL ".join(parts)
+
+
+def listing(connection: Connection, search: Search, *, all_values: bool = False) -> Listing:
+    """Where a search's cases come from: what few records hold is gathered, what many hold is checked case by case.
+
+    Args:
+        connection: to count on.
+        search: what is asked for.
+        all_values: sum up values of closed records although no filter looks at them.
+    """
     parameters = search.parameters
     found = search.found
     few = [each for each in found if each.is_few(connection, parameters)]
     many = [each for each in found if each not in few]
+    return listed(search, few, many, all_values=all_values)
+
+
+def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_values: bool = False, slice_below: str = "") -> Listing:
+    """The same where it is known what to gather and what to check; `slice_below` is a condition on `c.case_id`."""
+    conditions = _conditions(search)
     heads = [f"few_{index} AS MATERIALIZED ({each.cases()})" for index, each in enumerate(few)]
     joins = " ".join(f"JOIN few_{index} USING (case_id)" for index in range(len(few)))
     holds = [each.holds() for each in many]
-    conditions = _conditions(search)
-    published = [*conditions, *holds, *_permitted(found, conditions)]
-    if search.own is not None:
-        published.append(f"NOT {_HAS_OWN}")
-    branches = (
-        []
-        if not search.is_whole
-        else [
-            f"(SELECT {_SUMMARY} FROM store.unified_case c {joins} WHERE {' AND '.join([after, 'c.known_to IS NULL', *published])} "
-            f"{_ORDER} LIMIT :limit)"
-            for after in _after(search.after)
-        ]
-    )
+    some = [slice_below] if slice_below else []
+    published = ["c.known_to IS NULL", *some, *conditions, *holds, *_permitted([*few, *many], conditions)]
+    is_ranked = bool(few) and search.reading is not None and few[0] == search.found[0]
+    ranked = "few_0.rank, few_0.titles" if is_ranked else "NULL AS rank, NULL AS titles"
+    summed_up = None
     if search.own is not None or not search.is_whole:
+        published.append(f"NOT {_HAS_OWN}")
         has_own, every = (f" c WHERE {_HAS_OWN}", _OWN) if search.is_whole else ("", _READABLE_CASES)
         own = f"SELECT case_id FROM few_0{has_own}" if few else every
         heads.append(f"own AS MATERIALIZED ({own})")
-        rest = " AND ".join([f"({' OR '.join(_after(search.after))})", *conditions, *holds])
-        branches.append(f"(SELECT {_SUMMARY} FROM ({_summed_up(search)}) c {joins} WHERE {rest} {_ORDER} LIMIT :limit)")
-    head = f"WITH {', '.join(heads)} " if heads else ""
-    return fetch(connection, f"{head}SELECT * FROM ({' UNION ALL '.join(branches)}) cases {_ORDER} LIMIT :limit", parameters)
+        rest = " AND ".join(["true", *some, *conditions, *holds])
+        summed_up = f"(SELECT c.*, {ranked} FROM ({_summed_up(search, all_values)}) c {joins}) c WHERE {rest}"
+    shown = f"(SELECT c.*, {ranked} FROM store.unified_case c {joins}) c WHERE {' AND '.join(published)}"
+    return Listing(tuple(heads), shown if search.is_whole else None, summed_up, is_ranked)
+
+
+def page(connection: Connection, search: Search) -> list[Row]:
+    """One page of case summaries in a stored order; one row more than `search.limit` if there is another page."""
+    inner, outer = _ORDERS[search.sort]
+    statement = listing(connection, search).statement(
+        SUMMARY, f"{outer} LIMIT :limit", _after(search.after, search.sort), inner, "LIMIT :limit"
+    )
+    return fetch(connection, statement, search.parameters)
+
+
+def ranked(connection: Connection, search: Search) -> list[Row]:
+    """Summaries of all cases that an entry finds, where these are few, each with `rank` and `titles`; in no order."""
+    return fetch(connection, listing(connection, search).statement(f"{SUMMARY}, rank, titles", ""), search.parameters)
+
+
+def titles(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
+    """Of each case the titles of readable records that hold the entry's words."""
+    statement = f"""
+    SELECT m.case_id, array_agg(DISTINCT r.title) AS titles FROM {MEMBERS}
+    WHERE m.case_id = ANY(:case_ids) AND {READABLE} AND r.title IS NOT NULL AND r.tokens @@ CAST(:tokens AS tsquery) GROUP BY m.case_id
+    """
+    rows = fetch(connection, statement, {**search.parameters, "case_ids": list(case_ids)})
+    return {row["case_id"]: row["titles"] for row in rows}
 
 
 def _permitted(found: Sequence[Found], conditions: Sequence[str]) -> list[str]:
@@ -143,29 +222,29 @@ def _permitted(found: Sequence[Found], conditions: Sequence[str]) -> list[str]:
     return [_IS_READABLE]
 
 
-def _summed_up(search: Search) -> str:
-    """Summaries of cases with closed records of the caller's own; values only where a filter looks at them."""
-    values = ", ".join(f"stated.{name}" if search.equal else f"c.{name}" for name in FILTERS)
-    return _SUMMED_UP.replace("{values}", values).replace("{stated}", _STATED if search.equal else "")
+def _summed_up(search: Search, all_values: bool) -> str:
+    """Summaries of cases with closed records of the caller's own; values only where something looks at them."""
+    wanted = bool(search.equal) or all_values
+    values = ", ".join(f"stated.{name}" if wanted else f"c.{name}" for name in FILTERS)
+    return _SUMMED_UP.replace("{values}", values).replace("{stated}", _STATED if wanted else "")
 
 
 def matches(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> list[Row]:
-    """Why each of these cases was found: the records that hold the entry, with the texts to say where."""
+    """Why each of these cases was found: the records that hold the entry, the closest first, with the texts to say where."""
     if search.reading is None or not case_ids:
         return []
-    entry = by_entry(search.reading)
-    texts = ", ".join(f"CASE WHEN f.field = 'words' THEN r.{name} END AS {name}" for name in ("title", "text", "address", "case_number"))
+    entry = by_entry(search.reading, search.hits)
+    texts = ", ".join(f"CASE WHEN f.field = 'words' THEN r.{name} END AS {name}" for name in ("title", "text", "address"))
     names = "(SELECT array_agg(p.name ORDER BY p.ordinal) FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version)"
     statement = f"""
-    SELECT * FROM (
-        SELECT m.case_id, r.department, r.source_record_id, r.visibility, f.field, f.role, {texts},
-               CASE WHEN f.field = 'words' THEN {names} END AS names,
-               row_number() OVER (PARTITION BY m.case_id ORDER BY r.record_id, f.field, f.role) AS turn
-        FROM {MEMBERS} CROSS JOIN LATERAL (
-            SELECT f.field, f.role FROM ({entry.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version OFFSET 0
-        ) f
+    SELECT found.*, p.role, p.kind, p.name, p.id_no, p.phone FROM (
+        SELECT m.case_id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, f.field, f.ordinal, f.rank, {texts},
+               r.case_number, CASE WHEN f.field = 'words' THEN {names} END AS names,
+               row_number() OVER (PARTITION BY m.case_id ORDER BY f.rank, r.record_id, f.field, f.ordinal) AS turn
+        FROM {MEMBERS} CROSS JOIN LATERAL ({entry.at_record()} OFFSET 0) f
         WHERE m.case_id = ANY(:case_ids) AND {entry.reach}
-    ) found WHERE turn <= {MATCHES_PER_CASE} ORDER BY case_id, turn
+    ) found LEFT JOIN store.party p ON p.record_id = found.record_id AND p.version = found.version AND p.ordinal = found.ordinal
+    WHERE turn <= {MATCHES_PER_CASE} ORDER BY case_id, turn
     """
     return fetch(connection, statement, {**search.parameters, "case_ids": list(case_ids)})
 
@@ -209,14 +288,16 @@ def _conditions(search: Search) -> list[str]:
     return conditions
 
 
-def _after(position: CasePosition | None) -> list[str]:
+def _after(position: CasePosition | None, sort: Sort) -> list[str]:
     """Conditions whose union is what comes after a position; each is a range of the index."""
+    is_oldest = sort == "oldest"
     if position is None:
-        return ["true"]
+        return ["reported_at IS NOT NULL", "reported_at IS NULL"] if is_oldest else ["true"]
+    later, beyond = ("<", ">") if is_oldest else (">", "<")
     if position.reported_at is None:
-        return ["reported_at IS NULL AND case_id > CAST(:after_id AS uuid)"]
+        return [f"reported_at IS NULL AND case_id {later} CAST(:after_id AS uuid)"]
     return [
-        "reported_at = :after_time AND case_id > CAST(:after_id AS uuid)",
-        "reported_at < :after_time",
+        f"reported_at = :after_time AND case_id {later} CAST(:after_id AS uuid)",
+        f"reported_at {beyond} :after_time",
         "reported_at IS NULL",
     ]

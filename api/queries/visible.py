@@ -16,9 +16,9 @@ LIMITED = "r.visibility <> 'shared'"  # not for everybody: restricted, sealed, o
 MEMBERS = f"store.case_member m JOIN store.known_record r ON r.record_id = m.record_id AND m.known_to IS NULL AND {CURRENT}"
 
 
-def follow(relation: str, parameter: str) -> str:
-    """A subquery of ids: the one asked for, and those it was merged into."""
+def follow(relation: str, parameter: str, holds: str = "d.known_to IS NULL") -> str:
+    """A subquery of ids: the one asked for, and those it was merged into; `holds` says of a redirect `d` whether it counts."""
     return (
         f"(WITH RECURSIVE chain (id) AS (SELECT CAST(:{parameter} AS uuid) UNION SELECT d.to_id FROM store.redirect d "
-        f"JOIN chain ON d.relation = '{relation}' AND d.from_id = chain.id AND d.known_to IS NULL) SELECT id FROM chain)"
+        f"JOIN chain ON d.relation = '{relation}' AND d.from_id = chain.id AND {holds}) SELECT id FROM chain)"
     )

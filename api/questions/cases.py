@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -13,7 +13,8 @@ from api.questions.common import CursorText, DepartmentCode, Strict, moment, rea
 from api.recognise import MAX_CHARACTERS
 from schema import codes
 
-INCLUDES = ("records", "parties", "timeline", "lineage", "links")
+FACETS = ("department", "category", "status", "grade", "street", "community", "year")
+INCLUDES = ("records", "parties", "timeline", "lineage", "links", "history")
 
 
 _ALLOWED: dict[str, Iterable[str]] = {
@@ -48,6 +49,20 @@ class CaseQuery(Strict):
     reported_to: dt.datetime | None = moment("登记时间止（日期含当日） · reported before; a date includes its day.")
     person_id: uuid.UUID | None = Field(None, description="涉及此人的案件 · cases in which this person is a party.")
     organisation_id: uuid.UUID | None = Field(None, description="涉及此单位的案件 · cases in which this organisation is a party.")
+    sort: Literal["relevance", "newest", "oldest"] | None = Field(
+        None,
+        description=(
+            "排序：relevance 相关度（仅前 1000 件）、newest 最新登记、oldest 最早登记 · order: relevance (of the first 1,000 cases), "
+            "newest or oldest report; relevance where q is no whole number or id, else newest."
+        ),
+    )
+    facets: str = Field(
+        "",
+        max_length=100,
+        description=f"逗号分隔的分面：{'、'.join(FACETS)} · facets to count, any of these, separated by commas.",
+        examples=["category,grade"],
+    )
+    total: bool = Field(False, description="是否计总数 · whether to count all cases found.")
     cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
     limit: int = Field(20, ge=1, le=200, description="每页条数 · cases a page.")
 
@@ -58,6 +73,18 @@ class CaseQuery(Strict):
         if value is not None and value not in allowed:
             raise ValueError(f"no such {info.field_name}; allowed: {', '.join(allowed)}")
         return value
+
+    @field_validator("facets")
+    @classmethod
+    def _are_facets(cls, value: str) -> str:
+        if set(_split(value)) - set(FACETS):
+            raise ValueError(f"facets knows {', '.join(FACETS)} alone")
+        return value
+
+    @property
+    def facet_names(self) -> list[str]:
+        """The facets by name, each once."""
+        return list(dict.fromkeys(_split(self.facets)))
 
     @field_validator("reported_from", "reported_to", mode="before")
     @classmethod
@@ -71,7 +98,7 @@ class CaseParts(Strict):
     include: str = Field(
         "",
         max_length=100,
-        description="逗号分隔：records、parties、timeline、lineage、links · any of these, separated by commas.",
+        description="逗号分隔：records、parties、timeline、lineage、links、history · any of these, separated by commas.",
         examples=["records,parties,timeline,lineage,links"],
     )
 

@@ -1,31 +1,24 @@
-"""The single entry, and one case."""
+"""The single entry."""
 
 from __future__ import annotations
 
-import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi import APIRouter, Body, Query
 
-from api.answers.cases import CaseDetail, CasePage
-from api.audit.notes import note_parties, note_search, shape_of
-from api.case_view import detail, read_view
+from api.answers.cases import CasePage
+from api.audit.notes import note_search, shape_of
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
 from api.problems import documented
-from api.queries.case import find_redirect
-from api.questions.cases import CaseParts, CaseQuery
+from api.questions.cases import CaseQuery
 from api.recognise import holds_identifier
 from api.search_view import search
 from api.state import Hub, Trace
-from hub.errors import NotFound, RequestError
+from hub.errors import RequestError
 
 router = APIRouter(prefix="/v1/cases", tags=["案件 · cases"])
 
-_MERGED: dict[int | str, dict[str, Any]] = {
-    308: {"description": "此案已并入另一案件 · it became part of another case, which Location names"}
-}
 _EXAMPLES = {
     "phone": {"summary": "电话 · a phone", "value": {"q": "13800138000"}},
     "id_number": {"summary": "证件号码 · an ID number", "value": {"q": "440311199001011234", "limit": 50}},
@@ -74,30 +67,3 @@ def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> C
         case_ids = [item.case_id for item in page.items]
         note_search(trace, connection, query, entry=entry, case_ids=case_ids, own=presenter.caller.department)
     return page
-
-
-@router.get(
-    "/{case_id}",
-    name="cases.read",
-    response_model=CaseDetail,
-    response_model_exclude_none=True,
-    responses=_MERGED | documented(401, 403, 404, 422, 503, 504),
-)
-def read_case(
-    case_id: uuid.UUID, query: Annotated[CaseParts, Query()], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
-) -> CaseDetail | Response:
-    """一个案件的全貌 · One case, whole, as far as the caller may read its records."""
-    trace.entity_ids, trace.shape = [case_id], shape_of(query, include=sorted(query.parts))
-    presenter = Presenter(caller, hub.directory)
-    with hub.read(caller) as connection:
-        view = read_view(connection, presenter, case_id, query.parts)
-        if view is not None:
-            trace.results = 1
-            if "parties" in query.parts:
-                note_parties(trace, view.parties)
-            return detail(connection, view, query.parts)
-        target = find_redirect(connection, case_id)
-        if target is None or read_view(connection, presenter, target, frozenset()) is None:
-            raise NotFound("没有这个案件 · there is no such case", remedy="用 GET /v1/cases?q= 查找 · find it by GET /v1/cases?q=")
-    path = f"{request.scope.get('root_path', '')}/v1/cases/{target}"
-    return RedirectResponse(f"{path}?include={','.join(sorted(query.parts))}" if query.parts else path, 308)

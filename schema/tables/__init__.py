@@ -24,6 +24,7 @@ from schema.tables.entities import (
     unified_case,
 )
 from schema.tables.landing import landing_record, quarantine_item
+from schema.tables.names import name_form
 from schema.tables.ops import batch, change_counter, contract, decision, inbox, link_sample, model, pending, source, validation_result
 from schema.tables.policy import policy, row_scope
 from schema.tables.records import (
@@ -63,6 +64,7 @@ __all__ = [
     "link_sample",
     "metadata",
     "model",
+    "name_form",
     "organisation",
     "organisation_key",
     "organisation_key_list",

@@ -16,11 +16,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
+from schema.search import NUMBER_PART
 from schema.tables.base import metadata, one_of, time_column
+from schema.tables.names import NAME_LONGEST
 
 record_id_sequence = Sequence("record_id_seq", schema="store", metadata=metadata)
 party_id_sequence = Sequence("party_id_seq", schema="store", metadata=metadata)
@@ -75,6 +78,13 @@ source_record = Table(
     Index("ix_source_record_case_number", "case_number"),
     Index("ix_source_record_number", "source_record_id"),
     Index("ix_source_record_tokens", "tokens", postgresql_using="gin"),
+    Index(
+        "ix_source_record_number_part",
+        literal_column(NUMBER_PART).label("number_part"),
+        postgresql_using="gin",
+        postgresql_ops={"number_part": "gin_trgm_ops"},
+        postgresql_where=text("NOT is_deleted"),
+    ),
     Index("ix_source_record_not_shared", "department", "record_id", postgresql_where=text("visibility <> 'shared'")),
     schema="store",
     postgresql_with={"fillfactor": "50"},  # resolve sets known_from on each row: with room beside it, no index is touched
@@ -103,6 +113,9 @@ party = Table(
     Index("ix_party_id_no", "id_no", postgresql_where=text("id_no IS NOT NULL")),
     Index("ix_party_phone", "phone", postgresql_where=text("phone IS NOT NULL")),
     Index("ix_party_uscc", "uscc", postgresql_where=text("uscc IS NOT NULL")),
+    Index("ix_party_name", "name", postgresql_where=text(f"length(name) <= {NAME_LONGEST}")),
+    Index("ix_party_phone_tail", text('"right"(phone, 4)'), postgresql_where=text("phone IS NOT NULL")),
+    Index("ix_party_id_no_tail", text('"right"(id_no, 4)'), postgresql_where=text("id_no IS NOT NULL")),
     schema="store",
     postgresql_with={"fillfactor": "50"},
 )

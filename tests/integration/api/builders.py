@@ -137,6 +137,11 @@ class Store:
                 connection.execute(tables.case_member.insert().values(record_id=record_id, known_from=1, case_id=case_id))
         return case_id
 
+    def link(self, left: int, right: int, **fields: Any) -> None:
+        """A link of two records, as the engine makes one."""
+        values = {"decision": "link", "match_weight": 14.2, "levels": {"person": "same"}, "model_version": "1", "decided_by": "engine"}
+        self.insert(tables.link, relation="case", left_id=left, right_id=right, known_from=1, **values | fields)
+
     def merge(self, old: uuid.UUID, new: uuid.UUID, relation: str = "case") -> None:
         """Redirect one entity to another."""
         self.insert(tables.redirect, relation=relation, from_id=old, known_from=2, to_id=new)

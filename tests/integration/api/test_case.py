@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from schema import tables
+from api.case_parts import BECAUSE
 from tests.integration.api.builders import Api, Store, at
 from tests.integration.api.counting import statements
 
@@ -51,18 +51,7 @@ class Case:
             "petition", "XF-1", [WORKER], title="反映欠薪", amount="35000.00", reported_at=at(3), street="440311005"
         )
         self.case_id = store.case(self.labour, self.petition)
-        store.insert(
-            tables.link,
-            relation="case",
-            left_id=self.labour,
-            right_id=self.petition,
-            known_from=1,
-            decision="link",
-            match_weight=14.2,
-            levels={"person": "same"},
-            model_version="1",
-            decided_by="engine",
-        )
+        store.link(self.labour, self.petition)
 
 
 @pytest.fixture
@@ -131,6 +120,7 @@ def test_summary_timeline_lineage_and_links(api: Api, case: Case) -> None:
         {
             "value": "35000.00",
             "stated_by": [{"department": {"code": "petition", "zh": "信访局", "en": "Petition"}, "source_record_id": "XF-1", "version": 1}],
+            "because": {"code": "issuer", "zh": BECAUSE["issuer"][0], "en": BECAUSE["issuer"][1]},
         }
     ]
     (link,) = answer["links"]
@@ -158,6 +148,7 @@ def test_a_merged_case_answers_308_along_the_chain(api: Api, store: Store, case:
 
 def test_what_is_not_there_is_404(api: Api, store: Store, case: Case) -> None:
     ended = store.case(store.record("petition", "9"), known_to=3)
+    store.run(f"UPDATE store.case_member SET known_to = 3 WHERE case_id = '{ended}'")
     for case_id in (uuid.uuid4(), ended):
         answer = api.as_("clerk", "petition").get(f"/v1/cases/{case_id}")
         assert (answer.status_code, answer.json()["type"]) == (404, "urn:casehub:problem:not-found")
@@ -181,6 +172,7 @@ def test_a_case_of_too_many_records_says_so(api: Api, store: Store) -> None:
 def test_statements_a_case_do_not_grow_with_it(api: Api, store: Store, case: Case) -> None:
     many = [store.record("labour", f"m{n}", [WORKER, EMPLOYER], title=f"欠薪{n}") for n in range(15)]
     big = store.case(*many)
+    store.link(many[0], many[1])
     clerk = api.as_("clerk", "petition")
     counts = set()
     for case_id in (case.case_id, big):
@@ -188,4 +180,41 @@ def test_statements_a_case_do_not_grow_with_it(api: Api, store: Store, case: Cas
             clerk.case(case_id, ALL)
         counts.add(len(seen))
     assert len(counts) == 1
-    assert counts.pop() <= 8
+    assert counts.pop() <= 12
+
+
+def test_mentions_of_one_are_put_together(api: Api, case: Case) -> None:
+    answer = api.as_("clerk", "petition").case(case.case_id, "parties")
+    worker, firm = sorted(answer["entities"], key=lambda one: "organisation_id" in one)
+    assert (worker["person_id"], worker["name"], worker["other_names"]) == (str(PERSON), "王小明", ["王**"])
+    assert {ref["source_record_id"] for ref in worker["mentioned_by"]} == {"LD-1", "XF-1"}
+    assert [role["code"] for role in worker["roles"]] == ["petitioner"]
+    assert (firm["organisation_id"], firm["name"]) == (str(FIRM), "维珍妮鞋业")
+    masked = api.as_("clerk", "court").case(case.case_id, "parties")["entities"]
+    assert "王小明" not in str(masked)
+
+
+def test_a_value_tells_the_rule_by_which_it_won(api: Api, case: Case) -> None:
+    lineage = {line["field"]: line for line in api.as_("clerk", "petition").case(case.case_id, "lineage")["lineage"]}
+    assert [issuer["code"] for issuer in lineage["amount"]["rule"]["issuers"]] == ["court", "labour"]
+    assert lineage["title"]["rule"]["completeness"] == "longest"
+    assert [lost["because"]["code"] for lost in lineage["title"]["losing"]] == ["completeness"]
+
+
+def test_what_a_closed_record_states_does_not_order_what_others_read(api: Api, store: Store) -> None:
+    """A sealed record says the same as the older of two: it must not come first for that."""
+    old = store.record("petition", "1", status="received", updated_at=at(1), reported_at=at(1))
+    new = store.record("labour", "2", status="resolved", updated_at=at(9), reported_at=at(1))
+    sealed = store.record("procuratorate", "3", status="received", updated_at=at(20), reported_at=at(1), visibility="sealed")
+    case_id = store.case(sealed, old, new)
+    assert api.as_("clerk", "procuratorate").case(case_id)["values"]["status"] == "received"
+    others = api.as_("clerk", "court").case(case_id, "lineage")
+    assert others["values"]["status"] == "resolved"
+    (line,) = [line for line in others["lineage"] if line["field"] == "status"]
+    assert [lost["because"]["code"] for lost in line["losing"]] == ["recency"]
+
+
+def test_a_link_without_its_model_has_no_waterfall(api: Api, case: Case) -> None:
+    (link,) = api.as_("clerk", "petition").case(case.case_id, "links")["links"]
+    assert "waterfall" not in link
+    assert link["told"]["code"] == "engine_link"

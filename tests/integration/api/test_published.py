@@ -63,6 +63,6 @@ def test_a_resolved_case_has_every_part(api: Api, store: Store) -> None:
     amounts = next(line for line in case["lineage"] if line["field"] == "amount")
     assert {amounts["value"], amounts["losing"][0]["value"]} == {"100.00", "120.00"}
     assert case["links"][0]["decided_by"] == "tester"
-    assert [event["kind"]["code"] for event in case["timeline"]] == ["reported", "reported"]
+    assert [event["kind"]["code"] for event in case["timeline"]] == ["reported", "reported", "joined", "joined"]
     assert api.as_("clerk", "court").find(q="欠薪")["items"][0]["title"] == "王**反映欠薪"
     assert api.as_("clerk", "court").ids(person_id=case["parties"][0]["person_id"]) == [item["case_id"]]

@@ -33,6 +33,9 @@ def test_every_endpoint_is_there(document: dict[str, Any]) -> None:
     assert {(method, path) for path, method, _ in operations(document)} == {
         ("get", "/v1/cases"),
         ("post", "/v1/cases/search"),
+        ("post", "/v1/cases/export"),
+        ("get", "/v1/persons/{person_id}"),
+        ("get", "/v1/organisations/{organisation_id}"),
         ("get", "/v1/cases/{case_id}"),
         ("get", "/v1/sources"),
         ("get", "/v1/quarantine"),

@@ -18,7 +18,7 @@ from hub.errors import RequestError
         pytest.param("110105200512310025", Kind.ID_NUMBER, ("110105200512310025",), id="18 digits, of this century"),
         pytest.param("130503670401001", Kind.ID_NUMBER, ("130503670401001", "130503196704010016"), id="15 digits"),
         pytest.param("E12345678", Kind.ID_NUMBER, ("E12345678",), id="passport"),
-        pytest.param("440311199013011234", Kind.WORDS, (), id="no such day"),
+        pytest.param("440311199013011234", Kind.PARTIAL_NUMBER, (), id="no such day"),
         pytest.param("13800138000", Kind.PHONE, ("13800138000",), id="mobile"),
         pytest.param("(0755) 27000000", Kind.PHONE, ("075527000000",), id="landline"),
         pytest.param("91440300MA5EFT1X2A", Kind.CREDIT_CODE, ("91440300MA5EFT1X2A",), id="credit code"),

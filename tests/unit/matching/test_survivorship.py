@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
-from matching.survivorship import RANKED, VALUES, FieldRule, golden
+from matching.survivorship import COMPLETENESS, RANKED, VALUES, FieldRule, Statement, decisive, golden, standing
 from tests.unit.matching.builders import day
 
 RULES = {"name": FieldRule(("police", "civil_affairs"), "unmasked"), "address": FieldRule((), "longest")}
@@ -94,3 +96,37 @@ def test_clusters_and_fields_are_ranked_on_their_own_in_any_order() -> None:
         (2, "name", 1, "丙"),
     ]
     assert golden(VALUES.empty_table(), RULES).num_rows == 0
+
+
+_STATEMENT = st.tuples(
+    st.sampled_from(["王建国", "王*国", "王先生", "王健国大", "国"]),
+    st.sampled_from(["police", "civil_affairs", "petition", "court"]),
+    st.one_of(st.none(), st.integers(0, 3).map(day)),
+)
+
+
+@given(st.lists(_STATEMENT, min_size=1, max_size=8), st.sampled_from(COMPLETENESS))
+def test_one_by_one_they_stand_in_the_order_in_which_all_are_ranked(stated: list[tuple[str, str, Any]], completeness: str) -> None:
+    rule = FieldRule(("police", "civil_affairs"), completeness)
+    rows = [
+        {"cluster": 1, "field": "name", "value": value, "department": department, "updated_at": at, "record_id": number}
+        for number, (value, department, at) in enumerate(stated)
+    ]
+    ranked = golden(pa.Table.from_pylist(rows, schema=VALUES), {"name": rule}).to_pylist()
+    one_by_one = [Statement(row["value"], row["department"], row["updated_at"], f"{row['record_id']:03}") for row in ranked]
+    keys = [(standing(rule, one), one.record) for one in one_by_one]
+    assert keys == sorted(keys)
+
+
+def test_what_decides_is_the_first_that_tells_two_apart() -> None:
+    rule = FieldRule(("police",), "longest")
+    best = Statement("王建国", "police", day(1), "a")
+    for loser, criterion in (
+        (Statement("王建国", "court", day(9), "b"), "issuer"),
+        (Statement("王*国", "police", day(9), "b"), "completeness"),
+        (Statement("王国", "police", day(9), "b"), "completeness"),
+        (Statement("王健国", "police", day(0), "b"), "recency"),
+        (Statement("王健国", "police", None, "b"), "recency"),
+        (Statement("王健国", "police", day(1), "b"), "record"),
+    ):
+        assert decisive(rule, best, loser) == criterion

@@ -1,0 +1,170 @@
+"""A running export: a question enters, the bytes of a file leave while they are read; each part is written down before it leaves.
+
+One connection reads from beginning to end, at REPEATABLE READ: the file is of one moment of the store, however long it takes. That is
+bounded, and so is the number that run at once: a snapshot that is held keeps the store from being cleaned, and a connection from
+others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import anyio
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from api.access import Caller
+from api.audit import write_audit
+from api.entity_tag import VARY
+from api.export.formats import MEDIA_TYPES, End, writer_of
+from api.export.rows import COLUMNS, Row, rows
+from api.presenter import Presenter
+from api.queries.export import bound_idleness
+from api.questions.export import ExportQuery
+from api.state import Hub, Trace
+from hub.errors import AccessDenied, BusyError, HubError, StoreError
+
+#: Audit actions: each part before it leaves, and how it ended.
+PART, ENDED = "cases.export.part", "cases.export.end"
+DONE, GONE, BROKEN = 200, 499, 500  # outcomes: whole; whoever asked went away; broken off
+ANYBODY = "*"
+
+_now = time.monotonic
+_log = logging.getLogger("api")
+_running: Counter[tuple[str | None, str]] = Counter()
+_lock = threading.Lock()
+
+
+class Export:
+    """One export; an iterator of bytes that must be closed."""
+
+    def __init__(self, hub: Hub, caller: Caller, question: ExportQuery, trace: Trace) -> None:
+        """Begin: whatever is wrong with the question is said here.
+
+        Raises:
+            AccessDenied: the role may export nothing.
+            BusyError: others of this department and role export already.
+            RequestError: the question cannot be read.
+        """
+        self._hub, self._caller, self._question, self._trace = hub, caller, question, trace
+        self._most = most_rows(hub.settings.export_rows, caller.role, question.limit)
+        self._count = 0
+        self._outcome = BROKEN
+        self._parts = self._running()
+        next(self._parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        """Give back the connection, and write down that it broke off if it did."""
+        try:
+            self._parts.close()
+        except HubError as error:  # nobody is left to be told
+            _log.error("the end of an export was not written down, request %s: %s", self._trace.request_id, error)
+
+    def _running(self) -> Generator[bytes, None, None]:
+        settings = self._hub.settings
+        with _slot(self._caller, settings.exports_at_once), self._hub.read(self._caller) as connection:
+            bound_idleness(connection, settings.export_idle_seconds)
+            read = rows(connection, Presenter(self._caller, self._hub.directory), self._question)
+            first = next(read, [])
+            yield b""  # up to here a mistake is answered; from here on the file has begun
+            try:
+                yield from self._written(first, read)
+            except GeneratorExit:
+                self._outcome = GONE
+                raise
+            finally:
+                if self._outcome != DONE:
+                    self._note(ENDED, self._outcome)
+
+    def _written(self, first: list[Row], read: Iterator[list[Row]]) -> Iterator[bytes]:
+        writer = writer_of(self._question.format, COLUMNS[self._question.level])
+        deadline = _now() + self._hub.settings.export_seconds
+        yield writer.begin()
+        part: list[Row] | None = first
+        is_complete = True
+        while part is not None:
+            if _now() > deadline:
+                raise StoreError("an export took longer than it may", remedy="narrow the question, or raise CASEHUB_EXPORT_SECONDS")
+            is_complete = self._count + len(part) <= self._most
+            kept = part[: self._most - self._count]
+            if kept:
+                self._note(PART, DONE, kept)
+                self._count += len(kept)
+                yield writer.rows(kept)
+            part = next(read, None) if is_complete else None
+        self._note(ENDED, DONE)  # before the end itself: a file is only whole if that is written down
+        self._outcome = DONE
+        yield writer.end(End(self._count, is_complete))
+
+    def _note(self, action: str, outcome: int, part: list[Row] | None = None) -> None:
+        """Write down what leaves, or how many rows have left in all."""
+        shown = list(dict.fromkeys(uuid.UUID(row["case_id"]) for row in part or ()))
+        results = self._count if part is None else len(part)
+        write_audit(self._hub.engine, noted(self._trace, entity_ids=shown, results=results), action, outcome)
+
+
+def noted(trace: Trace, **more: Any) -> Trace:
+    """A copy of a trace that says more, as far as the audit log has columns for it."""
+    known = {field.name for field in dataclasses.fields(trace)}
+    return dataclasses.replace(trace, **{name: value for name, value in more.items() if name in known})
+
+
+def most_rows(limits: dict[str, int], role: str, asked: int | None) -> int:
+    """How many rows a role may export, or as many as were asked for if that is less.
+
+    Raises:
+        AccessDenied: none.
+    """
+    most = limits.get(role, limits.get(ANYBODY, 0))
+    if most < 1:
+        raise AccessDenied(
+            "此角色不得导出 · this role may not export",
+            remedy="向平台管理员申请 · ask the platform's administrator; CASEHUB_EXPORT_ROWS says who may",
+        )
+    return most if asked is None else min(most, asked)
+
+
+@contextlib.contextmanager
+def _slot(caller: Caller, most: int) -> Iterator[None]:
+    key = (caller.department, caller.role)
+    with _lock:
+        if _running[key] >= most:
+            raise BusyError(
+                "本部门已有导出正在进行 · others of your department export already",
+                remedy="待其结束后再试 · try again when they are done",
+            )
+        _running[key] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _running[key] -= 1
+
+
+class ExportResponse(StreamingResponse):
+    """Sends an export, and closes it whatever becomes of the caller."""
+
+    def __init__(self, export: Export, question: ExportQuery) -> None:
+        headers = {"Content-Disposition": f'attachment; filename="casehub-{question.level}.{question.format}"', "Vary": VARY}
+        super().__init__(iter(export), media_type=MEDIA_TYPES[question.format], headers=headers)
+        self._export = export
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(self._export.close)

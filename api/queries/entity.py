@@ -1,0 +1,45 @@
+"""Statements about one person or firm: its readable mentions, who else is to be asked, and what a merged one became."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import Connection, text
+
+from api.queries.case import POLICY
+from api.queries.rows import Row, fetch
+from api.queries.visible import MEMBERS, READABLE, follow
+
+MAX_MENTIONS = 1_000  # of one person or firm in one answer
+
+_PARTY = ("ordinal", "role", "kind", "name", "id_type", "id_no", "uscc", "phone", "address", "gender", "birth_date")
+
+
+def mentions(connection: Connection, relation: str, entity_id: uuid.UUID, own: str | None) -> list[Row]:
+    """Readable mentions with what decides about their records, at most `MAX_MENTIONS` + 1, the latest report first."""
+    of_record = ", ".join(f"r.{name} AS record_{name}" for name in POLICY)
+    statement = f"""
+    SELECT r.case_id, e.{relation}_id, {of_record}, {", ".join(f"p.{name}" for name in _PARTY)}
+    FROM store.{relation}_member e JOIN store.party p ON p.party_id = e.party_id
+    CROSS JOIN LATERAL (
+        SELECT m.case_id, r.* FROM {MEMBERS} WHERE r.record_id = p.record_id AND r.version = p.version AND {READABLE} OFFSET 0
+    ) r
+    WHERE e.known_to IS NULL AND e.{relation}_id = :entity_id
+    ORDER BY r.reported_at DESC NULLS LAST, r.record_id, p.ordinal LIMIT {MAX_MENTIONS + 1}
+    """
+    return fetch(connection, statement, {"entity_id": entity_id, "own": own})
+
+
+def acknowledged(connection: Connection, relation: str, entity_id: uuid.UUID) -> list[str]:
+    """Departments of records that name it and are only acknowledged."""
+    statement = """
+    SELECT DISTINCT r.department FROM store.acknowledged_by(:relation, ARRAY[CAST(:entity_id AS text)]) a
+    JOIN store.known_record r ON r.record_id = a.record_id AND r.version = a.version ORDER BY 1
+    """
+    return list(connection.execute(text(statement), {"relation": relation, "entity_id": str(entity_id)}).scalars())
+
+
+def became(connection: Connection, relation: str, entity_id: uuid.UUID) -> list[uuid.UUID]:
+    """The persons or firms that a merged one is now, if any."""
+    statement = f"SELECT t.id FROM {follow(relation, 'entity_id')} t WHERE t.id <> :entity_id"
+    return list(connection.execute(text(statement), {"entity_id": entity_id}).scalars())

@@ -1,0 +1,227 @@
+"""What a loosely typed entry hits: records by their words, by names that agree in some way, by a part of a number.
+
+A reading enters; ids of records leave, with where in the record it stands and how it agrees. They come from functions of
+the store that see past row security and give ids alone; whoever shows something of them joins them to records that the
+caller may read. Each is asked for so many and no more, counted among records that this caller may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, ClassVar
+
+import polars as pl
+from sqlalchemy import Connection, text
+
+from api.recognise import Kind, Reading
+from matching.search_keys import LONGEST, NameAgreement, typed_keys
+from pipeline.candidates import key_numbers
+from schema.search import tsquery
+
+#: Records by words that are gathered and put in order; more are walked through from the newest on.
+FEW = 4_000
+#: Records by name or by a part of a number: the closest, and of these the newest.
+MOST = 2_000
+_ENOUGH = 20  # records by name; with fewer, names one character off are looked for too
+_SHORT = 12  # characters of words that may be a name nobody would take for one
+
+
+class Rank(IntEnum):
+    """How a hit agrees, the closest first: names' agreements with a place for words and parts of numbers between them."""
+
+    EXACT = 10 * NameAgreement.EXACT
+    WORDS = 10 * NameAgreement.EXACT + 1
+    PARTIAL = 10 * NameAgreement.STEM + 5
+
+
+class Agreement(StrEnum):
+    """How a match agrees, in the words of the answer."""
+
+    EXACT = "exact"
+    VARIANT = "variant"
+    PINYIN = "pinyin"
+    TYPO = "typo"
+    PARTIAL = "partial"
+
+
+_TOLD = {
+    NameAgreement.EXACT: Agreement.EXACT,
+    NameAgreement.VARIANT: Agreement.VARIANT,
+    NameAgreement.STEM: Agreement.PARTIAL,
+    NameAgreement.PINYIN: Agreement.PINYIN,
+    NameAgreement.ACCENT: Agreement.PINYIN,
+    NameAgreement.LOOK: Agreement.TYPO,
+    NameAgreement.SLIP: Agreement.TYPO,
+    NameAgreement.INITIALS: Agreement.PARTIAL,
+}
+_WAYS = {
+    NameAgreement.EXACT: "name",
+    NameAgreement.VARIANT: "variant_characters",
+    NameAgreement.STEM: "core_of_firm",
+    NameAgreement.PINYIN: "same_pinyin",
+    NameAgreement.ACCENT: "near_pinyin",
+    NameAgreement.LOOK: "look_alike",
+    NameAgreement.SLIP: "one_character_off",
+    NameAgreement.INITIALS: "initials",
+}
+_CLOSE = frozenset(NameAgreement) - {NameAgreement.SLIP}
+
+
+def agreement(rank: int) -> Agreement:
+    """A rank in the answer's words."""
+    if rank in (Rank.WORDS, Rank.PARTIAL):
+        return Agreement.EXACT if rank == Rank.WORDS else Agreement.PARTIAL
+    return _TOLD[NameAgreement(rank // 10)]
+
+
+Row = tuple[int, int, str, int | None, int]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Records that hold an entry.
+
+    Args:
+        rows: (record_id, version, field, ordinal of the party or None, rank), the closest first.
+        is_many: more records hold its words than are gathered; `rows` has none by words then.
+        tried: what was looked for, in the order tried.
+    """
+
+    rows: tuple[Row, ...]
+    is_many: bool
+    tried: tuple[str, ...]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The rows as `TABLE` wants them bound."""
+        columns = list(zip(*self.rows, strict=True)) or [()] * 5
+        names = ("hit_records", "hit_versions", "hit_fields", "hit_ordinals", "hit_ranks")
+        return dict(zip(names, map(list, columns), strict=True))
+
+
+#: Gathered hits as a relation.
+TABLE = (
+    "SELECT h.record_id, h.version, h.field, h.ordinal, h.rank FROM unnest(CAST(:hit_records AS bigint[]), "
+    "CAST(:hit_versions AS integer[]), CAST(:hit_fields AS text[]), CAST(:hit_ordinals AS integer[]), CAST(:hit_ranks AS integer[])) "
+    "AS h (record_id, version, field, ordinal, rank)"
+)
+_WORDS = "SELECT record_id, version FROM store.find_words(CAST(:tokens AS tsquery), :most)"
+_NAMES = (
+    "SELECT record_id, version, ordinal, rank FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most) "
+    "ORDER BY rank"
+)
+_NUMBERS = "SELECT record_id, version, field FROM store.find_numbers(:part, :most)"
+_TAILS = "SELECT record_id, version, field, ordinal FROM store.find_tails(:tail, CAST(:shown AS integer[]), :most)"
+
+
+@dataclass(frozen=True)
+class TailsShown:
+    """How many of a number's last characters the caller is shown, and so may look for: one field, own records and others'.
+
+    What is shown whole may be looked for by an end of any length: `WHOLE`. To look for more than is shown would tell a masked
+    number digit by digit.
+    """
+
+    own_phone: int
+    other_phone: int
+    own_id_no: int
+    other_id_no: int
+
+    WHOLE: ClassVar[int] = 99
+
+
+def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
+    """Look for an entry in every way that its reading allows.
+
+    Args:
+        connection: of the store.
+        reading: of the entry, no whole identifier.
+        shown: of numbers' ends.
+    """
+    looking = _Looking(connection, reading, shown)
+    is_many = looking.by_words()
+    looking.by_name(has_words=is_many or bool(looking.rows))
+    looking.by_number()
+    rows = sorted(_told_once(looking.rows, reading), key=lambda row: row[4])
+    return Hits(tuple(rows), is_many, tuple(dict.fromkeys(looking.tried)))
+
+
+def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:
+    """Rows without those by words of records whose party bears the name: folded, its words agree however it is written."""
+    if reading.kind not in (Kind.NAME, Kind.ORGANISATION, Kind.PINYIN):
+        return list(rows)
+    named = {row[:2] for row in rows if row[2] == "parties.name"}
+    return [row for row in rows if row[2] != "words" or row[:2] not in named]
+
+
+class _Looking:
+    def __init__(self, connection: Connection, reading: Reading, shown: TailsShown) -> None:
+        self._connection, self._reading, self._shown = connection, reading, shown
+        self.rows: list[Row] = []
+        self.tried: list[str] = []
+
+    def by_words(self) -> bool:
+        """Records whose text, names, address or number hold every word; True where there are more than are gathered."""
+        tokens = tsquery(self._reading.text)
+        if not tokens:
+            return False
+        self.tried.append("words")
+        found = self._ask(_WORDS, tokens=tokens, most=FEW + 1)
+        if len(found) > FEW:
+            return True
+        self.rows += [(record_id, version, "words", None, int(Rank.WORDS)) for record_id, version in found]
+        return False
+
+    def by_name(self, *, has_words: bool) -> None:
+        """Records with a party whose name agrees: the close ways first, one character off where these find little."""
+        reading = self._reading
+        is_name = reading.kind in (Kind.NAME, Kind.ORGANISATION, Kind.PINYIN)
+        may_be = reading.kind is Kind.WORDS and len(reading.text) <= _SHORT and " " not in reading.text and not reading.numbers
+        if not (is_name or may_be) or len(reading.text) > LONGEST:
+            return
+        keys = typed_keys(reading.spoken or reading.text, _as(reading))
+        if may_be and has_words:  # then it is words, and their sound may be anybody's name
+            keys = {key: agrees for key, agrees in keys.items() if agrees <= NameAgreement.STEM}
+        found = self._named({key: agrees for key, agrees in keys.items() if agrees in _CLOSE})
+        self.tried += [_WAYS[agrees] for agrees in sorted(set(keys.values()) & _CLOSE)]
+        if len(found) < _ENOUGH and NameAgreement.SLIP in keys.values():
+            found = self._named(keys)
+            self.tried.append(_WAYS[NameAgreement.SLIP])
+        self.rows += [(record_id, version, "parties.name", ordinal, 10 * rank) for record_id, version, ordinal, rank in found]
+
+    def by_number(self) -> None:
+        """Records with such a part in their number, and with parties whose phone or ID number ends so."""
+        reading = self._reading
+        if reading.part:
+            self.tried.append("part_of_case_number")
+            found = self._ask(_NUMBERS, part=f"%{_literal(reading.part)}%", most=MOST)
+            self.rows += [(record_id, version, field, None, int(Rank.PARTIAL)) for record_id, version, field in found]
+        if reading.tail:
+            self.tried.append("end_of_number")
+            shown = [self._shown.own_phone, self._shown.other_phone, self._shown.own_id_no, self._shown.other_id_no]
+            ends = self._ask(_TAILS, tail=reading.tail, shown=shown, most=MOST)
+            self.rows += [
+                (record_id, version, f"parties.{field}", ordinal, int(Rank.PARTIAL)) for record_id, version, field, ordinal in ends
+            ]
+
+    def _named(self, keys: dict[str, NameAgreement]) -> list[Any]:
+        if not keys:
+            return []
+        numbers = key_numbers(pl.Series(list(keys), dtype=pl.String)).to_list()
+        return self._ask(_NAMES, keys=numbers, ranks=[int(agrees) for agrees in keys.values()], most=MOST)
+
+    def _ask(self, statement: str, **parameters: Any) -> list[Any]:
+        return [tuple(row) for row in self._connection.execute(text(statement), parameters)]
+
+
+def _as(reading: Reading) -> Any:
+    if reading.spoken:
+        return "spoken"
+    return {Kind.NAME: "person", Kind.ORGANISATION: "organisation"}.get(reading.kind, "either")
+
+
+def _literal(part: str) -> str:
+    """A text inside a LIKE pattern that stands for itself."""
+    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

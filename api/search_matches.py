@@ -1,0 +1,114 @@
+"""Why each case of a page was found: the record, the field, how closely it agrees, and the place in what the caller is shown."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from api.access import Clearance, Treatment, treatment
+from api.answers.search import Highlight, Match
+from api.highlights import Piece, piece_of, piece_of_end, piece_of_number
+from api.presenter import Presenter, coded
+from api.queries.hits import Rank, TailsShown, agreement
+from api.queries.rows import Row
+from api.recognise import Reading
+from schema.search import bigrams, fold
+
+_TEXTS = ("title", "text", "address", "case_number")
+
+
+def explain(
+    rows: Sequence[Row], reading: Reading, presenter: Presenter, names: Mapping[uuid.UUID, Iterable[str]]
+) -> dict[uuid.UUID, list[Match]]:
+    """The matches of each case.
+
+    Args:
+        rows: of `queries.matches`.
+        reading: of the entry.
+        presenter: of the caller.
+        names: of each case the persons that its free text may name.
+    """
+    found: dict[uuid.UUID, list[Match]] = defaultdict(list)
+    in_words = _word_fields(rows, reading.values or (reading.text,))
+    for row, fields in zip(rows, in_words, strict=True):
+        is_readable = presenter.clearance(row) in (Clearance.CLEAR, Clearance.MASKED)
+        fields = fields if row["field"] == "words" else [row["field"]]
+        showing = _Showing(row, reading, names.get(row["case_id"], ()), presenter)
+        found[row["case_id"]].append(
+            Match(
+                department=presenter.department(row["department"]),
+                source_record_id=row["source_record_id"] if is_readable else None,
+                fields=fields,
+                role=coded("role", row["role"]),
+                agreement=agreement(row["rank"]).value,
+                highlights=showing.highlights(fields) if is_readable else [],
+            )
+        )
+    return found
+
+
+class _Showing:
+    """One record that was found, as the caller is shown it."""
+
+    def __init__(self, row: Row, reading: Reading, names: Iterable[str], presenter: Presenter) -> None:
+        self._row, self._reading, self._names, self._presenter = row, reading, names, presenter
+
+    def highlights(self, fields: Iterable[str]) -> list[Highlight]:
+        """A piece of each of these fields in which something that was asked for is shown."""
+        pieces = [(field, self._piece(field)) for field in fields]
+        return [Highlight(field=field, text=piece.text, marks=list(piece.marks)) for field, piece in pieces if piece is not None]
+
+    def _piece(self, field: str) -> Piece | None:
+        row, asked = self._row, (self._reading.values or tuple(self._reading.text.split()))
+        if field in ("case_number", "source_record_id"):
+            return self._number_piece(field, asked)
+        if field == "parties.name" and row["name"]:
+            return piece_of(row["name"] if row["kind"] == "organisation" else self._shown("name"), asked)
+        if field in ("parties.phone", "parties.id_no") and self._reading.tail and row["rank"] == Rank.PARTIAL:
+            return piece_of_end(self._shown(field.removeprefix("parties.")), self._reading.tail)
+        return piece_of(self._shown(field), asked) if field in _TEXTS else None
+
+    def _number_piece(self, field: str, asked: Iterable[str]) -> Piece | None:
+        number = self._shown(field)
+        if self._reading.part:
+            return piece_of_number(number, self._reading.part)
+        return piece_of(number, [*asked, *self._reading.numbers])
+
+    def _shown(self, field: str) -> str | None:
+        """A field as the caller is shown it."""
+        value: str | None = self._row[field]
+        return None if not value else self._presenter.value(field, value, self._names, is_own=self._presenter.is_own(self._row))
+
+
+def tails_shown(presenter: Presenter) -> TailsShown:
+    """How many of the last characters of numbers the caller is shown."""
+
+    def shown(field: str, kept: int, *, is_own: bool) -> int:
+        how = treatment(presenter.caller, is_own, field)
+        return {Treatment.CLEAR: TailsShown.WHOLE, Treatment.MASKED: kept}.get(how, 0)
+
+    phone, id_no = presenter.masks.phone[1], presenter.masks.id_no[1]
+    return TailsShown(
+        shown("phone", phone, is_own=True),
+        shown("phone", phone, is_own=False),
+        shown("id_no", id_no, is_own=True),
+        shown("id_no", id_no, is_own=False),
+    )
+
+
+def _word_fields(rows: Sequence[Mapping[str, Any]], wanted: Iterable[str]) -> list[list[str]]:
+    """For each record found by words, the fields that hold most of them."""
+    tokens = [token for text in wanted for token in bigrams(text)]
+    texts = [row[name] for row in rows for name in _TEXTS] + [" ".join(filter(None, row["names"] or ())) for row in rows]
+    folded = [text or "" for text in fold(pl.Series(texts, dtype=pl.String))]
+    found = []
+    for index in range(len(rows)):
+        held = dict(zip(_TEXTS, folded[index * len(_TEXTS) :], strict=False)) | {"parties.name": folded[len(rows) * len(_TEXTS) + index]}
+        counts = {name: sum(token in text for token in tokens) for name, text in held.items()}
+        best = max(counts.values())
+        found.append([name for name, count in counts.items() if count and count == best])
+    return found

@@ -1,0 +1,230 @@
+"""Order by relevance and by stored sorts, as deep as one likes, and counts in the caller's view."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from api.cursor import CasePosition
+from api.queries import facets, hits, search
+from api.queries.search import Search
+from tests.integration.api.builders import Api, Store, at
+
+
+def pages(client: Api, **body: Any) -> list[str]:
+    """Case ids of all pages."""
+    seen, cursor = [], None
+    while True:
+        answer = client.find(**body, cursor=cursor)
+        seen += [item["case_id"] for item in answer["items"]]
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            return seen
+
+
+def many(store: Store, count: int, title: str = "噪音", department: str = "petition") -> None:
+    """So many cases of one shared record each, written at once; the newest has the greatest number."""
+    first = "(SELECT coalesce(max(record_id), 0) FROM store.source_record)"
+    store.run(
+        f"""
+        WITH made AS (
+            INSERT INTO store.source_record (record_id, version, department, source_record_id, visibility, title, tokens, known_from,
+                                             reported_at, category)
+            SELECT {first} + n, 1, '{department}', '{title}' || n, 'shared', '{title}', '{title}', 1,
+                   '2024-01-01'::timestamptz + n * interval '1 minute', CASE WHEN n % 4 = 0 THEN 'noise' ELSE 'wages' END
+            FROM generate_series(1, {count}) n RETURNING *
+        ), cases AS (
+            INSERT INTO store.unified_case (case_id, founder_id, known_from, changed, title, category, reported_at, departments, records)
+            SELECT md5(source_record_id)::uuid, record_id, 1, 1, title, category, reported_at, ARRAY[department], 1 FROM made
+        )
+        INSERT INTO store.case_member (record_id, known_from, case_id) SELECT record_id, 1, md5(source_record_id)::uuid FROM made
+        """,
+        "ANALYZE store.source_record",
+        "ANALYZE store.unified_case",
+        "ANALYZE store.case_member",
+    )
+
+
+def test_title_before_text_and_rare_words_before_common_ones(api: Api, store: Store) -> None:
+    def case(day: int, **fields: Any) -> str:
+        return str(store.case(store.record("petition", str(day), reported_at=at(day), **fields)))
+
+    in_text = case(9, title="投诉", text="某鞋厂拖欠工资")
+    common = [case(day, title="工资问题", text="鞋厂拖欠") for day in (6, 7, 8)]
+    rare = case(2, title="鞋厂问题", text="拖欠工资")
+    both = case(1, title="鞋厂拖欠工资")
+    clerk = api.as_("clerk", "court")
+    expected = [both, rare, *reversed(common), in_text]
+    assert clerk.ids(q="鞋厂 工资") == expected
+    assert pages(clerk, q="鞋厂 工资", limit=1) == pages(clerk, q="鞋厂 工资", limit=4) == expected
+    assert clerk.ids(q="鞋厂 工资", sort="newest") == [in_text, *reversed(common), rare, both]
+    assert clerk.ids(q="鞋厂 工资", sort="oldest") == [both, rare, *common, in_text]
+
+
+def test_the_default_order_suits_the_entry(api: Api, store: Store) -> None:
+    store.case(store.record("petition", "P-1-1", [{"name": "王小明", "phone": "13800138000"}]))
+    clerk = api.as_("clerk", "court")
+    asked = {"王小明": "relevance", "欠薪": "relevance", "13800138000": "newest", "P-1-1": "newest", None: "newest"}
+    assert {q: clerk.find(q=q)["sort"] for q in asked} == asked
+    refused = clerk.post("/v1/cases/search", json={"sort": "relevance"})
+    assert (refused.status_code, "sort=newest" in refused.json()["remedy"]) == (422, True)
+
+
+def test_oldest_goes_through_ties_and_cases_without_a_time(api: Api, store: Store) -> None:
+    times = [at(9), at(8), at(8), at(8), None, None, at(7)]
+    cases = [(time, store.case(store.record("petition", str(n), reported_at=time))) for n, time in enumerate(times)]
+    expected = [
+        str(case) for _, case in sorted(cases, key=lambda each: (each[0] is None, each[0].timestamp() if each[0] else 0, -each[1].int))
+    ]
+    for limit in (1, 2, 3, 7):
+        assert pages(api.as_("clerk", "labour"), sort="oldest", limit=limit) == expected
+
+
+def test_a_cursor_is_good_for_its_own_order_alone(api: Api, store: Store) -> None:
+    for n in range(3):
+        store.case(store.record("petition", str(n), title="噪音"))
+    clerk = api.as_("clerk", "court")
+    for sort in ("relevance", "newest", "oldest"):
+        cursor = clerk.find(q="噪音", sort=sort, limit=1)["next_cursor"]
+        assert clerk.find(q="噪音", cursor=cursor)["sort"] == sort
+        other = "newest" if sort != "newest" else "oldest"
+        answer = clerk.post("/v1/cases/search", json={"q": "噪音", "sort": other, "cursor": cursor})
+        assert (answer.status_code, f"sort={sort}" in answer.json()["remedy"]) == (422, True)
+
+
+@pytest.mark.parametrize("few", [pytest.param(4_000, id="gathered"), pytest.param(500, id="in windows")])
+def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(hits, "FEW", few)
+    many(store, 1_300)
+    clerk = api.as_("clerk", "court")
+    seen: list[str] = []
+    cursor = None
+    for _ in range(5):
+        answer = clerk.find(q="噪音", limit=200, cursor=cursor)
+        seen += [item["case_id"] for item in answer["items"]]
+        cursor = answer["next_cursor"]
+    assert len(set(seen)) == len(seen) == 1_000
+    answer = clerk.post("/v1/cases/search", json={"q": "噪音", "limit": 200, "cursor": cursor})
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:casehub:problem:beyond-relevance"
+    assert "sort=newest" in answer.json()["remedy"]
+    assert len(set(pages(clerk, q="噪音", sort="newest", limit=200))) == 1_300
+
+
+def test_windows_put_titles_first_and_lose_none(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hits, "FEW", 3)
+    cases = {}
+    for day in range(1, 12):
+        fields = {"title": "夜间噪音"} if day % 3 == 0 else {"title": "投诉", "text": "夜间噪音"}
+        cases[day] = str(store.case(store.record("petition", str(day), reported_at=at(day), **fields)))
+    clerk = api.as_("clerk", "court")
+    seen = pages(clerk, q="夜间噪音", limit=2)
+    assert seen[:6] == [cases[day] for day in (9, 6, 11, 10, 8, 7)]
+    assert sorted(seen) == sorted(cases.values())
+
+
+def test_page_10_000_reads_no_more_than_page_1(api: Api, store: Store) -> None:
+    many(store, 20_000)
+    api.as_("clerk", "court").ids()
+    login = store.rows("SELECT login FROM ops.row_scope WHERE own = 'court'")[0]["login"]
+
+    def read(position: CasePosition | None, sort: Any) -> int:
+        wanted = Search(own="court", limit=2, after=position, sort=sort)
+        with store.engine.connect() as connection:
+            connection.execute(text(f'SET SESSION AUTHORIZATION "{login}"'))
+            inner, outer = search._ORDERS[sort]
+            statement = search.listing(connection, wanted).statement(
+                search.SUMMARY, f"{outer} LIMIT :limit", search._after(position, sort), inner, "LIMIT :limit"
+            )
+            plan = connection.execute(text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"), wanted.parameters).scalar_one()
+            found = plan[0]["Plan"]
+            return int(found["Shared Hit Blocks"] + found["Shared Read Blocks"])
+
+    listed = [(row["reported_at"], row["case_id"]) for row in store.rows("SELECT reported_at, case_id FROM store.unified_case")]
+    for sort, ordered in (("newest", sorted(listed, reverse=True)), ("oldest", sorted(listed))):
+        first = read(None, sort)
+        second, deep = (read(CasePosition(*ordered[place], sort=sort), sort) for place in (1, 19_997))
+        assert deep <= 1.1 * second + 5, (sort, first, second, deep)
+        assert deep <= 3 * first + 20, (sort, first, second, deep)
+
+
+def facets_of(answer: dict[str, Any]) -> dict[str, dict[str, int]]:
+    return {facet["name"]: {value["code"]: value["cases"] for value in facet["values"]} for facet in answer["facets"]}
+
+
+def test_facets_count_what_is_found(api: Api, store: Store) -> None:
+    store.case(
+        store.record("petition", "1", category="noise", grade="red", street="440311005", community="440311001001", reported_at=at(5))
+    )
+    store.case(store.record("petition", "2", category="noise"), store.record("labour", "3", category="noise", status="resolved"))
+    store.case(store.record("labour", "4", category="wages", title="欠薪"))
+    clerk = api.as_("clerk", "court")
+    answer = clerk.find(facets="department,category,status,grade,street,community,year")
+    assert answer["total"] == {"cases": 3, "is_estimate": False}
+    assert facets_of(answer) == {
+        "department": {"petition": 2, "labour": 2},
+        "category": {"noise": 2, "wages": 1},
+        "status": {"resolved": 1},
+        "grade": {"red": 1},
+        "street": {"440311005": 1},
+        "community": {"440311001001": 1},
+        "year": {"2025": 3},
+    }
+    assert answer["facets"][0]["values"][0]["zh"] in ("信访局", "人力资源局")
+    assert not any(facet["is_estimate"] for facet in answer["facets"])
+    assert facets_of(clerk.find(category="noise", facets="department")) == {"department": {"petition": 2, "labour": 1}}
+    assert facets_of(clerk.find(q="欠薪", facets="category")) == {"category": {"wages": 1}}
+    assert clerk.find(limit=1, total=True)["total"]["cases"] == 3
+    assert clerk.find()["total"] is None
+    assert clerk.post("/v1/cases/search", json={"facets": "category,phone"}).status_code == 422
+
+
+def test_facets_are_of_the_callers_view(api: Api, store: Store) -> None:
+    sealed = store.record("procuratorate", "S", title="噪音", category="drugs", grade="red", visibility="sealed", reported_at=at(5))
+    alone = store.record("procuratorate", "T", title="噪音", category="drugs", visibility="sealed")
+    store.case(sealed, store.record("petition", "P", title="噪音", category="noise", grade="green"))
+    store.case(alone)
+    names = "department,category,grade,year"
+    for q in (None, "噪音"):
+        other = api.as_("clerk", "court").find(q=q, facets=names)
+        assert facets_of(other) == {
+            "department": {"petition": 1}, "category": {"noise": 1}, "grade": {"green": 1}, "year": {"2025": 1}
+        }  # fmt: skip
+        assert other["total"]["cases"] == 1
+        own = api.as_("clerk", "procuratorate").find(q=q, facets=names)
+        assert own["total"]["cases"] == 2
+        assert facets_of(own)["category"] == {"drugs": 2}
+        assert facets_of(own)["department"] == {"procuratorate": 2, "petition": 1}
+
+
+def test_beyond_ten_thousand_it_is_estimated_and_said_so(api: Api, store: Store) -> None:
+    many(store, facets.COUNTED)
+    clerk = api.as_("clerk", "court")
+    assert clerk.find(total=True, limit=1)["total"] == {"cases": 10_000, "is_estimate": False}
+    assert clerk.find(q="噪音", total=True, limit=1)["total"] == {"cases": 10_000, "is_estimate": False}
+    many(store, 20_000, title="欠薪")
+    for q, cases in ((None, 30_000), ("欠薪", 20_000)):
+        answer = clerk.find(q=q, facets="category", limit=1)
+        assert answer["total"]["is_estimate"]
+        assert answer["facets"][0]["is_estimate"]
+        assert 0.75 * cases < answer["total"]["cases"] < 1.25 * cases
+        found = facets_of(answer)["category"]
+        assert 0.15 < found["noise"] / sum(found.values()) < 0.35
+    store.run("UPDATE store.source_record SET visibility = 'sealed', department = 'procuratorate' WHERE title = '欠薪'",
+              "UPDATE store.unified_case SET departments = '{}', category = NULL, reported_at = NULL WHERE title = '欠薪'")  # fmt: skip
+    assert clerk.find(total=True, limit=1)["total"] == {"cases": 10_000, "is_estimate": False}
+    assert clerk.find(q="欠薪", total=True, limit=1)["total"] == {"cases": 0, "is_estimate": False}
+
+
+def test_a_case_that_only_acknowledges_is_in_no_facet_of_words(api: Api, store: Store) -> None:
+    store.case(store.record("court", "C1", [{"name": "王小明", "phone": "13800138000"}], title="噪音", visibility="restricted"))
+    clerk = api.as_("clerk", "petition")
+    assert clerk.find(q="噪音", facets="department")["total"]["cases"] == 0
+    answer = clerk.find(q="13800138000", facets="department,category")
+    assert answer["total"]["cases"] == len(answer["items"]) == 1
+    assert "wages" not in json.dumps(answer)
+    assert uuid.UUID(answer["items"][0]["case_id"])
