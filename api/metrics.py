@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from api.departments import Directory
 from api.queries import platform
+from api.queries.reports import waiting as letters_waiting
 from pipeline.agreement import precision
 
 ROWS = ("pulled", "landed", "already_known", "accepted", "quarantined", "held", "superseded", "deleted")
@@ -32,7 +33,7 @@ class RequestMetrics:
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        known = method if method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
+        known = method if method in ("GET", "POST", "DELETE", "HEAD", "OPTIONS") else "other"
         self._seconds.labels(known, route, str(status)).observe(seconds)
 
 
@@ -71,7 +72,7 @@ def _store_families(connection: Connection, directory: Directory) -> list[Metric
     quarantine = _gauge("quarantine_open", "Open quarantine items.", "department")
     for department, items in sorted(platform.open_quarantine(connection).items()):
         quarantine.add_metric([department], items)
-    return [rows, state, law, age, quarantine, *_waiting(connection), *_precision(connection)]
+    return [rows, state, law, age, quarantine, *_waiting(connection), *_letters(connection), *_precision(connection)]
 
 
 def _precision(connection: Connection) -> list[Metric]:
@@ -84,6 +85,26 @@ def _precision(connection: Connection) -> list[Metric]:
             if value is not None:
                 share.add_metric([one.relation, bound], value)
     return [share, judged]
+
+
+def _letters(connection: Connection) -> list[Metric]:
+    """What departments are asked by people, `platform` being its administrators."""
+    waiting = letters_waiting(connection)
+    meanings = {
+        "reports": ("reports_open", "Reports that something is wrong which wait for a department."),
+        "requests": ("access_requests_open", "Requests to see restricted records which wait for a department."),
+        "emergencies": (
+            "emergency_access_unreviewed",
+            "Emergency accesses to a department's restricted records which it has not reviewed.",
+        ),
+    }
+    families: list[Metric] = []
+    for kind, (name, meaning) in meanings.items():
+        family = _gauge(name, meaning, "department")
+        for department, items in sorted(waiting[kind].items()):
+            family.add_metric([department], items)
+        families.append(family)
+    return families
 
 
 def _waiting(connection: Connection) -> list[Metric]:

@@ -80,6 +80,7 @@ PROBLEMS = {
         Problem("source-unavailable", 503, "部门系统暂不可用", "A department's system is unavailable"),
         Problem("batch-held", 409, "批次已暂停，等待处理", "The batch is held"),
         Problem("publish-held", 409, "发布已暂停，等待确认", "Publishing is held"),
+        Problem("conflict", 409, "当前状态不允许此操作", "Its state does not allow that"),
         Problem("busy", 409, "正在处理中，请稍后再试", "Somebody else is at it"),
         Problem("store", 500, "数据库拒绝了语句", "The store refused a statement"),
         Problem("store-unavailable", 503, "数据库暂不可用", "The store is unavailable"),
@@ -212,7 +213,9 @@ def problem_response(
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` for these statuses, each a problem+json."""
+    """OpenAPI `responses` for these statuses, each a problem+json; whoever must say who he is may also be told to wait (429)."""
+    if 401 in statuses:
+        statuses = tuple(sorted({*statuses, 429}))
     titles = {status: [p.title for p in PROBLEMS.values() if p.status == status] for status in statuses}
     schema = {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}
     return {status: {"description": "; ".join(titles[status]), "content": {MEDIA_TYPE: schema}} for status in statuses}

@@ -34,7 +34,7 @@ class Hub:
     """What the routes work with."""
 
     settings: Settings
-    engine: Engine  # writes: the inbox and the audit alone
+    engine: Engine  # writes: the inbox, the audit, and what callers hand in
     reading: Engine
     logins: Logins
     policies: Policies

@@ -10,7 +10,7 @@ import typer
 from dotenv import load_dotenv
 from rich.console import Console
 
-from cli import audit, batches, keys, match, policy, quarantine, relink, review, run, serve, sources
+from cli import audit, batches, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources
 from cli.acting import os_user, showing
 from cli.session import store
 from hub.errors import HubError
@@ -36,6 +36,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
+app.add_typer(lookups.app, name="lookups")
 app.add_typer(match.app, name="match")
 app.command(name="run")(run.run)
 app.command(name="resolve")(run.resolve_pending)

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         None,
         description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
     )
+    lookup_rows: int = Field(50_000, ge=1, le=200_000, description="Most rows of one batch look-up.")
+    lookup_bytes: int = Field(16 << 20, ge=1024, le=256 << 20, description="Most bytes of a batch look-up's file.")
+    lookup_jobs: int = Field(3, ge=1, le=100, description="Batch look-ups that a caller may have unfinished at a time.")
+    lookup_days: int = Field(7, ge=1, le=366, description="Days after which a batch look-up and its result are deleted.")
+    emergency_hours: int = Field(4, ge=1, le=72, description="Hours that an emergency access to restricted records lasts.")
     export_rows: dict[str, int] = Field(
         {"*": 50_000, "system": 500_000, "admin": 500_000},
         description="Most rows that a role may export at once, as JSON; * stands for every other role, 0 for none.",

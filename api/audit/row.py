@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Connection, Engine, insert
 
+from api.access import Caller
 from api.trace import Trace
 from hub.database import store_errors
 from schema.tables import access
@@ -38,7 +41,7 @@ def row_of(trace: Trace, action: str, outcome: int | None) -> Row:
         "entity_ids": trace.entity_ids or None,
         "purpose": _text(trace.purpose),
         "case_reference": _text(trace.case_reference),
-        "request_id": trace.request_id,
+        "request_id": trace.request_id or None,
         "shape": names_alone(trace.shape) or None,
         "person_ids": list(dict.fromkeys(trace.person_ids)) or None,
         "record_ids": list(dict.fromkeys(trace.record_ids)) or None,
@@ -55,6 +58,26 @@ def write_audit(engine: Engine, trace: Trace, action: str, outcome: int | None) 
     """
     with store_errors(), engine.begin() as connection:
         connection.execute(insert(access).values(**row_of(trace, action, outcome)))
+
+
+def write_audits(connection: Connection, caller: Caller, rows: Sequence[tuple[str, int, Sequence[UUID]]]) -> None:
+    """Write many looks of one call down, in the transaction that keeps their answers.
+
+    Args:
+        connection: of that transaction.
+        caller: who looks, and what for.
+        rows: action, outcome and case ids of each.
+    """
+    who = Trace("")
+    who.name(caller)
+    if caller.purpose is not None:
+        who.purpose, who.case_reference = caller.purpose.code, caller.purpose.case_reference
+    written = [
+        row_of(replace(who, entity_ids=list(ids), results=len(ids)), action, outcome) | {"request_id": None}
+        for action, outcome, ids in rows
+    ]
+    if written:
+        connection.execute(insert(access), written)
 
 
 def names_alone(shape: Any, depth: int = 0) -> Any:
