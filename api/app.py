@@ -17,14 +17,18 @@ from starlette.exceptions import HTTPException
 from api.audit import write_audit
 from api.authentication.authenticator import make_authenticator
 from api.authentication.limits import CallerLimits
+from api.change_feed import read_head
+from api.change_waiting import ChangeWaiting
 from api.departments import Directory, load_directory
 from api.docs import add_docs
+from api.lookups.worker import Worker, working
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
+from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import cases, entities, export, health, inbox, one_case, platform
+from api.routes import access_requests, cases, changes, entities, export, health, inbox, lookups, one_case, platform, reports, watches
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -55,9 +59,23 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     reading = reading_engine(engine.url)
     logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
 
+    hub = Hub(
+        settings,
+        engine,
+        reading,
+        logins,
+        Policies(engine),
+        Grants(engine),
+        load_directory(settings) if directory is None else directory,
+        newest_revision(),
+    )
+    worker = Worker(hub)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        with working(worker):
+            yield
+        app.state.authenticator.close()
         reading.dispose()
         logins.dispose()
 
@@ -70,31 +88,23 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    hub = Hub(
-        settings,
-        engine,
-        reading,
-        logins,
-        Policies(engine),
-        load_directory(settings) if directory is None else directory,
-        newest_revision(),
-    )
-    app.state.hub = hub
+    app.state.hub, app.state.lookups = hub, worker
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
     app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
-    for module in (cases, export, one_case, entities, platform, inbox, health):
+    app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
+    for module in (cases, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
-    _surround(app, engine)
+    _surround(app, engine, settings)
     _handle_errors(app)
     add_docs(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
 
-def _surround(app: FastAPI, engine: Engine) -> None:
+def _surround(app: FastAPI, engine: Engine, settings: Settings) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, limits={lookups.PATH: settings.lookup_bytes})
     app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
     app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, insert
+from collections.abc import Sequence
+from uuid import UUID
 
+from sqlalchemy import Connection, Engine, insert
+
+from api.access import Caller
 from api.state import Trace
 from hub.database import store_errors
 from schema.tables import access
@@ -24,3 +28,19 @@ def write_audit(engine: Engine, trace: Trace, action: str, outcome: int) -> None
     }
     with store_errors(), engine.begin() as connection:
         connection.execute(insert(access).values(**row))
+
+
+def write_audits(connection: Connection, caller: Caller, rows: Sequence[tuple[str, int, Sequence[UUID]]]) -> None:
+    """Write many looks of one call down, in the transaction that keeps their answers.
+
+    Args:
+        connection: of that transaction.
+        caller: who looks.
+        rows: action, outcome and case ids of each.
+    """
+    written = [
+        {"caller": caller.name, "department": caller.department, "action": action, "outcome": outcome, "entity_ids": list(ids) or None}
+        for action, outcome, ids in rows
+    ]
+    if written:
+        connection.execute(insert(access), written)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
+from api.access import Clearance
 from api.answers.common import Coded
 from api.answers.one_case import LinkAnswer, Waterfall, WaterfallStep
 from api.case_view import CaseView
@@ -33,7 +34,8 @@ def case_links(connection: Connection, view: CaseView, chronicle: Chronicle) -> 
     outside: list[Row] = []
     if view.moment == NOW and view.readable:
         own = view.presenter.caller.department
-        outside = queries.outside_links(connection, list(view.readable), own)
+        found = queries.outside_links(connection, list(view.readable), own)
+        outside = [row for row in found if view.presenter.clearance(row) in (Clearance.CLEAR, Clearance.MASKED)]
     rows = [*inside, *outside]
     models = chronicle.models("case", (row["model_version"] for row in rows))
     return [_link(row, view, models.get(row["model_version"])) for row in rows]

@@ -67,6 +67,18 @@ def read_case_cursor(cursor: str) -> CasePosition | RankPosition:
         raise _no_cursor() from None
 
 
+def read_newest_cursor(cursor: str | None) -> CasePosition | None:
+    """The position in a list that has one order, the newest first; None: from the beginning.
+
+    Raises:
+        RequestError: the text is no cursor of such a list.
+    """
+    found = None if cursor is None else read_case_cursor(cursor)
+    if found is not None and not (isinstance(found, CasePosition) and found.sort == "newest" and found.reported_at):
+        raise _no_cursor()
+    return found if isinstance(found, CasePosition) else None
+
+
 def _written(position: CasePosition) -> list[object]:
     return [None if position.reported_at is None else position.reported_at.isoformat(), position.case_id.hex]
 

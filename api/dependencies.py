@@ -16,7 +16,7 @@ from api.authentication.authenticator import Authenticator
 from api.authentication.limits import CallerLimits, require_quota
 from api.policy.document import Policy
 from api.state import Hub, Trace, hub_of, trace_of
-from hub.errors import RequestError
+from hub.errors import AccessDenied, RequestError
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -55,10 +55,16 @@ async def proven_caller(request: Request, credentials: Annotated[HTTPAuthorizati
         TooManyRequests: this address failed too often.
     """
     authenticator = cast(Authenticator, request.app.state.authenticator)
-    sent, host, trace = credentials.credentials if credentials else None, request.client.host if request.client else None, trace_of(request)
+    trace = trace_of(request)
+    sent = credentials.credentials if credentials else None
+    host = request.client.host if request.client else None
     caller = authenticator.known(sent, host)
     if caller is None:
-        caller = await run_in_threadpool(authenticator.authenticate, sent, host, trace.request_id)
+        try:
+            caller = await run_in_threadpool(authenticator.authenticate, sent, host, trace.request_id)
+        except AccessDenied as error:  # who was proven and may nothing is written down by name
+            trace.caller = str(error.detail.get("caller", trace.caller))
+            raise
     trace.name(caller)
     return caller
 

@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from api.departments import Directory
 from api.queries import platform
+from api.queries.reports import waiting as letters_waiting
+from api.queries.watches import open_deliveries
 from pipeline.agreement import precision
 
 ROWS = ("pulled", "landed", "already_known", "accepted", "quarantined", "held", "superseded", "deleted")
@@ -32,7 +34,7 @@ class RequestMetrics:
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        known = method if method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
+        known = method if method in ("GET", "POST", "DELETE", "HEAD", "OPTIONS") else "other"
         self._seconds.labels(known, route, str(status)).observe(seconds)
 
 
@@ -71,7 +73,7 @@ def _store_families(connection: Connection, directory: Directory) -> list[Metric
     quarantine = _gauge("quarantine_open", "Open quarantine items.", "department")
     for department, items in sorted(platform.open_quarantine(connection).items()):
         quarantine.add_metric([department], items)
-    return [rows, state, law, age, quarantine, *_waiting(connection), *_precision(connection)]
+    return [rows, state, law, age, quarantine, *_waiting(connection), *_letters(connection), *_precision(connection)]
 
 
 def _precision(connection: Connection) -> list[Metric]:
@@ -86,12 +88,34 @@ def _precision(connection: Connection) -> list[Metric]:
     return [share, judged]
 
 
+def _letters(connection: Connection) -> list[Metric]:
+    """What departments are asked by people, `platform` being its administrators."""
+    waiting = letters_waiting(connection)
+    meanings = {
+        "reports": ("reports_open", "Reports that something is wrong which wait for a department."),
+        "requests": ("access_requests_open", "Requests to see restricted records which wait for a department."),
+        "emergencies": (
+            "emergency_access_unreviewed",
+            "Emergency accesses to a department's restricted records which it has not reviewed.",
+        ),
+    }
+    families: list[Metric] = []
+    for kind, (name, meaning) in meanings.items():
+        family = _gauge(name, meaning, "department")
+        for department, items in sorted(waiting[kind].items()):
+            family.add_metric([department], items)
+        families.append(family)
+    return families
+
+
 def _waiting(connection: Connection) -> list[Metric]:
-    waiting = platform.waiting(connection)
+    waiting, deliveries = platform.waiting(connection), open_deliveries(connection)
     meanings = {
         "pending_records": ("Records that wait for resolve.", waiting["records"]),
         "pending_oldest_seconds": ("Seconds that the oldest of them has waited.", float(waiting["oldest_record_s"] or 0)),
         "inbox_waiting": ("Pushed events that wait for landing.", waiting["events"]),
+        "watch_deliveries_waiting": ("Deliveries of watches that wait to be posted.", deliveries["waiting"]),
+        "watch_deliveries_dead": ("Deliveries of watches that were given up.", deliveries["dead"]),
         "reviews_open": ("Pairs that wait for a person's decision.", waiting["reviews"]),
     }
     families: list[Metric] = []

@@ -7,7 +7,7 @@ import re
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -143,17 +143,23 @@ class AuditGate:
 
 
 class BodyLimit:
-    """Refuses a body above its limit, declared or not, without reading on."""
+    """Refuses a body above its limit, declared or not, without reading on.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: what is inside.
+        limits: path → most bytes, where that is not `MAX_BODY_BYTES`.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int] | None = None) -> None:
         self._app = app
+        self._limits = limits or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = MAX_INBOX_BYTES if scope["path"].startswith("/v1/inbox/") else MAX_BODY_BYTES
+        limit = MAX_INBOX_BYTES if scope["path"].startswith("/v1/inbox/") else self._limits.get(scope["path"], MAX_BODY_BYTES)
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdigit() and int(declared[:20]) > limit:
             trace: Trace = scope["state"]["trace"]

@@ -36,6 +36,7 @@ from hub.errors import (
     SourceUnavailable,
     StoreError,
     StoreUnavailable,
+    TooBusy,
     TooManyRequests,
 )
 
@@ -80,6 +81,7 @@ PROBLEMS = {
         Problem("source-unavailable", 503, "部门系统暂不可用", "A department's system is unavailable"),
         Problem("batch-held", 409, "批次已暂停，等待处理", "The batch is held"),
         Problem("publish-held", 409, "发布已暂停，等待确认", "Publishing is held"),
+        Problem("conflict", 409, "当前状态不允许此操作", "Its state does not allow that"),
         Problem("busy", 409, "正在处理中，请稍后再试", "Somebody else is at it"),
         Problem("store", 500, "数据库拒绝了语句", "The store refused a statement"),
         Problem("store-unavailable", 503, "数据库暂不可用", "The store is unavailable"),
@@ -95,6 +97,8 @@ PROBLEMS = {
         Problem("request", 422, "请求有误", "The request cannot be read"),
         Problem("beyond-relevance", 422, "相关度排序到此为止", "Relevance orders no further"),
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
+        Problem("position-expired", 410, "此位置之后的变更已不再保留", "What changed since is no longer kept"),
+        Problem("watch-limit", 409, "关注数已达上限", "No more watches"),
         Problem("too-large", 413, "请求内容过大", "The request is too large"),
     )
 }
@@ -122,6 +126,7 @@ CLASSES: dict[type[HubError], str] = {
     TooManyRequests: "too-many-requests",
     IssuerUnavailable: "issuer-unavailable",
     RequestError: "request",
+    TooBusy: "overloaded",
     PublishHeld: "publish-held",
 }
 
@@ -212,7 +217,9 @@ def problem_response(
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` for these statuses, each a problem+json."""
+    """OpenAPI `responses` for these statuses, each a problem+json; whoever must say who he is may also be told to wait (429)."""
+    if 401 in statuses:
+        statuses = tuple(sorted({*statuses, 429}))
     titles = {status: [p.title for p in PROBLEMS.values() if p.status == status] for status in statuses}
     schema = {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}
     return {status: {"description": "; ".join(titles[status]), "content": {MEDIA_TYPE: schema}} for status in statuses}

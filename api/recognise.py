@@ -161,7 +161,9 @@ def _identifier(text: str, compact: str) -> tuple[Kind | None, tuple[str, ...]]:
         return Kind.ID_NUMBER, _id_forms(compact)
     if _is_credit_code(compact):
         return Kind.CREDIT_CODE, (compact,)
-    if _MOBILE.fullmatch(compact.lstrip("+")) or _LANDLINE.fullmatch(text):
+    if _MOBILE.fullmatch(compact.lstrip("+")):
+        return Kind.PHONE, (compact[-11:],)
+    if _LANDLINE.fullmatch(text):
         number = dialled(pl.Series([text]), Options()).values[0]
         return Kind.PHONE, (number or re.sub(r"\D", "", text),)
     if _PERMIT.fullmatch(compact):

@@ -11,13 +11,14 @@ from typing import cast
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi import Request
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL
 
 import schema
 from api.access import Caller
 from api.authentication.limits import Quota
 from api.departments import Directory
+from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from hub.database import store_errors
@@ -35,10 +36,11 @@ class Hub:
     """What the routes work with."""
 
     settings: Settings
-    engine: Engine  # writes: the inbox and the audit alone
+    engine: Engine  # writes: the inbox, the audit, and what callers hand in
     reading: Engine
     logins: Logins
     policies: Policies
+    grants: Grants
     directory: Directory
     revision: str | None  # of the schema that this version works on
 
@@ -55,6 +57,8 @@ class Hub:
         """
         engine = self.reading if caller is None else self.logins.engine(caller)
         with store_errors(), engine.connect() as connection:
+            if caller is not None and self.grants.holds(caller):  # row security looks for what was opened to this name
+                connection.execute(text("SELECT set_config('casehub.caller', :name, true)"), {"name": caller.name})
             yield connection
 
 

@@ -10,6 +10,7 @@ STATES = {
     "done": "[green]完成 done[/green]",
     "held": "[yellow]挂起 held[/yellow]",
     "busy": "[yellow]占用 busy[/yellow]",
+    "stopped": "[yellow]中止 stopped[/yellow]",
     "failed": "[red]失败 failed[/red]",
     "discarded": "已作废 discarded",
     "open": "进行中 open",

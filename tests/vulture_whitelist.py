@@ -6,6 +6,9 @@ _.do_GET
 _.do_POST
 _.handle_error
 _.log_message
+# joserfc
+_.get_alg
+_.get_op_key
 # asyncssh
 _.begin_auth
 _.password_auth_supported

@@ -40,6 +40,11 @@ class Authenticator:
     tokens: TokenCheck | None
     guesses: Throttle
 
+    def close(self) -> None:
+        """Close what is open to issuers."""
+        if self.tokens is not None:
+            self.tokens.close()
+
     def known(self, credential: str | None, host: str | None) -> Caller | None:
         """Who asks, if that was checked a moment ago; waits for nothing."""
         if not credential or len(credential) > MAX_CREDENTIAL_BYTES:
@@ -103,6 +108,17 @@ def make_authenticator(
         SettingsError: an issuer is bound to a department that there is not.
     """
     tokens = None
+    if settings.oidc_issuers:
+        rules = TokenRules(
+            settings.oidc_audience,
+            settings.oidc_max_hours * 3600.0,
+            ClaimNames(settings.oidc_name_claim, settings.oidc_role_claim, settings.oidc_department_claim),
+        )
+        tokens = TokenCheck(_issuers(settings, departments), rules, lambda: Known(departments, policy()))
+    return Authenticator(KeyCheck(reading, engine), tokens, Throttle(settings.failures_per_minute, GUESS_PERIOD_S, max_keys=MAX_ADDRESSES))
+
+
+def _issuers(settings: Settings, departments: Sequence[str]) -> list[Issuer]:
     for bound in settings.oidc_issuers.values():
         if bound is not None and bound not in departments:
             raise SettingsError(
@@ -110,13 +126,8 @@ def make_authenticator(
                 remedy="`casehub sources list` shows the departments",
                 setting="CASEHUB_OIDC_ISSUER",
             )
-    if settings.oidc_issuers:
-        client = httpx.Client(timeout=TIMEOUT, trust_env=False, verify=httpx.create_ssl_context(), limits=httpx.Limits(max_connections=4))
-        issuers = [Issuer(url, bound, client, settings.oidc_grace_minutes * 60.0) for url, bound in settings.oidc_issuers.items()]
-        names = ClaimNames(settings.oidc_name_claim, settings.oidc_role_claim, settings.oidc_department_claim)
-        rules = TokenRules(settings.oidc_audience, settings.oidc_max_hours * 3600.0, names)
-        tokens = TokenCheck(issuers, rules, lambda: Known(departments, policy()))
-    return Authenticator(KeyCheck(reading, engine), tokens, Throttle(settings.failures_per_minute, GUESS_PERIOD_S, max_keys=MAX_ADDRESSES))
+    client = httpx.Client(timeout=TIMEOUT, trust_env=False, verify=httpx.create_ssl_context(), limits=httpx.Limits(max_connections=4))
+    return [Issuer(url, bound, client, settings.oidc_grace_minutes * 60.0) for url, bound in settings.oidc_issuers.items()]
 
 
 def _is_token(credential: str) -> bool:

@@ -44,11 +44,21 @@ def caller_from(claims: Mapping[str, Any], issuer: str, bound_to: str | None, na
         known: what may be found there.
 
     Raises:
-        AccessDenied: the token names nobody, or a role or department that is not known, or none; or its issuer may not.
+        AccessDenied: the token names nobody, or a role or department that is not known, or none; or its issuer may not. Its
+            `detail` has the caller, who is proven all the same.
     """
     name = find_claim(claims, names.name)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise refusal(f"the claim {names.name} names nobody")
+    try:
+        role, department = _role_and_department(claims, bound_to, names, known)
+    except AccessDenied as error:
+        error.detail["caller"] = _whole_name(name, issuer)
+        raise
+    return Caller(_whole_name(name, issuer), role, department, kind="token")
+
+
+def _role_and_department(claims: Mapping[str, Any], bound_to: str | None, names: ClaimNames, known: Known) -> tuple[str, str | None]:
     role = _role(claims, names.role, known.policy)
     department = _department(claims, names.department, known.departments)
     rights = known.policy.rights(bound_to if department is None else department, role)
@@ -59,7 +69,7 @@ def caller_from(claims: Mapping[str, Any], issuer: str, bound_to: str | None, na
                 remedy="请管理员改正角色或部门 · have the role or the department corrected there, or CASEHUB_OIDC_ISSUER here",
             )
         department = bound_to
-    return Caller(_whole_name(name, issuer), role, department, kind="token")
+    return role, department
 
 
 def find_claim(claims: Mapping[str, Any], name: str) -> Any:

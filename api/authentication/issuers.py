@@ -25,6 +25,7 @@ from hub.urls import is_safe_on_the_way
 
 REFRESH_S = 900.0  # after which keys are fetched anew
 WAIT_S = 1.0  # for another request's fetch
+MAX_WAITING = 16  # of the forty threads that answer requests: a slow issuer holds up no API key
 FETCHES, FETCH_PERIOD_S = 3, 30.0  # most that are tried
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 DEADLINE_S = 6.0  # for an answer that comes in drips
@@ -60,8 +61,13 @@ class Issuer:
         self._client, self._grace_s, self._clock = client, grace_s, clock
         self._fetches = Throttle(FETCHES, FETCH_PERIOD_S, clock=clock)
         self._fetching = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
         self._keys = _Keys({}, -math.inf)
         self._is_down = False
+
+    def close(self) -> None:
+        """Close what is open to it."""
+        self._client.close()
 
     def key(self, key_id: str | None) -> PublicKey | None:
         """The public key of this id; without an id, the only one there is.
@@ -75,7 +81,11 @@ class Issuer:
         found = self._find(key_id)
         age = self._clock() - self._keys.fetched_at
         if found is None or age > self._grace_s:
-            self._refresh(WAIT_S)
+            if self._waiting.acquire(blocking=False):
+                try:
+                    self._refresh(WAIT_S)
+                finally:
+                    self._waiting.release()
             found = self._find(key_id)
         elif age > REFRESH_S:  # nobody has to wait for it
             threading.Thread(target=self._refresh, args=(0,), name="casehub-jwks", daemon=True).start()

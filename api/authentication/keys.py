@@ -135,6 +135,20 @@ def revoke_key(engine: Engine, word: str) -> int:
     return len(found)
 
 
+def is_live(connection: Connection, caller: Caller) -> bool:
+    """Whether the key by which a caller came, a while ago, is still good, and for the same role and department."""
+    key = api_key.c
+    statement = select(func.count()).where(
+        key.key_id == caller.key_id,
+        key.name == caller.name,
+        key.role == caller.role,
+        key.department.is_not_distinct_from(caller.department),
+        key.revoked_at.is_(None),
+        key.expires_at > func.now(),
+    )
+    return bool(connection.execute(statement).scalar_one())
+
+
 def split_key(credential: str) -> tuple[str, bytes]:
     """A key's id and its secret's hash; of what is no key an id that no key has, so that it is looked up all the same."""
     whole = credential.removeprefix(PREFIX)

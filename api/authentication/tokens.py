@@ -75,6 +75,11 @@ class TokenCheck:
         self._lock = threading.Lock()
         self._known: TTLCache[bytes, tuple[Caller, float]] = TTLCache(MAX_KNOWN, ttl=KNOWN_S)
 
+    def close(self) -> None:
+        """Close what is open to issuers."""
+        for issuer in self._issuers.values():
+            issuer.close()
+
     def known(self, credential: str) -> Caller | None:
         """Who holds this token, if it was checked a moment ago."""
         with self._lock:

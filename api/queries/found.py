@@ -6,14 +6,14 @@ sorted. More are checked case by case along the index of all cases, which is soo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from api.queries.hits import FEW, TABLE, Hits, Rank
-from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow
+from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow, records_with_cases
 from api.recognise import IDENTIFIERS, Kind, Reading
 from schema.search import tsquery
 
@@ -23,7 +23,7 @@ _OF_PARTIES = (
 )
 _FIND_WORDS = (
     "SELECT w.record_id, w.version, 'words' AS field, CAST(NULL AS integer) AS ordinal "
-    "FROM store.find_words(CAST(:tokens AS tsquery), {most}) w"
+    "FROM store.find_words(CAST(:tokens AS tsquery), {most}, {most}) w"
 )
 _WORDS = _FIND_WORDS.format(most=FEW)
 _HOLDS_WORDS = "r.tokens @@ CAST(:tokens AS tsquery)"
@@ -83,7 +83,7 @@ class Found:
 
     def records(self) -> str:
         """FROM and WHERE of its published records, `r`, with their cases, `m`, and where in them it stands, `f`."""
-        return f"({self.sql}) f JOIN {MEMBERS} ON r.record_id = f.record_id AND r.version = f.version WHERE {self.reach}"
+        return f"{records_with_cases(self.sql)} WHERE {self.reach}"
 
     def holds(self) -> str:
         """Condition on `c`: whether that case holds it. OFFSET 0 keeps it from being turned into a join over all that hold it."""
@@ -96,7 +96,7 @@ class Found:
         rank = "f.rank" if self.ranks else f"{int(Rank.EXACT)} AS rank"
         stands = f"SELECT f.field, f.ordinal, {rank} FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version"
         if self.here:
-            stands += f" UNION ALL SELECT 'words', CAST(NULL AS integer), {int(Rank.WORDS)} WHERE {self.here}"
+            stands += f" AND f.field <> 'words' UNION ALL SELECT 'words', CAST(NULL AS integer), {int(Rank.WORDS)} WHERE {self.here}"
         return stands
 
     def is_few(self, connection: Connection, parameters: dict[str, Any]) -> bool:
@@ -135,16 +135,20 @@ def is_whole(reading: Reading) -> bool:
     return reading.kind in _ENTRIES
 
 
-def entry_parameters(reading: Reading | None, hits: Hits | None) -> dict[str, Any]:
+def entry_texts(reading: Reading) -> tuple[str, ...]:
+    """What of an entry is looked for among words."""
+    return reading.values if reading.kind in IDENTIFIERS else (reading.text,)
+
+
+def entry_parameters(reading: Reading | None, hits: Hits | None, query_of: Callable[[str], str | None] = tsquery) -> dict[str, Any]:
     """Values that `by_entry` wants bound."""
     if reading is None:
         return {}
-    texts = reading.values if reading.kind in IDENTIFIERS else (reading.text,)
     return {
         "values": list(reading.values),
         "numbers": list(reading.numbers),
         "entry_case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
-        "tokens": " | ".join(query for query in map(tsquery, texts) if query),  # empty, it finds nothing
+        "tokens": " | ".join(query for query in map(query_of, entry_texts(reading)) if query),  # empty, it finds nothing
         **(hits.parameters if hits else {}),
     }
 

@@ -20,7 +20,7 @@ from api.cursor import CasePosition, Sort
 from api.queries.found import Found, by_entity, by_entry, entry_parameters
 from api.queries.hits import Hits
 from api.queries.rows import Row, fetch
-from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, MEMBERS, READABLE
+from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, MEMBERS, READABLE, members_of
 from api.recognise import Reading
 
 MATCHES_PER_CASE = 5
@@ -205,8 +205,8 @@ def ranked(connection: Connection, search: Search) -> list[Row]:
 def titles(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
     """Of each case the titles of readable records that hold the entry's words."""
     statement = f"""
-    SELECT m.case_id, array_agg(DISTINCT r.title) AS titles FROM {MEMBERS}
-    WHERE m.case_id = ANY(:case_ids) AND {READABLE} AND r.title IS NOT NULL AND r.tokens @@ CAST(:tokens AS tsquery) GROUP BY m.case_id
+    SELECT m.case_id, array_agg(DISTINCT r.title) AS titles FROM {members_of("case_ids")}
+    WHERE {READABLE} AND r.title IS NOT NULL AND r.tokens @@ CAST(:tokens AS tsquery) GROUP BY m.case_id
     """
     rows = fetch(connection, statement, {**search.parameters, "case_ids": list(case_ids)})
     return {row["case_id"]: row["titles"] for row in rows}
@@ -241,8 +241,8 @@ def matches(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID
         SELECT m.case_id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, f.field, f.ordinal, f.rank, {texts},
                r.case_number, CASE WHEN f.field = 'words' THEN {names} END AS names,
                row_number() OVER (PARTITION BY m.case_id ORDER BY f.rank, r.record_id, f.field, f.ordinal) AS turn
-        FROM {MEMBERS} CROSS JOIN LATERAL ({entry.at_record()} OFFSET 0) f
-        WHERE m.case_id = ANY(:case_ids) AND {entry.reach}
+        FROM {members_of("case_ids")} CROSS JOIN LATERAL ({entry.at_record()} OFFSET 0) f
+        WHERE {entry.reach}
     ) found LEFT JOIN store.party p ON p.record_id = found.record_id AND p.version = found.version AND p.ordinal = found.ordinal
     WHERE turn <= {MATCHES_PER_CASE} ORDER BY case_id, turn
     """
@@ -256,8 +256,10 @@ def surroundings(connection: Connection, case_ids: Sequence[uuid.UUID], own: str
            array_agg(DISTINCT r.department) FILTER (WHERE {READABLE}) AS departments,
            array_agg(DISTINCT r.department) FILTER (WHERE {ACKNOWLEDGED}) AS acknowledged,
            array_agg(DISTINCT p.name) FILTER (WHERE {READABLE} AND p.kind = 'person' AND p.name IS NOT NULL) AS names
-    FROM {MEMBERS} LEFT JOIN store.party p ON p.record_id = r.record_id AND p.version = r.version
-    WHERE m.case_id = ANY(:case_ids) GROUP BY m.case_id
+    FROM {members_of("case_ids")} LEFT JOIN LATERAL (
+        SELECT p.name, p.kind FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version OFFSET 0
+    ) p ON true
+    GROUP BY m.case_id
     """
     return {row["case_id"]: row for row in fetch(connection, statement, {"case_ids": list(case_ids), "own": own})}
 

@@ -12,6 +12,7 @@ from api.answers.entities import OrganisationAnswer, PersonAnswer
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.entity_tag import VARY, tagged
 from api.entity_view import Relation, became, read_organisation, read_person
+from api.noting import note
 from api.presenter import Presenter
 from api.problems import documented
 from api.state import Hub, Trace
@@ -48,13 +49,14 @@ def read_one_organisation(organisation_id: uuid.UUID, request: Request, caller: 
 
 
 def _answer(request: Request, presenter: Presenter, hub: Hub, trace: Trace, relation: Relation, entity_id: uuid.UUID) -> Response:
-    trace.entity_ids = [entity_id]
+    if relation == "person":
+        note(trace, person_ids=[entity_id])
     read = read_person if relation == "person" else read_organisation
     with hub.read(presenter.caller) as connection:
         found = read(connection, presenter, entity_id)
         target = became(connection, presenter, relation, entity_id) if found is None else None
     if found is not None:
-        trace.entity_ids += [case.case_id for case in found.cases]
+        trace.entity_ids = [case.case_id for case in found.cases]
         return tagged(request, presenter.caller, found)
     if target is None:
         raise NotFound(

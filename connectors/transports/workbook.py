@@ -24,14 +24,14 @@ _CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
 _MERGE = re.compile(rb'<(?:\w+:)?mergeCell [^>]*?\bref="')
 
 
-def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Found) -> Iterator[Row]:
+def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Found, most_cells: int = MOST_CELLS) -> Iterator[Row]:
     """Rows of one sheet; blank cells are null, lines of blanks are left out.
 
     Raises:
         SourceFormatError: no workbook, no such sheet, or not the header that the contract expects.
         SourceLimitError: larger than the limit once unpacked, or a rectangle of too many cells.
     """
-    _refuse_bombs(content, limit, what)
+    _refuse_bombs(content, limit, most_cells, what)
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         name = options.sheet if isinstance(options.sheet, str) else _sheet_name(workbook.sheet_names, options.sheet, what)
@@ -60,7 +60,7 @@ def _sheet_name(names: Sequence[str], index: int, what: str) -> str:
     return names[index]
 
 
-def _refuse_bombs(content: bytes, limit: int, what: str) -> None:
+def _refuse_bombs(content: bytes, limit: int, most_cells: int, what: str) -> None:
     """Unpack every part once, counting, before the reader does so without counting."""
     total = rows = columns = 0
     try:
@@ -78,7 +78,7 @@ def _refuse_bombs(content: bytes, limit: int, what: str) -> None:
                             tail = block[-200:]
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
         raise damaged(what) from None
-    if rows * columns > MOST_CELLS:
+    if rows * columns > most_cells:
         raise SourceLimitError(f"{what} spans {rows} lines and {columns} columns", remedy="ask the department to clear far-away cells")
 
 

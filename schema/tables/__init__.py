@@ -24,6 +24,7 @@ from schema.tables.entities import (
     unified_case,
 )
 from schema.tables.landing import landing_record, quarantine_item
+from schema.tables.lookups import LOOKUP_STATES, lookup, lookup_row
 from schema.tables.names import name_form
 from schema.tables.ops import batch, change_counter, contract, decision, inbox, link_sample, model, pending, source, validation_result
 from schema.tables.policy import policy, row_scope
@@ -39,14 +40,21 @@ from schema.tables.records import (
     record_id_sequence,
     source_record,
 )
+from schema.tables.reports import ACCESS_REQUEST_STATES, REPORT_STATES, access_request, access_request_record, report, report_note
+from schema.tables.watches import watch, watch_delivery, watch_event
 
 __all__ = [
+    "ACCESS_REQUEST_STATES",
     "BATCH_STATES",
+    "LOOKUP_STATES",
     "PARTITIONS",
     "RECORD_STATES",
     "RELATIONS",
+    "REPORT_STATES",
     "SCHEMAS",
     "access",
+    "access_request",
+    "access_request_record",
     "api_key",
     "batch",
     "case_event",
@@ -62,6 +70,8 @@ __all__ = [
     "landing_record",
     "link",
     "link_sample",
+    "lookup",
+    "lookup_row",
     "metadata",
     "model",
     "name_form",
@@ -80,10 +90,15 @@ __all__ = [
     "quarantine_item",
     "record_id_sequence",
     "redirect",
+    "report",
+    "report_note",
     "review_task",
     "row_scope",
     "source",
     "source_record",
     "unified_case",
     "validation_result",
+    "watch",
+    "watch_delivery",
+    "watch_event",
 ]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Engine, event
 
+from api.lookups.worker import THREAD
+
 
 @contextlib.contextmanager
-def statements() -> Iterator[list[str]]:
-    """Every statement of this process's engines while this lasts."""
+def statements(*, of_keys: bool = False) -> Iterator[list[str]]:
+    """Every statement of this process's engines while this lasts; what looks keys up, by the second, only if that is asked for."""
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        if "FROM ops.policy" not in statement:  # looked up by the second, not by the request
+        is_aside = threading.current_thread().name == THREAD  # looks for jobs now and then, and is no part of a request
+        looked_up = ("FROM ops.policy", "FROM ops.live_grant")  # by the second, not by the request
+        if not is_aside and not any(each in statement for each in looked_up) and (of_keys or "ops.api_key" not in statement):
             seen.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)

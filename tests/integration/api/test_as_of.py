@@ -207,6 +207,19 @@ def test_a_sealed_record_that_joins_and_leaves_is_in_nobody_elses_history(fragil
     assert {"merged", "split"} <= {event["kind"]["code"] for event in whole["timeline"]}
 
 
+def test_moves_of_a_record_sealed_since_are_told_no_more(fragile_api: Api) -> None:
+    history = History(fragile_api)
+    history.step(petition("反映欠薪"), labour())
+    history.judge("yes")
+    first, _ = history.ids
+    assert [event["source_record_id"] for event in history.answer(first)["timeline"] if "change_number" in event] == ["1", "2"]
+    history.step(labour(visibility="sealed"))
+    number = history.said[1][0]
+    for told in (history.answer(first), history.answer(first, str(number))):
+        assert [event["source_record_id"] for event in told["timeline"] if "change_number" in event] == ["1"]
+        assert told["record_count"] == 1
+
+
 def versions_of(api: Api, dept: str, case_id: str, **asked: str) -> list[tuple[int, list[tuple[str, Any, Any]]]]:
     answer = api.as_("clerk", dept).get(f"/v1/cases/{case_id}", params={"include": "history", **asked})
     (history,) = answer.json()["history"]

@@ -13,6 +13,9 @@ from joserfc import jwe
 from joserfc.jwk import OctKey, RSAKey
 from sqlalchemy import Engine
 
+from api.app import create_app
+from hub.errors import SettingsError
+from hub.settings import Settings
 from tests.integration.api.builders import DIRECTORY, Api, Store, running_api_of
 from tests.integration.api.issuer import GENERATED, LittleIssuer, little_issuer, written
 
@@ -179,9 +182,11 @@ def test_the_same_token_unforged_is_taken(believing: Api, issuer: LittleIssuer) 
     ],
 )
 def test_a_role_or_department_that_is_not_known_is_refused_with_what_to_do(
-    believing: Api, issuer: LittleIssuer, claims: dict[str, Any], word: str
+    believing: Api, issuer: LittleIssuer, claims: dict[str, Any], word: str, api: Api, store: Store
 ) -> None:
     answer = ask(believing, issuer.token(**claims))
+    (row,) = store.rows("SELECT caller, outcome FROM audit.access")
+    assert row == {"caller": f"u-1@{issuer.url.removeprefix('http://')}", "outcome": 403}
     assert (answer.status_code, answer.json()["type"]) == (403, DENIED)
     assert word in answer.json()["detail"] + answer.json()["remedy"]
     assert 'labor"' not in answer.text
@@ -208,6 +213,12 @@ def test_an_issuer_that_is_bound_speaks_for_its_own_clerks_alone(standing: Api, 
         for claims in ({"department": "court"}, {"role": "admin"}, {"role": "engineer", "department": None}):
             answer = ask(api, issuer.token(**claims))
             assert (answer.status_code, answer.json()["type"]) == (403, DENIED), claims
+
+
+def test_an_issuer_bound_to_a_department_that_there_is_not_stops_the_start(standing: Api, issuer: LittleIssuer) -> None:
+    bound = Settings(api_port=0, oidc_issuer=f"labor={issuer.url}")
+    with pytest.raises(SettingsError, match="labor"):
+        create_app(bound, standing.store.engine, DIRECTORY)
 
 
 def test_a_rotated_key_is_taken_without_a_restart_and_the_one_before_no_more(standing: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey
 
-from api.authentication.issuers import FETCHES, REFRESH_S, Issuer
+from api.authentication.issuers import FETCHES, MAX_WAITING, REFRESH_S, WAIT_S, Issuer
 from hub.errors import IssuerUnavailable
 
 URL = "https://sso.example/realms/gm"
@@ -148,6 +149,38 @@ def test_an_answer_that_cannot_be_used(issuer: Issuer, published: Published, ans
     with pytest.raises(IssuerUnavailable):
         issuer.key("k1")
     assert not any("elsewhere" in url for url in published.asked)
+
+
+def test_an_issuer_that_hangs_holds_few_up(published: Published, clock: Clock) -> None:
+    go_on, entered = threading.Event(), threading.Semaphore(0)
+
+    def hang(request: httpx.Request) -> httpx.Response:
+        entered.release()
+        go_on.wait(10)
+        return published(request)
+
+    issuer = Issuer(URL, None, httpx.Client(transport=httpx.MockTransport(hang)), GRACE_S, clock)
+    threads = [threading.Thread(target=_ignore(IssuerUnavailable, issuer.key), args=("k1",)) for _ in range(MAX_WAITING)]
+    for thread in threads:
+        thread.start()
+    assert entered.acquire(timeout=5)
+    time.sleep(0.1)
+    began = time.monotonic()
+    with pytest.raises(IssuerUnavailable):
+        issuer.key("k1")
+    assert time.monotonic() - began < WAIT_S / 2
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert issuer.key("k1") is not None
+
+
+def _ignore(error: type[Exception], call: Callable[[str], Any]) -> Callable[[str], None]:
+    def called(word: str) -> None:
+        with contextlib.suppress(error):
+            call(word)
+
+    return called
 
 
 @pytest.mark.parametrize("place", ["http://keys.example/jwks", "file:///etc/passwd", "//keys.example/jwks", "https://", 7])

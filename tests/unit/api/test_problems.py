@@ -37,6 +37,7 @@ STATUS = {
     "TooManyRequests": 429,
     "IssuerUnavailable": 503,
     "RequestError": 422,
+    "TooBusy": 503,
     "PublishHeld": 409,
 }
 
@@ -87,4 +88,5 @@ def test_retryable_errors_say_when() -> None:
 def test_codes_are_unique_and_statuses_documented() -> None:
     assert {STATUSES[status] for status in STATUSES} <= set(PROBLEMS)
     assert len({problem.zh for problem in PROBLEMS.values()}) == len(PROBLEMS)
+    assert list(documented(401, 503)) == [401, 429, 503]
     assert documented(404)[404]["description"] == PROBLEMS["not-found"].title

@@ -30,6 +30,12 @@ def test_lists_are_read_as_path_and_commas() -> None:
     [
         pytest.param("CASEHUB_API_PORT", "many", "valid integer", id="not a number"),
         pytest.param("CASEHUB_API_PORT", "70000", "65535", id="no port"),
+        pytest.param("CASEHUB_OIDC_ISSUER", "http://sso.example/realms/gm", "https://", id="issuer over plain http"),
+        pytest.param("CASEHUB_OIDC_ISSUER", "https://sso.example?realm=gm", "https://", id="issuer with a query"),
+        pytest.param("CASEHUB_OIDC_ISSUER", "https://a.example, labour=https://a.example", "twice", id="issuer named twice"),
+        pytest.param("CASEHUB_OIDC_AUDIENCE", " ", "empty", id="no audience"),
+        pytest.param("CASEHUB_TRUSTED_PROXIES", "*", "no network", id="everybody a proxy"),
+        pytest.param("CASEHUB_TRUSTED_PROXIES", "10.0.0.1/8", "no network", id="no network"),
         pytest.param("CASEHUB_DATABASE_URL", "sqlite:///x", "PostgreSQL URL", id="not PostgreSQL"),
         pytest.param("CASEHUB_DATABASE_URL", "postgresql://u:changeme@h/d", "placeholder", id="placeholder"),
     ],
@@ -40,6 +46,12 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, variabl
         get_settings()
     assert "changeme" not in str(caught.value)
     get_settings.cache_clear()
+
+
+def test_issuers_and_whom_they_may_speak_for() -> None:
+    settings = Settings(oidc_issuer="https://a.example/x, labour=https://b.example")
+    assert settings.oidc_issuers == {"https://a.example/x": None, "https://b.example": "labour"}
+    assert Settings().oidc_issuers == {}
 
 
 def test_the_database_url_gets_its_driver_and_stays_secret() -> None:

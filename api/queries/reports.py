@@ -1,0 +1,162 @@
+"""Statements about reports and access requests: who may see which, and how many wait. No department's login reads their tables."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from api.access import Caller
+from api.cursor import CasePosition
+from api.queries.rows import Row, fetch
+from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS
+
+#: Sides of a report: who made it, and those it goes to.
+_BY = "(p.caller = :caller AND p.caller_department IS NOT DISTINCT FROM :own)"
+_TO = "(CAST(:own AS text) = ANY (p.departments) OR (p.to_admins AND :is_platform))"
+_REPORT = "p.report_id, p.case_id, p.about, p.field, p.record_ids, p.departments, p.to_admins, p.caller, p.caller_department, p.words, \
+p.state, p.created_at, p.changed_at"
+
+#: Sides of an access request. `q` is ops.access_request.
+_ASKED_BY = "(q.caller = :caller AND q.caller_department = :own)"
+_ASKED_OF = "(q.department = :own)"
+_WAITS = "(q.is_emergency AND q.reviewed_at IS NULL)"
+_STATE = "CASE WHEN q.state = 'granted' AND q.granted_until <= now() THEN 'ended' ELSE q.state END"
+_REQUEST = f"q.request_id, {_STATE} AS state, q.case_id, q.department, q.is_emergency, {_WAITS} AS needs_review, q.caller, \
+q.caller_department, q.reason, q.case_reference, q.created_at, q.decided_at, q.decided_by, q.granted_until, q.note, q.reviewed_at, \
+q.reviewed_by, q.is_justified, q.review_note, {_ASKED_BY} AS is_by, {_ASKED_OF} AS is_to"
+
+#: That a restricted record, `r`, is opened to the caller for now. Never a sealed one, whatever was granted before it was sealed.
+GRANTED = (
+    "(r.visibility = 'restricted' AND EXISTS (SELECT FROM ops.live_grant g "
+    "WHERE g.caller = :caller AND g.caller_department = :own AND g.record_id = r.record_id))"
+)
+
+
+@dataclass(frozen=True)
+class Box:
+    """Which of one's letters are asked for, newest first."""
+
+    is_in: bool
+    state: str | None
+    after: CasePosition | None
+    limit: int
+
+
+def sides(caller: Caller) -> dict[str, Any]:
+    """What tells the sides of reports and requests apart."""
+    return {"caller": caller.name, "own": caller.department, "is_platform": caller.is_operator and caller.department is None}
+
+
+def find_report(connection: Connection, caller: Caller, report_id: uuid.UUID, *, for_update: bool = False) -> Row | None:
+    """A report, with the caller's sides of it; None where he has none."""
+    statement = f"""
+    SELECT {_REPORT}, {_BY} AS is_by, {_TO} AS is_to FROM ops.report p WHERE p.report_id = :report_id AND ({_BY} OR {_TO})
+    {"FOR UPDATE" if for_update else ""}
+    """
+    found = fetch(connection, statement, {**sides(caller), "report_id": report_id})
+    return found[0] if found else None
+
+
+def reports(connection: Connection, caller: Caller, box: Box) -> list[Row]:
+    """A page of reports, one more than the limit if there is another."""
+    conditions = [_TO if box.is_in else _BY, *_after(box, "p", "report_id"), *(["p.state = :state"] if box.state else [])]
+    statement = (
+        f"SELECT {_REPORT} FROM ops.report p WHERE {' AND '.join(conditions)} ORDER BY p.created_at DESC, p.report_id DESC LIMIT :limit"
+    )
+    return fetch(connection, statement, {**sides(caller), **_page(box)})
+
+
+def report_notes(connection: Connection, report_id: uuid.UUID) -> list[Row]:
+    """What was said and done about a report, in order."""
+    statement = "SELECT at, side, author, department, state, words FROM ops.report_note WHERE report_id = :report_id ORDER BY note_id"
+    return fetch(connection, statement, {"report_id": report_id})
+
+
+def known_records(connection: Connection, record_ids: Sequence[int]) -> list[Row]:
+    """Current records of these that the caller's login may know of."""
+    statement = f"""
+    SELECT r.record_id, r.department, r.source_record_id, r.version, r.visibility FROM store.known_record r
+    WHERE r.record_id = ANY (:record_ids) AND {CURRENT} ORDER BY r.record_id
+    """
+    return fetch(connection, statement, {"record_ids": list(record_ids)})
+
+
+def restricted_records(connection: Connection, own: str, case_id: uuid.UUID, department: str) -> list[int]:
+    """Records of a case that are only acknowledged to the caller, of one department."""
+    statement = f"""
+    SELECT r.record_id FROM {MEMBERS} WHERE m.case_id = :case_id AND r.department = :department AND {ACKNOWLEDGED} ORDER BY r.record_id
+    """
+    rows = connection.execute(text(statement), {"own": own, "case_id": case_id, "department": department})
+    return list(rows.scalars())
+
+
+def find_request(connection: Connection, caller: Caller, request_id: uuid.UUID, *, for_update: bool = False) -> Row | None:
+    """An access request, with the caller's sides of it; None where he has none."""
+    statement = f"""
+    SELECT {_REQUEST} FROM ops.access_request q WHERE q.request_id = :request_id AND ({_ASKED_BY} OR {_ASKED_OF})
+    {"FOR UPDATE" if for_update else ""}
+    """
+    found = fetch(connection, statement, {**sides(caller), "request_id": request_id})
+    return found[0] if found else None
+
+
+def requests(connection: Connection, caller: Caller, box: Box) -> list[Row]:
+    """A page of access requests: on the first one of the in-box emergencies that wait for review lead, however old they are."""
+    side = _ASKED_OF if box.is_in else _ASKED_BY
+    state = [f"{_STATE} = :state"] if box.state else []
+    rest = [side, *_after(box, "q", "request_id"), *state, *([f"NOT {_WAITS}"] if box.is_in else [])]
+    select = f"SELECT {_REQUEST} FROM ops.access_request q WHERE"
+    order = "ORDER BY q.created_at DESC, q.request_id DESC"
+    parameters = {**sides(caller), **_page(box)}
+    first = [] if box.after or not box.is_in else fetch(connection, f"{select} {' AND '.join([side, _WAITS, *state])} {order}", parameters)
+    return first + fetch(connection, f"{select} {' AND '.join(rest)} {order} LIMIT :limit", parameters)
+
+
+def requested_records(connection: Connection, request_id: uuid.UUID) -> list[int]:
+    """Which records a request is about."""
+    statement = "SELECT record_id FROM ops.access_request_record WHERE request_id = :request_id ORDER BY record_id"
+    return list(connection.execute(text(statement), {"request_id": request_id}).scalars())
+
+
+def granted_records(connection: Connection, caller: Caller, request_id: uuid.UUID, columns: Sequence[str]) -> list[Row]:
+    """Records of a request as they are now, if they are granted now: read by the hub, for no department's login sees them."""
+    statement = f"""
+    SELECT r.record_id, r.visibility, {", ".join(f"r.{name}" for name in columns)}
+    FROM ops.access_request_record e JOIN store.source_record r USING (record_id)
+    WHERE e.request_id = :request_id AND {CURRENT} AND {GRANTED} ORDER BY r.record_id
+    """
+    return fetch(connection, statement, {**sides(caller), "request_id": request_id})
+
+
+def waiting(connection: Connection) -> dict[str, dict[str, int]]:
+    """Per kind and department how many wait: reports, access requests, emergencies without a review."""
+    statement = f"""
+    SELECT 'reports' AS kind, department, count(*) AS items FROM (
+        SELECT unnest(p.departments || CASE WHEN p.to_admins THEN '{{platform}}'::text[] ELSE '{{}}' END) AS department
+        FROM ops.report p WHERE p.state IN ('open', 'taken')
+    ) addressed GROUP BY department
+    UNION ALL SELECT 'requests', department, count(*) FROM ops.access_request WHERE state = 'open' GROUP BY department
+    UNION ALL SELECT 'emergencies', q.department, count(*) FROM ops.access_request q WHERE {_WAITS} GROUP BY q.department
+    """
+    found: dict[str, dict[str, int]] = {"reports": {}, "requests": {}, "emergencies": {}}
+    for row in fetch(connection, statement):
+        found[row["kind"]][row["department"]] = row["items"]
+    return found
+
+
+def _after(box: Box, alias: str, id_column: str) -> list[str]:
+    return [f"({alias}.created_at, {alias}.{id_column}) < (:after_time, :after_id)"] if box.after else []
+
+
+def _page(box: Box) -> dict[str, Any]:
+    after = box.after
+    return {
+        "state": box.state,
+        "limit": box.limit + 1,
+        "after_time": after.reported_at if after else None,
+        "after_id": after.case_id if after else None,
+    }

@@ -1,0 +1,199 @@
+"""Reports of what is wrong: one of a case, a value or a link goes to whose it is, and both sides follow what becomes of it.
+
+A value belongs to the department whose record states it, a link to both its records' departments and to the platform's
+administrators, a case to every department whose records of it the reporter reads.
+"""
+
+from __future__ import annotations
+
+import shlex
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, text
+
+from api.access import Caller, Clearance, Treatment, treatment
+from api.answers.reports import ReportDetail, ReportNote, ReportSummary
+from api.case_view import CaseView, read_view
+from api.presenter import Presenter
+from api.queries import case as case_queries
+from api.queries import reports as queries
+from api.queries.rows import Row
+from api.questions.reports import NamedRecord, NewReport, ReportStep
+from hub.database import store_errors
+from hub.errors import NotFound, RequestError
+from schema.tables import report, report_note
+
+#: Who may bring a report into which state, from which.
+_STEPS: dict[str, dict[str, frozenset[str]]] = {
+    "owner": {
+        "taken": frozenset({"open"}),
+        "corrected": frozenset({"open", "taken"}),
+        "refused": frozenset({"open", "taken"}),
+    },
+    "reporter": {
+        "open": frozenset({"corrected", "refused"}),
+        "closed": frozenset({"open", "taken", "corrected", "refused"}),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a report is about, and whose it is."""
+
+    record_ids: tuple[int, ...]
+    departments: tuple[str, ...]
+    to_admins: bool = False
+
+
+def target_of(connection: Connection, presenter: Presenter, asked: NewReport) -> Target:
+    """Find what a report is about, as far as its reporter may read it.
+
+    Raises:
+        NotFound: there is no such case, value or link that he may read.
+    """
+    view = read_view(connection, presenter, asked.case_id, frozenset())
+    if view is None or not view.readable:
+        raise _no_such_thing()
+    if asked.about == "case":
+        return Target((), tuple(sorted({row["department"] for row in view.readable.values()})))
+    if asked.about == "link":
+        return _link(connection, view, asked)
+    record = _value(view, asked)
+    return Target((record["record_id"],), (record["department"],))
+
+
+def _value(view: CaseView, asked: NewReport) -> Mapping[str, Any]:
+    """The record that states a value; one that the policy hides from the reporter is not there."""
+    field = asked.field or ""
+    if asked.record is None:
+        if field not in view.values():
+            raise _no_such_thing()
+        return view.readable[view.stated[field][0][1][0]]
+    record = _named(view, asked.record)
+    if treatment(view.presenter.caller, view.presenter.is_own(record), field.removeprefix("parties.")) is Treatment.HIDDEN:
+        raise _no_such_thing()
+    return record
+
+
+def _link(connection: Connection, view: CaseView, asked: NewReport) -> Target:
+    ends = [_named(view, end) for end in (asked.left, asked.right) if end is not None]
+    ids = sorted(end["record_id"] for end in ends)
+    if not any([row["left_id"], row["right_id"]] == ids for row in case_queries.links(connection, ids)):
+        raise _no_such_thing()
+    return Target(tuple(end["record_id"] for end in ends), tuple(sorted({end["department"] for end in ends})), to_admins=True)
+
+
+def _named(view: CaseView, wanted: NamedRecord) -> Mapping[str, Any]:
+    for row in view.readable.values():
+        if (row["department"], row["source_record_id"]) == (wanted.department, wanted.source_record_id):
+            return row
+    raise _no_such_thing()
+
+
+def file_report(engine: Engine, caller: Caller, asked: NewReport, target: Target) -> uuid.UUID:
+    """Keep a report."""
+    row = {
+        "report_id": uuid.uuid4(),
+        "case_id": asked.case_id,
+        "about": asked.about,
+        "field": asked.field,
+        "record_ids": list(target.record_ids),
+        "departments": list(target.departments),
+        "to_admins": target.to_admins,
+        "caller": caller.name,
+        "caller_department": caller.department,
+        "words": asked.text,
+    }
+    with store_errors(), engine.begin() as connection:
+        connection.execute(insert(report).values(**row))
+    return uuid.UUID(str(row["report_id"]))
+
+
+def take_step(engine: Engine, caller: Caller, report_id: uuid.UUID, step: ReportStep) -> None:
+    """Say a word about a report, or bring it into another state.
+
+    Raises:
+        NotFound: there is none that the caller is a side of.
+        RequestError: its state, or the caller's side, does not allow that.
+    """
+    with store_errors(), engine.begin() as connection:
+        found = queries.find_report(connection, caller, report_id, for_update=True)
+        if found is None:
+            raise no_such_report()
+        side = _side(found, step.state)
+        note = {"report_id": report_id, "author": caller.name, "department": caller.department, "side": side}
+        connection.execute(insert(report_note).values(**note, state=step.state, words=step.text))
+        statement = "UPDATE ops.report SET state = coalesce(:state, state), changed_at = now() WHERE report_id = :report_id"
+        connection.execute(text(statement), {"state": step.state, "report_id": report_id})
+
+
+def _side(found: Row, state: str | None) -> str:
+    """As which side the caller takes a step; who reports a value of his own department is both."""
+    sides = [side for side, is_on in (("owner", found["is_to"]), ("reporter", found["is_by"])) if is_on]
+    if state is None and found["state"] != "closed":
+        return sides[-1]
+    for side in sides:
+        if state is not None and found["state"] in _STEPS[side].get(state, ()):
+            return side
+    raise RequestError(
+        f"此异议现为 {found['state']}，不能如此处理 · the report is {found['state']}, which does not allow that to you",
+        remedy="承办部门：taken、corrected、refused；提出人：closed、open · owners take, correct, refuse; the reporter closes, reopens",
+        problem="conflict",
+    )
+
+
+def summary(presenter: Presenter, row: Row) -> ReportSummary:
+    """A report in a list."""
+    return ReportSummary(**_summary(presenter, row))
+
+
+def detail(presenter: Presenter, row: Row, records: Iterable[Row], notes: Iterable[Row]) -> ReportDetail:
+    """A report whole; records that who looks may not read are left out."""
+    may = (Clearance.CLEAR, Clearance.MASKED)
+    shown = {each["record_id"]: each for each in records if presenter.clearance(each) in may}
+    ends = [shown[record_id] for record_id in row["record_ids"] if record_id in shown]
+    is_decider = presenter.caller.is_operator and row["about"] == "link" and len(ends) == 2  # noqa: PLR2004 - a link's two ends
+    return ReportDetail(
+        **_summary(presenter, row),
+        text=row["words"],
+        records=[presenter.reference(each) for each in ends],
+        notes=[_note(presenter, note) for note in notes],
+        review_command=_command(ends) if is_decider else None,
+    )
+
+
+def _summary(presenter: Presenter, row: Row) -> dict[str, Any]:
+    kept = {name: row[name] for name in ("report_id", "state", "about", "case_id", "field", "created_at", "changed_at")}
+    return kept | {
+        "departments": [presenter.department(code) for code in row["departments"]],
+        "is_for_platform": row["to_admins"],
+        "reporter": row["caller"],
+        "reporter_department": None if row["caller_department"] is None else presenter.department(row["caller_department"]),
+    }
+
+
+def _note(presenter: Presenter, row: Row) -> ReportNote:
+    department = None if row["department"] is None else presenter.department(row["department"])
+    return ReportNote(at=row["at"], side=row["side"], author=row["author"], department=department, state=row["state"], text=row["words"])
+
+
+def _command(ends: Iterable[Row]) -> str:
+    """What an administrator runs to part the two; a "no" that every later run keeps to."""
+    nodes = [shlex.quote(f"{end['department']}/{end['source_record_id']}") for end in ends]
+    return f"casehub review pair {' '.join(nodes)} no --relation case"
+
+
+def no_such_report() -> NotFound:
+    """No such report, or none of the caller's."""
+    return NotFound("没有这条异议 · there is no such report", remedy="GET /v1/reports?box=in 或 out · lists those to you, or by you")
+
+
+def _no_such_thing() -> NotFound:
+    return NotFound(
+        "没有这个案件、数值或关联 · there is no such case, value or link",
+        remedy="按 GET /v1/cases/{id}?include=lineage,links 所列填写 · name it as GET /v1/cases/{id}?include=lineage,links does",
+    )

@@ -1,0 +1,77 @@
+"""Reports of what is wrong, from any case, value or link, to whose it is; and what becomes of them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.answers.reports import ReportDetail, ReportPage
+from api.cursor import CasePosition, read_newest_cursor, write_case_cursor
+from api.dependencies import CallerDep, HubDep, TraceDep
+from api.presenter import Presenter
+from api.problems import documented
+from api.queries import reports as queries
+from api.queries.reports import Box
+from api.questions.reports import NewReport, ReportQuery, ReportStep
+from api.reports import detail, file_report, no_such_report, summary, take_step, target_of
+from api.state import Hub, Trace
+
+router = APIRouter(prefix="/v1/reports", tags=["异议 · reports"])
+
+
+@router.post("", name="reports.create", status_code=201, responses=documented(401, 403, 404, 422, 503, 504))
+def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportDetail:
+    """提出异议：案件、数值或关联有误 · Say that a case, a value or a link is wrong.
+
+    It goes to the department whose record states the value, to both departments of a link and the platform's administrators, or to
+    every department whose records of the case the caller reads. What the caller may not read cannot be reported.
+    """
+    trace.entity_ids = [asked.case_id]
+    presenter = Presenter(caller, hub.directory)
+    with hub.read(caller) as connection:
+        target = target_of(connection, presenter, asked)
+    return _detail(presenter, hub, trace, file_report(hub.engine, caller, asked, target))
+
+
+@router.get("", name="reports.list", responses=documented(401, 403, 422, 503, 504))
+def list_reports(query: Annotated[ReportQuery, Query()], caller: CallerDep, hub: HubDep) -> ReportPage:
+    """收到的或提出的异议 · Reports to the caller's department, or by the caller; the newest first."""
+    after = read_newest_cursor(query.cursor)
+    with hub.read() as connection:
+        rows = queries.reports(connection, caller, Box(query.box == "in", query.state, after, query.limit))
+    shown, presenter = rows[: query.limit], Presenter(caller, hub.directory)
+    last = shown[-1] if len(rows) > query.limit else None
+    return ReportPage(
+        items=[summary(presenter, row) for row in shown],
+        next_cursor=None if last is None else write_case_cursor(CasePosition(last["created_at"], last["report_id"])),
+    )
+
+
+@router.get("/{report_id}", name="reports.read", responses=documented(401, 403, 404, 422, 503, 504))
+def read_report(report_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportDetail:
+    """一条异议及其处理经过 · One report and what became of it; to its two sides alone."""
+    return _detail(Presenter(caller, hub.directory), hub, trace, report_id)
+
+
+@router.post("/{report_id}/notes", name="reports.note", status_code=201, responses=documented(401, 403, 404, 409, 422, 503, 504))
+def add_note(report_id: uuid.UUID, step: ReportStep, caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportDetail:
+    """答复、改变状态 · A word to the other side, a new state, or both.
+
+    Whose it is takes, corrects or refuses it; who reported closes it, or opens it again.
+    """
+    take_step(hub.engine, caller, report_id, step)
+    return _detail(Presenter(caller, hub.directory), hub, trace, report_id)
+
+
+def _detail(presenter: Presenter, hub: Hub, trace: Trace, report_id: uuid.UUID) -> ReportDetail:
+    with hub.read() as connection:
+        found = queries.find_report(connection, presenter.caller, report_id)
+        if found is None:
+            raise no_such_report()
+        notes = queries.report_notes(connection, report_id)
+    trace.entity_ids = [found["case_id"]]
+    with hub.read(presenter.caller) as connection:
+        records = queries.known_records(connection, found["record_ids"])
+    return detail(presenter, found, records, notes)

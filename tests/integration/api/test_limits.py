@@ -1,0 +1,88 @@
+"""How often a caller may ask, and what a browser is told: quotas with their headers, no CORS, HSTS behind TLS alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from api.access import Caller
+from api.authentication.keys import create_key, rotate_key
+from api.policy import store as policies
+from api.policy.document import DEFAULT, policy_of, read_policy
+from tests.integration.api.builders import DIRECTORY, Api, running_api_of
+
+_HOUR = dt.timedelta(hours=1)
+LEFT = re.compile(r'"caller";r=(\d+);t=(\d+)')
+
+
+@pytest.fixture
+def limited_api(fragile_api: Api) -> Api:
+    """Clerks may ask four times in two seconds."""
+    document = read_policy(DEFAULT).model_dump(mode="json") | {"version": 1, "examples": []}
+    document["roles"]["clerk"] |= {"rate": {"requests": 4, "per_s": 2}}
+    policies.propose(fragile_api.store.engine, policy_of(document), "li")
+    policies.approve(fragile_api.store.engine, 1, "wang")
+    time.sleep(policies.FRESH_S)
+    return fragile_api
+
+
+def test_a_quota_is_told_used_up_and_comes_back(limited_api: Api) -> None:
+    clerk = limited_api.as_("clerk", "labour")
+    answers = [clerk.get("/v1/sources") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 2
+    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"caller";q=4;w=2'}
+    assert [int(LEFT.fullmatch(answer.headers["ratelimit"])[1]) for answer in answers] == [3, 2, 1, 0, 0, 0]
+    refused = answers[-1]
+    assert refused.json()["type"] == "urn:casehub:problem:too-many-requests"
+    assert refused.headers["retry-after"] == "1"
+    time.sleep(1.1)
+    assert clerk.get("/v1/sources").status_code == 200
+
+
+def test_it_is_counted_by_holder_not_by_key_and_refused_calls_count(limited_api: Api) -> None:
+    engine = limited_api.store.engine
+    first = create_key(engine, Caller("zhang", "clerk", "labour"), 1)
+    second = rotate_key(engine, "zhang", 1, overlap=_HOUR)
+    other = create_key(engine, Caller("li", "clerk", "labour"), 1)
+
+    def ask(key: str, path: str = "/v1/sources") -> int:
+        return limited_api.get(path, headers={"Authorization": f"Bearer {key}"}).status_code
+
+    assert [ask(first), ask(second), ask(first, "/v1/quarantine"), ask(second, "/v1/quarantine")] == [200, 200, 403, 403]
+    assert ask(first) == ask(second) == 429
+    assert ask(other) == 200
+    rows = limited_api.store.rows("SELECT caller, outcome FROM audit.access ORDER BY access_id")
+    assert [row["outcome"] for row in rows if row["caller"] == "zhang"][-2:] == [429, 429]
+
+
+def test_who_is_not_known_is_told_no_quota(api: Api) -> None:
+    assert "ratelimit" not in api.get("/v1/sources").headers
+    assert "ratelimit" not in api.get("/healthz").headers
+
+
+def test_no_page_of_another_origin_may_ask(api: Api) -> None:
+    clerk = api.as_("clerk", "labour")
+    asked = {
+        "Origin": "https://elsewhere.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    for answer in (clerk.options("/v1/sources", headers=asked), clerk.get("/v1/sources", headers={"Origin": "https://elsewhere.example"})):
+        assert not any(name.startswith("access-control-") for name in answer.headers)
+    assert clerk.options("/v1/sources", headers=asked).status_code == 405
+
+
+def test_hsts_is_sent_behind_tls_alone(database: Engine) -> None:
+    def sent(**settings: Any) -> list[str | None]:
+        with running_api_of(database, DIRECTORY, **settings) as api:
+            secure = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "8.8.8.8"}
+            return [api.get("/healthz", headers=headers).headers.get("strict-transport-security") for headers in (secure, {})]
+
+    assert sent(hsts_seconds=600, trusted_proxies="127.0.0.1") == ["max-age=600", None]
+    assert sent(hsts_seconds=600) == [None, None]
+    assert sent(trusted_proxies="127.0.0.1") == [None, None]
