@@ -26,6 +26,8 @@ from hub.settings import Settings
 __all__ = ["Hub", "Trace", "hub_of", "newest_revision", "reading_engine", "trace_of"]
 
 STATEMENT_TIMEOUT_S = 5
+# Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
+_PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
 LOGIN_POOL = 2  # connections that each department's login keeps; under load it may have ten
 POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
 
@@ -75,7 +77,7 @@ def reading_engine(url: URL, pool_size: int = 8, max_overflow: int = 8) -> Engin
     """An engine on the store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
     options = (
         f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api "
-        "-c plan_cache_mode=force_generic_plan"  # of prepared statements: see pipeline/prepared.py
+        f"{_PLAN} -c plan_cache_mode=force_generic_plan"  # of prepared statements: see pipeline/prepared.py
     )
     return create_engine(
         url,
