@@ -1,27 +1,29 @@
-"""What one running API holds, and what one request leaves for its audit row and log line."""
+"""What one running API holds, and how a request reaches it."""
 
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi import Request
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL
 
 import schema
 from api.access import Caller
-from api.authentication.limits import Quota
 from api.departments import Directory
+from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
+from api.trace import Trace
 from hub.database import store_errors
 from hub.settings import Settings
+
+__all__ = ["Hub", "Trace", "hub_of", "newest_revision", "reading_engine", "trace_of"]
 
 STATEMENT_TIMEOUT_S = 5
 LOGIN_POOL = 2  # connections that each department's login keeps; under load it may have ten
@@ -37,6 +39,7 @@ class Hub:
     reading: Engine
     logins: Logins
     policies: Policies
+    grants: Grants
     directory: Directory
     revision: str | None  # of the schema that this version works on
 
@@ -53,24 +56,9 @@ class Hub:
         """
         engine = self.reading if caller is None else self.logins.engine(caller)
         with store_errors(), engine.connect() as connection:
+            if caller is not None and self.grants.holds(caller):  # row security looks for what was opened to this name
+                connection.execute(text("SELECT set_config('casehub.caller', :name, true)"), {"name": caller.name})
             yield connection
-
-
-@dataclass
-class Trace:
-    """What is known of a request when it ends."""
-
-    request_id: str
-    caller: str = "anonymous"
-    department: str | None = None
-    purpose: str | None = None
-    case_reference: str | None = None
-    entity_ids: list[uuid.UUID] = field(default_factory=list)
-    quota: Quota | None = None
-
-    def name(self, caller: Caller) -> None:
-        """Say who asks."""
-        self.caller, self.department = caller.name, caller.department
 
 
 def hub_of(request: Request) -> Hub:
@@ -86,7 +74,8 @@ def trace_of(request: Request) -> Trace:
 def reading_engine(url: URL, pool_size: int = 8, max_overflow: int = 8) -> Engine:
     """An engine on the store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
     options = (
-        f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api"
+        f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api "
+        "-c plan_cache_mode=force_generic_plan"  # of prepared statements: see pipeline/prepared.py
     )
     return create_engine(
         url,

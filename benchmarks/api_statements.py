@@ -63,7 +63,7 @@ def statements_of(client: httpx.Client, method: str, path: str, body: object = N
     taken = _Taken()
     event.listen(Engine, "before_cursor_execute", taken)
     try:
-        client.request(method, path, **({} if body is None else {"json": body}))
+        client.request(method, path, json=body)
     finally:
         event.remove(Engine, "before_cursor_execute", taken)
     return taken.statements

@@ -41,6 +41,9 @@ class ExportQuery(CaseQuery):
         return value.strip()
 
     def page(self, cursor: str | None, cases: int) -> CaseQuery:
-        """The question of one page of the single entry."""
+        """The question of one page of the single entry: in a stored order, for relevance ends at a thousand, and counting nothing."""
         asked = {name: getattr(self, name) for name in CaseQuery.model_fields}
-        return CaseQuery.model_construct(**asked | {"cursor": cursor, "limit": cases})
+        return CaseQuery.model_construct(
+            **asked
+            | {"cursor": cursor, "limit": cases, "sort": "oldest" if self.sort == "oldest" else "newest", "facets": "", "total": False}
+        )

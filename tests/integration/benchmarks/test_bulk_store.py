@@ -38,7 +38,8 @@ TABLES = {
     "review_task": "SELECT relation, left_id, right_id, round(match_weight::numeric, 6) AS bits, levels, state FROM store.review_task "
     "ORDER BY relation, left_id, right_id",
     "change": "SELECT epoch, change_number, relation, entity_id, kind FROM store.change ORDER BY change_number",
-    "name_form": "SELECT name, (SELECT array_agg(key ORDER BY key) FROM unnest(keys) AS t (key)) AS keys FROM store.name_form ORDER BY name",
+    "name_form": "SELECT name, (SELECT array_agg(key ORDER BY key) FROM unnest(keys) AS t (key)) AS keys "
+    "FROM store.name_form ORDER BY name",
     "change_counter": "SELECT * FROM ops.change_counter",
     "pending": "SELECT record_id FROM ops.pending",
     "model": "SELECT relation, version FROM ops.model ORDER BY relation",
