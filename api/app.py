@@ -18,15 +18,33 @@ from api.audit.sealing import Sealer
 from api.audit.writer import AuditWriter
 from api.authentication.authenticator import make_authenticator
 from api.authentication.limits import CallerLimits
+from api.change_feed import read_head
+from api.change_waiting import ChangeWaiting
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.lookups.worker import Worker, working
+from api.match_view import Promises
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
+from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import access_requests, cases, entities, export, health, inbox, lookups, one_case, platform, reports
+from api.routes import (
+    access_requests,
+    cases,
+    changes,
+    entities,
+    export,
+    health,
+    inbox,
+    lookups,
+    match,
+    one_case,
+    platform,
+    reports,
+    watches,
+)
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -64,6 +82,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         reading,
         logins,
         Policies(engine),
+        Grants(engine),
         load_directory(settings) if directory is None else directory,
         newest_revision(),
     )
@@ -90,7 +109,9 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
     app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
-    for module in (cases, export, one_case, entities, lookups, reports, access_requests, platform, inbox, health):
+    app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
+    app.state.promises = Promises()
+    for module in (cases, match, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, writer, settings)
     _handle_errors(app)

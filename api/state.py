@@ -10,12 +10,13 @@ from typing import cast
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi import Request
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL
 
 import schema
 from api.access import Caller
 from api.departments import Directory
+from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.trace import Trace
@@ -25,6 +26,8 @@ from hub.settings import Settings
 __all__ = ["Hub", "Trace", "hub_of", "newest_revision", "reading_engine", "trace_of"]
 
 STATEMENT_TIMEOUT_S = 5
+# Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
+_PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
 LOGIN_POOL = 2  # connections that each department's login keeps; under load it may have ten
 POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
 
@@ -38,6 +41,7 @@ class Hub:
     reading: Engine
     logins: Logins
     policies: Policies
+    grants: Grants
     directory: Directory
     revision: str | None  # of the schema that this version works on
 
@@ -54,6 +58,8 @@ class Hub:
         """
         engine = self.reading if caller is None else self.logins.engine(caller)
         with store_errors(), engine.connect() as connection:
+            if caller is not None and self.grants.holds(caller):  # row security looks for what was opened to this name
+                connection.execute(text("SELECT set_config('casehub.caller', :name, true)"), {"name": caller.name})
             yield connection
 
 
@@ -70,7 +76,8 @@ def trace_of(request: Request) -> Trace:
 def reading_engine(url: URL, pool_size: int = 8, max_overflow: int = 8) -> Engine:
     """An engine on the store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
     options = (
-        f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api"
+        f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api "
+        f"{_PLAN} -c plan_cache_mode=force_generic_plan"  # of prepared statements: see pipeline/prepared.py
     )
     return create_engine(
         url,

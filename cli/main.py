@@ -10,7 +10,7 @@ import typer
 from dotenv import load_dotenv
 from rich.console import Console
 
-from cli import audit, batches, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources
+from cli import audit, batches, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources, watches
 from cli.acting import os_user, showing
 from cli.session import store
 from hub.errors import HubError
@@ -33,6 +33,7 @@ app.add_typer(sources.app, name="sources")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(batches.app, name="batches")
 app.add_typer(review.app, name="review")
+app.add_typer(watches.app, name="watches")
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")

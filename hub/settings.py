@@ -83,6 +83,17 @@ class Settings(BaseSettings):
         None,
         description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
     )
+    change_days: int = Field(0, ge=0, le=3650, description="Days back to which /v1/changes tells what changed; 0: all of it.")
+    change_places: int = Field(100, ge=1, le=150, description="Callers that may wait for changes at once, long polls and streams together.")
+    watches_each: int = Field(50, ge=0, le=10_000, description="Watches that one caller may have.")
+    watch_days: int = Field(30, ge=1, le=3650, description="Days for which a watch's events and deliveries are kept.")
+    webhook_hosts: str = Field(
+        "",
+        description="Host names or domains that webhooks may lead to, separated by commas, private addresses too; empty: any public host.",
+    )
+    webhook_ports: str = Field("443,8443", pattern=r"^\s*\d{1,5}(\s*,\s*\d{1,5})*\s*$", description="Ports that webhooks may lead to.")
+    webhook_loopback: bool = Field(False, description="Webhooks may lead to this machine, by http too: for tests and demonstrations alone.")
+    webhook_attempts: int = Field(10, ge=1, le=30, description="Attempts after which a delivery is put on the dead-letter list.")
     lookup_rows: int = Field(50_000, ge=1, le=200_000, description="Most rows of one batch look-up.")
     lookup_bytes: int = Field(16 << 20, ge=1024, le=256 << 20, description="Most bytes of a batch look-up's file.")
     lookup_jobs: int = Field(3, ge=1, le=100, description="Batch look-ups that a caller may have unfinished at a time.")

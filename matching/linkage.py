@@ -82,12 +82,18 @@ def decisive_edges(relation: str, forms: pa.Table, pairs: pa.Table, model: Model
         pairs: PAIR.
         model: the project's own where left out.
     """
-    model = model_of(relation, model)
     kept = [DECISIVE.empty_table()]
-    for batch in _batches(pairs, model):
-        edges = pl.DataFrame(link(relation, _forms_of(batch, forms), None, batch, model).select(DECISIVE.names))
+    for batch in edges_of(relation, forms, pairs, model):
+        edges = pl.DataFrame(batch.select(DECISIVE.names))
         kept.append(edges.filter(pl.col("decision").is_in(["link", "cannot_link"])).to_arrow().cast(DECISIVE))
     return pa.concat_tables(kept)
+
+
+def edges_of(relation: str, forms: pa.Table, pairs: pa.Table, model: Model | None = None) -> Iterator[pa.Table]:
+    """EDGE of the pairs, a batch after the other; takes what `decisive_edges` takes."""
+    model = model_of(relation, model)
+    for batch in _batches(pairs, model):
+        yield link(relation, _forms_of(batch, forms), None, batch, model)
 
 
 def all_pairs(relation: str, forms: pa.Table, model: Model | None = None) -> pa.Table:

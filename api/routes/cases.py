@@ -54,7 +54,8 @@ def search_cases(
     """统一入口 · The single entry, for identifiers too.
 
     It takes a case number of any department, an ID number, a phone, a credit code, a name, a firm, an address, or words.
-    The answer says how `q` was read and why each case was found. Pages are in the order newest report first.
+    The answer says how `q` was read, in which ways it was looked for, and why each case was found. Words and names come in order
+    of relevance, everything else newest report first; `sort` says otherwise.
     """
     return _answer(query, Presenter(caller, hub.directory), hub, trace)
 

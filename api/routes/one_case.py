@@ -25,6 +25,8 @@ from hub.errors import NotFound, RequestError
 
 router = APIRouter(prefix="/v1/cases", tags=["案件 · cases"])
 
+#: Parts that tell of persons.
+_TELLING = {"parties", "records", "lineage", "history"}
 _OTHERS: dict[int | str, dict[str, Any]] = {
     304: {"description": "与 If-None-Match 所示相同 · it is what If-None-Match says that the caller has"},
     308: {"description": "此案已并入另一案件 · it became part of another case, which Location names"},
@@ -52,7 +54,7 @@ def read_case(
         view = read_view(connection, presenter, case_id, query.parts, moment)
         if view is not None:
             trace.results = 1
-            if "parties" in query.parts or moment is not NOW:  # who was in it then is told by nothing that is of now
+            if query.parts & _TELLING or moment is not NOW:  # who was in it then is told by nothing that is of now
                 note_parties(trace, view.parties)
             return tagged(request, caller, detail(connection, view, query.parts, chronicle))
         target = find_redirect(connection, case_id, moment)

@@ -41,6 +41,7 @@ from schema.tables.records import (
     source_record,
 )
 from schema.tables.reports import ACCESS_REQUEST_STATES, REPORT_STATES, access_request, access_request_record, report, report_note
+from schema.tables.watches import watch, watch_delivery, watch_event
 
 __all__ = [
     "ACCESS_REQUEST_STATES",
@@ -99,4 +100,7 @@ __all__ = [
     "unified_case",
     "unsealed",
     "validation_result",
+    "watch",
+    "watch_delivery",
+    "watch_event",
 ]

@@ -7,6 +7,8 @@ called row by row; each `(SELECT … FROM ops.my_scope)` is worked out once a st
 
 from __future__ import annotations
 
+import re
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -25,10 +27,11 @@ _IN_SCOPE = """(
          OR r.street = ANY ((SELECT s.streets FROM ops.my_scope s)::text[])
          OR r.community = ANY ((SELECT s.communities FROM ops.my_scope s)::text[]))
 )"""
-_READABLE = f"({_IN_SCOPE} AND (r.visibility = 'shared' OR r.department = (SELECT s.own FROM ops.my_scope s)))"
+_OPENED = "(r.visibility = 'restricted' AND EXISTS (SELECT FROM ops.granted_record g WHERE g.record_id = r.record_id OFFSET 0))"
+_READABLE = f"({_IN_SCOPE} AND (r.visibility = 'shared' OR r.department = (SELECT s.own FROM ops.my_scope s) OR {_OPENED}))"
 _ACKNOWLEDGED = f"""({_IN_SCOPE} AND r.visibility = 'restricted' AND r.department IS DISTINCT FROM (SELECT s.own FROM ops.my_scope s)
-    AND r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted)"""
-_KNOWN_COLUMNS = ("record_id", "version", "department", "visibility", "known_from", "known_to", "is_deleted")
+    AND r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted AND NOT {_OPENED})"""
+_KNOWN_COLUMNS = ("record_id", "version", "department", "known_from", "known_to", "is_deleted")
 _HIDDEN_COLUMNS = {  # of a record that is only acknowledged these are null
     "source_record_id": "text", "case_number": "text", "title": "text", "text": "text", "reply": "text", "category": "text",
     "status": "text", "grade": "text", "channel": "text",
@@ -41,7 +44,7 @@ _HIDDEN_COLUMNS = {  # of a record that is only acknowledged these are null
 }  # fmt: skip
 # OFFSET 0 keeps each EXISTS a look-up by index: the planner would otherwise hash a whole table where it expects many rows.
 _POLICIES = {
-    "source_record": _READABLE.replace("r.", "source_record."),
+    "source_record": re.sub(r"\br\.", "source_record.", _READABLE),
     "party": "EXISTS (SELECT FROM store.source_record r WHERE r.record_id = party.record_id AND r.version = party.version OFFSET 0)",
     "case_event": "EXISTS (SELECT FROM store.source_record r WHERE r.record_id = case_event.record_id "
     "AND r.version = case_event.version OFFSET 0)",
@@ -62,15 +65,23 @@ _VIEWS = f"""
 CREATE VIEW ops.my_scope AS
     SELECT login, own, departments, streets, communities FROM ops.row_scope WHERE login = session_user;
 
+-- Restricted records of others that were opened to the caller for a time: none, until somebody can ask for it.
+CREATE VIEW ops.granted_record AS SELECT NULL::bigint AS record_id WHERE false;
+
 -- Restricted records of others: that they exist, and at which department. Not an invoker's view: it sees past row security.
 CREATE VIEW store.acknowledged_record WITH (security_barrier) AS
     SELECT {", ".join(f"r.{name}" for name in _KNOWN_COLUMNS)} FROM store.source_record r WHERE {_ACKNOWLEDGED};
 
--- What a caller may know of: records that row security shows, and those that are only acknowledged.
+-- What a caller may know of: records that row security shows, and those that are only acknowledged. One of another department that
+-- is shown though it is restricted was opened to the caller: he reads it as he does a shared one.
 CREATE VIEW store.known_record WITH (security_invoker) AS
-    SELECT {", ".join([*_KNOWN_COLUMNS, *_HIDDEN_COLUMNS])} FROM store.source_record
+    SELECT {", ".join([*_KNOWN_COLUMNS, *_HIDDEN_COLUMNS])},
+           CASE WHEN visibility = 'restricted' AND department IS DISTINCT FROM (SELECT s.own FROM ops.my_scope s) THEN 'shared'
+                ELSE visibility END AS visibility
+    FROM store.source_record
     UNION ALL
-    SELECT {", ".join([*_KNOWN_COLUMNS, *(f"NULL::{kind}" for kind in _HIDDEN_COLUMNS.values())])} FROM store.acknowledged_record;
+    SELECT {", ".join([*_KNOWN_COLUMNS, *(f"NULL::{kind}" for kind in _HIDDEN_COLUMNS.values())])}, 'restricted'
+    FROM store.acknowledged_record;
 """
 _FUNCTIONS = f"""
 -- Records that are only acknowledged and hold one of these identifiers: what a caller knows already, the desk is named to.
@@ -109,7 +120,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 
     WHERE s.ids IS NOT NULL
 $$;
 """
-_READS = ("ops.my_scope", "store.acknowledged_record", "store.known_record", *(f"store.{table}" for table in _POLICIES))
+_READS = (
+    "ops.my_scope",
+    "ops.granted_record",
+    "store.acknowledged_record",
+    "store.known_record",
+    *(f"store.{table}" for table in _POLICIES),
+)
 
 
 def upgrade() -> None:
@@ -167,7 +184,7 @@ def downgrade() -> None:
         op.execute(f"DROP POLICY hub ON store.{table}")
         op.execute(f"ALTER TABLE store.{table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE store.{table} DISABLE ROW LEVEL SECURITY")
-    op.execute("DROP VIEW store.known_record, store.acknowledged_record, ops.my_scope")
+    op.execute("DROP VIEW store.known_record, store.acknowledged_record, ops.granted_record, ops.my_scope")
     op.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA store FROM {READER}")
     op.execute(f"REVOKE USAGE ON SCHEMA store, ops FROM {READER}")
     op.drop_table("row_scope", schema="ops")

@@ -19,6 +19,14 @@ FROM ops.access_request q JOIN ops.access_request_record e USING (request_id)
 WHERE q.state = 'granted' AND q.granted_until > now()
 GROUP BY q.caller, q.caller_department, q.department, e.record_id
 """
+# What row security asks. The login tells the department; the caller's name is a setting of the session, which an injected statement
+# could forge: it would then read what was opened to a colleague of the same department, and nothing else.
+_GRANTED = """
+CREATE OR REPLACE VIEW ops.granted_record AS
+SELECT g.record_id FROM ops.live_grant g
+WHERE g.caller = current_setting('casehub.caller', true) AND g.caller_department = (SELECT s.own FROM ops.my_scope s)
+"""
+_NONE_GRANTED = "CREATE OR REPLACE VIEW ops.granted_record AS SELECT NULL::bigint AS record_id WHERE false"
 
 
 def upgrade() -> None:
@@ -165,9 +173,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_report_note_report_id", "report_note", ["report_id", "note_id"], unique=False, schema="ops")
     op.execute(_LIVE_GRANT)
+    op.execute(_GRANTED)
 
 
 def downgrade() -> None:
+    op.execute(_NONE_GRANTED)
     op.execute("DROP VIEW ops.live_grant")
     op.drop_table("report_note", schema="ops")
     op.drop_table("lookup_row", schema="ops")

@@ -22,6 +22,7 @@ from api.lookups.jobs import hand_in, purge
 from api.lookups.table import Upload
 from api.lookups.worker import Worker
 from api.policy.document import policy_of
+from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.state import Hub, reading_engine
@@ -328,7 +329,7 @@ def hub(database: Any, tmp_path: Path) -> Iterator[Hub]:
     """A hub on a store of this test's own, where no server works."""
     reading, settings = reading_engine(database.url), Settings(home=tmp_path)
     logins = Logins(database, settings, lambda url: reading_engine(url, 2, 2))
-    yield Hub(settings, database, reading, logins, Policies(database), DIRECTORY, None)
+    yield Hub(settings, database, reading, logins, Policies(database), Grants(database), DIRECTORY, None)
     logins.dispose()
     reading.dispose()
 

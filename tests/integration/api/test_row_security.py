@@ -135,6 +135,7 @@ def test_a_login_finds_only_what_is_acknowledged_by_an_identifier(logins: Logins
 
 
 READS = {
+    "ops.granted_record",
     "ops.my_scope",
     "store.acknowledged_record",
     "store.known_record",

@@ -1,0 +1,260 @@
+"""The API on a store of a million records: `make bench-api`, or `python -m benchmarks api`.
+
+The server is `casehub serve` in a process of its own, the client another one on the same machine, and the database a third. RECORDS
+says how many records the store has, CASEHUB_BENCH_HOME a folder in which it is kept for the next time, ASKED how many requests a run
+of one kind is of, MINUTES how long the mixed load lasts (30), PARTS which tables are wanted: times, depth, match, protection, load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import httpx
+import orjson
+from sqlalchemy import Engine, delete, insert
+
+from api.access import Caller
+from api.authentication.keys import create_key
+from benchmarks import api_client as client
+from benchmarks.api_process import BARE, DEPARTMENT, PRODUCT, ROLE, Running, running, secret_file, watched
+from benchmarks.api_requests import PAGE, WHOLE, Asked, Drawing
+from benchmarks.api_statements import Statement, Straight, recording, statements_of
+from benchmarks.bulk_store import SEED, bulk_store, told
+from benchmarks.harness import RUNS, Row, show
+from hub.postgres import Server
+from hub.settings import Settings
+from schema.tables import row_scope
+
+PARTS = ("times", "depth", "match", "protection", "load")
+_ASKED = int(os.environ.get("ASKED", "200"))  # requests of a kind in each run
+_DEEP = 10_000  # pages
+_AROUND = 10  # pages looked at, at either end
+_ASKERS = 4
+_BURST_S = 10.0
+_WALK = 200  # cases a page on the way to a deep one
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What the tables are measured on."""
+
+    server: Server
+    engine: Engine
+    token: str
+    drawing: Drawing
+
+    def place(self, on: Running) -> client.Place:
+        return client.Place("127.0.0.1", on.port, self.token)
+
+    def raw(self, on: Running, asked: Sequence[Asked]) -> list[bytes]:
+        return [self.place(on).raw(each.method, each.path, each.body) for each in asked]
+
+    def settings(self) -> Settings:
+        return Settings(login_secret_file=secret_file(self.server))
+
+
+def measure_api() -> None:
+    """Print the tables that are wanted."""
+    wanted = os.environ.get("PARTS", ",".join(PARTS)).split(",")
+    records = int(os.environ.get("RECORDS", "1000000"))
+    with bulk_store(records) as (server, engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        token = create_key(engine, Caller("bench", ROLE, DEPARTMENT), 2, replace=True)
+        bench = _Bench(server, engine, token, Drawing(connection, SEED))
+        for part in wanted:
+            if part not in PARTS:
+                sys.exit(f"no part {part}; there are {', '.join(PARTS)}")
+            title, rows = _TABLES[part](bench)
+            show(f"{title}; {records:,} records", rows)
+
+
+def _times(bench: _Bench) -> tuple[str, list[Row]]:
+    """Each kind of question, one at a time, beside its own SQL."""
+    draw = bench.drawing
+    kinds: list[tuple[str, float, Callable[[int], list[Asked]]]] = [
+        ("case by id", 20, draw.cases),
+        ("case by id with all its parts", 20, lambda count: draw.cases(count, WHOLE)),
+        ("exact identifier", 20, draw.identifiers),
+        ("misspelt name", 60, draw.names),
+        ("words", 150, draw.words),
+    ]
+    rows = []
+    straight = Straight()
+    with running(PRODUCT, bench.server, bench.engine) as on, recording(bench.settings(), bench.engine, bench.token) as recorder:
+        for name, most, questions in kinds:
+            drawn = [questions(_ASKED) for _ in range(RUNS + 1)]  # the first warms up
+            runs = [_one(bench, on, recorder, straight, asked) for asked in drawn][1:]
+            rows += _rows_of(name, most, runs)
+            told(f"{name}: {rows[-3].median:.1f} ms")
+    straight.close()
+    return "one question at a time", rows
+
+
+@dataclass(frozen=True)
+class _Run:
+    first: client.Measured  # asked for the first time: what the target is of
+    again: client.Measured  # the same once more, beside
+    straight: client.Measured  # its SQL
+    statements: float  # a request
+
+
+def _one(bench: _Bench, on: Running, recorder: httpx.Client, straight: Straight, asked: Sequence[Asked]) -> _Run:
+    raw = bench.raw(on, asked)
+    first = client.in_turn(bench.place(on), raw, keeps=True)
+    statements = [statements_of(recorder, each.method, each.path, each.body) for each in asked]
+    straight.run(statements)  # as warm as the API's own connections are
+    again = client.in_turn(bench.place(on), raw)
+    return _Run(first, again, straight.run(statements), statistics.mean(map(len, statements)))
+
+
+def _rows_of(name: str, most: float, runs: Sequence[_Run]) -> list[Row]:
+    errors = sum(run.first.errors for run in runs)
+    found = sum(_found_something(body) for run in runs for body in run.first.bodies)
+    beside = statistics.median(run.straight.p95_ms for run in runs)
+    direct = statistics.median(run.straight.median_ms for run in runs)
+    note = f"its SQL alone {beside:.1f} ms; {found} of {_ASKED * len(runs)} find something; {errors} errors"
+    added = [run.again.median_ms - run.straight.median_ms for run in runs]
+    return [
+        Row(f"{name}, p95", [run.first.p95_ms for run in runs], "ms", at_most=most, note=note),
+        Row("  median", [run.first.median_ms for run in runs], "ms", note=f"client {runs[0].first.client_share:.0%} of a core"),
+        Row("  added to its SQL at the median", added, "ms", at_most=5, note=f"SQL {direct:.1f} ms, {runs[0].statements:.1f} statements"),
+    ]
+
+
+def _found_something(body: bytes) -> bool:
+    answer = orjson.loads(body or b"{}")
+    return bool(answer.get("items") or answer.get("case_id"))
+
+
+def _depth(bench: _Bench) -> tuple[str, list[Row]]:
+    """Pages read for the first pages of the stored order, and for the ten-thousandth and those after it."""
+    straight = Straight()
+    with running(PRODUCT, bench.server, bench.engine) as on, recording(bench.settings(), bench.engine, bench.token) as recorder:
+        shallow, deep = (_pages_from(recorder, cursor) for cursor in (None, _deep_cursor(bench, on)))
+        buffers = [[straight.buffers(statements) for statements in pages] for pages in (shallow, deep)]
+        near, far = (statistics.median(each) for each in buffers)
+    straight.close()
+    rows = [
+        Row(f"buffers of a page of {PAGE}, from the first on", buffers[0], "pages", note=f"median of {_AROUND}"),
+        Row(f"  from the {_DEEP:,}th on", buffers[1], "pages", at_most=near, note=f"{far / near:.2f} of them"),
+    ]
+    return "a stored sort", rows
+
+
+def _deep_cursor(bench: _Bench, on: Running) -> str:
+    """The cursor of the page before, come to as any caller comes to it."""
+    place, cursor = bench.place(on), None
+    for _ in range((_DEEP - 1) * PAGE // _WALK):
+        body = {"limit": _WALK} if cursor is None else {"limit": _WALK, "cursor": cursor}
+        answer = client.in_turn(place, [place.raw("POST", "/v1/cases/search", body)], keeps=True)
+        cursor = orjson.loads(answer.bodies[0]).get("next_cursor") if answer.errors == 0 else None
+        if cursor is None:
+            sys.exit(f"the store has not {_DEEP:,} pages, or one was not answered")
+    assert cursor is not None  # noqa: S101 - there are pages
+    return str(cursor)
+
+
+def _pages_from(recorder: httpx.Client, cursor: str | None) -> list[list[Statement]]:
+    found = []
+    for _ in range(_AROUND):
+        body = {"limit": PAGE} if cursor is None else {"limit": PAGE, "cursor": cursor}
+        found.append(statements_of(recorder, "POST", "/v1/cases/search", body))
+        cursor = recorder.post("/v1/cases/search", json=body).json()["next_cursor"]
+    return found
+
+
+def _match(bench: _Bench) -> tuple[str, list[Row]]:
+    """Records not yet filed, if there is a route for them."""
+    missing = [Row("POST /v1/match", [0.0], "requests/s a core", at_least=100, note="no such route")]
+    if importlib.util.find_spec("benchmarks.match_api") is None:
+        return "match", missing
+    prospects = importlib.import_module("benchmarks.match_api").prospects
+    asked = [Asked("POST", "/v1/match", body) for body in prospects(bench.engine, 2_000)]
+    rates, tails, cores = [], [], []
+    with running(PRODUCT, bench.server, bench.engine) as on:
+        place, raw = bench.place(on), bench.raw(on, asked)
+        if client.in_turn(place, raw[:50]).errors:
+            return "match", missing
+        for _ in range(RUNS):
+            before = on.usage()
+            full = client.as_fast_as(place, raw, _ASKERS, _BURST_S)
+            used = on.usage() - before
+            cores.append((used.api_s + used.database_s) / full.wall_s)
+            rates.append(full.rate / cores[-1])
+            tails.append(client.at_rate(place, raw, full.rate / 2, _BURST_S).p95_ms)
+    note = f"{cores[0]:.2f} cores of API and database taken"
+    return "match", [
+        Row("POST /v1/match", rates, "requests/s a core", at_least=100, note=note),
+        Row("  p95 at half of that load", tails, "ms", at_most=40),
+    ]
+
+
+def _protection(bench: _Bench) -> tuple[str, list[Row]]:
+    """Throughput of the mixed load with and without authorisation, row security, masking and audit, by turns."""
+    asked = bench.drawing.mixed(2_000)
+    rates: dict[Sequence[str], list[float]] = {PRODUCT: [], BARE: []}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_scope_of_owner(bench))
+        on = {command: stack.enter_context(running(command, bench.server, bench.engine)) for command in rates}
+        for turn in range(RUNS + 1):  # the first warms up
+            for command, server in on.items():
+                found = client.as_fast_as(bench.place(server), bench.raw(server, asked), _ASKERS, _BURST_S)
+                if found.errors:
+                    sys.exit(f"{found.errors} of {len(found.statuses)} requests were not answered")
+                if turn:
+                    rates[command].append(found.rate)
+    costs = [100 * (1 - whole / bare) for whole, bare in zip(rates[PRODUCT], rates[BARE], strict=True)]
+    return "what protection costs", [
+        Row("mixed load", rates[PRODUCT], "requests/s", note=f"{_ASKERS} askers"),
+        Row("  without authorisation, row security, masking, audit", rates[BARE], "requests/s"),
+        Row("  so much do they take", costs, "%", at_most=15),
+    ]
+
+
+@contextlib.contextmanager
+def _scope_of_owner(bench: _Bench) -> Iterator[None]:
+    """Let functions that ask what the login may read answer for the store's owner too: row security itself does not bind him."""
+    scope = {"login": bench.engine.url.username, "policy_version": 0, "own": DEPARTMENT}
+    with bench.engine.begin() as connection:
+        connection.execute(insert(row_scope).values(**scope))
+    try:
+        yield
+    finally:
+        with bench.engine.begin() as connection:
+            connection.execute(delete(row_scope).where(row_scope.c.login == scope["login"]))
+
+
+def _load(bench: _Bench) -> tuple[str, list[Row]]:
+    """A long mixed load at 70 % of what the API can do."""
+    minutes = float(os.environ.get("MINUTES", "30"))
+    asked = bench.drawing.mixed(10_000)
+    with running(PRODUCT, bench.server, bench.engine) as on:
+        place, raw = bench.place(on), bench.raw(on, asked)
+        limit = client.as_fast_as(place, raw, _ASKERS, 2 * _BURST_S)
+        before = on.usage()
+        with watched(on) as memory:
+            found = client.at_rate(place, raw, 0.7 * limit.rate, 60 * minutes)
+        used = on.usage() - before
+    per_hour, grown = memory.growth()
+    cores = f"API {used.api_s / found.wall_s:.2f}, database {used.database_s / found.wall_s:.2f}, client {found.client_share:.2f} of a core"
+    size = f"{memory.resident_mb[0]:.0f} MB at first, {memory.resident_mb[-1]:.0f} MB at last, {per_hour:+.1f} MB an hour"
+    return f"{minutes:g} minutes of mixed load at 70 % of the limit", [
+        Row("the limit", [limit.rate], "requests/s", note=f"{_ASKERS} askers"),
+        Row("requests that were not answered", [found.errors], "", at_most=0, note=f"of {len(found.statuses):,}; {cores}"),
+        Row("p95", [found.p95_ms], "ms", note=f"median {found.median_ms:.1f} ms"),
+        Row("memory grown, the first fifth left out", [100 * grown], "%", at_most=2, note=size),
+    ]
+
+
+_TABLES: dict[str, Callable[[_Bench], tuple[str, list[Row]]]] = {
+    "times": _times,
+    "depth": _depth,
+    "match": _match,
+    "protection": _protection,
+    "load": _load,
+}
