@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from api.departments import Directory
 from api.queries import platform
 from api.queries.reports import waiting as letters_waiting
+from api.queries.watches import open_deliveries
 from pipeline.agreement import precision
 
 ROWS = ("pulled", "landed", "already_known", "accepted", "quarantined", "held", "superseded", "deleted")
@@ -108,11 +109,13 @@ def _letters(connection: Connection) -> list[Metric]:
 
 
 def _waiting(connection: Connection) -> list[Metric]:
-    waiting = platform.waiting(connection)
+    waiting, deliveries = platform.waiting(connection), open_deliveries(connection)
     meanings = {
         "pending_records": ("Records that wait for resolve.", waiting["records"]),
         "pending_oldest_seconds": ("Seconds that the oldest of them has waited.", float(waiting["oldest_record_s"] or 0)),
         "inbox_waiting": ("Pushed events that wait for landing.", waiting["events"]),
+        "watch_deliveries_waiting": ("Deliveries of watches that wait to be posted.", deliveries["waiting"]),
+        "watch_deliveries_dead": ("Deliveries of watches that were given up.", deliveries["dead"]),
         "reviews_open": ("Pairs that wait for a person's decision.", waiting["reviews"]),
     }
     families: list[Metric] = []

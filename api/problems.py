@@ -36,6 +36,7 @@ from hub.errors import (
     SourceUnavailable,
     StoreError,
     StoreUnavailable,
+    TooBusy,
     TooManyRequests,
 )
 
@@ -96,6 +97,8 @@ PROBLEMS = {
         Problem("request", 422, "请求有误", "The request cannot be read"),
         Problem("beyond-relevance", 422, "相关度排序到此为止", "Relevance orders no further"),
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
+        Problem("position-expired", 410, "此位置之后的变更已不再保留", "What changed since is no longer kept"),
+        Problem("watch-limit", 409, "关注数已达上限", "No more watches"),
         Problem("too-large", 413, "请求内容过大", "The request is too large"),
     )
 }
@@ -123,6 +126,7 @@ CLASSES: dict[type[HubError], str] = {
     TooManyRequests: "too-many-requests",
     IssuerUnavailable: "issuer-unavailable",
     RequestError: "request",
+    TooBusy: "overloaded",
     PublishHeld: "publish-held",
 }
 

@@ -1,7 +1,7 @@
 """The order of relevance: closer agreement first, then words in the title, rarer ones more, then the newest report.
 
-What few records hold is put in order whole. What very many hold is put in order window by window, from the newest on: in
-each the cases whose titles hold the words come first.
+What few records hold is put in order whole, and of what many hold the newest. What very many hold is put in order window by
+window, from the newest on: in each the cases whose titles hold the words come first.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def relevance_page(connection: Connection, search: Search, position: RankPositio
     position = position or RankPosition(0, 0)
     hits = search.hits
     if hits is not None and hits.is_many:
-        if search.reading is None or search.reading.kind not in _NAMES:
+        is_name = search.reading is not None and search.reading.kind in _NAMES
+        if not (is_name or hits.has_newest):
             return _from_window(connection, search, position)
-        # A name that stands in very many records: those of its bearers are enough, and closer than any other.
+        # What is gathered is enough: the newest of many, and of a name that stands in very many records its bearers.
         search = dataclasses.replace(search, hits=dataclasses.replace(hits, is_many=False))
     rows = in_order(queries.ranked(connection, search), search)
     return _page(rows, position, search.limit, None)

@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterator
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from api.app import create_app
 from api.departments import Directory
+from api.watches.worker import watching
 from hub.errors import SettingsError
 from hub.settings import Settings
 
@@ -21,14 +23,16 @@ START_TIMEOUT_S = 20.0
 
 
 def serve(settings: Settings, engine: Engine) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+    """Serve until Ctrl-C or SIGTERM, and look after watches meanwhile.
 
     Raises:
         SettingsError: the port is taken; names the setting.
         ContractError: a contract has a mistake.
     """
     with contextlib.closing(_listen(settings)) as port:
-        _server(settings, engine).run(sockets=[port])
+        server = _server(settings, engine)
+        with watching(server.application.state.hub):
+            server.run(sockets=[port])
 
 
 @contextlib.contextmanager
@@ -61,12 +65,27 @@ def serving(settings: Settings, engine: Engine, directory: Directory | None = No
             thread.join(START_TIMEOUT_S)
 
 
-def _server(settings: Settings, engine: Engine, directory: Directory | None = None) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """Lets go those who wait for changes when it ends, instead of waiting for them."""
+
+    def __init__(self, application: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.application = application
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self.application.state.changes.close()
+        await super().shutdown(sockets)
+
+
+def _server(settings: Settings, engine: Engine, directory: Directory | None = None) -> _Server:
     """Without uvicorn's access log: its lines hold query strings. The API writes its own."""
     logging.getLogger("uvicorn.access").disabled = True  # `access_log=False` alone gives way to any handler that somebody adds
-    return uvicorn.Server(
+    app = create_app(settings, engine, directory)
+    return _Server(
+        app,
         uvicorn.Config(
-            create_app(settings, engine, directory),
+            app,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -76,7 +95,7 @@ def _server(settings: Settings, engine: Engine, directory: Directory | None = No
             limit_concurrency=200,
             timeout_keep_alive=10,
             timeout_graceful_shutdown=10,
-        )
+        ),
     )
 
 

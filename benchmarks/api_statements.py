@@ -20,11 +20,11 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 
 from api.serve import serving
-from api.state import STATEMENT_TIMEOUT_S
+from api.state import _PLAN, STATEMENT_TIMEOUT_S
 from benchmarks.api_client import OK, Measured
 from hub.settings import Settings
 
-_OPTIONS = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s"
+_OPTIONS = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s {_PLAN}"
 _OF_THE_ANSWER = re.compile(r"\bstore\.", re.IGNORECASE)
 _NOT_OF_IT = re.compile(r"\b(audit|ops|alembic_version)\b", re.IGNORECASE)
 

@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     run_departments: int = Field(2, ge=1, le=64, description="Departments that `casehub run` pulls at a time.")
     validate_chunk_rows: int = Field(20_000, ge=1, le=50_000, description="Most rows that Great Expectations is given at once.")
     hold_above_failing: float = Field(0.2, gt=0, le=1, description="Share of a batch's rows that fail, above which the batch is held.")
+    audit_head: Path | None = Field(
+        None, description="File that the audit chain's head is published to, outside the database; empty: audit-head.jsonl in CASEHUB_HOME."
+    )
+    audit_seal_seconds: float = Field(
+        1.0, ge=0, le=3600, description="Seconds between two sealings of the audit log by the API; 0: `casehub audit seal` does it."
+    )
     key_days: int = Field(90, ge=1, le=366, description="Days that an API key made by `casehub keys create` is good for.")
     trusted_proxies: str = Field(
         "",
@@ -77,6 +83,17 @@ class Settings(BaseSettings):
         None,
         description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
     )
+    change_days: int = Field(0, ge=0, le=3650, description="Days back to which /v1/changes tells what changed; 0: all of it.")
+    change_places: int = Field(100, ge=1, le=150, description="Callers that may wait for changes at once, long polls and streams together.")
+    watches_each: int = Field(50, ge=0, le=10_000, description="Watches that one caller may have.")
+    watch_days: int = Field(30, ge=1, le=3650, description="Days for which a watch's events and deliveries are kept.")
+    webhook_hosts: str = Field(
+        "",
+        description="Host names or domains that webhooks may lead to, separated by commas, private addresses too; empty: any public host.",
+    )
+    webhook_ports: str = Field("443,8443", pattern=r"^\s*\d{1,5}(\s*,\s*\d{1,5})*\s*$", description="Ports that webhooks may lead to.")
+    webhook_loopback: bool = Field(False, description="Webhooks may lead to this machine, by http too: for tests and demonstrations alone.")
+    webhook_attempts: int = Field(10, ge=1, le=30, description="Attempts after which a delivery is put on the dead-letter list.")
     lookup_rows: int = Field(50_000, ge=1, le=200_000, description="Most rows of one batch look-up.")
     lookup_bytes: int = Field(16 << 20, ge=1024, le=256 << 20, description="Most bytes of a batch look-up's file.")
     lookup_jobs: int = Field(3, ge=1, le=100, description="Batch look-ups that a caller may have unfinished at a time.")
@@ -143,6 +160,11 @@ class Settings(BaseSettings):
     def contract_folders(self) -> tuple[Path, ...]:
         """Folders of contracts beyond the hub's own, in order."""
         return tuple(Path(part) for part in self.contracts.split(os.pathsep) if part.strip())
+
+    @property
+    def audit_head_file(self) -> Path:
+        """Where the audit chain's head is published."""
+        return self.audit_head or self.home / "audit-head.jsonl"
 
     @property
     def active_departments(self) -> frozenset[str]:

@@ -14,8 +14,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator
 
 import anyio
 from starlette.concurrency import run_in_threadpool
@@ -74,9 +73,13 @@ class Export:
 
     def _running(self) -> Generator[bytes, None, None]:
         settings = self._hub.settings
-        with _slot(self._caller, settings.exports_at_once), self._hub.read(self._caller) as connection:
+        with (
+            _slot(self._caller, settings.exports_at_once),
+            self._hub.read(self._caller) as connection,
+            contextlib.ExitStack() as reading,  # its server's cursor ends before the connection does
+        ):
             bound_idleness(connection, settings.export_idle_seconds)
-            read = rows(connection, Presenter(self._caller, self._hub.directory), self._question)
+            read = reading.enter_context(contextlib.closing(rows(connection, Presenter(self._caller, self._hub.directory), self._question)))
             first = next(read, [])
             yield b""  # up to here a mistake is answered; from here on the file has begun
             try:
@@ -110,15 +113,19 @@ class Export:
 
     def _note(self, action: str, outcome: int, part: list[Row] | None = None) -> None:
         """Write down what leaves, or how many rows have left in all."""
-        shown = list(dict.fromkeys(uuid.UUID(row["case_id"]) for row in part or ()))
-        results = self._count if part is None else len(part)
-        write_audit(self._hub.engine, noted(self._trace, entity_ids=shown, results=results), action, outcome)
+        rows_ = part or []
+        told = dataclasses.replace(
+            self._trace,
+            entity_ids=_ids(row["case_id"] for row in rows_),
+            person_ids=_ids(row.get("person_id") for row in rows_),
+            results=self._count if part is None else len(part),
+        )
+        write_audit(self._hub.engine, told, action, outcome)
 
 
-def noted(trace: Trace, **more: Any) -> Trace:
-    """A copy of a trace that says more, as far as the audit log has columns for it."""
-    known = {field.name for field in dataclasses.fields(trace)}
-    return dataclasses.replace(trace, **{name: value for name, value in more.items() if name in known})
+def _ids(found: Iterable[str | None]) -> list[uuid.UUID]:
+    """Each id once, in order."""
+    return [uuid.UUID(one) for one in dict.fromkeys(found) if one is not None]
 
 
 def most_rows(limits: dict[str, int], role: str, asked: int | None) -> int:

@@ -126,6 +126,15 @@ def _create_role(connection: PsycopgConnection, login: str, password: str) -> No
         cursor.execute(sql.SQL("GRANT {reader} TO {role}").format(reader=sql.Identifier(READER), role=role))
 
 
+def derived_key(settings: Settings, purpose: str) -> bytes:
+    """32 bytes for one purpose, from the secret that passwords are derived from.
+
+    Raises:
+        SettingsError: the secret cannot be read.
+    """
+    return hmac.new(_secret(settings), b"key:" + purpose.encode(), hashlib.sha256).digest()
+
+
 def _secret(settings: Settings) -> bytes:
     """The secret that passwords are derived from; made once where the settings name no file."""
     path: Path = settings.login_secret_file or settings.home / _SECRET_FILE

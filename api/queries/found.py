@@ -23,7 +23,7 @@ _OF_PARTIES = (
 )
 _FIND_WORDS = (
     "SELECT w.record_id, w.version, 'words' AS field, CAST(NULL AS integer) AS ordinal "
-    "FROM store.find_words(CAST(:tokens AS tsquery), {most}) w"
+    "FROM store.find_words(CAST(:tokens AS tsquery), {most}, {most}) w"
 )
 _WORDS = _FIND_WORDS.format(most=FEW)
 _HOLDS_WORDS = "r.tokens @@ CAST(:tokens AS tsquery)"
@@ -96,7 +96,7 @@ class Found:
         rank = "f.rank" if self.ranks else f"{int(Rank.EXACT)} AS rank"
         stands = f"SELECT f.field, f.ordinal, {rank} FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version"
         if self.here:
-            stands += f" UNION ALL SELECT 'words', CAST(NULL AS integer), {int(Rank.WORDS)} WHERE {self.here}"
+            stands += f" AND f.field <> 'words' UNION ALL SELECT 'words', CAST(NULL AS integer), {int(Rank.WORDS)} WHERE {self.here}"
         return stands
 
     def is_few(self, connection: Connection, parameters: dict[str, Any]) -> bool:

@@ -20,10 +20,12 @@ from matching.search_keys import LONGEST, NameAgreement, typed_keys
 from pipeline.candidates import key_numbers
 from schema.search import tsquery
 
-#: Records by words that are gathered and put in order; more are walked through from the newest on.
-FEW = 4_000
+#: Records by words that are gathered: all of them, or of more the newest.
+FEW = 2_000
+#: Of more than these not even the newest are known beforehand: cases are walked through from the newest on.
+LOOKED_AT = 30_000
 #: Records by name or by a part of a number: the closest, and of these the newest.
-MOST = 2_000
+MOST = 1_000
 _ENOUGH = 20  # records by name; with fewer, names one character off are looked for too
 _SHORT = 12  # characters of words that may be a name nobody would take for one
 
@@ -85,13 +87,15 @@ class Hits:
 
     Args:
         rows: (record_id, version, field, ordinal of the party or None, rank), the closest first.
-        is_many: more records hold its words than are gathered; `rows` has none by words then.
+        is_many: more records hold its words than are gathered.
+        has_newest: whether `rows` has the newest of these many; else it has none by words.
         tried: what was looked for, in the order tried.
     """
 
     rows: tuple[Row, ...]
     is_many: bool
     tried: tuple[str, ...]
+    has_newest: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -107,7 +111,7 @@ TABLE = (
     "CAST(:hit_versions AS integer[]), CAST(:hit_fields AS text[]), CAST(:hit_ordinals AS integer[]), CAST(:hit_ranks AS integer[])) "
     "AS h (record_id, version, field, ordinal, rank)"
 )
-_WORDS = "SELECT record_id, version FROM store.find_words(CAST(:tokens AS tsquery), :most)"
+_WORDS = "SELECT record_id, version, held FROM store.find_words(CAST(:tokens AS tsquery), :most, :looked_at)"
 _NAMES = (
     "SELECT record_id, version, ordinal, rank FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most) "
     "ORDER BY rank"
@@ -141,11 +145,11 @@ def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
         shown: of numbers' ends.
     """
     looking = _Looking(connection, reading, shown)
-    is_many = looking.by_words()
-    looking.by_name(has_words=is_many or bool(looking.rows))
+    held = looking.by_words()
+    looking.by_name(has_words=held > 0)
     looking.by_number()
     rows = sorted(_told_once(looking.rows, reading), key=lambda row: row[4])
-    return Hits(tuple(rows), is_many, tuple(dict.fromkeys(looking.tried)))
+    return Hits(tuple(rows), held > FEW, tuple(dict.fromkeys(looking.tried)), has_newest=held <= LOOKED_AT)
 
 
 def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:
@@ -162,17 +166,17 @@ class _Looking:
         self.rows: list[Row] = []
         self.tried: list[str] = []
 
-    def by_words(self) -> bool:
-        """Records whose text, names, address or number hold every word; True where there are more than are gathered."""
+    def by_words(self) -> int:
+        """Records whose text, names, address or number hold every word, the newest; how many there are, `LOOKED_AT` + 1 for more."""
         tokens = tsquery(self._reading.text)
         if not tokens:
-            return False
+            return 0
         self.tried.append("words")
-        found = self._ask(_WORDS, tokens=tokens, most=FEW + 1)
-        if len(found) > FEW:
-            return True
-        self.rows += [(record_id, version, "words", None, int(Rank.WORDS)) for record_id, version in found]
-        return False
+        found = self._ask(_WORDS, tokens=tokens, most=FEW, looked_at=LOOKED_AT + 1)
+        held = int(found[0][2]) if found else 0
+        if held <= LOOKED_AT:
+            self.rows += [(record_id, version, "words", None, int(Rank.WORDS)) for record_id, version, _ in found]
+        return held
 
     def by_name(self, *, has_words: bool) -> None:
         """Records with a party whose name agrees: the close ways first, one character off where these find little."""

@@ -25,6 +25,9 @@ class ExportQuery(CaseQuery):
         description="接收方，随访问记录保存 · who gets the file: an office or a system; kept with the audit log.",
         examples=["光明区人民法院立案庭 · filing desk of the court"],
     )
+    sort: Literal["newest", "oldest"] = Field("newest", description="最新或最早登记在前 · newest or oldest report first.")
+    facets: Literal[""] = Field("", description="不用于导出 · not of an export.")
+    total: Literal[False] = Field(False, description="不用于导出 · not of an export.")
     cursor: None = Field(None, description="不用于导出 · not of an export.")
     limit: int | None = Field(None, ge=1, description="最多行数，不超过角色上限 · most rows; the role's limit holds too.")  # type: ignore[assignment]
 
@@ -38,6 +41,9 @@ class ExportQuery(CaseQuery):
         return value.strip()
 
     def page(self, cursor: str | None, cases: int) -> CaseQuery:
-        """The question of one page of the single entry."""
+        """The question of one page of the single entry: in a stored order, for relevance ends at a thousand, and counting nothing."""
         asked = {name: getattr(self, name) for name in CaseQuery.model_fields}
-        return CaseQuery.model_construct(**asked | {"cursor": cursor, "limit": cases})
+        return CaseQuery.model_construct(
+            **asked
+            | {"cursor": cursor, "limit": cases, "sort": "oldest" if self.sort == "oldest" else "newest", "facets": "", "total": False}
+        )

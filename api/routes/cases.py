@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 
 from api.answers.cases import CasePage
+from api.audit.notes import note_search, shape_of
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
 from api.problems import documented
@@ -53,13 +54,17 @@ def search_cases(
     """统一入口 · The single entry, for identifiers too.
 
     It takes a case number of any department, an ID number, a phone, a credit code, a name, a firm, an address, or words.
-    The answer says how `q` was read and why each case was found. Pages are in the order newest report first.
+    The answer says how `q` was read, in which ways it was looked for, and why each case was found. Words and names come in order
+    of relevance, everything else newest report first; `sort` says otherwise.
     """
     return _answer(query, Presenter(caller, hub.directory), hub, trace)
 
 
 def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> CasePage:
+    trace.shape = shape_of(query)
     with hub.read(presenter.caller) as connection:
         page = search(connection, presenter, query)
-    trace.entity_ids = [item.case_id for item in page.items]
+        entry = None if page.recognised_as is None else page.recognised_as.code
+        case_ids = [item.case_id for item in page.items]
+        note_search(trace, connection, query, entry=entry, case_ids=case_ids, own=presenter.caller.department)
     return page

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.answers.cases import CaseDetail
+from api.audit.notes import note_parties, shape_of
 from api.case_parts import detail
 from api.case_view import read_view
 from api.chronicle import Chronicle
@@ -24,6 +25,8 @@ from hub.errors import NotFound, RequestError
 
 router = APIRouter(prefix="/v1/cases", tags=["案件 · cases"])
 
+#: Parts that tell of persons.
+_TELLING = {"parties", "records", "lineage", "history"}
 _OTHERS: dict[int | str, dict[str, Any]] = {
     304: {"description": "与 If-None-Match 所示相同 · it is what If-None-Match says that the caller has"},
     308: {"description": "此案已并入另一案件 · it became part of another case, which Location names"},
@@ -44,12 +47,15 @@ def read_case(
 
     With `as_of` it is told as the hub knew it then, to whom may read it today. `ETag` and `If-None-Match` spare what has not changed.
     """
-    trace.entity_ids = [case_id]
+    trace.entity_ids, trace.shape = [case_id], shape_of(query, include=sorted(query.parts))
     presenter, chronicle = Presenter(caller, hub.directory), Chronicle(hub.read)
     moment = _moment(chronicle, query.moment)
     with hub.read(caller) as connection:
         view = read_view(connection, presenter, case_id, query.parts, moment)
         if view is not None:
+            trace.results = 1
+            if query.parts & _TELLING or moment is not NOW:  # who was in it then is told by nothing that is of now
+                note_parties(trace, view.parties)
             return tagged(request, caller, detail(connection, view, query.parts, chronicle))
         target = find_redirect(connection, case_id, moment)
         if target is None or read_view(connection, presenter, target, frozenset(), moment) is None:

@@ -6,7 +6,7 @@ Historic rows carry `[known_from, known_to)` in change numbers: null `known_from
 
 from __future__ import annotations
 
-from schema.tables.audit import access
+from schema.tables.audit import access, seal, unsealed
 from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
 from schema.tables.callers import api_key
 from schema.tables.entities import (
@@ -41,6 +41,7 @@ from schema.tables.records import (
     source_record,
 )
 from schema.tables.reports import ACCESS_REQUEST_STATES, REPORT_STATES, access_request, access_request_record, report, report_note
+from schema.tables.watches import watch, watch_delivery, watch_event
 
 __all__ = [
     "ACCESS_REQUEST_STATES",
@@ -93,8 +94,13 @@ __all__ = [
     "report_note",
     "review_task",
     "row_scope",
+    "seal",
     "source",
     "source_record",
     "unified_case",
+    "unsealed",
     "validation_result",
+    "watch",
+    "watch_delivery",
+    "watch_event",
 ]

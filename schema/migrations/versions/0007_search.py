@@ -32,10 +32,16 @@ _VISIBLE = f"""(
 )"""
 _OPTIONS = "LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off"
 
+# The newest of at most so many that are looked at; `held`: how many these are.
 _FIND_WORDS = f"""
-CREATE FUNCTION store.find_words(words tsquery, most integer) RETURNS TABLE (record_id bigint, version integer)
-{_OPTIONS} ROWS 1000 AS $$
-    SELECT r.record_id, r.version FROM store.source_record r WHERE r.tokens @@ words AND {_VISIBLE} LIMIT most
+CREATE FUNCTION store.find_words(words tsquery, most integer, looked_at integer)
+RETURNS TABLE (record_id bigint, version integer, held bigint)
+{_OPTIONS} ROWS 100 AS $$
+    SELECT w.record_id, w.version, count(*) OVER ()
+    FROM (
+        SELECT r.record_id, r.version, r.reported_at FROM store.source_record r WHERE r.tokens @@ words AND {_VISIBLE} LIMIT looked_at
+    ) w
+    ORDER BY w.reported_at DESC NULLS LAST, w.record_id LIMIT most
 $$
 """
 _FIND_NAMES = f"""
@@ -82,7 +88,7 @@ RETURNS TABLE (record_id bigint, version integer, field text, ordinal integer)
 $$
 """
 _FUNCTIONS = {
-    "store.find_words(tsquery, integer)": _FIND_WORDS,
+    "store.find_words(tsquery, integer, integer)": _FIND_WORDS,
     "store.find_names(bigint[], integer[], integer)": _FIND_NAMES,
     "store.find_numbers(text, integer)": _FIND_NUMBERS,
     "store.find_tails(text, integer[], integer)": _FIND_TAILS,

@@ -158,6 +158,9 @@ def test_filters_and_entries_are_those_of_the_single_entry(api: Api, store: Stor
         {"level": "persons"},
         {"limit": 0},
         {"cursor": "abc"},
+        {"sort": "relevance"},
+        {"facets": "category"},
+        {"total": True},
         {"unheard": 1},
     ],
     ids=str,
@@ -176,6 +179,15 @@ def test_no_header_repeats_what_was_sent(api: Api, store: Store) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert (answer.headers["cache-control"], answer.headers["vary"]) == ("no-store", VARY)
     assert "evil" not in str(answer.headers)
+
+
+def test_words_find_more_than_relevance_would_order(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.export.rows.CASES_AT_ONCE", 2)
+    monkeypatch.setattr("api.cursor.RELEVANT_MOST", 3)
+    case_ids = [str(store.case(store.record("petition", f"XF-{n}", title="噪音扰民", reported_at=at(n + 1)))) for n in range(7)]
+    clerk = api.as_("clerk", "labour")
+    assert [row["case_id"] for row in rows(export(clerk, "jsonl", q="噪音"), "jsonl")] == case_ids[::-1]
+    assert [row["case_id"] for row in rows(export(clerk, "jsonl", q="噪音", sort="oldest"), "jsonl")] == case_ids
 
 
 # --- limits, and what is written down ----------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ def test_a_cursor_is_good_for_its_own_order_alone(api: Api, store: Store) -> Non
 @pytest.mark.parametrize("few", [pytest.param(4_000, id="gathered"), pytest.param(500, id="in windows")])
 def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     monkeypatch.setattr(hits, "FEW", few)
+    monkeypatch.setattr(hits, "LOOKED_AT", few)
     many(store, 1_300)
     clerk = api.as_("clerk", "court")
     seen: list[str] = []
@@ -117,6 +118,7 @@ def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store
 
 def test_windows_put_titles_first_and_lose_none(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hits, "FEW", 3)
+    monkeypatch.setattr(hits, "LOOKED_AT", 3)
     cases = {}
     for day in range(1, 12):
         fields = {"title": "夜间噪音"} if day % 3 == 0 else {"title": "投诉", "text": "夜间噪音"}
@@ -228,3 +230,12 @@ def test_a_case_that_only_acknowledges_is_in_no_facet_of_words(api: Api, store: 
     assert answer["total"]["cases"] == len(answer["items"]) == 1
     assert "wages" not in json.dumps(answer)
     assert uuid.UUID(answer["items"][0]["case_id"])
+
+
+def test_an_export_goes_past_where_relevance_ends(api: Api, store: Store) -> None:
+    many(store, 1_300)
+    body = {"q": "噪音", "format": "jsonl", "receiver": "法院数据专班", "facets": "category", "sort": "relevance"}
+    answer = api.as_("clerk", "court").post("/v1/cases/export", json=body)
+    assert answer.status_code == 200, answer.text
+    found = {json.loads(line).get("case_id") for line in answer.text.splitlines() if line.strip()} - {None}
+    assert len(found) == 1_300

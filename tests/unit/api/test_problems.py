@@ -37,6 +37,7 @@ STATUS = {
     "TooManyRequests": 429,
     "IssuerUnavailable": 503,
     "RequestError": 422,
+    "TooBusy": 503,
     "PublishHeld": 409,
 }
 

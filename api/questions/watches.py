@@ -1,0 +1,98 @@
+"""What is asked of watches."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from api.questions.common import CursorText, DepartmentCode, Strict
+from api.recognise import MAX_CHARACTERS
+from schema import codes
+
+_ALLOWED: dict[str, Iterable[str]] = {
+    "category": codes.load("category"),
+    "status": codes.load("status"),
+    "grade": codes.load("grade"),
+    "street": codes.streets(),
+    "community": codes.communities(),
+}
+FILTERS = tuple(_ALLOWED)
+
+
+def _coded(name: str, description: str) -> Any:
+    return Field(None, description=description, json_schema_extra={"enum": list(_ALLOWED[name])})
+
+
+class WatchQuestion(Strict):
+    """Cases that a query watch is about; all that is given must hold."""
+
+    q: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_CHARACTERS,
+        description="案号、证件号码、电话、信用代码、姓名、单位、地址或关键词 · a case number, an ID number, a phone, a credit code, "
+        "a name, a firm, an address or words.",
+        examples=["维珍妮鞋业 欠薪"],
+    )
+    department: DepartmentCode | None = Field(None, description="有此部门记录 · holds a record of this department.")
+    category: str | None = _coded("category", "类别 · category.")
+    status: str | None = _coded("status", "办理状态 · where it stands.")
+    grade: str | None = _coded("grade", "等级 · grade.")
+    street: str | None = _coded("street", "街道代码 · street, nine digits.")
+    community: str | None = _coded("community", "社区代码 · community, twelve digits.")
+
+    @field_validator(*FILTERS)
+    @classmethod
+    def _is_listed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        allowed = _ALLOWED[str(info.field_name)]
+        if value is not None and value not in allowed:
+            raise ValueError(f"no such {info.field_name}; allowed: {', '.join(allowed)}")
+        return value
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> WatchQuestion:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("ask for something: q or a filter")
+        return self
+
+
+class WebhookOrder(Strict):
+    """Where events are to be posted."""
+
+    url: str = Field(
+        max_length=500,
+        description="https 网址 · an https URL; it is checked against the rules for webhooks.",
+        examples=["https://hooks.example.gov.cn/casehub"],
+    )
+
+
+class WatchOrder(Strict):
+    """What is to be watched: a case, person or organisation by its id, or a query."""
+
+    watched: Literal["case", "person", "organisation", "query"] = Field(description="关注对象 · what is watched.")
+    id: uuid.UUID | None = Field(None, description="案件、人员或单位的标识 · of the case, person or organisation.")
+    query: WatchQuestion | None = Field(None, description="关注的查询 · of a query: cases that match it when they change.")
+    webhook: WebhookOrder | None = Field(None, description="不填则只能用 GET …/events 读取 · without it events are read by GET …/events.")
+
+    @model_validator(mode="after")
+    def _has_its_subject(self) -> WatchOrder:
+        if (self.watched == "query") != (self.query is not None) or (self.watched == "query") != (self.id is None):
+            raise ValueError("give query for watched=query, and id for every other")
+        return self
+
+
+class EventQuery(Strict):
+    """A page of a watch's events."""
+
+    since: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
+    limit: int = Field(100, ge=1, le=1000, description="每页条数 · events a page.")
+
+
+class DeliveryQuery(Strict):
+    """Which deliveries of a watch."""
+
+    state: Literal["waiting", "delivered", "dead"] | None = Field(None, description="状态 · state; dead: given up.")
+    limit: int = Field(100, ge=1, le=1000, description="条数 · deliveries, newest first.")

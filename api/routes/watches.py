@@ -1,0 +1,201 @@
+"""Watches: what a caller wants to be told of, and what was found and delivered. Each is its owner's alone."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query, Response
+
+from api.access import Caller
+from api.answers.watches import (
+    DeliveryAnswer,
+    DeliveryList,
+    Redelivered,
+    WatchAnswer,
+    WatchCreated,
+    WatchDetail,
+    WatchEvent,
+    WatchEventPage,
+    WatchList,
+)
+from api.change_feed import read_head
+from api.dependencies import CallerDep, HubDep, TraceDep
+from api.opaque import Position, read_position, write_position
+from api.problems import documented
+from api.queries import watches as queries
+from api.queries.rows import Row
+from api.queries.watched import current, readable
+from api.questions.changes import Relation
+from api.questions.watches import DeliveryQuery, EventQuery, WatchOrder
+from api.recognise import recognise
+from api.state import Hub
+from api.watches import store
+from api.watches.deliver import ENDS
+from api.watches.target import Places, TargetRefused, addresses, check_url
+from hub.database import store_errors
+from hub.errors import NotFound, RequestError
+
+router = APIRouter(prefix="/v1/watches", tags=["关注 · watches"])
+
+_EXAMPLES = {
+    "case": {"summary": "一个案件 · a case", "value": {"watched": "case", "id": "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"}},
+    "query": {
+        "summary": "一个查询，推送到本部门系统 · a query, posted to a system of one's own",
+        "value": {
+            "watched": "query",
+            "query": {"q": "维珍妮鞋业", "category": "wages"},
+            "webhook": {"url": "https://hooks.example.gov.cn/casehub"},
+        },
+    },
+}
+
+
+@router.post(
+    "", name="watches.create", status_code=201, response_model_exclude_none=True, responses=documented(401, 403, 404, 409, 422, 503)
+)
+def create_watch(
+    order: Annotated[WatchOrder, Body(openapi_examples=_EXAMPLES)], caller: CallerDep, hub: HubDep, trace: TraceDep
+) -> WatchCreated:
+    """新建关注：案件、人员、单位或查询 · Watch a case, a person, an organisation or a query, from now on.
+
+    The answer holds the secret of the webhook, which is shown this once. What is asked by a query is kept encrypted, and is shown to its
+    owner alone.
+    """
+    if order.query is not None and order.query.q is not None:
+        recognise(order.query.q)  # refuses what cannot be read
+    if order.webhook is not None:
+        _require_reachable(order.webhook.url, Places.of(hub.settings))
+    at = read_head(hub)
+    entity_id = order.id
+    if order.id is not None:
+        trace.entity_ids = [order.id]
+        with hub.read(caller) as connection:
+            entity_id = current(connection, order.watched, order.id, caller.department)
+        if entity_id is None:
+            raise NotFound(
+                "没有这个对象 · there is no such case, person or organisation", remedy="先用 /v1/cases 查找 · find it by /v1/cases"
+            )
+    url = None if order.webhook is None else order.webhook.url
+    made = store.create(hub, caller, (order.watched, entity_id, order.query), url, at)
+    return WatchCreated(**_detail(made).model_dump(), secret=None if made.webhook is None else made.webhook.secret)
+
+
+def _require_reachable(url: str, places: Places) -> None:
+    """Refuse a webhook that could never be delivered to; whether a name is unknown or its address is not allowed is not said."""
+    found = check_url(url, places)
+    try:
+        addresses(found.host, found.port or (443 if found.scheme == "https" else 80), places)
+    except TargetRefused:
+        raise RequestError(
+            "主机名无法解析，或其地址不允许 · the host cannot be resolved, or its address is not allowed",
+            remedy="内部网络的主机须由管理员列入 CASEHUB_WEBHOOK_HOSTS · hosts of internal networks are listed in CASEHUB_WEBHOOK_HOSTS",
+        ) from None
+
+
+def _detail(found: store.Watch) -> WatchDetail:
+    return WatchDetail(
+        watch_id=found.watch_id,
+        watched=found.watched,
+        id=found.entity_id,
+        has_webhook=found.webhook is not None,
+        created_at=found.created_at,
+        query=found.question,
+        webhook_url=None if found.webhook is None else found.webhook.url,
+    )
+
+
+@router.get("", name="watches.list", response_model_exclude_none=True, responses=documented(401, 403, 422, 503, 504))
+def list_watches(caller: CallerDep, hub: HubDep) -> WatchList:
+    """本人的关注，不含查询内容 · The caller's watches, without what a query asks."""
+    with hub.read() as connection:
+        rows = store.owned(connection, caller)
+    return WatchList(
+        items=[
+            WatchAnswer(
+                watch_id=row.watch_id, watched=row.watched, id=row.entity_id, has_webhook=row.has_webhook, created_at=row.created_at
+            )
+            for row in rows
+        ]
+    )
+
+
+@router.get("/{watch_id}", name="watches.read", response_model_exclude_none=True, responses=documented(401, 403, 404, 422, 503, 504))
+def read_watch(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> WatchDetail:
+    """一个关注 · One watch, with its question."""
+    return _detail(_find(hub, caller, watch_id))
+
+
+def _find(hub: Hub, caller: Caller, watch_id: uuid.UUID) -> store.Watch:
+    store.note_presence(hub, caller)
+    with hub.read() as connection:
+        return store.find(connection, hub.settings, caller, watch_id)
+
+
+@router.delete("/{watch_id}", name="watches.delete", status_code=204, responses=documented(401, 403, 404, 422, 503))
+def delete_watch(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> Response:
+    """删除关注及其事件 · End a watch and forget its events."""
+    store.end(hub, caller, watch_id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{watch_id}/events", name="watches.events", response_model_exclude_none=True, responses=documented(401, 403, 404, 422, 503, 504)
+)
+def list_events(
+    watch_id: uuid.UUID, query: Annotated[EventQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep
+) -> WatchEventPage:
+    """关注对象发生了什么 · What happened to what is watched, in order.
+
+    An event of which the caller can read nothing by now is left out, but for the one that says so.
+    """
+    _find(hub, caller, watch_id)
+    place = f"watch:{watch_id}"
+    after = Position(0, 0) if query.since is None else read_position(hub.settings, query.since, place)
+    with hub.read() as connection:
+        rows = queries.events(connection, watch_id, after, query.limit + 1)
+    shown = _still_known(hub, caller, rows[: query.limit])
+    end = Position(rows[: query.limit][-1]["epoch"], rows[: query.limit][-1]["change_number"]) if rows else after
+    trace.entity_ids = list({row["entity_id"] for row in shown})
+    return WatchEventPage(
+        items=[_event(hub, row, place) for row in shown],
+        next_cursor=write_position(hub.settings, end, place),
+        is_complete=len(rows) <= query.limit,
+    )
+
+
+def _still_known(hub: Hub, caller: Caller, rows: list[Row]) -> list[Row]:
+    known: set[uuid.UUID] = set()
+    relations: tuple[Relation, ...] = ("case", "person", "organisation")
+    with hub.read(caller) as connection:
+        for relation in relations:
+            ids = {row["entity_id"] for row in rows if row["relation"] == relation}
+            known |= readable(connection, relation, ids, caller.department) if ids else set()
+    return [row for row in rows if row["kind"] in ENDS or row["entity_id"] in known]
+
+
+def _event(hub: Hub, row: Row, place: str) -> WatchEvent:
+    cursor = write_position(hub.settings, Position(row["epoch"], row["change_number"]), place)
+    return WatchEvent(relation=row["relation"], id=row["entity_id"], kind=row["kind"], into=row["into_id"], at=row["at"], cursor=cursor)
+
+
+@router.get(
+    "/{watch_id}/deliveries",
+    name="watches.deliveries",
+    response_model_exclude_none=True,
+    responses=documented(401, 403, 404, 422, 503, 504),
+)
+def list_deliveries(watch_id: uuid.UUID, query: Annotated[DeliveryQuery, Query()], caller: CallerDep, hub: HubDep) -> DeliveryList:
+    """推送及其状态；state=dead 为已放弃的 · Deliveries and how they stand; state=dead: those that were given up."""
+    _find(hub, caller, watch_id)
+    with hub.read() as connection:
+        rows = queries.deliveries(connection, watch_id, query.state, query.limit)
+    return DeliveryList(items=[DeliveryAnswer(**{**row, "id": row["entity_id"]}) for row in _still_known(hub, caller, rows)])
+
+
+@router.post("/{watch_id}/redeliver", name="watches.redeliver", status_code=202, responses=documented(401, 403, 404, 422, 503))
+def redeliver(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> Redelivered:
+    """重新推送已放弃的 · Let deliveries that were given up be tried anew, in their order."""
+    _find(hub, caller, watch_id)
+    with store_errors(), hub.engine.begin() as connection:
+        return Redelivered(redelivered=queries.redeliver(connection, watch_id))

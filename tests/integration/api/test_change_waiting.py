@@ -1,0 +1,148 @@
+"""Waiting for changes: long polls and streams, many at once, and a server that ends."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import fastapi.routing
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from api.change_waiting import EACH
+from api.routes import changes as routes
+from api.serve import serving
+from hub.settings import Settings
+from tests.integration.api.builders import DIRECTORY, Api, Store
+from tests.integration.api.changing import NOISE, case_of, latest, page, record, settle
+
+
+def events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    """Events of a stream."""
+    found: dict[str, Any] = {}
+    for line in answer.iter_lines():
+        if not line and "data" in found:
+            yield found
+            found = {}
+        elif line.startswith(":"):
+            found.setdefault("comments", []).append(line)
+        elif line:
+            name, _, value = line.partition(": ")
+            found[name] = value
+
+
+def test_a_long_poll_is_answered_when_something_changes(api: Api, store: Store) -> None:
+    clerk = api.as_("clerk", "labour")
+    since = latest(clerk)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(page, clerk, since=since, wait=20, relation="case")
+        time.sleep(1)
+        assert not waiting.done()
+        settle(store.engine, record("police", "1", **NOISE))
+        done = time.monotonic()
+        found = waiting.result()
+    assert time.monotonic() - done < 3
+    assert [item["id"] for item in found["items"]] == [case_of(store.engine, "police", "1")]
+
+
+def test_a_sealed_change_ends_no_wait(api: Api, store: Store) -> None:
+    clerk = api.as_("clerk", "labour")
+    since, began = latest(clerk), time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(page, clerk, since=since, wait=3)
+        time.sleep(0.5)
+        settle(store.engine, record("procuratorate", "9", visibility="sealed", **NOISE))
+        assert waiting.result()["items"] == []
+    assert time.monotonic() - began >= 3
+
+
+def test_those_who_wait_have_no_thread_and_no_connection(api: Api, store: Store) -> None:
+    callers = [api.as_("clerk", "labour") for _ in range(10)]
+    since = latest(callers[0])
+    with ThreadPoolExecutor(60) as pool:
+        waiting = [pool.submit(page, callers[each % 10], since=since, wait=15) for each in range(60)]
+        time.sleep(2)
+        busy = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'casehub-api'"
+        assert store.rows(busy)[0]["n"] <= 14
+        began = time.monotonic()
+        assert callers[0].get("/v1/sources").status_code == 200
+        assert time.monotonic() - began < 2
+        settle(store.engine, record("police", "1", **NOISE))
+        assert all(each.result()["items"] for each in waiting)
+
+
+def test_no_caller_takes_every_place(api: Api, store: Store) -> None:
+    clerk, other = api.as_("clerk", "labour"), api.as_("clerk", "court")
+    since = latest(clerk)
+    with ThreadPoolExecutor(EACH) as pool:
+        waiting = [pool.submit(page, clerk, since=since, wait=4) for _ in range(EACH)]
+        time.sleep(1.5)
+        answer = clerk.get("/v1/changes", params={"since": since, "wait": 4})
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:overloaded")
+        assert answer.headers["retry-after"]
+        assert clerk.get("/v1/changes/stream").status_code == 503
+        assert other.get("/v1/changes", params={"since": since, "wait": 0.1}).status_code == 200
+        assert not any(each.result()["items"] for each in waiting)
+    assert page(clerk, since=since, wait=0.1)["items"] == []  # places were given back
+
+
+def test_a_stream_tells_changes_and_goes_on_after_the_last(api: Api, store: Store) -> None:
+    clerk = api.as_("clerk", "labour")
+    with clerk.stream("GET", "/v1/changes/stream", params={"since": "latest", "relation": "case"}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert "no-store" in answer.headers["cache-control"]
+        coming = events(answer)
+        seen = []
+        for number in "12":
+            settle(store.engine, record("police", number, **NOISE), record("procuratorate", number, visibility="sealed", **NOISE))
+            seen.append(next(coming))
+    data = [json.loads(each["data"]) for each in seen]
+    assert [each["event"] for each in seen] == ["change", "change"]
+    assert [each["id"] for each in data] == [case_of(store.engine, "police", number) for number in "12"]
+    assert [each["cursor"] for each in data] == [each["id"] for each in seen]
+    with clerk.stream("GET", "/v1/changes/stream?relation=case", headers={"Last-Event-ID": seen[0]["id"]}) as answer:
+        assert json.loads(next(events(answer))["data"])["id"] == data[1]["id"]
+    written = [
+        row["entity_ids"] for row in store.rows("SELECT entity_ids FROM audit.access WHERE action = 'changes.stream' ORDER BY access_id")
+    ]
+    assert [str(each) for row in written for each in row or ()] == [data[0]["id"], data[1]["id"], data[1]["id"]]
+
+
+def test_a_stream_gives_signs_of_life_and_ends_in_time(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fastapi.routing, "_PING_INTERVAL", 0.2)
+    monkeypatch.setattr(routes, "STREAM_S", 1.0)
+    clerk = api.as_("clerk", "labour")
+    with clerk.stream("GET", "/v1/changes/stream?since=latest") as answer:
+        lines = list(answer.iter_lines())  # ends by itself
+    assert lines.count(": ping") >= 2
+    assert "retry: 1000" in lines
+
+
+def test_a_server_that_ends_lets_everybody_go(database: Engine) -> None:
+    store = Store(database)
+    token = {"Authorization": f"Bearer {store.token('clerk', 'labour')}"}
+    found: dict[str, Any] = {}
+
+    def poll(url: str) -> None:
+        found["poll"] = httpx.get(f"{url}/v1/changes?since=latest&wait=30", headers=token, timeout=40, trust_env=False).status_code
+
+    def stream(url: str) -> None:
+        with httpx.stream("GET", f"{url}/v1/changes/stream?since=latest", headers=token, timeout=40, trust_env=False) as answer:
+            found["stream"] = list(answer.iter_lines())
+
+    with serving(Settings(api_port=0), database, DIRECTORY) as url:
+        threads = [threading.Thread(target=each, args=(url,)) for each in (poll, stream)]
+        for thread in threads:
+            thread.start()
+        time.sleep(2)
+        began = time.monotonic()
+    for thread in threads:
+        thread.join(20)
+    assert time.monotonic() - began < 6
+    assert found["poll"] == 200
+    assert found["stream"]
