@@ -130,7 +130,6 @@ def test_who_is_told_what(api: Api, store: Store, visibility: str, dept: str | N
         assert all(each["candidates"] == [] for each in (*found["parties"], found["case"]))
 
 
-@pytest.mark.parametrize("visibility", ["restricted", "sealed"])
 def test_what_was_opened_for_a_time_is_compared_as_a_shared_record(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grants, "FRESH_S", 0.0)
     settle(store.engine, record("procuratorate", "JC-1", person(**WHO), visibility="restricted", **ABOUT))
@@ -147,6 +146,7 @@ def test_what_was_opened_for_a_time_is_compared_as_a_shared_record(api: Api, sto
     assert ask_person(api.as_("clerk", "court"), **WHO)["answer"] == "none"
 
 
+@pytest.mark.parametrize("visibility", ["restricted", "sealed"])
 def test_a_closed_record_is_known_by_no_name(api: Api, store: Store, visibility: str) -> None:
     settle(store.engine, record("procuratorate", "JC-1", person(**WHO), visibility=visibility, **ABOUT))
     assert ask(api.as_("clerk", "court"), parties=[BY_NAME], **ABOUT) == {"parties": [NONE], "case": NONE}
