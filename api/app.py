@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api.audit import write_audit
+from api.audit.sealing import Sealer
+from api.audit.writer import AuditWriter
 from api.authentication.authenticator import make_authenticator
 from api.authentication.limits import CallerLimits
 from api.change_feed import read_head
@@ -22,13 +23,28 @@ from api.change_waiting import ChangeWaiting
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.lookups.worker import Worker, working
+from api.match_view import Promises
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
 from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
-from api.routes import access_requests, cases, changes, entities, export, health, inbox, lookups, one_case, platform, reports, watches
+from api.routes import (
+    access_requests,
+    cases,
+    changes,
+    entities,
+    export,
+    health,
+    inbox,
+    lookups,
+    match,
+    one_case,
+    platform,
+    reports,
+    watches,
+)
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
@@ -56,6 +72,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     Raises:
         ContractError: a contract has a mistake.
     """
+    writer = AuditWriter(engine)
     reading = reading_engine(engine.url)
     logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
 
@@ -73,7 +90,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with working(worker):
+        with _sealing(settings, engine, writer), working(worker):
             yield
         app.state.authenticator.close()
         reading.dispose()
@@ -93,19 +110,34 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
-    for module in (cases, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):
+    app.state.promises = Promises()
+    for module in (cases, match, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
-    _surround(app, engine, settings)
+    _surround(app, writer, settings)
     _handle_errors(app)
     add_docs(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
 
-def _surround(app: FastAPI, engine: Engine, settings: Settings) -> None:
+@contextlib.contextmanager
+def _sealing(settings: Settings, engine: Engine, writer: AuditWriter) -> Iterator[None]:
+    """Chain the calls' rows while this lasts, and those of the last calls at its end."""
+    sealer = Sealer(engine, settings.audit_head_file, settings.audit_seal_seconds) if settings.audit_seal_seconds else None
+    if sealer is not None:
+        sealer.start()
+    try:
+        yield
+    finally:
+        writer.close()
+        if sealer is not None:
+            sealer.stop()
+
+
+def _surround(app: FastAPI, writer: AuditWriter, settings: Settings) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
     app.add_middleware(BodyLimit, limits={lookups.PATH: settings.lookup_bytes})
-    app.add_middleware(AuditGate, audit=lambda trace, action, outcome: write_audit(engine, trace, action, outcome))
+    app.add_middleware(AuditGate, audit=writer.write)
     app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
 

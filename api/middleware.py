@@ -7,10 +7,9 @@ import re
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +21,7 @@ from api.state import Trace
 MAX_BODY_BYTES = 256 * 1024
 AUDITED = ("/v1/", "/metrics")
 UNMATCHED = "(unmatched)"
+UNROUTED = "unrouted"  # the action of a call that no route took: an unknown path or method, a body that is too large
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -32,7 +32,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-Audit = Callable[[Trace, str, int], None]
+Audit = Callable[[Trace, str, int], Awaitable[None]]
 Observe = Callable[[str, str, int, float], None]
 
 _log = logging.getLogger("api.access")
@@ -107,7 +107,7 @@ def _log_surprise(error: Exception, trace: Trace) -> None:
 
 
 class AuditGate:
-    """Holds each answer of an audited route back until its row is written; without the row there is no answer."""
+    """Holds each answer of an audited path back until its row is written; without the row there is no answer."""
 
     def __init__(self, app: ASGIApp, audit: Audit) -> None:
         self._app = app
@@ -115,30 +115,42 @@ class AuditGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        is_refused = False
+        has_begun = is_refused = False
 
         async def send_on(message: Message) -> None:
-            nonlocal is_refused
-            if message["type"] == "http.response.start" and not await self._is_written(scope, message["status"]):
-                is_refused = True
-                trace: Trace = scope["state"]["trace"]
-                detail = "访问记录无法写入，未作应答 · the call could not be written down, so it is not answered"
-                answer = problem_response(PROBLEMS["store-unavailable"], detail, request_id=trace.request_id, headers={"Retry-After": "5"})
-                await answer(scope, receive, send)
+            nonlocal has_begun, is_refused
+            if message["type"] == "http.response.start":
+                has_begun = True
+                if not await self._is_written(scope, message["status"]):
+                    is_refused = True
+                    trace: Trace = scope["state"]["trace"]
+                    detail = "访问记录无法写入，未作应答 · the call could not be written down, so it is not answered"
+                    answer = problem_response(
+                        PROBLEMS["store-unavailable"], detail, request_id=trace.request_id, headers={"Retry-After": "5"}
+                    )
+                    await answer(scope, receive, send)
             if not is_refused:
                 await send(message)
 
-        await self._app(scope, receive, send_on if scope["type"] == "http" else send)
+        if scope["type"] != "http" or not scope["path"].startswith(AUDITED):
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception:  # the envelope answers it
+            if not has_begun:
+                await self._is_written(scope, 500)
+            raise
 
     async def _is_written(self, scope: Scope, status: int) -> bool:
+        """Whether the row was committed; an answer that gives nothing away may go without it."""
         route = scope.get("route")
-        if not isinstance(route, APIRoute) or not route.path.startswith(AUDITED):
-            return True
+        action = route.name if isinstance(route, APIRoute) else UNROUTED
         try:
-            await run_in_threadpool(self._audit, scope["state"]["trace"], route.name, status)
+            await self._audit(scope["state"]["trace"], action, status)
         except Exception as error:  # whatever kept the row from being written keeps the answer back
             _log_surprise(error, scope["state"]["trace"])
-            return status >= 500  # an answer that gives nothing away may go
+            return status >= 500
         return True
 
 

@@ -1,11 +1,10 @@
-"""What one running API holds, and what one request leaves for its audit row and log line."""
+"""What one running API holds, and how a request reaches it."""
 
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from alembic.config import Config
@@ -16,13 +15,15 @@ from sqlalchemy.engine import URL
 
 import schema
 from api.access import Caller
-from api.authentication.limits import Quota
 from api.departments import Directory
 from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
+from api.trace import Trace
 from hub.database import store_errors
 from hub.settings import Settings
+
+__all__ = ["Hub", "Trace", "hub_of", "newest_revision", "reading_engine", "trace_of"]
 
 STATEMENT_TIMEOUT_S = 5
 # Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
@@ -62,23 +63,6 @@ class Hub:
             yield connection
 
 
-@dataclass
-class Trace:
-    """What is known of a request when it ends."""
-
-    request_id: str
-    caller: str = "anonymous"
-    department: str | None = None
-    purpose: str | None = None
-    case_reference: str | None = None
-    entity_ids: list[uuid.UUID] = field(default_factory=list)
-    quota: Quota | None = None
-
-    def name(self, caller: Caller) -> None:
-        """Say who asks."""
-        self.caller, self.department = caller.name, caller.department
-
-
 def hub_of(request: Request) -> Hub:
     """The hub that this application serves."""
     return cast(Hub, request.app.state.hub)
@@ -93,7 +77,11 @@ def reading_engine(url: URL, pool_size: int = 8, max_overflow: int = 8) -> Engin
     """An engine on the store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
     options = (
         f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api "
+<<<<<<< HEAD
         f"{_PLAN}"
+=======
+        "-c plan_cache_mode=force_generic_plan"  # of prepared statements: see pipeline/prepared.py
+>>>>>>> main
     )
     return create_engine(
         url,

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.access import Caller
+from cli.acting import showing
 from cli.session import active_contracts, store
 from hub.settings import get_settings
 
@@ -38,7 +39,9 @@ def create(
         active_contracts(settings, [department])  # refuses a department that has no contract
     with store() as engine:
         caller = Caller(name, role, department or None)
-        _show(create_key(engine, caller, days or settings.key_days, networks=network or (), replace=replace))
+        key = create_key(engine, caller, days or settings.key_days, networks=network or (), replace=replace)
+        showing(receiver=name)
+        _show(key)
 
 
 @app.command()
@@ -53,7 +56,9 @@ def rotate(
     from api.authentication.keys import rotate_key
 
     with store() as engine:
-        _show(rotate_key(engine, name, days or get_settings().key_days, overlap=dt.timedelta(hours=overlap_hours)))
+        key = rotate_key(engine, name, days or get_settings().key_days, overlap=dt.timedelta(hours=overlap_hours))
+        showing(receiver=name)
+        _show(key)
 
 
 @app.command("list")
@@ -88,6 +93,7 @@ def revoke(key: Annotated[str, typer.Argument(help="密钥编号，或持有者�
 
     with store() as engine:
         count = revoke_key(engine, key)
+        showing(receiver=key, results=count)
     Console().print(f"已吊销 {count} 个 · revoked: {count}")
 
 

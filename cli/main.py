@@ -10,7 +10,8 @@ import typer
 from dotenv import load_dotenv
 from rich.console import Console
 
-from cli import batches, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources, watches
+from cli import audit, batches, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources, watches
+from cli.acting import os_user, showing
 from cli.session import store
 from hub.errors import HubError
 from hub.log import configure_logging
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="[bold]案件汇聚平台[/bold] · Case hub: sixteen departments' feeds in, one case store, one query.\n\n"
     "日常 · every day: [cyan]run[/cyan], [cyan]sources[/cyan], [cyan]quarantine[/cyan], [cyan]batches[/cyan], [cyan]review[/cyan] — "
-    "试用 · to try: [cyan]demo[/cyan] — 查询 · to ask: [cyan]serve[/cyan], [cyan]keys[/cyan], [cyan]export[/cyan] — "
+    "试用 · to try: [cyan]demo[/cyan] — 查询 · to ask: [cyan]serve[/cyan], [cyan]keys[/cyan], [cyan]audit[/cyan], [cyan]export[/cyan] — "
     "任意表 · any table: [cyan]match[/cyan].\n\n"
     "设置用环境变量 CASEHUB_… · settings are environment variables CASEHUB_…: [cyan]casehub settings[/cyan] lists them.",
 )
@@ -35,6 +36,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(watches.app, name="watches")
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
+app.add_typer(audit.app, name="audit")
 app.add_typer(lookups.app, name="lookups")
 app.add_typer(match.app, name="match")
 app.command(name="run")(run.run)
@@ -72,11 +74,15 @@ def settings() -> None:
 
 
 @export.command()
-def membership(to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.csv or FILE.parquet")]) -> None:
+def membership(
+    to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.csv or FILE.parquet")],
+    receiver: Annotated[str, typer.Option("--receiver", help="交给谁 · who gets it; empty: who runs this")] = "",
+) -> None:
     """每条来源记录属于哪个案件、其当事人是谁 · Every source record with its case, and the person or organisation of each of its parties."""
     from pipeline.export import membership as write
 
     with store() as engine:
+        showing(receiver=receiver or os_user())
         rows = write(engine, to)
     Console().print(f"已写入 {rows} 行 · wrote {rows} rows → {to}")
 

@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from cli.acting import showing_nodes
 from cli.pair_table import DECISIONS, show_pair
 from cli.session import store
 
@@ -29,6 +30,7 @@ def explain_pair(relation: str, left: str, right: str, *, clear: bool) -> None:
         found = relation_named(relation)
         ids = [find_node(engine, found, name) for name in (left, right)]
         pairs = examine(engine, found, [(ids[0], ids[1])])
+        showing_nodes(relation, ids)
     for pair in pairs:
         show_pair(Console(), pair, relation, clear=clear)
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
+from cli.acting import showing_nodes
 from cli.pair_table import show_pair
 from cli.session import store
 
@@ -59,6 +60,7 @@ def show(task: TaskId, clear: Clear = False) -> None:
     with store() as engine:
         found = open_task(engine, task)
         pairs = examine(engine, relation_named(found.relation), [(found.left, found.right)])
+        showing_nodes(found.relation, (found.left, found.right))
     for pair in pairs:
         show_pair(Console(), pair, found.relation, clear=clear)
 
@@ -137,6 +139,7 @@ def ask_next(
         waiting = [(name, found) for name in names for found in _waiting(engine, name, limit, sampled=sampled)][:limit]
         for place, (name, found) in enumerate(waiting, 1):
             for one in examine(engine, relation_named(name), [found]):
+                showing_nodes(name, found)
                 console.rule(f"{place} / {len(waiting)} · {name}")
                 show_pair(console, one, name, clear=clear)
                 answer = _answer()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
+from cli.acting import acting
 from connectors.contract import Contract, contract_folders, load_contracts
 from hub.database import opened, require_schema
 from hub.errors import NotFound
@@ -16,16 +17,22 @@ from hub.settings import Settings, get_settings
 
 @contextlib.contextmanager
 def store(*, needs_schema: bool = True) -> Iterator[Engine]:
-    """The store's engine for the time of one command.
+    """The store's engine for the time of one command, which is written down in the audit log.
+
+    Args:
+        needs_schema: False for what makes the schema: there may be no audit log yet.
 
     Raises:
         SchemaError: the schema is not this version's.
         StoreUnavailable: the server cannot be reached.
     """
     with opened(get_settings()) as engine:
-        if needs_schema:
-            require_schema(engine)
-        yield engine
+        if not needs_schema:
+            yield engine
+            return
+        require_schema(engine)
+        with acting(engine):
+            yield engine
 
 
 def active_contracts(settings: Settings, names: list[str] | None = None) -> list[Contract]:

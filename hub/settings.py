@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     run_departments: int = Field(2, ge=1, le=64, description="Departments that `casehub run` pulls at a time.")
     validate_chunk_rows: int = Field(20_000, ge=1, le=50_000, description="Most rows that Great Expectations is given at once.")
     hold_above_failing: float = Field(0.2, gt=0, le=1, description="Share of a batch's rows that fail, above which the batch is held.")
+    audit_head: Path | None = Field(
+        None, description="File that the audit chain's head is published to, outside the database; empty: audit-head.jsonl in CASEHUB_HOME."
+    )
+    audit_seal_seconds: float = Field(
+        1.0, ge=0, le=3600, description="Seconds between two sealings of the audit log by the API; 0: `casehub audit seal` does it."
+    )
     key_days: int = Field(90, ge=1, le=366, description="Days that an API key made by `casehub keys create` is good for.")
     trusted_proxies: str = Field(
         "",
@@ -154,6 +160,11 @@ class Settings(BaseSettings):
     def contract_folders(self) -> tuple[Path, ...]:
         """Folders of contracts beyond the hub's own, in order."""
         return tuple(Path(part) for part in self.contracts.split(os.pathsep) if part.strip())
+
+    @property
+    def audit_head_file(self) -> Path:
+        """Where the audit chain's head is published."""
+        return self.audit_head or self.home / "audit-head.jsonl"
 
     @property
     def active_departments(self) -> frozenset[str]:

@@ -18,16 +18,24 @@ ADDRESS = ("street", "community", "road", "number", "estate", "building", "room"
 
 _HAN = r"\p{Han}"
 # A room's digits stand before 室 or 房, or last after a building or a unit.
-_ROOM_NAMED = r"([A-Z]?\d{2,4}[A-Z]?)(?:室|房|号房|号铺|铺)"
-_ROOM_LAST = r"(?:栋|幢|座|号楼|单元|#|-)[A-Z]?(\d{3,4}[A-Z]?)$"
-_ROADS = "大道|大街|公路|环路|一路|二路|三路|四路|五路|东路|西路|南路|北路|中路|路|街|巷|道|胡同"
+ROOM_NAMED = r"([A-Z]?\d{2,4}[A-Z]?)(?:室|房|号房|号铺|铺)"
+ROOM_LAST = r"(?:栋|幢|座|号楼|单元|#|-)[A-Z]?(\d{3,4}[A-Z]?)$"
+ROADS = "大道|大街|公路|环路|一路|二路|三路|四路|五路|东路|西路|南路|北路|中路|路|街|巷|道|胡同"
 #: Province, city and district (or county) are passed over; 小区, 园区 and the like are no districts.
-_ADMINISTRATION = rf"^(?:{_HAN}{{2,3}}(?:省|自治区))?(?:{_HAN}{{2,4}}?市)?(?:{_HAN}{{1,4}}?(?:[^小社园业住地矿校院发]区|县|市))?"
-_STREET = rf"^({_HAN}{{2,4}}?(?:街道办事处|街道办|街道|镇|乡))"
-_COMMUNITY = rf"^({_HAN}{{1,5}}?(?:村?社区|居委会|村委会|村))"
-_FRONT = rf"^({_HAN}{{2,6}}?(?:花园|小区|苑|家园|雅居|新村|公寓|名庭|华府|大厦|工业园|科技园))"
-_ROAD = rf"^({_HAN}{{1,6}}?(?:{_ROADS}))"
-_NUMBER = r"^([A-Z]?\d{1,5}(?:[-–之]\d{1,4})?)号(?:[^楼]|$)"
+ADMINISTRATION = rf"^(?:{_HAN}{{2,3}}(?:省|自治区))?(?:{_HAN}{{2,4}}?市)?(?:{_HAN}{{1,4}}?(?:[^小社园业住地矿校院发]区|县|市))?"
+STREET = rf"^({_HAN}{{2,4}}?(?:街道办事处|街道办|街道|镇|乡))"
+COMMUNITY = rf"^({_HAN}{{1,5}}?(?:村?社区|居委会|村委会|村))"
+FRONT = rf"^({_HAN}{{2,6}}?(?:花园|小区|苑|家园|雅居|新村|公寓|名庭|华府|大厦|工业园|科技园))"
+ROAD = rf"^({_HAN}{{1,6}}?(?:{ROADS}))"
+ASIDE = r"[((][^))]*[))]|[,。,.;;、:'\"|]"
+COMMITTEE = "(?:社区|居委会|村委会)$"
+VILLAGE = rf"^({_HAN}{{2,}})村$"
+BUILDING = r"([0-9A-Z一二三四五六七八九十]{1,4})(?:栋|幢|座|号楼|#)"
+NUMBER = r"^([A-Z]?\d{1,5}(?:[-–之]\d{1,4})?)号(?:[^楼]|$)"
+
+
+#: What is taken off an address's beginning, one after another.
+IN_TURN = (("street", STREET), ("community", COMMUNITY), ("front", FRONT), ("road", ROAD))
 
 
 def addresses(values: pl.Series, placeholders: frozenset[str] = frozenset()) -> pl.DataFrame:
@@ -38,6 +46,17 @@ def addresses(values: pl.Series, placeholders: frozenset[str] = frozenset()) -> 
         placeholders: folded texts that are no address.
     """
     return once(values, lambda distinct: _parts(distinct, placeholders))
+
+
+def street_name(code: str | None) -> str | None:
+    """`street_names` of one code."""
+    return None if code is None else streets().get(code)
+
+
+def community_name(code: str | None) -> str | None:
+    """`community_names` of one code."""
+    name = None if code is None else communities().get(code)
+    return None if name is None else _bare_community(name)
 
 
 def street_names(codes: pl.Series) -> pl.Series:
@@ -54,28 +73,26 @@ def community_names(codes: pl.Series) -> pl.Series:
 def _parts(values: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """Take off what an address begins with, a part at a time: a short expression for each costs a third of one for all."""
     rest = pl.col("rest")
-    plain = or_null(rest, placeholders).str.replace_all(r"[((][^))]*[))]|[,。,.;;、:'\"|]", "")
-    frame = fold(values).to_frame("rest").select(plain.str.replace(_ADMINISTRATION, ""))
-    for part, pattern in (("street", _STREET), ("community", _COMMUNITY), ("front", _FRONT), ("road", _ROAD)):
+    plain = or_null(rest, placeholders).str.replace_all(ASIDE, "")
+    frame = fold(values).to_frame("rest").select(plain.str.replace(ADMINISTRATION, ""))
+    for part, pattern in IN_TURN:
         found = rest.str.extract(pattern)
         if part == "front":  # 东明花园路 is a road and no estate
-            found = pl.when(~rest.str.strip_prefix(found).str.contains(f"^(?:{_ROADS})")).then(found)
+            found = pl.when(~rest.str.strip_prefix(found).str.contains(f"^(?:{ROADS})")).then(found)
         frame = frame.with_columns(found.alias(part)).with_columns(rest.str.strip_prefix(pl.col(part).fill_null("")))
-    frame = frame.with_columns(number=pl.when(pl.col("road").is_not_null()).then(rest.str.extract(_NUMBER)))
+    frame = frame.with_columns(number=pl.when(pl.col("road").is_not_null()).then(rest.str.extract(NUMBER)))
     counted = pl.concat_str("number", pl.lit("号"))
     frame = frame.with_columns(rest.str.strip_prefix(counted.fill_null("")))
-    known_community = pl.col("road").str.extract(_community_and_road(), 1)
+    known_community = pl.col("road").str.extract(community_and_road(), 1)
     parts = frame.select(
         "street",
-        pl.coalesce(
-            pl.col("community").str.replace("(?:社区|居委会|村委会)$", "").str.replace(rf"^({_HAN}{{2,}})村$", "$1"), known_community
-        ),
+        pl.coalesce(pl.col("community").str.replace(COMMITTEE, "").str.replace(VILLAGE, "$1"), known_community),
         # 合水口长春路 is 合水口社区长春路: a known community's name before a road of two characters or more.
-        pl.coalesce(pl.col("road").str.extract(_community_and_road(), 2), "road"),
+        pl.coalesce(pl.col("road").str.extract(community_and_road(), 2), "road"),
         pl.col("number").str.replace_all("[之–]", "-"),
-        pl.coalesce("front", rest.str.extract(_estate())).alias("estate"),
-        _numeral(rest.str.extract(r"([0-9A-Z一二三四五六七八九十]{1,4})(?:栋|幢|座|号楼|#)")).alias("building"),
-        pl.coalesce(rest.str.extract(_ROOM_NAMED), rest.str.extract(_ROOM_LAST)).alias("room"),
+        pl.coalesce("front", rest.str.extract(estate_named())).alias("estate"),
+        _numeral(rest.str.extract(BUILDING)).alias("building"),
+        pl.coalesce(rest.str.extract(ROOM_NAMED), rest.str.extract(ROOM_LAST)).alias("room"),
     )
     spots = pl.concat_list(pl.concat_str("road", "number", separator="/"), "estate").list.drop_nulls()
     return parts.with_columns(places=spots)
@@ -88,13 +105,15 @@ def _numeral(text: pl.Expr) -> pl.Expr:
 
 
 @cache
-def _estate() -> str:
+def estate_named() -> str:
+    """An estate by its ending, anywhere."""
     kinds = "|".join(vocabulary().estates)
     return rf"([\p{{Han}}&&[^号]][{_HAN}A-Z0-9]{{1,9}}?(?:{kinds}))"
 
 
 @cache
-def _community_and_road() -> str:
+def community_and_road() -> str:
+    """A known community's name before a road's."""
     known = sorted((_bare_community(name) for name in communities().values()), key=len, reverse=True)
     return rf"^({'|'.join(known)})({_HAN}{{2,6}}(?:大道|路|街|巷))$"
 

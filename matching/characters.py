@@ -63,6 +63,21 @@ def look(values: pl.Series) -> pl.Series:
     return _by_line(values, lambda text: text.translate(vocabulary().look_alikes))
 
 
+def fold_one(text: str) -> str | None:
+    """`fold` of one text."""
+    return _folded(text.replace("\n", " ")) or None
+
+
+def pinyin_one(text: str) -> str:
+    """`pinyin` of one text."""
+    return " ".join(text.replace("\n", " ").translate(_readings()).split())
+
+
+def look_one(text: str) -> str:
+    """`look` of one text."""
+    return text.replace("\n", " ").translate(vocabulary().look_alikes)
+
+
 def _by_line(values: pl.Series, convert: Callable[[str], str]) -> pl.Series:
     """Convert a column as one text: a call a column, not a call a value."""
     texts = values.to_list()

@@ -31,10 +31,20 @@ ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
     "is_whole": pl.Boolean,  # with its legal form, or the word that says what kind of body it is
 }
 _HAN = r"\p{Han}"
-_NO_LETTER = r"[^\p{Han}A-Z0-9]"
+NO_LETTER = r"[^\p{Han}A-Z0-9]"
 _WIDE = ("广东", "中国", "中华", "全国")
-_BODY_PLACE = "^((?:广东省|广东|深圳市|深圳|光明新区|光明区)+)"
-_NUMERALS = "一二三四五六七八九十"
+BODY_PLACE = "^((?:广东省|广东|深圳市|深圳|光明新区|光明区)+)"
+NUMERALS = "一二三四五六七八九十"
+FORMER = r"\((?:原|曾用名|又名|别名|以下简称|以下称|简称|下称)[^)]*\)"
+HOME_FIRST = "^光明区?第"
+LEGAL_SLIP = rf"有限公{_HAN}|有限{_HAN}司|{_HAN}限公司"
+LEGAL_SHORT = "有限公?$"
+POLICE = rf"公安局({_HAN}{{2,3}})分局"
+HOME_PLACE = "^(?:广东省|广东|深圳市|深圳)+"
+FORMER_DISTRICT = "宝安区?(光明|公明)"
+DIVISIONS = rf"{'|'.join(_WIDE)}|新区|经济特区|[省市县区]|[^省市县区]{{2,4}}(?:街道|镇|社区)"
+STEM_HEAD = r"^(\S+ \S+)"
+LEGAL_USUAL = "^(?:有限责任)?公司$"
 
 
 def organisation_names(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
@@ -46,24 +56,24 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
     """Take the name apart from both ends: branch, legal form, place, industry; what is left is the stem."""
     words = vocabulary()
     bracketed = _name_alone(pl.col("name").str.replace_all(r"[\[【]", "(").str.replace_all(r"[\]】]", ")"))
-    bare = _usual_words(bracketed.str.replace_all(_aside(), "").str.replace_all(_NO_LETTER, ""))
+    bare = _usual_words(bracketed.str.replace_all(aside(), "").str.replace_all(NO_LETTER, ""))
     stem, is_body = pl.col("stem"), pl.col("is_body")
-    aside_place = bracketed.str.extract(rf"\(({'|'.join(words.places)})市?\)")
-    frame = names.select(bracketed.str.replace_all(_NO_LETTER, "").alias("name"), bare.alias("stem"), aside_place.alias("aside_place"))
-    frame = frame.with_columns(is_body=stem.str.contains(f"(?:{'|'.join(words.bodies)})$"))
-    branch = pl.coalesce(*(stem.str.extract(_branch(before)) for before in (words.legal_forms, words.industries)))
+    aside_place = bracketed.str.extract(place_aside())
+    frame = names.select(bracketed.str.replace_all(NO_LETTER, "").alias("name"), bare.alias("stem"), aside_place.alias("aside_place"))
+    frame = frame.with_columns(is_body=stem.str.contains(ends(words.bodies, "(?:{})$")))
+    branch = pl.coalesce(*(stem.str.extract(branch_after(before)) for before in (words.legal_forms, words.industries)))
     frame = frame.with_columns(part=pl.when(~is_body).then(branch))
     frame = frame.with_columns(_without_end("part"))
     # The stem keeps two characters at least, so that what stands there is never taken for a form or an industry.
-    frame = frame.with_columns(legal=pl.when(~is_body).then(stem.str.slice(2).str.extract(f"((?:{'|'.join(words.legal_forms)})+)$")))
+    frame = frame.with_columns(legal=pl.when(~is_body).then(stem.str.slice(2).str.extract(ends(words.legal_forms, "((?:{})+)$"))))
     frame = frame.with_columns(_without_end("legal"))
     # 市政 is an industry: its 市 ends no city's name.
-    firm_place = stem.str.replace_all("市政", "·").str.extract(_firm_place())
-    frame = frame.with_columns(place=pl.when(is_body).then(stem.str.extract(_BODY_PLACE)).otherwise(firm_place))
+    of_firm = stem.str.replace_all("市政", "·").str.extract(firm_place())
+    frame = frame.with_columns(place=pl.when(is_body).then(stem.str.extract(BODY_PLACE)).otherwise(of_firm))
     rest = stem.str.strip_prefix(pl.col("place").fill_null(""))
     frame = frame.with_columns(stem=pl.when(is_body | (rest.str.len_chars() >= 2)).then(rest).otherwise(stem))
-    trade = stem.str.slice(2).str.extract(f"((?:{'|'.join(words.industries)})+)$")
-    frame = frame.with_columns(industry=pl.when(is_body).then(stem.str.extract(f"((?:{'|'.join(words.bodies)}))$")).otherwise(trade))
+    trade = stem.str.slice(2).str.extract(ends(words.industries, "((?:{})+)$"))
+    frame = frame.with_columns(industry=pl.when(is_body).then(stem.str.extract(ends(words.bodies, "((?:{}))$"))).otherwise(trade))
     whole = is_body | pl.col("legal").is_not_null() | pl.col("part").is_not_null()
     return _sounds(_restored(frame.with_columns(_without_end("industry"), is_whole=whole)))
 
@@ -71,21 +81,17 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
 def _name_alone(name: pl.Expr) -> pl.Expr:
     """Without what a form or a letter puts around the name: a role before it, "and others" after it, a note in brackets."""
     words = vocabulary()
-    return (
-        name.str.replace(f"^(?:{'|'.join(words.firm_prefixes)}):", "")
-        .str.replace_all(r"\((?:原|曾用名|又名|别名|以下简称|以下称|简称|下称)[^)]*\)", "")
-        .str.replace(f"({'|'.join((*words.legal_forms, *words.bodies))})等[0-9{_NUMERALS}两几多]*[家个]?(?:公司|企业|单位)?$", "${1}")
-    )
+    return name.str.replace(ends(words.firm_prefixes, "^(?:{}):"), "").str.replace_all(FORMER, "").str.replace(others(), "${1}")
 
 
 def _usual_words(name: pl.Expr) -> pl.Expr:
     """Short forms in full, numerals in characters, one slip in the legal form mended: it would hide where the stem ends."""
     for short, long in vocabulary().short_for.items():
         name = name.str.replace(f"{short}$", long)
-    for number, numeral in enumerate(_NUMERALS, 1):
+    for number, numeral in enumerate(NUMERALS, 1):
         name = name.str.replace(rf"第{number}(\D)", f"第{numeral}${{1}}")
-    name = name.str.replace("^光明区?第", "第").str.replace(rf"有限公{_HAN}|有限{_HAN}司|{_HAN}限公司", "有限公司")
-    return name.str.replace("有限公?$", "有限公司").str.replace(rf"公安局({_HAN}{{2,3}})分局", "${1}公安分局")
+    name = name.str.replace(HOME_FIRST, "第").str.replace(LEGAL_SLIP, "有限公司")
+    return name.str.replace(LEGAL_SHORT, "有限公司").str.replace(POLICE, "${1}公安分局")
 
 
 def _without_end(end: str) -> pl.Expr:
@@ -94,12 +100,11 @@ def _without_end(end: str) -> pl.Expr:
 
 def _restored(frame: pl.DataFrame) -> pl.DataFrame:
     """Stem, industry and part made whole: where the stem is but an industry (光明电子厂), the place belongs to it."""
-    words = vocabulary()
-    only_industry = pl.col("stem").is_in(["", *sorted({*words.industries, *words.legal_forms, *words.bodies})])
-    home = pl.when("is_body").then(pl.col("place").str.replace("^(?:广东省|广东|深圳市|深圳)+", "")).otherwise("place")
+    only_industry = pl.col("stem").is_in(["", *sorted(trade_words())])
+    home = pl.when("is_body").then(pl.col("place").str.replace(HOME_PLACE, "")).otherwise("place")
     restored = pl.concat_str(home.fill_null(""), "stem")
     frame = frame.with_columns(stem=pl.when(only_industry).then(restored).otherwise("stem"))
-    numerals = pl.when("is_body").then(pl.col("stem").str.replace_all(f"[^0-9{_NUMERALS}]", "")).otherwise(pl.lit(""))
+    numerals = pl.when("is_body").then(pl.col("stem").str.replace_all(f"[^0-9{NUMERALS}]", "")).otherwise(pl.lit(""))
     return frame.with_columns(
         core=or_null(pl.concat_str("stem", pl.col("industry").fill_null(""))),
         stem=or_null(pl.col("stem")),
@@ -114,11 +119,10 @@ def _city(place: pl.Expr) -> pl.Expr:
     The home district was once a part of its neighbour; alone it is how people call any firm that works there. Of the home city
     none but its known districts count: 广明区 is a slip and no other place.
     """
-    districts = "|".join(vocabulary().districts)
-    place = place.str.replace_all("宝安区?(光明|公明)", "${1}").str.replace_all("公明", "光明").str.replace_all("(?:光明)+", "光明")
-    place = place.str.replace_all(rf"{'|'.join(_WIDE)}|新区|经济特区|[省市县区]|[^省市县区]{{2,4}}(?:街道|镇|社区)", "")
-    place = place.str.replace("^光明$", "").str.replace(f"^({districts})$", "深圳${1}")
-    known = place.str.contains(f"^深圳(?:{districts})?$")
+    place = place.str.replace_all(FORMER_DISTRICT, "${1}").str.replace_all("公明", "光明").str.replace_all("(?:光明)+", "光明")
+    place = place.str.replace_all(DIVISIONS, "")
+    place = place.str.replace("^光明$", "").str.replace(ends(vocabulary().districts, "^({})$"), "深圳${1}")
+    known = place.str.contains(ends(vocabulary().districts, "^深圳(?:{})?$"))
     return pl.when(place.str.starts_with("深圳") & ~known).then(pl.lit("深圳")).otherwise(place)
 
 
@@ -129,15 +133,41 @@ def _sounds(frame: pl.DataFrame) -> pl.DataFrame:
         pinyin(frame["stem"]).alias("stem_pinyin"),
         look(frame["stem"]).alias("stem_look"),
     )
-    head = pl.coalesce(pl.col("stem_pinyin").str.extract(r"^(\S+ \S+)"), "stem_pinyin")
+    head = pl.coalesce(pl.col("stem_pinyin").str.extract(STEM_HEAD), "stem_pinyin")
     trading = pl.when(pl.col("industry").is_not_null()).then("stem_pinyin")
-    legal = pl.col("legal").fill_null("").str.replace("^(?:有限责任)?公司$", "有限公司")
+    legal = pl.col("legal").fill_null("").str.replace(LEGAL_USUAL, "有限公司")
     formal = pl.when("is_whole").then(pl.concat_str("core", pl.lit("|"), legal, pl.lit("|"), pl.col("part").fill_null("")))
     return sounds.with_columns(stem_head=head, trading_stem=trading, formal=formal).select(*ORGANISATION_NAME)
 
 
 @cache
-def _aside() -> str:
+def ends(words: tuple[str, ...], pattern: str) -> str:
+    """A pattern with the words where it says `{}`."""
+    return pattern.format("|".join(words))
+
+
+@cache
+def others() -> str:
+    """A legal form or kind of body with "and others" after it."""
+    words = vocabulary()
+    return f"({'|'.join((*words.legal_forms, *words.bodies))})等[0-9{NUMERALS}两几多]*[家个]?(?:公司|企业|单位)?$"
+
+
+@cache
+def trade_words() -> frozenset[str]:
+    """Words that are no stem by themselves."""
+    words = vocabulary()
+    return frozenset((*words.industries, *words.legal_forms, *words.bodies))
+
+
+@cache
+def place_aside() -> str:
+    """A place in brackets."""
+    return rf"\(({'|'.join(vocabulary().places)})市?\)"
+
+
+@cache
+def aside() -> str:
     """What stands in brackets and is no part of the name: a place, a legal form."""
     words = vocabulary()
     places = "|".join(f"{re.escape(place)}市?" for place in words.places)
@@ -145,7 +175,7 @@ def _aside() -> str:
 
 
 @cache
-def _firm_place() -> str:
+def firm_place() -> str:
     """Province, city, district, street, each at most once; 超市, 城市 and the like end in 市 and are no cities."""
     known = f"(?:{'|'.join(vocabulary().places)})"
     return (
@@ -155,5 +185,6 @@ def _firm_place() -> str:
 
 
 @cache
-def _branch(before: tuple[str, ...]) -> str:
+def branch_after(before: tuple[str, ...]) -> str:
+    """A branch, after one of these words."""
     return rf"(?:{'|'.join(before)})+({_HAN}{{0,8}}(?:分公司|分店|分部|分厂|分行|支行|项目部))$"

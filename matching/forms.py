@@ -66,8 +66,12 @@ CASE_FORM = (
     "text_signature",
     "text_bands",
 )
-_DAY_US = 86_400_000_000
-_CELL_DEGREES = 0.003  # about 330 m north to south
+#: What departments write differently around and inside a case number.
+NO_NUMBER = r"[^\p{Han}A-Z0-9]"
+DAY_US = 86_400_000_000
+# Multiplied by, never divided by: the engine divides a column by multiplying and a single value by dividing, which may differ.
+A_DAY_US = 1 / DAY_US
+A_CELL_DEGREES = 1 / 0.003  # of about 330 m north to south
 
 
 def person_forms(parties: pa.Table, model: Model | None = None) -> pa.Table:
@@ -161,10 +165,10 @@ def _fingerprints(texts: pl.Series) -> pl.Series:
 
 def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
     """A record's own case number and those it cites, each under its department; `numbers` is all of them."""
-    own = pl.select(pl.concat_str(frame["department"], _case_number(frame["case_number"]), separator="|")).to_series()
+    own = pl.select(pl.concat_str(frame["department"], case_numbers(frame["case_number"]), separator="|")).to_series()
     rows = pl.DataFrame({"row": pl.Series(range(frame.height), dtype=pl.UInt32), "cited": frame["references"]})
     cited = rows.explode("cited", keep_nulls=False, empty_as_null=False).unnest("cited")
-    cited = cited.with_columns(_case_number(cited["number"]).alias("number"))
+    cited = cited.with_columns(case_numbers(cited["number"]).alias("number"))
     cited = cited.select("row", cites=pl.concat_str("department", "number", separator="|")).drop_nulls()
     cites = rows.select("row").join(cited.group_by("row").agg(pl.col("cites").unique().sort()), on="row", how="left", maintain_order="left")
     none = pl.lit([], dtype=pl.List(pl.String))
@@ -172,9 +176,9 @@ def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
     return cites.select(own.alias("case_number"), "cites").with_columns(numbers=numbers)
 
 
-def _case_number(numbers: pl.Series) -> pl.Series:
+def case_numbers(numbers: pl.Series) -> pl.Series:
     """A number without the brackets and marks that departments write differently: （2026）粤0311民初12号."""
-    return once(numbers, lambda distinct: fold(distinct).str.replace_all(r"[^\p{Han}A-Z0-9]", "").to_frame("number"))["number"]
+    return once(numbers, lambda distinct: fold(distinct).str.replace_all(NO_NUMBER, "").to_frame("number"))["number"]
 
 
 def _times(frame: pl.DataFrame) -> pl.DataFrame:
@@ -184,7 +188,7 @@ def _times(frame: pl.DataFrame) -> pl.DataFrame:
     always share one. It stands in one month alone: keys of words are many, and where only words agree a pair must be
     of much the same day, which nine in ten have in one month.
     """
-    days = {name: frame[f"{name}_at"].dt.epoch("us") / _DAY_US for name in ("occurred", "reported")}
+    days = {name: frame[f"{name}_at"].dt.epoch("us") * A_DAY_US for name in ("occurred", "reported")}
     happened = pl.coalesce(pl.lit(days["occurred"]), pl.lit(days["reported"]))
     both = [pl.lit(days["occurred"]), pl.lit(days["reported"])]
     return pl.select(
@@ -198,7 +202,7 @@ def _times(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _windows(days: Sequence[pl.Expr], length: int, steps: int = 2) -> pl.Expr:
-    windows = [(day / length).floor().cast(pl.Int32) + step for day in days for step in range(steps)]
+    windows = [(day * (1 / length)).floor().cast(pl.Int32) + step for day in days for step in range(steps)]
     return pl.concat_list(windows).list.drop_nulls()
 
 
@@ -208,7 +212,7 @@ def _wording(frame: pl.DataFrame) -> pl.Series:
 
 def cells(frame: pl.DataFrame) -> pl.Series:
     """Cells of two grids, the second half a cell off: places within half a cell nearly always share one."""
-    position = [pl.lit(frame["longitude"]) / _CELL_DEGREES, pl.lit(frame["latitude"]) / _CELL_DEGREES]
+    position = [pl.lit(frame["longitude"]) * A_CELL_DEGREES, pl.lit(frame["latitude"]) * A_CELL_DEGREES]
     grids = [
         pl.concat_str(pl.lit(grid), *((axis + shift).floor().cast(pl.Int32, strict=False) for axis in position), separator=".")
         for grid, shift in (("a", 0.0), ("b", 0.5))

@@ -185,3 +185,12 @@ class Model:
     def is_trained(self) -> bool:
         """Every level has a weight."""
         return not any(isnan(level.bits) for comparison in self.comparisons for level in comparison.levels)
+
+    @cached_property
+    def corrections(self) -> tuple[tuple[Adjustment, tuple[tuple[str, frozenset[int]], ...]], ...]:
+        """Each adjustment, and of each comparison the numbers of the levels at which it applies: 0 for one that the model leaves out."""
+        comparisons = {comparison.name: comparison for comparison in self.comparisons}
+        return tuple(
+            (adjustment, tuple((name, frozenset(map(comparisons[name].index, words))) for name, words in adjustment.when.items()))
+            for adjustment in self.adjustments
+        )

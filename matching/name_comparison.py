@@ -142,12 +142,13 @@ def _similar_look(sides: Sides, where: Flags) -> Flags:
     found = where.copy()
     if where.any():
         left, right, number = sides.distinct("name", where)
-        alike = np.array([_one_looks_like(one, other) for (one,), (other,) in zip(left, right, strict=True)], dtype=np.bool_)
+        alike = np.array([one_looks_like(one, other) for (one,), (other,) in zip(left, right, strict=True)], dtype=np.bool_)
         found[where] = alike[number]
     return found
 
 
-def _one_looks_like(one: str, other: str) -> bool:
+def one_looks_like(one: str, other: str) -> bool:
+    """Whether two names differ in one character, and the two look alike."""
     if len(one) != len(other) or len(one) < 2:  # noqa: PLR2004 - a surname alone says too little
         return False
     unlike = [a + b for a, b in zip(one, other, strict=True) if a != b]
@@ -166,13 +167,13 @@ def _masks(sides: Sides, where: Flags) -> tuple[Flags, Flags]:
     compatible, more = np.zeros(len(sides), dtype=np.bool_), np.zeros(len(sides), dtype=np.bool_)
     if where.any():
         left, right, number = sides.distinct("name", where, "surname")
-        found = [_mask_agrees(one, other) for one, other in zip(left, right, strict=True)]
+        found = [mask_agrees(one, other) for one, other in zip(left, right, strict=True)]
         compatible[where] = np.array([agrees for agrees, _ in found], dtype=np.bool_)[number]
         more[where] = np.array([shows for _, shows in found], dtype=np.bool_)[number]
     return compatible, more
 
 
-def _mask_agrees(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[bool, bool]:
+def mask_agrees(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[bool, bool]:
     """(what both show agrees, it is more than the surname), of two (name, surname) of which at least one has a `*`."""
     (head, tail), (their_head, their_tail) = _ends(one[0]), _ends(other[0])
     at_head, at_tail = min(len(head), len(their_head)), min(len(tail), len(their_tail))

@@ -6,6 +6,8 @@ characters with one `*` for what is hidden; placeholders (无名氏, 匿名) bec
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 from matching.characters import fold, look, once, or_null, pinyin, plain_text
@@ -25,7 +27,15 @@ PERSON_NAME: dict[str, type[pl.DataType]] = {
     "title_gender": pl.String,
 }
 _HAN = r"\p{Han}"
-_MASK = r"[*×○●□◯※某?]+"
+MASK = r"[*×○●□◯※某?]+"
+NOTE = r"[((【\[].*?[))】\]]"
+OTHERS = r"等[0-9一二两三四五六七八九十百余多几数]*[人名户位]?$"
+DOTS = r"[·•・‧.,,。、'`\"-]"
+NICKNAME = rf"^[小老阿]({_HAN})$"
+IS_CHINESE = f"^{_HAN}+\\*?{_HAN}*$"
+HEAD = r"^([^·*]+)"
+TAIL = "·([^*]+)$"
+LAST = r"([^ ]+)$"
 
 
 def person_names(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
@@ -33,28 +43,40 @@ def person_names(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame
     return once(names, lambda distinct: _split(_clean(distinct, placeholders)))
 
 
+@cache
+def title_pattern() -> str:
+    """A title at the end: 先生, 女士, 师傅."""
+    titles = vocabulary().titles
+    return f"({'|'.join((*titles['male'], *titles['female'], *titles['none']))})$"
+
+
+@cache
+def prefix_pattern() -> str:
+    """What stands before a name and is none of it."""
+    return f"^(?:{'|'.join(vocabulary().name_prefixes)})[::]?"
+
+
 def _clean(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """Written and folded name, without notes, prefixes, "and others", and with its mask and title read."""
     words = vocabulary()
-    male, female, other = (words.titles[kind] for kind in ("male", "female", "none"))
-    title = f"({'|'.join((*male, *female, *other))})$"
-    prefix = f"^(?:{'|'.join(words.name_prefixes)})[::]?"
+    male, female = (words.titles[kind] for kind in ("male", "female"))
+    title = title_pattern()
     name = pl.col("name")
     bare = (
         or_null(name, placeholders)
-        .str.replace_all(r"[((【\[].*?[))】\]]", "")
-        .str.replace(prefix, "")
-        .str.replace(r"等[0-9一二两三四五六七八九十百余多几数]*[人名户位]?$", "")
-        .str.replace_all(r"[·•・‧.,,。、'`\"-]", "·")
+        .str.replace_all(NOTE, "")
+        .str.replace(prefix_pattern(), "")
+        .str.replace(OTHERS, "")
+        .str.replace_all(DOTS, "·")
         .str.strip_chars("·")
     )
     written = pl.DataFrame({"name_written": names, "name": fold(names)}).select(plain_text(pl.col("name_written")), bare)
     base = name.str.replace(title, "")
     # X hides a character beside Chinese ones (张XX) and is a letter elsewhere (ALEX).
-    hidden = pl.when(name.str.contains(_HAN)).then(base.str.replace_all("X+", "*")).otherwise(base).str.replace_all(_MASK, "*")
+    hidden = pl.when(name.str.contains(_HAN)).then(base.str.replace_all("X+", "*")).otherwise(base).str.replace_all(MASK, "*")
     told = name.str.extract(title)
     gender = pl.when(told.is_in(male)).then(pl.lit("male")).when(told.is_in(female)).then(pl.lit("female"))
-    masked = written.with_columns(hidden.str.replace(rf"^[小老阿]({_HAN})$", "${1}*").alias("name"), title_gender=gender)
+    masked = written.with_columns(hidden.str.replace(NICKNAME, "${1}*").alias("name"), title_gender=gender)
     # A surname alone is a masked name, with a title or without.
     alone = (name.str.len_chars() == 1) | name.is_in(sorted(words.compound_surnames))
     whole = pl.when(alone & name.str.contains(f"^{_HAN}")).then(name + "*").otherwise(name)
@@ -66,12 +88,12 @@ def _split(frame: pl.DataFrame) -> pl.DataFrame:
     words = vocabulary()
     name = pl.col("name")
     is_compound = name.str.slice(0, 2).is_in(sorted(words.compound_surnames)) & (name.str.len_chars() > 2)
-    is_chinese = name.str.contains(f"^{_HAN}+\\*?{_HAN}*$")
+    is_chinese = name.str.contains(IS_CHINESE)
     first = name.str.slice(0, pl.when(is_compound).then(2).otherwise(1))
-    other = pl.when(name.str.contains(f"^{_HAN}|^[A-Z]")).then(name.str.extract(r"^([^·*]+)"))
+    other = pl.when(name.str.contains(f"^{_HAN}|^[A-Z]")).then(name.str.extract(HEAD))
     frame = frame.with_columns(is_chinese=is_chinese, surname=pl.when(is_chinese).then(first).otherwise(other))
     rest = name.str.slice(pl.col("surname").str.len_chars())
-    given = pl.when("is_chinese").then(rest).otherwise(name.str.extract("·([^*]+)$"))
+    given = pl.when("is_chinese").then(rest).otherwise(name.str.extract(TAIL))
     frame = frame.with_columns(given=given, is_masked=name.str.contains("*", literal=True))
     frame = frame.with_columns(
         once(frame["surname"], _surname_pinyin)["surname_pinyin"],
@@ -83,7 +105,7 @@ def _split(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         name_pinyin=pl.when(plain).then(pl.concat_str("surname_pinyin", "given_pinyin", separator=" ", ignore_nulls=True)),
         given_pinyin=pl.when(plain & (pl.col("given_pinyin") != "")).then("given_pinyin"),
-        last_pinyin=pl.when(plain & (pl.col("given_pinyin") != "")).then(pl.col("given_pinyin").str.extract(r"([^ ]+)$")),
+        last_pinyin=pl.when(plain & (pl.col("given_pinyin") != "")).then(pl.col("given_pinyin").str.extract(LAST)),
         is_common=plain & is_common.fill_null(False),
         # Half of all forms leave out the dot between the parts of a name: it has told the parts, and tells no more.
         name=pl.when(name.str.contains(f"^{_HAN}")).then(name.str.replace_all("·", "")).otherwise(name),

@@ -118,12 +118,11 @@ def _combinations(levels: pa.Table, names: list[str]) -> tuple[_Ints, _Ints]:
 
 def _applied(distinct: _Ints, model: Model) -> _Flags:
     """For each combination and adjustment, whether it applies."""
-    position = {comparison.name: (column, comparison) for column, comparison in enumerate(model.comparisons)}
+    position = {comparison.name: column for column, comparison in enumerate(model.comparisons)}
     flags = np.ones((len(distinct), len(model.adjustments)), dtype=np.bool_)
-    for number, adjustment in enumerate(model.adjustments):
-        for name, words in adjustment.when.items():
-            column, comparison = position[name]
-            flags[:, number] &= np.isin(distinct[:, column], [comparison.index(word) for word in words])
+    for number, (_, when) in enumerate(model.corrections):
+        for name, levels in when:
+            flags[:, number] &= np.isin(distinct[:, position[name]], sorted(levels))
     return flags
 
 

@@ -81,10 +81,15 @@ class Evaluation:
 
 def forms_of(task: Task, nodes: pl.DataFrame) -> pa.Table:
     """Comparable forms of nodes."""
-    inputs = as_input(task.relation, nodes)
-    if task.relation is CASE:
-        return case_forms(inputs, task.model, unique_within=task.unique_within)
-    return (person_forms if task.relation is PERSON else organisation_forms)(inputs, task.model)
+    return forms_in(task.relation, nodes, task.model, task.unique_within)
+
+
+def forms_in(relation: Relation, nodes: pl.DataFrame, model: Model, unique_within: frozenset[str]) -> pa.Table:
+    """Comparable forms of nodes, without a task."""
+    inputs = as_input(relation, nodes)
+    if relation is CASE:
+        return case_forms(inputs, model, unique_within=unique_within)
+    return (person_forms if relation is PERSON else organisation_forms)(inputs, model)
 
 
 def labels_of(nodes: pl.DataFrame, forms: pa.Table) -> pl.DataFrame:

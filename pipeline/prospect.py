@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import polars as pl
@@ -26,8 +26,8 @@ from pipeline.relations import CASE, ORGANISATION, PERSON, Relation, read_nodes
 from schema.codes import sides
 
 CANDIDATES = 50  # of those that share a key, as many are compared: the ones that share most
-_ITSELF = -1  # no id in a store is negative
-_ANSWERS = {"link": "certain", "review": "possible"}
+ITSELF = -1  # no id in a store is negative
+ANSWERS = {"link": "certain", "review": "possible"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,18 @@ class Prospect:
 
     values: Mapping[str, Any]
     parties: Sequence[Mapping[str, Any]] = ()
+
+
+class Likely(Protocol):
+    """An entity that may be the same, and how sure that is."""
+
+    @property
+    def entity(self) -> str:
+        """Its id."""
+
+    @property
+    def answer(self) -> str:
+        """Certain or possible."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +90,10 @@ def look_up(connection: Connection, prospect: Prospect) -> Answer:
         for relation in (PERSON, ORGANISATION):
             places = [place for place, party in enumerate(prospect.parties) if party["kind"] == relation.name]
             if places:
-                rows = [_party(relation, prospect.values, prospect.parties[place], place) for place in places]
+                rows = [party_row(relation, prospect.values, prospect.parties[place], place) for place in places]
                 for place, entities in zip(places, _entities(_task(channel, relation), rows), strict=True):
                     found[place] = entities
-        case = _case(prospect, found)
+        case = case_row(prospect, found)
         return Answer(tuple(found), _entities(_task(channel, CASE, unique_within), [case])[0])
 
 
@@ -89,7 +101,7 @@ def look_up_party(connection: Connection, party: Mapping[str, Any]) -> tuple[Fou
     """The persons or organisations that one party alone may be; `kind`, `role` and `department` are among its columns."""
     relation = PERSON if party["kind"] == PERSON.name else ORGANISATION
     with Channel(connection) as channel:
-        return _entities(_task(channel, relation), [_party(relation, party, party, 0)])[0]
+        return _entities(_task(channel, relation), [party_row(relation, party, party, 0)])[0]
 
 
 def _task(channel: Channel, relation: Relation, unique_within: frozenset[str] = frozenset()) -> Task:
@@ -97,25 +109,25 @@ def _task(channel: Channel, relation: Relation, unique_within: frozenset[str] = 
     return Task(channel, relation, 0, none, none, none, False, unique_within)
 
 
-def _party(relation: Relation, record: Mapping[str, Any], party: Mapping[str, Any], place: int) -> dict[str, Any]:
+def party_row(relation: Relation, record: Mapping[str, Any], party: Mapping[str, Any], place: int) -> dict[str, Any]:
     """A row of the relation's input; a person who gives no address is looked for at the record's, as resolve does it."""
     address = party.get("address") or (record.get("address") if relation is PERSON else None)
-    about = {"id": _ITSELF - place, "record_id": _ITSELF, "department": record["department"], "address": address}
+    about = {"id": ITSELF - place, "record_id": ITSELF, "department": record["department"], "address": address}
     return {name: {**party, **about}.get(name) for name in relation.shape.names}
 
 
-def _case(prospect: Prospect, found: Sequence[tuple[Found, ...]]) -> dict[str, Any]:
+def case_row(prospect: Prospect, found: Sequence[Sequence[Likely]]) -> dict[str, Any]:
     """A row of CASE_INPUT, with those parties that are certainly known."""
-    row = {name: prospect.values.get(name) for name in CASE.shape.names} | {"id": _ITSELF}
+    row = {name: prospect.values.get(name) for name in CASE.shape.names} | {"id": ITSELF}
     for party, entities in zip(prospect.parties, found, strict=True):
         side = f"{sides().get(party['role'], 'other')}_{party['kind']}s"
-        known = [_stand_in(one.entity) for one in entities[:1] if one.answer == "certain"]
+        known = [stand_in(one.entity) for one in entities[:1] if one.answer == "certain"]
         if side in row and known:
             row[side] = sorted({*(row[side] or []), *known})
     return row
 
 
-def _stand_in(entity: str) -> int:
+def stand_in(entity: str) -> int:
     """The first 64 bits of an id, as `relations.STAND_IN` has them."""
     return int.from_bytes(uuid.UUID(entity).bytes[:8], "big", signed=True)
 
@@ -135,11 +147,11 @@ def _entities(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Found
     nodes = read_nodes(task.channel, relation, others)
     pairs = best.select(left="id", right="other").join(nodes.select(right="id"), on="right", how="semi").sort("left", "right")
     edges = pl.DataFrame(link(relation.name, own, forms_of(task, nodes), pairs.to_arrow(), task.model))
-    kept = edges.filter(pl.col("decision").is_in(list(_ANSWERS)))
+    kept = edges.filter(pl.col("decision").is_in(list(ANSWERS)))
     placed = kept.join(entities_of(task.channel, relation, kept["right"]), left_on="right", right_on="id")
     ranked = placed.sort(["match_weight", "right"], descending=[True, False]).unique(["left", "entity"], keep="first", maintain_order=True)
     return [tuple(map(_found, ranked.filter(pl.col("left") == row["id"]).iter_rows(named=True))) for row in rows]
 
 
 def _found(row: Mapping[str, Any]) -> Found:
-    return Found(row["entity"], _ANSWERS[row["decision"]], row["match_weight"], orjson.loads(row["levels"]), row["right"])
+    return Found(row["entity"], ANSWERS[row["decision"]], row["match_weight"], orjson.loads(row["levels"]), row["right"])

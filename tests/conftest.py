@@ -20,6 +20,14 @@ hypothesis.settings.register_profile("hub", deadline=None)
 hypothesis.settings.load_profile("hub")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def published_heads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where commands and servers that a test starts publish the audit chain's heads: not in the working folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASEHUB_AUDIT_HEAD", str(tmp_path_factory.mktemp("heads") / "audit-head.jsonl"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """An embedded server of this test process's own, with a migrated template database."""

@@ -8,6 +8,7 @@ others.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 import time
@@ -25,7 +26,6 @@ from api.audit import write_audit
 from api.entity_tag import VARY
 from api.export.formats import MEDIA_TYPES, End, writer_of
 from api.export.rows import COLUMNS, Row, rows
-from api.noting import noted
 from api.presenter import Presenter
 from api.queries.export import bound_idleness
 from api.questions.export import ExportQuery
@@ -110,7 +110,7 @@ class Export:
     def _note(self, action: str, outcome: int, part: list[Row] | None = None) -> None:
         """Write down what leaves, or how many rows have left in all."""
         rows_ = part or []
-        told = noted(
+        told = dataclasses.replace(
             self._trace,
             entity_ids=_ids(row["case_id"] for row in rows_),
             person_ids=_ids(row.get("person_id") for row in rows_),

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 
 from api.answers.cases import CasePage
+from api.audit.notes import note_search, shape_of
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
 from api.problems import documented
@@ -60,7 +61,10 @@ def search_cases(
 
 
 def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> CasePage:
+    trace.shape = shape_of(query)
     with hub.read(presenter.caller) as connection:
         page = search(connection, presenter, query)
-    trace.entity_ids = [item.case_id for item in page.items]
+        entry = None if page.recognised_as is None else page.recognised_as.code
+        case_ids = [item.case_id for item in page.items]
+        note_search(trace, connection, query, entry=entry, case_ids=case_ids, own=presenter.caller.department)
     return page

@@ -12,7 +12,6 @@ from api.answers.entities import OrganisationAnswer, PersonAnswer
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.entity_tag import VARY, tagged
 from api.entity_view import Relation, became, read_organisation, read_person
-from api.noting import note
 from api.presenter import Presenter
 from api.problems import documented
 from api.state import Hub, Trace
@@ -50,7 +49,7 @@ def read_one_organisation(organisation_id: uuid.UUID, request: Request, caller: 
 
 def _answer(request: Request, presenter: Presenter, hub: Hub, trace: Trace, relation: Relation, entity_id: uuid.UUID) -> Response:
     if relation == "person":
-        note(trace, person_ids=[entity_id])
+        trace.person_ids = [entity_id]
     read = read_person if relation == "person" else read_organisation
     with hub.read(presenter.caller) as connection:
         found = read(connection, presenter, entity_id)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from fastapi.responses import Response
 
+from api.audit.notes import shape_of
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.export.formats import MEDIA_TYPES
 from api.export.running import Export, ExportResponse
-from api.noting import note
 from api.problems import documented
 from api.questions.export import ExportQuery
 
@@ -44,5 +44,6 @@ def export_cases(
 
     It holds what the caller may see, masked as everywhere. Who gets it is kept with the audit log, and so is every case in it.
     """
-    note(trace, receiver=query.receiver, shape={"format": query.format, "level": query.level})
+    trace.receiver = query.receiver
+    trace.shape = shape_of(query.page(None, 1), format=query.format, level=query.level)
     return ExportResponse(Export(hub, caller, query, trace), query)

@@ -66,4 +66,5 @@ def take_push(
     """
     received = receive(hub.engine, hub.directory.get(department), push)
     trace.caller = trace.department = department  # its signature says so
+    trace.results = received.received
     return received

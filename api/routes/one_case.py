@@ -10,18 +10,17 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.answers.cases import CaseDetail
+from api.audit.notes import note_parties, shape_of
 from api.case_parts import detail
-from api.case_view import CaseView, read_view
+from api.case_view import read_view
 from api.chronicle import Chronicle
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.entity_tag import VARY, tagged
-from api.noting import note
 from api.presenter import Presenter
 from api.problems import documented
 from api.queries.case import find_redirect
 from api.queries.moments import NOW, Moment
 from api.questions.one_case import OneCase
-from api.state import Trace
 from hub.errors import NotFound, RequestError
 
 router = APIRouter(prefix="/v1/cases", tags=["案件 · cases"])
@@ -48,13 +47,15 @@ def read_case(
 
     With `as_of` it is told as the hub knew it then, to whom may read it today. `ETag` and `If-None-Match` spare what has not changed.
     """
-    trace.entity_ids = [case_id]
+    trace.entity_ids, trace.shape = [case_id], shape_of(query, include=sorted(query.parts))
     presenter, chronicle = Presenter(caller, hub.directory), Chronicle(hub.read)
     moment = _moment(chronicle, query.moment)
     with hub.read(caller) as connection:
         view = read_view(connection, presenter, case_id, query.parts, moment)
         if view is not None:
-            _note(trace, view, query)
+            trace.results = 1
+            if query.parts & _TELLING or moment is not NOW:  # who was in it then is told by nothing that is of now
+                note_parties(trace, view.parties)
             return tagged(request, caller, detail(connection, view, query.parts, chronicle))
         target = find_redirect(connection, case_id, moment)
         if target is None or read_view(connection, presenter, target, frozenset(), moment) is None:
@@ -62,13 +63,6 @@ def read_case(
     path = f"{request.scope.get('root_path', '')}/v1/cases/{target}"
     asked = query.query_string
     return RedirectResponse(f"{path}?{asked}" if asked else path, 308, headers={"Vary": VARY})
-
-
-def _note(trace: Trace, view: CaseView, query: OneCase) -> None:
-    """Say which parts were shown, and which persons they tell of."""
-    persons = {row["person_id"] for row in view.parties if row["person_id"] is not None} if query.parts & _TELLING else ()
-    asked = {"include": sorted(query.parts)} | ({"as_of": ["then"]} if query.as_of else {})
-    note(trace, person_ids=sorted(persons), shape=asked)
 
 
 def _moment(chronicle: Chronicle, asked: int | dt.datetime | None) -> Moment:

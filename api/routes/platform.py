@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query
 
 from api.access import Caller
 from api.answers.platform import BatchAnswer, QuarantineItem, QuarantinePage, SourceAnswer, SourceList
+from api.audit.notes import shape_of
 from api.cursor import read_number_cursor, write_number_cursor
 from api.departments import Department
-from api.dependencies import CallerDep, HubDep
+from api.dependencies import CallerDep, HubDep, TraceDep
 from api.metrics import ROWS
 from api.presenter import Presenter
 from api.problems import documented
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["平台 · platform"])
 
 
 @router.get("/sources", name="sources.list", responses=documented(401, 403, 422, 503, 504))
-def list_sources(caller: CallerDep, hub: HubDep) -> SourceList:
+def list_sources(caller: CallerDep, hub: HubDep, trace: TraceDep) -> SourceList:
     """各部门数据源的状态 · Where each department's feed stands, whether it is late, and what its last batch did.
 
     Counts are shown to the department itself and to operators: a count of another's records may tell of sealed ones.
@@ -32,6 +33,7 @@ def list_sources(caller: CallerDep, hub: HubDep) -> SourceList:
         feeds = platform.feeds(connection, list(hub.directory))
         refused = platform.open_quarantine(connection)
     presenter = Presenter(caller, hub.directory)
+    trace.results = len(feeds)
     return SourceList(
         items=[_source(hub.directory.get(feed["department"]), feed, refused.get(feed["department"], 0), presenter) for feed in feeds]
     )
@@ -66,7 +68,7 @@ def _batch(row: Row, is_counted: bool) -> BatchAnswer:
 
 
 @router.get("/quarantine", name="quarantine.list", responses=documented(401, 403, 422, 503, 504))
-def list_quarantine(query: Annotated[QuarantineQuery, Query()], caller: CallerDep, hub: HubDep) -> QuarantinePage:
+def list_quarantine(query: Annotated[QuarantineQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> QuarantinePage:
     """被拒的行：哪一行、哪条规则、为什么 · Rows that were refused: which, by which rule, why; never their values. Engineers and admins.
 
     An operator of one department is shown that department's rows alone.
@@ -79,9 +81,11 @@ def list_quarantine(query: Annotated[QuarantineQuery, Query()], caller: CallerDe
         state=query.state,
         before=None if query.cursor is None else read_number_cursor(query.cursor),
     )
+    trace.shape = shape_of(query)
     with hub.read() as connection:
         rows = platform.quarantine(connection, wanted)
     shown = rows[: query.limit]
+    trace.results = len(shown)
     presenter = Presenter(caller, hub.directory)
     return QuarantinePage(
         items=[

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from sqlalchemy import Engine, text
 
 from api.departments import Directory
+from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
 from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine
@@ -65,7 +66,7 @@ def hub_alone(settings: Settings, engine: Engine) -> Iterator[Hub]:
     reading = reading_engine(engine.url)
     logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
     try:
-        yield Hub(settings, engine, reading, logins, Policies(engine), Directory({}), newest_revision())
+        yield Hub(settings, engine, reading, logins, Policies(engine), Grants(engine), Directory({}), newest_revision())
     finally:
         reading.dispose()
         logins.dispose()

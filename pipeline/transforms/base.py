@@ -16,7 +16,7 @@ EMPTY = ("", "无", "-", "--", "---", "—", "——", "/", "\\", "\\N", "null",
 #: The same for anything but free text and names (there, matching's placeholders decide).
 UNKNOWN = ("不详", "未知", "不明", "暂无", "未填", "未填写", "不清楚", "保密", "未登记", "未提供", "0000-00-00", "0000-00-00 00:00:00")
 #: Blanks that `strip_chars()` leaves: zero-width ones, the byte-order mark, soft hyphen.
-_BLANKS = (
+BLANKS = (
     " \t\r\n\v\f\u00a0\u00ad\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u200b\u200c\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
@@ -45,7 +45,7 @@ Transform = Callable[[pl.Series, Options], Read]
 
 def strip(values: pl.Series) -> pl.Series:
     """Without blanks of any kind at either end; what says nothing is null."""
-    stripped = values.str.strip_chars(_BLANKS)
+    stripped = values.str.strip_chars(BLANKS)
     return nulled(stripped, stripped.is_in(EMPTY))
 
 

@@ -6,7 +6,7 @@ Historic rows carry `[known_from, known_to)` in change numbers: null `known_from
 
 from __future__ import annotations
 
-from schema.tables.audit import access
+from schema.tables.audit import access, seal, unsealed
 from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
 from schema.tables.callers import api_key
 from schema.tables.entities import (
@@ -94,9 +94,11 @@ __all__ = [
     "report_note",
     "review_task",
     "row_scope",
+    "seal",
     "source",
     "source_record",
     "unified_case",
+    "unsealed",
     "validation_result",
     "watch",
     "watch_delivery",

@@ -49,6 +49,7 @@ def test_every_call_leaves_a_row_without_what_was_asked(api: Api, store: Store) 
         ("cases.read", 404, "petition"),
         ("quarantine.list", 403, "petition"),
         ("cases.list", 401, None),
+        ("unrouted", 404, None),
     ]
     assert rows[0]["entity_ids"] == rows[2]["entity_ids"] == [case_id]
     assert rows[-1]["caller"] == "anonymous"

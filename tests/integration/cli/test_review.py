@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from cli import match_store, review
+from cli.acting import acting
 from cli.main import app
 from hub.errors import NotFound, RequestError
 from matching.model import Model
@@ -30,7 +31,8 @@ def doubtful(monkeypatch: pytest.MonkeyPatch, database: Engine) -> None:
 
     @contextlib.contextmanager
     def store() -> Iterator[Engine]:
-        yield database
+        with acting(database):
+            yield database
 
     def model(relation: str) -> Model:
         return replace(load_model(relation), link=30.0, review=-5.0) if relation == "person" else load_model(relation)

@@ -34,6 +34,8 @@ def test_every_endpoint_is_there(document: dict[str, Any]) -> None:
         ("get", "/v1/cases"),
         ("post", "/v1/cases/search"),
         ("post", "/v1/cases/export"),
+        ("post", "/v1/match"),
+        ("post", "/v1/match/batch"),
         ("get", "/v1/persons/{person_id}"),
         ("get", "/v1/organisations/{organisation_id}"),
         ("get", "/v1/cases/{case_id}"),

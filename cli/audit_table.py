@@ -1,0 +1,65 @@
+"""How rows of the audit log and a verifier's report look on a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
+    from api.audit.findings import Report
+
+#: How a row looked at somebody.
+HOW = {"named": "本人 · named", "case": "经案件 · by a case", "record": "经记录 · by a record", None: ""}
+_COLUMNS = (
+    "时间\nat",
+    "调用者\ncaller",
+    "部门\ndepartment",
+    "动作\naction",
+    "结果\noutcome",
+    "事由\npurpose",
+    "案号\nreference",
+    "形式\nshape",
+)
+
+
+def show_rows(console: Console, rows: Iterable[tuple[RowMapping, str | None]], *, with_how: bool = False) -> None:
+    """Print rows, each with how it looked at somebody where that was asked."""
+    table = Table(*_COLUMNS, *(("方式\nhow",) if with_how else ()), box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for column in table.columns:
+        column.overflow = "fold"
+    for row, how in rows:
+        cells = (
+            f"{row['at']:%Y-%m-%d %H:%M:%S}",
+            row["caller"],
+            row["department"] or "",
+            row["action"],
+            "开始 begun" if row["outcome"] is None else str(row["outcome"]),
+            row["purpose"] or "",
+            row["case_reference"] or "",
+            json.dumps(row["shape"], ensure_ascii=False) if row["shape"] else "",
+        )
+        table.add_row(*cells, *((HOW[how],) if with_how else ()))
+    console.print(table, markup=False)
+
+
+def show_report(console: Console, report: Report) -> None:
+    """Print what a verifier found, the verdict last."""
+    from api.audit.findings import WORDS
+
+    for finding in report.findings:
+        console.print(f"! {finding}", markup=False, highlight=False)
+    for kind, count in report.counts.items():
+        console.print(f"{count:,} × {WORDS[kind]}", highlight=False)
+    verdict = "[green]完好 · sound[/green]" if report.is_sound else "[red]有改动 · not as it was written[/red]"
+    console.print(
+        f"{verdict}: {report.rows:,} 条记录 rows, {report.seals:,} 个封印 seals, 末号 last {report.last_seal}, "
+        f"已清除 pruned {report.pruned_rows:,}, 等待入链 waiting {report.waiting:,}",
+        highlight=False,
+    )

@@ -1,0 +1,265 @@
+"""LOOK UP: records not yet filed, many callers at once, each by what that caller may read.
+
+Enter records as `prospect` takes them, and what the caller may read; leave for each party and each record what the store has
+that may be the same. It says what `prospect.look_up` says where everything may be read, and is worked out a row at a time
+(`matching.single`), for one question in some milliseconds.
+
+Blocking keys, which hold no values, give the numbers of the nodes that share one. The nodes themselves are read on the caller's
+own connection: of a record that is closed to him nothing comes, before anything is compared, ranked or limited. So a closed
+record makes no entity known and changes no weight, and whether there is none or a closed one the same statements are run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import orjson
+import polars as pl
+import pyarrow as pa
+import xxhash
+from sqlalchemy import Connection
+
+from matching.linkage import link
+from matching.model import Model
+from matching.model_file import load_model
+from matching.single.comparison import Weighed, is_known, weigh_pair
+from matching.single.forms import case_form, organisation_form, person_form
+from matching.single.keys import keys_of
+from pipeline.links import forms_in
+from pipeline.lookup_statements import mentions, met_by, nodes_of
+from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row, stand_in
+from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
+from schema.codes import sides
+from schema.records import PAIR
+
+Row = dict[str, Any]
+
+_READ_AT_ONCE = 2 * CANDIDATES  # nodes of one row; more are read only where many of them are closed to the caller
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a caller may read.
+
+    Args:
+        connection: on which the caller reads, with whatever security of rows the store has for him.
+        readable: which records beside that: SQL about `r`, a row of store.source_record, and `:own`.
+        own: the caller's department.
+        hidden: columns of a node's record that are not to be compared, for they are hidden from the caller.
+    """
+
+    connection: Connection
+    readable: str = "true"
+    own: str | None = None
+    hidden: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entity of the store that may be the same.
+
+    Args:
+        entity: id of a person, an organisation or a case.
+        answer: certain or possible.
+        match_weight: bits of its best node.
+        levels: comparison → level, of that node.
+        node: that node, as its record says it.
+        linked: nodes of the entity that are certainly the same, that one among them.
+    """
+
+    entity: str
+    answer: str
+    match_weight: float
+    levels: Mapping[str, str]
+    node: Mapping[str, Any]
+    linked: frozenset[int]
+
+
+Known: TypeAlias = tuple[Candidate, ...]  # entities, each once, the best first
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the store knows of a record: of each party in order, and of the case."""
+
+    parties: tuple[Known, ...]
+    case: Known
+
+
+def look_up_all(keys: Connection, reach: Reach, prospects: Sequence[Prospect], unique_within: frozenset[str] = frozenset()) -> list[Told]:
+    """Look records up that are not filed yet, together.
+
+    Args:
+        keys: a connection that may read the key tables and count mentions.
+        reach: of the caller.
+        prospects: the records with their parties.
+        unique_within: departments that promise no duplicate cases within themselves.
+    """
+    known: list[list[Known]] = [[()] * len(prospect.parties) for prospect in prospects]
+    for relation in (PERSON, ORGANISATION):
+        places = [
+            (n, k) for n, prospect in enumerate(prospects) for k, party in enumerate(prospect.parties) if party["kind"] == relation.name
+        ]
+        rows = [party_row(relation, prospects[n].values, prospects[n].parties[k], place) for place, (n, k) in enumerate(places)]
+        for (n, k), found in zip(places, _known(keys, reach, relation, rows), strict=True):
+            known[n][k] = found
+    records = [case_row(prospect, found) for prospect, found in zip(prospects, known, strict=True)]
+    cases = _known(keys, reach, CASE, records, unique_within, _joined_unseen(keys, reach, known))
+    return [Told(tuple(parties), case) for parties, case in zip(known, cases, strict=True)]
+
+
+def look_up_parties(keys: Connection, reach: Reach, prospects: Sequence[Prospect]) -> list[Told]:
+    """The same without the cases: the persons and organisations that the parties alone may be."""
+    bare = [Prospect({"department": prospect.values.get("department")}, prospect.parties) for prospect in prospects]
+    return look_up_all(keys, reach, bare)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A row that is looked up, and what it is compared by."""
+
+    relation: Relation
+    row: Row
+    form: Row
+    model: Model
+    unique_within: frozenset[str]
+    unseen: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    def form_of(self, row: Row) -> Row:
+        """The form of a candidate."""
+        return _form(self.relation, row, self.model, self.unique_within)
+
+    def met(self, rows: Sequence[Row]) -> list[Row]:
+        """Candidates as the caller's own reading tells them: those that still share a key, where persons were joined unseen."""
+        if self.relation is not CASE:
+            return list(rows)
+        told = [row | _by_side(row, self.unseen) for row in rows]
+        if not self.unseen:
+            return told
+        own = set(keys_of(self.form, self.model))
+        return [row for row in told if not own.isdisjoint(keys_of(self.form_of(row), self.model))]
+
+    def weighed(self, rows: Sequence[Row]) -> list[Weighed]:
+        """Each candidate, compared and weighed."""
+        if not is_known(self.model):
+            return self._weighed_as_columns(rows) if rows else []
+        return [weigh_pair(self.form, self.form_of(row), self.model) for row in rows]
+
+    def _weighed_as_columns(self, rows: Sequence[Row]) -> list[Weighed]:
+        """The same by the column functions, for a model that compares what one pair alone does not tell."""
+        schema = pl.DataFrame(self.relation.shape.empty_table()).schema
+        nodes = pl.DataFrame([{name: row.get(name) for name in schema} for row in (self.row, *rows)], schema=schema)
+        forms = forms_in(self.relation, nodes, self.model, self.unique_within)
+        pairs = pa.table([[self.row["id"]] * len(rows), [row["id"] for row in rows]], schema=PAIR)
+        edges = link(self.relation.name, forms, None, pairs, self.model).to_pylist()
+        return [Weighed(edge["decision"], edge["match_weight"], orjson.loads(edge["levels"])) for edge in edges]
+
+
+def _known(
+    keys: Connection,
+    reach: Reach,
+    relation: Relation,
+    rows: Sequence[Row],
+    unique_within: frozenset[str] = frozenset(),
+    unseen: Mapping[str, frozenset[int]] = MappingProxyType({}),
+) -> list[Known]:
+    """What is known of each row of the relation's input."""
+    model = load_model(relation.name)
+    asked = [Asked(relation, row, _form(relation, row, model, unique_within), model, unique_within, unseen) for row in rows]
+    met = _met(keys, relation, [keys_of(one.form, model) for one in asked])
+    return [_told(one, nodes) for one, nodes in zip(asked, _nodes(reach, relation, met), strict=True)]
+
+
+def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[str]) -> Row:
+    if relation is CASE:
+        return case_form(row, model, unique_within)
+    return person_form(row, model) if relation is PERSON else organisation_form(row, model)
+
+
+def _met(connection: Connection, relation: Relation, keys: Sequence[Sequence[str]]) -> list[list[int]]:
+    """For each list of keys the nodes that share one, those that share most first, of equals the older."""
+    met: list[list[int]] = [[] for _ in keys]
+    places = [place for place, listed in enumerate(keys) for _ in listed]
+    if places:
+        parameters = {"places": places, "keys": [_number(key) for listed in keys for key in listed]}
+        for row in met_by(relation).rows(connection, **parameters):
+            met[row["place"]].append(row["id"])
+    return met
+
+
+def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]]) -> list[list[Row]]:
+    """Of each list of nodes the first that the caller may read, as many as are compared."""
+    read: dict[int, Row] = {}
+    # Once even where there are none: who times the answer must not tell a closed record from no record.
+    for start in range(0, max(1, *map(len, met)) if met else 0, _READ_AT_ONCE):
+        short = [nodes for nodes in met if sum(node in read for node in nodes[:start]) < CANDIDATES]
+        wanted = {node for nodes in short for node in nodes[start : start + _READ_AT_ONCE]} - read.keys()
+        read |= _read(reach, relation, sorted(wanted))
+    return [[read[node] for node in nodes if node in read][:CANDIDATES] for nodes in met]
+
+
+def _read(reach: Reach, relation: Relation, ids: Sequence[int]) -> dict[int, Row]:
+    """Nodes that the caller may read, by id."""
+    rows: dict[int, Row] = {}
+    for found in nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own):
+        rows[found["id"]] = found | dict.fromkeys(reach.hidden(found))
+    return rows
+
+
+def _number(key: str) -> int:
+    """A key as the key tables hold it: `candidates.key_numbers` of one."""
+    unsigned: int = xxhash.xxh3_64_intdigest(key.encode())
+    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
+
+
+def _joined_unseen(keys: Connection, reach: Reach, known: Sequence[Sequence[Known]]) -> dict[str, frozenset[int]]:
+    """Persons of whom mentions are closed to the caller → those mentions that were certain by themselves.
+
+    That the others are the same person too may be known from a closed record alone: they are not taken for it.
+    """
+    certain = [
+        found[0] for parties in known for found in parties if found and found[0].answer == "certain" and found[0].node["kind"] == "person"
+    ]
+    if not certain:
+        return {}
+    ids = sorted({one.entity for one in certain})
+    whole, read = (
+        {row["entity"]: row["mentions"] for row in mentions(readable).rows(connection, ids=ids, own=reach.own)}
+        for connection, readable in ((keys, "true"), (reach.connection, reach.readable))
+    )
+    joined: dict[str, frozenset[int]] = {}
+    for one in certain:
+        if whole[one.entity] != read.get(one.entity):
+            joined[one.entity] = joined.get(one.entity, one.linked) | one.linked
+    return joined
+
+
+def _by_side(row: Row, unseen: Mapping[str, frozenset[int]]) -> dict[str, list[int]]:
+    """The persons and organisations on a record's sides, as `relations.with_parties` has them; one joined unseen is a person apart."""
+    found: dict[str, set[int]] = defaultdict(set)
+    parties = zip(row["party_ids"] or (), row["roles"] or (), row["kinds"] or (), row["entities"] or (), strict=True)
+    for party_id, role, kind, entity in parties:
+        if entity is not None:
+            is_seen = party_id in unseen.get(entity, (party_id,))
+            found[f"{sides().get(role, 'other')}_{kind}s"].add(stand_in(entity) if is_seen else -party_id)
+    return {name: sorted(numbers) for name, numbers in found.items()}
+
+
+def _told(asked: Asked, nodes: Sequence[Row]) -> Known:
+    """Whom the nodes make known: of each entity the node that weighs most."""
+    nodes = asked.met(nodes)
+    weighed = [(row, pair) for row, pair in zip(nodes, asked.weighed(nodes), strict=True) if pair.decision in ANSWERS]
+    linked: dict[str, set[int]] = defaultdict(set)
+    for row, pair in weighed:
+        if ANSWERS[pair.decision] == "certain":
+            linked[row["entity"]].add(row["id"])
+    best: dict[str, Candidate] = {}
+    for row, pair in sorted(weighed, key=lambda one: (-one[1].match_weight, one[0]["id"])):
+        entity = row["entity"]
+        answer = ANSWERS[pair.decision]
+        best.setdefault(entity, Candidate(entity, answer, pair.match_weight, pair.levels, row, frozenset(linked[entity])))
+    return tuple(best.values())

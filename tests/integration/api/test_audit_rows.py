@@ -1,0 +1,155 @@
+"""What a call leaves in the log: refusals too, the question's shape, whom it showed, and never a value."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+
+from tests.integration.api.builders import Api, Store
+
+ID_NUMBER = "440311199001011234"
+PHONE = "13800138000"
+PERSON = uuid.uuid4()
+OTHER = uuid.uuid4()
+WANG = {"name": "王小明", "id_no": ID_NUMBER, "phone": PHONE, "entity": PERSON}
+LI = {"name": "李四", "role": "respondent", "entity": OTHER}
+
+
+def rows(store: Store) -> list[dict[str, object]]:
+    return store.rows("SELECT * FROM audit.access ORDER BY access_id")
+
+
+def last(store: Store) -> dict[str, object]:
+    return rows(store)[-1]
+
+
+@pytest.fixture
+def case_id(store: Store) -> uuid.UUID:
+    return store.case(store.record("petition", "P-1", [WANG, LI], title="拖欠工资", street="440311005"))
+
+
+def test_every_refusal_is_a_row(api: Api, store: Store, case_id: uuid.UUID) -> None:
+    clerk = api.as_("clerk", "labour")
+    api.get("/v1/cases")
+    api.get("/v1/cases", headers={"Authorization": "Bearer casehub_guess"})
+    clerk.get("/v1/quarantine")
+    clerk.get("/metrics")
+    clerk.get(f"/v1/cases/{uuid.uuid4()}")
+    clerk.get("/v1/cases/no-uuid")
+    clerk.get("/v1/cases", params={"q": PHONE})
+    clerk.post("/v1/cases/search", json={"limit": 0})
+    clerk.post("/v1/cases/search", content=b"{", headers={"Content-Type": "application/json"})
+    clerk.post("/v1/cases/search", content=b"x" * 300_000)
+    clerk.delete("/v1/cases")
+    clerk.get("/v1/elsewhere")
+    told = [(row["action"], row["outcome"]) for row in rows(store)]
+    assert told == [
+        ("cases.list", 401),
+        ("cases.list", 401),
+        ("quarantine.list", 403),
+        ("metrics", 403),
+        ("cases.read", 404),
+        ("cases.read", 422),
+        ("cases.list", 400),
+        ("cases.search", 422),
+        ("cases.search", 422),
+        ("unrouted", 413),
+        ("cases.list", 405),
+        ("unrouted", 404),
+    ]
+    assert {row["caller"] for row in rows(store)[2:8]} == {str(rows(store)[2]["caller"])} != {"anonymous"}
+
+
+def test_a_surprise_is_a_row(fragile_api: Api) -> None:
+    clerk = fragile_api.as_("clerk", "labour")
+    fragile_api.store.run("ALTER TABLE store.unified_case DROP COLUMN category CASCADE")
+    assert clerk.get("/v1/cases").status_code == 500
+    assert [(row["action"], row["outcome"]) for row in rows(fragile_api.store)] == [("cases.list", 500)]
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        pytest.param({"q": PHONE}, {"entry": "phone"}, id="phone"),
+        pytest.param({"q": ID_NUMBER, "limit": 5}, {"entry": "id_number"}, id="id number"),
+        pytest.param({"q": "王小明"}, {"entry": "name"}, id="name"),
+        pytest.param({"q": "P-1"}, {"entry": "case_number"}, id="case number"),
+        pytest.param(
+            {"q": "拖欠工资", "street": "440311005", "reported_from": "2025-01-01"},
+            {"entry": "words", "filters": ["reported_from", "street"]},
+            id="words and filters",
+        ),
+        pytest.param({"person_id": str(PERSON)}, {"filters": ["person_id"]}, id="person"),
+        pytest.param({}, None, id="everything"),
+    ],
+)
+def test_the_shape_says_what_kind_of_question_it_was(
+    api: Api, store: Store, case_id: uuid.UUID, body: dict[str, object], shape: dict[str, object] | None
+) -> None:
+    api.as_("clerk", "petition").find(**body)
+    row = last(store)
+    assert (row["shape"], row["results"], row["entity_ids"]) == (shape, 1, [case_id])
+
+
+def test_the_shape_of_a_case_names_its_parts_and_that_of_a_page_that_it_is_one(api: Api, store: Store, case_id: uuid.UUID) -> None:
+    store.case(store.record("petition", "P-2"))
+    clerk = api.as_("clerk", "petition")
+    clerk.case(case_id, "parties,timeline")
+    assert last(store)["shape"] == {"include": ["parties", "timeline"]}
+    cursor = clerk.find(limit=1)["next_cursor"]
+    clerk.find(limit=1, cursor=cursor)
+    assert last(store)["shape"] == {"page": "next"}
+    clerk.get("/v1/quarantine")
+    engineer = api.as_("engineer")
+    engineer.get("/v1/quarantine", params={"department": "petition", "rule": f"x{PHONE}"})
+    assert (last(store)["shape"], last(store)["results"]) == ({"filters": ["department", "rule"]}, 0)
+    engineer.get("/v1/sources")
+    assert last(store)["results"] == 5
+
+
+def test_persons_that_are_shown_or_found_by_an_identifier(api: Api, store: Store, case_id: uuid.UUID) -> None:
+    clerk = api.as_("clerk", "court")
+    clerk.case(case_id)
+    assert last(store)["person_ids"] is None
+    clerk.case(case_id, "parties")
+    assert set(last(store)["person_ids"]) == {PERSON, OTHER}  # type: ignore[arg-type]
+    for question in (ID_NUMBER, PHONE):
+        clerk.find(q=question)
+        assert last(store)["person_ids"] == [PERSON]
+    clerk.find(person_id=str(OTHER))
+    assert last(store)["person_ids"] == [OTHER]
+    clerk.find(q="拖欠工资")
+    assert last(store)["person_ids"] is None
+
+
+def test_a_sealed_record_names_nobody_to_others(api: Api, store: Store) -> None:
+    store.case(store.record("procuratorate", "S-1", [WANG], visibility="sealed"), store.record("petition", "P-9"))
+    api.as_("clerk", "petition").find(q=ID_NUMBER)
+    assert (last(store)["person_ids"], last(store)["entity_ids"]) == (None, None)
+    api.as_("clerk", "procuratorate").find(q=ID_NUMBER)
+    assert last(store)["person_ids"] == [PERSON]
+
+
+def test_no_value_is_in_any_row(api: Api, store: Store, case_id: uuid.UUID) -> None:
+    clerk = api.as_("clerk", "petition")
+    for question in (PHONE, ID_NUMBER, "王小明", "拖欠工资", "P-1"):
+        clerk.find(q=question, street="440311005")
+        clerk.get("/v1/cases", params={"q": question})
+    clerk.case(case_id, "records,parties,timeline,lineage,links")
+    clerk.get(f"/v1/cases/{PHONE}")
+    clerk.post("/v1/cases/search", json={"q": PHONE, PHONE: "王小明"})
+    clerk.get("/v1/quarantine", params={PHONE: ID_NUMBER})
+    written = store.rows("SELECT to_jsonb(a)::text AS row FROM audit.access a")
+    assert len(written) == 14
+    for row in written:
+        for value in (PHONE, ID_NUMBER, "王", "小明", "拖欠", "P-1", "440311005"):
+            assert value not in row["row"]
+
+
+def test_the_request_id_of_the_answer_is_in_its_row(api: Api, store: Store) -> None:
+    answer = api.as_("clerk", "petition").get("/v1/sources", headers={"X-Request-Id": "trace-12345"})
+    assert answer.headers["x-request-id"] == last(store)["request_id"] == "trace-12345"
+    api.get("/v1/sources", headers={"X-Request-Id": "a b"})
+    assert re.fullmatch("[0-9a-f]{32}", str(last(store)["request_id"]))

@@ -1,0 +1,279 @@
+"""One row at a time gives what the columns give: forms, keys, levels, weights, whatever is written in a value."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+from typing import Any
+
+import orjson
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matching import forms as columns
+from matching.addresses import addresses
+from matching.blocking import blocking_keys
+from matching.firms import organisation_names
+from matching.identifiers import credit_codes, id_numbers, phones
+from matching.linkage import link
+from matching.model_file import load_model
+from matching.names import person_names
+from matching.single import forms as single
+from matching.single.addresses import address
+from matching.single.comparison import is_known, weigh_pair
+from matching.single.firms import organisation_name
+from matching.single.identifiers import credit_code, id_number, phone
+from matching.single.keys import keys_of
+from matching.single.names import person_name
+from matching.single.patterns import is_ordinary, translated
+from matching.single.texts import signature
+from matching.texts import signatures
+from matching.vocabulary import vocabulary
+from schema import codes
+from schema.records import CASE_INPUT, ORGANISATION_INPUT, PAIR, PERSON_INPUT
+
+_WORDS = vocabulary()
+_PIECES = (
+    *_WORDS.places,
+    *_WORDS.districts,
+    *_WORDS.legal_forms,
+    *_WORDS.industries[:80],
+    *_WORDS.bodies,
+    *_WORDS.short_for,
+    *_WORDS.estates,
+    *(word for titles in _WORDS.titles.values() for word in titles),
+    *sorted(_WORDS.compound_surnames)[:20],
+    *sorted(_WORDS.common_given)[:20],
+    *codes.streets().values(),
+    *codes.communities().values(),
+    "王",
+    "小明",
+    "张伟",
+    "買買提",
+    "·",
+    "吐尔逊",
+    "某",
+    "*",
+    "XX",
+    "等3人",
+    "（",
+    "）",
+    "(",
+    ")",
+    "【",
+    "分公司",
+    "第一",
+    "第2",
+    "第10小学",
+    "大道",
+    "路",
+    "巷",
+    "号",
+    "栋",
+    "座",
+    "室",
+    "12",
+    "3",
+    "301",
+    "之",
+    "-",
+    "A",
+    "光明",
+    "公明",
+    "广东省",
+    "深圳市",
+    "市政",
+    "村",
+    "委会",
+    "无",
+    "匿名",
+    "ALEX",
+    "smith",
+    "ß",
+    "ﬁ",
+    "㎡",
+    "\n",
+    " ",
+    "\u3000",
+    "Ａ１",
+    "國",
+    "龘",
+    "𠮷",
+    "İ",
+    "\u200b",
+)
+TEXTS = st.lists(st.one_of(st.sampled_from(_PIECES), st.text(max_size=2)), max_size=7).map("".join)
+DIGITS = st.one_of(
+    st.text("0123456789", max_size=20),
+    st.text("0123456789X*-+ /;ABC，或８", max_size=20),
+    st.from_regex(r"(44|11)030[0-9](19|20)[0-9]{2}(0[1-9]|1[0-2])[0-3][0-9][0-9]{3}[0-9Xx]", fullmatch=True),
+    st.from_regex(r"91440300MA5[A-Z0-9]{7}", fullmatch=True),
+    st.from_regex(r"(\+86|0086|86|0)?1[3-9][0-9]{9}", fullmatch=True),
+    st.text(max_size=5),
+)
+_PLACEHOLDERS = {name: words for model in map(load_model, ("person", "organisation", "case")) for name, words in model.placeholders.items()}
+
+
+def value(text: str | None) -> pl.Series:
+    return pl.Series("value", [text], dtype=pl.String)
+
+
+@given(TEXTS)
+def test_a_name(text: str) -> None:
+    names = load_model("person").placeholders["name"]
+    assert dict(person_name(text, names)) == person_names(value(text), names).row(0, named=True)
+
+
+@given(TEXTS)
+def test_a_firm(text: str) -> None:
+    names = load_model("organisation").placeholders["name"]
+    assert dict(organisation_name(text, names)) == organisation_names(value(text), names).row(0, named=True)
+
+
+@given(TEXTS)
+def test_an_address(text: str) -> None:
+    assert dict(address(text, _PLACEHOLDERS["address"])) == addresses(value(text), _PLACEHOLDERS["address"]).row(0, named=True)
+
+
+@given(DIGITS)
+def test_a_number(text: str) -> None:
+    words = _PLACEHOLDERS["id_no"]
+    assert dict(id_number(text, words)) == id_numbers(value(text), words).row(0, named=True)
+    assert dict(credit_code(text, words)) == credit_codes(value(text), words).row(0, named=True)
+    assert phone(text, _PLACEHOLDERS["phone"]) == phones(value(text), _PLACEHOLDERS["phone"])[0]
+
+
+@given(st.one_of(TEXTS, st.text()))
+def test_a_text(text: str) -> None:
+    assert dict(zip(("text_signature", "text_bands"), signature(text), strict=True)) == signatures(value(text)).row(0, named=True)
+
+
+@pytest.mark.parametrize("make", [person_name, organisation_name, address, id_number, credit_code])
+def test_null_is_null_in_every_column(make: Any) -> None:
+    assert set(make(None, frozenset()).values()) == {None}
+
+
+def test_only_ordinary_texts_are_worked_out_here() -> None:
+    assert is_ordinary("王小明·A１（2025）") and not is_ordinary("𠮷田") and not is_ordinary("\x00")
+
+
+def test_patterns_mean_the_same() -> None:
+    assert translated("a$") == r"a\Z"
+    assert translated(r"a\$[$]") == r"a\$[$]"
+
+
+_NUMBERS = st.one_of(st.none(), DIGITS)
+_SOME = st.one_of(st.none(), TEXTS)
+_DATES = st.one_of(st.none(), st.dates(dt.date(1900, 1, 1), dt.date(2030, 12, 31)))
+_TIMES = st.one_of(
+    st.none(),
+    st.integers(0, 40 * 365 * 86_400).map(lambda seconds: dt.datetime(1990, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=seconds)),
+    st.integers(0, 600).map(lambda days: dt.datetime(2025, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=days)),
+)
+_ROLES = st.one_of(st.none(), st.sampled_from([*codes.load("role"), "unheard of"]))
+_PERSON = st.fixed_dictionaries(
+    {
+        "record_id": st.sampled_from([1, 2]),
+        "department": st.just("labour"),
+        "role": _ROLES,
+        "name": st.one_of(st.sampled_from(["王小明", "王小名", "王先生", "王晓明", "王", "李王小明", "李小明", None]), _SOME),
+        "id_no": st.one_of(st.sampled_from(["440311198001010018", "44031119800101001X", "440311800101001", None]), _NUMBERS),
+        "phone": st.one_of(st.sampled_from(["13912340001", "13912340002"]), _NUMBERS),
+        "address": _SOME,
+        "gender": st.sampled_from(["male", "female", None]),
+        "birth_date": st.one_of(st.just(dt.date(1980, 1, 2)), st.just(dt.date(1980, 2, 1)), _DATES),
+    }
+)
+_FIRM = st.fixed_dictionaries(
+    {
+        "record_id": st.sampled_from([1, 2]),
+        "department": st.just("labour"),
+        "role": _ROLES,
+        "name": st.one_of(
+            st.sampled_from(
+                [
+                    "深圳市维珍妮鞋业有限公司",
+                    "维珍妮鞋业",
+                    "维珍妮",
+                    "深圳市维珍妮鞋业有限公司第一分公司",
+                    "广州维珍妮电子厂",
+                    "唯珍妮鞋业",
+                    "公明第一小学",
+                    "公明第二小学",
+                ]
+            ),
+            _SOME,
+        ),
+        "uscc": st.one_of(st.sampled_from(["91440300MA5F000018", "91440300MA5F000019"]), _NUMBERS),
+        "phone": st.one_of(st.just("075512345670"), _NUMBERS),
+        "address": _SOME,
+    }
+)
+_IDS = st.one_of(st.none(), st.lists(st.one_of(st.none(), st.integers(1, 4)), max_size=3))
+_CASE = st.fixed_dictionaries(
+    {
+        "department": st.sampled_from(["labour", "court", None]),
+        "case_number": st.one_of(st.sampled_from(["(2026)粤0311民初12号", "（2026）粤 0311 民初12号"]), _SOME),
+        "title": _SOME,
+        "text": st.one_of(st.sampled_from(["工厂拖欠三个月工资，老板失联了", "工厂拖欠四个月工资，老板失联"]), _SOME),
+        "category": st.sampled_from([*list(codes.load("category"))[:8], "other", None]),
+        "occurred_at": _TIMES,
+        "reported_at": _TIMES,
+        "amount": st.one_of(st.none(), st.sampled_from([0.0, 36000.0, 35000.5, 123456789.01])),
+        "people_involved": st.one_of(st.none(), st.integers(0, 100)),
+        "address": _SOME,
+        "street": st.sampled_from([None, *list(codes.streets())[:2], "nowhere"]),
+        "community": st.sampled_from([None, *list(codes.communities())[:2]]),
+        "longitude": st.one_of(st.none(), st.floats(113, 115)),
+        "latitude": st.one_of(st.none(), st.floats(22, 23)),
+        "petitioner_persons": _IDS,
+        "respondent_persons": _IDS,
+        "petitioner_organisations": _IDS,
+        "respondent_organisations": _IDS,
+        "references": st.one_of(
+            st.none(),
+            st.lists(
+                st.fixed_dictionaries(
+                    {"department": st.sampled_from(["court", "labour"]), "number": st.sampled_from(["(2026)粤0311民初12号", "12", " "])}
+                ),
+                max_size=2,
+            ),
+        ),
+    }
+)
+
+
+def _agree(relation: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+    """Forms, keys and the edge of two rows are the same either way."""
+    model = load_model(relation)
+    assert is_known(model)
+    rows = [{**row, "id": number} for number, row in enumerate(rows)]
+    more = {"unique_within": frozenset({"court"})} if relation == "case" else {}
+    table = getattr(columns, f"{relation}_forms")(pa.Table.from_pylist(rows, schema=schema), model, **more)
+    make = partial(getattr(single, f"{relation}_form"), model=model, **more)
+    forms = [make(row) for row in rows]
+    assert [{name: form[name] for name in table.column_names} for form in forms] == table.to_pylist()
+    keys = pl.DataFrame(blocking_keys(relation, table, model))
+    assert {(form["id"], key) for form in forms for key in keys_of(form, model)} == set(keys.rows())
+    (edge,) = link(relation, table, None, pa.table([[0], [1]], schema=PAIR), model).to_pylist()
+    pair = weigh_pair(forms[0], forms[1], model)
+    assert (pair.decision, pair.match_weight) == (edge["decision"], edge["match_weight"])
+    assert list(pair.levels.items()) == list(orjson.loads(edge["levels"]).items())
+
+
+@given(st.lists(_PERSON, min_size=2, max_size=2))
+def test_two_persons(rows: list[dict[str, Any]]) -> None:
+    _agree("person", PERSON_INPUT, rows)
+
+
+@given(st.lists(_FIRM, min_size=2, max_size=2))
+def test_two_firms(rows: list[dict[str, Any]]) -> None:
+    _agree("organisation", ORGANISATION_INPUT, rows)
+
+
+@given(st.lists(_CASE, min_size=2, max_size=2))
+def test_two_cases(rows: list[dict[str, Any]]) -> None:
+    _agree("case", CASE_INPUT, rows)
