@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from api.queries.moments import NOW, Moment
 from api.queries.rows import Row, fetch
-from api.queries.visible import MEMBERS, READABLE, follow
+from api.queries.visible import HOLDERS, READABLE, follow
 from schema.records import RECORD
 
 MAX_RECORDS = 1_000  # of one case in one answer; a case with more says so
@@ -131,10 +131,10 @@ def outside_links(connection: Connection, record_ids: Sequence[int], own: str | 
         for inside, outside in (("left_id", "right_id"), ("right_id", "left_id"))
     )
     statement = f"""
-    SELECT {_LINK}, l.outside_id, m.case_id, {", ".join(f"r.{name}" for name in POLICY)}
+    SELECT {_LINK}, l.outside_id, r.case_id, {", ".join(f"r.{name}" for name in POLICY)}
     FROM unnest(CAST(:record_ids AS bigint[])) t (id) CROSS JOIN LATERAL ({ends}) l
-    JOIN {MEMBERS} ON r.record_id = l.outside_id
-    WHERE {READABLE} AND NOT l.outside_id = ANY(:record_ids)
+    CROSS JOIN LATERAL (SELECT m.case_id, r.* FROM {HOLDERS} WHERE r.record_id = l.outside_id AND {READABLE} OFFSET 0) r
+    WHERE NOT l.outside_id = ANY(:record_ids)
     ORDER BY l.match_weight DESC, l.left_id, l.right_id LIMIT {MAX_OUTSIDE}
     """
     return fetch(connection, statement, {"record_ids": list(record_ids), "own": own})

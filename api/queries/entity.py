@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from api.queries.case import POLICY
 from api.queries.rows import Row, fetch
-from api.queries.visible import MEMBERS, READABLE, follow
+from api.queries.visible import HOLDERS, READABLE, follow
 
 MAX_MENTIONS = 1_000  # of one person or firm in one answer
 
@@ -22,7 +22,7 @@ def mentions(connection: Connection, relation: str, entity_id: uuid.UUID, own: s
     SELECT r.case_id, e.{relation}_id, {of_record}, {", ".join(f"p.{name}" for name in _PARTY)}
     FROM store.{relation}_member e JOIN store.party p ON p.party_id = e.party_id
     CROSS JOIN LATERAL (
-        SELECT m.case_id, r.* FROM {MEMBERS} WHERE r.record_id = p.record_id AND r.version = p.version AND {READABLE} OFFSET 0
+        SELECT m.case_id, r.* FROM {HOLDERS} WHERE r.record_id = p.record_id AND r.version = p.version AND {READABLE} OFFSET 0
     ) r
     WHERE e.known_to IS NULL AND e.{relation}_id = :entity_id
     ORDER BY r.reported_at DESC NULLS LAST, r.record_id, p.ordinal LIMIT {MAX_MENTIONS + 1}

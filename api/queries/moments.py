@@ -29,8 +29,8 @@ class Moment:
 
     def members(self) -> str:
         """Members of cases, `m`, with the versions of their records, `r`, that were known then."""
-        is_member = f"{self.holds('m')} AND {self.holds('r')} AND NOT r.is_deleted"
-        return f"store.case_member m JOIN store.known_record r ON r.record_id = m.record_id AND {is_member}"
+        known = f"r.record_id = m.record_id AND {self.holds('r')} AND NOT r.is_deleted"
+        return f"store.case_member m JOIN LATERAL (SELECT r.* FROM store.known_record r WHERE {known} OFFSET 0) r ON {self.holds('m')}"
 
 
 NOW = Moment()

@@ -20,7 +20,7 @@ from api.cursor import CasePosition, Sort
 from api.queries.found import Found, by_entity, by_entry, entry_parameters
 from api.queries.hits import Hits
 from api.queries.rows import Row, fetch
-from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, MEMBERS, READABLE, members_of
+from api.queries.visible import ACKNOWLEDGED, CURRENT, HOLDERS, LIMITED, MEMBERS, READABLE, members_of
 from api.recognise import Reading
 
 MATCHES_PER_CASE = 5
@@ -84,9 +84,9 @@ _IS_OWN = f"r.department = :own AND {LIMITED}"
 _HAS_OWN = _ANY.format(members=MEMBERS, condition=_IS_OWN)
 
 # Cases with restricted or sealed records of the caller's own department.
-_OWN = f"SELECT DISTINCT m.case_id FROM {MEMBERS} WHERE {_IS_OWN}"
+_OWN = f"SELECT DISTINCT m.case_id FROM {HOLDERS.replace('known_record', 'source_record')} WHERE {_IS_OWN}"  # by its index of closed ones
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
-_READABLE_CASES = f"SELECT DISTINCT m.case_id FROM {MEMBERS} WHERE {READABLE}"
+_READABLE_CASES = f"SELECT DISTINCT m.case_id FROM {HOLDERS} WHERE {READABLE}"
 _SUMMED_UP = f"""
 SELECT c.case_id, readable.reported_at, readable.departments, {{values}}
 FROM own JOIN store.unified_case c USING (case_id)

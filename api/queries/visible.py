@@ -12,8 +12,17 @@ READABLE = "(r.visibility = 'shared' OR r.department = :own)"
 ACKNOWLEDGED = "(r.visibility = 'restricted' AND r.department IS DISTINCT FROM :own)"
 LIMITED = "r.visibility <> 'shared'"  # not for everybody: restricted, sealed, or a word unknown
 
-#: Current members of cases with their published versions.
-MEMBERS = f"store.case_member m JOIN store.known_record r ON r.record_id = m.record_id AND m.known_to IS NULL AND {CURRENT}"
+#: Current members of cases with their published versions: of cases that are given. The record is looked up member by member (OFFSET 0),
+#: for a condition of a join does not reach into the view of what is acknowledged, which would be read whole.
+MEMBERS = (
+    "store.case_member m JOIN LATERAL "
+    f"(SELECT r.* FROM store.known_record r WHERE r.record_id = m.record_id AND {CURRENT} OFFSET 0) r ON m.known_to IS NULL"
+)
+#: The same of records that are given.
+HOLDERS = (
+    "store.known_record r JOIN LATERAL "
+    f"(SELECT m.case_id FROM store.case_member m WHERE m.record_id = r.record_id AND m.known_to IS NULL OFFSET 0) m ON {CURRENT}"
+)
 
 
 #: The same one look-up by index after another, for a case `{case}`. A planner that expects row security to be dear, or many rows,
