@@ -17,7 +17,6 @@ from api.presenter import Presenter
 from api.queries import match as queries
 from api.queries.rows import Row
 from api.queries.search import FILTERS
-from api.queries.visible import READABLE
 from api.questions.match import MatchParty, MatchRecord
 from matching.model import Model
 from matching.model_file import load_model
@@ -84,7 +83,7 @@ class Matcher:
     def _told(self, records: Sequence[MatchRecord]) -> list[Told]:
         own = self.presenter.caller.department
         prospects = [Prospect(_values(record, own), [_columns(party) for party in record.parties]) for record in records]
-        reach = Reach(self.connection, READABLE, own, self._hidden)
+        reach = Reach(self.connection, queries.COMPARED, own, self._hidden)
         return look_up_all(self.keys, reach, prospects, self.promises.current(self.keys))
 
     def _hidden(self, row: Mapping[str, Any]) -> list[str]:

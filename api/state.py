@@ -77,7 +77,7 @@ def reading_engine(url: URL, pool_size: int = 8, max_overflow: int = 8) -> Engin
     """An engine on the store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
     options = (
         f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api "
-        f"-c plan_cache_mode=force_generic_plan {_PLAN}"  # of prepared statements: see pipeline/prepared.py
+        f"{_PLAN} -c plan_cache_mode=force_generic_plan"  # of prepared statements: see pipeline/prepared.py
     )
     return create_engine(
         url,

@@ -112,12 +112,6 @@ def look_up_all(keys: Connection, reach: Reach, prospects: Sequence[Prospect], u
     return [Told(tuple(parties), case) for parties, case in zip(known, cases, strict=True)]
 
 
-def look_up_parties(keys: Connection, reach: Reach, prospects: Sequence[Prospect]) -> list[Told]:
-    """The same without the cases: the persons and organisations that the parties alone may be."""
-    bare = [Prospect({"department": prospect.values.get("department")}, prospect.parties) for prospect in prospects]
-    return look_up_all(keys, reach, bare)
-
-
 @dataclass(frozen=True)
 class Asked:
     """A row that is looked up, and what it is compared by."""

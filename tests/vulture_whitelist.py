@@ -15,6 +15,7 @@ _.password_auth_supported
 _.validate_password
 # io and fsspec
 _.seekable
+_.writable
 # Great Expectations registers these by their base classes
 _IdNumberChecksum
 _CreditCodeChecksum

@@ -20,7 +20,7 @@ from pyarrow import parquet
 from api.export.rows import Row
 from api.questions.export import Format
 
-ROW_GROUP = 5_000
+ROW_GROUP = 2_000
 BOM = "\ufeff"  # by which Excel knows UTF-8
 BETWEEN = "|"  # values of one CSV cell
 
@@ -116,7 +116,7 @@ def cell(value: Any) -> str:
 
 
 class Parquet:
-    """Row groups of a few thousand rows; how it ended stands in the footer."""
+    """Row groups of some thousand rows; how it ended stands in the footer."""
 
     def __init__(self, columns: pa.Schema) -> None:
         self._columns = columns

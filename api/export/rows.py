@@ -7,7 +7,7 @@ same in every format, and are only ever added to.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -81,7 +81,7 @@ COLUMNS: dict[Level, pa.Schema] = {
 }
 
 
-def rows(connection: Connection, presenter: Presenter, question: ExportQuery) -> Iterator[list[Row]]:
+def rows(connection: Connection, presenter: Presenter, question: ExportQuery) -> Generator[list[Row], None, None]:
     """All rows of an export, part by part; the first part is there before anything else, and may be empty.
 
     Raises:

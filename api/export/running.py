@@ -73,9 +73,13 @@ class Export:
 
     def _running(self) -> Generator[bytes, None, None]:
         settings = self._hub.settings
-        with _slot(self._caller, settings.exports_at_once), self._hub.read(self._caller) as connection:
+        with (
+            _slot(self._caller, settings.exports_at_once),
+            self._hub.read(self._caller) as connection,
+            contextlib.ExitStack() as reading,  # its server's cursor ends before the connection does
+        ):
             bound_idleness(connection, settings.export_idle_seconds)
-            read = rows(connection, Presenter(self._caller, self._hub.directory), self._question)
+            read = reading.enter_context(contextlib.closing(rows(connection, Presenter(self._caller, self._hub.directory), self._question)))
             first = next(read, [])
             yield b""  # up to here a mistake is answered; from here on the file has begun
             try:

@@ -12,6 +12,10 @@ from api.queries.search import FIELDS
 from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE
 from pipeline.prepared import Prepared
 
+#: Of store.source_record itself: what `visible.READABLE` says, and what was opened to the caller for a time.
+COMPARED = f"""({READABLE} OR (r.visibility = 'restricted'
+    AND EXISTS (SELECT FROM ops.granted_record g WHERE g.record_id = r.record_id OFFSET 0)))"""
+
 # Asked for all numbers of a field at once first: nearly always there is none, and then each by itself need not be asked for.
 _ACKNOWLEDGED = Prepared(
     """

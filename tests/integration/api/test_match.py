@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from api.policy import grants
+from schema import tables
 from tests.integration.api.builders import Api, Store
 from tests.integration.api.counting import statements
-from tests.integration.pipeline.resolving import cases, credit_code, firm, id_number, parties, person, record, settle
+from tests.integration.pipeline.resolving import cases, credit_code, firm, id_number, parties, person, record, record_ids, settle
 
 WHO = {"name": "欧阳震华", "id_no": id_number(1), "phone": "13912340001"}
 ASKED = {"kind": "person", "role": "petitioner", **WHO}
@@ -124,6 +128,22 @@ def test_who_is_told_what(api: Api, store: Store, visibility: str, dept: str | N
     assert found["case"]["answer"] == answer
     if answer == "none":
         assert all(each["candidates"] == [] for each in (*found["parties"], found["case"]))
+
+
+def test_what_was_opened_for_a_time_is_compared_as_a_shared_record(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grants, "FRESH_S", 0.0)
+    settle(store.engine, record("procuratorate", "JC-1", person(**WHO), visibility="restricted", **ABOUT))
+    caller = api.as_("clerk", "court")
+    assert ask_person(caller, **WHO)["answer"] == "none"
+    (name,) = (row["caller"] for row in store.rows("SELECT DISTINCT caller FROM audit.access"))
+    request = {"request_id": uuid.uuid4(), "case_id": uuid.UUID(cases(store.engine)["procuratorate/JC-1"]), "department": "procuratorate"}
+    asked = {"caller": name, "caller_department": "court", "reason": "x", "case_reference": "x", "is_emergency": False}
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    store.insert(tables.access_request, **request, **asked, state="granted", granted_until=until)
+    store.insert(tables.access_request_record, request_id=request["request_id"], record_id=record_ids(store.engine)["procuratorate/JC-1"])
+    answered = ask_person(caller, **WHO)
+    assert (answered["answer"], answered["acknowledged"], answered["candidates"][0]["compared_with"]["is_masked"]) == ("certain", [], True)
+    assert ask_person(api.as_("clerk", "court"), **WHO)["answer"] == "none"
 
 
 @pytest.mark.parametrize("visibility", ["restricted", "sealed"])
