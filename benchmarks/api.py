@@ -8,15 +8,17 @@ of one kind is of, MINUTES how long the mixed load lasts (30), PARTS which table
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
+import random
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import orjson
+import polars as pl
 from sqlalchemy import Engine, delete, insert
 
 from api.access import Caller
@@ -27,9 +29,12 @@ from benchmarks.api_requests import PAGE, WHOLE, Asked, Drawing
 from benchmarks.api_statements import Statement, Straight, recording, statements_of
 from benchmarks.bulk_store import SEED, bulk_store, told
 from benchmarks.harness import RUNS, Row, show
+from benchmarks.match_api import bodies
 from hub.postgres import Server
 from hub.settings import Settings
+from pipeline.copying import read_frame
 from schema.tables import row_scope
+from simulator.world import build_world
 
 PARTS = ("times", "depth", "match", "protection", "load")
 _ASKED = int(os.environ.get("ASKED", "200"))  # requests of a kind in each run
@@ -38,6 +43,7 @@ _AROUND = 10  # pages looked at, at either end
 _ASKERS = 4
 _BURST_S = 10.0
 _WALK = 200  # cases a page on the way to a deep one
+_KNOWN = "SELECT * FROM store.source_record WHERE visibility = 'shared' ORDER BY md5(record_id::text || %(seed)s) LIMIT %(most)s"
 
 
 @dataclass(frozen=True)
@@ -171,10 +177,7 @@ def _pages_from(recorder: httpx.Client, cursor: str | None) -> list[list[Stateme
 def _match(bench: _Bench) -> tuple[str, list[Row]]:
     """Records not yet filed, if there is a route for them."""
     missing = [Row("POST /v1/match", [0.0], "requests/s a core", at_least=100, note="no such route")]
-    if importlib.util.find_spec("benchmarks.match_api") is None:
-        return "match", missing
-    prospects = importlib.import_module("benchmarks.match_api").prospects
-    asked = [Asked("POST", "/v1/match", body) for body in prospects(bench.engine, 2_000)]
+    asked = [Asked("POST", "/v1/match", body) for body in _prospects(bench, 1_000)]
     rates, tails, cores = [], [], []
     with running(PRODUCT, bench.server, bench.engine) as on:
         place, raw = bench.place(on), bench.raw(on, asked)
@@ -192,6 +195,19 @@ def _match(bench: _Bench) -> tuple[str, list[Row]]:
         Row("POST /v1/match", rates, "requests/s a core", at_least=100, note=note),
         Row("  p95 at half of that load", tails, "ms", at_most=40),
     ]
+
+
+def _prospects(bench: _Bench, count: int) -> list[dict[str, Any]]:
+    """Half of them records that the store has, half of another world that it has not met, in random order."""
+    known = {"seed": str(SEED), "most": count}
+    with bench.engine.connect() as connection:
+        records = read_frame(connection, _KNOWN, known).with_columns(row="record_id")
+        ids = {"ids": records["record_id"].to_list()}
+        parties = read_frame(connection, "SELECT * FROM store.party WHERE record_id = ANY (%(ids)s)", ids).with_columns(row="record_id")
+    other = build_world(count, seed=SEED + 1)
+    drawn = [*bodies(records, parties), *bodies(other.records.filter(pl.col("tick") == 0), other.parties)]
+    random.Random(SEED).shuffle(drawn)  # noqa: S311 - draws of a benchmark
+    return drawn
 
 
 def _protection(bench: _Bench) -> tuple[str, list[Row]]:
