@@ -56,7 +56,7 @@ def names(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None
 def _in_parts(connection: Connection, statement: str, case_ids: Sequence[uuid.UUID], own: str | None) -> Iterator[list[Row]]:
     """Rows of a statement by a cursor of the server's: one case may have more records than fit into memory."""
     parameters: dict[str, Any] = {"case_ids": list(case_ids), "own": own}
-    with connection.execution_options(stream_results=True).execute(text(statement), parameters) as result:
+    with connection.execute(text(statement).execution_options(stream_results=True), parameters) as result:
         for part in result.mappings().partitions(ROWS_AT_ONCE):
             yield [dict(row) for row in part]
 

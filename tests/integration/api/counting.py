@@ -20,7 +20,13 @@ def statements(*, of_keys: bool = False) -> Iterator[list[str]]:
     def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         is_aside = threading.current_thread().name == THREAD  # looks for jobs now and then, and is no part of a request
         looked_up = ("FROM ops.policy", "FROM ops.live_grant")  # by the second, not by the request
-        if not is_aside and not any(each in statement for each in looked_up) and (of_keys or "ops.api_key" not in statement):
+        is_plan = statement.startswith(("PREPARE", "DEALLOCATE"))  # once a connection
+        if (
+            not is_aside
+            and not is_plan
+            and not any(each in statement for each in looked_up)
+            and (of_keys or "ops.api_key" not in statement)
+        ):
             seen.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)

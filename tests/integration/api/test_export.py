@@ -375,5 +375,5 @@ def test_twenty_thousand_cases_need_no_more_memory_than_a_few(api: Api, store: S
     _, few = most(2_000)
     size, all_ = most(20_000)
     assert size > 2_000_000 or format_ == "parquet"
-    assert all_ - few < 40 * 2**20
+    assert all_ - few < 24 * 2**20
     assert [row["outcome"] for row in written(store) if row["action"] == "cases.export.end"] == [200] * 2
