@@ -10,9 +10,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match as RouteMatch
 
 from api.audit.sealing import Sealer
 from api.audit.writer import AuditWriter
@@ -60,6 +62,20 @@ It recognises what was typed, says how it read it, and why each case was found.
 - 每次调用均有访问记录。 Every call is written down before it is answered.
 """
 
+_TAGS = {
+    "cases": "案件",
+    "persons and organisations": "人与单位",
+    "match": "匹配",
+    "batch look-ups": "批量查询",
+    "changes": "变更",
+    "watches": "关注",
+    "reports": "异议",
+    "restricted records": "受限记录",
+    "platform": "平台",
+    "inbox": "推送",
+    "operation": "运行",
+}
+
 
 def create_app(settings: Settings, engine: Engine, directory: Directory | None = None) -> FastAPI:
     """Build the API.
@@ -103,6 +119,8 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        openapi_tags=[{"name": name, "description": f"{zh} · {name}"} for name, zh in _TAGS.items()],
+        generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
     app.state.hub, app.state.lookups = hub, worker
@@ -173,7 +191,16 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     found = cast(HTTPException, error)
     problem = PROBLEMS[STATUSES.get(found.status_code, "request" if found.status_code < 500 else "unexpected")]
     detail = str(found.detail) if found.status_code == 413 else problem.title
-    return problem_response(problem, detail, request_id=trace_of(request).request_id, headers=found.headers)
+    headers = {"Allow": _allowed(request)} if found.status_code == 405 else found.headers
+    return problem_response(problem, detail, request_id=trace_of(request).request_id, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the routes that this path leads to; the framework tells those of the first alone."""
+    routes = [
+        route for route in request.app.routes if isinstance(route, APIRoute) and route.matches(request.scope)[0] is not RouteMatch.NONE
+    ]
+    return ", ".join(sorted({method for route in routes for method in route.methods}))
 
 
 async def _overloaded(request: Request, error: Exception) -> JSONResponse:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
 DepartmentCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 CursorText = Annotated[str, StringConstraints(max_length=200)]
 RuleText = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+
+
+def _is_no_number(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError("write true or false")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_is_no_number)]
+
+
+def list_pattern(words: Iterable[str]) -> str:
+    """What a text matches that holds some of these words with commas between them, and blanks where one likes."""
+    word = f" *({'|'.join(words)})? *"
+    return f"^{word}(,{word})*$"
 
 
 class Strict(BaseModel):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from api.questions.cases import CaseQuery
+from api.questions.common import Flag
 from api.recognise import holds_identifier
 
 Format = Literal["jsonl", "csv", "parquet"]
@@ -27,9 +28,16 @@ class ExportQuery(CaseQuery):
     )
     sort: Literal["newest", "oldest"] = Field("newest", description="最新或最早登记在前 · newest or oldest report first.")
     facets: Literal[""] = Field("", description="不用于导出 · not of an export.")
-    total: Literal[False] = Field(False, description="不用于导出 · not of an export.")
+    total: Annotated[Flag, Field(json_schema_extra={"enum": [False]})] = Field(False, description="不用于导出 · not of an export.")
     cursor: None = Field(None, description="不用于导出 · not of an export.")
     limit: int | None = Field(None, ge=1, description="最多行数，不超过角色上限 · most rows; the role's limit holds too.")  # type: ignore[assignment]
+
+    @field_validator("total")
+    @classmethod
+    def _counts_nothing(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("an export counts nothing beforehand")
+        return value
 
     @field_validator("receiver")
     @classmethod

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt, StringConstraints, WithJsonSchema, model_validator
 
 from api.questions.common import DepartmentCode, Strict
 from pipeline.transforms.single import transformed
@@ -71,7 +71,12 @@ Moment = Annotated[str, StringConstraints(max_length=40, pattern=_NO_CONTROLS), 
 Street = Annotated[str, StringConstraints(max_length=60, pattern=_NO_CONTROLS), AfterValidator(_read_as("street"))]
 Community = Annotated[str, StringConstraints(max_length=60, pattern=_NO_CONTROLS), AfterValidator(_read_as("community"))]
 Amount = Annotated[
-    str, BeforeValidator(_as_text), StringConstraints(max_length=40), AfterValidator(_read_as("money")), AfterValidator(_bounded)
+    str,
+    BeforeValidator(_as_text),
+    StringConstraints(max_length=40),
+    AfterValidator(_read_as("money")),
+    AfterValidator(_bounded),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 40}, {"type": "number"}]}),
 ]
 
 
@@ -122,14 +127,16 @@ class MatchRecord(Strict):
     occurred_at: Moment | None = Field(None, description="发生时间 · when it happened.", examples=["2025-01-02T08:00:00+08:00"])
     reported_at: Moment | None = Field(None, description="登记时间，缺省为现在 · when it was reported; now where left out.")
     amount: Amount | None = Field(None, description="金额（元） · money at issue, CNY.", examples=["36000.00", "3.6万"])
-    people_involved: int | None = Field(None, ge=0, le=1_000_000, description="涉及人数 · people involved.")
+    people_involved: StrictInt | None = Field(None, ge=0, le=1_000_000, description="涉及人数 · people involved.")
     address: Address | None = Field(None, description="地址 · address.")
     street: Street | None = Field(None, description="街道名称或代码 · street, by name or code.", examples=["马田街道"])
     community: Community | None = Field(None, description="社区名称或代码 · community, by name or code.")
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False), AfterValidator(_set)] | None = Field(
+    longitude: Annotated[StrictFloat, Field(ge=-180, le=180, allow_inf_nan=False), AfterValidator(_set)] | None = Field(
         None, description="WGS-84."
     )
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False), AfterValidator(_set)] | None = Field(None, description="WGS-84.")
+    latitude: Annotated[StrictFloat, Field(ge=-90, le=90, allow_inf_nan=False), AfterValidator(_set)] | None = Field(
+        None, description="WGS-84."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

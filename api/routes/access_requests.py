@@ -22,7 +22,7 @@ from api.questions.reports import AccessDecision, AccessRequestQuery, NewAccessR
 from api.state import Hub, Trace
 from hub.errors import AccessDenied, NotFound
 
-router = APIRouter(prefix="/v1/access-requests", tags=["受限记录 · restricted records"])
+router = APIRouter(prefix="/v1/access-requests", tags=["restricted records"])
 
 _COLUMNS = [name for name in RecordAnswer.model_fields if name != "is_masked"]
 

@@ -17,7 +17,7 @@ from api.search_view import search
 from api.state import Hub, Trace
 from hub.errors import RequestError
 
-router = APIRouter(prefix="/v1/cases", tags=["案件 · cases"])
+router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
 _EXAMPLES = {
     "phone": {"summary": "电话 · a phone", "value": {"q": "13800138000"}},

@@ -23,7 +23,7 @@ from api.problems import documented
 from api.questions.changes import LATEST, ChangeQuery, ChangeStreamQuery
 from api.state import Hub, Trace
 
-router = APIRouter(prefix="/v1/changes", tags=["变更 · changes"])
+router = APIRouter(prefix="/v1/changes", tags=["changes"])
 
 STREAM_S = 60.0  # then the client comes again with Last-Event-ID, is authenticated anew and written down anew
 STREAM_PAGE = 100

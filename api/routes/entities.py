@@ -17,7 +17,7 @@ from api.problems import documented
 from api.state import Hub, Trace
 from hub.errors import NotFound
 
-router = APIRouter(prefix="/v1", tags=["人与单位 · persons and organisations"])
+router = APIRouter(prefix="/v1", tags=["persons and organisations"])
 
 _OTHERS: dict[int | str, dict[str, Any]] = {
     304: {"description": "与 If-None-Match 所示相同 · it is what If-None-Match says that the caller has"},

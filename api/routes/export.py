@@ -14,7 +14,7 @@ from api.export.running import Export, ExportResponse
 from api.problems import documented
 from api.questions.export import ExportQuery
 
-router = APIRouter(prefix="/v1/cases", tags=["案件 · cases"])
+router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {

@@ -13,7 +13,7 @@ from api.problems import documented
 from api.queries.platform import schema_revision
 from hub.errors import SchemaError
 
-router = APIRouter(tags=["运行 · operation"])
+router = APIRouter(tags=["operation"])
 
 
 @router.get("/healthz", name="health")

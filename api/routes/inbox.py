@@ -11,7 +11,7 @@ from api.dependencies import HubDep, TraceDep
 from api.inbox import Push, receive
 from api.problems import documented
 
-router = APIRouter(prefix="/v1/inbox", tags=["推送 · inbox"])
+router = APIRouter(prefix="/v1/inbox", tags=["inbox"])
 
 _BODY = {
     "required": True,

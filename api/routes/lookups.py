@@ -22,7 +22,7 @@ from hub.errors import RequestError
 
 PATH = "/v1/lookups"
 
-router = APIRouter(prefix=PATH, tags=["批量查询 · batch look-ups"])
+router = APIRouter(prefix=PATH, tags=["batch look-ups"])
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {

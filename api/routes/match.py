@@ -16,7 +16,7 @@ from api.problems import documented
 from api.questions.match import MatchBatch, MatchRecord
 from api.state import Hub, Trace
 
-router = APIRouter(prefix="/v1/match", tags=["匹配 · match"])
+router = APIRouter(prefix="/v1/match", tags=["match"])
 
 _PERSON = {"kind": "person", "name": "王小明", "phone": "13912345678"}
 _RECORD = {

@@ -23,7 +23,7 @@ from api.queries.moments import NOW, Moment
 from api.questions.one_case import OneCase
 from hub.errors import NotFound, RequestError
 
-router = APIRouter(prefix="/v1/cases", tags=["案件 · cases"])
+router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
 #: Parts that tell of persons.
 _TELLING = {"parties", "records", "lineage", "history"}
@@ -34,7 +34,7 @@ _OTHERS: dict[int | str, dict[str, Any]] = {
 
 
 @router.get(
-    "/{case_id}",
+    "/{case_id:uuid}",  # so that other methods of /search and /export are 405
     name="cases.read",
     response_model=CaseDetail,
     response_model_exclude_none=True,

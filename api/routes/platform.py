@@ -20,7 +20,7 @@ from api.queries.platform import QuarantineFilter
 from api.queries.rows import Row
 from api.questions.platform import QuarantineQuery
 
-router = APIRouter(prefix="/v1", tags=["平台 · platform"])
+router = APIRouter(prefix="/v1", tags=["platform"])
 
 
 @router.get("/sources", name="sources.list", responses=documented(401, 403, 422, 503, 504))

@@ -18,7 +18,7 @@ from api.questions.reports import NewReport, ReportQuery, ReportStep
 from api.reports import detail, file_report, no_such_report, summary, take_step, target_of
 from api.state import Hub, Trace
 
-router = APIRouter(prefix="/v1/reports", tags=["异议 · reports"])
+router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 
 @router.post("", name="reports.create", status_code=201, responses=documented(401, 403, 404, 422, 503, 504))

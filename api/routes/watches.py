@@ -36,7 +36,7 @@ from api.watches.target import Places, TargetRefused, addresses, check_url
 from hub.database import store_errors
 from hub.errors import NotFound, RequestError
 
-router = APIRouter(prefix="/v1/watches", tags=["关注 · watches"])
+router = APIRouter(prefix="/v1/watches", tags=["watches"])
 
 _EXAMPLES = {
     "case": {"summary": "一个案件 · a case", "value": {"watched": "case", "id": "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"}},
