@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import psycopg2
 from psycopg2.extensions import connection as PsycopgConnection
+from psycopg2.extensions import cursor as PsycopgCursor
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 
@@ -24,8 +25,10 @@ from api.state import _PLAN, STATEMENT_TIMEOUT_S
 from benchmarks.api_client import OK, Measured
 from hub.settings import Settings
 
-_OPTIONS = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s {_PLAN}"
+_OPTIONS = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s {_PLAN} -c plan_cache_mode=force_generic_plan"
 _OF_THE_ANSWER = re.compile(r"\bstore\.", re.IGNORECASE)
+_PREPARE = re.compile(r"PREPARE (\w+)")
+_EXECUTE = re.compile(r"EXECUTE (\w+)")
 _NOT_OF_IT = re.compile(r"\b(audit|ops|alembic_version)\b", re.IGNORECASE)
 
 
@@ -43,8 +46,19 @@ class _Taken:
     statements: list[Statement] = field(default_factory=list)
 
     def __call__(self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
+        if _PREPARE.match(statement):
+            return
         if _OF_THE_ANSWER.search(statement) or not _NOT_OF_IT.search(statement):
             self.statements.append(Statement(connection.engine.url, statement, parameters))
+
+
+_prepared: dict[str, str] = {}  # name → statement, of every connection of this process
+
+
+def _note_prepared(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    found = _PREPARE.match(statement)
+    if found:
+        _prepared[found[1]] = statement.replace("%%", "%")
 
 
 @contextlib.contextmanager
@@ -55,7 +69,11 @@ def recording(settings: Settings, engine: Engine, token: str) -> Iterator[httpx.
         serving(settings.model_copy(update={"api_port": 0}), engine) as url,
         httpx.Client(base_url=url, trust_env=False, timeout=60, headers=headers) as client,
     ):
-        yield client
+        event.listen(Engine, "before_cursor_execute", _note_prepared)
+        try:
+            yield client
+        finally:
+            event.remove(Engine, "before_cursor_execute", _note_prepared)
 
 
 def statements_of(client: httpx.Client, method: str, path: str, body: object = None) -> list[Statement]:
@@ -74,6 +92,7 @@ class Straight:
 
     def __init__(self) -> None:
         self._connections: dict[URL, PsycopgConnection] = {}
+        self._ready: set[tuple[URL, str]] = set()  # statements that a connection has planned
 
     def close(self) -> None:
         """Close them."""
@@ -98,17 +117,25 @@ class Straight:
 
     def _fetch(self, statement: Statement) -> None:
         with self._connection(statement.url).cursor() as cursor:
+            self._prepare(cursor, statement)
             cursor.execute(statement.sql, statement.parameters or None)
             if cursor.description:
                 cursor.fetchall()
+
+    def _prepare(self, cursor: PsycopgCursor, statement: Statement) -> None:
+        found = _EXECUTE.match(statement.sql)
+        if found and (statement.url, found[1]) not in self._ready:
+            cursor.execute(_prepared[found[1]])
+            self._ready.add((statement.url, found[1]))
 
     def buffers(self, statements: Sequence[Statement]) -> int:
         """Pages that the statements of a request look at, whether they are in memory or not."""
         pages = 0
         for each in statements:
-            if not re.match(r"\s*(SELECT|WITH)\b", each.sql, re.IGNORECASE):
+            if not re.match(r"\s*(SELECT|WITH|EXECUTE)\b", each.sql, re.IGNORECASE):
                 continue
             with self._connection(each.url).cursor() as cursor:
+                self._prepare(cursor, each)
                 cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {each.sql}", each.parameters or None)
                 plan = (cursor.fetchone() or ([{}],))[0][0]["Plan"]
                 pages += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]

@@ -7,4 +7,5 @@ pin requirements/base.in requirements/airflow.in requirements/dev.in -o requirem
 pin requirements/base.in requirements/airflow.in -c requirements/dev.txt -o requirements/airflow.txt
 pin requirements/base.in -c requirements/dev.txt -o requirements/base.txt
 pin requirements/base.in requirements/spark.in -c requirements/dev.txt -o requirements/spark.txt
+pin requirements/client.in -o requirements/client.txt
 pin requirements/uv.in -o requirements/uv.txt
