@@ -16,6 +16,7 @@ import opencc
 import polars as pl
 
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
+FEW = 500  # texts that are folded one by one
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
 #: A record's number without brackets, marks and blanks, as a part of it is looked for; the same in SQL and in `number_part`.
@@ -41,9 +42,9 @@ def simplified() -> dict[str, str]:
 def fold(text: pl.Series) -> pl.Series:
     """Width, case and variant characters taken away; nulls stay null."""
     lowered = text.cast(pl.String).str.normalize("NFKC").str.to_lowercase()
-    if len(lowered) == 1:  # a query: not worth the automaton of 4,600 patterns
-        value = lowered[0]
-        return lowered if value is None else pl.Series(lowered.name, [value.translate(_translation())], dtype=pl.String)
+    if len(lowered) <= FEW:  # a query, or what is shown of a page: not worth the automaton of 4,600 patterns
+        table = _translation()
+        return pl.Series(lowered.name, [value and value.translate(table) for value in lowered], dtype=pl.String)
     pairs = simplified()
     return lowered.str.replace_many(list(pairs), list(pairs.values()))
 

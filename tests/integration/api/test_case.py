@@ -152,7 +152,7 @@ def test_what_is_not_there_is_404(api: Api, store: Store, case: Case) -> None:
     for case_id in (uuid.uuid4(), ended):
         answer = api.as_("clerk", "petition").get(f"/v1/cases/{case_id}")
         assert (answer.status_code, answer.json()["type"]) == (404, "urn:casehub:problem:not-found")
-    assert api.as_("clerk", "petition").get("/v1/cases/not-a-uuid").status_code == 422
+    assert api.as_("clerk", "petition").get("/v1/cases/not-a-uuid").status_code == 404
 
 
 def test_a_case_of_too_many_records_says_so(api: Api, store: Store) -> None:

@@ -51,3 +51,4 @@ def test_a_generated_client_does_a_clerks_morning(api: Api, store: Store, genera
     refused = read.sync(uuid.uuid4(), client=client)
     assert isinstance(refused, models.ProblemAnswer)
     assert refused.type_ == "urn:casehub:problem:not-found"
+    client.get_httpx_client().close()
