@@ -160,7 +160,10 @@ def base_environment(settings: Settings) -> dict[str, str]:
 
 
 def _as_text(value: object) -> str:
+    """A setting as its variable holds it: secrets told, lists and tables as JSON."""
     reveal = getattr(value, "get_secret_value", None)
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value)
     return str(reveal() if reveal else value)
 
 

@@ -51,7 +51,7 @@ def test_every_refusal_is_a_row(api: Api, store: Store, case_id: uuid.UUID) -> N
         ("quarantine.list", 403),
         ("metrics", 403),
         ("cases.read", 404),
-        ("cases.read", 422),
+        ("unrouted", 404),  # no route takes what is no id
         ("cases.list", 400),
         ("cases.search", 422),
         ("cases.search", 422),
@@ -59,7 +59,8 @@ def test_every_refusal_is_a_row(api: Api, store: Store, case_id: uuid.UUID) -> N
         ("cases.list", 405),
         ("unrouted", 404),
     ]
-    assert {row["caller"] for row in rows(store)[2:8]} == {str(rows(store)[2]["caller"])} != {"anonymous"}
+    named = [*rows(store)[2:5], *rows(store)[6:8]]
+    assert {row["caller"] for row in named} == {str(named[0]["caller"])} != {"anonymous"}
 
 
 def test_a_surprise_is_a_row(fragile_api: Api) -> None:
