@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, text
 
@@ -67,16 +68,7 @@ def ask(engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Seq
             remedy="acknowledged 所列部门方可申请 · ask departments that `acknowledged` of the case names",
         )
     request_id = uuid.uuid4()
-    row = {
-        "request_id": request_id,
-        "case_id": asked.case_id,
-        "department": asked.department,
-        "caller": caller.name,
-        "caller_department": caller.department,
-        "reason": asked.reason,
-        "case_reference": asked.case_reference,
-        "is_emergency": asked.emergency,
-    }
+    row = {"request_id": request_id, **_as_row(caller, asked)}
     try:
         with store_errors(), engine.begin() as connection:
             if asked.emergency:
@@ -100,6 +92,18 @@ def ask(engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Seq
             "emergency access %s: %s of %s opens restricted records of %s", request_id, caller.name, caller.department, asked.department
         )
     return request_id
+
+
+def _as_row(caller: Caller, asked: NewAccessRequest) -> dict[str, Any]:
+    return {
+        "case_id": asked.case_id,
+        "department": asked.department,
+        "caller": caller.name,
+        "caller_department": caller.department,
+        "reason": asked.reason,
+        "case_reference": asked.case_reference,
+        "is_emergency": asked.emergency,
+    }
 
 
 def _require_reviewed(connection: Connection, caller: Caller) -> None:

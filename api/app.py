@@ -28,9 +28,6 @@ from api.lookups.worker import Worker, working
 from api.match_view import Promises
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope
-from api.policy.grants import Grants
-from api.policy.logins import Logins
-from api.policy.store import Policies
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
 from api.routes import (
     access_requests,
@@ -47,7 +44,7 @@ from api.routes import (
     reports,
     watches,
 )
-from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine, trace_of
+from api.state import make_hub, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
 
@@ -76,6 +73,16 @@ _TAGS = {
     "operation": "运行",
 }
 
+_DOCUMENT: dict[str, Any] = {
+    "title": "案件汇聚平台 · Case hub",
+    "version": "1",
+    "description": _DESCRIPTION,
+    "docs_url": None,
+    "redoc_url": None,
+    "openapi_tags": [{"name": name, "description": f"{zh} · {name}"} for name, zh in _TAGS.items()],
+    "generate_unique_id_function": lambda route: route.name,
+}
+
 
 def create_app(settings: Settings, engine: Engine, directory: Directory | None = None) -> FastAPI:
     """Build the API.
@@ -89,19 +96,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         ContractError: a contract has a mistake.
     """
     writer = AuditWriter(engine)
-    reading = reading_engine(engine.url)
-    logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
-
-    hub = Hub(
-        settings,
-        engine,
-        reading,
-        logins,
-        Policies(engine),
-        Grants(engine),
-        load_directory(settings) if directory is None else directory,
-        newest_revision(),
-    )
+    hub = make_hub(settings, engine, load_directory(settings) if directory is None else directory)
     worker = Worker(hub)
 
     @contextlib.asynccontextmanager
@@ -109,20 +104,9 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         with _sealing(settings, engine, writer), working(worker):
             yield
         app.state.authenticator.close()
-        reading.dispose()
-        logins.dispose()
+        hub.close()
 
-    app = FastAPI(
-        title="案件汇聚平台 · Case hub",
-        version="1",
-        description=_DESCRIPTION,
-        docs_url=None,
-        redoc_url=None,
-        lifespan=lifespan,
-        openapi_tags=[{"name": name, "description": f"{zh} · {name}"} for name, zh in _TAGS.items()],
-        generate_unique_id_function=lambda route: route.name,
-        redirect_slashes=False,
-    )
+    app = FastAPI(lifespan=lifespan, redirect_slashes=False, **_DOCUMENT)
     app.state.hub, app.state.lookups = hub, worker
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
     app.state.limits = CallerLimits()

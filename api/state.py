@@ -27,7 +27,8 @@ __all__ = ["Hub", "Trace", "hub_of", "newest_revision", "reading_engine", "trace
 
 STATEMENT_TIMEOUT_S = 5
 # Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
-_PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+# One plan of a prepared statement serves every value: see pipeline/prepared.py.
+PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
 LOGIN_POOL = 2  # connections that each department's login keeps; under load it may have ten
 POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
 
@@ -44,6 +45,11 @@ class Hub:
     grants: Grants
     directory: Directory
     revision: str | None  # of the schema that this version works on
+
+    def close(self) -> None:
+        """Close every connection but the engine's, which is the caller's."""
+        self.reading.dispose()
+        self.logins.dispose()
 
     @contextlib.contextmanager
     def read(self, caller: Caller | None = None) -> Iterator[Connection]:
@@ -73,11 +79,17 @@ def trace_of(request: Request) -> Trace:
     return cast(Trace, request.state.trace)
 
 
+def make_hub(settings: Settings, engine: Engine, directory: Directory) -> Hub:
+    """A hub on a store; `close` gives back what it opens."""
+    logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
+    return Hub(settings, engine, reading_engine(engine.url), logins, Policies(engine), Grants(engine), directory, newest_revision())
+
+
 def reading_engine(url: URL, pool_size: int = 8, max_overflow: int = 8) -> Engine:
     """An engine on the store that cannot write, sees one moment a request, and gives a statement up after five seconds."""
     options = (
         f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s -c default_transaction_read_only=on -c application_name=casehub-api "
-        f"{_PLAN} -c plan_cache_mode=force_generic_plan"  # of prepared statements: see pipeline/prepared.py
+        f"{PLAN}"
     )
     return create_engine(
         url,

@@ -21,11 +21,11 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 
 from api.serve import serving
-from api.state import _PLAN, STATEMENT_TIMEOUT_S
+from api.state import PLAN, STATEMENT_TIMEOUT_S
 from benchmarks.api_client import OK, Measured
 from hub.settings import Settings
 
-_OPTIONS = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s {_PLAN} -c plan_cache_mode=force_generic_plan"
+_OPTIONS = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s {PLAN}"
 _OF_THE_ANSWER = re.compile(r"\bstore\.", re.IGNORECASE)
 _PREPARE = re.compile(r"PREPARE (\w+)")
 _EXECUTE = re.compile(r"EXECUTE (\w+)")

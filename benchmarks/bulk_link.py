@@ -23,7 +23,7 @@ from matching.linkage import DECISIVE, edges_of
 from matching.model_file import load_model
 from pipeline.candidates import Met, key_numbers, list_keys, show_crowded_keys, show_keys
 from pipeline.channel import Channel
-from pipeline.chunk import _PLAN, unique_departments
+from pipeline.chunk import PLAN, unique_departments
 from pipeline.clusters import Assignment
 from pipeline.comparing import _Comparing
 from pipeline.copying import copy_in, cursor_of, read_frame
@@ -69,7 +69,7 @@ class Linked:
         for relation, pairs in self.reviews.items():
             for part in pairs.iter_slices(PART):
                 with Channel(connection) as channel:
-                    channel.run(_PLAN)
+                    channel.run(PLAN)
                     opened += update_reviews(self.task(channel, relation, _NONE), _evaluation(part), _fates(pl.DataFrame(schema=_WALKED)))
                 connection.commit()
         return opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from itertools import islice
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from cli.acting import os_user
 from cli.session import active_contracts, store
 from hub.settings import get_settings
 from pipeline.quarantine import Choice
@@ -53,7 +53,7 @@ def replay(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
 
     with store() as engine:
         contract = active_contracts(get_settings(), [department])[0]
-        rows = run_again(engine, contract, Choice(department, rule, item), get_settings(), by=getpass.getuser())
+        rows = run_again(engine, contract, Choice(department, rule, item), get_settings(), by=os_user())
     Console().print(f"重放 {rows} 行 · replayed {rows} rows; `casehub resolve` 发布 publishes what was accepted")
 
 
@@ -63,5 +63,5 @@ def discard(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
     from pipeline.quarantine import discard as put_aside
 
     with store() as engine:
-        rows = put_aside(engine, Choice(department, rule, item), by=getpass.getuser())
+        rows = put_aside(engine, Choice(department, rule, item), by=os_user())
     Console().print(f"作废 {rows} 行 · discarded {rows} rows")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
-from cli.acting import showing_nodes
+from cli.acting import os_user, showing_nodes
 from cli.pair_table import show_pair
 from cli.session import store
 
@@ -73,7 +72,7 @@ def decide(task: TaskId, verdict: Verdict, reason: Reason = None) -> None:
 
     with store() as engine:
         found = open_task(engine, task)
-        record(engine, found.relation, (found.left, found.right), verdict, decided_by=getpass.getuser(), reason=reason)
+        record(engine, found.relation, (found.left, found.right), verdict, decided_by=os_user(), reason=reason)
     Console().print(f"已记录 · recorded: {verdict}; {_APPLIES}", highlight=False)
 
 
@@ -85,7 +84,7 @@ def pair(left: NodeName, right: NodeName, verdict: Verdict, relation: RelationNa
 
     with store() as engine:
         ids = [find_node(engine, relation_named(relation), name) for name in (left, right)]
-        record(engine, relation, (ids[0], ids[1]), verdict, decided_by=getpass.getuser(), reason=reason)
+        record(engine, relation, (ids[0], ids[1]), verdict, decided_by=os_user(), reason=reason)
     Console().print(f"已记录 · recorded: {verdict}; {_APPLIES}", highlight=False)
 
 
@@ -97,7 +96,7 @@ def apart(node: NodeName, relation: RelationName = "case", reason: Reason = None
 
     with store() as engine:
         found = find_node(engine, relation_named(relation), node)
-        others = take_apart(engine, relation, found, decided_by=getpass.getuser(), reason=reason)
+        others = take_apart(engine, relation, found, decided_by=os_user(), reason=reason)
     Console().print(f"与其余 {others} 个分开 · kept apart from {others}; {_APPLIES}", highlight=False)
 
 
@@ -177,7 +176,7 @@ def _recorded(engine: Engine, console: Console, relation: str, pair: tuple[int, 
     if answer not in _KEYS:
         return 0
     try:
-        record(engine, relation, pair, _KEYS[answer], decided_by=getpass.getuser())
+        record(engine, relation, pair, _KEYS[answer], decided_by=os_user())
     except RequestError as error:
         console.print(f"[yellow]{error.message}[/yellow]: {error.remedy}")
         return 0

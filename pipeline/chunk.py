@@ -34,7 +34,7 @@ from pipeline.reviews import update_reviews
 logger = logging.getLogger(__name__)
 
 # Every query here looks up rows by index, and tables may have grown tenfold since they were last analysed.
-_PLAN = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
+PLAN = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
 _UNIQUE = """
 SELECT department FROM (
     SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
@@ -157,7 +157,7 @@ class _Resolving:
     def run(self) -> Done | None:
         """All of it, in order."""
         channel = self._channel
-        channel.run(_PLAN)
+        channel.run(PLAN)
         intake = taking.take(channel, self._chunk.after, self._chunk.most)
         if intake is None:
             return None

@@ -1,12 +1,13 @@
 """Statements that a connection plans once: for questions asked again and again, planning is most of what they cost.
 
-A statement is prepared on each of the pool's connections when that one first runs it, and stays so as long as it lives. Row
-security holds as ever: PostgreSQL plans anew when the role is another.
+A statement is prepared on each of the pool's connections when that one first runs it. Row security holds as ever: a connection is one
+login's, and PostgreSQL plans anew when the role is another.
 """
 
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 import xxhash
 from sqlalchemy import Connection
 
-_PARAMETER = re.compile(r"(?<!:):([a-z_]+)\b")
+KEPT = 200  # statements that a connection keeps: each shape of a question is one
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)\b")
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,36 @@ class Prepared:
 
     def rows(self, connection: Connection, **values: Any) -> list[dict[str, Any]]:
         """All rows, for these values."""
-        name = self._ready(connection)
-        marks = ", ".join(f"%({parameter})s::{kind}" for parameter, kind in self.types.items())
-        call = f"EXECUTE {name} ({marks})" if marks else f"EXECUTE {name}"
-        return [dict(row) for row in connection.exec_driver_sql(call, values).mappings()]
+        return run(connection, self.sql, values, self.types)
 
-    def _ready(self, connection: Connection) -> str:
-        """The name under which the connection knows the statement."""
-        known: dict[Prepared, str] = connection.info.setdefault("prepared", {})
-        if self not in known:
-            places = {parameter: f"${place}" for place, parameter in enumerate(self.types, 1)}
-            sql = _PARAMETER.sub(lambda found: places[found[1]], self.sql).replace("%", "%%")
-            name = f"hub_{xxhash.xxh3_64_hexdigest(self.sql.encode())}"
-            connection.exec_driver_sql(f"PREPARE {name} ({', '.join(self.types.values())}) AS {sql}")
-            known[self] = name
-        return known[self]
+
+def run(connection: Connection, sql: str, values: Mapping[str, Any], types: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """All rows of a statement.
+
+    Args:
+        connection: of a login; the statement is prepared on it.
+        sql: one SELECT with `:name` for each value, of one type wherever it stands.
+        values: by name; others than the statement's are left aside.
+        types: parameter → its PostgreSQL type; None leaves them to be read from where they stand.
+    """
+    names = list(types) if types is not None else list(dict.fromkeys(_PARAMETER.findall(sql)))
+    marks = ", ".join(f"%({name})s{f'::{types[name]}' if types else ''}" for name in names)
+    call = f"EXECUTE {_ready(connection, sql, names, types)}{f' ({marks})' if marks else ''}"
+    return [dict(row) for row in connection.exec_driver_sql(call, {name: values[name] for name in names}).mappings()]
+
+
+def _ready(connection: Connection, sql: str, names: list[str], types: Mapping[str, str] | None) -> str:
+    """The name under which the connection knows the statement; the one that it did not run for longest makes room."""
+    known: OrderedDict[str, str] = connection.info.setdefault("prepared", OrderedDict())
+    if sql in known:
+        known.move_to_end(sql)
+        return known[sql]
+    places = {name: f"${place}" for place, name in enumerate(names, 1)}
+    body = _PARAMETER.sub(lambda found: places[found[1]], sql).replace("%", "%%")
+    name = f"hub_{xxhash.xxh3_64_hexdigest(sql.encode())}"
+    kinds = f" ({', '.join(types.values())})" if types else ""
+    connection.exec_driver_sql(f"PREPARE {name}{kinds} AS {body}")
+    known[sql] = name
+    while len(known) > KEPT:
+        connection.exec_driver_sql(f"DEALLOCATE {known.popitem(last=False)[1]}")
+    return name

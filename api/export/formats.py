@@ -19,15 +19,13 @@ from pyarrow import parquet
 
 from api.export.rows import Row
 from api.questions.export import Format
+from api.spreadsheets import is_formula
 
 ROW_GROUP = 2_000
 BOM = "\ufeff"  # by which Excel knows UTF-8
 BETWEEN = "|"  # values of one CSV cell
 
-_BLANK = " \u00a0\u3000\ufeff"
-#: What Excel and its like take for a formula, in full width too; tabs and line ends begin a cell of their own in some of them.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-#: What they take for a number, and then lose zeros or digits of.
+#: What Excel and its like take for a number, and then lose zeros or digits of.
 _NO_NUMBER = re.compile(r"0[0-9]+|[0-9]{12,}|[0-9]+[eE][0-9]+")
 
 
@@ -111,7 +109,7 @@ def cell(value: Any) -> str:
         return cell(BETWEEN.join(map(str, value)))
     if not isinstance(value, str):
         return str(value)  # numbers, whose sign is no formula
-    is_taken = value.lstrip(_BLANK).startswith(_FORMULA) or _NO_NUMBER.fullmatch(value)
+    is_taken = is_formula(value) or _NO_NUMBER.fullmatch(value)
     return f"'{value}" if is_taken else value
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from api.lookups.answering import CASES_PER_ROW, label
 from api.lookups.reading import REASONS
 from api.lookups.table import Format
 from api.queries.lookups import MOST_RECORDS
+from api.spreadsheets import is_formula
 
 COLUMNS = (
     "识别为 · read as",
@@ -33,8 +33,6 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 _MOST_CHARACTERS = 32_767  # that a cell of a workbook holds
 _BETWEEN = "；"
-#: What makes a spreadsheet take a text for a formula, in full width too, also behind blanks.
-_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
 _REMARKS = {
     **REASONS,
     "unreadable": ("此行无法读取", "this line could not be read"),
@@ -114,8 +112,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _harmless(value: Any) -> Any:
-    """An apostrophe before what would be a formula: the only mark that every spreadsheet understands in a CSV."""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    return f"'{value}" if isinstance(value, str) and is_formula(value) else value
 
 
 def _xlsx(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from api.queries.search import FILTERS
 from api.queries.visible import CURRENT, MEMBERS, READABLE, follow
-from api.questions.watches import FILTERS, WatchQuestion
+from api.questions.watches import WatchQuestion
 from api.recognise import Kind, Reading
 from schema.search import tsquery
 

@@ -30,8 +30,27 @@ def _coded(name: str, description: str) -> Any:
     return Field(None, description=description, json_schema_extra={"enum": list(_ALLOWED[name])})
 
 
-class CaseQuery(Strict):
-    """The single entry and its filters; all that are given must hold."""
+class CaseFilters(Strict):
+    """What a case must be of; all that are given must hold."""
+
+    department: DepartmentCode | None = Field(None, description="只看有此部门记录的案件 · cases that hold a record of this department.")
+    category: str | None = _coded("category", "类别 · category.")
+    status: str | None = _coded("status", "办理状态 · where it stands.")
+    grade: str | None = _coded("grade", "等级 · grade.")
+    street: str | None = _coded("street", "街道代码 · street, nine digits.")
+    community: str | None = _coded("community", "社区代码 · community, twelve digits.")
+
+    @field_validator(*_ALLOWED)
+    @classmethod
+    def _is_listed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        allowed = _ALLOWED[str(info.field_name)]
+        if value is not None and value not in allowed:
+            raise ValueError(f"no such {info.field_name}; allowed: {', '.join(allowed)}")
+        return value
+
+
+class CaseQuery(CaseFilters):
+    """The single entry and its filters."""
 
     q: str | None = Field(
         None,
@@ -39,12 +58,6 @@ class CaseQuery(Strict):
         description="案号、姓名、单位、地址或关键词 · a case number of any department, a name, a firm, an address or words.",
         examples=["维珍妮鞋业 欠薪"],
     )
-    department: DepartmentCode | None = Field(None, description="只看有此部门记录的案件 · cases that hold a record of this department.")
-    category: str | None = _coded("category", "类别 · category.")
-    status: str | None = _coded("status", "办理状态 · where it stands.")
-    grade: str | None = _coded("grade", "等级 · grade.")
-    street: str | None = _coded("street", "街道代码 · street, nine digits.")
-    community: str | None = _coded("community", "社区代码 · community, twelve digits.")
     reported_from: dt.datetime | None = moment("登记时间起（含） · reported at or after; a date begins in Shanghai.")
     reported_to: dt.datetime | None = moment("登记时间止（日期含当日） · reported before; a date includes its day.")
     person_id: uuid.UUID | None = Field(None, description="涉及此人的案件 · cases in which this person is a party.")
@@ -66,14 +79,6 @@ class CaseQuery(Strict):
     total: Flag = Field(False, description="是否计总数 · whether to count all cases found.")
     cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
     limit: int = Field(20, ge=1, le=200, description="每页条数 · cases a page.")
-
-    @field_validator(*_ALLOWED)
-    @classmethod
-    def _is_listed(cls, value: str | None, info: ValidationInfo) -> str | None:
-        allowed = _ALLOWED[str(info.field_name)]
-        if value is not None and value not in allowed:
-            raise ValueError(f"no such {info.field_name}; allowed: {', '.join(allowed)}")
-        return value
 
     @property
     def facet_names(self) -> list[str]:

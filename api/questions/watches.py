@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from api.questions.common import CursorText, DepartmentCode, Strict
+from api.questions.cases import CaseFilters
+from api.questions.common import CursorText, Strict
 from api.recognise import MAX_CHARACTERS
-from schema import codes
-
-_ALLOWED: dict[str, Iterable[str]] = {
-    "category": codes.load("category"),
-    "status": codes.load("status"),
-    "grade": codes.load("grade"),
-    "street": codes.streets(),
-    "community": codes.communities(),
-}
-FILTERS = tuple(_ALLOWED)
 
 
-def _coded(name: str, description: str) -> Any:
-    return Field(None, description=description, json_schema_extra={"enum": list(_ALLOWED[name])})
-
-
-class WatchQuestion(Strict):
-    """Cases that a query watch is about; all that is given must hold."""
+class WatchQuestion(CaseFilters):
+    """Cases that a query watch is about."""
 
     q: str | None = Field(
         None,
@@ -37,20 +23,6 @@ class WatchQuestion(Strict):
         "a name, a firm, an address or words.",
         examples=["维珍妮鞋业 欠薪"],
     )
-    department: DepartmentCode | None = Field(None, description="有此部门记录 · holds a record of this department.")
-    category: str | None = _coded("category", "类别 · category.")
-    status: str | None = _coded("status", "办理状态 · where it stands.")
-    grade: str | None = _coded("grade", "等级 · grade.")
-    street: str | None = _coded("street", "街道代码 · street, nine digits.")
-    community: str | None = _coded("community", "社区代码 · community, twelve digits.")
-
-    @field_validator(*FILTERS)
-    @classmethod
-    def _is_listed(cls, value: str | None, info: ValidationInfo) -> str | None:
-        allowed = _ALLOWED[str(info.field_name)]
-        if value is not None and value not in allowed:
-            raise ValueError(f"no such {info.field_name}; allowed: {', '.join(allowed)}")
-        return value
 
     @model_validator(mode="after")
     def _asks_something(self) -> WatchQuestion:

@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from sqlalchemy import Engine, text
 
 from api.departments import Directory
-from api.policy.grants import Grants
-from api.policy.logins import Logins
-from api.policy.store import Policies
-from api.state import LOGIN_POOL, Hub, newest_revision, reading_engine
+from api.state import Hub, make_hub
 from api.watches.deliver import deliver
 from api.watches.evaluate import evaluate
 from hub.database import store_errors
@@ -63,13 +60,8 @@ def run_until(hub: Hub, ended: threading.Event) -> None:
 @contextlib.contextmanager
 def hub_alone(settings: Settings, engine: Engine) -> Iterator[Hub]:
     """A hub without a server, for as long as this lasts."""
-    reading = reading_engine(engine.url)
-    logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
-    try:
-        yield Hub(settings, engine, reading, logins, Policies(engine), Grants(engine), Directory({}), newest_revision())
-    finally:
-        reading.dispose()
-        logins.dispose()
+    with contextlib.closing(make_hub(settings, engine, Directory({}))) as hub:
+        yield hub
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import io
@@ -22,10 +23,7 @@ from api.lookups.jobs import hand_in, purge
 from api.lookups.table import Upload
 from api.lookups.worker import Worker
 from api.policy.document import policy_of
-from api.policy.grants import Grants
-from api.policy.logins import Logins
-from api.policy.store import Policies
-from api.state import Hub, reading_engine
+from api.state import Hub, make_hub
 from hub.settings import Settings
 from tests.integration.api.builders import DIRECTORY, Api, Store, at
 
@@ -327,11 +325,8 @@ def test_a_role_that_may_not(api: Api) -> None:
 @pytest.fixture
 def hub(database: Any, tmp_path: Path) -> Iterator[Hub]:
     """A hub on a store of this test's own, where no server works."""
-    reading, settings = reading_engine(database.url), Settings(home=tmp_path)
-    logins = Logins(database, settings, lambda url: reading_engine(url, 2, 2))
-    yield Hub(settings, database, reading, logins, Policies(database), Grants(database), DIRECTORY, None)
-    logins.dispose()
-    reading.dispose()
+    with contextlib.closing(make_hub(Settings(home=tmp_path), database, DIRECTORY)) as made:
+        yield made
 
 
 @pytest.fixture
