@@ -24,6 +24,7 @@ from connectors.transports.inbox import verify_signature
 from connectors.transports.rest import loads
 from connectors.values import key_text
 from hub.database import store_errors
+from hub.encryption import Protected, store_bytes
 from hub.errors import AccessDenied, NotFound, RequestError
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -71,7 +72,7 @@ def receive(engine: Engine, department: Department, push: Push) -> Received:
     values = {
         "department": department.code,
         "ids": [event_id for event_id, _ in ordered],
-        "bodies": [body for _, body in ordered],
+        "bodies": [store_bytes(Protected.EVENT, body) for _, body in ordered],
         "times": [times[event_id] for event_id, _ in ordered],
     }
     with store_errors(), engine.begin() as connection:

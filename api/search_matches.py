@@ -13,8 +13,9 @@ from api.access import Clearance, Treatment, treatment
 from api.answers.search import Highlight, Match
 from api.highlights import Piece, piece_of, piece_of_end, piece_of_number
 from api.presenter import Presenter, coded
-from api.queries.hits import Rank, TailsShown, agreement
+from api.queries.hits import Rank, agreement
 from api.queries.rows import Row
+from api.queries.tails import TailsShown
 from api.recognise import Reading
 from schema.search import bigrams, fold
 

@@ -14,6 +14,7 @@
     ├── BusyError                another run holds this department or resolve           (retryable)
     ├── StoreError               the database refused a statement: told by SQLSTATE alone, its message may hold values
     │   └── StoreUnavailable     the database went away                                 (retryable)
+    ├── DecryptionError          a stored value does not decrypt: its key is missing or another, or it was changed
     ├── EngineError              the engine asked for is not installed, does not start, or broke off
     ├── SchemaError              the database's schema is not this version's
     ├── NotFound                 no such department, record, case, quarantine item
@@ -120,6 +121,10 @@ class StoreUnavailable(StoreError):
 
 class SchemaError(HubError):
     """The database's schema is missing or of another version."""
+
+
+class DecryptionError(HubError):
+    """A stored value does not decrypt: its key is missing or another, or it was changed."""
 
 
 class EngineError(HubError):

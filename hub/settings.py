@@ -105,6 +105,12 @@ class Settings(BaseSettings):
     )
     export_seconds: int = Field(1_800, ge=10, le=86_400, description="Time after which an export breaks off.")
     export_idle_seconds: int = Field(60, ge=5, le=3_600, description="Time after which an export whose file nobody takes breaks off.")
+    encryption_keys_file: Path | None = Field(
+        None, description="File with the keys that ID numbers and phones are encrypted with in the store; empty: they are not encrypted."
+    )
+    encryption_keys_command: str = Field(
+        "", description="Command that prints the same, run once by each process: of a key management service. No shell is between."
+    )
     exports_at_once: int = Field(2, ge=1, le=8, description="Exports of one department and role that one server runs at a time.")
 
     @field_validator("database_url", "airflow_database_url")

@@ -7,12 +7,15 @@ the thousandth record of one employer adds nothing that the first dozen do not s
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import xxhash
 
+from hub.encryption import key_ring
 from pipeline.channel import Channel
 from pipeline.relations import Relation
 
@@ -54,10 +57,36 @@ class Met:
 
 
 def key_numbers(keys: pl.Series) -> pl.Series:
-    """Blocking keys as the key tables hold them: 64 bits of XXH3; null for null."""
+    """Blocking keys as the key tables hold them: 64 bits of XXH3, hidden where the store is encrypted; null for null."""
+    return _numbered(keys, hide_numbers)
+
+
+def key_numbers_of(keys: Sequence[str]) -> list[int]:
+    """The same of a few keys."""
+    digests = np.fromiter((xxhash.xxh3_64_intdigest(key.encode()) for key in keys), dtype=np.uint64, count=len(keys))
+    numbers: list[int] = hide_numbers(digests).view(np.int64).tolist()
+    return numbers
+
+
+def open_key_numbers(keys: pl.Series) -> pl.Series:
+    """Keys of what is no secret, as tables hold them: 64 bits of XXH3; null for null."""
+    return _numbered(keys, lambda digests: digests)
+
+
+def hide_numbers(digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Digests as key tables hold them: of an encrypted store nobody finds out what was digested by trying what it may be."""
+    ring = key_ring()
+    if ring is None or not len(digests):
+        return digests
+    blocks = np.zeros((len(digests), 2), dtype=np.uint64)
+    blocks[:, 0] = digests
+    return np.frombuffer(ring.hide(blocks.tobytes()), dtype=np.uint64)[::2].copy()
+
+
+def _numbered(keys: pl.Series, change: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.uint64]]) -> pl.Series:
     distinct = keys.drop_nulls().unique()
     digests = np.fromiter(map(xxhash.xxh3_64_intdigest, distinct.cast(pl.Binary).to_list()), dtype=np.uint64, count=len(distinct))
-    numbers = pl.Series(digests.view(np.int64))
+    numbers = pl.Series(change(digests).view(np.int64))
     return keys.replace_strict(distinct, numbers, default=None, return_dtype=pl.Int64)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine, text
 
 from hub.database import store_errors
+from hub.encryption import clear_number
 from hub.errors import NotFound, RequestError
 
 VERDICTS = ("yes", "no", "unsure")
@@ -107,7 +108,8 @@ def _require_no_conflict(connection: Connection, relation: str, left: int, right
     if column is None:
         return
     sql = f"SELECT DISTINCT {column} FROM store.party WHERE party_id IN (:left, :right) AND known_to IS NULL AND {column} IS NOT NULL"
-    numbers = list(connection.execute(text(sql), {"left": left, "right": right}).scalars())
+    stored = connection.execute(text(sql), {"left": left, "right": right}).scalars()
+    numbers = list({clear_number(column, one) for one in stored})
     if len(numbers) > 1 and _all_verified(relation, numbers):
         raise RequestError(
             "the two have two valid numbers and cannot be one",

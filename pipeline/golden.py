@@ -19,6 +19,7 @@ import polars as pl
 from matching.survivorship import VALUES, FieldRule, golden, place_in_run, survivorship_rules
 from pipeline.channel import Channel
 from pipeline.copying import in_array
+from pipeline.protected import clear_values, store_numbers, store_values
 from pipeline.relations import CASE, Relation
 
 #: Values of a field that are kept whoever states them.
@@ -100,7 +101,8 @@ def read_golden(channel: Channel, entities: pl.Series) -> pl.DataFrame:
     """Live golden values of entities, as `Values.kept` has them."""
     if entities.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
-    return channel.read(_LIVE, entities=entities.sort()).explode(_EACH)
+    found = channel.read(_LIVE, entities=entities.sort()).explode(_EACH)
+    return found.with_columns(value=clear_values(found["field"], found["value"]))
 
 
 def write_golden(channel: Channel, change: int, now: Values, before: pl.DataFrame) -> pl.Series:
@@ -119,8 +121,9 @@ def write_golden(channel: Channel, change: int, now: Values, before: pl.DataFram
     if len(closed):
         channel.run(_CLOSE, puts_off=True, change=change, entities=closed)
     whole = now.kept.filter(pl.col("entity").is_in(differing.implode())).sort("entity", "field", "rank")
+    whole = whole.with_columns(value=store_values(whole["field"], whole["value"]))
     rows = whole.group_by("entity", maintain_order=True).agg(_EACH)
-    for frame in (rows, _arrays_of(now.alone)):
+    for frame in (rows, _arrays_of(store_numbers(now.alone))):
         named = frame.rename({"entity": "entity_id", "field": "fields", "rank": "ranks", "value": "contents", "stated": "stated_by"})
         channel.copy("store.golden_record", named.with_columns(known_from=pl.lit(change, pl.Int64)), puts_off=True)
     return pl.concat([differing, now.alone["entity"]])

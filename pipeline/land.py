@@ -10,8 +10,10 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import orjson
+import polars as pl
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,19 +21,21 @@ from connectors.contract import Contract
 from connectors.extract import Page, Pull, extract, reconcile
 from connectors.pages import together
 from hub.database import store_errors
+from hub.encryption import Protected, key_ring
 from hub.errors import SnapshotError
 from pipeline.absent import bury_absent
 from pipeline.batch_errors import words
 from pipeline.conservation import recount
 from pipeline.copying import copy_in, cursor_of
 from pipeline.locks import department_lock
+from pipeline.protected import store_documents
 
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS staged (
     ordinal bigint NOT NULL, source_record_id text, payload jsonb, raw bytea, fault text, cursor text, operation text NOT NULL,
-    event_id text
+    event_id text, kept_payload text, kept_raw bytea  -- as they are to be kept, where that is another form
 ) ON COMMIT DELETE ROWS
 """
 _SEEN = "CREATE TEMP TABLE IF NOT EXISTS seen (source_record_id text PRIMARY KEY)"
@@ -82,7 +86,8 @@ _LAND = (
                                 fault, event_id, source_cursor, state)
     SELECT :department, CASE WHEN f.has_key THEN f.source_record_id ELSE :batch_id || ':' || f.ordinal END,
            CASE WHEN f.has_key THEN f.known_version + f.turn ELSE 1 END,
-           :batch_id, f.ordinal, s.operation, f.content_hash, f.has_key, s.payload, s.raw,
+           :batch_id, f.ordinal, s.operation, f.content_hash, f.has_key,
+           coalesce(to_jsonb(s.kept_payload), s.payload), coalesce(s.kept_raw, s.raw),
            coalesce(s.fault, CASE WHEN NOT f.has_key AND f.source_record_id IS NOT NULL THEN 'the key stands twice in one snapshot' END),
            f.event_id, s.cursor, 'landed'
     FROM fresh f JOIN staged s ON s.ctid = f.place ORDER BY f.ordinal
@@ -245,7 +250,7 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
     connection, contract = landing.connection, landing.contract
     if page.rows.num_rows == 0:
         return
-    copy_in(cursor_of(connection), "staged", page.rows.select(list(_STAGED_COLUMNS)), _STAGED_COLUMNS)
+    _stage(connection, page)
     keys = {"department": contract.department, "batch_id": landing.batch_id}
     if contract.feed.mode == "events":
         connection.execute(text(_TAKE_FROM_INBOX), keys)
@@ -268,6 +273,15 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
         connection.execute(text(_MOVE_WATERMARK), {**keys, "watermark": watermark})
     connection.commit()
     landing.pulled += page.rows.num_rows
+
+
+def _stage(connection: Connection, page: Page) -> None:
+    """Put a page's rows where LAND judges them: in the clear, for their hash is the database's, and beside it as they are to be kept."""
+    rows = cast(pl.DataFrame, pl.from_arrow(page.rows.select(list(_STAGED_COLUMNS))))
+    if key_ring() is not None:
+        payloads, raws = store_documents(Protected.PAYLOAD, rows["payload"]), store_documents(Protected.RAW, rows["raw"])
+        rows = rows.with_columns(kept_payload=payloads, kept_raw=raws.cast(pl.Binary))
+    copy_in(cursor_of(connection), "staged", rows)
 
 
 def _finish(landing: _Landing, watermark: str | None) -> None:

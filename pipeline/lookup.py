@@ -20,15 +20,16 @@ from typing import Any, TypeAlias
 import orjson
 import polars as pl
 import pyarrow as pa
-import xxhash
 from sqlalchemy import Connection
 
+from hub.encryption import clear_rows
 from matching.linkage import link
 from matching.model import Model
 from matching.model_file import load_model
 from matching.single.comparison import Weighed, is_known, weigh_pair
 from matching.single.forms import case_form, organisation_form, person_form
 from matching.single.keys import keys_of
+from pipeline.candidates import key_numbers_of
 from pipeline.links import forms_in
 from pipeline.lookup_statements import mentions, met_by, nodes_of
 from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row, stand_in
@@ -179,7 +180,7 @@ def _met(connection: Connection, relation: Relation, keys: Sequence[Sequence[str
     met: list[list[int]] = [[] for _ in keys]
     places = [place for place, listed in enumerate(keys) for _ in listed]
     if places:
-        parameters = {"places": places, "keys": [_number(key) for listed in keys for key in listed]}
+        parameters = {"places": places, "keys": key_numbers_of([key for listed in keys for key in listed])}
         for row in met_by(relation).rows(connection, **parameters):
             met[row["place"]].append(row["id"])
     return met
@@ -199,15 +200,9 @@ def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]]) -> li
 def _read(reach: Reach, relation: Relation, ids: Sequence[int]) -> dict[int, Row]:
     """Nodes that the caller may read, by id."""
     rows: dict[int, Row] = {}
-    for found in nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own):
+    for found in clear_rows(nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own)):
         rows[found["id"]] = found | dict.fromkeys(reach.hidden(found))
     return rows
-
-
-def _number(key: str) -> int:
-    """A key as the key tables hold it: `candidates.key_numbers` of one."""
-    unsigned: int = xxhash.xxh3_64_intdigest(key.encode())
-    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
 
 
 def _joined_unseen(keys: Connection, reach: Reach, known: Sequence[Sequence[Known]]) -> dict[str, frozenset[int]]:

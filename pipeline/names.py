@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from matching.search_keys import organisation_keys, person_keys
-from pipeline.candidates import key_numbers
+from pipeline.candidates import open_key_numbers
 from pipeline.channel import Channel
 from pipeline.copying import copy_in, cursor_of, read_frame
 from schema.tables.names import NAME_LONGEST
@@ -66,7 +66,7 @@ def forms(parties: pl.DataFrame) -> pl.DataFrame:
     """(name, keys) of each distinct name, from (name, kind)."""
     of_kind = {kind: parties.filter(pl.col("kind") == kind)["name"] for kind in ("person", "organisation")}
     keys = pl.concat([person_keys(of_kind["person"]), organisation_keys(of_kind["organisation"])])
-    numbered = keys.with_columns(key_numbers(keys["key"]).alias("keys"))
+    numbered = keys.with_columns(open_key_numbers(keys["key"]).alias("keys"))
     return numbered.group_by("name", maintain_order=True).agg(pl.col("keys").unique(maintain_order=True))
 
 

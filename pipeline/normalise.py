@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
 from hub.database import store_errors
+from hub.encryption import NUMBERS, key_ring
 from hub.settings import Settings
 from pipeline import refusals, work
 from pipeline.batch_errors import told_with_batch
@@ -23,6 +24,7 @@ from pipeline.copying import copy_in, cursor_of, read_frame
 from pipeline.holding import Refused, hold
 from pipeline.locks import department_lock
 from pipeline.mapping import Mapped, map_records
+from pipeline.protected import renewed, store_numbers
 from schema.records import PARTY
 from schema.search import search_tokens
 
@@ -93,14 +95,14 @@ SELECT nextval('store.party_id_seq'), m.record_id, {said}, p.version
 FROM mapped_party p JOIN mapped m USING (source_record_id, version) WHERE m.version = 1
 """.format(fields=", ".join(_PARTY_FIELDS), said=", ".join(f"p.{name}" for name in _PARTY_FIELDS))
 # A party keeps its id while the record goes on naming the same one: same role and kind, and the same number, else name.
-_LATER_PARTIES = """
+_LATER_PARTIES_SQL = """
 WITH said AS (
     SELECT p.*, m.record_id AS record, {who} AS who,
            row_number() OVER (PARTITION BY m.record_id, p.role, p.kind, {who} ORDER BY p.ordinal) AS turn
     FROM mapped_party p JOIN mapped m USING (source_record_id, version) WHERE m.version > 1
 ), before AS (
-    SELECT p.party_id, p.record_id, p.role, p.kind, {who} AS who,
-           row_number() OVER (PARTITION BY p.record_id, p.role, p.kind, {who} ORDER BY p.ordinal) AS turn
+    SELECT p.party_id, p.record_id, p.role, p.kind, {before} AS who,
+           row_number() OVER (PARTITION BY p.record_id, p.role, p.kind, {before} ORDER BY p.ordinal) AS turn
     FROM mapped m CROSS JOIN LATERAL (
         SELECT max(version) AS version FROM store.source_record s
         WHERE s.record_id = m.record_id AND s.version < m.version AND NOT s.is_deleted
@@ -109,11 +111,24 @@ WITH said AS (
 INSERT INTO store.party (party_id, record_id, {fields}, version)
 SELECT coalesce(b.party_id, nextval('store.party_id_seq')), s.record, {said}, s.version
 FROM said s LEFT JOIN before b ON (b.record_id, b.role, b.kind, b.who, b.turn) = (s.record, s.role, s.kind, s.who, s.turn)
-""".format(
-    who="coalesce(p.id_no, p.uscc, p.name, p.phone)",
-    fields=", ".join(_PARTY_FIELDS),
-    said=", ".join(f"s.{name}" for name in _PARTY_FIELDS),
+"""
+_WHO = "coalesce({id_no}, p.uscc, p.name, {phone})"
+_RENEWED = "coalesce((SELECT n.current FROM renewed n WHERE n.stored = p.{column}), p.{column})"
+_LATER_PARTIES, _LATER_PARTIES_RENEWED = (
+    _LATER_PARTIES_SQL.format(
+        who=_WHO.format(id_no="p.id_no", phone="p.phone"),
+        before=_WHO.format(id_no=column.format(column="id_no"), phone=column.format(column="phone")),
+        fields=", ".join(_PARTY_FIELDS),
+        said=", ".join(f"s.{name}" for name in _PARTY_FIELDS),
+    )
+    for column in ("p.{column}", _RENEWED)
 )
+# While a store is being encrypted, or from one key to another, what stood before may be the same number in another form.
+_STORED_BEFORE = """
+SELECT DISTINCT p.id_no, p.phone FROM mapped m JOIN store.party p ON p.record_id = m.record_id
+WHERE m.version > 1 AND (left(p.id_no, %(length)s) <> %(prefix)s OR left(p.phone, %(length)s) <> %(prefix)s)
+"""
+_RENEW = "CREATE TEMP TABLE IF NOT EXISTS renewed (stored text PRIMARY KEY, current text NOT NULL) ON COMMIT DELETE ROWS"
 _DELETED_RECORDS = """
 INSERT INTO store.source_record (record_id, version, department, source_record_id, is_deleted, visibility)
 SELECT record_id, version, :department, source_record_id, true, 'shared' FROM mapped
@@ -201,11 +216,25 @@ def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> N
     connection.execute(text(_ROOM))
     copy_in(cursor_of(connection), "store.source_record", records)
     copy_in(cursor_of(connection), "store.case_event", _events(records))
-    copy_in(cursor_of(connection), "mapped_party", parties.drop("department"))
+    copy_in(cursor_of(connection), "mapped_party", store_numbers(parties.drop("department")))
     connection.execute(text(_FIRST_PARTIES))
     if _has_later(numbered):
-        connection.execute(text(_LATER_PARTIES))
+        connection.execute(text(_LATER_PARTIES_RENEWED if _renew(connection) else _LATER_PARTIES))
     _accept(connection, keys, numbered)
+
+
+def _renew(connection: Connection) -> bool:
+    """Note the current form of numbers that earlier versions hold in another one, in `renewed`; whether there are any."""
+    ring = key_ring()
+    if ring is None:
+        return False
+    prefix = ring.current_prefix
+    before = read_frame(connection, _STORED_BEFORE, {"prefix": prefix, "length": len(prefix)})
+    found = renewed(ring, {name: before[name].drop_nulls().unique().to_list() for name in NUMBERS})
+    connection.execute(text(_RENEW))
+    connection.execute(text("TRUNCATE renewed"))
+    copy_in(cursor_of(connection), "renewed", pl.DataFrame(list(found.items()), schema=["stored", "current"], orient="row"))
+    return bool(found)
 
 
 def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from pipeline.channel import Channel
 from pipeline.copying import read_frame
+from pipeline.protected import clear_numbers
 from schema.codes import sides
 from schema.records import CASE_INPUT, ORGANISATION_INPUT, PERSON_INPUT
 
@@ -99,7 +100,7 @@ _SIDE_COLUMNS = ("petitioner_persons", "respondent_persons", "petitioner_organis
 
 def read_parties(channel: Channel, ids: pl.Series) -> pl.DataFrame:
     """Published parties that are current, with what their record says of them."""
-    return channel.read(_PARTIES, ids=ids.sort())
+    return clear_numbers(channel.read(_PARTIES, ids=ids.sort()))
 
 
 def read_cases(channel: Channel, ids: pl.Series) -> pl.DataFrame:
@@ -122,7 +123,7 @@ def with_parties(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
 
 def all_parties(source: Connection, most: int) -> Iterator[pl.DataFrame]:
     """Everything that `read_parties` would read of the whole store, and `kind`, in parts of at most so many ids."""
-    return _ranges(source, _ALL_PARTIES, "party_id", "store.party", most)
+    yield from map(clear_numbers, _ranges(source, _ALL_PARTIES, "party_id", "store.party", most))
 
 
 def all_cases(source: Connection, most: int) -> Iterator[pl.DataFrame]:
@@ -154,7 +155,7 @@ def read_nodes(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataF
 
 def read_rows(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
     """The same without what only matching needs: resolved parties, references."""
-    return channel.read(_CASES if relation is CASE else _PARTIES, ids=ids.sort())
+    return channel.read(_CASES, ids=ids.sort()) if relation is CASE else read_parties(channel, ids)
 
 
 def plain(rows: pl.DataFrame) -> pl.DataFrame:

@@ -25,6 +25,7 @@ from matching.model_file import document_of, load_model, model_path
 from pipeline.candidates import key_numbers
 from pipeline.channel import Channel, series
 from pipeline.links import Task, forms_of
+from pipeline.protected import clear_column
 from pipeline.relations import CASE, Relation, read_nodes
 
 NAMES = 20  # of so many different names, a phone or a number is no one party's own
@@ -32,7 +33,7 @@ _NUMBERS = {"person": ("phone", "id_no"), "organisation": ("phone", "uscc")}
 _SHARED = """
 SELECT {column} AS value, count(*) AS mentions, count(DISTINCT name) AS names FROM store.party
 WHERE kind = %(kind)s AND known_to IS NULL AND known_from IS NOT NULL AND {column} IS NOT NULL
-GROUP BY 1 HAVING count(DISTINCT name) >= %(names)s ORDER BY 3 DESC, 1
+GROUP BY 1 HAVING count(DISTINCT name) >= %(names)s
 """
 _NAMES = """
 SELECT name AS value, count(*) AS mentions, count(DISTINCT coalesce(phone, address)) AS names FROM store.party
@@ -107,7 +108,7 @@ def next_version(found: Survey) -> str:
 
 def _placeholders(channel: Channel, relation: Relation, model: Model, names: int) -> tuple[Common, ...]:
     number = _NUMBERS[relation.name][1]
-    found = [(column, channel.read(_SHARED.format(column=column), kind=relation.name, names=names)) for column in _NUMBERS[relation.name]]
+    found = [(column, _shared(channel, relation, column, names)) for column in _NUMBERS[relation.name]]
     found.append(("name", channel.read(_NAMES.format(number=number), kind=relation.name, names=names)))
     listed: Mapping[str, frozenset[str]] = model.placeholders
     return tuple(
@@ -116,6 +117,12 @@ def _placeholders(channel: Channel, relation: Relation, model: Model, names: int
         for value, mentions, of_names in rows.iter_rows()
         if value not in listed.get(column, frozenset())
     )
+
+
+def _shared(channel: Channel, relation: Relation, column: str, names: int) -> pl.DataFrame:
+    """(value, mentions, names) of a column's values, those of most names first."""
+    found = channel.read(_SHARED.format(column=column), kind=relation.name, names=names)
+    return found.with_columns(clear_column(column, found["value"])).sort("names", "value", descending=[True, False])
 
 
 def _crowded(channel: Channel, relation: Relation, model: Model) -> tuple[tuple[Common, ...], tuple[Common, ...]]:

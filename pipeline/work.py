@@ -8,6 +8,7 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from pipeline.copying import read_frame
+from pipeline.protected import clear_payloads
 
 # Rows that an earlier, killed run left behind are taken along: a step works on all that is unfinished up to its batch.
 _FILL = """
@@ -36,7 +37,7 @@ def prepare(connection: Connection, department: str, batch_id: int, state: str =
 def chunks(connection: Connection, department: str, size: int, total: int) -> Iterator[pl.DataFrame]:
     """Frames of (n, source_record_id, version, payload), each of at most `size` rows, in landing order."""
     for start in range(0, total, size):
-        yield read_frame(
+        chunk = read_frame(
             connection,
             # Looked up row by row: landing, growing as it is read, has no statistics to make a good plan of a join with.
             "SELECT w.n, w.source_record_id, w.version, r.payload FROM work w CROSS JOIN LATERAL ("
@@ -45,3 +46,4 @@ def chunks(connection: Connection, department: str, size: int, total: int) -> It
             ") r WHERE w.n > %(start)s AND w.n <= %(end)s ORDER BY w.n",
             {"department": department, "start": start, "end": start + size},
         )
+        yield chunk.with_columns(clear_payloads(chunk["payload"]))

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from api.queries.visible import ACKNOWLEDGED, MEMBERS, READABLE
 from api.recognise import Kind, recognise
 from api.trace import Trace
+from hub.encryption import number_forms
 
 _PAGING = frozenset({"q", "cursor", "limit", "include"})
 _COLUMNS = {Kind.ID_NUMBER: "id_no", Kind.PHONE: "phone"}
@@ -68,7 +69,7 @@ def persons_by_identifier(connection: Connection, entry: str, case_ids: Sequence
     column = _COLUMNS.get(reading.kind)
     if column is None:
         return []
-    values = {"values": list(reading.values), "case_ids": list(case_ids), "own": own}
+    values = {"values": number_forms(column, reading.values), "case_ids": list(case_ids), "own": own}
     return list(connection.execute(text(_PERSONS.format(column=column)), values).scalars())
 
 

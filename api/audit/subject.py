@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from api.recognise import Kind, recognise
+from hub.encryption import number_forms
 from hub.errors import NotFound, RequestError
 
 SLACK = dt.timedelta(minutes=1)  # a change's time is that at which its chunk began; callers see it when the chunk commits
@@ -100,7 +101,7 @@ def find_subject(connection: Connection, entry: str) -> Subject:
     """
     reading = recognise(entry)
     if reading.kind is Kind.ID_NUMBER:
-        parties = list(connection.execute(text(_BY_NUMBER), {"values": list(reading.values)}).scalars())
+        parties = list(connection.execute(text(_BY_NUMBER), {"values": number_forms("id_no", reading.values)}).scalars())
         if not parties:
             raise _unknown()
         persons = list(connection.execute(text(_PERSONS_OF), {"parties": parties}).scalars())

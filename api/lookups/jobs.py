@@ -15,6 +15,7 @@ from api.access import Caller
 from api.lookups.table import Format, Upload
 from api.queries.rows import Row, fetch
 from hub.database import store_errors
+from hub.encryption import Protected, clear_bytes, store_json
 from hub.errors import BusyError, NotFound, RequestError
 from hub.settings import Settings
 
@@ -64,7 +65,7 @@ def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str]
             "INSERT INTO ops.lookup_row (lookup_id, ordinal, cells) SELECT :lookup_id, e.ordinal, nullif(e.cells, 'null') "
             "FROM jsonb_array_elements(:rows) WITH ORDINALITY AS e (cells, ordinal)"
         ).bindparams(bindparam("rows", type_=JSONB))
-        connection.execute(rows, {"lookup_id": lookup_id, "rows": upload.rows})
+        connection.execute(rows, {"lookup_id": lookup_id, "rows": [store_json(Protected.CELLS, cells) for cells in upload.rows]})
     return lookup_id
 
 
@@ -119,7 +120,7 @@ def result(connection: Connection, caller: Caller, lookup_id: uuid.UUID) -> Resu
             remedy="查看 GET /v1/lookups/{id} 的 state · see `state` of GET /v1/lookups/{id}",
             problem="conflict",
         )
-    return Result(job["format"], bytes(job["result"]))
+    return Result(job["format"], clear_bytes(Protected.RESULT, bytes(job["result"])))
 
 
 def delete(engine: Engine, caller: Caller, lookup_id: uuid.UUID) -> None:

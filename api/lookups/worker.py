@@ -29,6 +29,7 @@ from api.presenter import Presenter
 from api.queries.rows import Row, fetch
 from api.state import Hub
 from hub.database import store_errors
+from hub.encryption import Protected, clear_json, store_bytes, store_json
 from hub.errors import AccessDenied, StoreError, StoreUnavailable
 
 THREAD = "casehub-lookups"
@@ -120,7 +121,7 @@ class Worker:
             _finish(connection, job, self._hub)
             return
         presenter = Presenter(caller, self._hub.directory)
-        answers = self._answers(presenter, {row["ordinal"]: row["cells"] for row in rows}, job["kinds"])
+        answers = self._answers(presenter, {row["ordinal"]: clear_json(Protected.CELLS, row["cells"]) for row in rows}, job["kinds"])
         _keep(connection, job, answers)
         write_audits(connection, caller, [(f"{ACTION}:{answer.shape}", 200, answer.case_ids) for answer in answers.values()])
 
@@ -177,7 +178,7 @@ def _keep(connection: Connection, job: Row, answers: dict[int, Answer]) -> None:
         "UPDATE ops.lookup_row r SET answer = a.answer FROM jsonb_to_recordset(:answers) AS a (ordinal integer, answer jsonb) "
         "WHERE r.lookup_id = :lookup_id AND r.ordinal = a.ordinal"
     ).bindparams(bindparam("answers", type_=JSONB))
-    written = [{"ordinal": ordinal, "answer": answer.as_json()} for ordinal, answer in answers.items()]
+    written = [{"ordinal": ordinal, "answer": store_json(Protected.ANSWER, answer.as_json())} for ordinal, answer in answers.items()]
     connection.execute(statement, {"lookup_id": job["lookup_id"], "answers": written})
     progress = """
     UPDATE ops.lookup SET state = 'running', rows_done = :done, started_at = coalesce(started_at, now()), worked_at = clock_timestamp()
@@ -189,12 +190,13 @@ def _keep(connection: Connection, job: Row, answers: dict[int, Answer]) -> None:
 def _finish(connection: Connection, job: Row, hub: Hub) -> None:
     """Write the file, and let go of the rows it was made of."""
     rows = fetch(connection, "SELECT cells, answer FROM ops.lookup_row WHERE lookup_id = :lookup_id ORDER BY ordinal", job)
-    content = write_result(job["format"], job["columns"], [(row["cells"], row["answer"]) for row in rows], hub.directory)
+    kept = [(clear_json(Protected.CELLS, row["cells"]), clear_json(Protected.ANSWER, row["answer"])) for row in rows]
+    content = write_result(job["format"], job["columns"], kept, hub.directory)
     _end(connection, job, "done", None, content)
 
 
 def _end(connection: Connection, job: Row, state: str, reason: str | None, content: bytes | None = None) -> None:
-    values = {"lookup_id": job["lookup_id"], "state": state, "reason": reason, "content": content}
+    values = {"lookup_id": job["lookup_id"], "state": state, "reason": reason, "content": store_bytes(Protected.RESULT, content)}
     statement = """
     UPDATE ops.lookup SET state = :state, reason = :reason, result = :content, finished_at = clock_timestamp() WHERE lookup_id = :lookup_id
     """

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from api.queries.case import POLICY
 from api.queries.rows import Row, fetch
 from api.queries.visible import MEMBERS, READABLE
+from hub.encryption import clear_rows
 from schema.records import RECORD
 
 ROWS_AT_ONCE = 500
@@ -58,7 +59,7 @@ def _in_parts(connection: Connection, statement: str, case_ids: Sequence[uuid.UU
     parameters: dict[str, Any] = {"case_ids": list(case_ids), "own": own}
     with connection.execute(text(statement).execution_options(stream_results=True), parameters) as result:
         for part in result.mappings().partitions(ROWS_AT_ONCE):
-            yield [dict(row) for row in part]
+            yield clear_rows([dict(row) for row in part])
 
 
 def bound_idleness(connection: Connection, seconds: int) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from api.queries.hits import FEW, TABLE, Hits, Rank
 from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow, records_with_cases
 from api.recognise import IDENTIFIERS, Kind, Reading
+from hub.encryption import number_forms
 from schema.search import tsquery
 
 _OF_PARTIES = (
@@ -40,6 +41,7 @@ _CASE = (
     "SELECT r.record_id, r.version, 'case_id' AS field, CAST(NULL AS integer) AS ordinal "
     f"FROM {MEMBERS} WHERE m.case_id IN {follow('case', 'entry_case_id')}"
 )
+_COLUMNS = {Kind.ID_NUMBER: "id_no", Kind.PHONE: "phone"}
 _ENTRIES: dict[Kind, str] = {
     Kind.CASE_ID: _CASE,
     Kind.CASE_NUMBER: _NUMBER,
@@ -145,7 +147,7 @@ def entry_parameters(reading: Reading | None, hits: Hits | None, query_of: Calla
     if reading is None:
         return {}
     return {
-        "values": list(reading.values),
+        "values": number_forms(_COLUMNS.get(reading.kind, ""), reading.values),
         "numbers": list(reading.numbers),
         "entry_case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
         "tokens": " | ".join(query for query in map(query_of, entry_texts(reading)) if query),  # empty, it finds nothing

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, text
 
+from api.queries.tails import TailsShown, find_tails
 from api.recognise import Kind, Reading
 from matching.search_keys import LONGEST, NameAgreement, typed_keys
-from pipeline.candidates import key_numbers
+from pipeline.candidates import open_key_numbers
 from schema.search import tsquery
 
 #: Records by words that are gathered: all of them, or of more the newest.
@@ -117,23 +118,6 @@ _NAMES = (
     "ORDER BY rank"
 )
 _NUMBERS = "SELECT record_id, version, field FROM store.find_numbers(:part, :most)"
-_TAILS = "SELECT record_id, version, field, ordinal FROM store.find_tails(:tail, CAST(:shown AS integer[]), :most)"
-
-
-@dataclass(frozen=True)
-class TailsShown:
-    """How many of a number's last characters the caller is shown, and so may look for: one field, own records and others'.
-
-    What is shown whole may be looked for by an end of any length: `WHOLE`. To look for more than is shown would tell a masked
-    number digit by digit.
-    """
-
-    own_phone: int
-    other_phone: int
-    own_id_no: int
-    other_id_no: int
-
-    WHOLE: ClassVar[int] = 99
 
 
 def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
@@ -204,8 +188,7 @@ class _Looking:
             self.rows += [(record_id, version, field, None, int(Rank.PARTIAL)) for record_id, version, field in found]
         if reading.tail:
             self.tried.append("end_of_number")
-            shown = [self._shown.own_phone, self._shown.other_phone, self._shown.own_id_no, self._shown.other_id_no]
-            ends = self._ask(_TAILS, tail=reading.tail, shown=shown, most=MOST)
+            ends = find_tails(self._connection, reading.tail, self._shown, MOST)
             self.rows += [
                 (record_id, version, f"parties.{field}", ordinal, int(Rank.PARTIAL)) for record_id, version, field, ordinal in ends
             ]
@@ -213,7 +196,7 @@ class _Looking:
     def _named(self, keys: dict[str, NameAgreement]) -> list[Any]:
         if not keys:
             return []
-        numbers = key_numbers(pl.Series(list(keys), dtype=pl.String)).to_list()
+        numbers = open_key_numbers(pl.Series(list(keys), dtype=pl.String)).to_list()
         return self._ask(_NAMES, keys=numbers, ranks=[int(agrees) for agrees in keys.values()], most=MOST)
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from api.queries.rows import Row
 from api.queries.search import FIELDS
 from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE
+from hub.encryption import number_forms
 from pipeline.prepared import Prepared
 
 #: Of store.source_record itself: what `visible.READABLE` says, and what was opened to the caller for a time.
@@ -67,7 +68,8 @@ def acknowledged(connection: Connection, numbers: Sequence[tuple[int, str, str]]
     """
     if not numbers:
         return {}
-    places, fields, values = (list(column) for column in zip(*numbers, strict=True))
+    forms = [(place, field, form) for place, field, number in numbers for form in number_forms(field, [number])]
+    places, fields, values = (list(column) for column in zip(*forms, strict=True))
     found: dict[int, set[str]] = {}
     for row in _ACKNOWLEDGED.rows(connection, places=places, fields=fields, values=values):
         found.setdefault(row["place"], set()).add(row["department"])

@@ -7,11 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.encryption import clear_rows
 from pipeline.prepared import run
 
 Row = dict[str, Any]
 
 
 def fetch(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-    """All rows of a statement: one SELECT with `:name` for each value; values of other names are left aside."""
-    return run(connection, statement, parameters or {})
+    """All rows of a statement: one SELECT with `:name` for each value; values of other names are left aside.
+
+    Columns `id_no` and `phone` come in the clear, however they are stored.
+    """
+    return clear_rows(run(connection, statement, parameters or {}))

@@ -12,6 +12,7 @@ from api.queries.search import FILTERS
 from api.queries.visible import CURRENT, MEMBERS, READABLE, follow
 from api.questions.watches import WatchQuestion
 from api.recognise import Kind, Reading
+from hub.encryption import number_forms
 from schema.search import tsquery
 
 _PARTIES = (
@@ -79,7 +80,7 @@ def _entry_values(reading: Reading | None) -> dict[str, Any]:
         return {}
     texts = reading.values if reading.kind in _COLUMNS else (reading.text,)
     return {
-        "values": list(reading.values),
+        "values": number_forms(_COLUMNS.get(reading.kind, ""), reading.values),
         "numbers": list(reading.numbers),
         "case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
         "tokens": " | ".join(query for query in map(tsquery, texts) if query),  # empty, it finds nothing

@@ -17,6 +17,7 @@ from connectors.paths import compile_path
 from connectors.rows import Row, Unreadable
 from connectors.transports.rest import loads
 from connectors.values import key_text
+from hub.encryption import Protected, clear_bytes
 
 _WAITING = sa.text(
     "SELECT inbox_id, event_id, body FROM ops.inbox WHERE department = :department AND batch_id IS NULL AND inbox_id > :after "
@@ -57,7 +58,7 @@ def pages(contract: Contract, paginator: Paginator, engine: sa.Engine) -> Iterat
         rows: list[Row] = []
         stamps: list[Stamp] = []
         for inbox_id, event_id, body in waiting:
-            for row in _rows(bytes(body), connector):
+            for row in _rows(clear_bytes(Protected.EVENT, bytes(body)), connector):
                 rows.append(row)
                 stamps.append(Stamp(inbox_id, _event_id(row, connector, event_id)))
         is_last = len(waiting) < connector.page_size

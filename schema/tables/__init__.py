@@ -9,6 +9,7 @@ from __future__ import annotations
 from schema.tables.audit import access, seal, unsealed
 from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
 from schema.tables.callers import api_key
+from schema.tables.encryption import encryption_key
 from schema.tables.entities import (
     case_event,
     case_member,
@@ -65,6 +66,7 @@ __all__ = [
     "change_counter",
     "contract",
     "decision",
+    "encryption_key",
     "golden_record",
     "inbox",
     "landing_record",
