@@ -10,7 +10,7 @@ import typer
 from dotenv import load_dotenv
 from rich.console import Console
 
-from cli import audit, batches, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources, watches
+from cli import audit, batches, encryption, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources, watches
 from cli.acting import os_user, showing
 from cli.session import store
 from hub.errors import HubError
@@ -37,6 +37,7 @@ app.add_typer(watches.app, name="watches")
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
+app.add_typer(encryption.app, name="encryption")
 app.add_typer(lookups.app, name="lookups")
 app.add_typer(match.app, name="match")
 app.command(name="run")(run.run)

@@ -11,19 +11,23 @@ from sqlalchemy import Engine
 from cli.acting import acting
 from connectors.contract import Contract, contract_folders, load_contracts
 from hub.database import opened, require_schema
+from hub.encryption import key_ring
+from hub.encryption.store_keys import require_keys
 from hub.errors import NotFound
 from hub.settings import Settings, get_settings
 
 
 @contextlib.contextmanager
-def store(*, needs_schema: bool = True) -> Iterator[Engine]:
+def store(*, needs_schema: bool = True, needs_keys: bool = True) -> Iterator[Engine]:
     """The store's engine for the time of one command, which is written down in the audit log.
 
     Args:
         needs_schema: False for what makes the schema: there may be no audit log yet.
+        needs_keys: False for what brings the store under its keys, or says what is under which.
 
     Raises:
         SchemaError: the schema is not this version's.
+        SettingsError: the keys are not those that the store is encrypted with.
         StoreUnavailable: the server cannot be reached.
     """
     with opened(get_settings()) as engine:
@@ -31,6 +35,8 @@ def store(*, needs_schema: bool = True) -> Iterator[Engine]:
             yield engine
             return
         require_schema(engine)
+        if needs_keys:
+            require_keys(engine, key_ring())
         with acting(engine):
             yield engine
 

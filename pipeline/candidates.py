@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 import xxhash
 
-from hub.encryption import key_ring
+from hub.encryption import KeyRing, key_ring
 from pipeline.channel import Channel
 from pipeline.relations import Relation
 
@@ -58,13 +58,14 @@ class Met:
 
 def key_numbers(keys: pl.Series) -> pl.Series:
     """Blocking keys as the key tables hold them: 64 bits of XXH3, hidden where the store is encrypted; null for null."""
-    return _numbered(keys, hide_numbers)
+    ring = key_ring()
+    return _numbered(keys, lambda digests: hide_numbers(digests, ring))
 
 
 def key_numbers_of(keys: Sequence[str]) -> list[int]:
     """The same of a few keys."""
     digests = np.fromiter((xxhash.xxh3_64_intdigest(key.encode()) for key in keys), dtype=np.uint64, count=len(keys))
-    numbers: list[int] = hide_numbers(digests).view(np.int64).tolist()
+    numbers: list[int] = hide_numbers(digests, key_ring()).view(np.int64).tolist()
     return numbers
 
 
@@ -73,9 +74,8 @@ def open_key_numbers(keys: pl.Series) -> pl.Series:
     return _numbered(keys, lambda digests: digests)
 
 
-def hide_numbers(digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def hide_numbers(digests: npt.NDArray[np.uint64], ring: KeyRing | None) -> npt.NDArray[np.uint64]:
     """Digests as key tables hold them: of an encrypted store nobody finds out what was digested by trying what it may be."""
-    ring = key_ring()
     if ring is None or not len(digests):
         return digests
     blocks = np.zeros((len(digests), 2), dtype=np.uint64)

@@ -1,0 +1,290 @@
+"""ROTATE: everything protected that the store holds in the clear or under an old key → under the current key.
+
+In batches along each table's primary key, one short transaction each: a killed rotation has lost nothing, and the next takes up what
+is left. A row that somebody else works on is passed over and comes in the next round, so that rotation waits for nobody and
+nobody long for it. Numbers that stand for blocking keys are hidden once, under RESOLVE's lock, when a store is first encrypted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import polars as pl
+from psycopg2.extras import execute_values
+from sqlalchemy import Connection, Engine, text
+
+from hub.database import store_errors
+from hub.encryption import NUMBERS, PREFIX, KeyRing, Protected
+from hub.encryption.key_ring import LOOKUP
+from hub.encryption.store_keys import keys_in_use, require_same, write_down
+from hub.errors import BusyError
+from pipeline.candidates import hide_numbers
+from pipeline.copying import copy_in, cursor_of, read_frame
+from pipeline.locks import resolve_lock
+from pipeline.relations import RELATIONS, Relation
+
+BATCH = 1_000
+ROUNDS = 5  # over what others worked on; what is left then is told
+_ANY = f"{PREFIX}%%"
+
+#: Told after each batch: the table, and rows of it done so far.
+Progress: TypeAlias = Callable[[str, int], None]
+Change: TypeAlias = Callable[[KeyRing, Any], Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Columns of one table that hold protected values.
+
+    Args:
+        table: with its schema.
+        keys: of its primary key, each with its type.
+        columns: each with its type and what brings a value of it under the current key.
+        texts: SQL of an array of the stored texts of a row `t`.
+    """
+
+    table: str
+    keys: dict[str, str]
+    columns: dict[str, tuple[str, Change]]
+    texts: str
+
+
+def _number(field: Protected) -> Change:
+    return lambda ring, value: ring.store_number(field, ring.number(field, value))
+
+
+def _bytes(field: Protected) -> Change:
+    def change(ring: KeyRing, value: Any) -> bytes:
+        kept = bytes(value)
+        plain = ring.document(field, kept.decode()) if kept.startswith(PREFIX.encode()) else kept
+        return ring.store_document(field, plain).encode()
+
+    return change
+
+
+def _json(field: Protected) -> Change:
+    """The column is read as JSON text and written as a JSON string."""
+
+    def change(ring: KeyRing, value: str) -> str:
+        plain = ring.document(field, value[1:-1]) if value.startswith(f'"{PREFIX}') else value.encode()
+        return f'"{ring.store_document(field, plain)}"'
+
+    return change
+
+
+def _golden(ring: KeyRing, value: Sequence[Any]) -> list[str | None]:
+    fields, contents = value
+    return [
+        one if one is None or name not in NUMBERS else _number(NUMBERS[name])(ring, one) for name, one in zip(fields, contents, strict=True)
+    ]
+
+
+_AS_TEXT = "CASE WHEN jsonb_typeof(t.{0}) = 'string' THEN t.{0} #>> '{{}}' WHEN t.{0} IS NOT NULL THEN '' END"
+_AS_LATIN = "encode(substring(t.{0} FOR 64), 'escape')"  # the beginning is enough to tell the key
+PLACES = (
+    Place(
+        "store.party",
+        {"party_id": "bigint", "version": "integer"},
+        {name: ("text", _number(field)) for name, field in NUMBERS.items()},
+        "ARRAY[t.id_no, t.phone]",
+    ),
+    Place(
+        "store.golden_record",
+        {"entity_id": "uuid", "known_from": "bigint"},
+        {"contents": ("text[]", _golden)},
+        "ARRAY(SELECT v.value FROM unnest(t.fields, t.contents) v (field, value) WHERE v.field IN ('id_no', 'phone'))",
+    ),
+    Place(
+        "landing.record",
+        {"department": "text", "source_record_id": "text", "version": "integer"},
+        {"payload": ("jsonb", _json(Protected.PAYLOAD)), "raw": ("bytea", _bytes(Protected.RAW))},
+        f"ARRAY[{_AS_TEXT.format('payload')}, {_AS_LATIN.format('raw')}]",
+    ),
+    Place("ops.inbox", {"inbox_id": "bigint"}, {"body": ("bytea", _bytes(Protected.EVENT))}, f"ARRAY[{_AS_LATIN.format('body')}]"),
+    Place(
+        "ops.lookup_row",
+        {"lookup_id": "uuid", "ordinal": "integer"},
+        {"cells": ("jsonb", _json(Protected.CELLS)), "answer": ("jsonb", _json(Protected.ANSWER))},
+        f"ARRAY[{_AS_TEXT.format('cells')}, {_AS_TEXT.format('answer')}]",
+    ),
+    Place("ops.lookup", {"lookup_id": "uuid"}, {"result": ("bytea", _bytes(Protected.RESULT))}, f"ARRAY[{_AS_LATIN.format('result')}]"),
+)
+_COUNT = """
+SELECT CASE WHEN v.stored LIKE %(any)s THEN split_part(v.stored, ':', 2) ELSE '' END AS key_id, count(*) AS held
+FROM {table} t CROSS JOIN LATERAL unnest({texts}) v (stored) WHERE v.stored IS NOT NULL GROUP BY 1
+"""
+_STALE = """
+SELECT {keys}, {columns} FROM {table} t
+WHERE ({after}) AND EXISTS (SELECT FROM unnest({texts}) v (stored) WHERE v.stored IS NOT NULL AND NOT starts_with(v.stored, %(prefix)s))
+ORDER BY {keys} LIMIT {most} FOR UPDATE SKIP LOCKED
+"""
+_WRITE = "UPDATE {table} t SET {sets} FROM (VALUES %s) AS n ({names}) WHERE {same}"
+
+
+@dataclass(frozen=True)
+class Held:
+    """Values of one table under one key; `key_id` is empty for those in the clear."""
+
+    table: str
+    key_id: str
+    values: int
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """What a rotation did: rows by table, values that it left because others held them, and keys under which nothing is any more."""
+
+    rows: dict[str, int]
+    left: int
+    retired: tuple[str, ...]
+
+
+def status(connection: Connection) -> list[Held]:
+    """How many values of each table are in the clear, and under which key; it reads all of them."""
+    found = []
+    for place in PLACES:
+        counted = read_frame(connection, _COUNT.format(table=place.table, texts=place.texts), {"any": f"{PREFIX}%"})
+        found += [Held(place.table, key_id or "", held) for key_id, held in sorted(counted.iter_rows(), key=lambda row: row[0] or "")]
+    return found
+
+
+def rotate(engine: Engine, ring: KeyRing, progress: Progress = lambda *_: None, *, batch: int = BATCH) -> Rotation:
+    """Bring every protected value under the current key, and write down which keys are no longer wanted.
+
+    Raises:
+        SettingsError: the ring lacks a key which values are under, or has another under its id.
+        DecryptionError: a value does not decrypt; what came before it is done.
+        BusyError: the store was not encrypted before, and RESOLVE is at work.
+    """
+    with store_errors():
+        with engine.begin() as connection:
+            require_same(connection, ring)
+            is_first = LOOKUP not in keys_in_use(connection)
+        if is_first:
+            _hide_keys(engine, ring, progress)
+        with engine.begin() as connection:
+            write_down(connection, ring)
+        rows = dict.fromkeys((place.table for place in PLACES), 0)
+        for _ in range(ROUNDS):
+            done = 0
+            for place in PLACES:
+                for count in _rotate(engine, place, ring, batch):
+                    done += count
+                    rows[place.table] += count
+                    progress(place.table, rows[place.table])
+            if not done:
+                break
+        return _ended(engine, ring, rows)
+
+
+def _ended(engine: Engine, ring: KeyRing, rows: dict[str, int]) -> Rotation:
+    with engine.begin() as connection:
+        held = status(connection)
+        wanted = {one.key_id for one in held} | {ring.current, LOOKUP}
+        retired = [name for name in keys_in_use(connection) if name not in wanted]
+        connection.execute(text("UPDATE ops.encryption_key SET retired_at = now() WHERE key_id = ANY(:names)"), {"names": retired})
+    return Rotation(rows, sum(one.values for one in held if one.key_id != ring.current), tuple(retired))
+
+
+def _rotate(engine: Engine, place: Place, ring: KeyRing, batch: int) -> Iterator[int]:
+    """Rows of each batch of one table, in the order of its key."""
+    last: tuple[Any, ...] | None = None
+    while True:
+        with engine.begin() as connection:
+            rows = _stale(connection, place, ring, last, batch)
+            if rows:
+                _write(connection, place, [_changed(place, ring, row) for row in rows])
+        if not rows:
+            return
+        last = tuple(rows[-1][: len(place.keys)])
+        yield len(rows)
+
+
+def _stale(connection: Connection, place: Place, ring: KeyRing, last: tuple[Any, ...] | None, most: int) -> list[tuple[Any, ...]]:
+    names = ", ".join(f"t.{name}" for name in place.keys)
+    marks = ", ".join(f"%(k{number})s::{kind}" for number, kind in enumerate(place.keys.values()))
+    values: dict[str, Any] = {"prefix": ring.current_prefix} | {f"k{number}": _plain(value) for number, value in enumerate(last or ())}
+    sql = _STALE.format(
+        keys=names,
+        columns=", ".join(_read(name, kind) for name, (kind, _) in place.columns.items()),
+        table=place.table,
+        after="true" if last is None else f"({names}) > ({marks})",
+        texts=place.texts,
+        most=most,
+    )
+    return [tuple(row) for row in connection.exec_driver_sql(sql, values)]
+
+
+def _read(name: str, kind: str) -> str:
+    """A column as its change takes it."""
+    if kind == "text[]":
+        return f"json_build_array(t.fields, t.{name})"
+    return f"t.{name}::text" if kind == "jsonb" else f"t.{name}"
+
+
+def _changed(place: Place, ring: KeyRing, row: Sequence[Any]) -> tuple[Any, ...]:
+    keys, values = row[: len(place.keys)], row[len(place.keys) :]
+    changes = (change for _, change in place.columns.values())
+    return (*map(_plain, keys), *(None if value is None else change(ring, value) for value, change in zip(values, changes, strict=True)))
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int) else str(value)
+
+
+def _write(connection: Connection, place: Place, rows: Iterable[tuple[Any, ...]]) -> None:
+    kinds = place.keys | {name: kind for name, (kind, _) in place.columns.items()}
+    sql = _WRITE.format(
+        table=place.table,
+        sets=", ".join(f"{name} = n.{name}" for name in place.columns),
+        names=", ".join(kinds),
+        same=" AND ".join(f"t.{name} = n.{name}" for name in place.keys),
+    )
+    template = f"({', '.join(f'%s::{kind}' for kind in kinds.values())})"
+    execute_values(cursor_of(connection), sql, list(rows), template, page_size=BATCH)
+
+
+def _hide_keys(engine: Engine, ring: KeyRing, progress: Progress) -> None:
+    """Hide the numbers of blocking keys and of identifiers, all in one transaction: one half hidden would be another store."""
+    with resolve_lock(engine) as connection:
+        if connection is None:
+            raise BusyError("resolve is at work", remedy="stop what works on the store, and run the command again")
+        connection.execute(text("LOCK TABLE ops.encryption_key IN EXCLUSIVE MODE"))
+        for relation in RELATIONS:
+            _hide_key_table(connection, relation, ring)
+            _hide_key_lists(connection, relation, ring)
+            _hide_identifiers(connection, relation, ring)
+            progress(relation.keys, 0)
+        write_down(connection, ring)
+        connection.commit()
+
+
+def _hide_key_table(connection: Connection, relation: Relation, ring: KeyRing) -> None:
+    rows = read_frame(connection, f"SELECT key, {relation.node} FROM {relation.keys}")
+    connection.exec_driver_sql(f"TRUNCATE {relation.keys}")
+    copy_in(cursor_of(connection), relation.keys, rows.with_columns(_hidden(rows["key"], ring)).sort("key"))
+
+
+def _hide_key_lists(connection: Connection, relation: Relation, ring: KeyRing) -> None:
+    rows = read_frame(connection, f"SELECT {relation.node}, keys FROM {relation.key_lists}")
+    connection.exec_driver_sql(f"TRUNCATE {relation.key_lists}")
+    flat = rows.explode("keys", empty_as_null=True, keep_nulls=True)
+    lists = flat.with_columns(_hidden(flat["keys"], ring)).group_by(relation.node, maintain_order=True).agg(pl.col("keys").drop_nulls())
+    copy_in(cursor_of(connection), relation.key_lists, lists)
+
+
+def _hide_identifiers(connection: Connection, relation: Relation, ring: KeyRing) -> None:
+    known = read_frame(connection, f"SELECT DISTINCT identifier_hash AS old FROM {relation.table} WHERE identifier_hash IS NOT NULL")
+    connection.exec_driver_sql("CREATE TEMP TABLE hidden (old bigint PRIMARY KEY, new bigint NOT NULL) ON COMMIT DROP")
+    copy_in(cursor_of(connection), "hidden", known.with_columns(new=_hidden(known["old"], ring)))
+    connection.exec_driver_sql(f"UPDATE {relation.table} e SET identifier_hash = h.new FROM hidden h WHERE e.identifier_hash = h.old")
+    connection.exec_driver_sql("DROP TABLE hidden")
+
+
+def _hidden(numbers: pl.Series, ring: KeyRing) -> pl.Series:
+    """Numbers as `candidates.key_numbers` gives them where the store is encrypted; null for null."""
+    known = numbers.drop_nulls().unique()
+    hidden = pl.Series(hide_numbers(known.to_numpy().view("uint64"), ring).view("int64"), dtype=pl.Int64)
+    return numbers.replace_strict(known, hidden, default=None, return_dtype=pl.Int64) if len(known) else numbers
