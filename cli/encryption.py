@@ -100,7 +100,6 @@ def rotate() -> None:
     for name in done.retired:
         console.print(f"可移除 · may be taken out of the key document: {name}", highlight=False)
     if done.left:
-        console.print(
-            f"[yellow]尚余 {done.left:,} 个值正被占用，请再运行一次 · {done.left:,} values were in use or written meanwhile: run it again[/yellow]"
-        )
+        words = f"尚余 {done.left:,} 个值，请再运行一次 · {done.left:,} values were in use or written meanwhile: run it again"
+        console.print(words, style="yellow", highlight=False)
         raise typer.Exit(1)

@@ -157,6 +157,8 @@ def opened_store() -> Iterator[tuple[Engine, Settings]]:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
     from hub.database import opened, require_schema
+    from hub.encryption import key_ring
+    from hub.encryption.store_keys import require_keys
     from hub.errors import HubError
     from hub.settings import get_settings
 
@@ -164,6 +166,7 @@ def opened_store() -> Iterator[tuple[Engine, Settings]]:
         settings = get_settings()
         with opened(settings) as engine:
             require_schema(engine)
+            require_keys(engine, key_ring())
             yield engine, settings
     except HubError as error:
         if error.retryable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from sqlalchemy import Engine
 
 from hub import postgres
 from hub.database import make_engine, migrate
+from hub.encryption import using
 from hub.postgres import Server
 from hub.settings import Settings
+from tests.integration.encryption.builders import ring
 
 # A property holds or does not; how long one example takes says how busy the machine is.
 hypothesis.settings.register_profile("hub", deadline=None)
@@ -25,6 +28,13 @@ def published_heads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Where commands and servers that a test starts publish the audit chain's heads: not in the working folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CASEHUB_AUDIT_HEAD", str(tmp_path_factory.mktemp("heads") / "audit-head.jsonl"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys() -> Iterator[None]:
+    """`CASEHUB_TEST_ENCRYPTED=1`: tests run on encrypted stores."""
+    with using(ring() if os.environ.get("CASEHUB_TEST_ENCRYPTED") else None):
         yield
 
 

@@ -23,6 +23,7 @@ from connectors.connector import EventId, InboxConnector
 from hub.settings import Settings
 from schema import tables
 from schema.search import search_tokens
+from tests.integration.encryption.builders import stored
 
 UTC = dt.UTC
 PURPOSE = {"X-Purpose": "handling", "X-Case-Reference": "T-1"}  # without it nothing is shown in the clear
@@ -89,7 +90,7 @@ class Store:
         values = {"role": "petitioner", "kind": "person", **fields}
         entity = values.pop("entity", None)
         party_id = next(self._numbers)
-        self.insert(tables.party, party_id=party_id, record_id=record_id, version=version, ordinal=ordinal, known_from=1, **values)
+        self.insert(tables.party, party_id=party_id, record_id=record_id, version=version, ordinal=ordinal, known_from=1, **stored(values))
         if entity is not None:
             relation = values["kind"]
             table = {"person": tables.person_member, "organisation": tables.organisation_member}[relation]

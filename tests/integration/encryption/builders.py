@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+import base64
+import hashlib
 from typing import Any
 
 from sqlalchemy import Engine, text
 
-from hub.encryption import KeyRing
-from hub.encryption.key_document import KeyDocument, with_new_key
+from hub.encryption import NUMBERS, KeyRing, key_ring
+from hub.encryption.key_document import KEY_BYTES, LOOKUP_BYTES, KeyDocument
 
 #: Columns in which people write freely: encryption at rest does not reach them, and docs/security.md says so.
 FREE_TEXT = {("store", "source_record", column) for column in ("title", "text", "reply", "address", "handling_unit", "tokens")} | {
-    ("store", "unified_case", "title")
+    ("store", "unified_case", "title"),
+    ("ops", "model", "document"),  # the model's own lists of numbers that are nobody's
 }
 _COLUMNS = """
 SELECT n.nspname, c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
@@ -22,19 +24,28 @@ ORDER BY 1, 2, a.attnum
 """
 
 
-@cache
-def document(*key_ids: str, cipher: Any = "AES-256-GCM") -> KeyDocument:
-    """A key document with these keys, the last one current."""
-    made: KeyDocument | None = None
-    for key_id in key_ids or ("k1",):
-        made = with_new_key(made, key_id, cipher)
-    assert made is not None
-    return made
+def document(*key_ids: str, cipher: str = "AES-256-GCM") -> KeyDocument:
+    """A key document with these keys, the last one current; of one id and cipher it is the same key each time."""
+    names = key_ids or ("k1",)
+    keys = {name: {"cipher": cipher, "key": _secret(f"{cipher} {name}", KEY_BYTES[cipher])} for name in names}
+    return KeyDocument.model_validate({"current": names[-1], "lookup": _secret("lookup", LOOKUP_BYTES), "keys": keys})
 
 
-def ring(*key_ids: str, cipher: Any = "AES-256-GCM") -> KeyRing:
+def _secret(name: str, length: int) -> str:
+    return base64.b64encode(hashlib.sha256(name.encode()).digest()[:length]).decode()
+
+
+def ring(*key_ids: str, cipher: str = "AES-256-GCM") -> KeyRing:
     """A ring of them: the same keys each time."""
     return KeyRing(document(*key_ids, cipher=cipher))
+
+
+def stored(party: dict[str, Any]) -> dict[str, Any]:
+    """Values of a party as this process stores them."""
+    keys = key_ring()
+    if keys is None:
+        return party
+    return party | {name: keys.store_number(field, party[name]) for name, field in NUMBERS.items() if party.get(name)}
 
 
 def places_of(engine: Engine, values: list[str]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 
 from hub.settings import Settings
 from pipeline.resolve import ResolveReport, resolve
+from tests.integration.encryption.builders import stored
 
 SETTINGS = Settings()
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -86,7 +87,7 @@ def put(engine: Engine, *records: Record) -> None:
                 _insert(
                     connection,
                     "store.party",
-                    {"version": version, "record_id": record_id, "ordinal": ordinal, **_party_id(connection, record_id, party)},
+                    {"version": version, "record_id": record_id, "ordinal": ordinal, **_party_id(connection, record_id, stored(party))},
                 )
             reason = "deleted" if one.is_deleted else "new" if version == 1 else "changed"
             connection.execute(

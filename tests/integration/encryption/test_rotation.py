@@ -1,0 +1,189 @@
+"""A store is brought under a key and from one key to the next; what was known before is known after, and wrong keys are refused."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from api.queries.tails import TailsShown, find_tails
+from connectors.contract import Contract
+from hub.encryption import KeyRing, Protected, key_ring, number_forms, using
+from hub.encryption.store_keys import require_keys
+from hub.errors import DecryptionError, SettingsError
+from pipeline import rotation
+from pipeline.export import membership
+from pipeline.ingest import ingest
+from pipeline.land import Order
+from pipeline.resolve import resolve
+from pipeline.rotation import Held, rotate, status
+from tests.integration.encryption.builders import document, places_of, ring
+from tests.integration.pipeline.builders import SETTINGS, make_contract, make_page, make_row
+from tests.integration.pipeline.resolving import id_number, parties, person, record, rows, settle
+
+PHONES = [f"139{number:08d}" for number in range(12345670, 12345690)]
+
+
+def clear_store(engine: Engine, contract: Contract) -> None:
+    """A store from before there were keys: twenty landed rows, and parties with ID numbers."""
+    with using(None):
+        take_in(engine, contract, 0)
+        settle(
+            engine, record("court", "1", person("王建国", id_no=id_number(1))), record("police", "2", person("王建國", id_no=id_number(1)))
+        )
+
+
+def take_in(engine: Engine, contract: Contract, turn: int) -> None:
+    page = make_page([make_row(number, phone=phone, text=f"第{turn}次", who=f"张{number}") for number, phone in enumerate(PHONES)])
+    ingest(engine, contract, SETTINGS, Order(), lambda *_: [page])
+    resolve(engine, SETTINGS)
+
+
+def key_ids(engine: Engine) -> dict[str, set[str]]:
+    with engine.connect() as connection:
+        found: dict[str, set[str]] = {}
+        for one in status(connection):
+            found.setdefault(one.table, set()).add(one.key_id)
+        return found
+
+
+def test_a_store_in_the_clear_is_encrypted_and_goes_on(database: Engine, tmp_path: Path) -> None:
+    contract = make_contract()
+    clear_store(database, contract)
+    before = members(database, tmp_path)
+    assert key_ids(database) == {"store.party": {""}, "store.golden_record": {""}, "landing.record": {""}}
+    one = ring("k1")
+    with using(one):
+        with pytest.raises(SettingsError, match="from before there were keys"):
+            require_keys(database, one)
+        done = rotate(database, one, batch=7)
+        assert done.left == 0
+        require_keys(database, one)
+        assert key_ids(database) == {"store.party": {"k1"}, "store.golden_record": {"k1"}, "landing.record": {"k1"}}
+        assert places_of(database, [*PHONES, id_number(1)]) == {}
+        assert members(database, tmp_path) == before
+        # The same rows again are known, and a new version keeps its parties; a third mention meets the two.
+        person_of = parties(database)
+        take_in(database, contract, 0)
+        assert rows(database, "SELECT count(*) FROM landing.record") == [20]
+        take_in(database, contract, 1)
+        assert parties(database) == person_of
+        settle(database, record("labour", "3", person("王建国", id_no=id_number(1))))
+        now = parties(database)
+        assert now["labour/3/0"] == now["court/1/0"] == now["police/2/0"]
+        assert rotate(database, one).rows == dict.fromkeys(done.rows, 0)
+
+
+def members(engine: Engine, folder: Path) -> str:
+    membership(engine, folder / "members.csv")
+    return (folder / "members.csv").read_text()
+
+
+def test_from_one_key_to_the_next(database: Engine, tmp_path: Path) -> None:
+    contract = make_contract()
+    with using(ring("k1")):
+        take_in(database, contract, 0)
+        write_down(database, ring("k1"))
+    both = ring("k1", "k2")
+    with using(both):
+        write_down(database, both)
+        take_in(database, contract, 1)  # versions under the new key beside versions under the old one: parties keep their ids
+        assert rows(database, "SELECT count(DISTINCT party_id), count(*) FROM store.party") == [(20, 40)]
+        assert key_ids(database)["store.party"] == {"k1", "k2"}
+        assert found(database, PHONES[3]) == found(database, PHONES[3], "k1") + found(database, PHONES[3], "k2")
+        done = rotate(database, both)
+        assert done.retired == ("k1",)
+        assert {one for several in key_ids(database).values() for one in several} == {"k2"}
+    with using(only("k2", both)):
+        require_keys(database, only("k2", both))
+        assert len(found(database, PHONES[3])) == 2
+
+
+def only(name: str, whole: KeyRing) -> KeyRing:
+    kept = document("k1", "k2")
+    return KeyRing(kept.model_copy(update={"keys": {name: kept.keys[name]}, "current": name}))
+
+
+def write_down(engine: Engine, keys: KeyRing) -> None:
+    from hub.encryption import store_keys
+
+    with engine.begin() as connection:
+        store_keys.write_down(connection, keys)
+
+
+def found(engine: Engine, phone: str, key_id: str | None = None) -> list[Any]:
+    keys = key_ring()
+    assert keys is not None
+    forms = number_forms("phone", [phone]) if key_id is None else [keys.store_number(Protected.PHONE, phone, key_id)]
+    return rows(engine, "SELECT party_id, version FROM store.party WHERE phone = ANY(:forms) ORDER BY version", forms=forms)
+
+
+def test_a_key_in_use_is_not_missing_nor_another(database: Engine) -> None:
+    with using(ring("k1")):
+        take_in(database, make_contract(), 0)
+        write_down(database, ring("k1"))
+    other = KeyRing(document("k1", cipher="SM4-GCM"))
+    for keys, words in ((None, "under key k1, which is not"), (ring("k9"), "under key k1, which is not"), (other, "not the one that")):
+        with pytest.raises(SettingsError, match=words) as refused:
+            require_keys(database, keys)
+        assert refused.value.remedy
+    with pytest.raises(SettingsError, match="under key k1"):
+        rotate(database, ring("k9"))
+    with (
+        using(only("k2", ring("k1", "k2"))),
+        pytest.raises(DecryptionError, match=r"store\.party\.phone is encrypted under key k1") as gone,
+    ):
+        take_in(database, make_contract(), 1)
+    assert not any(phone in str(gone.value) for phone in PHONES)
+
+
+def test_rotation_passes_over_what_others_work_on_and_says_so(database: Engine) -> None:
+    contract = make_contract()
+    clear_store(database, contract)
+    with using(ring("k1")), database.connect() as other:
+        other.execute(text("SELECT FROM store.party WHERE party_id = (SELECT min(party_id) FROM store.party) FOR UPDATE"))
+        told: list[rotation.Rotation] = []
+        worker = threading.Thread(target=lambda: told.append(rotate(database, ring("k1"))))
+        worker.start()
+        worker.join(60)
+        assert [one.left for one in told] == [1]
+        other.rollback()
+        assert rotate(database, ring("k1")).left == 0
+
+
+def test_a_killed_rotation_is_taken_up_again(database: Engine) -> None:
+    clear_store(database, make_contract())
+
+    class Killed(Exception):
+        pass
+
+    def kill(table: str, done: int) -> None:
+        if done >= 10:
+            raise Killed
+
+    with using(ring("k1")):
+        with pytest.raises(Killed):
+            rotate(database, ring("k1"), kill, batch=5)
+        held = {one.key_id: one.values for one in statuses(database) if one.table == "store.party"}
+        assert held == {"": held[""], "k1": 10}
+        assert rotate(database, ring("k1"), batch=5).left == 0
+
+
+def statuses(engine: Engine) -> list[Held]:
+    with engine.connect() as connection:
+        return status(connection)
+
+
+def test_ends_are_found_in_a_store_that_is_half_encrypted(database: Engine) -> None:
+    clear_store(database, make_contract())
+    with database.begin() as connection:
+        connection.execute(text("INSERT INTO ops.row_scope (login, policy_version) VALUES (session_user, 0) ON CONFLICT DO NOTHING"))
+    with using(ring("k1")):
+        take_in(database, make_contract(), 1)
+        assert key_ids(database)["store.party"] == {"", "k1"}
+        with database.connect() as connection:
+            for end, shown, expected in ((PHONES[4][-4:], 4, 1), (PHONES[4][-6:], 4, 0), (PHONES[4][-6:], 99, 1), ("0000", 4, 0)):
+                assert len(find_tails(connection, end, TailsShown(shown, shown, 0, 0), 10)) == expected
