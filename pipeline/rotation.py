@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from hub.database import store_errors
 from hub.encryption import NUMBERS, PREFIX, KeyRing, Protected
-from hub.encryption.key_ring import LOOKUP
+from hub.encryption.key_document import RESERVED as LOOKUP
 from hub.encryption.store_keys import keys_in_use, require_same, write_down
 from hub.errors import BusyError
 from pipeline.candidates import hide_numbers

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import secrets
 import shlex
 import stat
@@ -28,6 +29,7 @@ Cipher = Literal["AES-256-GCM", "SM4-GCM"]
 KEY_BYTES: dict[str, int] = {"AES-256-GCM": 32, "SM4-GCM": 16}
 LOOKUP_BYTES = 32
 KEY_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"
+RESERVED = "lookup"  # what the store writes the lookup key down as
 COMMAND_TIMEOUT_S = 30
 FILE_SETTING, COMMAND_SETTING = "CASEHUB_ENCRYPTION_KEYS_FILE", "CASEHUB_ENCRYPTION_KEYS_COMMAND"
 
@@ -79,12 +81,10 @@ class KeyDocument(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> KeyDocument:
-        import re
-
         if len(self.lookup) != LOOKUP_BYTES:
             raise ValueError(f"lookup has {LOOKUP_BYTES} bytes")
-        if not all(re.match(KEY_ID, name) for name in self.keys):
-            raise ValueError("a key's id is letters, digits, and . _ - between them, 40 at most")
+        if not all(re.match(KEY_ID, name) and name != RESERVED for name in self.keys):
+            raise ValueError(f"a key's id is letters, digits, and . _ - after the first, 40 at most, and not {RESERVED}")
         if self.current not in self.keys:
             raise ValueError("current names no key of keys")
         if self.lookup in {key.key for key in self.keys.values()} or len({key.key for key in self.keys.values()}) < len(self.keys):

@@ -21,11 +21,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hub.encryption.key_document import Key, KeyDocument
+from hub.encryption.key_document import RESERVED, Key, KeyDocument
 from hub.errors import DecryptionError
 
 PREFIX = "enc:"
-LOOKUP = "lookup"  # the name of the lookup key where key ids are written down; no key of a document is called so
 NONCE, TAG, END = 12, 16, 4
 _CHECKED = b"casehub key check"
 
@@ -55,7 +54,7 @@ class KeyRing:
         self.key_ids = tuple(document.keys)
         self.ciphers = {name: key.cipher for name, key in document.keys.items()}
         self._aeads: dict[str, _Aead] = {name: _aead(key) for name, key in document.keys.items()}
-        self._checks = {name: _check(key.key) for name, key in document.keys.items()} | {LOOKUP: _check(document.lookup)}
+        self._checks = {name: _check(key.key) for name, key in document.keys.items()} | {RESERVED: _check(document.lookup)}
         self._nonce_key, self._end_key, blocks = (_derived(document.lookup, use) for use in (b"nonce", b"end", b"blocking key"))
         self._blocks = Cipher(algorithms.AES256(blocks), modes.ECB())  # noqa: S305 - each block by itself is what is wanted
         self._end = lru_cache(maxsize=65_536)(self._end_of)

@@ -6,7 +6,8 @@ from sqlalchemy import Connection, Engine, text
 
 from hub.database import store_errors
 from hub.encryption.key_document import FILE_SETTING
-from hub.encryption.key_ring import LOOKUP, KeyRing
+from hub.encryption.key_document import RESERVED as LOOKUP
+from hub.encryption.key_ring import KeyRing
 from hub.errors import SettingsError
 
 _IN_USE = "SELECT key_id, check_value FROM ops.encryption_key WHERE retired_at IS NULL ORDER BY key_id"
