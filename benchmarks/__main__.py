@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import api, audit_log, incremental, linkage, main_job, messages, name_pairs, relink
+from benchmarks import api, audit_log, encryption, incremental, linkage, main_job, messages, name_pairs, relink
 
 BENCHMARKS = {
     "pass": main_job.measure_pass,
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "relink": relink.measure_relink,
     "api": api.measure_api,
     "audit": audit_log.measure_audit,
+    "encryption": encryption.measure_encryption,
 }
 APART = {"api"}  # takes an hour: `make bench-api`
 

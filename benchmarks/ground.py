@@ -71,24 +71,25 @@ def _systems(home: Path, records: int, seed: int, environment: dict[str, str]) -
     folder, api_port = home / "simulator", 18481
     command = [sys.executable, "-m", "simulator", "--records", str(records), "--seed", str(seed), "--folder", str(folder), "--port", "0"]
     command += ["--inbox-url", f"http://127.0.0.1:{api_port}"]
-    with _process(command, environment):
+    with process(command, environment):
         connections = _wait_for(folder / "connections.json")
         control = connections.pop("control")
         served = {**environment, **connections, "CASEHUB_API_PORT": str(api_port)}
-        with _process([sys.executable, "-m", "cli.main", "serve"], served):
-            _wait_until_ready(f"http://127.0.0.1:{api_port}/healthz")
+        with process([sys.executable, "-m", "cli.main", "serve"], served):
+            wait_until_ready(f"http://127.0.0.1:{api_port}/healthz")
             httpx.post(f"{control}/push", timeout=WAIT_S).raise_for_status()
         yield connections
 
 
 @contextlib.contextmanager
-def _process(command: list[str], environment: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+def process(command: list[str], environment: dict[str, str]) -> Iterator[None]:
+    """A process beside this one, for as long as this lasts."""
+    running = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
     try:
         yield
     finally:
-        process.terminate()
-        process.wait(30)
+        running.terminate()
+        running.wait(30)
 
 
 def _wait_for(path: Path) -> dict[str, str]:
@@ -101,7 +102,12 @@ def _wait_for(path: Path) -> dict[str, str]:
     sys.exit(f"the simulated systems did not come up within {WAIT_S:.0f} s")
 
 
-def _wait_until_ready(url: str) -> None:
+def wait_until_ready(url: str) -> None:
+    """Wait until something answers there.
+
+    Raises:
+        SystemExit: nothing does.
+    """
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
