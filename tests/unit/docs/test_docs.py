@@ -57,7 +57,7 @@ def test_commands_that_are_named_exist(path: Path) -> None:
         group.name: {c.name or c.callback.__name__ for c in group.typer_instance.registered_commands} for group in app.registered_groups
     }
     commands = {command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands}
-    for first, second in re.findall(r"casehub ([a-z]+)(?: ([a-z]+))?", path.read_text(encoding="utf-8")):
+    for first, second in re.findall(r"casehub ([a-z]+)(?: ([a-z]+(?:-[a-z]+)*))?", path.read_text(encoding="utf-8")):
         assert first in groups or first in commands, first
         if first in groups and second:
             assert second in groups[first], (first, second)
