@@ -117,30 +117,47 @@ def number_part(text: str) -> str:
 def bigrams(text: str) -> list[str]:
     """Tokens that a query for this text needs, distinct, in a stable order.
 
-    A run of Chinese characters gives its bigrams; a lone character stands for itself and is to be looked up as a prefix.
+    A run of Chinese characters gives its bigrams; a lone character stands for itself.
     """
-    return _needed([text])[0]
+    return list(dict.fromkeys(token for token, _ in _needed([text])[0]))
 
 
-def _needed(texts: Sequence[str]) -> list[list[str]]:
+def _needed(texts: Sequence[str]) -> list[list[tuple[str, bool]]]:
+    """Of each text the tokens that it needs, each with whether something may follow that was not typed.
+
+    What goes on in another script has ended there, as it has in the text that is looked for: 5 in 5号 is the whole number.
+    """
     folded = fold(pl.Series(texts, dtype=pl.String).str.slice(0, MAX_CHARACTERS))
     shifted = folded.str.replace_all(rf"(^|\P{{Han}}){_HAN}", "$1 ")
     pieces = [
         folded.str.extract_all(_HAN + "{2}"),
         shifted.str.extract_all(_HAN + "{2}"),
-        folded.str.replace_all(_HAN + "{2,}", " ").str.extract_all(_HAN),
-        folded.str.replace_all(_HAN + "+", " ").str.extract_all(_WORD),
+        folded.str.replace_all(_HAN + "{2,}", " ").str.extract_all(f"{_HAN}{_LETTERS}?"),
+        folded.str.extract_all(f"{_WORD}{_HAN}?"),
     ]
     found = zip(*(piece.to_list() for piece in pieces), strict=True)
-    return [list(dict.fromkeys(token for tokens in several for token in tokens)) for several in found]
+    return [list(dict.fromkeys(map(_open, (token for tokens in several for token in tokens)))) for several in found]
+
+
+def _open(piece: str) -> tuple[str, bool]:
+    """A token, without the character of another script that follows it; and whether it may go on."""
+    if _is_bigram(piece):
+        return piece, False
+    is_ended = len(piece) > 1 and _is_han(piece[0]) != _is_han(piece[-1])
+    return (piece[:-1], False) if is_ended else (piece, True)
 
 
 def tsquery(text: str) -> str | None:
     """`tsquery` text that finds what holds every token of a text; None: nothing in it can be looked for.
 
-    Last pieces of words match as prefixes, so that "光明A12" finds "光明 A1234": a lone character or word gets `:*`.
+    Last pieces of words match as prefixes, so that "光明A12" finds "光明 A1234": a character or word that ends there gets `:*`.
     """
-    return _query(bigrams(text))
+    return _query(_needed([text])[0])
+
+
+def indexed(text: str) -> str | None:
+    """The part of a text's `tsquery` that an index answers at once; None: it is beginnings of words, which an index has to gather."""
+    return _query([(token, may_go_on) for token, may_go_on in _needed([text])[0] if not may_go_on])
 
 
 def tsqueries(texts: Sequence[str]) -> list[str | None]:
@@ -148,9 +165,8 @@ def tsqueries(texts: Sequence[str]) -> list[str | None]:
     return [_query(tokens) for tokens in _needed(texts)] if texts else []
 
 
-def _query(tokens: Sequence[str]) -> str | None:
-    terms = [f"'{token}'" if _is_bigram(token) else f"'{token}':*" for token in tokens]
-    return " & ".join(terms) or None
+def _query(tokens: Sequence[tuple[str, bool]]) -> str | None:
+    return " & ".join(f"'{token}':*" if may_go_on else f"'{token}'" for token, may_go_on in tokens) or None
 
 
 def _is_bigram(token: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -58,6 +58,12 @@ class Search:
         wanted = [] if self.reading is None else [by_entry(self.reading, self.hits)]
         entities = {"person": self.person_id, "organisation": self.organisation_id}
         return wanted + [by_entity(relation) for relation, entity_id in entities.items() if entity_id is not None]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether cases are left out although they hold the entry."""
+        others = (self.department, self.reported_from, self.reported_before, self.person_id, self.organisation_id)
+        return bool(self.equal) or any(other is not None for other in others)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -117,19 +123,17 @@ class Listing:
         heads: common table expressions.
         published: FROM and WHERE of cases that everybody sees alike; None for a caller who reads some departments or places alone.
         summed_up: the same of cases that are summed up for this caller; None where there are none.
-        is_ranked: whether both have `rank` and `titles` of the entry.
     """
 
     heads: tuple[str, ...]
     published: str | None
     summed_up: str | None
-    is_ranked: bool
 
     def statement(self, columns: str, tail: str, conditions: Sequence[str] = ("true",), order: str = "", limit: str = "") -> str:
         """All of them in one statement.
 
         Args:
-            columns: of `SUMMARY`, `departments`, and `rank` and `titles` where it is ranked.
+            columns: of `SUMMARY`, and `departments`.
             tail: what follows `SELECT * FROM (…) cases`.
             conditions: their union is what is wanted; published cases are read once for each, in the order of an index.
             order: inside of each part.
@@ -174,8 +178,6 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
     holds = [each.holds() for each in many]
     some = [slice_below] if slice_below else []
     published = ["c.known_to IS NULL", *some, *conditions, *holds, *_permitted([*few, *many], conditions)]
-    is_ranked = bool(few) and search.reading is not None and few[0] == search.found[0]
-    ranked = "few_0.rank, few_0.titles" if is_ranked else "NULL AS rank, NULL AS titles"
     summed_up = None
     if search.own is not None or not search.is_whole:
         published.append(f"NOT {_HAS_OWN}")
@@ -183,9 +185,9 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
         own = f"SELECT case_id FROM few_0{has_own}" if few else every
         heads.append(f"own AS MATERIALIZED ({own})")
         rest = " AND ".join(["true", *some, *conditions, *holds])
-        summed_up = f"(SELECT c.*, {ranked} FROM ({_summed_up(search, all_values)}) c {joins}) c WHERE {rest}"
-    shown = f"(SELECT c.*, {ranked} FROM store.unified_case c {joins}) c WHERE {' AND '.join(published)}"
-    return Listing(tuple(heads), shown if search.is_whole else None, summed_up, is_ranked)
+        summed_up = f"(SELECT c.* FROM ({_summed_up(search, all_values)}) c {joins}) c WHERE {rest}"
+    shown = f"(SELECT c.* FROM store.unified_case c {joins}) c WHERE {' AND '.join(published)}"
+    return Listing(tuple(heads), shown if search.is_whole else None, summed_up)
 
 
 def page(connection: Connection, search: Search) -> list[Row]:
@@ -197,9 +199,14 @@ def page(connection: Connection, search: Search) -> list[Row]:
     return fetch(connection, statement, search.parameters)
 
 
-def ranked(connection: Connection, search: Search) -> list[Row]:
-    """Summaries of all cases that an entry finds, where these are few, each with `rank` and `titles`; in no order."""
-    return fetch(connection, listing(connection, search).statement(f"{SUMMARY}, rank, titles", ""), search.parameters)
+def those(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row]:
+    """Summaries of those of these cases that a search lists; they are known to hold what it looks for first."""
+    known = Found("", READABLE, tells_of_closed=False, is_gathered=True, known_cases="SELECT unnest(CAST(:case_ids AS uuid[])) AS case_id")
+    parameters = {**search.parameters, "case_ids": list(case_ids)}
+    others = search.found[1:]
+    few = [each for each in others if each.is_few(connection, parameters)]
+    found = listed(search, [known, *few], [each for each in others if each not in few])
+    return {row["case_id"]: row for row in fetch(connection, found.statement(SUMMARY, ""), parameters)}
 
 
 def titles(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
@@ -233,7 +240,8 @@ def matches(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID
     """Why each of these cases was found: the records that hold the entry, the closest first, with the texts to say where."""
     if search.reading is None or not case_ids:
         return []
-    entry = by_entry(search.reading, search.hits)
+    hits = None if search.hits is None else search.hits.only(set(case_ids))
+    entry, search = by_entry(search.reading, hits), replace(search, hits=hits)
     texts = ", ".join(f"CASE WHEN f.field = 'words' THEN r.{name} END AS {name}" for name in ("title", "text", "address"))
     names = "(SELECT array_agg(p.name ORDER BY p.ordinal) FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version)"
     statement = f"""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from api.queries.rows import Row, fetch
 from hub.encryption import NUMBERS, KeyRing, key_ring
@@ -66,13 +66,17 @@ def find_tails(connection: Connection, tail: str, shown: TailsShown, most: int) 
     if ring is not None:
         return _among_encrypted(connection, ring, tail, shown)[:most]
     values = {"tail": tail, "most": most, "shown": [shown.own_phone, shown.other_phone, shown.own_id_no, shown.other_id_no]}
-    return [(row.record_id, row.version, row.field, row.ordinal) for row in connection.execute(text(_TAILS), values)]
+    return [_tail(row) for row in fetch(connection, _TAILS, values)]
 
 
 def _among_encrypted(connection: Connection, ring: KeyRing, tail: str, shown: TailsShown) -> list[Tail]:
     ends = {name: [tail[-END:], ring.end(field, tail)] for name, field in NUMBERS.items()}
     rows = fetch(connection, _ENDS, {"phones": ends["phone"], "id_nos": ends["id_no"]})
-    return [(row["record_id"], row["version"], row["field"], row["ordinal"]) for row in rows if _is_shown(row, tail, shown)]
+    return [_tail(row) for row in rows if _is_shown(row, tail, shown)]
+
+
+def _tail(row: Row) -> Tail:
+    return row["record_id"], row["version"], row["field"], row["ordinal"]
 
 
 def _is_shown(row: Row, tail: str, shown: TailsShown) -> bool:

@@ -77,7 +77,8 @@ source_record = Table(
     UniqueConstraint("department", "source_record_id", "version"),
     Index("ix_source_record_case_number", "case_number"),
     Index("ix_source_record_number", "source_record_id"),
-    Index("ix_source_record_tokens", "tokens", postgresql_using="gin"),
+    # With the week of the report beside the words: what stands in very many records is read from the newest week on.
+    Index("ix_source_record_tokens", "tokens", literal_column("store.week_of(reported_at)").label("week"), postgresql_using="gin"),
     Index(
         "ix_source_record_number_part",
         literal_column(NUMBER_PART).label("number_part"),
@@ -113,7 +114,7 @@ party = Table(
     Index("ix_party_id_no", "id_no", postgresql_where=text("id_no IS NOT NULL")),
     Index("ix_party_phone", "phone", postgresql_where=text("phone IS NOT NULL")),
     Index("ix_party_uscc", "uscc", postgresql_where=text("uscc IS NOT NULL")),
-    Index("ix_party_name", "name", postgresql_where=text(f"length(name) <= {NAME_LONGEST}")),
+    Index("ix_party_name", "name", "record_id", postgresql_where=text(f"length(name) <= {NAME_LONGEST}")),
     Index("ix_party_phone_tail", text('"right"(phone, 4)'), postgresql_where=text("phone IS NOT NULL")),
     Index("ix_party_id_no_tail", text('"right"(id_no, 4)'), postgresql_where=text("id_no IS NOT NULL")),
     schema="store",

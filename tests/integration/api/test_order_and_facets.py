@@ -96,10 +96,9 @@ def test_a_cursor_is_good_for_its_own_order_alone(api: Api, store: Store) -> Non
         assert (answer.status_code, f"sort={sort}" in answer.json()["remedy"]) == (422, True)
 
 
-@pytest.mark.parametrize("few", [pytest.param(4_000, id="gathered"), pytest.param(500, id="in windows")])
+@pytest.mark.parametrize("few", [pytest.param(4_000, id="gathered"), pytest.param(500, id="more of it")])
 def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     monkeypatch.setattr(hits, "FEW", few)
-    monkeypatch.setattr(hits, "LOOKED_AT", few)
     many(store, 1_300)
     clerk = api.as_("clerk", "court")
     seen: list[str] = []
@@ -116,15 +115,46 @@ def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store
     assert len(set(pages(clerk, q="噪音", sort="newest", limit=200))) == 1_300
 
 
+def test_words_are_found_from_the_newest_on_whichever_way_is_taken(api: Api, store: Store) -> None:
+    many(store, 12_500)
+    store.run(  # weeks apart, one of them in the future, one older than any case, and one at no time
+        "UPDATE store.source_record SET reported_at = reported_at - interval '8 days' * (record_id % 40) WHERE record_id % 3 = 0",
+        "UPDATE store.source_record SET reported_at = '2199-01-01' WHERE source_record_id = '噪音7'",
+        "UPDATE store.source_record SET reported_at = '1901-01-01' WHERE source_record_id = '噪音8'",
+        "UPDATE store.source_record SET reported_at = NULL WHERE source_record_id = '噪音9'",
+        "UPDATE store.source_record SET tokens = '噪音 ab1'::tsvector WHERE record_id % 2 = 0",
+        "UPDATE store.source_record SET tokens = '噪音 cd12'::tsvector WHERE record_id % 50 = 1",
+        "UPDATE store.source_record SET visibility = 'sealed' WHERE source_record_id IN ('噪音12500', '噪音11')",
+        "ANALYZE store.source_record",
+    )
+    api.as_("clerk", "court").ids()
+    login = store.rows("SELECT login FROM ops.row_scope WHERE own = 'court'")[0]["login"]
+    order = "ORDER BY reported_at > now(), reported_at DESC NULLS LAST, record_id"
+    ways = [("噪音", "噪音", 12_498), ("'噪':*", None, 12_498), ("'噪音' & 'ab':*", "噪音", None), ("'噪音' & 'cd':*", "噪音", None),
+            ("'cd':*", None, None), ("cd12", "cd12", None), ("'x':*", None, 0)]  # fmt: skip
+    for words, by_index, count in ways:
+        plain = f"SELECT record_id FROM store.source_record WHERE visibility = 'shared' AND tokens @@ $q${words}$q$::tsquery {order}"
+        newest = [row["record_id"] for row in store.rows(plain)]
+        assert count is None or len(newest) == count
+        for most in (1, 50, 1_500, 13_000):
+            with store.engine.connect() as connection:
+                connection.execute(text(f'SET SESSION AUTHORIZATION "{login}"'))
+                found = connection.execute(
+                    text("SELECT record_id FROM store.find_words(CAST(:words AS tsquery), CAST(:by_index AS tsquery), :most)"),
+                    {"words": words, "by_index": by_index, "most": most},
+                )
+                assert found.scalars().all() == newest[:most], (words, most)
+
+
 def test_windows_put_titles_first_and_lose_none(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hits, "FEW", 3)
-    monkeypatch.setattr(hits, "LOOKED_AT", 3)
+    monkeypatch.setattr(hits, "RELEVANT_MOST", 3)
     cases = {}
     for day in range(1, 12):
         fields = {"title": "夜间噪音"} if day % 3 == 0 else {"title": "投诉", "text": "夜间噪音"}
         cases[day] = str(store.case(store.record("petition", str(day), reported_at=at(day), **fields)))
     clerk = api.as_("clerk", "court")
-    seen = pages(clerk, q="夜间噪音", limit=2)
+    seen = pages(clerk, q="夜间噪音", department="petition", limit=2)
     assert seen[:6] == [cases[day] for day in (9, 6, 11, 10, 8, 7)]
     assert sorted(seen) == sorted(cases.values())
 
