@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from api.departments import directory_of
 from connectors.contract import Contract
 from connectors.extract import Pull, extract
+from hub.encryption import Protected, clear_bytes
 from tests.integration.api.builders import SECRET, Api, Store
 
 URL = "/v1/inbox/emergency_management"
@@ -38,7 +39,7 @@ def push(api: Api, events: object, **how: object) -> httpx.Response:
 
 def stored(store: Store) -> list[tuple[str, int, dict[str, object]]]:
     rows = store.rows("SELECT event_id, times_received, body FROM ops.inbox ORDER BY inbox_id")
-    return [(row["event_id"], row["times_received"], json.loads(bytes(row["body"]))) for row in rows]
+    return [(row["event_id"], row["times_received"], json.loads(clear_bytes(Protected.EVENT, bytes(row["body"])))) for row in rows]
 
 
 def test_events_are_stored_before_the_answer_and_once(api: Api, store: Store) -> None:

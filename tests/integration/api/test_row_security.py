@@ -17,6 +17,7 @@ from api.access import Caller
 from api.policy.document import DEFAULT, read_policy
 from api.policy.logins import READER, Logins, login_of
 from api.state import reading_engine
+from hub.encryption import number_forms
 from hub.errors import SettingsError
 from hub.settings import Settings
 from schema import tables
@@ -124,7 +125,8 @@ def test_a_login_reads_what_the_policy_gives(
 def test_a_login_finds_only_what_is_acknowledged_by_an_identifier(logins: Logins, mixed: dict[str, Any]) -> None:
     def found(who: Caller, field: str, wanted: str) -> set[str]:
         with logins.engine(who).connect() as connection:
-            return numbers(connection, f"SELECT record_id FROM store.acknowledged_by('{field}', ARRAY['{wanted}'])")
+            forms = ", ".join(f"'{form}'" for form in number_forms(field, [wanted]))
+            return numbers(connection, f"SELECT record_id FROM store.acknowledged_by('{field}', ARRAY[{forms}])")
 
     restricted, sealed = "13800000002", "13800000003"
     assert found(caller("petition"), "phone", restricted) == {mixed["restricted"]}

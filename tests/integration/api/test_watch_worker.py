@@ -17,6 +17,7 @@ from tests.integration.api.builders import Api, Store
 from tests.integration.api.changing import NOISE, WAGES, case_of, record, settle
 from tests.integration.api.receiving import worker
 from tests.integration.api.waiting import wait_for
+from tests.integration.encryption.builders import write_keys_down
 
 
 @pytest.fixture
@@ -56,6 +57,7 @@ def test_the_thread_outlives_a_store_that_is_away(api: Api, store: Store, monkey
 
 def test_the_command_looks_once(api: Api, store: Store, command: CliRunner) -> None:
     watching_noise(api, store)
+    write_keys_down(store.engine)
     result = command.invoke(app, ["run", "--once"], catch_exceptions=False)
     assert result.exit_code == 0
     assert "events: 1" in result.stdout

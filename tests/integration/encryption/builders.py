@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from hub.encryption import NUMBERS, KeyRing, key_ring
 from hub.encryption.key_document import KEY_BYTES, LOOKUP_BYTES, KeyDocument
+from hub.encryption.store_keys import write_down
 
 #: Columns in which people write freely: encryption at rest does not reach them, and docs/security.md says so.
 FREE_TEXT = {("store", "source_record", column) for column in ("title", "text", "reply", "address", "handling_unit", "tokens")} | {
@@ -46,6 +47,14 @@ def stored(party: dict[str, Any]) -> dict[str, Any]:
     if keys is None:
         return party
     return party | {name: keys.store_number(field, party[name]) for name, field in NUMBERS.items() if party.get(name)}
+
+
+def write_keys_down(engine: Engine) -> None:
+    """What a command that works on a new store does first."""
+    keys = key_ring()
+    if keys is not None:
+        with engine.begin() as connection:
+            write_down(connection, keys)
 
 
 def places_of(engine: Engine, values: list[str]) -> dict[str, int]:

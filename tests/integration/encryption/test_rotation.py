@@ -20,7 +20,7 @@ from pipeline.ingest import ingest
 from pipeline.land import Order
 from pipeline.resolve import resolve
 from pipeline.rotation import Held, rotate, status
-from tests.integration.encryption.builders import document, places_of, ring
+from tests.integration.encryption.builders import document, places_of, ring, write_keys_down
 from tests.integration.pipeline.builders import SETTINGS, make_contract, make_page, make_row
 from tests.integration.pipeline.resolving import id_number, parties, person, record, rows, settle
 
@@ -86,10 +86,10 @@ def test_from_one_key_to_the_next(database: Engine, tmp_path: Path) -> None:
     contract = make_contract()
     with using(ring("k1")):
         take_in(database, contract, 0)
-        write_down(database, ring("k1"))
+        write_keys_down(database)
     both = ring("k1", "k2")
     with using(both):
-        write_down(database, both)
+        write_keys_down(database)
         take_in(database, contract, 1)  # versions under the new key beside versions under the old one: parties keep their ids
         assert rows(database, "SELECT count(DISTINCT party_id), count(*) FROM store.party") == [(20, 40)]
         assert key_ids(database)["store.party"] == {"k1", "k2"}
@@ -107,13 +107,6 @@ def only(name: str, whole: KeyRing) -> KeyRing:
     return KeyRing(kept.model_copy(update={"keys": {name: kept.keys[name]}, "current": name}))
 
 
-def write_down(engine: Engine, keys: KeyRing) -> None:
-    from hub.encryption import store_keys
-
-    with engine.begin() as connection:
-        store_keys.write_down(connection, keys)
-
-
 def found(engine: Engine, phone: str, key_id: str | None = None) -> list[Any]:
     keys = key_ring()
     assert keys is not None
@@ -124,7 +117,7 @@ def found(engine: Engine, phone: str, key_id: str | None = None) -> list[Any]:
 def test_a_key_in_use_is_not_missing_nor_another(database: Engine) -> None:
     with using(ring("k1")):
         take_in(database, make_contract(), 0)
-        write_down(database, ring("k1"))
+        write_keys_down(database)
     other = KeyRing(document("k1", cipher="SM4-GCM"))
     for keys, words in ((None, "under key k1, which is not"), (ring("k9"), "under key k1, which is not"), (other, "not the one that")):
         with pytest.raises(SettingsError, match=words) as refused:

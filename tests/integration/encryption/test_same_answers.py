@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import re
+import time
 from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from api.audit.subject import find_subject
 from api.departments import directory_of
 from api.inbox import Push, receive
+from api.recognise import Kind, recognise
 from connectors.contract import load_contracts
 from hub.encryption import using
 from hub.settings import Settings
@@ -22,7 +25,7 @@ from pipeline.export import membership
 from pipeline.run import run_pass
 from simulator.serve import Servers, Systems
 from simulator.world import build_world
-from tests.integration.api.builders import running_api_of
+from tests.integration.api.builders import Api, running_api_of
 from tests.integration.encryption.builders import places_of, ring
 
 RECORDS, TICKS = 300, 2
@@ -96,6 +99,7 @@ def names_of_ids(rows: list[dict[str, str]]) -> dict[str, str]:
     return {one: "+".join(sorted(names)) for one, names in held.items()}
 
 
+@pytest.mark.timeout(600)  # two districts, and a thousand questions to each
 def test_the_same_district_in_the_clear_and_encrypted(district: District, tmp_path: Path) -> None:
     stores = {"clear": (district.clear, None), "encrypted": (district.encrypted, district.ring)}
     found: dict[str, Any] = {}
@@ -112,7 +116,7 @@ def test_the_same_district_in_the_clear_and_encrypted(district: District, tmp_pa
         assert found["encrypted"][1][question] == answer, question
     numbers = district.numbers()
     assert len(numbers) > 100
-    everywhere = {"store.party.phone", "store.party.id_no", "store.golden_record.contents", "ops.inbox.body"}
+    everywhere = {"store.party.phone", "store.party.id_no", "store.golden_record.contents", "ops.inbox.body", "ops.lookup.result"}
     found_in = places_of(district.clear, numbers).keys()
     assert found_in >= everywhere
     assert any(re.fullmatch(r"landing\.record_p\d\.payload", place) for place in found_in)
@@ -125,15 +129,52 @@ def answers(district: District, engine: Engine, ids: dict[str, str]) -> dict[str
     with ExitStack() as stack:
         api = stack.enter_context(running_api_of(engine, district.directory))
         clerk, system = api.as_("clerk", "labour"), api.as_("system", "court")
-        for place, number in enumerate(district.numbers()[::7]):
+        for place, number in enumerate(district.numbers()[::13]):
             for who, client in (("clerk", clerk), ("system", system)):
                 told[f"{who}, number {place}"] = plain(client.find(q=number, limit=50), ids)
                 told[f"{who}, its end {place}"] = plain(client.find(q=number[-4:], limit=50), ids)
             told[f"clerk, long end {place}"] = plain(clerk.find(q=number[-6:], limit=50), ids)
-        for case_id in sorted(ids, key=ids.__getitem__)[:40]:
-            answer = clerk.get(f"/v1/cases/{case_id}", params={"include": "parties,timeline,links"})
-            told[f"case {ids[case_id]}"] = plain(answer.json() if answer.status_code == 200 else answer.status_code, ids)
+        asked = (("cases", "parties,timeline,links"), ("persons", "history"), ("organisations", "history"))
+        for one in sorted(ids, key=ids.__getitem__)[::4]:
+            for kind, parts in asked:
+                answer = clerk.get(f"/v1/{kind}/{one}", params={"include": parts})
+                told[f"{kind} {ids[one]}"] = plain(answer.json() if answer.status_code == 200 else answer.status_code, ids)
+            then = clerk.get(f"/v1/cases/{one}", params={"include": "parties", "as_of": str(TICKS)})
+            told[f"{ids[one]} then"] = plain(then.json() if then.status_code == 200 else then.status_code, ids)
+        assert all(any(isinstance(told[name], dict) for name in told if name.startswith(kind)) for kind, _ in asked)
+        told |= bulk_answers(district, api, ids)
     return told
+
+
+def bulk_answers(district: District, api: Api, ids: dict[str, str]) -> dict[str, Any]:
+    """What a department's system is told in bulk, and what auditors are told of whom was looked at."""
+    clerk = api.as_("clerk", "labour")
+    told: dict[str, Any] = {}
+    numbers = district.numbers()
+    for place, number in enumerate(numbers[::9]):
+        party = {"kind": "person", "name": "王小明"} | ({"phone": number} if len(number) == 11 else {"id_no": number})
+        answer = clerk.post("/v1/match", json={"parties": [party]})
+        told[f"match {place}"] = (answer.status_code, plain(answer.json() if answer.is_success else None, ids))
+    assert any(answer and answer["parties"][0]["candidates"] for _, answer in told.values())
+    export = clerk.post("/v1/cases/export", json={"format": "csv", "receiver": "督查科"})
+    told["export"] = (export.status_code, plain(export.text.splitlines()[1:-1], ids))
+    sheet = "号码\n" + "\n".join(numbers[::5])
+    job = clerk.post("/v1/lookups", params={"columns": "号码=entry"}, content=sheet.encode(), headers={"Content-Type": "text/csv"}).json()
+    told["lookup"] = plain(finished(clerk, job["lookup_id"]).splitlines(), ids)
+    with api.store.engine.connect() as connection:
+        for place, number in enumerate(one for one in numbers if recognise(one).kind is Kind.ID_NUMBER):
+            subject = find_subject(connection, number)
+            told[f"subject {place}"] = plain([*map(str, subject.persons), *map(str, subject.cases)], ids)
+    return told
+
+
+def finished(client: Api, lookup_id: str) -> str:
+    """The file of a batch look-up."""
+    deadline = time.monotonic() + 60
+    while client.get(f"/v1/lookups/{lookup_id}").json()["state"] != "done":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return client.get(f"/v1/lookups/{lookup_id}/result").text
 
 
 def plain(answer: Any, ids: dict[str, str]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine, text
 
+from hub.encryption import clear_number
 from hub.settings import Settings
 from pipeline.resolve import ResolveReport, resolve
 from tests.integration.encryption.builders import stored
@@ -171,7 +172,7 @@ def golden(engine: Engine, entity: str) -> dict[str, list[tuple[str, list[int]]]
     found: dict[str, list[tuple[str, list[int]]]] = defaultdict(list)
     sql = "SELECT field, value, stated_by FROM store.golden_value WHERE entity_id = CAST(:id AS uuid) AND known_to IS NULL ORDER BY 1, rank"
     for name, value, stated_by in rows(engine, sql, id=entity):
-        found[name].append((value, stated_by))
+        found[name].append((clear_number(name, value), stated_by))
     return dict(found)
 
 
