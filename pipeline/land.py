@@ -10,10 +10,8 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import cast
 
 import orjson
-import polars as pl
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,25 +19,14 @@ from connectors.contract import Contract
 from connectors.extract import Page, Pull, extract, reconcile
 from connectors.pages import together
 from hub.database import store_errors
-from hub.encryption import Protected, key_ring
 from hub.errors import SnapshotError
 from pipeline.absent import bury_absent
 from pipeline.batch_errors import words
 from pipeline.conservation import recount
-from pipeline.copying import copy_in, cursor_of
 from pipeline.locks import department_lock
-from pipeline.protected import store_documents
+from pipeline.staging import prepare, stage
 
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
-
-_STAGE = """
-CREATE TEMP TABLE IF NOT EXISTS staged (
-    ordinal bigint NOT NULL, source_record_id text, payload jsonb, raw bytea, fault text, cursor text, operation text NOT NULL,
-    event_id text, kept_payload text, kept_raw bytea  -- as they are to be kept, where that is another form
-) ON COMMIT DELETE ROWS
-"""
-_SEEN = "CREATE TEMP TABLE IF NOT EXISTS seen (source_record_id text PRIMARY KEY)"
-_STAGED_COLUMNS = ("ordinal", "source_record_id", "payload", "raw", "fault", "cursor", "operation", "event_id")
 
 # What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
@@ -212,9 +199,7 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
 def _open_batch(landing: _Landing) -> Pull:
     connection, contract = landing.connection, landing.contract
     key = {"department": contract.department, "version": contract.version}
-    connection.execute(text(_STAGE))
-    connection.execute(text(_SEEN))
-    connection.execute(text("TRUNCATE seen"))
+    prepare(connection)
     connection.execute(text(_FAIL_DEAD), key)
     connection.execute(text(_REMEMBER_CONTRACT), {**key, "hash": contract.content_version, "document": _document(contract)})
     connection.execute(text("INSERT INTO ops.source (department) VALUES (:department) ON CONFLICT DO NOTHING"), key)
@@ -250,7 +235,7 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
     connection, contract = landing.connection, landing.contract
     if page.rows.num_rows == 0:
         return
-    _stage(connection, page)
+    stage(connection, page)
     keys = {"department": contract.department, "batch_id": landing.batch_id}
     if contract.feed.mode == "events":
         connection.execute(text(_TAKE_FROM_INBOX), keys)
@@ -273,15 +258,6 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
         connection.execute(text(_MOVE_WATERMARK), {**keys, "watermark": watermark})
     connection.commit()
     landing.pulled += page.rows.num_rows
-
-
-def _stage(connection: Connection, page: Page) -> None:
-    """Put a page's rows where LAND judges them: in the clear, for their hash is the database's, and beside it as they are to be kept."""
-    rows = cast(pl.DataFrame, pl.from_arrow(page.rows.select(list(_STAGED_COLUMNS))))
-    if key_ring() is not None:
-        payloads, raws = store_documents(Protected.PAYLOAD, rows["payload"]), store_documents(Protected.RAW, rows["raw"])
-        rows = rows.with_columns(kept_payload=payloads, kept_raw=raws.cast(pl.Binary))
-    copy_in(cursor_of(connection), "staged", rows)
 
 
 def _finish(landing: _Landing, watermark: str | None) -> None:

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Engine, text
 
 from hub.database import store_errors
 from hub.encryption import NUMBERS, PREFIX, KeyRing, Protected
+from hub.encryption.key_document import KEY_ID
 from hub.encryption.key_document import RESERVED as LOOKUP
 from hub.encryption.store_keys import keys_in_use, require_same, write_down
-from hub.errors import BusyError
+from hub.errors import BusyError, DecryptionError
 from pipeline.candidates import hide_numbers
 from pipeline.copying import copy_in, cursor_of, read_frame
 from pipeline.locks import resolve_lock
@@ -27,7 +28,7 @@ from pipeline.relations import RELATIONS, Relation
 
 BATCH = 1_000
 ROUNDS = 5  # over what others worked on; what is left then is told
-_ANY = f"{PREFIX}%%"
+_FORM = f"^{PREFIX}{KEY_ID.strip('^$')}:"
 
 #: Told after each batch: the table, and rows of it done so far.
 Progress: TypeAlias = Callable[[str, int], None]
@@ -56,12 +57,18 @@ def _number(field: Protected) -> Change:
 
 
 def _bytes(field: Protected) -> Change:
-    def change(ring: KeyRing, value: Any) -> bytes:
-        kept = bytes(value)
-        plain = ring.document(field, kept.decode()) if kept.startswith(PREFIX.encode()) else kept
-        return ring.store_document(field, plain).encode()
+    return lambda ring, value: ring.store_document(field, _plain_bytes(ring, field, bytes(value))).encode()
 
-    return change
+
+def _plain_bytes(ring: KeyRing, field: Protected, kept: bytes) -> bytes:
+    if not kept.startswith(PREFIX.encode()):
+        return kept
+    try:
+        return ring.document(field, kept.decode())
+    except (DecryptionError, UnicodeDecodeError):
+        if field is not Protected.RAW:
+            raise
+        return kept  # a row that nobody could read may begin with anything, an encrypted value's prefix too
 
 
 def _json(field: Protected) -> Change:
@@ -112,7 +119,7 @@ PLACES = (
     Place("ops.lookup", {"lookup_id": "uuid"}, {"result": ("bytea", _bytes(Protected.RESULT))}, f"ARRAY[{_AS_LATIN.format('result')}]"),
 )
 _COUNT = """
-SELECT CASE WHEN v.stored LIKE %(any)s THEN split_part(v.stored, ':', 2) ELSE '' END AS key_id, count(*) AS held
+SELECT CASE WHEN v.stored ~ %(form)s THEN split_part(v.stored, ':', 2) ELSE '' END AS key_id, count(*) AS held
 FROM {table} t CROSS JOIN LATERAL unnest({texts}) v (stored) WHERE v.stored IS NOT NULL GROUP BY 1
 """
 _STALE = """
@@ -145,7 +152,7 @@ def status(connection: Connection) -> list[Held]:
     """How many values of each table are in the clear, and under which key; it reads all of them."""
     found = []
     for place in PLACES:
-        counted = read_frame(connection, _COUNT.format(table=place.table, texts=place.texts), {"any": f"{PREFIX}%"})
+        counted = read_frame(connection, _COUNT.format(table=place.table, texts=place.texts), {"form": _FORM})
         found += [Held(place.table, key_id or "", held) for key_id, held in sorted(counted.iter_rows(), key=lambda row: row[0] or "")]
     return found
 

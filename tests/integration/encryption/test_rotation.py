@@ -20,9 +20,10 @@ from pipeline.ingest import ingest
 from pipeline.land import Order
 from pipeline.resolve import resolve
 from pipeline.rotation import Held, rotate, status
+from tests.integration.api.builders import running_api
 from tests.integration.encryption.builders import document, places_of, ring, write_keys_down
 from tests.integration.pipeline.builders import SETTINGS, make_contract, make_page, make_row
-from tests.integration.pipeline.resolving import id_number, parties, person, record, rows, settle
+from tests.integration.pipeline.resolving import id_number, invariants, parties, person, record, rows, settle
 
 PHONES = [f"139{number:08d}" for number in range(12345670, 12345690)]
 
@@ -133,6 +134,16 @@ def test_a_key_in_use_is_not_missing_nor_another(database: Engine) -> None:
     assert not any(phone in str(gone.value) for phone in PHONES)
 
 
+def test_an_unreadable_row_that_looks_encrypted_stops_nothing(database: Engine) -> None:
+    contract = make_contract()
+    with using(None):
+        ingest(database, contract, SETTINGS, Order(), lambda *_: [make_page([b"enc:k1:AAAA", f"enc:{PHONES[0]} x:y".encode()])])
+    with using(ring("k1")):
+        assert {one.key_id for one in statuses(database)} <= {"", "k1"}
+        assert rotate(database, ring("k1")).left == 0
+        assert places_of(database, PHONES) == {}
+
+
 def test_rotation_passes_over_what_others_work_on_and_says_so(database: Engine) -> None:
     contract = make_contract()
     clear_store(database, contract)
@@ -180,3 +191,52 @@ def test_ends_are_found_in_a_store_that_is_half_encrypted(database: Engine) -> N
         with database.connect() as connection:
             for end, shown, expected in ((PHONES[4][-4:], 4, 1), (PHONES[4][-6:], 4, 0), (PHONES[4][-6:], 99, 1), ("0000", 4, 0)):
                 assert len(find_tails(connection, end, TailsShown(shown, shown, 0, 0), 10)) == expected
+
+
+def test_rotation_beside_ingest_and_resolve(database: Engine) -> None:
+    contract, both = make_contract(), ring("k1", "k2")
+    with using(ring("k1")):
+        take_in(database, contract, 0)
+        write_keys_down(database)
+        person_of = parties(database)
+    with using(both):
+        stop, errors, rounds = threading.Event(), [], 0
+
+        def rotating() -> None:
+            nonlocal rounds
+            try:
+                while not stop.is_set():
+                    rotate(database, both, batch=2)
+                    rounds += 1
+            except Exception as error:
+                errors.append(error)
+
+        worker = threading.Thread(target=rotating)
+        worker.start()
+        for turn in range(1, 6):
+            take_in(database, contract, turn)
+        stop.set()
+        worker.join(60)
+        assert errors == []
+        assert rounds > 0
+        assert rotate(database, both).left == 0
+        assert parties(database) == person_of
+        assert invariants(database) == []
+        assert {one for several in key_ids(database).values() for one in several} == {"k2"}
+
+
+def test_the_api_says_that_a_value_does_not_decrypt_and_not_which(database: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    with using(ring("k1")), running_api(database) as api:
+        number = api.store.record("labour", "LD-1", [{"name": "王小明", "phone": PHONES[0]}])
+        case_id = api.store.case(number)
+        clerk = api.as_("clerk", "labour")
+        assert clerk.case(case_id, "parties")["parties"][0]["phone"] == PHONES[0]
+        stored = rows(database, "SELECT phone FROM store.party")[0]
+        api.store.run("UPDATE store.party SET phone = 'enc:gone:' || split_part(phone, ':', 3)")
+        answer = clerk.get(f"/v1/cases/{case_id}", params={"include": "parties"})
+        assert answer.status_code == 500
+        assert answer.json()["type"] == "urn:casehub:problem:decryption"
+        told = answer.text + caplog.text
+        assert PHONES[0] not in told
+        assert stored.split(":")[2] not in told
+        assert len(clerk.ids()) == 1  # what needs no number is told

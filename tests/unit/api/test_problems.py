@@ -28,6 +28,7 @@ STATUS = {
     "BatchHeld": 409,
     "ConservationError": 500,
     "BusyError": 409,
+    "DecryptionError": 500,
     "StoreError": 500,
     "StoreUnavailable": 503,
     "EngineError": 500,
