@@ -75,7 +75,7 @@ def rotate() -> None:
     """换用当前密钥 · Encrypt what is in the clear or under an old key under the current one; it may be stopped and run again."""
     from hub.encryption import key_ring
     from pipeline.rotation import rotate as bring_under
-    from pipeline.rotation import status as count
+    from pipeline.rotation import waiting
 
     ring = key_ring()
     if ring is None:
@@ -83,12 +83,9 @@ def rotate() -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with store(needs_keys=False) as engine:
         with engine.connect() as connection:
-            older = [one for one in count(connection) if one.key_id != ring.current]
-        waiting: dict[str, int] = {}
-        for one in older:
-            waiting[one.table] = waiting.get(one.table, 0) + one.values
+            rows = waiting(connection, ring)
         with Progress(*columns, console=Console(stderr=True)) as bars:
-            tasks = {name: bars.add_task(name, total=total) for name, total in waiting.items()}
+            tasks = {name: bars.add_task(name, total=total) for name, total in rows.items() if total}
 
             def tell(table: str, rows: int) -> None:
                 if table in tasks:

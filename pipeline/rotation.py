@@ -122,10 +122,10 @@ _COUNT = """
 SELECT CASE WHEN v.stored ~ %(form)s THEN split_part(v.stored, ':', 2) ELSE '' END AS key_id, count(*) AS held
 FROM {table} t CROSS JOIN LATERAL unnest({texts}) v (stored) WHERE v.stored IS NOT NULL GROUP BY 1
 """
-_STALE = """
-SELECT {keys}, {columns} FROM {table} t
-WHERE ({after}) AND EXISTS (SELECT FROM unnest({texts}) v (stored) WHERE v.stored IS NOT NULL AND NOT starts_with(v.stored, %(prefix)s))
-ORDER BY {keys} LIMIT {most} FOR UPDATE SKIP LOCKED
+_IS_STALE = "EXISTS (SELECT FROM unnest({texts}) v (stored) WHERE v.stored IS NOT NULL AND NOT starts_with(v.stored, %(prefix)s))"
+_STALE = f"""
+SELECT {{keys}}, {{columns}} FROM {{table}} t WHERE ({{after}}) AND {_IS_STALE}
+ORDER BY {{keys}} LIMIT {{most}} FOR UPDATE SKIP LOCKED
 """
 _WRITE = "UPDATE {table} t SET {sets} FROM (VALUES %s) AS n ({names}) WHERE {same}"
 
@@ -155,6 +155,15 @@ def status(connection: Connection) -> list[Held]:
         counted = read_frame(connection, _COUNT.format(table=place.table, texts=place.texts), {"form": _FORM})
         found += [Held(place.table, key_id or "", held) for key_id, held in sorted(counted.iter_rows(), key=lambda row: row[0] or "")]
     return found
+
+
+def waiting(connection: Connection, ring: KeyRing) -> dict[str, int]:
+    """Rows of each table of which something is in the clear or under an old key."""
+    counts = {}
+    for place in PLACES:
+        sql = f"SELECT count(*) FROM {place.table} t WHERE {_IS_STALE.format(texts=place.texts)}"
+        counts[place.table] = int(connection.exec_driver_sql(sql, {"prefix": ring.current_prefix}).scalar_one())
+    return counts
 
 
 def rotate(engine: Engine, ring: KeyRing, progress: Progress = lambda *_: None, *, batch: int = BATCH) -> Rotation:
