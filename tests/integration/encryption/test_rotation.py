@@ -28,6 +28,12 @@ from tests.integration.pipeline.resolving import id_number, invariants, parties,
 PHONES = [f"139{number:08d}" for number in range(12345670, 12345690)]
 
 
+def contract_with_numbers() -> Contract:
+    """A petitioner with an ID number: it is what a party is known by from one version to the next."""
+    number, phone = {"from": "number", "as": "id_no"}, {"from": "phone", "as": "phone"}
+    return make_contract(parties=[{"role": "petitioner", "name": {"from": "who", "as": "person_name"}, "id_no": number, "phone": phone}])
+
+
 def clear_store(engine: Engine, contract: Contract) -> None:
     """A store from before there were keys: twenty landed rows, and parties with ID numbers."""
     with using(None):
@@ -38,7 +44,12 @@ def clear_store(engine: Engine, contract: Contract) -> None:
 
 
 def take_in(engine: Engine, contract: Contract, turn: int) -> None:
-    page = make_page([make_row(number, phone=phone, text=f"第{turn}次", who=f"张{number}") for number, phone in enumerate(PHONES)])
+    page = make_page(
+        [
+            make_row(number, phone=phone, text=f"第{turn}次", who=f"张{number}", number=id_number(100 + number))
+            for number, phone in enumerate(PHONES)
+        ]
+    )
     ingest(engine, contract, SETTINGS, Order(), lambda *_: [page])
     resolve(engine, SETTINGS)
 
@@ -52,7 +63,7 @@ def key_ids(engine: Engine) -> dict[str, set[str]]:
 
 
 def test_a_store_in_the_clear_is_encrypted_and_goes_on(database: Engine, tmp_path: Path) -> None:
-    contract = make_contract()
+    contract = contract_with_numbers()
     clear_store(database, contract)
     before = members(database, tmp_path)
     assert key_ids(database) == {"store.party": {""}, "store.golden_record": {""}, "landing.record": {""}}
@@ -84,7 +95,7 @@ def members(engine: Engine, folder: Path) -> str:
 
 
 def test_from_one_key_to_the_next(database: Engine, tmp_path: Path) -> None:
-    contract = make_contract()
+    contract = contract_with_numbers()
     with using(ring("k1")):
         take_in(database, contract, 0)
         write_keys_down(database)
@@ -117,7 +128,7 @@ def found(engine: Engine, phone: str, key_id: str | None = None) -> list[Any]:
 
 def test_a_key_in_use_is_not_missing_nor_another(database: Engine) -> None:
     with using(ring("k1")):
-        take_in(database, make_contract(), 0)
+        take_in(database, contract_with_numbers(), 0)
         write_keys_down(database)
     other = KeyRing(document("k1", cipher="SM4-GCM"))
     for keys, words in ((None, "under key k1, which is not"), (ring("k9"), "under key k1, which is not"), (other, "not the one that")):
@@ -130,12 +141,12 @@ def test_a_key_in_use_is_not_missing_nor_another(database: Engine) -> None:
         using(only("k2", ring("k1", "k2"))),
         pytest.raises(DecryptionError, match=r"store\.party\.phone is encrypted under key k1") as gone,
     ):
-        take_in(database, make_contract(), 1)
+        take_in(database, contract_with_numbers(), 1)
     assert not any(phone in str(gone.value) for phone in PHONES)
 
 
 def test_an_unreadable_row_that_looks_encrypted_stops_nothing(database: Engine) -> None:
-    contract = make_contract()
+    contract = contract_with_numbers()
     with using(None):
         ingest(database, contract, SETTINGS, Order(), lambda *_: [make_page([b"enc:k1:AAAA", f"enc:{PHONES[0]} x:y".encode()])])
     with using(ring("k1")):
@@ -145,7 +156,7 @@ def test_an_unreadable_row_that_looks_encrypted_stops_nothing(database: Engine) 
 
 
 def test_rotation_passes_over_what_others_work_on_and_says_so(database: Engine) -> None:
-    contract = make_contract()
+    contract = contract_with_numbers()
     clear_store(database, contract)
     with using(ring("k1")), database.connect() as other:
         other.execute(text("SELECT FROM store.party WHERE party_id = (SELECT min(party_id) FROM store.party) FOR UPDATE"))
@@ -159,7 +170,7 @@ def test_rotation_passes_over_what_others_work_on_and_says_so(database: Engine) 
 
 
 def test_a_killed_rotation_is_taken_up_again(database: Engine) -> None:
-    clear_store(database, make_contract())
+    clear_store(database, contract_with_numbers())
 
     class Killed(Exception):
         pass
@@ -182,11 +193,11 @@ def statuses(engine: Engine) -> list[Held]:
 
 
 def test_ends_are_found_in_a_store_that_is_half_encrypted(database: Engine) -> None:
-    clear_store(database, make_contract())
+    clear_store(database, contract_with_numbers())
     with database.begin() as connection:
         connection.execute(text("INSERT INTO ops.row_scope (login, policy_version) VALUES (session_user, 0) ON CONFLICT DO NOTHING"))
     with using(ring("k1")):
-        take_in(database, make_contract(), 1)
+        take_in(database, contract_with_numbers(), 1)
         assert key_ids(database)["store.party"] == {"", "k1"}
         with database.connect() as connection:
             for end, shown, expected in ((PHONES[4][-4:], 4, 1), (PHONES[4][-6:], 4, 0), (PHONES[4][-6:], 99, 1), ("0000", 4, 0)):
