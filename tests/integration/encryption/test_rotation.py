@@ -30,7 +30,7 @@ PHONES = [f"139{number:08d}" for number in range(12345670, 12345690)]
 
 def contract_with_numbers() -> Contract:
     """A petitioner with an ID number: it is what a party is known by from one version to the next."""
-    number, phone = {"from": "number", "as": "id_no"}, {"from": "phone", "as": "phone"}
+    number, phone = {"from": "document", "as": "id_no"}, {"from": "phone", "as": "phone"}
     return make_contract(parties=[{"role": "petitioner", "name": {"from": "who", "as": "person_name"}, "id_no": number, "phone": phone}])
 
 
@@ -46,7 +46,7 @@ def clear_store(engine: Engine, contract: Contract) -> None:
 def take_in(engine: Engine, contract: Contract, turn: int) -> None:
     page = make_page(
         [
-            make_row(number, phone=phone, text=f"第{turn}次", who=f"张{number}", number=id_number(100 + number))
+            make_row(number, phone=phone, text=f"第{turn}次", who=f"张{number}", document=id_number(100 + number))
             for number, phone in enumerate(PHONES)
         ]
     )
@@ -139,7 +139,7 @@ def test_a_key_in_use_is_not_missing_nor_another(database: Engine) -> None:
         rotate(database, ring("k9"))
     with (
         using(only("k2", ring("k1", "k2"))),
-        pytest.raises(DecryptionError, match=r"store\.party\.phone is encrypted under key k1") as gone,
+        pytest.raises(DecryptionError, match=r"store\.party\.id_no is encrypted under key k1") as gone,
     ):
         take_in(database, contract_with_numbers(), 1)
     assert not any(phone in str(gone.value) for phone in PHONES)
@@ -164,7 +164,7 @@ def test_rotation_passes_over_what_others_work_on_and_says_so(database: Engine) 
         worker = threading.Thread(target=lambda: told.append(rotate(database, ring("k1"))))
         worker.start()
         worker.join(60)
-        assert [one.left for one in told] == [1]
+        assert [one.left for one in told] == [2]
         other.rollback()
         assert rotate(database, ring("k1")).left == 0
 
@@ -183,7 +183,7 @@ def test_a_killed_rotation_is_taken_up_again(database: Engine) -> None:
         with pytest.raises(Killed):
             rotate(database, ring("k1"), kill, batch=5)
         held = {one.key_id: one.values for one in statuses(database) if one.table == "store.party"}
-        assert held == {"": held[""], "k1": 10}
+        assert held == {"": held[""], "k1": 20}
         assert rotate(database, ring("k1"), batch=5).left == 0
 
 
