@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST, CasePosition, RankPosition
 from api.queries import search as queries
+from api.queries import shown
 from api.queries.hits import FoundCase
 from api.queries.rows import Row
 from api.queries.search import Search
@@ -48,7 +49,7 @@ def _from_window(connection: Connection, search: Search, position: RankPosition)
     rows = queries.page(connection, dataclasses.replace(search, limit=size, after=position.window, sort="newest"))
     window, has_more = rows[:size], len(rows) > size
     beyond = CasePosition(window[-1]["reported_at"], window[-1]["case_id"]) if has_more else None
-    held = queries.titles(connection, search, [row["case_id"] for row in window])
+    held = shown.titles(connection, search, [row["case_id"] for row in window])
     by_id = {row["case_id"]: row for row in window}
     cases = {case_id: FoundCase(0, row["reported_at"], held.get(case_id, ())) for case_id, row in by_id.items()}
     ordered, following = _page(in_order(cases, search), position, search.limit, beyond)
