@@ -17,11 +17,12 @@ from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST, CasePosition, RankPosition
 from api.queries import search as queries
+from api.queries import shown
 from api.queries.hits import FoundCase
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.recognise import Kind
-from schema.search import bigrams, fold
+from schema.search import fold
 
 _WINDOW_PAGES = 3  # pages' worth of cases that are put in order at once, where very many are found
 _NAMES = frozenset({Kind.NAME, Kind.ORGANISATION, Kind.PINYIN})
@@ -48,7 +49,7 @@ def _from_window(connection: Connection, search: Search, position: RankPosition)
     rows = queries.page(connection, dataclasses.replace(search, limit=size, after=position.window, sort="newest"))
     window, has_more = rows[:size], len(rows) > size
     beyond = CasePosition(window[-1]["reported_at"], window[-1]["case_id"]) if has_more else None
-    held = queries.titles(connection, search, [row["case_id"] for row in window])
+    held = shown.titles(connection, search, [row["case_id"] for row in window])
     by_id = {row["case_id"]: row for row in window}
     cases = {case_id: FoundCase(0, row["reported_at"], held.get(case_id, ())) for case_id, row in by_id.items()}
     ordered, following = _page(in_order(cases, search), position, search.limit, beyond)
@@ -69,7 +70,7 @@ def _page(
 def in_order(cases: Mapping[uuid.UUID, FoundCase], search: Search) -> list[uuid.UUID]:
     """The cases, the most relevant first."""
     scores = _title_scores(cases, search)
-    return sorted(cases, key=lambda case_id: (cases[case_id].rank, -scores[case_id], *_newest(cases[case_id]), case_id))
+    return sorted(cases, key=lambda case_id: (cases[case_id].rank, -scores[case_id], *_newest(cases[case_id]), case_id.int))
 
 
 def _newest(case: FoundCase) -> tuple[bool, float]:
@@ -78,11 +79,15 @@ def _newest(case: FoundCase) -> tuple[bool, float]:
 
 def _title_scores(cases: Mapping[uuid.UUID, FoundCase], search: Search) -> dict[uuid.UUID, float]:
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
-    tokens = [] if search.reading is None else bigrams(search.reading.text)
+    asked = () if search.reading is None else search.reading.query.tokens
     titles = list({title for case in cases.values() for title in case.titles})
     folded = dict(zip(titles, fold(pl.Series(titles, dtype=pl.String)), strict=True))
-    held = {title: frozenset(token for token in tokens if token in text) for title, text in folded.items()}
-    found = {case_id: frozenset().union(*(held[title] for title in case.titles)) for case_id, case in cases.items()}
-    borne = Counter(token for tokens in found.values() for token in tokens)
+    held = {title: frozenset(token for token in asked if token in text) for title, text in folded.items()}
+    found = {case_id: frozenset[str]().union(*(held[title] for title in case.titles)) for case_id, case in cases.items()}
+    alike = Counter(found.values())  # cases by the tokens that their titles hold: there are few such sets
+    borne: Counter[str] = Counter()
+    for tokens, count in alike.items():
+        borne.update(dict.fromkeys(tokens, count))
     weights = {token: 1 + math.log((len(cases) + 1) / (count + 1)) for token, count in borne.items()}
-    return {case_id: round(sum(weights[token] for token in sorted(tokens)), 6) for case_id, tokens in found.items()}
+    scores = {tokens: round(sum(weights[token] for token in sorted(tokens)), 6) for tokens in alike}
+    return {case_id: scores[tokens] for case_id, tokens in found.items()}

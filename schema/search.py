@@ -8,6 +8,7 @@ case, traditional to simplified one character at a time, so that a piece of a te
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -119,7 +120,7 @@ def bigrams(text: str) -> list[str]:
 
     A run of Chinese characters gives its bigrams; a lone character stands for itself.
     """
-    return list(dict.fromkeys(token for token, _ in _needed([text])[0]))
+    return list(query_of(text).tokens)
 
 
 def _needed(texts: Sequence[str]) -> list[list[tuple[str, bool]]]:
@@ -147,17 +148,32 @@ def _open(piece: str) -> tuple[str, bool]:
     return (piece[:-1], False) if is_ended else (piece, True)
 
 
-def tsquery(text: str) -> str | None:
-    """`tsquery` text that finds what holds every token of a text; None: nothing in it can be looked for.
+@dataclass(frozen=True)
+class Query:
+    """What a text is looked for by.
 
-    Last pieces of words match as prefixes, so that "光明A12" finds "光明 A1234": a character or word that ends there gets `:*`.
+    Args:
+        tokens: distinct, in a stable order, as `bigrams` gives them.
+        whole: `tsquery` text that finds what holds every token; None: nothing in it can be looked for. Last pieces of words match as
+            prefixes, so that "光明A12" finds "光明 A1234": a character or word that ends there gets `:*`.
+        by_index: the part of it that an index answers at once; None: it is beginnings of words, which an index has to gather.
     """
-    return _query(_needed([text])[0])
+
+    tokens: tuple[str, ...]
+    whole: str | None
+    by_index: str | None
 
 
-def indexed(text: str) -> str | None:
-    """The part of a text's `tsquery` that an index answers at once; None: it is beginnings of words, which an index has to gather."""
-    return _query([(token, may_go_on) for token, may_go_on in _needed([text])[0] if not may_go_on])
+def query_of(text: str) -> Query:
+    """A text as it is looked for."""
+    needed = _needed([text])[0]
+    tokens = tuple(dict.fromkeys(token for token, _ in needed))
+    return Query(tokens, _query(needed), _query([(token, may_go_on) for token, may_go_on in needed if not may_go_on]))
+
+
+def tsquery(text: str) -> str | None:
+    """The `whole` of a text's query."""
+    return query_of(text).whole
 
 
 def tsqueries(texts: Sequence[str]) -> list[str | None]:

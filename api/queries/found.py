@@ -6,7 +6,7 @@ sorted. More are checked case by case along the index of all cases, which is soo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ from api.queries.rows import fetch
 from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow, records_with_cases
 from api.recognise import IDENTIFIERS, Kind, Reading
 from hub.encryption import number_forms
-from schema.search import tsquery
 
 _OF_PARTIES = (
     "SELECT p.record_id, p.version, 'parties.{column}' AS field, p.ordinal FROM store.party p WHERE p.{column} = ANY(:values) "
@@ -134,20 +133,15 @@ def is_whole(reading: Reading) -> bool:
     return reading.kind in _ENTRIES
 
 
-def entry_texts(reading: Reading) -> tuple[str, ...]:
-    """What of an entry is looked for among words."""
-    return reading.values if reading.kind in IDENTIFIERS else (reading.text,)
-
-
-def entry_parameters(reading: Reading | None, hits: Hits | None, query_of: Callable[[str], str | None] = tsquery) -> dict[str, Any]:
-    """Values that `by_entry` wants bound."""
+def entry_parameters(reading: Reading | None, hits: Hits | None, tokens: str | None = None) -> dict[str, Any]:
+    """Values that `by_entry` wants bound; `tokens` are the reading's, where somebody has worked them out already."""
     if reading is None:
         return {}
     return {
         "values": number_forms(_COLUMNS.get(reading.kind, ""), reading.values),
         "numbers": list(reading.numbers),
         "entry_case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
-        "tokens": " | ".join(query for query in map(query_of, entry_texts(reading)) if query),  # empty, it finds nothing
+        "tokens": reading.tokens if tokens is None else tokens,
         **(hits.parameters if hits else {}),
     }
 

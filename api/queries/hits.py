@@ -22,9 +22,9 @@ from api.cursor import RELEVANT_MOST
 from api.queries.rows import fetch
 from api.queries.tails import TailsShown, find_tails
 from api.recognise import Kind, Reading
-from matching.search_keys import LONGEST, NameAgreement, typed_keys
+from matching.search_keys import LONGEST, NameAgreement
+from matching.single.search_keys import typed_keys
 from pipeline.candidates import open_key_numbers
-from schema.search import indexed, tsquery
 
 #: Records by words that are gathered: all of them, or of more the newest.
 FEW = 2_000
@@ -205,11 +205,11 @@ class _Looking:
 
     def by_words(self, most: int) -> bool:
         """Records whose text, names, address or number hold every word, the newest, so many; whether there are more."""
-        tokens = tsquery(self._reading.text)
-        if not tokens:
+        query = self._reading.query
+        if not query.whole:
             return False
         self.tried.append("words")
-        found = self._ask(_WORDS, tokens=tokens, by_index=indexed(self._reading.text), most=most + 1)
+        found = self._ask(_WORDS, tokens=query.whole, by_index=query.by_index, most=most + 1)
         others = [row for row in self.rows if row[2] != "words"]
         self.rows = others + [(record_id, version, "words", None, int(Rank.WORDS)) for record_id, version in found[:most]]
         return len(found) > most

@@ -77,8 +77,14 @@ source_record = Table(
     UniqueConstraint("department", "source_record_id", "version"),
     Index("ix_source_record_case_number", "case_number"),
     Index("ix_source_record_number", "source_record_id"),
-    # With the week of the report beside the words: what stands in very many records is read from the newest week on.
-    Index("ix_source_record_tokens", "tokens", literal_column("store.week_of(reported_at)").label("week"), postgresql_using="gin"),
+    Index(  # with the week of the report and the place: what is in very many records is read from the newest week on, place by place
+        "ix_source_record_tokens",
+        "tokens",
+        literal_column("store.week_of(reported_at)").label("week"),
+        "community",
+        "street",
+        postgresql_using="gin",
+    ),
     Index(
         "ix_source_record_number_part",
         literal_column(NUMBER_PART).label("number_part"),

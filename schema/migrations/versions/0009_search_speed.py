@@ -1,4 +1,4 @@
-"""Words by the week in which they were reported, names by what came last, and the cases of what was found, in one look-up each.
+"""Words by the week in which they were reported, names by what came last, records by week and place, and cases of what was found.
 
 A word that stands in a tenth of all records is read from the newest week on until enough are found: the index gives both the word and
 the week, so that no record is looked at that is not wanted. The functions run as their owner; see 0007.
@@ -32,11 +32,12 @@ _RARE = 20_000  # the same of words that the index would have to gather anew for
 _WEEKS = 3  # the newest, which tell how common words are
 _HELD = 1_500  # records with words in these weeks that are counted
 _PROBED = 4_000  # records of these weeks that are looked at for words that no index answers at once
+_LOOPED = 100  # weeks that are asked for one by one
 _COMMON = 20  # of so many of them one
-# Weeks since 1970, the first of them from a Thursday on; -1 is no time.
+# Weeks since 1970, the first of them from a Thursday on; the least of all integers is no time.
 _WEEK_OF = """
 CREATE FUNCTION store.week_of(at timestamptz) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CAST(coalesce(floor(extract(epoch FROM at AT TIME ZONE 'UTC') / 604800), -1) AS integer)
+RETURN CAST(coalesce(floor(extract(epoch FROM at AT TIME ZONE 'UTC') / 604800), -2147483648) AS integer)
 """
 _OPTIONS = "STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off"
 _NEWEST = "r.reported_at > now(), r.reported_at DESC NULLS LAST, r.record_id"  # what is said to be reported in times to come is not new
@@ -108,7 +109,7 @@ BEGIN
         week := week - 1;
     END LOOP;
     IF cardinality(ids) < most THEN
-        {_EITHER.format(weeks="< coalesce(oldest, 0) OR store.week_of(r.reported_at) > coalesce(newest, -1)")}
+        {_EITHER.format(weeks="< coalesce(oldest, 0) OR store.week_of(r.reported_at) >= coalesce(newest + 1, 0)")}
     END IF;
     RETURN QUERY SELECT f.id, f.number FROM unnest(ids, versions) AS f (id, number);
 END $$
@@ -145,7 +146,56 @@ LANGUAGE sql {_OPTIONS} ROWS 100 AS $$
     WHERE {_VISIBLE}
 $$
 """
-_FUNCTIONS = {"store.find_words(tsquery, tsquery, integer)": _FIND_WORDS, "store.cases_of(bigint[], integer[])": _CASES_OF}
+# The weeks of which cases are published.
+_PUBLISHED_WEEKS = f"""
+CREATE FUNCTION store.published_weeks(OUT oldest integer, OUT newest integer)
+LANGUAGE sql {_OPTIONS} AS $$
+    SELECT ({_PUBLISHED} ORDER BY reported_at ASC NULLS FIRST LIMIT 1), ({_PUBLISHED} ORDER BY reported_at DESC NULLS LAST LIMIT 1)
+$$
+"""
+# Cases with a record of these weeks that the login may read, one it may be more than once: for one who reads some departments or places
+# alone. Of places the index is asked for each together with each week, or by itself where there are very many weeks.
+_OF_WEEK = f"""RETURN QUERY
+            SELECT m.case_id FROM store.source_record r JOIN store.case_member m ON m.record_id = r.record_id AND m.known_to IS NULL
+            WHERE {{wanted}} AND {_VISIBLE};
+"""
+_BY_PLACES = f"""
+        FOREACH place IN ARRAY coalesce(scope.communities, '{{{{}}}}') LOOP
+            {_OF_WEEK.format(wanted="r.community = place AND store.week_of(r.reported_at) {weeks}")}
+        END LOOP;
+        FOREACH place IN ARRAY coalesce(scope.streets, '{{{{}}}}') LOOP
+            {_OF_WEEK.format(wanted="r.street = place AND store.week_of(r.reported_at) {weeks}")}
+        END LOOP;
+"""
+_CASES_IN_WEEKS = f"""
+CREATE FUNCTION store.cases_in_weeks(first integer, last integer) RETURNS TABLE (case_id uuid)
+LANGUAGE plpgsql {_OPTIONS} ROWS 100 AS $$
+DECLARE
+    scope record;
+    place text;
+BEGIN
+    SELECT s.streets, s.communities, s.streets IS NOT NULL OR s.communities IS NOT NULL AS has_places INTO scope FROM ops.my_scope s;
+    IF last::bigint - first > {_LOOPED} AND scope.has_places THEN
+        {_BY_PLACES.format(weeks="+ 0 BETWEEN first AND last")}
+    ELSIF last::bigint - first > {_LOOPED} THEN
+        {_OF_WEEK.format(wanted="store.week_of(r.reported_at) BETWEEN first AND last")}
+    ELSE
+        FOR week IN first .. last LOOP
+            IF scope.has_places THEN
+                {_BY_PLACES.format(weeks="= week")}
+            ELSE
+                {_OF_WEEK.format(wanted="store.week_of(r.reported_at) = week")}
+            END IF;
+        END LOOP;
+    END IF;
+END $$
+"""
+_FUNCTIONS = {
+    "store.find_words(tsquery, tsquery, integer)": _FIND_WORDS,
+    "store.cases_of(bigint[], integer[])": _CASES_OF,
+    "store.published_weeks()": _PUBLISHED_WEEKS,
+    "store.cases_in_weeks(integer, integer)": _CASES_IN_WEEKS,
+}
 _NAMES = "store.find_names(bigint[], integer[], integer)"
 # What it was before.
 _OLD_FIND_WORDS = f"""
@@ -185,7 +235,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_source_record_tokens",
         "source_record",
-        ["tokens", sa.literal_column("store.week_of(reported_at)").label("week")],
+        ["tokens", sa.literal_column("store.week_of(reported_at)").label("week"), "community", "street"],
         schema="store",
         postgresql_using="gin",
     )

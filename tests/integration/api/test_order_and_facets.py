@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import json
 import uuid
 from typing import Any
@@ -168,11 +170,8 @@ def test_page_10_000_reads_no_more_than_page_1(api: Api, store: Store) -> None:
         wanted = Search(own="court", limit=2, after=position, sort=sort)
         with store.engine.connect() as connection:
             connection.execute(text(f'SET SESSION AUTHORIZATION "{login}"'))
-            inner, outer = search._ORDERS[sort]
-            statement = search.listing(connection, wanted).statement(
-                search.SUMMARY, f"{outer} LIMIT :limit", search._after(position, sort), inner, "LIMIT :limit"
-            )
-            plan = connection.execute(text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"), wanted.parameters).scalar_one()
+            explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {search.page_statement(wanted)}"
+            plan = connection.execute(text(explain), wanted.parameters).scalar_one()
             found = plan[0]["Plan"]
             return int(found["Shared Hit Blocks"] + found["Shared Read Blocks"])
 
@@ -182,6 +181,42 @@ def test_page_10_000_reads_no_more_than_page_1(api: Api, store: Store) -> None:
         second, deep = (read(CasePosition(*ordered[place], sort=sort), sort) for place in (1, 19_997))
         assert deep <= 1.1 * second + 5, (sort, first, second, deep)
         assert deep <= 3 * first + 20, (sort, first, second, deep)
+
+
+def test_a_caller_of_one_community_is_paged_through_its_cases_week_by_week(api: Api, store: Store) -> None:
+    here, there = "440311001001", "440311001002"
+    times: dict[str, dt.datetime | None] = {}
+    numbers = itertools.count(1)
+
+    def case(*records: tuple[str, dt.datetime | None]) -> None:
+        ids = [
+            store.record("petition", f"{next(numbers)}", title="噪音", community=place, reported_at=told, category="noise")
+            for place, told in records
+        ]
+        own = [told for place, told in records if place == here]
+        case_id = str(store.case(*ids))
+        if own:
+            times[case_id] = min((told for told in own if told is not None), default=None)
+
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    for step in range(40):
+        case((here, start + dt.timedelta(days=5 * step)))
+    case((here, start + dt.timedelta(days=100)), (there, start))  # the older record is not to be read
+    case((here, start + dt.timedelta(days=9)), (here, start + dt.timedelta(days=190)))
+    case((there, start + dt.timedelta(days=1)))
+    case((here, None))
+    case((here, dt.datetime(1960, 5, 1, tzinfo=dt.UTC)))
+    case((here, dt.datetime(2199, 5, 1, tzinfo=dt.UTC)))
+    clerk = api.as_("community_clerk_440311001001", "political_legal")
+    for sort, sign in (("newest", -1), ("oldest", 1)):
+        for filters in ({}, {"category": "noise"}, {"q": "噪音"}):
+            seen = pages(clerk, sort=sort, limit=7, **filters)
+            told = [times[case_id] for case_id in seen]
+            assert sorted(seen) == sorted(times), (sort, filters)
+            known = [each for each in told if each is not None]
+            assert known == sorted(known, key=lambda each: sign * each.timestamp())
+            assert told[len(known) :] == [None]
+    assert clerk.find(category="noise", facets="category")["total"] == {"cases": len(times), "is_estimate": False}
 
 
 def facets_of(answer: dict[str, Any]) -> dict[str, dict[str, int]]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schema.search import MAX_CHARACTERS, bigrams, indexed, search_tokens, tsquery
+from schema.search import MAX_CHARACTERS, bigrams, query_of, search_tokens, tsquery
 
 
 def tokens_of(text: str) -> set[str]:
@@ -77,7 +77,7 @@ def test_query_finds(text: str, query: str, found: bool) -> None:
     [("光明5号", "'光明' & '5'"), ("光明", "'光明'"), ("道5", "'道'"), ("号", None), ("5 号", None)],
 )
 def test_the_index_is_asked_for_whole_tokens_alone(text: str, asked: str | None) -> None:
-    assert indexed(text) == asked
+    assert query_of(text).by_index == asked
 
 
 ALPHABET = "光明區街道國 欠薪，。維a1々"
