@@ -98,11 +98,12 @@ def _by_turns(place: Ground, folder: Path) -> list[Row]:
             place.empty()
             usage = run([sys.executable, "-m", "cli.main", "run"], place.environment | keys)
             figures.values["a pass, extract to publish"].append(usage.seconds)
+            figures.values["  processor time of its process"].append(usage.cpu_seconds)
             figures.values["the store"].append(_megabytes(place))
             _analyse(place)
             with using(None if name == _CLEAR else KeyRing(documents[name])):
                 _ask(place, place.environment | keys, figures)
-    units = {"a pass, extract to publish": "s", "the store": "MB"} | {
+    units = {"a pass, extract to publish": "s", "  processor time of its process": "s", "the store": "MB"} | {
         f"{what}, {part}": "ms" for what in ("a case with its parties", "a phone", "the end of a phone") for part in ("p50", "p95")
     }
     return [row for name, figures in found.items() for row in figures.rows(name, units, None if name == _CLEAR else found[_CLEAR])]

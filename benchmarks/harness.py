@@ -19,11 +19,12 @@ RUNS = 3
 
 @dataclass(frozen=True)
 class Usage:
-    """What one run of a command cost: wall seconds, and the most memory of its process in MB."""
+    """What one run of a command cost: wall seconds, the most memory of its process in MB, and its processor seconds."""
 
     seconds: float
     peak_mb: float
     output: str
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path | N
     process.stdout.close()
     if process.returncode != 0:
         sys.exit(f"{' '.join(command)} failed with {process.returncode}:\n{output[-4000:]}")
-    return Usage(time.perf_counter() - start, usage.ru_maxrss / 1000, output)
+    return Usage(time.perf_counter() - start, usage.ru_maxrss / 1000, output, usage.ru_utime + usage.ru_stime)
 
 
 def repeat(measure: Callable[[], Usage], runs: int = RUNS) -> list[Usage]:
