@@ -33,6 +33,7 @@ _HELD = 1_500  # records with words in these weeks that are counted
 _PROBED = 1_300  # records of each that are looked at for words that no index answers at once
 _COMMON = 7  # one word in so many records, or in fewer, is common enough to look for it in each
 _GATHERED = 20_000  # records that could be looked at in the time in which the index gathers beginnings of words
+_WITHOUT = 26  # weeks without any such record, after which all others are looked at at once
 _LOOPED = 100  # weeks that are asked for one by one
 # Weeks since 1970, the first of them from a Thursday on; the least of all integers is no time.
 _WEEK_OF = """
@@ -70,6 +71,8 @@ DECLARE
     oldest integer := ({_PUBLISHED} ORDER BY reported_at ASC NULLS FIRST LIMIT 1);
     weeks integer[] := ARRAY[newest, newest - (newest - oldest) / {_WEEKS}, newest - (newest - oldest) * 2 / {_WEEKS}];
     week integer;
+    gathered integer;
+    without integer := 0;
     is_few boolean;
     held bigint := 0;
     looked_at bigint := 0;
@@ -104,12 +107,14 @@ BEGIN
         RETURN;
     END IF;
     week := newest;
-    WHILE week >= oldest AND cardinality(ids) < most LOOP
+    WHILE week >= oldest AND cardinality(ids) < most AND without < {_WITHOUT} LOOP
+        gathered := cardinality(ids);
         {_EITHER.format(weeks="= week")}
         week := week - 1;
+        without := CASE WHEN cardinality(ids) = gathered THEN without + 1 ELSE 0 END;
     END LOOP;
-    IF cardinality(ids) < most THEN
-        {_EITHER.format(weeks="< coalesce(oldest, 0) OR store.week_of(r.reported_at) >= coalesce(newest + 1, 0)")}
+    IF cardinality(ids) < most THEN -- all other weeks at once
+        {_EITHER.format(weeks="<= coalesce(week, -1) OR store.week_of(r.reported_at) > coalesce(newest, -1)")}
     END IF;
     RETURN QUERY SELECT f.id, f.number FROM unnest(ids, versions) AS f (id, number);
 END $$
