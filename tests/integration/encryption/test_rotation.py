@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from api.queries.tails import TailsShown, find_tails
 from connectors.contract import Contract
-from hub.encryption import KeyRing, Protected, key_ring, number_forms, using
+from hub.encryption import KeyRing, Protected, clear_bytes, clear_json, key_ring, number_forms, using
 from hub.encryption.store_keys import require_keys
 from hub.errors import DecryptionError, SettingsError
 from pipeline import rotation
@@ -20,6 +22,7 @@ from pipeline.ingest import ingest
 from pipeline.land import Order
 from pipeline.resolve import resolve
 from pipeline.rotation import Held, rotate, status
+from schema import tables
 from tests.integration.api.builders import running_api
 from tests.integration.encryption.builders import document, places_of, ring, write_keys_down
 from tests.integration.pipeline.builders import SETTINGS, make_contract, make_page, make_row
@@ -251,3 +254,37 @@ def test_the_api_says_that_a_value_does_not_decrypt_and_not_which(database: Engi
         assert PHONES[0] not in told
         assert stored.split(":")[2] not in told
         assert len(clerk.ids()) == 1  # what needs no number is told
+
+
+def test_events_and_batch_look_ups_are_rotated_too(database: Engine) -> None:
+    cells, answer, result, body = (
+        [PHONES[0], None],
+        {"read_as": ["phone"], "cases": 0},
+        b"\xef\xbb\xbf" + PHONES[0].encode(),
+        b'{"id": "1"}',
+    )
+    lookup_id = uuid.uuid4()
+    job = {
+        "caller": "x",
+        "role": "clerk",
+        "format": "csv",
+        "columns": ["a"],
+        "kinds": ["phone"],
+        "rows": 2,
+        "expires_at": dt.datetime.now(dt.UTC),
+    }
+    with database.begin() as connection:
+        connection.execute(tables.inbox.insert().values(department="works", event_id="1", body=body))
+        connection.execute(tables.lookup.insert().values(lookup_id=lookup_id, result=result, **job))
+        connection.execute(tables.lookup_row.insert().values(lookup_id=lookup_id, ordinal=1, cells=cells, answer=answer))
+        connection.execute(tables.lookup_row.insert().values(lookup_id=lookup_id, ordinal=2))  # a line that could not be read
+    for keys in (ring("k1"), ring("k1", "k2")):
+        with using(keys):
+            assert rotate(database, keys).left == 0
+            assert places_of(database, PHONES) == {}
+            assert clear_bytes(Protected.EVENT, bytes(rows(database, "SELECT body FROM ops.inbox")[0])) == body
+            assert clear_bytes(Protected.RESULT, bytes(rows(database, "SELECT result FROM ops.lookup")[0])) == result
+            first, second = rows(database, "SELECT cells, answer FROM ops.lookup_row ORDER BY ordinal")
+            assert (clear_json(Protected.CELLS, first[0]), clear_json(Protected.ANSWER, first[1])) == (cells, answer)
+            assert tuple(second) == (None, None)
+    assert {key for held in key_ids(database).values() for key in held} == {"k2"}
