@@ -181,3 +181,35 @@ def test_forms_that_are_far_off() -> None:
     assert treated.blanked(asked)["name"] is None
     assert treated.told(asked, {"phone": "1", "id_no": "2"}) == {"phone": "1", "id_no": "2"}
     assert treated.told(asked, {"phone": None, "id_no": "2"})["phone"] is None
+
+
+@pytest.mark.parametrize("visibility", ["sealed", "restricted"])
+@pytest.mark.parametrize("differ", [False, True], ids=["all alike", "each of another phone"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_closed_mentions_take_no_place_of_open_ones(api: Api, store: Store, visibility: str, *, differ: bool, at_once: bool) -> None:
+    """Of one firm few mentions show a key, and one stands for those that are like it: never a closed one for one that others may read."""
+
+    def mention(number: int) -> dict[str, Any]:
+        return firm(FIRM["name"], uscc=FIRM["uscc"], phone=f"0755-2700{number:04d}" if differ else None)
+
+    closed = [record("procuratorate", f"JC-{n}", mention(n), visibility=visibility, **ABOUT) for n in range(20)]
+    shared = record("petition", "XF-1", mention(99), title="路灯不亮")
+    for records in [[*closed, shared]] if at_once else [closed, [shared]]:
+        settle(store.engine, *records)
+    assert parties(store.engine, "organisation")["petition/XF-1/0"] == parties(store.engine, "organisation")["procuratorate/JC-0/0"]
+    asked = {"kind": "organisation", **FIRM}
+    for dept, source in (("court", "petition"), ("procuratorate", "procuratorate")):
+        (answered,) = ask(api.as_("clerk", dept), parties=[asked])["parties"]
+        assert answered["answer"] == "certain"
+        assert dept == source or answered["candidates"][0]["compared_with"]["department"]["code"] == source
+
+
+def test_a_firm_is_known_still_when_the_mention_that_stood_for_it_was_sealed(api: Api, store: Store) -> None:
+    first, *others = (record(dept, "1", firm(**FIRM), **ABOUT) for dept in ("procuratorate", "petition", "labour"))
+    for one in (first, *others):
+        settle(store.engine, one)
+    assert store.rows("SELECT count(DISTINCT party_id) AS n FROM store.organisation_key") == [{"n": 1}]
+    settle(store.engine, record("procuratorate", "1", firm(**FIRM), visibility="sealed", **ABOUT))
+    (answered,) = ask(api.as_("clerk", "court"), parties=[{"kind": "organisation", **FIRM}])["parties"]
+    assert answered["answer"] == "certain"
+    assert answered["candidates"][0]["compared_with"]["department"]["code"] in ("petition", "labour")
