@@ -1,0 +1,125 @@
+"""Row security keeps back what a record said before it was closed, too; and of which accounts the two people of a policy are.
+
+A version that is no longer current is shown to a login only if it may read the newest one that says anything: a tombstone says nothing of
+who may read what went before it. A current version is shown as ever, without a look at any other. The change feed has to say once that
+something was closed, and so asks a function which nodes were closed in a chunk; it tells ids that the login could read until then.
+"""
+
+from __future__ import annotations
+
+import re
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+READER = "casehub_reader"
+
+_IN_SCOPE = """(
+    ((SELECT s.departments IS NULL FROM ops.my_scope s) OR r.department = ANY ((SELECT s.departments FROM ops.my_scope s)::text[])
+     OR r.department = (SELECT s.own FROM ops.my_scope s))
+    AND ((SELECT s.streets IS NULL AND s.communities IS NULL FROM ops.my_scope s)
+         OR r.street = ANY ((SELECT s.streets FROM ops.my_scope s)::text[])
+         OR r.community = ANY ((SELECT s.communities FROM ops.my_scope s)::text[]))
+)"""
+_OPENED = "(r.visibility = 'restricted' AND EXISTS (SELECT FROM ops.granted_record g WHERE g.record_id = r.record_id OFFSET 0))"
+_READABLE = f"({_IN_SCOPE} AND (r.visibility = 'shared' OR r.department = (SELECT s.own FROM ops.my_scope s) OR {_OPENED}))"
+_NEWEST = """(r.known_from IS NOT NULL AND NOT r.is_deleted AND NOT EXISTS (
+    SELECT FROM store.source_record n
+    WHERE n.record_id = r.record_id AND n.version > r.version AND n.known_from IS NOT NULL AND NOT n.is_deleted OFFSET 0
+))"""
+
+
+def _of(condition: str, alias: str) -> str:
+    return re.sub(r"\br\.", f"{alias}.", condition)
+
+
+# Not an invoker's view: row security of the table could not ask the table itself.
+_VIEW = f"""
+CREATE VIEW store.open_record WITH (security_barrier) AS
+    SELECT r.record_id FROM store.source_record r WHERE {_NEWEST} AND {_READABLE}
+"""
+_STILL_OPEN = """(
+    source_record.known_to IS NULL OR EXISTS (SELECT FROM store.open_record o WHERE o.record_id = source_record.record_id OFFSET 0)
+)"""
+_BEFORE = _of(_READABLE, "source_record")
+_AFTER = f"({_BEFORE} AND {_STILL_OPEN})"
+
+_CLOSED = "CREATE FUNCTION store.closed_{name}(entities uuid[], starts bigint[]) RETURNS TABLE (entity_id uuid, start bigint, node bigint)"
+_OPTIONS = "LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off ROWS 10"
+_NODES = {
+    "case": "SELECT record_id AS node FROM store.case_member WHERE case_id",
+    "person": "SELECT party_id AS node FROM store.person_member WHERE person_id",
+    "organisation": "SELECT party_id AS node FROM store.organisation_member WHERE organisation_id",
+}
+_VERSIONS = {
+    "case": "(SELECT * FROM store.source_record WHERE record_id = m.node OFFSET 0) r",
+    "party": "(SELECT record_id, version FROM store.party WHERE party_id = m.node OFFSET 0) p CROSS JOIN LATERAL "
+    "(SELECT * FROM store.source_record WHERE record_id = p.record_id AND version = p.version OFFSET 0) r",
+}
+
+
+def _closed(name: str) -> str:
+    """Nodes that were in an entity and that the login could read until a chunk, and no longer from it on."""
+    return f"""
+    {_CLOSED.format(name=name)} {_OPTIONS} AS $$
+        SELECT a.entity_id, a.start, m.node FROM unnest($1, $2) AS a (entity_id, start)
+        CROSS JOIN LATERAL (
+            {_NODES[name]} = a.entity_id AND known_from < a.start AND (known_to IS NULL OR known_to >= a.start) OFFSET 0
+        ) m
+        CROSS JOIN LATERAL {_VERSIONS["case" if name == "case" else "party"]}
+        WHERE r.known_to = a.start AND r.known_from < a.start AND NOT r.is_deleted AND {_READABLE} AND NOT EXISTS (
+            SELECT FROM store.source_record s WHERE s.record_id = r.record_id AND s.known_from = a.start AND {_of(_READABLE, "s")} OFFSET 0
+        )
+    $$
+    """
+
+
+# Any version that could be read once made a record's values readable, those of its closed version too.
+_VALUES = """
+CREATE OR REPLACE FUNCTION store.readable_values(entities uuid[]) RETURNS TABLE (
+    entity_id uuid, field text, rank integer, known_from bigint, known_to bigint, value text, stated_by bigint[]
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 20 AS $$
+    WITH valued AS MATERIALIZED (SELECT g.* FROM store.golden_value g WHERE g.entity_id = ANY ($1)),
+    readable AS MATERIALIZED (
+        SELECT DISTINCT r.record_id FROM store.source_record r
+        WHERE r.record_id IN (SELECT unnest(v.stated_by) FROM valued v) AND {condition}
+    )
+    SELECT v.entity_id, v.field, v.rank, v.known_from, v.known_to, v.value, s.ids FROM valued v
+    CROSS JOIN LATERAL (
+        SELECT array_agg(t.id ORDER BY t.place) AS ids FROM unnest(v.stated_by) WITH ORDINALITY AS t (id, place)
+        WHERE t.id IN (SELECT record_id FROM readable)
+    ) s
+    WHERE s.ids IS NOT NULL
+$$
+"""
+
+
+def upgrade() -> None:
+    for name in ("proposed_account", "approved_account"):
+        op.add_column("policy", sa.Column(name, sa.Text(), nullable=True), schema="ops")
+    op.create_check_constraint(op.f("ck_policy_two_accounts"), "policy", "approved_account <> proposed_account", schema="ops")
+    op.execute(_VIEW)
+    op.execute(f"GRANT SELECT ON store.open_record TO {READER}")
+    op.execute(f"ALTER POLICY department ON store.source_record USING ({_AFTER})")
+    op.execute(_VALUES.format(condition=f"{_READABLE} AND {_NEWEST}"))
+    for name in _NODES:
+        op.execute(_closed(name))
+        op.execute(f"REVOKE ALL ON FUNCTION store.closed_{name}(uuid[], bigint[]) FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION store.closed_{name}(uuid[], bigint[]) TO {READER}")
+
+
+def downgrade() -> None:
+    for name in _NODES:
+        op.execute(f"DROP FUNCTION store.closed_{name}(uuid[], bigint[])")
+    op.execute(_VALUES.format(condition=_READABLE))
+    op.execute(f"ALTER POLICY department ON store.source_record USING ({_BEFORE})")
+    op.execute("DROP VIEW store.open_record")
+    op.drop_constraint(op.f("ck_policy_two_accounts"), "policy", schema="ops")
+    for name in ("approved_account", "proposed_account"):
+        op.drop_column("policy", name, schema="ops")
