@@ -1,8 +1,9 @@
-"""Row security keeps back what a record said before it was closed, too; and of which accounts the two people of a policy are.
+"""What a record said before it was closed, the accounts of a policy's two people, and links that ended.
 
-A version that is no longer current is shown to a login only if it may read the newest one that says anything: a tombstone says nothing of
-who may read what went before it. A current version is shown as ever, without a look at any other. The change feed has to say once that
-something was closed, and so asks a function which nodes were closed in a chunk; it tells ids that the login could read until then.
+Row security keeps back what a record said before it was closed, too. A version that is no longer current is shown to a login only if
+it may read the newest one that says anything: a tombstone says nothing of who may read what went before it. A current version is shown as
+ever, without a look at any other. The change feed has to say once that something was closed, and so asks a function which nodes were closed
+in a chunk; it tells ids that the login could read until then.
 """
 
 from __future__ import annotations
@@ -79,6 +80,22 @@ def _closed(name: str) -> str:
     """
 
 
+# Records that were in a case after a change, were never sealed since, and are restricted now: whose desk is named to who asks as of then.
+_ACKNOWLEDGED_THEN = f"""
+CREATE FUNCTION store.acknowledged_then(in_case uuid, after_change bigint) RETURNS TABLE (record_id bigint) {_OPTIONS} AS $$
+    SELECT r.record_id FROM store.case_member m
+    CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = m.record_id OFFSET 0) r
+    WHERE m.case_id = $1 AND m.known_from <= $2 AND (m.known_to IS NULL OR m.known_to > $2)
+      AND r.known_from <= $2 AND r.known_to > $2 AND NOT r.is_deleted AND r.visibility IN ('shared', 'restricted') AND {_IN_SCOPE}
+      AND NOT EXISTS (
+        SELECT FROM store.source_record n WHERE n.record_id = r.record_id AND n.version > r.version AND n.known_from IS NOT NULL
+        AND NOT n.is_deleted AND n.visibility NOT IN ('shared', 'restricted') OFFSET 0
+      )
+      AND EXISTS (SELECT FROM store.acknowledged_record a WHERE a.record_id = r.record_id OFFSET 0)
+$$
+"""
+
+
 # Any version that could be read once made a record's values readable, those of its closed version too.
 _VALUES = """
 CREATE OR REPLACE FUNCTION store.readable_values(entities uuid[]) RETURNS TABLE (
@@ -98,9 +115,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 
     WHERE s.ids IS NOT NULL
 $$
 """
+_SIGNATURES = ("store.acknowledged_then(uuid, bigint)", *(f"store.closed_{name}(uuid[], bigint[])" for name in _NODES))
 
 
 def upgrade() -> None:
+    ended = sa.text("known_to IS NOT NULL AND relation = 'case'")  # few: a case's links as they were then
+    op.create_index("ix_link_former_right", "link", ["right_id"], unique=False, schema="store", postgresql_where=ended)
     for name in ("proposed_account", "approved_account"):
         op.add_column("policy", sa.Column(name, sa.Text(), nullable=True), schema="ops")
     op.create_check_constraint(op.f("ck_policy_two_accounts"), "policy", "approved_account <> proposed_account", schema="ops")
@@ -108,18 +128,20 @@ def upgrade() -> None:
     op.execute(f"GRANT SELECT ON store.open_record TO {READER}")
     op.execute(f"ALTER POLICY department ON store.source_record USING ({_AFTER})")
     op.execute(_VALUES.format(condition=f"{_READABLE} AND {_NEWEST}"))
-    for name in _NODES:
-        op.execute(_closed(name))
-        op.execute(f"REVOKE ALL ON FUNCTION store.closed_{name}(uuid[], bigint[]) FROM PUBLIC")
-        op.execute(f"GRANT EXECUTE ON FUNCTION store.closed_{name}(uuid[], bigint[]) TO {READER}")
+    for statement in (_ACKNOWLEDGED_THEN, *map(_closed, _NODES)):
+        op.execute(statement)
+    for signature in _SIGNATURES:
+        op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {READER}")
 
 
 def downgrade() -> None:
-    for name in _NODES:
-        op.execute(f"DROP FUNCTION store.closed_{name}(uuid[], bigint[])")
+    for signature in _SIGNATURES:
+        op.execute(f"DROP FUNCTION {signature}")
     op.execute(_VALUES.format(condition=_READABLE))
     op.execute(f"ALTER POLICY department ON store.source_record USING ({_BEFORE})")
     op.execute("DROP VIEW store.open_record")
+    op.drop_index("ix_link_former_right", table_name="link", schema="store")
     op.drop_constraint(op.f("ck_policy_two_accounts"), "policy", schema="ops")
     for name in ("approved_account", "proposed_account"):
         op.drop_column("policy", name, schema="ops")
