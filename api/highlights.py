@@ -37,17 +37,29 @@ class _OneByOne(dict[int, str]):
 _FOLDED = _OneByOne()
 
 
-def piece_of(text: str | None, asked: Iterable[str]) -> Piece | None:
+@dataclass(frozen=True)
+class Sought:
+    """A word that was asked for: whole, and in pieces, both folded."""
+
+    whole: str
+    pieces: tuple[str, ...]
+
+
+def sought(words: Iterable[str]) -> tuple[Sought, ...]:
+    """Words as `piece_of` looks for them."""
+    return tuple(Sought(word.translate(_FOLDED), tuple(token for token in bigrams(word) if len(token) > 1)) for word in words)
+
+
+def piece_of(text: str | None, asked: Iterable[Sought]) -> Piece | None:
     """The piece of a text around the first of the words asked for; None where none of them stands in it."""
     if not text:
         return None
     looked_through = text[:_LONGEST].translate(_FOLDED)
     marks: list[tuple[int, int]] = []
     for word in asked:
-        folded = word.translate(_FOLDED)
-        whole = _places(looked_through, folded)
+        whole = _places(looked_through, word.whole)
         # Words are looked for by their bigrams: where the whole does not stand in one piece, these do.
-        marks += whole or [place for token in bigrams(word) if len(token) > 1 for place in _places(looked_through, token)]
+        marks += whole or [place for piece in word.pieces for place in _places(looked_through, piece)]
     return _cut(text, _merged(marks))
 
 

@@ -12,6 +12,7 @@ import unicodedata
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import polars as pl
 
@@ -20,7 +21,7 @@ from hub.errors import RequestError
 from matching.search_keys import spoken
 from pipeline.transforms.base import Options
 from pipeline.transforms.identifiers import phone as dialled
-from schema.search import number_part
+from schema.search import Query, number_part, query_of, tsquery
 
 MAX_CHARACTERS = 200
 PART_LEAST = 4  # characters of a number's part: fewer are in too many
@@ -70,6 +71,22 @@ class Reading:
     spoken: str | None = None  # it may be pinyin or initials: its letters
     part: str | None = None  # it may be a part of a case number, without brackets and marks
     tail: str | None = None  # it may be the end of a phone or an ID number
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What of it is looked for among words."""
+        return self.values if self.kind in IDENTIFIERS else (self.text,)
+
+    @cached_property
+    def query(self) -> Query:
+        """The text as words are looked for."""
+        return query_of(self.text)
+
+    @cached_property
+    def tokens(self) -> str:
+        """`tsquery` text that finds any of `texts`; empty, it finds nothing."""
+        queries = map(tsquery, self.texts) if self.kind in IDENTIFIERS else [self.query.whole]
+        return " | ".join(query for query in queries if query)
 
 
 _GAP = r"[ \-.]?"
@@ -131,7 +148,7 @@ def _loosely_read(text: str, compact: str, numbers: tuple[str, ...]) -> Reading:
     kind = _words_kind(text)
     letters = spoken(text) if kind is Kind.WORDS else None
     part = number_part(text)
-    part = part if numbers and PART_LEAST <= len(part) <= _PART_MOST else ""
+    part = part if numbers and part.isalnum() and PART_LEAST <= len(part) <= _PART_MOST else ""
     tail = compact if _TAIL.fullmatch(compact) else None
     if letters is not None:
         kind = Kind.PINYIN

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from api.access import Clearance, Treatment, treatment
 from api.answers.search import Highlight, Match
-from api.highlights import Piece, piece_of, piece_of_end, piece_of_number
+from api.highlights import Piece, Sought, piece_of, piece_of_end, piece_of_number, sought
 from api.presenter import Presenter, coded
 from api.queries.hits import Rank, TailsShown, agreement
 from api.queries.rows import Row
@@ -33,11 +34,12 @@ def explain(
         names: of each case the persons that its free text may name.
     """
     found: dict[uuid.UUID, list[Match]] = defaultdict(list)
-    in_words = _word_fields(rows, reading.values or (reading.text,))
+    in_words = _word_fields(rows, reading)
+    asked = _Asked(sought(reading.values or reading.text.split()), sought(reading.numbers))
     for row, fields in zip(rows, in_words, strict=True):
         is_readable = presenter.clearance(row) in (Clearance.CLEAR, Clearance.MASKED)
         fields = fields if row["field"] == "words" else [row["field"]]
-        showing = _Showing(row, reading, names.get(row["case_id"], ()), presenter)
+        showing = _Showing(row, reading, asked, names.get(row["case_id"], ()), presenter)
         found[row["case_id"]].append(
             Match(
                 department=presenter.department(row["department"]),
@@ -51,11 +53,17 @@ def explain(
     return found
 
 
+@dataclass(frozen=True)
+class _Asked:
+    words: tuple[Sought, ...]
+    numbers: tuple[Sought, ...]
+
+
 class _Showing:
     """One record that was found, as the caller is shown it."""
 
-    def __init__(self, row: Row, reading: Reading, names: Iterable[str], presenter: Presenter) -> None:
-        self._row, self._reading, self._names, self._presenter = row, reading, names, presenter
+    def __init__(self, row: Row, reading: Reading, asked: _Asked, names: Iterable[str], presenter: Presenter) -> None:
+        self._row, self._reading, self._asked, self._names, self._presenter = row, reading, asked, names, presenter
 
     def highlights(self, fields: Iterable[str]) -> list[Highlight]:
         """A piece of each of these fields in which something that was asked for is shown."""
@@ -63,20 +71,20 @@ class _Showing:
         return [Highlight(field=field, text=piece.text, marks=list(piece.marks)) for field, piece in pieces if piece is not None]
 
     def _piece(self, field: str) -> Piece | None:
-        row, asked = self._row, (self._reading.values or tuple(self._reading.text.split()))
+        row, asked = self._row, self._asked.words
         if field in ("case_number", "source_record_id"):
-            return self._number_piece(field, asked)
+            return self._number_piece(field)
         if field == "parties.name" and row["name"]:
             return piece_of(row["name"] if row["kind"] == "organisation" else self._shown("name"), asked)
         if field in ("parties.phone", "parties.id_no") and self._reading.tail and row["rank"] == Rank.PARTIAL:
             return piece_of_end(self._shown(field.removeprefix("parties.")), self._reading.tail)
         return piece_of(self._shown(field), asked) if field in _TEXTS else None
 
-    def _number_piece(self, field: str, asked: Iterable[str]) -> Piece | None:
+    def _number_piece(self, field: str) -> Piece | None:
         number = self._shown(field)
         if self._reading.part:
             return piece_of_number(number, self._reading.part)
-        return piece_of(number, [*asked, *self._reading.numbers])
+        return piece_of(number, [*self._asked.words, *self._asked.numbers])
 
     def _shown(self, field: str) -> str | None:
         """A field as the caller is shown it."""
@@ -100,9 +108,11 @@ def tails_shown(presenter: Presenter) -> TailsShown:
     )
 
 
-def _word_fields(rows: Sequence[Mapping[str, Any]], wanted: Iterable[str]) -> list[list[str]]:
+def _word_fields(rows: Sequence[Mapping[str, Any]], reading: Reading) -> list[list[str]]:
     """For each record found by words, the fields that hold most of them."""
-    tokens = [token for text in wanted for token in bigrams(text)]
+    if all(row["field"] != "words" for row in rows):
+        return [[] for _ in rows]
+    tokens = [token for text in reading.values for token in bigrams(text)] or list(reading.query.tokens)
     texts = [row[name] for row in rows for name in _TEXTS] + [" ".join(filter(None, row["names"] or ())) for row in rows]
     folded = [text or "" for text in fold(pl.Series(texts, dtype=pl.String))]
     found = []

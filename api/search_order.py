@@ -7,20 +7,22 @@ window, from the newest on: in each the cases whose titles hold the words come f
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import math
+import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST, CasePosition, RankPosition
 from api.queries import search as queries
+from api.queries import shown
+from api.queries.hits import FoundCase
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.recognise import Kind
-from schema.search import bigrams, fold
+from schema.search import fold
 
 _WINDOW_PAGES = 3  # pages' worth of cases that are put in order at once, where very many are found
 _NAMES = frozenset({Kind.NAME, Kind.ORGANISATION, Kind.PINYIN})
@@ -30,53 +32,62 @@ def relevance_page(connection: Connection, search: Search, position: RankPositio
     """One page in order of relevance, and where the next begins; None after the last."""
     position = position or RankPosition(0, 0)
     hits = search.hits
-    if hits is not None and hits.is_many:
-        is_name = search.reading is not None and search.reading.kind in _NAMES
-        if not (is_name or hits.has_newest):
-            return _from_window(connection, search, position)
-        # What is gathered is enough: the newest of many, and of a name that stands in very many records its bearers.
-        search = dataclasses.replace(search, hits=dataclasses.replace(hits, is_many=False))
-    rows = in_order(queries.ranked(connection, search), search)
-    return _page(rows, position, search.limit, None)
+    is_name = search.reading is not None and search.reading.kind in _NAMES
+    if hits is None or (hits.is_many and search.is_narrowed and not is_name):
+        return _from_window(connection, search, position)
+    # What is gathered is enough: all of few, the newest of many, and of a name that stands in very many records its bearers.
+    cases = hits.cases
+    if search.is_narrowed:
+        cases = {case_id: cases[case_id] for case_id in queries.those(connection, search, list(cases))}
+    ordered, following = _page(in_order(cases, search), position, search.limit, None)
+    summaries = queries.those(connection, search, ordered)
+    return [summaries[case_id] for case_id in ordered if case_id in summaries], following
 
 
 def _from_window(connection: Connection, search: Search, position: RankPosition) -> tuple[list[Row], RankPosition | None]:
     size = min(_WINDOW_PAGES * search.limit, RELEVANT_MOST)
     rows = queries.page(connection, dataclasses.replace(search, limit=size, after=position.window, sort="newest"))
     window, has_more = rows[:size], len(rows) > size
-    following = CasePosition(window[-1]["reported_at"], window[-1]["case_id"]) if has_more else None
-    held = queries.titles(connection, search, [row["case_id"] for row in window])
-    ordered = in_order([row | {"rank": 0, "titles": held.get(row["case_id"])} for row in window], search)
-    return _page(ordered, position, search.limit, following)
+    beyond = CasePosition(window[-1]["reported_at"], window[-1]["case_id"]) if has_more else None
+    held = shown.titles(connection, search, [row["case_id"] for row in window])
+    by_id = {row["case_id"]: row for row in window}
+    cases = {case_id: FoundCase(0, row["reported_at"], held.get(case_id, ())) for case_id, row in by_id.items()}
+    ordered, following = _page(in_order(cases, search), position, search.limit, beyond)
+    return [by_id[case_id] for case_id in ordered], following
 
 
-def _page(rows: Sequence[Row], position: RankPosition, limit: int, following: CasePosition | None) -> tuple[list[Row], RankPosition | None]:
+def _page(
+    cases: Sequence[uuid.UUID], position: RankPosition, limit: int, following: CasePosition | None
+) -> tuple[Sequence[uuid.UUID], RankPosition | None]:
     most = min(limit, RELEVANT_MOST - position.seen)
-    shown = list(rows[position.offset : position.offset + most])
+    shown = cases[position.offset : position.offset + most]
     seen, offset = position.seen + len(shown), position.offset + len(shown)
-    if offset < len(rows):
+    if offset < len(cases):
         return shown, RankPosition(offset, seen, position.window)
     return shown, RankPosition(0, seen, following) if following is not None else None
 
 
-def in_order(rows: Sequence[Row], search: Search) -> list[Row]:
-    """Rows with `rank`, `titles`, `reported_at` and `case_id`, the most relevant first."""
-    scores = _title_scores(rows, search)
-    numbered = sorted(range(len(rows)), key=lambda place: (rows[place]["rank"], -scores[place], *_newest(rows[place])))
-    return [rows[place] for place in numbered]
+def in_order(cases: Mapping[uuid.UUID, FoundCase], search: Search) -> list[uuid.UUID]:
+    """The cases, the most relevant first."""
+    scores = _title_scores(cases, search)
+    return sorted(cases, key=lambda case_id: (cases[case_id].rank, -scores[case_id], *_newest(cases[case_id]), case_id.int))
 
 
-def _newest(row: Row) -> tuple[bool, float, object]:
-    at: dt.datetime | None = row["reported_at"]
-    return (at is None, 0.0 if at is None else -at.timestamp(), row["case_id"])
+def _newest(case: FoundCase) -> tuple[bool, float]:
+    return (case.reported_at is None, 0.0 if case.reported_at is None else -case.reported_at.timestamp())
 
 
-def _title_scores(rows: Sequence[Row], search: Search) -> list[float]:
+def _title_scores(cases: Mapping[uuid.UUID, FoundCase], search: Search) -> dict[uuid.UUID, float]:
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
-    tokens = [] if search.reading is None else bigrams(search.reading.text)
-    texts = ["\n".join(row["titles"] or ()) for row in rows]
-    folded = fold(pl.Series(texts, dtype=pl.String)).to_list()
-    held = [[token for token in tokens if token in text] for text in folded]
-    borne = Counter(token for found in held for token in found)
-    weights = {token: 1 + math.log((len(rows) + 1) / (count + 1)) for token, count in borne.items()}
-    return [round(sum(weights[token] for token in found), 6) for found in held]
+    asked = () if search.reading is None else search.reading.query.tokens
+    titles = list({title for case in cases.values() for title in case.titles})
+    folded = dict(zip(titles, fold(pl.Series(titles, dtype=pl.String)), strict=True))
+    held = {title: frozenset(token for token in asked if token in text) for title, text in folded.items()}
+    found = {case_id: frozenset[str]().union(*(held[title] for title in case.titles)) for case_id, case in cases.items()}
+    alike = Counter(found.values())  # cases by the tokens that their titles hold: there are few such sets
+    borne: Counter[str] = Counter()
+    for tokens, count in alike.items():
+        borne.update(dict.fromkeys(tokens, count))
+    weights = {token: 1 + math.log((len(cases) + 1) / (count + 1)) for token, count in borne.items()}
+    scores = {tokens: round(sum(weights[token] for token in sorted(tokens)), 6) for tokens in alike}
+    return {case_id: scores[tokens] for case_id, tokens in found.items()}

@@ -15,6 +15,7 @@ from api.answers.search import Facet, FacetValue, Total
 from api.cursor import CasePosition, RankPosition, Sort, read_case_cursor, write_case_cursor
 from api.presenter import Presenter, coded, places
 from api.queries import search as queries
+from api.queries import shown
 from api.queries.facets import Counts, count
 from api.queries.found import is_case_number, is_whole
 from api.queries.hits import gather
@@ -129,12 +130,12 @@ def _items(connection: Connection, wanted: Search, rows: Sequence[Row], presente
     if not rows:
         return []
     case_ids = [row["case_id"] for row in rows]
-    around = queries.surroundings(connection, case_ids, wanted.own)
-    best = queries.best_values(connection, case_ids, wanted.own)
+    around = shown.surroundings(connection, case_ids, wanted.own)
+    best = shown.best_values(connection, case_ids, wanted.own)
     items = [_item(row, around[row["case_id"]], best, presenter) for row in rows]
     if wanted.reading is not None:
         names = {case_id: row["names"] or () for case_id, row in around.items()}
-        found = explain(queries.matches(connection, wanted, case_ids), wanted.reading, presenter, names)
+        found = explain(shown.matches(connection, wanted, case_ids), wanted.reading, presenter, names)
         for item in items:
             item.matched = found[item.case_id]
     return items

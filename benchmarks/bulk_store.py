@@ -64,15 +64,15 @@ class Made:
 
     records: int
     seed: int
-    schema: str  # of its migrations, the digest
+    schema: list[str]  # the digest of each of its migrations
 
 
 @contextlib.contextmanager
 def bulk_store(records: int, seed: int = SEED) -> Iterator[tuple[postgres.Server, Engine]]:
     """A server with a store of so many records, for as long as this lasts.
 
-    It lies in the folder that CASEHUB_BENCH_HOME names, and is used again where it was made of the same; without one, in a
-    folder that is thrown away.
+    It lies in the folder that CASEHUB_BENCH_HOME names, and is used again where it was made of the same, migrated if there are
+    new migrations; without one, in a folder that is thrown away.
     """
     with contextlib.ExitStack() as stack:
         named = os.environ.get("CASEHUB_BENCH_HOME")
@@ -92,9 +92,14 @@ def bulk_store(records: int, seed: int = SEED) -> Iterator[tuple[postgres.Server
 def make(home: Path, records: int, seed: int = SEED) -> None:
     """Make a folder's store, unless it is there already."""
     wanted, path = Made(records, seed, _schema()), home / _MADE
-    if path.exists() and Made(**orjson.loads(path.read_bytes())) == wanted:
+    made = Made(**orjson.loads(path.read_bytes())) if path.exists() else None
+    if made == wanted:
         return
     path.unlink(missing_ok=True)
+    if made is not None and (made.records, made.seed) == (records, seed) and wanted.schema[: len(made.schema)] == made.schema:
+        _migrate_home(home)
+        path.write_bytes(orjson.dumps(asdict(wanted)))
+        return
     shutil.rmtree(postgres.folder_of(home), ignore_errors=True)
     world = home / f"world-{records}-{seed}"
     if not (world / "parties.parquet").exists():  # in a process that ends, and its memory with it
@@ -103,9 +108,9 @@ def make(home: Path, records: int, seed: int = SEED) -> None:
     path.write_bytes(orjson.dumps(asdict(wanted)))
 
 
-def _schema() -> str:
+def _schema() -> list[str]:
     versions = sorted((Path(schema.__path__[0]) / "migrations" / "versions").glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in versions)).hexdigest()
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in versions]
 
 
 def save_world(records: int, seed: int, folder: Path) -> None:
@@ -195,6 +200,16 @@ def put(connection: Connection, world: Path, known_from: int | None) -> None:
     connection.commit()
     connection.execute(text("ANALYZE store.source_record, store.party"))
     connection.commit()
+
+
+def _migrate_home(home: Path) -> None:
+    with postgres.running(Settings(home=home, postgres_port=0)) as server:
+        engine = make_engine(server.url())
+        migrate(engine)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM (ANALYZE) store.source_record"))
+        engine.dispose()
+    told("migrated")
 
 
 def _fill_home(world: Path, home: Path) -> None:

@@ -1,7 +1,8 @@
 """Keys by which a name is found although it is typed otherwise: variant characters, sound, pinyin, look, one character off.
 
-Enter names as written, or what somebody typed; leave text keys, each with a `NameAgreement` of its own: two names that
-share a key agree in that way. A name's keys depend on the name alone, so that each distinct name needs them worked out once.
+Enter names as written; leave text keys, each with a `NameAgreement` of its own: two names that share a key agree in that way.
+A name's keys depend on the name alone, so that each distinct name needs them worked out once. `matching.single.search_keys` has
+those of what somebody typed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from matching.names import person_names
 
 LONGEST = 100  # characters of what is typed as a name
 _SPOKEN_MOST = 60  # characters of what is typed in Latin letters
-_SLIPS_MOST = 10  # a longer name has no keys of one character off: they would be many, and its other keys tell enough
-_SLIPS_LEAST = 3  # of two characters, one off leaves one: borne by thousands
+SLIPS_MOST = 10  # a longer name has no keys of one character off: they would be many, and its other keys tell enough
+SLIPS_LEAST = 3  # of two characters, one off leaves one: borne by thousands
 
 
 class NameAgreement(IntEnum):
@@ -56,7 +57,7 @@ _SYLLABLE = (
     "ia|ua|uo|a|o|e|i|u|v)"
 )
 _SPOKEN = re.compile(f"(?:{_SYLLABLE}){{2,8}}")
-_INITIALS = re.compile(r"[a-z]{2,4}")
+INITIALS = re.compile(r"[a-z]{2,4}")
 
 
 def person_keys(names: pl.Series) -> pl.DataFrame:
@@ -86,14 +87,14 @@ def organisation_keys(names: pl.Series) -> pl.DataFrame:
     distinct = names.drop_nulls().unique(maintain_order=True)
     forms = organisation_names(distinct, frozenset())
     known = pl.concat([distinct.alias("as_given").to_frame(), forms], how="horizontal").filter(pl.col("name").is_not_null())
-    long_stem = pl.when(pl.col("stem").str.len_chars() >= _SLIPS_LEAST)
+    long_stem = pl.when(pl.col("stem").str.len_chars() >= SLIPS_LEAST)
     written = pl.col("as_given").str.normalize("NFKC").str.replace_all(r"[\s\p{Cc}\p{Cf}]+", "").str.to_uppercase()
     whole = _together(
         known,
         {
             "w": written,
             "n": pl.col("name"),
-            "c": pl.when(pl.col("core").str.len_chars() >= _SLIPS_LEAST).then("core"),
+            "c": pl.when(pl.col("core").str.len_chars() >= SLIPS_LEAST).then("core"),
             "t": long_stem.then("stem"),
             "s": long_stem.then(_sound("stem_pinyin")),
             "a": long_stem.then(_accent("stem_pinyin")),
@@ -111,29 +112,7 @@ def spoken(typed: str) -> str | None:
     if len(lowered) > _SPOKEN_MOST or not _LATIN.fullmatch(lowered):
         return None
     letters = re.sub("[^a-zü]", "", lowered).replace("ü", "v")
-    return letters if _SPOKEN.fullmatch(letters) or _INITIALS.fullmatch(letters) else None
-
-
-def typed_keys(typed: str, kind: TypedAs) -> dict[str, NameAgreement]:
-    """Keys to look for what somebody typed, each with what sharing it means.
-
-    Args:
-        typed: a name as typed, or what `spoken` made of it.
-        kind: whose name it is taken for, or that it is pinyin or initials.
-    """
-    if kind == "spoken":
-        accent = pl.DataFrame({"letters": [typed]}).select(_accent("letters")).item()
-        found = {f"s:{typed}": NameAgreement.PINYIN, f"a:{accent}": NameAgreement.ACCENT}
-        return found | ({f"i:{typed}": NameAgreement.INITIALS} if _INITIALS.fullmatch(typed) else {})
-    column = pl.Series([typed], dtype=pl.String)
-    keys: set[str] = set()
-    if kind != "organisation":
-        keys.update(person_keys(column)["key"])
-    if kind != "person":  # takes five times as long
-        keys.update(organisation_keys(column)["key"])
-    # A firm may be called by a stem that looks like a person's name.
-    keys.update(f"t:{key[2:]}" for key in list(keys) if key.startswith("n:"))
-    return {key: AGREEMENTS[key[0]] for key in sorted(keys) if key[0] != "i"}
+    return letters if _SPOKEN.fullmatch(letters) or INITIALS.fullmatch(letters) else None
 
 
 def _together(names: pl.DataFrame, keys: dict[str, pl.Expr], slips: str | None) -> pl.DataFrame:
@@ -146,15 +125,15 @@ def _together(names: pl.DataFrame, keys: dict[str, pl.Expr], slips: str | None) 
 def _slips(names: pl.DataFrame, column: str) -> list[pl.DataFrame]:
     """A key for each character that may be another, and for each that may be missing."""
     value, length = pl.col(column), pl.col(column).str.len_chars()
-    short = names.filter(length.is_between(_SLIPS_LEAST, _SLIPS_MOST) & value.str.contains(r"\p{Han}"))
+    short = names.filter(length.is_between(SLIPS_LEAST, SLIPS_MOST) & value.str.contains(r"\p{Han}"))
     found = [short.select(name="as_given", key=pl.concat_str(pl.lit("x:"), value))]
-    for place in range(_SLIPS_MOST):
+    for place in range(SLIPS_MOST):
         here = short.filter(length > place)
         if here.is_empty():
             break
         before, after = value.str.slice(0, place), value.str.slice(place + 1)
         found.append(here.select(name="as_given", key=pl.concat_str(pl.lit("d:"), before, pl.lit("_"), after)))
-        missing = here.filter(length > _SLIPS_LEAST)
+        missing = here.filter(length > SLIPS_LEAST)
         found.append(missing.select(name="as_given", key=pl.concat_str(pl.lit("x:"), before, after)))
     return found
 
@@ -175,4 +154,4 @@ def _initials(column: str) -> pl.Expr:
 def _in_order(column: str) -> pl.Expr:
     """The name's characters in an order of their own: swapped ones make no difference."""
     characters = pl.col(column).str.split("").list.eval(pl.element().filter(pl.element() != "")).list.sort().list.join("")
-    return pl.when(pl.col(column).str.len_chars() >= _SLIPS_LEAST).then(characters)
+    return pl.when(pl.col(column).str.len_chars() >= SLIPS_LEAST).then(characters)

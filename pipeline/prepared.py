@@ -49,7 +49,9 @@ def run(connection: Connection, sql: str, values: Mapping[str, Any], types: Mapp
     names = list(types) if types is not None else list(dict.fromkeys(_PARAMETER.findall(sql)))
     marks = ", ".join(f"%({name})s{f'::{types[name]}' if types else ''}" for name in names)
     call = f"EXECUTE {_ready(connection, sql, names, types)}{f' ({marks})' if marks else ''}"
-    return [dict(row) for row in connection.exec_driver_sql(call, {name: values[name] for name in names}).mappings()]
+    found = connection.exec_driver_sql(call, {name: values[name] for name in names})
+    columns = tuple(found.keys())
+    return [dict(zip(columns, row, strict=True)) for row in found.all()]
 
 
 def _ready(connection: Connection, sql: str, names: list[str], types: Mapping[str, str] | None) -> str:

@@ -8,6 +8,7 @@ case, traditional to simplified one character at a time, so that a piece of a te
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -117,30 +118,62 @@ def number_part(text: str) -> str:
 def bigrams(text: str) -> list[str]:
     """Tokens that a query for this text needs, distinct, in a stable order.
 
-    A run of Chinese characters gives its bigrams; a lone character stands for itself and is to be looked up as a prefix.
+    A run of Chinese characters gives its bigrams; a lone character stands for itself.
     """
-    return _needed([text])[0]
+    return list(query_of(text).tokens)
 
 
-def _needed(texts: Sequence[str]) -> list[list[str]]:
+def _needed(texts: Sequence[str]) -> list[list[tuple[str, bool]]]:
+    """Of each text the tokens that it needs, each with whether something may follow that was not typed.
+
+    What goes on in another script has ended there, as it has in the text that is looked for: 5 in 5号 is the whole number.
+    """
     folded = fold(pl.Series(texts, dtype=pl.String).str.slice(0, MAX_CHARACTERS))
     shifted = folded.str.replace_all(rf"(^|\P{{Han}}){_HAN}", "$1 ")
     pieces = [
         folded.str.extract_all(_HAN + "{2}"),
         shifted.str.extract_all(_HAN + "{2}"),
-        folded.str.replace_all(_HAN + "{2,}", " ").str.extract_all(_HAN),
-        folded.str.replace_all(_HAN + "+", " ").str.extract_all(_WORD),
+        folded.str.replace_all(_HAN + "{2,}", " ").str.extract_all(f"{_HAN}{_LETTERS}?"),
+        folded.str.extract_all(f"{_WORD}{_HAN}?"),
     ]
     found = zip(*(piece.to_list() for piece in pieces), strict=True)
-    return [list(dict.fromkeys(token for tokens in several for token in tokens)) for several in found]
+    return [list(dict.fromkeys(map(_open, (token for tokens in several for token in tokens)))) for several in found]
+
+
+def _open(piece: str) -> tuple[str, bool]:
+    """A token, without the character of another script that follows it; and whether it may go on."""
+    if _is_bigram(piece):
+        return piece, False
+    is_ended = len(piece) > 1 and _is_han(piece[0]) != _is_han(piece[-1])
+    return (piece[:-1], False) if is_ended else (piece, True)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a text is looked for by.
+
+    Args:
+        tokens: distinct, in a stable order, as `bigrams` gives them.
+        whole: `tsquery` text that finds what holds every token; None: nothing in it can be looked for. Last pieces of words match as
+            prefixes, so that "光明A12" finds "光明 A1234": a character or word that ends there gets `:*`.
+        by_index: the part of it that an index answers at once; None: it is beginnings of words, which an index has to gather.
+    """
+
+    tokens: tuple[str, ...]
+    whole: str | None
+    by_index: str | None
+
+
+def query_of(text: str) -> Query:
+    """A text as it is looked for."""
+    needed = _needed([text])[0]
+    tokens = tuple(dict.fromkeys(token for token, _ in needed))
+    return Query(tokens, _query(needed), _query([(token, may_go_on) for token, may_go_on in needed if not may_go_on]))
 
 
 def tsquery(text: str) -> str | None:
-    """`tsquery` text that finds what holds every token of a text; None: nothing in it can be looked for.
-
-    Last pieces of words match as prefixes, so that "光明A12" finds "光明 A1234": a lone character or word gets `:*`.
-    """
-    return _query(bigrams(text))
+    """The `whole` of a text's query."""
+    return query_of(text).whole
 
 
 def tsqueries(texts: Sequence[str]) -> list[str | None]:
@@ -148,9 +181,8 @@ def tsqueries(texts: Sequence[str]) -> list[str | None]:
     return [_query(tokens) for tokens in _needed(texts)] if texts else []
 
 
-def _query(tokens: Sequence[str]) -> str | None:
-    terms = [f"'{token}'" if _is_bigram(token) else f"'{token}':*" for token in tokens]
-    return " & ".join(terms) or None
+def _query(tokens: Sequence[tuple[str, bool]]) -> str | None:
+    return " & ".join(f"'{token}':*" if may_go_on else f"'{token}'" for token, may_go_on in tokens) or None
 
 
 def _is_bigram(token: str) -> bool:

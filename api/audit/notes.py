@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from api.queries.rows import fetch
 from api.queries.visible import ACKNOWLEDGED, MEMBERS, READABLE
 from api.recognise import Kind, recognise
 from api.trace import Trace
@@ -69,7 +70,7 @@ def persons_by_identifier(connection: Connection, entry: str, case_ids: Sequence
     if column is None:
         return []
     values = {"values": list(reading.values), "case_ids": list(case_ids), "own": own}
-    return list(connection.execute(text(_PERSONS.format(column=column)), values).scalars())
+    return [row["person_id"] for row in fetch(connection, _PERSONS.format(column=column), values)]
 
 
 def note_parties(trace: Trace, parties: Iterable[Mapping[str, Any]]) -> None:

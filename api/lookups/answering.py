@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from api.lookups.reading import Asked, CellError, read_row
 from api.presenter import Presenter
-from api.queries import search as queries
+from api.queries import shown
 from api.queries.lookups import case_numbers, found_by_entries
 from api.queries.rows import Row
 from api.recognise import LABELS, Kind, Reading
@@ -113,8 +113,8 @@ def _describe(
     if not case_ids:
         return
     own = presenter.caller.department
-    around = queries.surroundings(connection, case_ids, own)
-    best = queries.best_values(connection, case_ids, own)
+    around = shown.surroundings(connection, case_ids, own)
+    best = shown.best_values(connection, case_ids, own)
     for ordinal, several in named.items():
         answer = answers[ordinal]
         for case_id in several:

@@ -6,16 +6,16 @@ sorted. More are checked case by case along the index of all cases, which is soo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from api.queries.hits import FEW, TABLE, Hits, Rank
+from api.queries.hits import CASES, FEW, TABLE, Hits, Rank
+from api.queries.rows import fetch
 from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow, records_with_cases
 from api.recognise import IDENTIFIERS, Kind, Reading
-from schema.search import tsquery
 
 _OF_PARTIES = (
     "SELECT p.record_id, p.version, 'parties.{column}' AS field, p.ordinal FROM store.party p WHERE p.{column} = ANY(:values) "
@@ -23,7 +23,7 @@ _OF_PARTIES = (
 )
 _FIND_WORDS = (
     "SELECT w.record_id, w.version, 'words' AS field, CAST(NULL AS integer) AS ordinal "
-    "FROM store.find_words(CAST(:tokens AS tsquery), {most}, {most}) w"
+    "FROM store.find_words(CAST(:tokens AS tsquery), CAST(:tokens AS tsquery), {most}) w"
 )
 _WORDS = _FIND_WORDS.format(most=FEW)
 _HOLDS_WORDS = "r.tokens @@ CAST(:tokens AS tsquery)"
@@ -66,6 +66,7 @@ class Found:
         ranks: whether `sql` has a column `rank`, how closely each agrees.
         is_gathered: whether all that hold it are known to be few; None: to be counted.
         here: condition on a record `r` that says whether it holds it, where that is quicker than looking it up in `sql`.
+        known_cases: statement of the ids of the cases that hold it, where these are known already.
     """
 
     sql: str
@@ -74,16 +75,11 @@ class Found:
     ranks: bool = False
     is_gathered: bool | None = None
     here: str | None = None
+    known_cases: str | None = None
 
     def cases(self) -> str:
-        """Statement of the ids of all cases that hold it, each with the least rank and the titles in which words may stand."""
-        rank = "min(f.rank)" if self.ranks else f"{int(Rank.EXACT)}"
-        titles = "array_agg(DISTINCT r.title) FILTER (WHERE f.field = 'words' AND r.title IS NOT NULL)"
-        return f"SELECT m.case_id, {rank} AS rank, {titles} AS titles FROM {self.records()} GROUP BY m.case_id"
-
-    def records(self) -> str:
-        """FROM and WHERE of its published records, `r`, with their cases, `m`, and where in them it stands, `f`."""
-        return f"{records_with_cases(self.sql)} WHERE {self.reach}"
+        """Statement of the ids of all cases that hold it."""
+        return self.known_cases or f"SELECT DISTINCT m.case_id FROM {records_with_cases(self.sql)} WHERE {self.reach}"
 
     def holds(self) -> str:
         """Condition on `c`: whether that case holds it. OFFSET 0 keeps it from being turned into a join over all that hold it."""
@@ -103,8 +99,8 @@ class Found:
         """Whether gathering is the shorter way."""
         if self.is_gathered is not None:
             return self.is_gathered
-        statement = f"SELECT count(*) FROM (SELECT FROM ({self.sql}) f LIMIT {FEW + 1}) counted"
-        return int(connection.execute(text(statement), parameters).scalar_one()) <= FEW
+        statement = f"SELECT count(*) AS held FROM (SELECT FROM ({self.sql}) f LIMIT {FEW + 1}) counted"
+        return int(fetch(connection, statement, parameters)[0]["held"]) <= FEW
 
 
 def by_entry(reading: Reading, hits: Hits | None) -> Found:
@@ -114,7 +110,7 @@ def by_entry(reading: Reading, hits: Hits | None) -> Found:
     """
     if hits is not None:
         here = _HOLDS_WORDS if hits.is_many else None
-        return Found(TABLE, READABLE, tells_of_closed=False, ranks=True, is_gathered=not hits.is_many, here=here)
+        return Found(TABLE, READABLE, tells_of_closed=False, ranks=True, is_gathered=not hits.is_many, here=here, known_cases=CASES)
     if reading.kind in IDENTIFIERS:
         return Found(_ENTRIES[reading.kind], f"({READABLE} OR ({ACKNOWLEDGED} AND f.field <> 'words'))", tells_of_closed=True)
     return Found(_ENTRIES[reading.kind], _KNOWN, tells_of_closed=True)
@@ -135,20 +131,15 @@ def is_whole(reading: Reading) -> bool:
     return reading.kind in _ENTRIES
 
 
-def entry_texts(reading: Reading) -> tuple[str, ...]:
-    """What of an entry is looked for among words."""
-    return reading.values if reading.kind in IDENTIFIERS else (reading.text,)
-
-
-def entry_parameters(reading: Reading | None, hits: Hits | None, query_of: Callable[[str], str | None] = tsquery) -> dict[str, Any]:
-    """Values that `by_entry` wants bound."""
+def entry_parameters(reading: Reading | None, hits: Hits | None, tokens: str | None = None) -> dict[str, Any]:
+    """Values that `by_entry` wants bound; `tokens` are the reading's, where somebody has worked them out already."""
     if reading is None:
         return {}
     return {
         "values": list(reading.values),
         "numbers": list(reading.numbers),
         "entry_case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
-        "tokens": " | ".join(query for query in map(query_of, entry_texts(reading)) if query),  # empty, it finds nothing
+        "tokens": reading.tokens if tokens is None else tokens,
         **(hits.parameters if hits else {}),
     }
 
@@ -157,6 +148,6 @@ def is_case_number(connection: Connection, numbers: Sequence[str], own: str | No
     """Whether any department's record that the caller may know of has one of these numbers."""
     statement = (
         f"SELECT EXISTS (SELECT FROM ({_NUMBER}) f JOIN store.known_record r ON r.record_id = f.record_id AND r.version = f.version "
-        f"WHERE {CURRENT} AND {_KNOWN})"
+        f"WHERE {CURRENT} AND {_KNOWN}) AS is_number"
     )
-    return bool(connection.execute(text(statement), {"numbers": list(numbers), "own": own}).scalar_one())
+    return bool(fetch(connection, statement, {"numbers": list(numbers), "own": own})[0]["is_number"])

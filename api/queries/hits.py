@@ -7,25 +7,29 @@ caller may read. Each is asked for so many and no more, counted among records th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import datetime as dt
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from operator import itemgetter
 from typing import Any, ClassVar
 
 import polars as pl
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from api.cursor import RELEVANT_MOST
+from api.queries.rows import fetch
 from api.recognise import Kind, Reading
-from matching.search_keys import LONGEST, NameAgreement, typed_keys
+from matching.search_keys import LONGEST, NameAgreement
+from matching.single.search_keys import typed_keys
 from pipeline.candidates import key_numbers
-from schema.search import tsquery
 
 #: Records by words that are gathered: all of them, or of more the newest.
 FEW = 2_000
-#: Of more than these not even the newest are known beforehand: cases are walked through from the newest on.
-LOOKED_AT = 30_000
 #: Records by name or by a part of a number: the closest, and of these the newest.
 MOST = 1_000
+_MORE = 4  # times as many records are gathered where those gathered are of few cases
 _ENOUGH = 20  # records by name; with fewer, names one character off are looked for too
 _SHORT = 12  # characters of words that may be a name nobody would take for one
 
@@ -81,28 +85,50 @@ def agreement(rank: int) -> Agreement:
 Row = tuple[int, int, str, int | None, int]
 
 
+@dataclass
+class FoundCase:
+    """A case that holds an entry, as the records tell that hold it.
+
+    Args:
+        rank: how closely the closest of them agrees.
+        reported_at: of the newest of them.
+        titles: of those that hold the words.
+    """
+
+    rank: int
+    reported_at: dt.datetime | None = None
+    titles: Collection[str] = ()
+
+
 @dataclass(frozen=True)
 class Hits:
     """Records that hold an entry.
 
     Args:
         rows: (record_id, version, field, ordinal of the party or None, rank), the closest first.
-        is_many: more records hold its words than are gathered.
-        has_newest: whether `rows` has the newest of these many; else it has none by words.
+        case_of: (record_id, version) → its case; of what has none, nothing is told.
+        cases: what they tell of each case.
+        is_many: more records hold its words than are gathered: `rows` has the newest of them.
         tried: what was looked for, in the order tried.
     """
 
     rows: tuple[Row, ...]
+    case_of: Mapping[tuple[int, int], uuid.UUID]
+    cases: Mapping[uuid.UUID, FoundCase]
     is_many: bool
     tried: tuple[str, ...]
-    has_newest: bool = False
+
+    def only(self, cases: Collection[uuid.UUID]) -> Hits:
+        """What of it these cases hold."""
+        rows = tuple(row for row in self.rows if self.case_of.get(row[:2]) in cases)
+        return replace(self, rows=rows, cases={case_id: found for case_id, found in self.cases.items() if case_id in cases})
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The rows as `TABLE` wants them bound."""
+        """The rows as `TABLE` wants them bound, and the cases as `CASES` does."""
         columns = list(zip(*self.rows, strict=True)) or [()] * 5
         names = ("hit_records", "hit_versions", "hit_fields", "hit_ordinals", "hit_ranks")
-        return dict(zip(names, map(list, columns), strict=True))
+        return dict(zip(names, map(list, columns), strict=True)) | {"hit_cases": list(self.cases)}
 
 
 #: Gathered hits as a relation.
@@ -111,7 +137,12 @@ TABLE = (
     "CAST(:hit_versions AS integer[]), CAST(:hit_fields AS text[]), CAST(:hit_ordinals AS integer[]), CAST(:hit_ranks AS integer[])) "
     "AS h (record_id, version, field, ordinal, rank)"
 )
-_WORDS = "SELECT record_id, version, held FROM store.find_words(CAST(:tokens AS tsquery), :most, :looked_at)"
+#: Cases of gathered hits.
+CASES = "SELECT h.case_id FROM unnest(CAST(:hit_cases AS uuid[])) AS h (case_id)"
+_CASES_OF = (
+    "SELECT record_id, version, case_id, reported_at, title FROM store.cases_of(CAST(:records AS bigint[]), CAST(:versions AS integer[]))"
+)
+_WORDS = "SELECT record_id, version FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most)"
 _NAMES = (
     "SELECT record_id, version, ordinal, rank FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most) "
     "ORDER BY rank"
@@ -144,12 +175,34 @@ def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
         reading: of the entry, no whole identifier.
         shown: of numbers' ends.
     """
-    looking = _Looking(connection, reading, shown)
-    held = looking.by_words()
-    looking.by_name(has_words=held > 0)
+    looking, most = _Looking(connection, reading, shown), FEW
+    is_many = looking.by_words(most)
+    looking.by_name()
     looking.by_number()
-    rows = sorted(_told_once(looking.rows, reading), key=lambda row: row[4])
-    return Hits(tuple(rows), held > FEW, tuple(dict.fromkeys(looking.tried)), has_newest=held <= LOOKED_AT)
+    while True:
+        rows = tuple(sorted(_told_once(looking.rows, reading), key=itemgetter(4)))
+        case_of, cases = _cases(connection, rows)
+        if not is_many or len(cases) >= RELEVANT_MOST:
+            return Hits(rows, case_of, cases, is_many, tuple(dict.fromkeys(looking.tried)))
+        most *= _MORE  # many records of few cases
+        is_many = looking.by_words(most)
+
+
+def _cases(connection: Connection, rows: Sequence[Row]) -> tuple[dict[tuple[int, int], uuid.UUID], dict[uuid.UUID, FoundCase]]:
+    records = list(dict.fromkeys(row[:2] for row in rows))
+    asked = {"records": [record_id for record_id, _ in records], "versions": [version for _, version in records]}
+    told = {(each["record_id"], each["version"]): each for each in fetch(connection, _CASES_OF, asked)} if records else {}
+    cases: dict[uuid.UUID, FoundCase] = {}
+    for record_id, version, where, _, rank in rows:  # the closest first
+        record = told.get((record_id, version))
+        if record is None:
+            continue
+        case = cases.setdefault(record["case_id"], FoundCase(rank))
+        if record["reported_at"] is not None and (case.reported_at is None or record["reported_at"] > case.reported_at):
+            case.reported_at = record["reported_at"]
+        if where == "words" and record["title"]:
+            case.titles = {*case.titles, record["title"]}
+    return {record: each["case_id"] for record, each in told.items()}, cases
 
 
 def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:
@@ -166,19 +219,18 @@ class _Looking:
         self.rows: list[Row] = []
         self.tried: list[str] = []
 
-    def by_words(self) -> int:
-        """Records whose text, names, address or number hold every word, the newest; how many there are, `LOOKED_AT` + 1 for more."""
-        tokens = tsquery(self._reading.text)
-        if not tokens:
-            return 0
+    def by_words(self, most: int) -> bool:
+        """Records whose text, names, address or number hold every word, the newest, so many; whether there are more."""
+        query = self._reading.query
+        if not query.whole:
+            return False
         self.tried.append("words")
-        found = self._ask(_WORDS, tokens=tokens, most=FEW, looked_at=LOOKED_AT + 1)
-        held = int(found[0][2]) if found else 0
-        if held <= LOOKED_AT:
-            self.rows += [(record_id, version, "words", None, int(Rank.WORDS)) for record_id, version, _ in found]
-        return held
+        found = self._ask(_WORDS, tokens=query.whole, by_index=query.by_index, most=most + 1)
+        others = [row for row in self.rows if row[2] != "words"]
+        self.rows = others + [(record_id, version, "words", None, int(Rank.WORDS)) for record_id, version in found[:most]]
+        return len(found) > most
 
-    def by_name(self, *, has_words: bool) -> None:
+    def by_name(self) -> None:
         """Records with a party whose name agrees: the close ways first, one character off where these find little."""
         reading = self._reading
         is_name = reading.kind in (Kind.NAME, Kind.ORGANISATION, Kind.PINYIN)
@@ -186,7 +238,7 @@ class _Looking:
         if not (is_name or may_be) or len(reading.text) > LONGEST:
             return
         keys = typed_keys(reading.spoken or reading.text, _as(reading))
-        if may_be and has_words:  # then it is words, and their sound may be anybody's name
+        if may_be and self.rows:  # then it is words, and their sound may be anybody's name
             keys = {key: agrees for key, agrees in keys.items() if agrees <= NameAgreement.STEM}
         found = self._named({key: agrees for key, agrees in keys.items() if agrees in _CLOSE})
         self.tried += [_WAYS[agrees] for agrees in sorted(set(keys.values()) & _CLOSE)]
@@ -217,7 +269,7 @@ class _Looking:
         return self._ask(_NAMES, keys=numbers, ranks=[int(agrees) for agrees in keys.values()], most=MOST)
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:
-        return [tuple(row) for row in self._connection.execute(text(statement), parameters)]
+        return [tuple(row.values()) for row in fetch(self._connection, statement, parameters)]
 
 
 def _as(reading: Reading) -> Any:

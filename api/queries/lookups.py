@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from api.queries.found import by_entry, by_words, entry_parameters, entry_texts, is_whole
+from api.queries.found import by_entry, by_words, entry_parameters, is_whole
 from api.queries.rows import Row
 from api.queries.visible import CURRENT, READABLE
 from api.recognise import Kind, Reading
@@ -85,8 +85,12 @@ def _many(sql: str) -> str:
 
 
 def _fetch(connection: Connection, statement: str, entries: Sequence[tuple[int, Reading]], own: str | None) -> list[Row]:
-    texts = list({text for _, reading in entries for text in entry_texts(reading)})
+    texts = list({text for _, reading in entries for text in reading.texts})
     queries = dict(zip(texts, tsqueries(texts), strict=True))
-    asked = [{**entry_parameters(reading, None, queries.get), "ordinal": ordinal, "entry": reading.text} for ordinal, reading in entries]
+    tokens = [" | ".join(filter(None, map(queries.get, reading.texts))) for _, reading in entries]
+    asked = [
+        {**entry_parameters(reading, None, one), "ordinal": ordinal, "entry": reading.text}
+        for (ordinal, reading), one in zip(entries, tokens, strict=True)
+    ]
     bound = text(statement).bindparams(bindparam("asked", type_=JSONB))
     return [dict(row) for row in connection.execute(bound, {"asked": asked, "own": own}).mappings()]

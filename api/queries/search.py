@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,10 +20,10 @@ from api.cursor import CasePosition, Sort
 from api.queries.found import Found, by_entity, by_entry, entry_parameters
 from api.queries.hits import Hits
 from api.queries.rows import Row, fetch
-from api.queries.visible import ACKNOWLEDGED, CURRENT, HOLDERS, LIMITED, MEMBERS, READABLE, members_of
+from api.queries.visible import HOLDERS, LIMITED, MEMBERS, READABLE
+from api.queries.weeks import ALL, Weeks, windows
 from api.recognise import Reading
 
-MATCHES_PER_CASE = 5
 FILTERS = ("category", "status", "grade", "street", "community")
 FIELDS = ("title", *FILTERS)
 #: Of each stored sort the order in which the index gives cases, and the order of the whole. Oldest reads the same index
@@ -51,6 +51,7 @@ class Search:
     after: CasePosition | None = None
     sort: Sort = "newest"
     hits: Hits | None = None  # of an entry that is no whole number
+    weeks: Weeks = ALL  # cases reported in these, for a caller who reads some departments or places alone
 
     @property
     def found(self) -> list[Found]:
@@ -58,6 +59,12 @@ class Search:
         wanted = [] if self.reading is None else [by_entry(self.reading, self.hits)]
         entities = {"person": self.person_id, "organisation": self.organisation_id}
         return wanted + [by_entity(relation) for relation, entity_id in entities.items() if entity_id is not None]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether cases are left out although they hold the entry."""
+        others = (self.department, self.reported_from, self.reported_before, self.person_id, self.organisation_id)
+        return bool(self.equal) or any(other is not None for other in others)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -72,6 +79,8 @@ class Search:
             "organisation_id": self.organisation_id,
             "after_time": self.after.reported_at if self.after else None,
             "after_id": self.after.case_id if self.after else None,
+            "first_week": self.weeks[0],
+            "last_week": self.weeks[1],
             **self.equal,
             **entry_parameters(self.reading, self.hits),
         }
@@ -86,7 +95,8 @@ _HAS_OWN = _ANY.format(members=MEMBERS, condition=_IS_OWN)
 # Cases with restricted or sealed records of the caller's own department.
 _OWN = f"SELECT DISTINCT m.case_id FROM {HOLDERS.replace('known_record', 'source_record')} WHERE {_IS_OWN}"  # by its index of closed ones
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
-_READABLE_CASES = f"SELECT DISTINCT m.case_id FROM {HOLDERS} WHERE {READABLE}"
+_READABLE_CASES = "SELECT DISTINCT c.case_id FROM store.cases_in_weeks(:first_week, :last_week) c"
+_IN_WEEKS = "store.week_of(reported_at) BETWEEN :first_week AND :last_week"
 _SUMMED_UP = f"""
 SELECT c.case_id, readable.reported_at, readable.departments, {{values}}
 FROM own JOIN store.unified_case c USING (case_id)
@@ -117,19 +127,17 @@ class Listing:
         heads: common table expressions.
         published: FROM and WHERE of cases that everybody sees alike; None for a caller who reads some departments or places alone.
         summed_up: the same of cases that are summed up for this caller; None where there are none.
-        is_ranked: whether both have `rank` and `titles` of the entry.
     """
 
     heads: tuple[str, ...]
     published: str | None
     summed_up: str | None
-    is_ranked: bool
 
     def statement(self, columns: str, tail: str, conditions: Sequence[str] = ("true",), order: str = "", limit: str = "") -> str:
         """All of them in one statement.
 
         Args:
-            columns: of `SUMMARY`, `departments`, and `rank` and `titles` where it is ranked.
+            columns: of `SUMMARY`, and `departments`.
             tail: what follows `SELECT * FROM (…) cases`.
             conditions: their union is what is wanted; published cases are read once for each, in the order of an index.
             order: inside of each part.
@@ -174,42 +182,54 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
     holds = [each.holds() for each in many]
     some = [slice_below] if slice_below else []
     published = ["c.known_to IS NULL", *some, *conditions, *holds, *_permitted([*few, *many], conditions)]
-    is_ranked = bool(few) and search.reading is not None and few[0] == search.found[0]
-    ranked = "few_0.rank, few_0.titles" if is_ranked else "NULL AS rank, NULL AS titles"
     summed_up = None
     if search.own is not None or not search.is_whole:
         published.append(f"NOT {_HAS_OWN}")
-        has_own, every = (f" c WHERE {_HAS_OWN}", _OWN) if search.is_whole else ("", _READABLE_CASES)
-        own = f"SELECT case_id FROM few_0{has_own}" if few else every
-        heads.append(f"own AS MATERIALIZED ({own})")
-        rest = " AND ".join(["true", *some, *conditions, *holds])
-        summed_up = f"(SELECT c.*, {ranked} FROM ({_summed_up(search, all_values)}) c {joins}) c WHERE {rest}"
-    shown = f"(SELECT c.*, {ranked} FROM store.unified_case c {joins}) c WHERE {' AND '.join(published)}"
-    return Listing(tuple(heads), shown if search.is_whole else None, summed_up, is_ranked)
+        heads.append(f"own AS MATERIALIZED ({_own(search, is_few=bool(few), some=some)})")
+        weeks = [] if search.weeks == ALL else [_IN_WEEKS]
+        rest = " AND ".join(["true", *some, *weeks, *conditions, *holds])
+        summed_up = f"(SELECT c.* FROM ({_summed_up(search, all_values)}) c {joins}) c WHERE {rest}"
+    shown = f"(SELECT c.* FROM store.unified_case c {joins}) c WHERE {' AND '.join(published)}"
+    return Listing(tuple(heads), shown if search.is_whole else None, summed_up)
+
+
+def _own(search: Search, *, is_few: bool, some: Sequence[str]) -> str:
+    """Statement of the cases that are summed up for this caller."""
+    if search.is_whole:
+        return f"SELECT case_id FROM few_0 c WHERE {_HAS_OWN}" if is_few else _OWN
+    return "SELECT case_id FROM few_0" if is_few else f"{_READABLE_CASES} WHERE {' AND '.join(['true', *some])}"
 
 
 def page(connection: Connection, search: Search) -> list[Row]:
     """One page of case summaries in a stored order; one row more than `search.limit` if there is another page."""
+    found = search.found
+    few = [each for each in found if each.is_few(connection, search.parameters)]
+    many = [each for each in found if each not in few]
+    parts = [ALL] if search.is_whole or few else windows(connection, search.sort, search.after)
+    rows: list[Row] = []
+    for weeks in parts:
+        part = replace(search, weeks=weeks, limit=search.limit - len(rows))
+        rows += fetch(connection, page_statement(part, few, many), part.parameters)
+        if len(rows) > search.limit:
+            break
+    return rows
+
+
+def page_statement(search: Search, few: Sequence[Found] = (), many: Sequence[Found] = ()) -> str:
+    """The statement of a page, where it is known what to gather and what to check."""
     inner, outer = _ORDERS[search.sort]
-    statement = listing(connection, search).statement(
-        SUMMARY, f"{outer} LIMIT :limit", _after(search.after, search.sort), inner, "LIMIT :limit"
-    )
-    return fetch(connection, statement, search.parameters)
+    after = _after(search.after, search.sort)
+    return listed(search, few, many).statement(SUMMARY, f"{outer} LIMIT :limit", after, inner, "LIMIT :limit")
 
 
-def ranked(connection: Connection, search: Search) -> list[Row]:
-    """Summaries of all cases that an entry finds, where these are few, each with `rank` and `titles`; in no order."""
-    return fetch(connection, listing(connection, search).statement(f"{SUMMARY}, rank, titles", ""), search.parameters)
-
-
-def titles(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-    """Of each case the titles of readable records that hold the entry's words."""
-    statement = f"""
-    SELECT m.case_id, array_agg(DISTINCT r.title) AS titles FROM {members_of("case_ids")}
-    WHERE {READABLE} AND r.title IS NOT NULL AND r.tokens @@ CAST(:tokens AS tsquery) GROUP BY m.case_id
-    """
-    rows = fetch(connection, statement, {**search.parameters, "case_ids": list(case_ids)})
-    return {row["case_id"]: row["titles"] for row in rows}
+def those(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row]:
+    """Summaries of those of these cases that a search lists; they are known to hold what it looks for first."""
+    known = Found("", READABLE, tells_of_closed=False, is_gathered=True, known_cases="SELECT unnest(CAST(:case_ids AS uuid[])) AS case_id")
+    parameters = {**search.parameters, "case_ids": list(case_ids)}
+    others = search.found[1:]
+    few = [each for each in others if each.is_few(connection, parameters)]
+    found = listed(search, [known, *few], [each for each in others if each not in few])
+    return {row["case_id"]: row for row in fetch(connection, found.statement(SUMMARY, ""), parameters)}
 
 
 def _permitted(found: Sequence[Found], conditions: Sequence[str]) -> list[str]:
@@ -227,56 +247,6 @@ def _summed_up(search: Search, all_values: bool) -> str:
     wanted = bool(search.equal) or all_values
     values = ", ".join(f"stated.{name}" if wanted else f"c.{name}" for name in FILTERS)
     return _SUMMED_UP.replace("{values}", values).replace("{stated}", _STATED if wanted else "")
-
-
-def matches(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> list[Row]:
-    """Why each of these cases was found: the records that hold the entry, the closest first, with the texts to say where."""
-    if search.reading is None or not case_ids:
-        return []
-    entry = by_entry(search.reading, search.hits)
-    texts = ", ".join(f"CASE WHEN f.field = 'words' THEN r.{name} END AS {name}" for name in ("title", "text", "address"))
-    names = "(SELECT array_agg(p.name ORDER BY p.ordinal) FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version)"
-    statement = f"""
-    SELECT found.*, p.role, p.kind, p.name, p.id_no, p.phone FROM (
-        SELECT m.case_id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, f.field, f.ordinal, f.rank, {texts},
-               r.case_number, CASE WHEN f.field = 'words' THEN {names} END AS names,
-               row_number() OVER (PARTITION BY m.case_id ORDER BY f.rank, r.record_id, f.field, f.ordinal) AS turn
-        FROM {members_of("case_ids")} CROSS JOIN LATERAL ({entry.at_record()} OFFSET 0) f
-        WHERE {entry.reach}
-    ) found LEFT JOIN store.party p ON p.record_id = found.record_id AND p.version = found.version AND p.ordinal = found.ordinal
-    WHERE turn <= {MATCHES_PER_CASE} ORDER BY case_id, turn
-    """
-    return fetch(connection, statement, {**search.parameters, "case_ids": list(case_ids)})
-
-
-def surroundings(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[uuid.UUID, Row]:
-    """Per case: how many records of which departments can be read, who else is to be asked, and the persons a title may name."""
-    statement = f"""
-    SELECT m.case_id, count(DISTINCT r.record_id) FILTER (WHERE {READABLE}) AS records, bool_or({LIMITED}) AS is_limited,
-           array_agg(DISTINCT r.department) FILTER (WHERE {READABLE}) AS departments,
-           array_agg(DISTINCT r.department) FILTER (WHERE {ACKNOWLEDGED}) AS acknowledged,
-           array_agg(DISTINCT p.name) FILTER (WHERE {READABLE} AND p.kind = 'person' AND p.name IS NOT NULL) AS names
-    FROM {members_of("case_ids")} LEFT JOIN LATERAL (
-        SELECT p.name, p.kind FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version OFFSET 0
-    ) p ON true
-    GROUP BY m.case_id
-    """
-    return {row["case_id"]: row for row in fetch(connection, statement, {"case_ids": list(case_ids), "own": own})}
-
-
-def best_values(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[tuple[uuid.UUID, str], Row]:
-    """Per case and field of `FIELDS` the best value that a readable record states, and whether one of the caller's own states it."""
-    statement = f"""
-    SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.readable_values(:case_ids) g
-    CROSS JOIN LATERAL (
-        SELECT coalesce(bool_or(r.department = :own), false) AS is_own FROM store.source_record r
-        WHERE r.record_id = ANY(g.stated_by) AND {CURRENT} AND {READABLE} HAVING count(*) > 0
-    ) s
-    WHERE g.field = ANY(:fields) AND g.known_to IS NULL
-    ORDER BY g.entity_id, g.field, g.rank
-    """
-    rows = fetch(connection, statement, {"case_ids": list(case_ids), "own": own, "fields": list(FIELDS)})
-    return {(row["entity_id"], row["field"]): row for row in rows}
 
 
 def _conditions(search: Search) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import json
 import uuid
 from typing import Any
@@ -96,10 +98,9 @@ def test_a_cursor_is_good_for_its_own_order_alone(api: Api, store: Store) -> Non
         assert (answer.status_code, f"sort={sort}" in answer.json()["remedy"]) == (422, True)
 
 
-@pytest.mark.parametrize("few", [pytest.param(4_000, id="gathered"), pytest.param(500, id="in windows")])
+@pytest.mark.parametrize("few", [pytest.param(4_000, id="gathered"), pytest.param(500, id="more of it")])
 def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     monkeypatch.setattr(hits, "FEW", few)
-    monkeypatch.setattr(hits, "LOOKED_AT", few)
     many(store, 1_300)
     clerk = api.as_("clerk", "court")
     seen: list[str] = []
@@ -116,15 +117,46 @@ def test_relevance_ends_at_a_thousand_and_says_what_to_do(api: Api, store: Store
     assert len(set(pages(clerk, q="噪音", sort="newest", limit=200))) == 1_300
 
 
+def test_words_are_found_from_the_newest_on_whichever_way_is_taken(api: Api, store: Store) -> None:
+    many(store, 12_500)
+    store.run(  # weeks apart, one of them in the future, one older than any case, and one at no time
+        "UPDATE store.source_record SET reported_at = reported_at - interval '8 days' * (record_id % 40) WHERE record_id % 3 = 0",
+        "UPDATE store.source_record SET reported_at = '2199-01-01' WHERE source_record_id = '噪音7'",
+        "UPDATE store.source_record SET reported_at = '1901-01-01' WHERE source_record_id = '噪音8'",
+        "UPDATE store.source_record SET reported_at = NULL WHERE source_record_id = '噪音9'",
+        "UPDATE store.source_record SET tokens = '噪音 ab1'::tsvector WHERE record_id % 2 = 0",
+        "UPDATE store.source_record SET tokens = '噪音 cd12'::tsvector WHERE record_id % 50 = 1",
+        "UPDATE store.source_record SET visibility = 'sealed' WHERE source_record_id IN ('噪音12500', '噪音11')",
+        "ANALYZE store.source_record",
+    )
+    api.as_("clerk", "court").ids()
+    login = store.rows("SELECT login FROM ops.row_scope WHERE own = 'court'")[0]["login"]
+    order = "ORDER BY reported_at > now(), reported_at DESC NULLS LAST, record_id"
+    ways = [("噪音", "噪音", 12_498), ("'噪':*", None, 12_498), ("'噪音' & 'ab':*", "噪音", None), ("'噪音' & 'cd':*", "噪音", None),
+            ("'cd':*", None, None), ("cd12", "cd12", None), ("'x':*", None, 0)]  # fmt: skip
+    for words, by_index, count in ways:
+        plain = f"SELECT record_id FROM store.source_record WHERE visibility = 'shared' AND tokens @@ $q${words}$q$::tsquery {order}"
+        newest = [row["record_id"] for row in store.rows(plain)]
+        assert count is None or len(newest) == count
+        for most in (1, 50, 1_500, 13_000):
+            with store.engine.connect() as connection:
+                connection.execute(text(f'SET SESSION AUTHORIZATION "{login}"'))
+                found = connection.execute(
+                    text("SELECT record_id FROM store.find_words(CAST(:words AS tsquery), CAST(:by_index AS tsquery), :most)"),
+                    {"words": words, "by_index": by_index, "most": most},
+                )
+                assert found.scalars().all() == newest[:most], (words, most)
+
+
 def test_windows_put_titles_first_and_lose_none(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hits, "FEW", 3)
-    monkeypatch.setattr(hits, "LOOKED_AT", 3)
+    monkeypatch.setattr(hits, "RELEVANT_MOST", 3)
     cases = {}
     for day in range(1, 12):
         fields = {"title": "夜间噪音"} if day % 3 == 0 else {"title": "投诉", "text": "夜间噪音"}
         cases[day] = str(store.case(store.record("petition", str(day), reported_at=at(day), **fields)))
     clerk = api.as_("clerk", "court")
-    seen = pages(clerk, q="夜间噪音", limit=2)
+    seen = pages(clerk, q="夜间噪音", department="petition", limit=2)
     assert seen[:6] == [cases[day] for day in (9, 6, 11, 10, 8, 7)]
     assert sorted(seen) == sorted(cases.values())
 
@@ -138,11 +170,8 @@ def test_page_10_000_reads_no_more_than_page_1(api: Api, store: Store) -> None:
         wanted = Search(own="court", limit=2, after=position, sort=sort)
         with store.engine.connect() as connection:
             connection.execute(text(f'SET SESSION AUTHORIZATION "{login}"'))
-            inner, outer = search._ORDERS[sort]
-            statement = search.listing(connection, wanted).statement(
-                search.SUMMARY, f"{outer} LIMIT :limit", search._after(position, sort), inner, "LIMIT :limit"
-            )
-            plan = connection.execute(text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"), wanted.parameters).scalar_one()
+            explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {search.page_statement(wanted)}"
+            plan = connection.execute(text(explain), wanted.parameters).scalar_one()
             found = plan[0]["Plan"]
             return int(found["Shared Hit Blocks"] + found["Shared Read Blocks"])
 
@@ -152,6 +181,42 @@ def test_page_10_000_reads_no_more_than_page_1(api: Api, store: Store) -> None:
         second, deep = (read(CasePosition(*ordered[place], sort=sort), sort) for place in (1, 19_997))
         assert deep <= 1.1 * second + 5, (sort, first, second, deep)
         assert deep <= 3 * first + 20, (sort, first, second, deep)
+
+
+def test_a_caller_of_one_community_is_paged_through_its_cases_week_by_week(api: Api, store: Store) -> None:
+    here, there = "440311001001", "440311001002"
+    times: dict[str, dt.datetime | None] = {}
+    numbers = itertools.count(1)
+
+    def case(*records: tuple[str, dt.datetime | None]) -> None:
+        ids = [
+            store.record("petition", f"{next(numbers)}", title="噪音", community=place, reported_at=told, category="noise")
+            for place, told in records
+        ]
+        own = [told for place, told in records if place == here]
+        case_id = str(store.case(*ids))
+        if own:
+            times[case_id] = min((told for told in own if told is not None), default=None)
+
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    for step in range(40):
+        case((here, start + dt.timedelta(days=5 * step)))
+    case((here, start + dt.timedelta(days=100)), (there, start))  # the older record is not to be read
+    case((here, start + dt.timedelta(days=9)), (here, start + dt.timedelta(days=190)))
+    case((there, start + dt.timedelta(days=1)))
+    case((here, None))
+    case((here, dt.datetime(1960, 5, 1, tzinfo=dt.UTC)))
+    case((here, dt.datetime(2199, 5, 1, tzinfo=dt.UTC)))
+    clerk = api.as_("community_clerk_440311001001", "political_legal")
+    for sort, sign in (("newest", -1), ("oldest", 1)):
+        for filters in ({}, {"category": "noise"}, {"q": "噪音"}):
+            seen = pages(clerk, sort=sort, limit=7, **filters)
+            told = [times[case_id] for case_id in seen]
+            assert sorted(seen) == sorted(times), (sort, filters)
+            known = [each for each in told if each is not None]
+            assert known == sorted(known, key=lambda each: sign * each.timestamp())
+            assert told[len(known) :] == [None]
+    assert clerk.find(category="noise", facets="category")["total"] == {"cases": len(times), "is_estimate": False}
 
 
 def facets_of(answer: dict[str, Any]) -> dict[str, dict[str, int]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.highlights import FRAGMENT, piece_of, piece_of_end, piece_of_number
+from api.highlights import FRAGMENT, piece_of, piece_of_end, piece_of_number, sought
 from api.masking import mask_text
 
 
 def marked(text: str | None, *asked: str) -> list[str]:
-    piece = piece_of(text, asked)
+    piece = piece_of(text, sought(asked))
     return [] if piece is None else [piece.text[start:end] for start, end in piece.marks]
 
 
@@ -26,11 +26,11 @@ def test_places_are_those_of_the_text_as_it_is_shown() -> None:
 
 
 def test_a_long_text_is_cut_around_the_first_place() -> None:
-    piece = piece_of("前" * 500 + "噪音扰民" + "后" * 500, ["噪音扰民"])
+    piece = piece_of("前" * 500 + "噪音扰民" + "后" * 500, sought(["噪音扰民"]))
     assert piece is not None
     assert len(piece.text) == FRAGMENT
     assert [piece.text[start:end] for start, end in piece.marks] == ["噪音扰民"]
-    assert piece_of("前" * 5_000 + "噪音", ["噪音"]) is None  # it is looked through to an end
+    assert piece_of("前" * 5_000 + "噪音", sought(["噪音"])) is None  # it is looked through to an end
 
 
 def test_what_is_masked_is_marked_nowhere() -> None:
@@ -59,7 +59,7 @@ def test_the_end_of_a_masked_number() -> None:
 
 @given(st.text(max_size=200), st.lists(st.text(max_size=8), max_size=4))
 def test_marks_lie_in_the_piece_and_the_piece_in_the_text(text: str, asked: list[str]) -> None:
-    piece = piece_of(text, asked)
+    piece = piece_of(text, sought(asked))
     if piece is not None:
         assert piece.text in text
         assert all(0 <= start < end <= len(piece.text) for start, end in piece.marks)

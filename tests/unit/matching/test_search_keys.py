@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.search_keys import AGREEMENTS, NameAgreement, organisation_keys, person_keys, spoken, typed_keys
+from matching.search_keys import AGREEMENTS, NameAgreement, organisation_keys, person_keys, spoken
+from matching.single import search_keys as single
+from matching.single.search_keys import typed_keys
 
 
 def closest(typed: str, name: str, kind: str = "person", typed_as: str | None = None) -> NameAgreement | None:
@@ -88,6 +90,12 @@ def test_a_hostile_word_costs_no_time() -> None:
         began = time.perf_counter()
         spoken(typed)
         assert time.perf_counter() - began < 0.05, typed[:8]
+
+
+@given(st.one_of(st.text(max_size=30), st.text("张王小明伟偉欧阳深圳市光明区维珍妮鞋业有限公司第一中学店(分)·Aaz9 先生*某", max_size=16)))
+def test_what_is_typed_has_the_keys_that_a_column_of_it_has(typed: str) -> None:
+    assert single.person_keys(typed) == set(person_keys(pl.Series([typed], dtype=pl.String))["key"])
+    assert single.organisation_keys(typed) == set(organisation_keys(pl.Series([typed], dtype=pl.String))["key"])
 
 
 @given(st.text(max_size=40))

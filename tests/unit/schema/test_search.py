@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schema.search import MAX_CHARACTERS, bigrams, search_tokens, tsquery
+from schema.search import MAX_CHARACTERS, bigrams, query_of, search_tokens, tsquery
 
 
 def tokens_of(text: str) -> set[str]:
@@ -61,12 +61,23 @@ def test_one_row_gives_what_many_rows_give() -> None:
         pytest.param("光明街道", "道", True, id="one character at the end"),
         pytest.param("光明街道", "明", True, id="one character inside"),
         pytest.param("合同20250103号", "2025", True, id="beginning of a number"),
+        pytest.param("光明街道5号楼", "5号", True, id="a number that goes on in characters"),
+        pytest.param("光明街道52号楼", "5号", False, id="is the whole number"),
+        pytest.param("光明街道52号楼", "道5", True, id="and one that ends there is not"),
         pytest.param("光明街道", "光街", False, id="not beside each other"),
         pytest.param("光明街道", "光明 公司", False, id="every word is wanted"),
     ],
 )
 def test_query_finds(text: str, query: str, found: bool) -> None:
     assert is_found(tokens_of(text), query) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [("光明5号", "'光明' & '5'"), ("光明", "'光明'"), ("道5", "'道'"), ("号", None), ("5 号", None)],
+)
+def test_the_index_is_asked_for_whole_tokens_alone(text: str, asked: str | None) -> None:
+    assert query_of(text).by_index == asked
 
 
 ALPHABET = "光明區街道國 欠薪，。維a1々"
