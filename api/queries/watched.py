@@ -14,7 +14,7 @@ from api.queries.search import FILTERS
 from api.queries.visible import CURRENT, MEMBERS, READABLE, follow, members_of
 from api.questions.watches import WatchQuestion
 from api.recognise import Kind, Reading
-from schema.search import NUMBER_PART, tsquery
+from schema.search import NUMBER_PART
 
 _PARTIES = (
     "store.{relation}_member m JOIN store.party p ON p.party_id = m.party_id AND m.known_to IS NULL "
@@ -41,7 +41,7 @@ SELECT DISTINCT m.case_id, p.name, p.kind FROM {members_of("ids")} CROSS JOIN LA
     SELECT p.name, p.kind FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version AND p.name IS NOT NULL OFFSET 0
 ) p WHERE {READABLE}
 """
-_HELD = "SELECT EXISTS (SELECT FROM store.find_words(CAST(:tokens AS tsquery), 1, 1))"
+_HELD = "SELECT EXISTS (SELECT FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), 1))"
 _MENTIONS = "SELECT count(*) FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most)"
 _BEST = """
 (SELECT g.value FROM store.readable_values(ARRAY[c.case_id]) g WHERE g.known_to IS NULL AND g.field = '{field}' ORDER BY g.rank LIMIT 1)
@@ -100,12 +100,11 @@ class Entry:
         reading = self.reading
         if reading is None:
             return {}
-        texts = reading.values if reading.kind in _COLUMNS else (reading.text,)
         return {
             "values": list(reading.values),
             "numbers": list(reading.numbers),
             "entry_case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
-            "tokens": " | ".join(query for query in map(tsquery, texts) if query),  # empty, it finds nothing
+            "tokens": reading.tokens,  # empty, it finds nothing
             "named": list(self.named),
             "part": None if reading.part is None else f"%{_literal(reading.part)}%",
             "tail": reading.tail,
@@ -139,10 +138,11 @@ def names(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None
     return [(row.case_id, row.name, row.kind) for row in rows]
 
 
-def holds_words(connection: Connection, entry: str) -> bool:
+def holds_words(connection: Connection, reading: Reading) -> bool:
     """Whether any record that the caller may read holds an entry's words."""
-    tokens = tsquery(entry)
-    return bool(tokens) and bool(connection.execute(text(_HELD), {"tokens": tokens}).scalar_one())
+    query = reading.query
+    values = {"tokens": query.whole, "by_index": query.by_index}
+    return bool(query.whole) and bool(connection.execute(text(_HELD), values).scalar_one())
 
 
 def mentions(connection: Connection, keys: Mapping[int, int], most: int) -> int:

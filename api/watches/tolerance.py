@@ -24,7 +24,8 @@ from api.questions.watches import WatchQuestion
 from api.recognise import Kind, Reading, recognise
 from api.search_matches import tails_shown
 from api.state import Hub
-from matching.search_keys import LONGEST, NameAgreement, TypedAs, typed_keys
+from matching.search_keys import LONGEST, NameAgreement, TypedAs
+from matching.single.search_keys import typed_keys
 from pipeline.candidates import key_numbers
 from pipeline.names import forms
 
@@ -68,7 +69,7 @@ class Changed:
             for case_id, keys in self._keys_of_names.items()
             if not keys.isdisjoint(wanted)
         }
-        if reading.kind not in _NAMES and _any_beyond(best, NameAgreement.STEM) and watched.holds_words(connection, reading.text):
+        if reading.kind not in _NAMES and _any_beyond(best, NameAgreement.STEM) and watched.holds_words(connection, reading):
             best = {case_id: agrees for case_id, agrees in best.items() if agrees <= NameAgreement.STEM}
         if NameAgreement.SLIP in best.values():
             close = {key: agrees for key, agrees in wanted.items() if agrees is not NameAgreement.SLIP}
