@@ -203,6 +203,16 @@ def test_a_record_restricted_since_is_acknowledged_alone(fragile_api: Api) -> No
     assert (status, SECRET in said, "法院数据专班" in said) == (200, False, True)
 
 
+@pytest.mark.parametrize("said", [("sealed", "restricted"), ("shared", "sealed", "restricted")])
+def test_a_record_that_was_sealed_once_is_not_acknowledged_as_of_then(fragile_api: Api, said: tuple[str, ...]) -> None:
+    engine = fragile_api.store.engine
+    for n, visibility in enumerate(said):
+        settle(engine, record("court", "9", person(NAME, id_no=id_number(1)), title=f"{SECRET}{n}", visibility=visibility))
+    ((_, case_id),) = cases(engine).items()
+    assert reads(fragile_api, "labour", case_id, 1)[0] == 404
+    assert "法院数据专班" in fragile_api.as_("clerk", "labour").get(f"/v1/cases/{case_id}").text  # it is acknowledged now
+
+
 def test_a_sealed_record_that_joins_and_leaves_is_in_nobody_elses_history(fragile_api: Api) -> None:
     history = History(fragile_api)
     history.step(petition("反映欠薪"), labour(visibility="sealed"))
