@@ -39,19 +39,32 @@ def _of(condition: str, alias: str) -> str:
     return re.sub(r"\br\.", f"{alias}.", condition)
 
 
-# Not an invoker's view: row security of the table could not ask the table itself.
-_VIEW = f"""
-CREATE VIEW store.open_record WITH (security_barrier) AS
-    SELECT r.record_id FROM store.source_record r WHERE {_NEWEST} AND {_READABLE}
+_OPTIONS = "LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off"
+# A function, for row security of the table could not ask the table itself. It is called for former versions alone: written out it would be
+# planned with every statement that reads a record, and cost those that read current versions more than their own look-up.
+_IS_OPEN = f"""
+CREATE FUNCTION store.is_open(record bigint) RETURNS boolean {_OPTIONS} AS $$
+    SELECT EXISTS (SELECT FROM store.source_record r WHERE r.record_id = $1 AND {_NEWEST} AND {_READABLE})
+$$
 """
-_STILL_OPEN = """(
-    source_record.known_to IS NULL OR EXISTS (SELECT FROM store.open_record o WHERE o.record_id = source_record.record_id OFFSET 0)
-)"""
+_STILL_OPEN = "(source_record.known_to IS NULL OR store.is_open(source_record.record_id))"
 _BEFORE = _of(_READABLE, "source_record")
 _AFTER = f"({_BEFORE} AND {_STILL_OPEN})"
 
+# What is told where any version may be read: a current one is looked for first, so that none before it need be.
+_ANY = {
+    "case_member": "EXISTS (SELECT FROM store.known_record r WHERE r.record_id = case_member.record_id{which} OFFSET 0)",
+    "person_member": "EXISTS (SELECT FROM store.party r WHERE r.party_id = person_member.party_id{which} OFFSET 0)",
+    "organisation_member": "EXISTS (SELECT FROM store.party r WHERE r.party_id = organisation_member.party_id{which} OFFSET 0)",
+}
+
+
+def _any(table: str) -> str:
+    current, former = (_ANY[table].format(which=f" AND r.known_to IS {which}") for which in ("NULL", "NOT NULL"))
+    return f"({current} OR {former})"
+
+
 _CLOSED = "CREATE FUNCTION store.closed_{name}(entities uuid[], starts bigint[]) RETURNS TABLE (entity_id uuid, start bigint, node bigint)"
-_OPTIONS = "LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off ROWS 10"
 _NODES = {
     "case": "SELECT record_id AS node FROM store.case_member WHERE case_id",
     "person": "SELECT party_id AS node FROM store.person_member WHERE person_id",
@@ -67,7 +80,7 @@ _VERSIONS = {
 def _closed(name: str) -> str:
     """Nodes that were in an entity and that the login could read until a chunk, and no longer from it on."""
     return f"""
-    {_CLOSED.format(name=name)} {_OPTIONS} AS $$
+    {_CLOSED.format(name=name)} {_OPTIONS} ROWS 10 AS $$
         SELECT a.entity_id, a.start, m.node FROM unnest($1, $2) AS a (entity_id, start)
         CROSS JOIN LATERAL (
             {_NODES[name]} = a.entity_id AND known_from < a.start AND (known_to IS NULL OR known_to >= a.start) OFFSET 0
@@ -82,7 +95,7 @@ def _closed(name: str) -> str:
 
 # Records that were in a case after a change, were never sealed since, and are restricted now: whose desk is named to who asks as of then.
 _ACKNOWLEDGED_THEN = f"""
-CREATE FUNCTION store.acknowledged_then(in_case uuid, after_change bigint) RETURNS TABLE (record_id bigint) {_OPTIONS} AS $$
+CREATE FUNCTION store.acknowledged_then(in_case uuid, after_change bigint) RETURNS TABLE (record_id bigint) {_OPTIONS} ROWS 10 AS $$
     SELECT r.record_id FROM store.case_member m
     CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = m.record_id OFFSET 0) r
     WHERE m.case_id = $1 AND m.known_from <= $2 AND (m.known_to IS NULL OR m.known_to > $2)
@@ -115,7 +128,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 
     WHERE s.ids IS NOT NULL
 $$
 """
-_SIGNATURES = ("store.acknowledged_then(uuid, bigint)", *(f"store.closed_{name}(uuid[], bigint[])" for name in _NODES))
+_SIGNATURES = (
+    "store.is_open(bigint)",
+    "store.acknowledged_then(uuid, bigint)",
+    *(f"store.closed_{name}(uuid[], bigint[])" for name in _NODES),
+)
 
 
 def upgrade() -> None:
@@ -124,23 +141,24 @@ def upgrade() -> None:
     for name in ("proposed_account", "approved_account"):
         op.add_column("policy", sa.Column(name, sa.Text(), nullable=True), schema="ops")
     op.create_check_constraint(op.f("ck_policy_two_accounts"), "policy", "approved_account <> proposed_account", schema="ops")
-    op.execute(_VIEW)
-    op.execute(f"GRANT SELECT ON store.open_record TO {READER}")
-    op.execute(f"ALTER POLICY department ON store.source_record USING ({_AFTER})")
     op.execute(_VALUES.format(condition=f"{_READABLE} AND {_NEWEST}"))
-    for statement in (_ACKNOWLEDGED_THEN, *map(_closed, _NODES)):
+    for statement in (_IS_OPEN, _ACKNOWLEDGED_THEN, *map(_closed, _NODES)):
         op.execute(statement)
     for signature in _SIGNATURES:
         op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {READER}")
+    op.execute(f"ALTER POLICY department ON store.source_record USING ({_AFTER})")
+    for table in _ANY:
+        op.execute(f"ALTER POLICY department ON store.{table} USING ({_any(table)})")
 
 
 def downgrade() -> None:
+    for table, condition in _ANY.items():
+        op.execute(f"ALTER POLICY department ON store.{table} USING ({condition.format(which='')})")
+    op.execute(f"ALTER POLICY department ON store.source_record USING ({_BEFORE})")
     for signature in _SIGNATURES:
         op.execute(f"DROP FUNCTION {signature}")
     op.execute(_VALUES.format(condition=_READABLE))
-    op.execute(f"ALTER POLICY department ON store.source_record USING ({_BEFORE})")
-    op.execute("DROP VIEW store.open_record")
     op.drop_index("ix_link_former_right", table_name="link", schema="store")
     op.drop_constraint(op.f("ck_policy_two_accounts"), "policy", schema="ops")
     for name in ("approved_account", "proposed_account"):
