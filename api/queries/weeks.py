@@ -7,6 +7,7 @@ index he would have to be shown all of them; window by window no more are summed
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 
 from sqlalchemy import Connection
@@ -19,16 +20,20 @@ Weeks = tuple[int, int]  # the first and the last of a window, as store.week_of 
 NO_TIME, LAST = -(2**31), 2**31 - 1
 ALL: Weeks = (NO_TIME, LAST)
 _WEEK_S = 7 * 24 * 3600
-_MOST = 16  # weeks of a window
 
 
 def windows(connection: Connection, sort: Sort, after: CasePosition | None) -> Iterator[Weeks]:
-    """Windows in the order of a stored sort, from the one in which a position lies; together they are all times and none."""
+    """Windows in the order of a stored sort, from the one in which a position lies, each twice the one before until a page is full.
+
+    Together they are all times and none. Times to come are one window: a single report from the year 2199 makes no thousands of them.
+    """
     known = fetch(connection, "SELECT oldest, newest FROM store.published_weeks()")[0]
-    oldest, newest = known["oldest"], known["newest"]
+    now = int(time.time() // _WEEK_S)
+    oldest, newest = known["oldest"], known["newest"] and min(known["newest"], now)
     if oldest is None or (after is not None and after.reported_at is None):
         yield from (((NO_TIME, NO_TIME),) if after is not None else (ALL,))
         return
+    oldest = min(oldest, newest)
     earlier, later, none = (NO_TIME + 1, oldest - 1), (newest + 1, LAST), (NO_TIME, NO_TIME)
     begin = None if after is None or after.reported_at is None else math.floor(after.reported_at.timestamp() / _WEEK_S)
     if sort == "oldest":
@@ -47,4 +52,4 @@ def _growing(first: int, last: int, step: int) -> Iterator[Weeks]:
         end = first + step * (size - 1)
         end = min(end, last) if step > 0 else max(end, last)
         yield (first, end) if step > 0 else (end, first)
-        first, size = end + step, min(2 * size, _MOST)
+        first, size = end + step, 2 * size

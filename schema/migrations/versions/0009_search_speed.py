@@ -1,4 +1,5 @@
-"""Words by the week in which they were reported, names by what came last, records by week and place, and cases of what was found.
+"""Words by the week in which they were reported, names by what came last, records by week and place, cases of what was found, times of
+changes.
 
 A word that stands in a tenth of all records is read from the newest week on until enough are found: the index gives both the word and
 the week, so that no record is looked at that is not wanted. The functions run as their owner; see 0007.
@@ -28,12 +29,13 @@ _VISIBLE = f"""(
          OR r.community = ANY ((SELECT s.communities FROM ops.my_scope s)::text[]))
 )"""
 _DIRECT = 12_000  # records with words that are looked at whatever their week
-_RARE = 20_000  # the same of words that the index would have to gather anew for each week
-_WEEKS = 3  # the newest, which tell how common words are
+_WEEKS = 3  # far apart, which tell how common words are
 _HELD = 1_500  # records with words in these weeks that are counted
-_PROBED = 4_000  # records of these weeks that are looked at for words that no index answers at once
+_PROBED = 1_300  # records of each that are looked at for words that no index answers at once
+_COMMON = 7  # one word in so many records, or in fewer, is common enough to look for it in each
+_GATHERED = 20_000  # records that could be looked at in the time in which the index gathers beginnings of words
+_WITHOUT = 26  # weeks without any such record, after which all others are looked at at once
 _LOOPED = 100  # weeks that are asked for one by one
-_COMMON = 20  # of so many of them one
 # Weeks since 1970, the first of them from a Thursday on; the least of all integers is no time.
 _WEEK_OF = """
 CREATE FUNCTION store.week_of(at timestamptz) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -68,48 +70,52 @@ DECLARE
     versions integer[] := '{{}}';
     newest integer := least(store.week_of(now()), ({_PUBLISHED} ORDER BY reported_at DESC NULLS LAST LIMIT 1));
     oldest integer := ({_PUBLISHED} ORDER BY reported_at ASC NULLS FIRST LIMIT 1);
-    week integer := newest;
-    direct integer := {_DIRECT};
+    weeks integer[] := ARRAY[newest, newest - (newest - oldest) / {_WEEKS}, newest - (newest - oldest) * 2 / {_WEEKS}];
+    week integer;
+    gathered integer;
+    without integer := 0;
+    is_few boolean;
     held bigint := 0;
     looked_at bigint := 0;
+    indexed bigint := 0;
     stored bigint := (SELECT greatest(c.reltuples, 0) FROM pg_class c WHERE c.oid = 'store.source_record'::regclass);
 BEGIN
-    WHILE sought IS NOT NULL AND week > newest - {_WEEKS} LOOP
+    FOREACH week IN ARRAY weeks LOOP
+        EXIT WHEN by_index IS NULL;
         held := held + (SELECT count(*) FROM (
-            SELECT FROM store.source_record r WHERE r.tokens @@ sought AND store.week_of(r.reported_at) = week LIMIT {_HELD}
+            SELECT FROM store.source_record r WHERE r.tokens @@ by_index AND store.week_of(r.reported_at) = week LIMIT {_HELD}
         ) f);
-        week := week - 1;
     END LOOP;
-    IF held * (newest - oldest + 1) > {_WEEKS} * direct THEN
-        direct := 0; -- by all signs more
-    END IF;
-    IF by_index IS DISTINCT FROM words AND (by_index IS NULL OR direct = 0) THEN
-        week := newest;
+    is_few := by_index IS NOT NULL AND held * (newest - oldest + 1) <= {_WEEKS} * {_DIRECT} AND (
+        SELECT count(*) FROM (SELECT FROM store.source_record r WHERE r.tokens @@ by_index LIMIT {_DIRECT} + 1) f
+    ) <= {_DIRECT};
+    IF NOT is_few AND by_index IS DISTINCT FROM words THEN
         held := 0;
-        WHILE week > newest - {_WEEKS} AND looked_at < {_PROBED} LOOP
-            SELECT looked_at + count(*), held + count(*) FILTER (WHERE f.is_held) INTO looked_at, held FROM (
-                SELECT r.tokens @@ words AS is_held FROM store.source_record r WHERE store.week_of(r.reported_at) = week LIMIT {_PROBED}
+        FOREACH week IN ARRAY weeks LOOP
+            SELECT looked_at + count(*), held + count(*) FILTER (WHERE f.is_held), indexed + count(*) FILTER (WHERE f.is_indexed)
+            INTO looked_at, held, indexed FROM (
+                SELECT r.tokens @@ words AS is_held, by_index IS NULL OR r.tokens @@ by_index AS is_indexed FROM store.source_record r
+                WHERE store.week_of(r.reported_at) = week LIMIT {_PROBED}
             ) f;
-            week := week - 1;
         END LOOP;
-        sought := CASE WHEN held * {_COMMON} < looked_at THEN words END;
-        direct := CASE WHEN held * stored > {_RARE} * looked_at THEN 0 ELSE {_RARE} END;
+        -- All that hold the words, or, week by week until these are enough, all that hold the part which the index knows: what is less.
+        is_few := held * (held * stored + {_GATHERED} * looked_at) <= most * indexed * looked_at;
+        sought := CASE WHEN is_few OR (numnode(words) = 1 AND held * {_COMMON} < looked_at) THEN words ELSE by_index END;
     END IF;
-    IF sought IS NOT NULL AND direct > 0 AND (SELECT count(*) FROM (
-        SELECT FROM store.source_record r WHERE r.tokens @@ sought LIMIT direct + 1
-    ) few) <= direct THEN
+    IF is_few THEN
         RETURN QUERY
-        SELECT r.record_id, r.version FROM store.source_record r WHERE {_BY_INDEX} AND {_VISIBLE}
-        ORDER BY {_NEWEST} LIMIT most;
+        SELECT r.record_id, r.version FROM store.source_record r WHERE {_BY_INDEX} AND {_VISIBLE} ORDER BY {_NEWEST} LIMIT most;
         RETURN;
     END IF;
     week := newest;
-    WHILE week >= oldest AND cardinality(ids) < most LOOP
+    WHILE week >= oldest AND cardinality(ids) < most AND without < {_WITHOUT} LOOP
+        gathered := cardinality(ids);
         {_EITHER.format(weeks="= week")}
         week := week - 1;
+        without := CASE WHEN cardinality(ids) = gathered THEN without + 1 ELSE 0 END;
     END LOOP;
-    IF cardinality(ids) < most THEN
-        {_EITHER.format(weeks="< coalesce(oldest, 0) OR store.week_of(r.reported_at) >= coalesce(newest + 1, 0)")}
+    IF cardinality(ids) < most THEN -- all other weeks at once
+        {_EITHER.format(weeks="<= coalesce(week, -1) OR store.week_of(r.reported_at) > coalesce(newest, -1)")}
     END IF;
     RETURN QUERY SELECT f.id, f.number FROM unnest(ids, versions) AS f (id, number);
 END $$
@@ -190,7 +196,15 @@ BEGIN
     END IF;
 END $$
 """
+# When changes were made: of no record, and so for whoever reads.
+_TIMES_OF = f"""
+CREATE FUNCTION store.times_of(numbers bigint[]) RETURNS TABLE (change_number bigint, at timestamptz)
+LANGUAGE sql {_OPTIONS} ROWS 10 AS $$
+    SELECT h.change_number, h.at FROM ops.change_counter c JOIN store.change h ON h.epoch = c.epoch AND h.change_number = ANY (numbers)
+$$
+"""
 _FUNCTIONS = {
+    "store.times_of(bigint[])": _TIMES_OF,
     "store.find_words(tsquery, tsquery, integer)": _FIND_WORDS,
     "store.cases_of(bigint[], integer[])": _CASES_OF,
     "store.published_weeks()": _PUBLISHED_WEEKS,
