@@ -19,8 +19,8 @@ from api.answers.common import Coded
 from api.answers.one_case import EventAnswer
 from api.case_rights import clearance_since, version_at
 from api.case_view import CaseView
-from api.chronicle import Chronicle
 from api.queries import case as queries
+from api.queries.chronicle import times_of
 from api.queries.rows import Row
 
 KINDS = {
@@ -46,7 +46,7 @@ class _Move:
         return (self.kind, self.number, self.case_id or self.record_id)
 
 
-def case_history(connection: Connection, view: CaseView, chronicle: Chronicle) -> list[EventAnswer]:
+def case_history(connection: Connection, view: CaseView) -> list[EventAnswer]:
     """Joins and splits up to the view's moment, oldest first."""
     rows = queries.memberships(connection, view.case_id, view.moment)
     versions: dict[int, list[Row]] = defaultdict(list)
@@ -57,7 +57,7 @@ def case_history(connection: Connection, view: CaseView, chronicle: Chronicle) -
         then = _readable_then(view, versions[move.record_id], move)
         if then is not None:
             told.setdefault(move.about, (move, then))
-    at = chronicle.times_of(move.number for move, _ in told.values())
+    at = times_of(connection, (move.number for move, _ in told.values()))
     return [_answer(view, move, then, at[move.number]) for move, then in told.values() if move.number in at]
 
 

@@ -9,10 +9,9 @@ from sqlalchemy import Connection
 from api.access import Clearance
 from api.answers.common import Coded
 from api.answers.one_case import LinkAnswer, Waterfall, WaterfallStep
-from api.case_view import CaseView
+from api.case_view import CaseView, clearances
 from api.chronicle import Chronicle
 from api.queries import case as queries
-from api.queries.moments import NOW
 from api.queries.rows import Row
 from matching.model import Model
 from matching.weights import explain, waterfall
@@ -32,10 +31,10 @@ def case_links(connection: Connection, view: CaseView, chronicle: Chronicle) -> 
     """Links among the records that the caller may read, then what keeps readable records of other cases out, or may not."""
     inside = queries.links(connection, list(view.readable), view.moment)
     outside: list[Row] = []
-    if view.moment == NOW and view.readable:
-        own = view.presenter.caller.department
-        found = queries.outside_links(connection, list(view.readable), own)
-        outside = [row for row in found if view.presenter.clearance(row) in (Clearance.CLEAR, Clearance.MASKED)]
+    if view.readable:
+        found = queries.outside_links(connection, list(view.readable), view.presenter.caller.department, view.moment)
+        may = clearances(connection, view.presenter, found, view.moment)
+        outside = [row for row in found if may[row["record_id"]] in (Clearance.CLEAR, Clearance.MASKED)]
     rows = [*inside, *outside]
     models = chronicle.models("case", (row["model_version"] for row in rows))
     return [_link(row, view, models.get(row["model_version"])) for row in rows]

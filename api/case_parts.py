@@ -40,14 +40,14 @@ def detail(connection: Connection, view: CaseView, parts: frozenset[str], chroni
         answer.entities = entities(view, answer.parties)
     if "timeline" in parts:
         told = [_event(row, view) for row in queries.events(connection, list(readable), view.moment)]
-        answer.timeline = sorted([*told, *case_history(connection, view, chronicle)], key=lambda one: one.at)
+        answer.timeline = sorted([*told, *case_history(connection, view)], key=lambda one: one.at)
     if "lineage" in parts:
         shown = view.values()
         answer.lineage = [_lineage(view, field, values, shown[field]) for field, values in sorted(view.stated.items()) if field in shown]
     if "links" in parts:
         answer.links = case_links(connection, view, chronicle)
     if "history" in parts:
-        answer.history = record_histories(connection, view, chronicle)
+        answer.history = record_histories(connection, view)
     return answer
 
 

@@ -15,14 +15,14 @@ from api.access import Clearance
 from api.answers.one_case import RecordHistory, ValueChange, VersionAnswer
 from api.case_rights import clearance_since
 from api.case_view import CaseView
-from api.chronicle import Chronicle
 from api.queries import case as queries
+from api.queries.chronicle import times_of
 from api.queries.rows import Row
 
 _ABOUT = {"department", "source_record_id", "version", "is_masked"}
 
 
-def record_histories(connection: Connection, view: CaseView, chronicle: Chronicle) -> list[RecordHistory]:
+def record_histories(connection: Connection, view: CaseView) -> list[RecordHistory]:
     """Of each readable record its versions up to the view's moment, the newest first."""
     known: dict[int, list[Row]] = defaultdict(list)
     for row in queries.whole_versions(connection, list(view.readable), view.moment):
@@ -32,7 +32,7 @@ def record_histories(connection: Connection, view: CaseView, chronicle: Chronicl
         policies[row["record_id"]].append(row)
     told = {number: [row for row in rows if _may_read(view, row, policies[number])] for number, rows in known.items()}
     names = {*view.names, *queries.names_of_versions(connection, list(view.readable))}
-    at = chronicle.times_of(row["known_from"] for rows in told.values() for row in rows)
+    at = times_of(connection, (row["known_from"] for rows in told.values() for row in rows))
     return [_history(view, told[number], names, at) for number in view.readable if told.get(number)]
 
 

@@ -130,7 +130,7 @@ def read_view(
     found = queries.records(connection, case_id, presenter.caller.department, moment, whole="records" in parts)
     members = found[: queries.MAX_RECORDS]
     view = CaseView(
-        presenter, case_id, moment, members, _clearances(connection, presenter, members, moment), is_complete=len(members) == len(found)
+        presenter, case_id, moment, members, clearances(connection, presenter, members, moment), is_complete=len(members) == len(found)
     )
     if not view.readable and not view.acknowledged:
         return None
@@ -141,7 +141,7 @@ def read_view(
     )
 
 
-def _clearances(connection: Connection, presenter: Presenter, members: Sequence[Mapping[str, Any]], moment: Moment) -> dict[int, Clearance]:
+def clearances(connection: Connection, presenter: Presenter, members: Sequence[Mapping[str, Any]], moment: Moment) -> dict[int, Clearance]:
     """What may be seen of each record: by what it says of itself, and, of an older version, by all that came after it too."""
     if moment == NOW:
         return {row["record_id"]: presenter.clearance(row) for row in members}

@@ -40,14 +40,6 @@ class Chronicle:
         with self._read() as connection:
             return queries.number_at(connection, at)
 
-    def times_of(self, numbers: Iterable[int]) -> dict[int, dt.datetime]:
-        """When these changes were made."""
-        wanted = sorted(set(numbers))
-        if not wanted:
-            return {}
-        with self._read() as connection:
-            return queries.times_of(connection, wanted)
-
     def models(self, relation: str, versions: Iterable[str]) -> dict[str, Model]:
         """The models of these versions, as far as they were kept and can still be read."""
         wanted = sorted(set(versions))

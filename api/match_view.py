@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from api.access import Treatment
+from api.access import PERSONAL, Treatment, treatment
 from api.answers.cases import CaseSummary
 from api.answers.match import CaseAnswered, CaseMatch, MatchAnswer, OrganisationMatch, PartyAnswered, PersonMatch, Step, Verdict
 from api.presenter import Presenter
@@ -24,6 +24,7 @@ from matching.single.identifiers import id_number
 from matching.weights import explain
 from pipeline.chunk import unique_departments
 from pipeline.lookup import Candidate, Known, Reach, Told, look_up_all
+from pipeline.lookup_view import GRADUAL, Treated
 from pipeline.prospect import Prospect
 
 MOST_CANDIDATES = 10  # of one party or case in an answer
@@ -83,14 +84,15 @@ class Matcher:
     def _told(self, records: Sequence[MatchRecord]) -> list[Told]:
         own = self.presenter.caller.department
         prospects = [Prospect(_values(record, own), [_columns(party) for party in record.parties]) for record in records]
-        reach = Reach(self.connection, queries.COMPARED, own, self._hidden)
+        reach = Reach(self.connection, queries.COMPARED, own, self._treated(is_own=True), self._treated(is_own=False))
         return look_up_all(self.keys, reach, prospects, self.promises.current(self.keys))
 
-    def _hidden(self, row: Mapping[str, Any]) -> list[str]:
-        """What the policy hides from the caller is not compared: a level would tell it."""
-        rights = self.presenter.caller.rights
-        rule = rights.own if self.presenter.is_own(row) else rights.others
-        return [name for name, how in rule.fields.items() if how is Treatment.HIDDEN and name in row]
+    def _treated(self, *, is_own: bool) -> Treated:
+        """How fields of the caller's own department's records, or of others', are shown to him."""
+        caller = self.presenter.caller
+        rule = caller.rights.own if is_own else caller.rights.others
+        hidden = [name for name in (*rule.fields, *PERSONAL) if rule.of(name) is Treatment.HIDDEN]
+        return Treated(frozenset(hidden), frozenset(name for name in GRADUAL if treatment(caller, is_own, name) is Treatment.MASKED))
 
     def _party(self, known: Known, closed: Iterable[str]) -> PartyAnswered:
         candidates = [self._entity(one) for one in known[:MOST_CANDIDATES]]

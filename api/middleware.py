@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.deprecation import headers_of
 from api.inbox import MAX_BODY_BYTES as MAX_INBOX_BYTES
 from api.problems import PROBLEMS, problem_response
 from api.state import Trace
@@ -67,7 +68,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(message, trace, scope["scheme"], self._hsts_seconds)
+                _add_headers(message, trace, scope, self._hsts_seconds)
             await send(message)
 
         try:
@@ -89,14 +90,15 @@ def _request_id(scope: Scope) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _add_headers(message: Message, trace: Trace, scheme: str, hsts_seconds: int) -> None:
+def _add_headers(message: Message, trace: Trace, scope: Scope, hsts_seconds: int) -> None:
     headers = MutableHeaders(scope=message)
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     headers["X-Request-Id"] = trace.request_id
     if trace.quota is not None:
         headers.update(trace.quota.headers())
-    if hsts_seconds and scheme == "https":  # over plain http browsers ignore it
+    headers.update(headers_of(scope.get("route")))
+    if hsts_seconds and scope["scheme"] == "https":  # over plain http browsers ignore it
         headers["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
 
 

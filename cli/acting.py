@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -26,6 +27,7 @@ from hub.errors import HubError
 from hub.settings import get_settings
 
 DONE, FAILED, BEGUN = 0, 1, None
+_NOBODY_SIGNED_IN = 2**32 - 1
 
 _RECORDS_OF_PARTIES = "SELECT DISTINCT record_id FROM store.party WHERE party_id = ANY(:ids) ORDER BY record_id"
 _log = logging.getLogger("cli")
@@ -61,6 +63,21 @@ def os_user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())
+
+
+def os_account(login: Path = Path("/proc/self/loginuid")) -> str:
+    """Who signed in at this machine, as the kernel kept it through every sudo; who runs the process where it kept nobody.
+
+    Args:
+        login: where the kernel tells it.
+    """
+    try:
+        uid = int(login.read_text(encoding="ascii"))
+        return os_user() if uid == _NOBODY_SIGNED_IN else pwd.getpwuid(uid).pw_name
+    except (OSError, ValueError):
+        return os_user()
+    except KeyError:
+        return str(uid)
 
 
 @contextlib.contextmanager

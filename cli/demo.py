@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from rich.console import Console
 from sqlalchemy import Engine
 
+from cli.acting import acting
 from cli.demo_airflow import AirflowApi
 from cli.demo_pass import Pass
 from cli.demo_services import Services, Starter
@@ -59,6 +60,7 @@ def demo(records: int, seed: int, once: bool) -> int:
             engine = stack.enter_context(opened(settings))
             world = WorldNote(records, seed)
             folder = prepare_store(engine, settings, world, console)
+            stack.enter_context(acting(engine))  # left last: it chains what the stopped API wrote, too
             metadata_url = stack.enter_context(_metadata(settings))
             stack.callback(started.stop)  # before the database they use
         starter = Starter(settings, started, world, folder)

@@ -50,9 +50,16 @@ def prepare_store(engine: Engine, settings: Settings, world: WorldNote, console:
             )
         console.print("[yellow]换了模拟世界，旧的演示数据清空 · another simulated world: the former demo's records are dropped[/yellow]")
         _empty(engine)
+        _put_heads_aside(settings.audit_head_file)
         migrate(engine)
     note.write_text(json.dumps(asdict(world)))
     return folder
+
+
+def _put_heads_aside(heads: Path) -> None:
+    """The audit log begins anew with the store; the heads of the former one would call it cut off."""
+    if heads.exists():
+        heads.rename(heads.with_name(f"{heads.name}.former"))
 
 
 def _departments(engine: Engine) -> set[str]:

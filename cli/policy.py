@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
+from cli.acting import os_account
 from cli.session import store
 from hub.errors import AccessDenied, ContractError
 
@@ -74,7 +75,7 @@ def propose(file: File) -> None:
 
     policy = read_policy(file)
     with store() as engine:
-        put_up(engine, policy, _administrator(engine))
+        put_up(engine, policy, _administrator(engine), os_account())
     Console().print(
         f"已提出 · proposed; 由另一位管理员运行 · another administrator runs: casehub policy approve {policy.version}", highlight=False
     )
@@ -86,7 +87,7 @@ def approve(version: Version) -> None:
     from api.policy.store import approve as bring_in
 
     with store() as engine:
-        bring_in(engine, version, _administrator(engine))
+        bring_in(engine, version, _administrator(engine), os_account())
     Console().print(f"版本 {version} 已生效 · version {version} is in force")
 
 
@@ -114,7 +115,7 @@ def _yaml_of(version: int) -> str:
 
 
 def _administrator(engine: Engine) -> str:
-    """Whose key it is: what makes two people two, whoever sits at the machine.
+    """Whose key it is: two people are two by their keys, and by the accounts from which they come.
 
     Raises:
         AccessDenied: the key is not valid, or not an administrator's.

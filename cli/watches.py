@@ -24,14 +24,21 @@ def _group() -> None:
 @app.command()
 def run(once: Annotated[bool, typer.Option("--once", help="只查看一遍 · look once and end")] = False) -> None:
     """查看变更并推送，直到 Ctrl-C；`casehub serve` 已包含 · Look and deliver until Ctrl-C; so does `casehub serve`."""
+    from api.audit.sealing import Sealer
     from api.watches.worker import hub_alone, run_once, run_until
 
-    with store() as engine, hub_alone(get_settings(), engine) as hub:
+    settings = get_settings()
+    with store() as engine, hub_alone(settings, engine) as hub:
         if once:
             found, delivered = run_once(hub)
             Console().print(f"事件 · events: {found}；已推送 · delivered: {delivered}")
             return
         ended = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: ended.set())
-        with contextlib.suppress(KeyboardInterrupt):
-            run_until(hub, ended)
+        sealer = Sealer(engine, settings.audit_head_file, settings.audit_seal_seconds or 1)  # no server may be there to chain deliveries
+        sealer.start()
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                run_until(hub, ended)
+        finally:
+            sealer.stop()

@@ -21,7 +21,7 @@ from pipeline.relations import Relation
 
 logger = logging.getLogger(__name__)
 
-#: Of one entity, as many nodes show a key.
+#: Of one entity, as many nodes show a key: of those that everybody may read, and beside them of each department's closed ones.
 SHOWN = 16
 #: Of one entity, with as many candidates a node is compared first; with the others only if none of these links.
 COMPARED = 6
@@ -37,6 +37,14 @@ CROSS JOIN LATERAL (SELECT {node} AS id FROM {keys} WHERE key = t.key ORDER BY {
 _ENTITIES = """
 SELECT t.id, m.{entity}::text AS entity FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m
+"""
+_READERS = """
+SELECT t.id, CASE WHEN r.visibility = 'shared' THEN '' ELSE r.department END AS readers FROM unnest(%(ids)s::bigint[]) AS t (id) {record}
+CROSS JOIN LATERAL (SELECT visibility, department FROM store.source_record
+    WHERE record_id = {id} AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) r
+"""
+_RECORD_OF_PARTY = """
+CROSS JOIN LATERAL (SELECT record_id FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
 """
 # A node's keys are looked up in its list: an index of the key table by node would cost every key once more.
 _HIDE = """
@@ -140,6 +148,13 @@ def entities_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.Data
     return channel.read(sql, ids=ids.unique().sort())
 
 
+def readers_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
+    """(id, readers) of published nodes: empty where everybody may read the record, else the department that alone does."""
+    is_record = relation.node == "record_id"
+    sql = _READERS.format(record="" if is_record else _RECORD_OF_PARTY, id="t.id" if is_record else "p.record_id")
+    return channel.read(sql, ids=ids.unique().sort())
+
+
 def in_turn(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
     """(id, other, entity, is_first): whom to compare first, and whom only if of that entity the first do not link.
 
@@ -189,13 +204,17 @@ def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFram
     if crowded.is_empty():
         return
     there = met.shared.join(crowded.select("key").unique(), on="key", how="semi").unique(["key", "other"]).select("key", "other")
+    # Closed mentions take no place of those that others may read: a match would find nobody where they came first.
+    readers = readers_of(channel, relation, pl.concat([there["other"], crowded["id"]]))
     theirs = there.join(entities_of(channel, relation, there["other"]), left_on="other", right_on="id")
-    counts = theirs.group_by("key", "entity").agg(pl.len().alias("shown"))
+    by = ["key", "entity", "readers"]
+    counts = theirs.join(readers, left_on="other", right_on="id").group_by(by).agg(pl.len().alias("shown"))
     ours = (
         crowded.join(entity_of, on="id", how="left")
+        .join(readers, on="id", how="left")
         .sort("id")
-        .with_columns(place=pl.int_range(pl.len()).over("key", "entity"))
-        .join(counts, on=["key", "entity"], how="left")
+        .with_columns(place=pl.int_range(pl.len()).over(by))
+        .join(counts, on=by, how="left")
         .filter(pl.col("place") + pl.col("shown").fill_null(0) < SHOWN)
     )
     _put(channel, relation, ours)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from matching.blocking import blocking_keys, representatives
 from matching.linkage import link
-from pipeline.candidates import Met, in_turn, key_numbers, meet_published, meet_within
+from pipeline.candidates import Met, in_turn, key_numbers, meet_published, meet_within, readers_of
 from pipeline.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, forms_of, labels_of, live_links
 from pipeline.links import PAIR_COLUMNS as _PAIR
 from pipeline.relations import read_nodes
@@ -24,6 +24,9 @@ FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
     SELECT * FROM ops.decision WHERE relation = '{relation}' AND left_id = t.id
     UNION ALL SELECT * FROM ops.decision WHERE relation = '{relation}' AND right_id = t.id
 ) d ORDER BY d.left_id, d.right_id, d.decision_id DESC
+"""
+_UNLISTED = """
+SELECT t.id FROM unnest(%(ids)s::bigint[]) AS t (id) WHERE NOT EXISTS (SELECT FROM {key_lists} l WHERE l.{node} = t.id)
 """
 
 
@@ -94,10 +97,23 @@ class _Comparing:
         return unlike
 
     def bereft(self) -> pl.Series:
-        """Nodes that nobody has looked at and that lost a link: it may have been the one that spared them others."""
+        """Nodes that nobody has looked at and that lost a link, which may have been the one that spared them others, or their stand-in."""
         links = self._before.filter(pl.col("decision") == "link").join(self._edges, on=[*_PAIR, "decision"], how="anti")
-        ends = pl.concat([links["left"], links["right"]]).unique()
+        ends = pl.concat([links["left"], links["right"], self._behind_closed()]).unique()
         return ends.filter(~ends.is_in(pl.concat([self._seen, self._task.gone]).implode())).sort()
+
+    def _behind_closed(self) -> pl.Series:
+        """Nodes without keys of their own that are linked to one which was closed: who may not read it would find none of them."""
+        task = self._task
+        is_alike = any(rule.fields == ("fingerprint",) for rule in task.model.blocking)
+        if not is_alike or task.changed.is_empty():
+            return self._seen.clear()
+        readers = readers_of(task.channel, task.relation, task.changed)
+        closed = readers.filter(pl.col("readers") != "")["id"].implode()
+        links = self._before.filter((pl.col("decision") == "link") & (pl.col("left").is_in(closed) | pl.col("right").is_in(closed)))
+        ends = pl.concat([links["left"], links["right"]]).unique()
+        sql = _UNLISTED.format(key_lists=task.relation.key_lists, node=task.relation.node)
+        return task.channel.read(sql, ids=ends.sort())["id"] if len(ends) else ends
 
     def evaluation(self) -> Evaluation:
         """Everything so far."""
@@ -117,7 +133,8 @@ class _Comparing:
     def _represented(self, forms: pa.Table) -> pl.DataFrame:
         """(left, right): nodes on the right are the same in all that is compared as the one on their left.
 
-        That is one which is published and shows its keys, or else the first of the chunk's own.
+        That is one which is published and shows its keys, or else the first of the chunk's own; one that everybody may read who may
+        read those on the right, for who may not read it would be shown none of them.
         """
         task = self._task
         rule = next((rule.name for rule in task.model.blocking if rule.fields == ("fingerprint",)), None)
@@ -126,11 +143,21 @@ class _Comparing:
         frame = pl.DataFrame(forms.select(["id", "fingerprint"])).drop_nulls()
         keys = frame.select("id", key_numbers(pl.select(pl.lit(f"{rule}:") + frame["fingerprint"]).to_series()).alias("key"))
         met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
-        shown = met.shared.group_by("id").agg(pl.col("other").min().alias("published"))
-        stands_for = pl.DataFrame(representatives(forms)).join(shown, on="id", how="left")
+        readers = readers_of(task.channel, task.relation, pl.concat([frame["id"], met.shared["other"]]))
+        shared = met.shared.join(readers, on="id").join(readers, left_on="other", right_on="id", suffix="_other")
+        open_to_them = shared.filter((pl.col("readers_other") == "") | (pl.col("readers_other") == pl.col("readers")))
+        shown = open_to_them.group_by("id").agg(pl.col("other").min().alias("published"))
+        stands_for = self._first_alike(forms, readers).join(shown, on="id", how="left")
         like = stands_for.select("representative", left=pl.coalesce("published", "representative"), right="id")
         like = like.filter(pl.col("left") != pl.col("right"))
         return like.filter(pl.col("representative").is_in(self._linked_to_itself(forms, like["representative"]).implode())).select(_PAIR)
+
+    @staticmethod
+    def _first_alike(forms: pa.Table, readers: pl.DataFrame) -> pl.DataFrame:
+        """(id, representative): `representatives` among those that the same may read."""
+        frame = pl.DataFrame(forms.select(["id", "fingerprint"])).join(readers, on="id", how="left")
+        apart = frame.select("id", fingerprint=pl.concat_str("fingerprint", "readers", separator="|"))
+        return pl.DataFrame(representatives(apart.to_arrow()))
 
     def _linked_to_itself(self, forms: pa.Table, ids: pl.Series) -> pl.Series:
         """Those that would be linked to another just like them: what says too little is not."""

@@ -48,7 +48,7 @@ WHERE p.record_id = ANY (%(ids)s::bigint[]) AND s.record_id = ANY (%(ids)s::bigi
 # A version that was never published before its successor came stays out: its interval is empty.
 _RECORDS = """
 SELECT n.record_id AS id, n.is_deleted, o.record_id IS NOT NULL AND NOT o.is_deleted AS was_published,
-    n.address IS NOT DISTINCT FROM o.address AS same_address,
+    n.address IS NOT DISTINCT FROM o.address AS same_address, (n.visibility = 'shared') = (o.visibility = 'shared') AS same_readers,
     coalesce((n.case_number, n.title, n.text, n.category, n.occurred_at, n.reported_at, n.amount, n.people_involved, n.address, n.street,
      n.community, n.longitude, n.latitude, n."references") IS NOT DISTINCT FROM
     (o.case_number, o.title, o.text, o.category, o.occurred_at, o.reported_at, o.amount, o.people_involved, o.address, o.street,
@@ -146,9 +146,11 @@ def publish_versions(channel: Channel, intake: Intake) -> None:
     waiting = channel.ask(_RECORDS, ids=ids, change=change)
     parties = channel.read(_PARTIES, ids=ids, change=change)
     records = waiting()
-    same_address = records.select(pl.col("id").alias("record_id"), "same_address")
-    parties = parties.join(same_address, on="record_id", how="left").with_columns(
-        is_same=pl.col("is_same") & (pl.col("same_address") | ~pl.col("lives_at_record"))
+    # Whose record was closed or opened takes another place among those that show a key: see candidates.SHOWN.
+    records = records.with_columns(pl.col("same_readers").fill_null(False)).with_columns(is_same=pl.col("is_same") & pl.col("same_readers"))
+    same = records.select(pl.col("id").alias("record_id"), "same_address", "same_readers")
+    parties = parties.join(same, on="record_id", how="left").with_columns(
+        is_same=pl.col("is_same") & pl.col("same_readers") & (pl.col("same_address") | ~pl.col("lives_at_record"))
     )
     standing = channel.read(_STANDING, ids=intake.relinked) if len(intake.relinked) else parties.select("id", "kind").clear()
     for relation in (PERSON, ORGANISATION):

@@ -12,7 +12,7 @@ record makes no entity known and changes no weight, and whether there is none or
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -32,6 +32,7 @@ from matching.single.keys import keys_of
 from pipeline.candidates import key_numbers_of
 from pipeline.links import forms_in
 from pipeline.lookup_statements import mentions, met_by, nodes_of
+from pipeline.lookup_view import Treated
 from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row, stand_in
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 from schema.codes import sides
@@ -50,13 +51,25 @@ class Reach:
         connection: on which the caller reads, with whatever security of rows the store has for him.
         readable: which records beside that: SQL about `r`, a row of store.source_record, and `:own`.
         own: the caller's department.
-        hidden: columns of a node's record that are not to be compared, for they are hidden from the caller.
+        treated_own: how fields of that department's records are shown to him.
+        treated_others: how fields of others' are.
     """
 
     connection: Connection
     readable: str = "true"
     own: str | None = None
-    hidden: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
+    treated_own: Treated = Treated()
+    treated_others: Treated = Treated()
+
+    def treated(self, row: Mapping[str, Any]) -> Treated:
+        """How fields of a node's record are shown."""
+        return self.treated_own if self.own is not None and row["department"] == self.own else self.treated_others
+
+    @property
+    def hidings(self) -> list[Treated]:
+        """Each way of hiding, once: records are looked up apart by what of them may be looked up."""
+        both = [self.treated_others] if self.own is None else [self.treated_own, self.treated_others]
+        return list({each.hidden: each for each in both}.values())
 
 
 @dataclass(frozen=True)
@@ -122,10 +135,11 @@ class Asked:
     form: Row
     model: Model
     unique_within: frozenset[str]
+    reach: Reach
     unseen: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def form_of(self, row: Row) -> Row:
-        """The form of a candidate."""
+        """The form of a candidate; what it tells of a hidden field beside the field itself, the asked form has nothing to compare with."""
         return _form(self.relation, row, self.model, self.unique_within)
 
     def met(self, rows: Sequence[Row]) -> list[Row]:
@@ -142,7 +156,7 @@ class Asked:
         """Each candidate, compared and weighed."""
         if not is_known(self.model):
             return self._weighed_as_columns(rows) if rows else []
-        return [weigh_pair(self.form, self.form_of(row), self.model) for row in rows]
+        return [weigh_pair(self.form, self.reach.treated(row).told(self.form, self.form_of(row)), self.model) for row in rows]
 
     def _weighed_as_columns(self, rows: Sequence[Row]) -> list[Weighed]:
         """The same by the column functions, for a model that compares what one pair alone does not tell."""
@@ -164,9 +178,16 @@ def _known(
 ) -> list[Known]:
     """What is known of each row of the relation's input."""
     model = load_model(relation.name)
-    asked = [Asked(relation, row, _form(relation, row, model, unique_within), model, unique_within, unseen) for row in rows]
-    met = _met(keys, relation, [keys_of(one.form, model) for one in asked])
-    return [_told(one, nodes) for one, nodes in zip(asked, _nodes(reach, relation, met), strict=True)]
+    parts: list[list[tuple[Asked, Sequence[Row]]]] = [[] for _ in rows]
+    for treated in reach.hidings:
+        asked = []
+        for row in map(treated.blanked, rows):
+            form = treated.blanked(_form(relation, row, model, unique_within))
+            asked.append(Asked(relation, row, form, model, unique_within, reach, unseen))
+        met = _met(keys, relation, [keys_of(one.form, model) for one in asked])
+        for part, one, nodes in zip(parts, asked, _nodes(reach, relation, met, treated.hidden), strict=True):
+            part.append((one, nodes))
+    return [_told(part) for part in parts]
 
 
 def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[str]) -> Row:
@@ -186,23 +207,21 @@ def _met(connection: Connection, relation: Relation, keys: Sequence[Sequence[str
     return met
 
 
-def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]]) -> list[list[Row]]:
-    """Of each list of nodes the first that the caller may read, as many as are compared."""
+def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]], hidden: frozenset[str]) -> list[list[Row]]:
+    """Of each list of nodes the first that the caller may read and of which just this is hidden, as many as are compared."""
     read: dict[int, Row] = {}
     # Once even where there are none: who times the answer must not tell a closed record from no record.
     for start in range(0, max(1, *map(len, met)) if met else 0, _READ_AT_ONCE):
         short = [nodes for nodes in met if sum(node in read for node in nodes[:start]) < CANDIDATES]
         wanted = {node for nodes in short for node in nodes[start : start + _READ_AT_ONCE]} - read.keys()
-        read |= _read(reach, relation, sorted(wanted))
+        read |= _read(reach, relation, sorted(wanted), hidden)
     return [[read[node] for node in nodes if node in read][:CANDIDATES] for nodes in met]
 
 
-def _read(reach: Reach, relation: Relation, ids: Sequence[int]) -> dict[int, Row]:
-    """Nodes that the caller may read, by id."""
-    rows: dict[int, Row] = {}
-    for found in clear_rows(nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own)):
-        rows[found["id"]] = found | dict.fromkeys(reach.hidden(found))
-    return rows
+def _read(reach: Reach, relation: Relation, ids: Sequence[int], hidden: frozenset[str]) -> dict[int, Row]:
+    """Nodes that the caller may read and of which just this is hidden, by id."""
+    rows = clear_rows(nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own))
+    return {row["id"]: treated.blanked(row) for row in rows if (treated := reach.treated(row)).hidden == hidden}
 
 
 def _joined_unseen(keys: Connection, reach: Reach, known: Sequence[Sequence[Known]]) -> dict[str, frozenset[int]]:
@@ -238,10 +257,12 @@ def _by_side(row: Row, unseen: Mapping[str, frozenset[int]]) -> dict[str, list[i
     return {name: sorted(numbers) for name, numbers in found.items()}
 
 
-def _told(asked: Asked, nodes: Sequence[Row]) -> Known:
+def _told(parts: Sequence[tuple[Asked, Sequence[Row]]]) -> Known:
     """Whom the nodes make known: of each entity the node that weighs most."""
-    nodes = asked.met(nodes)
-    weighed = [(row, pair) for row, pair in zip(nodes, asked.weighed(nodes), strict=True) if pair.decision in ANSWERS]
+    weighed: list[tuple[Row, Weighed]] = []
+    for asked, nodes in parts:
+        met = asked.met(nodes)
+        weighed += [(row, pair) for row, pair in zip(met, asked.weighed(met), strict=True) if pair.decision in ANSWERS]
     linked: dict[str, set[int]] = defaultdict(set)
     for row, pair in weighed:
         if ANSWERS[pair.decision] == "certain":

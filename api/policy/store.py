@@ -67,8 +67,14 @@ def in_force(connection: Connection) -> Policy:
     return read_policy(DEFAULT) if document is None else policy_of(document)
 
 
-def propose(engine: Engine, policy: Policy, by: str) -> None:
+def propose(engine: Engine, policy: Policy, by: str, account: str | None = None) -> None:
     """Put a policy up for a second person to approve.
+
+    Args:
+        engine: the store's.
+        policy: that is proposed.
+        by: the holder of the key.
+        account: of the operating system, from which it is proposed.
 
     Raises:
         RequestError: its version is not above every one before.
@@ -80,33 +86,46 @@ def propose(engine: Engine, policy: Policy, by: str) -> None:
             raise RequestError(
                 f"version {policy.version} is not above {newest}, the newest there is", remedy=f"write version: {newest + 1}", newest=newest
             )
-        connection.execute(insert(table).values(version=policy.version, document=policy.model_dump(mode="json"), proposed_by=by))
+        document = policy.model_dump(mode="json")
+        connection.execute(insert(table).values(version=policy.version, document=document, proposed_by=by, proposed_account=account))
 
 
-def approve(engine: Engine, version: int, by: str) -> None:
+def approve(engine: Engine, version: int, by: str, account: str | None = None) -> None:
     """Bring a proposed policy into force.
+
+    Args:
+        engine: the store's.
+        version: of the policy.
+        by: the holder of the key.
+        account: of the operating system, from which it is approved.
 
     Raises:
         NotFound: no policy of this version waits.
-        AccessDenied: who approves is who proposed it.
+        AccessDenied: who approves is who proposed it, by his key or by his account.
         RequestError: a newer one is in force already.
     """
     with store_errors(), engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE ops.policy IN EXCLUSIVE MODE")
         waiting = connection.execute(
-            select(table.c.proposed_by).where(table.c.version == version, table.c.state == "proposed")
+            select(table.c.proposed_by, table.c.proposed_account).where(table.c.version == version, table.c.state == "proposed")
         ).one_or_none()
         if waiting is None:
             raise NotFound(f"no policy of version {version} waits for approval", remedy="`casehub policy list` shows them all")
         if waiting.proposed_by == by:
             raise AccessDenied("a policy wants two people: who proposed it cannot approve it", remedy="ask another administrator")
+        if account is not None and waiting.proposed_account == account:
+            raise AccessDenied(
+                "同一系统账户不能既提出又批准 · one account of the operating system cannot propose a policy and approve it",
+                remedy="由另一位管理员登录自己的账户后批准 · another administrator approves it from an account of his own",
+            )
         newer = connection.execute(
             select(table.c.version).where(table.c.state == "in_force", table.c.version > version)
         ).scalar_one_or_none()
         if newer is not None:
             raise RequestError(f"version {newer} is in force already", remedy=f"propose it anew as version {newer + 1}")
         connection.execute(update(table).where(table.c.state == "in_force").values(state="replaced"))
-        connection.execute(update(table).where(table.c.version == version).values(state="in_force", approved_by=by, approved_at=func.now()))
+        approved = {"state": "in_force", "approved_by": by, "approved_at": func.now(), "approved_account": account}
+        connection.execute(update(table).where(table.c.version == version).values(**approved))
 
 
 def withdraw(engine: Engine, version: int) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from api.queries.moments import NOW, Moment
 from api.queries.rows import Row, fetch
-from api.queries.visible import HOLDERS, READABLE, follow
+from api.queries.visible import ACKNOWLEDGED, CURRENT, READABLE, follow
 from schema.records import RECORD
 
 MAX_RECORDS = 1_000  # of one case in one answer; a case with more says so
@@ -35,9 +35,16 @@ def find_redirect(connection: Connection, case_id: uuid.UUID, moment: Moment = N
 def records(connection: Connection, case_id: uuid.UUID, own: str | None, moment: Moment = NOW, *, whole: bool) -> list[Row]:
     """Records of a case, at most `MAX_RECORDS` + 1, readable ones first: what decides about them, all columns if wanted."""
     columns = "".join(f", r.{name}" for name in _COLUMNS) if whole else ""
+    wanted = f"r.record_id, {', '.join(f'r.{name}' for name in _ALWAYS)}{columns}"
+    # What it said then row security keeps back of what was restricted since: it stands here as it is acknowledged today.
+    restricted_since = f"""
+    UNION ALL SELECT {wanted} FROM store.acknowledged_then(:case_id, :as_of) t
+    CROSS JOIN LATERAL (SELECT r.* FROM store.known_record r WHERE r.record_id = t.record_id AND {CURRENT} AND {ACKNOWLEDGED} OFFSET 0) r
+    """
     statement = f"""
-    SELECT r.record_id, {", ".join(f"r.{name}" for name in _ALWAYS)}{columns}
-    FROM {moment.members()} WHERE m.case_id = :case_id ORDER BY ({READABLE}) IS NOT TRUE, r.record_id LIMIT {MAX_RECORDS + 1}
+    SELECT * FROM (
+        SELECT {wanted} FROM {moment.members()} WHERE m.case_id = :case_id {"" if moment.number is None else restricted_since}
+    ) r ORDER BY ({READABLE}) IS NOT TRUE, r.record_id LIMIT {MAX_RECORDS + 1}
     """
     return fetch(connection, statement, {"case_id": case_id, "own": own, **moment.parameters})
 
@@ -120,24 +127,33 @@ def links(connection: Connection, record_ids: Sequence[int], moment: Moment = NO
     return fetch(connection, statement, {"record_ids": list(record_ids), **moment.parameters})
 
 
-def outside_links(connection: Connection, record_ids: Sequence[int], own: str | None) -> list[Row]:
-    """What keeps, or may yet not keep, readable records of other cases out of this one: current prohibitions and open reviews.
+def outside_links(connection: Connection, record_ids: Sequence[int], own: str | None, moment: Moment = NOW) -> list[Row]:
+    """What kept, or might yet not keep, readable records of other cases out of this one: prohibitions and open reviews of the moment.
 
-    `r` is the record outside, with its case.
+    `r` is the record outside as it was then, with its case.
     """
+    # Live links and those that ended are each found by an index of their own.
+    live = "l.known_to IS NULL" if moment.number is None else "l.known_to IS NULL AND l.known_from <= :as_of"
+    times = (live,) if moment.number is None else (live, "l.known_to > :as_of AND l.known_from <= :as_of")
     ends = " UNION ALL ".join(
         f"SELECT l.*, l.{outside} AS outside_id FROM store.link l "
-        f"WHERE l.{inside} = t.id AND l.relation = 'case' AND l.known_to IS NULL AND l.decision IN ('review', 'cannot_link')"
+        f"WHERE l.{inside} = t.id AND l.relation = 'case' AND {then} AND l.decision IN ('review', 'cannot_link')"
         for inside, outside in (("left_id", "right_id"), ("right_id", "left_id"))
+        for then in times
     )
+    known = f"r.record_id = l.outside_id AND {moment.holds('r')} AND NOT r.is_deleted AND {READABLE}"
     statement = f"""
-    SELECT {_LINK}, l.outside_id, r.case_id, {", ".join(f"r.{name}" for name in POLICY)}
+    SELECT {_LINK}, l.outside_id, m.case_id, r.*
     FROM unnest(CAST(:record_ids AS bigint[])) t (id) CROSS JOIN LATERAL ({ends}) l
-    CROSS JOIN LATERAL (SELECT m.case_id, r.* FROM {HOLDERS} WHERE r.record_id = l.outside_id AND {READABLE} OFFSET 0) r
+    CROSS JOIN LATERAL (
+        SELECT r.record_id, r.known_from, r.known_to, {", ".join(f"r.{name}" for name in POLICY)}
+        FROM store.known_record r WHERE {known} OFFSET 0
+    ) r
+    CROSS JOIN LATERAL (SELECT m.case_id FROM store.case_member m WHERE m.record_id = r.record_id AND {moment.holds("m")} OFFSET 0) m
     WHERE NOT l.outside_id = ANY(:record_ids)
     ORDER BY l.match_weight DESC, l.left_id, l.right_id LIMIT {MAX_OUTSIDE}
     """
-    return fetch(connection, statement, {"record_ids": list(record_ids), "own": own})
+    return fetch(connection, statement, {"record_ids": list(record_ids), "own": own, **moment.parameters})
 
 
 def memberships(connection: Connection, case_id: uuid.UUID, moment: Moment = NOW) -> list[Row]:

@@ -99,8 +99,8 @@ def changes(connection: Connection, after: Position, last: int, most: int) -> li
 
 
 # `n` is a record or party that was or is in the entity. `b` is its version just before the chunk and `x` just after it, each as far
-# as the caller may read it. A record that is closed to him by now counts for nothing, but in the chunk that closed it: what
-# was his to know is taken back once, and is not told again to whoever reads the feed from its beginning.
+# as the caller may read it. A record that is closed to him by now counts for nothing, but in the chunk that closed it, as the function
+# says that sees past row security: what was his to know is taken back once, and is not told again to whoever reads from the beginning.
 _VISIBLE = """
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest(CAST(:numbers AS bigint[]), CAST(:entities AS uuid[]), CAST(:starts AS bigint[])) AS t (number, entity_id, start)
@@ -143,6 +143,9 @@ told AS MATERIALIZED (
                AND m.known_from <= s.start AND (m.known_to IS NULL OR m.known_to > s.start) LIMIT 1
            ) END AS moved_to
     FROM seen s WHERE s.was OR s.is_now
+    UNION ALL
+    SELECT a.number, a.entity_id, a.start, true, false, true, NULL FROM asked a
+    JOIN store.closed_{relation}(CAST(:entities AS uuid[]), CAST(:starts AS bigint[])) c USING (entity_id, start)
 )
 SELECT t.number, t.was, t.is_now, t.has_left, d.to_id AS into_id FROM (
     SELECT number, entity_id, start, bool_or(was) AS was, bool_or(is_now) AS is_now, bool_or(moved_to IS NOT NULL) AS has_left,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, text
+
+from api.queries.rows import fetch
 
 #: Halves what is left until one number is: a look at the primary key each time, however long the list of changes is. All
 #: changes of one chunk have its time, and chunks follow one another, so that times never go back within an epoch.
@@ -43,12 +45,13 @@ def number_at(connection: Connection, at: dt.datetime) -> int:
     return int(connection.execute(text(_NUMBER_AT), {"at": at}).scalar() or 0)
 
 
-def times_of(connection: Connection, numbers: Sequence[int]) -> dict[int, dt.datetime]:
-    """When these changes were made."""
-    statement = """
-    SELECT h.change_number, h.at FROM ops.change_counter c JOIN store.change h ON h.epoch = c.epoch AND h.change_number = ANY(:numbers)
-    """
-    return {row.change_number: row.at for row in connection.execute(text(statement), {"numbers": list(numbers)})}
+def times_of(connection: Connection, numbers: Iterable[int]) -> dict[int, dt.datetime]:
+    """When these changes were made; any caller's connection will do."""
+    wanted = sorted(set(numbers))
+    if not wanted:
+        return {}
+    rows = fetch(connection, "SELECT change_number, at FROM store.times_of(CAST(:numbers AS bigint[]))", {"numbers": wanted})
+    return {row["change_number"]: row["at"] for row in rows}
 
 
 def model_documents(connection: Connection, relation: str, names: Sequence[str]) -> dict[str, object]:

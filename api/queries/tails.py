@@ -7,12 +7,15 @@ hash: it gives candidates, whose numbers are then read in the clear, and judged 
 from __future__ import annotations
 
 import re
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from sqlalchemy import Connection
 
 from api.queries.rows import Row, fetch
+from api.queries.visible import members_of
 from hub.encryption import NUMBERS, KeyRing, key_ring
 from hub.encryption.key_ring import END
 
@@ -29,6 +32,13 @@ CROSS JOIN LATERAL (
     SELECT p.phone, p.id_no FROM store.party p WHERE p.record_id = f.record_id AND p.version = f.version AND p.ordinal = f.ordinal OFFSET 0
 ) p
 ORDER BY f.turn
+"""
+_OF_CASES = f"""
+SELECT r.record_id, coalesce(r.department = :own, false) AS is_own, p.phone, p.id_no FROM {members_of("ids")}
+CROSS JOIN LATERAL (
+    SELECT p.phone, p.id_no FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version
+    AND ("right"(p.phone, 4) = ANY(CAST(:phones AS text[])) OR "right"(p.id_no, 4) = ANY(CAST(:id_nos AS text[]))) OFFSET 0
+) p
 """
 _MOBILE = re.compile(r"1[0-9]{10}")
 _LONG = 15  # characters of an ID number of which a mask shows the last ones
@@ -69,9 +79,27 @@ def find_tails(connection: Connection, tail: str, shown: TailsShown, most: int) 
     return [_tail(row) for row in fetch(connection, _TAILS, values)]
 
 
-def _among_encrypted(connection: Connection, ring: KeyRing, tail: str, shown: TailsShown) -> list[Tail]:
+def records_with_tail(connection: Connection, case_ids: Sequence[uuid.UUID], tail: str, shown: TailsShown, own: str | None) -> list[int]:
+    """Records of these cases that have a party whose number ends so, in an encrypted store.
+
+    Raises:
+        DecryptionError: a number does not decrypt.
+    """
+    ring = key_ring()
+    if ring is None:
+        raise RuntimeError("a store in the clear is asked in SQL")
+    values = {"ids": list(case_ids), "own": own, **_ends(ring, tail)}
+    both = [(row | {"field": field}) for row in fetch(connection, _OF_CASES, values) for field in NUMBERS]
+    return list({row["record_id"] for row in both if _is_shown(row, tail, shown)})
+
+
+def _ends(ring: KeyRing, tail: str) -> dict[str, list[str]]:
     ends = {name: [tail[-END:], ring.end(field, tail)] for name, field in NUMBERS.items()}
-    rows = fetch(connection, _ENDS, {"phones": ends["phone"], "id_nos": ends["id_no"]})
+    return {"phones": ends["phone"], "id_nos": ends["id_no"]}
+
+
+def _among_encrypted(connection: Connection, ring: KeyRing, tail: str, shown: TailsShown) -> list[Tail]:
+    rows = fetch(connection, _ENDS, _ends(ring, tail))
     return [_tail(row) for row in rows if _is_shown(row, tail, shown)]
 
 

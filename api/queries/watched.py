@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from api.queries.search import FILTERS
-from api.queries.visible import CURRENT, MEMBERS, READABLE, follow
+from api.queries.tails import TailsShown, records_with_tail
+from api.queries.visible import CURRENT, MEMBERS, READABLE, follow, members_of
 from api.questions.watches import WatchQuestion
 from api.recognise import Kind, Reading
-from hub.encryption import number_forms
-from schema.search import tsquery
+from hub.encryption import key_ring, number_forms
+from schema.search import NUMBER_PART
 
 _PARTIES = (
     "store.{relation}_member m JOIN store.party p ON p.party_id = m.party_id AND m.known_to IS NULL "
@@ -23,6 +25,27 @@ _MEMBERS = {"case": MEMBERS, **{relation: _PARTIES.format(relation=relation) for
 _COLUMNS = {Kind.ID_NUMBER: "id_no", Kind.PHONE: "phone", Kind.CREDIT_CODE: "uscc"}
 _WORDS = "r.tokens @@ CAST(:tokens AS tsquery)"
 _HOLDS_NUMBER = "EXISTS (SELECT FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version AND p.{column} = ANY(:values))"
+_IS_CASE = f"m.case_id IN {follow('case', 'entry_case_id')}"
+_IS_NUMBER = "(r.case_number = ANY(:numbers) OR r.source_record_id = ANY(:numbers))"
+_HOLDS_PART = f"{NUMBER_PART} LIKE :part"
+# The end of a number, so much of it at most as the caller is shown: see store.find_tails.
+_HOLDS_TAIL = """EXISTS (
+    SELECT FROM store.party p CROSS JOIN LATERAL (VALUES
+        (p.phone, p.phone ~ '^1[0-9]{10}$', CASE WHEN r.department = :own THEN :own_phone ELSE :other_phone END),
+        (p.id_no, length(p.id_no) >= 15, CASE WHEN r.department = :own THEN :own_id_no ELSE :other_id_no END)
+    ) AS t (number, is_long, shown)
+    WHERE p.record_id = r.record_id AND p.version = r.version AND "right"(t.number, length(:tail)) = :tail
+      AND length(:tail) <= t.shown AND (t.shown = :whole OR t.is_long)
+)"""
+# Of an encrypted store only whoever has the keys can say which records these are.
+_HAS_TAIL = "r.record_id = ANY(CAST(:tailed AS bigint[]))"
+_NAMES = f"""
+SELECT DISTINCT m.case_id, p.name, p.kind FROM {members_of("ids")} CROSS JOIN LATERAL (
+    SELECT p.name, p.kind FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version AND p.name IS NOT NULL OFFSET 0
+) p WHERE {READABLE}
+"""
+_HELD = "SELECT EXISTS (SELECT FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), 1))"
+_MENTIONS = "SELECT count(*) FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most)"
 _BEST = """
 (SELECT g.value FROM store.readable_values(ARRAY[c.case_id]) g WHERE g.known_to IS NULL AND g.field = '{field}' ORDER BY g.rank LIMIT 1)
 """
@@ -45,12 +68,63 @@ def current(connection: Connection, relation: str, entity_id: uuid.UUID, own: st
     return entity_id if entity_id in found else min(found, default=None)
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What was typed, ready to be looked for in some cases.
+
+    Args:
+        reading: of it; None where nothing was typed.
+        named: of the cases those in which a name agrees with it.
+        shown: how many of numbers' last characters the caller is shown.
+    """
+
+    reading: Reading | None
+    named: Collection[uuid.UUID]
+    shown: TailsShown
+
+    def condition(self) -> str:
+        """Condition on a readable record `r` of case `m`: whether it holds what was written."""
+        reading = self.reading
+        if reading is None:
+            return "true"
+        if reading.kind is Kind.CASE_ID:
+            return _IS_CASE
+        if reading.kind is Kind.CASE_NUMBER:
+            return _IS_NUMBER
+        if reading.kind in _COLUMNS:
+            return f"({_HOLDS_NUMBER.format(column=_COLUMNS[reading.kind])} OR {_WORDS})"
+        loose = [_WORDS, "m.case_id = ANY(CAST(:named AS uuid[]))"]
+        loose += [_HOLDS_PART] if reading.part else []
+        tail = _HOLDS_TAIL if key_ring() is None else _HAS_TAIL
+        loose += [tail] if reading.tail else []
+        return f"({' OR '.join(loose)})"
+
+    def parameters(self) -> dict[str, Any]:
+        """Values that the condition wants bound."""
+        reading = self.reading
+        if reading is None:
+            return {}
+        return {
+            "values": number_forms(_COLUMNS.get(reading.kind, ""), reading.values),
+            "numbers": list(reading.numbers),
+            "entry_case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
+            "tokens": reading.tokens,  # empty, it finds nothing
+            "named": list(self.named),
+            "part": None if reading.part is None else f"%{_literal(reading.part)}%",
+            "tail": reading.tail,
+            "whole": TailsShown.WHOLE,
+            **asdict(self.shown),
+        }
+
+
 def found_by(
-    connection: Connection, question: WatchQuestion, reading: Reading | None, case_ids: Sequence[uuid.UUID], own: str | None
+    connection: Connection, question: WatchQuestion, entry: Entry, case_ids: Sequence[uuid.UUID], own: str | None
 ) -> set[uuid.UUID]:
     """Of these cases those that a question finds, by what the caller can read of them."""
-    conditions = [f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {READABLE} AND {_entry(reading)} OFFSET 0)"]
-    values: dict[str, Any] = {"ids": list(case_ids), "own": own, **_entry_values(reading)}
+    conditions = [f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {READABLE} AND {entry.condition()} OFFSET 0)"]
+    values: dict[str, Any] = {"ids": list(case_ids), "own": own, **entry.parameters()}
+    if entry.reading is not None and entry.reading.tail and key_ring() is not None:
+        values["tailed"] = records_with_tail(connection, case_ids, entry.reading.tail, entry.shown, own)
     if question.department is not None:
         conditions.append(
             f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {READABLE} AND r.department = :department OFFSET 0)"
@@ -64,24 +138,31 @@ def found_by(
     return set(connection.execute(text(statement), values).scalars())
 
 
-def _entry(reading: Reading | None) -> str:
-    """Condition on a readable record `r` of case `m`: whether it holds what was written."""
-    if reading is None:
-        return "true"
-    if reading.kind is Kind.CASE_ID:
-        return "m.case_id = CAST(:case_id AS uuid)"
-    if reading.kind in _COLUMNS:
-        return f"({_HOLDS_NUMBER.format(column=_COLUMNS[reading.kind])} OR {_WORDS})"
-    return f"(r.case_number = ANY(:numbers) OR r.source_record_id = ANY(:numbers) OR {_WORDS})"
+def names(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> list[tuple[uuid.UUID, str, str]]:
+    """(case, name, kind) of the parties of these cases that the caller can read."""
+    rows = connection.execute(text(_NAMES), {"ids": list(case_ids), "own": own})
+    return [(row.case_id, row.name, row.kind) for row in rows]
 
 
-def _entry_values(reading: Reading | None) -> dict[str, Any]:
-    if reading is None:
-        return {}
-    texts = reading.values if reading.kind in _COLUMNS else (reading.text,)
-    return {
-        "values": number_forms(_COLUMNS.get(reading.kind, ""), reading.values),
-        "numbers": list(reading.numbers),
-        "case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
-        "tokens": " | ".join(query for query in map(tsquery, texts) if query),  # empty, it finds nothing
-    }
+def holds_words(connection: Connection, reading: Reading) -> bool:
+    """Whether any record that the caller may read holds an entry's words."""
+    query = reading.query
+    values = {"tokens": query.whole, "by_index": query.by_index}
+    return bool(query.whole) and bool(connection.execute(text(_HELD), values).scalar_one())
+
+
+def mentions(connection: Connection, keys: Mapping[int, int], most: int) -> int:
+    """How many mentions that the caller may read bear a name with one of these keys, so many at most.
+
+    Args:
+        connection: the caller's.
+        keys: number of a key → how a name that has it agrees.
+        most: from which on it is of no interest how many.
+    """
+    values = {"keys": list(keys), "ranks": [int(agrees) for agrees in keys.values()], "most": most}
+    return int(connection.execute(text(_MENTIONS), values).scalar_one())
+
+
+def _literal(part: str) -> str:
+    """A text inside a LIKE pattern that stands for itself."""
+    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

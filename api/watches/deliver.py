@@ -2,7 +2,7 @@
 
 Of each watch the oldest delivery that waits is tried; those behind it wait for it. Trying begins with a lease, so that several
 servers never try the same at once, and one that dies in the middle leaves it to be tried again. An owner who may no longer
-ask is sent nothing, and neither is told of what has been closed to him since.
+ask is sent nothing, and neither is told of what has been closed to him since. What is sent is in the audit log: see `disclosed`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpcore
+import httpx
 from sqlalchemy import Row, select, text
 
 from api.access import Caller
 from api.queries.watched import readable
 from api.state import Hub
+from api.watches import disclosed
 from api.watches.owner import standing
 from api.watches.store import Watch, opened
 from api.watches.target import Places, TargetRefused, check_url, post
@@ -85,10 +87,12 @@ class Patience:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended, in one word, and what was answered."""
+    """How an attempt ended, in one word, and what was answered; where it was to go, and whether it may have gone there."""
 
     word: str
     status: int | None = None
+    url: httpx.URL | None = None
+    is_begun: bool = False
 
 
 def deliver(hub: Hub, patience: Patience | None = None) -> int:
@@ -125,50 +129,59 @@ class _Delivering:
                 due = connection.execute(text(_TAKE), {"watch_id": watch_id, "lease": LEASE_S}).one_or_none()
             if row is None or due is None:
                 break
-            outcome = self._try(opened(self._hub.settings, row), due)
-            self._note(due, outcome)
+            asked = opened(self._hub.settings, row)
+            caller = standing(self._hub, asked.owner)
+            outcome = None if caller is None else self._try(caller, asked, due)
+            self._note(caller, due, outcome)
             if outcome is None or outcome.word not in ("delivered", "closed"):
                 break
             delivered += outcome.word == "delivered"
         return delivered
 
-    def _try(self, asked: Watch, due: Row[Any]) -> Outcome | None:
-        caller = standing(self._hub, asked.owner)
-        if caller is None:
-            return None
+    def _try(self, caller: Caller, asked: Watch, due: Row[Any]) -> Outcome:
         if due.kind not in ENDS and not self._is_readable(caller, due):
             return Outcome("closed")
         if asked.webhook is None:
             return Outcome("gone")  # locked up under another secret
-        body = _body(asked, due)
         try:
             url = check_url(asked.webhook.url, self._places)  # the settings may have changed since
-            status = post(url, body, _headers(asked.webhook.secret, body, due.delivery_id), self._places, self._context)
-        except (TargetRefused, RequestError):
+        except RequestError:
             return Outcome("address")
+        disclosed.begin(self._hub.engine, caller, due, url)
+        word, status = self._post(url, asked.webhook.secret, _body(asked, due), due.delivery_id)
+        return Outcome(word, status, url, is_begun=True)
+
+    def _post(self, url: httpx.URL, secret: str, body: bytes, delivery_id: uuid.UUID) -> tuple[str, int | None]:
+        """How it ended in a word, and the receiver's status."""
+        try:
+            status = post(url, body, _headers(secret, body, delivery_id), self._places, self._context)
+        except TargetRefused:
+            return "address", None
         except httpcore.TimeoutException:
-            return Outcome("timeout")
+            return "timeout", None
         except httpcore.ConnectError as error:
-            return Outcome("tls" if isinstance(error.__cause__, ssl.SSLError) or "SSL" in str(error) else "network")
+            return ("tls" if isinstance(error.__cause__, ssl.SSLError) or "SSL" in str(error) else "network"), None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError):
-            return Outcome("network")
-        return Outcome("delivered" if 200 <= status < 300 else "status", status)
+            return "network", None
+        return ("delivered" if 200 <= status < 300 else "status"), status
 
     def _is_readable(self, caller: Caller, due: Row[Any]) -> bool:
         with self._hub.read(caller) as connection:
             return bool(readable(connection, due.relation, [due.entity_id], caller.department))
 
-    def _note(self, due: Row[Any], outcome: Outcome | None) -> None:
+    def _note(self, caller: Caller | None, due: Row[Any], outcome: Outcome | None) -> None:
         """Write down how it ended; an owner who may not ask now is waited for without counting."""
         wait, names = self._patience.wait_s(due.attempts), {"delivery_id": due.delivery_id}
         with store_errors(), self._hub.engine.begin() as connection:
-            if outcome is None:
+            if caller is None or outcome is None:
                 connection.execute(text(_PUT_OFF), {**names, "wait": self._patience.most_s / 12})
                 return
             is_over = outcome.word in ("delivered", "closed")
             state = "delivered" if is_over else "dead" if due.attempts >= self._patience.attempts else "waiting"
             values = {**names, "state": state, "outcome": outcome.word, "status": outcome.status, "wait": wait}
             connection.execute(text(_DONE), values)
+            if outcome.is_begun or state == "dead":
+                disclosed.end(connection, caller, due, outcome.url, (state, outcome.word, outcome.status))
         if state == "dead":
             logger.warning("watches: delivery %s given up after %d attempts (%s)", due.delivery_id, due.attempts, outcome.word)
 

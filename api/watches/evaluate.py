@@ -16,11 +16,10 @@ from sqlalchemy.dialects.postgresql import insert
 from api.access import Caller
 from api.change_feed import Seen, beginning, read_head, read_page
 from api.opaque import Position
-from api.queries.watched import found_by
-from api.recognise import recognise
 from api.state import Hub
 from api.watches.owner import standing
 from api.watches.store import Owner, Watch, is_owned, opened
+from api.watches.tolerance import Changed
 from hub.database import store_errors
 from hub.errors import RequestError
 from schema.tables import watch, watch_delivery, watch_event
@@ -74,8 +73,9 @@ def _evaluate(hub: Hub, caller: Caller, end: Position) -> int:
     for _ in range(PAGES):
         page = read_page(hub, caller, at, PAGE)
         looking = [_Looking(each, entities[each.watch_id]) for each in watches]
+        changed = Changed(hub, caller, {seen.entity_id for seen in page.items if _may_match(seen)})
         for one in looking:
-            _look(hub, caller, one, [seen for seen in page.items if seen.position > places[one.watch.watch_id]])
+            _look(hub, changed, one, [seen for seen in page.items if seen.position > places[one.watch.watch_id]])
             entities[one.watch.watch_id] = one.entity_id
         count += _keep(hub, looking, page.position, places)
         at = page.position
@@ -91,9 +91,9 @@ def _placed(position: Position, first: Position, end: Position) -> Position:
     return min(max(position, first), end)
 
 
-def _look(hub: Hub, caller: Caller, one: _Looking, items: Sequence[Seen]) -> None:
+def _look(hub: Hub, changed: Changed, one: _Looking, items: Sequence[Seen]) -> None:
     if one.watch.watched == "query":
-        one.events = list(_matching(hub, caller, one.watch, [seen for seen in items if seen.relation == "case"]))
+        one.events = list(_matching(hub, changed, one.watch, [seen for seen in items if seen.relation == "case"]))
         return
     for seen in items:
         if seen.relation == one.watch.watched and seen.entity_id == one.entity_id:
@@ -101,19 +101,22 @@ def _look(hub: Hub, caller: Caller, one: _Looking, items: Sequence[Seen]) -> Non
             one.entity_id = seen.into_id or one.entity_id
 
 
-def _matching(hub: Hub, caller: Caller, asked: Watch, items: Sequence[Seen]) -> Iterator[Seen]:
+def _may_match(seen: Seen) -> bool:
+    """Whether a change leaves a case that may be found."""
+    return seen.relation == "case" and seen.kind in ("created", "updated", "split")
+
+
+def _matching(hub: Hub, changed: Changed, asked: Watch, items: Sequence[Seen]) -> Iterator[Seen]:
     """Changes of cases that match, and the end of cases that the watch has told of."""
     question = asked.question
     if question is None or not items:  # locked up under another secret: nobody can say what was asked
         return
+    ids = {seen.entity_id for seen in items if _may_match(seen)}
+    ended = {seen.entity_id for seen in items} - ids
     try:
-        reading = None if question.q is None else recognise(question.q)
+        found = changed.found_by(question, list(ids)) if ids else set()
     except RequestError:  # refused now; it was taken by an earlier version
         return
-    ids = {seen.entity_id for seen in items if seen.kind in ("created", "updated", "split")}
-    ended = {seen.entity_id for seen in items} - ids
-    with hub.read(caller) as connection:
-        found = found_by(connection, question, reading, list(ids), caller.department) if ids else set()
     with hub.read() as connection:
         told = set(connection.execute(text(_TOLD), {"watch_id": asked.watch_id, "ids": list(ended)}).scalars()) if ended else set()
     for seen in items:

@@ -38,6 +38,7 @@ link = Table(
     one_of("relation", RELATIONS),
     one_of("decision", ("link", "review", "no_link", "cannot_link")),
     Index("ix_link_current_right", "right_id", postgresql_where=text("known_to IS NULL")),
+    Index("ix_link_former_right", "right_id", postgresql_where=text("known_to IS NOT NULL AND relation = 'case'")),
     schema="store",
 )
 

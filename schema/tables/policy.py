@@ -17,8 +17,11 @@ policy = Table(
     now_column("proposed_at"),
     Column("approved_by", Text),
     time_column("approved_at"),
+    Column("proposed_account", Text),  # of the operating system, beside whose key it was
+    Column("approved_account", Text),
     one_of("state", ("proposed", "in_force", "replaced", "withdrawn")),
     CheckConstraint("approved_by IS DISTINCT FROM proposed_by", name="two_people"),
+    CheckConstraint("approved_account <> proposed_account", name="two_accounts"),
     CheckConstraint("state NOT IN ('in_force', 'replaced') OR approved_by IS NOT NULL", name="approved"),
     Index("uq_policy_in_force", "state", unique=True, postgresql_where=text("state = 'in_force'")),
     schema="ops",

@@ -1,4 +1,5 @@
-"""Words by the week in which they were reported, names by what came last, records by week and place, and cases of what was found.
+"""Words by the week in which they were reported, names by what came last, records by week and place, cases of what was found, times of
+changes.
 
 A word that stands in a tenth of all records is read from the newest week on until enough are found: the index gives both the word and
 the week, so that no record is looked at that is not wanted. The functions run as their owner; see 0007.
@@ -195,7 +196,15 @@ BEGIN
     END IF;
 END $$
 """
+# When changes were made: of no record, and so for whoever reads.
+_TIMES_OF = f"""
+CREATE FUNCTION store.times_of(numbers bigint[]) RETURNS TABLE (change_number bigint, at timestamptz)
+LANGUAGE sql {_OPTIONS} ROWS 10 AS $$
+    SELECT h.change_number, h.at FROM ops.change_counter c JOIN store.change h ON h.epoch = c.epoch AND h.change_number = ANY (numbers)
+$$
+"""
 _FUNCTIONS = {
+    "store.times_of(bigint[])": _TIMES_OF,
     "store.find_words(tsquery, tsquery, integer)": _FIND_WORDS,
     "store.cases_of(bigint[], integer[])": _CASES_OF,
     "store.published_weeks()": _PUBLISHED_WEEKS,

@@ -57,9 +57,8 @@ class History:
 
 
 def comparable(case: dict[str, Any]) -> dict[str, Any]:
-    """A case without what says as of when it is told, and without links that lead out of it, which are told of now alone."""
-    links = [link for link in case["links"] if "case_id" not in link]
-    return {**case, "links": links, "as_of_change": None}
+    """A case without what says as of when it is told."""
+    return {**case, "as_of_change": None}
 
 
 @pytest.fixture
@@ -85,6 +84,16 @@ def test_every_step_is_answered_again_by_its_number_and_by_its_time(history: His
         for case_id, answer in said.items():
             assert history.answer(case_id, str(number)) == answer
             assert history.answer(case_id, at.isoformat()) == answer
+
+
+def test_links_that_led_out_of_a_case_then_are_told_as_they_were(history: History) -> None:
+    """A person's "no" stands between the two cases from the fifth step on, and leads to nothing once the record is gone."""
+    first, second = history.ids
+    outside = [[link["case_id"] for link in said[first]["links"] if "case_id" in link] for *_, said in history.said]
+    assert outside[4:] == [[second], []]
+    assert [link for link in history.answer(first, str(history.said[4][0]))["links"] if "case_id" in link]
+    settle(history.engine, labour(visibility="sealed"))
+    assert [link for link in history.answer(first, str(history.said[4][0]))["links"] if "case_id" in link] == []
 
 
 def test_a_case_tells_its_own_history(history: History) -> None:
@@ -192,6 +201,16 @@ def test_a_record_restricted_since_is_acknowledged_alone(fragile_api: Api) -> No
     ((_, case_id),) = cases(engine).items()
     status, said = reads(fragile_api, "labour", case_id, 1)
     assert (status, SECRET in said, "法院数据专班" in said) == (200, False, True)
+
+
+@pytest.mark.parametrize("said", [("sealed", "restricted"), ("shared", "sealed", "restricted")])
+def test_a_record_that_was_sealed_once_is_not_acknowledged_as_of_then(fragile_api: Api, said: tuple[str, ...]) -> None:
+    engine = fragile_api.store.engine
+    for n, visibility in enumerate(said):
+        settle(engine, record("court", "9", person(NAME, id_no=id_number(1)), title=f"{SECRET}{n}", visibility=visibility))
+    ((_, case_id),) = cases(engine).items()
+    assert reads(fragile_api, "labour", case_id, 1)[0] == 404
+    assert "法院数据专班" in fragile_api.as_("clerk", "labour").get(f"/v1/cases/{case_id}").text  # it is acknowledged now
 
 
 def test_a_sealed_record_that_joins_and_leaves_is_in_nobody_elses_history(fragile_api: Api) -> None:

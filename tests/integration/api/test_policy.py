@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from api.policy import store as policies
 from api.policy.document import DEFAULT, Policy, policy_of, read_policy
+from cli.acting import os_account, os_user
 from cli.policy import app
 from hub.errors import AccessDenied, HubError, NotFound, RequestError
 from hub.settings import get_settings
@@ -186,7 +187,7 @@ def command(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     get_settings.cache_clear()
 
 
-def test_a_policy_from_its_file_into_force(command: Any, store: Store, tmp_path: Path) -> None:
+def test_a_policy_from_its_file_into_force(command: Any, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "policy.yml"
     file.write_text(command("show", "0").replace("version: 0", "version: 5").replace("requests: 1200", "requests: 99"), encoding="utf-8")
     assert "5" in command("check", str(file))
@@ -199,7 +200,13 @@ def test_a_policy_from_its_file_into_force(command: Any, store: Store, tmp_path:
         command("approve", "5", key=store.token("clerk", "labour"))
     with pytest.raises(HubError):
         command("approve", "5", key="casehub_wrong")
+    with pytest.raises(AccessDenied, match="account"):
+        command("approve", "5", key=second)  # a second key does not make a second person
+    monkeypatch.setattr("cli.policy.os_account", lambda: "wang")
     command("approve", "5", key=second)
+    assert store.rows("SELECT approved_account FROM ops.policy") == [{"approved_account": "wang"}]
+    with pytest.raises(IntegrityError):
+        store.run("UPDATE ops.policy SET approved_account = proposed_account")
     assert "in_force" in command("list")
     assert "requests: 99" in command("show")
     file.write_text("version: 6\nrules: {}\n", encoding="utf-8")
@@ -207,3 +214,11 @@ def test_a_policy_from_its_file_into_force(command: Any, store: Store, tmp_path:
     assert told.exit_code == 1
     assert "rules" in told.output
     assert "purposes" in told.output
+
+
+def test_the_account_is_the_one_that_signed_in(tmp_path: Path) -> None:
+    login = tmp_path / "loginuid"
+    assert os_account(login) == os_user()  # this kernel keeps none
+    for kept, account in (("4294967295", os_user()), ("0", "root"), ("3999999999", "3999999999"), ("", os_user())):
+        login.write_text(kept, encoding="ascii")
+        assert os_account(login) == account

@@ -261,3 +261,66 @@ def test_the_secret_of_the_passwords(database: Engine, tmp_path: Path) -> None:
     assert (len(made.read_bytes()), made.stat().st_mode & 0o777) == (64, 0o600)
     assert [path.name for path in made.parent.iterdir()] == ["logins.secret"]
     logins.dispose()
+
+
+@pytest.mark.parametrize("after", ["sealed", "restricted", "another place", "sealed, then deleted"])
+def test_what_a_record_said_before_it_was_closed_is_read_no_more(logins: Logins, store: Store, after: str) -> None:
+    """As raw SQL by a department's login: neither the record nor its parties, events, values and members."""
+    party = {"name": "王小明", "phone": "13800000001", "entity": uuid.uuid4()}
+    record = store.record("labour", "1", [party], title="从前", community=HERE, street=HERE[:9], resolved_at=at(4))
+    case_id = store.case(record)
+    who = caller("petition", streets=frozenset(), communities=frozenset({HERE})) if after == "another place" else caller("petition")
+    counted = [f"SELECT count(*) FROM store.{name}" for name in ("source_record", "party", "case_event", "person_member", "case_member")]
+    counted += [f"SELECT count(*) FROM store.readable_values(ARRAY['{case_id}'::uuid])", "SELECT count(*) FROM store.known_record"]
+
+    def seen(asking: Caller) -> list[int]:
+        with logins.engine(asking).connect() as connection:
+            return [connection.execute(text(statement)).scalar_one() for statement in counted]
+
+    assert all(seen(who))
+    for table in ("source_record", "party"):
+        store.run(f"UPDATE store.{table} SET known_to = 2")
+    place = {"community": THERE, "street": THERE[:9]} if after == "another place" else {"visibility": after.split(",")[0]}
+    is_deleted = after.endswith("deleted")
+    values = {"record_id": record, "department": "labour", "source_record_id": "1", "title": "如今", "visibility": "shared", **place}
+    store.insert(tables.source_record, version=2, known_from=2, known_to=3 if is_deleted else None, **values)
+    if is_deleted:
+        store.insert(tables.source_record, version=3, known_from=3, **{**values, "visibility": "shared", "is_deleted": True})
+    store.run("UPDATE store.golden_record SET contents = array_fill('如今'::text, ARRAY[cardinality(contents)])")
+    is_known = 1 if after == "restricted" else 0  # its desk is named
+    tombstone = 1 if is_deleted else 0
+    assert seen(who) == [tombstone, 0, 0, 0, is_known or tombstone, 0, is_known or tombstone]
+    assert seen(caller("labour"))[:4] == [2 + is_deleted, 1, 2, 1]
+
+
+def test_what_was_said_before_by_a_record_that_is_still_open_is_read(logins: Logins, store: Store) -> None:
+    record = store.record("labour", "1", [{"name": "王小明"}], title="从前", known_to=2)
+    store.insert(
+        tables.source_record, record_id=record, version=2, known_from=2, department="labour", source_record_id="1", visibility="shared"
+    )
+    with logins.engine(caller("petition")).connect() as connection:
+        assert numbers(connection, "SELECT version FROM store.source_record") == {1, 2}
+        assert numbers(connection, "SELECT name FROM store.party") == {"王小明"}
+    store.insert(
+        tables.source_record, record_id=record, version=3, department="labour", source_record_id="1", visibility="sealed"
+    )  # not known yet: it waits for resolve
+    with logins.engine(caller("petition")).connect() as connection:
+        assert numbers(connection, "SELECT version FROM store.source_record") == {1, 2}
+
+
+def test_reading_current_versions_looks_at_no_other(logins: Logins, store: Store) -> None:
+    """What looks the newest version up is called for a former one alone."""
+    record = store.record("labour", "1", [{"name": "王小明"}], title="从前", known_to=2)
+    again = {"record_id": record, "department": "labour", "source_record_id": "1", "visibility": "shared"}
+    store.insert(tables.source_record, version=2, known_from=2, **again)
+    store.case(record)
+    store.run(
+        "CREATE OR REPLACE FUNCTION store.is_open(record bigint) RETURNS boolean LANGUAGE plpgsql STABLE "
+        "AS 'BEGIN RAISE division_by_zero; END'"
+    )
+    with logins.engine(caller("petition")).connect() as connection:
+        assert numbers(connection, "SELECT version FROM store.source_record WHERE known_to IS NULL") == {2}
+        current = "SELECT r.version FROM store.case_member m JOIN store.known_record r USING (record_id) WHERE r.known_to IS NULL"
+        assert numbers(connection, f"{current} AND m.known_to IS NULL AND r.known_from IS NOT NULL") == {2}
+        with pytest.raises(DBAPIError):
+            numbers(connection, "SELECT version FROM store.source_record")

@@ -19,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from api.audit.sealing import seal
+from api.audit.subject import find_subject, looks
 from api.authentication.keys import revoke_key
 from api.state import Hub
 from api.watches import target
@@ -26,9 +28,11 @@ from api.watches.deliver import Patience, deliver
 from api.watches.evaluate import evaluate
 from api.watches.store import _lock
 from connectors.transports.inbox import verify_signature
+from hub.errors import StoreError
 from tests.integration.api.builders import DIRECTORY, Api, Store, running_api_of
 from tests.integration.api.changing import NOISE, WAGES, WANG, case_of, record, settle
 from tests.integration.api.receiving import Receiver, receiver, worker
+from tests.integration.pipeline.resolving import parties
 
 QUICK = Patience(attempts=3, first_s=0.0)
 
@@ -375,3 +379,78 @@ def test_figures_of_deliveries(loopback_api: Api, store: Store, hub: Hub, taking
     found = admin.get("/metrics").text
     assert "casehub_watch_deliveries_waiting 0.0" in found
     assert "casehub_watch_deliveries_dead 1.0" in found
+
+
+def looked(store: Store) -> list[dict[str, Any]]:
+    """Rows of deliveries in the audit log, in order."""
+    return store.rows(
+        "SELECT caller, department, receiver, request_id, shape, outcome, entity_ids::text[] AS cases, person_ids::text[] AS persons "
+        "FROM audit.access WHERE action = 'watches.deliver' ORDER BY access_id"
+    )
+
+
+def test_every_attempt_is_in_the_audit_log(loopback_api: Api, store: Store, hub: Hub, taking: Receiver) -> None:
+    clerk = loopback_api.as_("clerk", "labour")
+    made = order(clerk, f"{taking.url}/secret-path?token=secret-query")
+    (case,) = happen(store, hub, "1")
+    owner = store.rows("SELECT owner FROM ops.watch")[0]["owner"]
+    taking.status = 503
+    for _ in range(4):
+        deliver(hub, QUICK)
+    taking.status = 200
+    clerk.post(f"/v1/watches/{made['watch_id']}/redeliver")
+    deliver(hub, QUICK)
+    found = looked(store)
+    (delivery,) = {each["id"] for each in taking.events}
+    assert {(row["caller"], row["department"], row["receiver"], row["request_id"]) for row in found} == {
+        (owner, "labour", f"127.0.0.1:{taking.port}", delivery)
+    }
+    assert all((row["cases"], row["persons"]) == ([case], None) for row in found)
+    tried = [("waiting", "status", 503)] * 2 + [("dead", "status", 503), ("delivered", "delivered", 200)]
+    assert [row["outcome"] for row in found[::2]] == [None] * 4  # before it was posted
+    assert [(row["shape"]["state"], row["shape"]["because"], row["outcome"]) for row in found[1::2]] == tried
+    assert "secret" not in str(store.rows("SELECT t::text AS row FROM audit.access t WHERE action = 'watches.deliver'"))
+    assert seal(store.engine)
+    assert store.rows("SELECT 1 FROM audit.unsealed") == []
+
+
+def test_who_looked_at_a_person_lists_webhooks(loopback_api: Api, store: Store, hub: Hub, taking: Receiver) -> None:
+    clerk = loopback_api.as_("clerk", "labour")
+    settle(store.engine, record("police", "1", WANG, **WAGES))
+    body = {"watched": "person", "id": parties(store.engine)["police/1/0"], "webhook": {"url": taking.url}}
+    assert clerk.post("/v1/watches", json=body).status_code == 201
+    order(clerk, taking.url)
+    settle(store.engine, record("police", "1", WANG, **{**WAGES, "amount": 3}), record("court", "2", WANG, **NOISE))
+    evaluate(hub)
+    assert deliver(hub) >= 2
+    with store.engine.connect() as connection:
+        found = list(looks(connection, find_subject(connection, WANG["id_no"])))
+    hows = {(look.row["action"], look.how, look.row["outcome"]) for look in found}
+    assert hows >= {("watches.deliver", "named", 200), ("watches.deliver", "case", 200), ("watches.deliver", "case", None)}
+
+
+def test_what_cannot_be_written_down_is_not_posted(loopback_api: Api, store: Store, hub: Hub, taking: Receiver) -> None:
+    order(loopback_api.as_("clerk", "labour"), taking.url)
+    happen(store, hub, "1")
+    store.run("ALTER TABLE audit.access ADD CONSTRAINT refused CHECK (action <> 'watches.deliver') NOT VALID")
+    try:
+        with pytest.raises(StoreError):
+            deliver(hub, QUICK)
+    finally:
+        store.run("ALTER TABLE audit.access DROP CONSTRAINT refused")
+    assert taking.bodies == []
+    store.run("UPDATE ops.watch_delivery SET next_attempt_at = now()")
+    assert deliver(hub, QUICK) == 1
+
+
+def test_what_was_never_posted_leaves_a_row_only_where_it_is_given_up(loopback_api: Api, store: Store, hub: Hub, taking: Receiver) -> None:
+    order(loopback_api.as_("clerk", "labour"), taking.url)
+    happen(store, hub, "1")
+    with worker(store.engine, webhook_loopback=False) as strict:
+        for _ in range(2):
+            deliver(strict, QUICK)
+        assert looked(store) == []
+        deliver(strict, QUICK)
+    (row,) = looked(store)
+    assert (row["shape"]["state"], row["shape"]["because"], row["outcome"], row["receiver"]) == ("dead", "address", 403, None)
+    assert taking.bodies == []

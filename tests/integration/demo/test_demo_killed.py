@@ -19,6 +19,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from api.audit.verify import verify
 from hub import postgres
 from hub.database import make_engine
 from hub.settings import Settings
@@ -178,3 +179,10 @@ def test_nothing_landed_twice(killed_once: Engine) -> None:
 def test_no_run_is_left_over(killed_once: Engine) -> None:
     with killed_once.connect() as connection:
         assert rows(connection, "SELECT batch_id FROM ops.batch WHERE state IN ('open', 'landed', 'validated')") == []
+
+
+def test_each_run_is_in_the_audit_log_and_chained(killed_once: Engine, demo: Demo) -> None:
+    with killed_once.connect() as connection:
+        outcomes = [row[0] for row in rows(connection, "SELECT outcome FROM audit.access WHERE action = 'demo' ORDER BY access_id")]
+    assert outcomes == [None, None, 0]  # the killed one has no end
+    assert verify(killed_once, demo.home / "audit-head.jsonl").is_sound

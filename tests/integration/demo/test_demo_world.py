@@ -74,3 +74,15 @@ def test_a_server_of_ones_own_is_never_emptied(database: Engine, tmp_path: Path)
     with pytest.raises(SettingsError):
         prepare(database, tmp_path, OTHER, url)
     assert batches(database) == 1
+
+
+def test_the_heads_of_a_dropped_store_are_put_aside(database: Engine, tmp_path: Path) -> None:
+    prepare(database, tmp_path, WORLD)
+    add_batch(database)
+    heads = Settings(home=tmp_path).audit_head_file
+    heads.write_text("a head\n", encoding="ascii")
+    prepare(database, tmp_path, WORLD)
+    assert heads.exists()
+    prepare(database, tmp_path, OTHER)
+    assert not heads.exists()
+    assert heads.with_name(f"{heads.name}.former").read_text(encoding="ascii") == "a head\n"

@@ -1,0 +1,44 @@
+"""What of a record a caller's question is compared with: fields hidden from him not at all, masked numbers whole or not at all.
+
+A level that says how nearly a number agrees would tell a masked one digit by digit, and a key that a hidden value makes would tell
+that it is the one that was guessed. So a record is neither found nor weighed by what is hidden, and of what is masked only that it is the
+very same is said: who gives a number whole may look it up whole anywhere.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Fields whose nearness is told by a level of its own.
+GRADUAL = ("phone", "id_no", "birth_date")
+_FAR = "-"  # more than one character off from any number
+
+
+@dataclass(frozen=True)
+class Treated:
+    """How fields of some records are shown to a caller.
+
+    Args:
+        hidden: not at all.
+        masked: of `GRADUAL` those that he is not shown whole.
+    """
+
+    hidden: frozenset[str] = frozenset()
+    masked: frozenset[str] = frozenset()
+
+    def blanked(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row, or a form, without what is hidden."""
+        return {**row, **{name: None for name in self.hidden if name in row}}
+
+    def told(self, asked: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The form of a node as it is compared with what was asked: what is masked and is another is far off, however near it is."""
+        others = [name for name in self.masked if asked.get(name) is not None and known.get(name) not in (None, asked[name])]
+        return {**known, **{name: _far_from(asked[name]) for name in others}} if others else known
+
+
+def _far_from(value: Any) -> Any:
+    """A value that differs wholly."""
+    return dt.date(1, value.month % 12 + 1, value.day % 28 + 1) if isinstance(value, dt.date) else _FAR
