@@ -73,6 +73,11 @@ class Reading:
     tail: str | None = None  # it may be the end of a phone or an ID number
 
     @property
+    def may_be_name(self) -> bool:
+        """Whether these words may be a name that nobody would take for one."""
+        return self.kind is Kind.WORDS and len(self.text) <= _SHORT and " " not in self.text and not self.numbers
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """What of it is looked for among words."""
         return self.values if self.kind in IDENTIFIERS else (self.text,)
@@ -104,6 +109,7 @@ _ID_INSIDE = re.compile(rf"(?<!\d)[1-9](?:{_GAP}\d){{16}}{_GAP}[\dX](?!\d)")
 _COURT_NUMBER = re.compile(r"\(\d{4}\).*\d号?$|字第?\d+号$")
 _TAIL = re.compile(r"\d{3,16}[\dX]")
 _NUMBER_SHAPE = re.compile(r"[0-9A-Za-z()\[\]/_.#\- 〔〕【】]+")
+_SHORT = 12  # characters of words that may be a name
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 _SURNAMES = frozenset(

@@ -17,12 +17,12 @@ from api.presenter import Presenter, coded, places
 from api.queries import search as queries
 from api.queries import shown
 from api.queries.facets import Counts, count
-from api.queries.found import is_case_number, is_whole
+from api.queries.found import is_whole, read_entry
 from api.queries.hits import gather
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.questions.cases import CaseQuery
-from api.recognise import LABELS, Kind, Reading, recognise
+from api.recognise import LABELS, Kind, Reading
 from api.search_matches import explain, tails_shown
 from api.search_order import relevance_page
 from hub.errors import RequestError
@@ -50,7 +50,7 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> Ca
         RequestError: the entry or the cursor cannot be read, or there is nothing to be relevant to.
     """
     own = presenter.caller.department
-    reading = None if query.q is None else _read(connection, query.q, own)
+    reading = None if query.q is None else read_entry(connection, query.q, own)
     position = None if query.cursor is None else read_case_cursor(query.cursor)
     wanted = _search(query, reading, presenter.caller, _sort(query, reading, position))
     if reading is not None and not is_whole(reading):
@@ -67,16 +67,6 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> Ca
         items=items,
         next_cursor=None if following is None else write_case_cursor(following),
     )
-
-
-def _read(connection: Connection, entry: str, own: str | None) -> Reading:
-    reading = recognise(entry)
-    if reading.kind is Kind.CASE_ID:
-        return reading
-    if reading.numbers and is_case_number(connection, reading.numbers, own):
-        return dataclasses.replace(reading, kind=Kind.CASE_NUMBER)
-    # It looks like a case number, and no department has it: look for the parts of it.
-    return dataclasses.replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else reading
 
 
 def _sort(query: CaseQuery, reading: Reading | None, position: CasePosition | RankPosition | None) -> Sort:

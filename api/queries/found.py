@@ -7,7 +7,7 @@ sorted. More are checked case by case along the index of all cases, which is soo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from api.queries.hits import CASES, FEW, TABLE, Hits, Rank
 from api.queries.rows import fetch
 from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow, records_with_cases
-from api.recognise import IDENTIFIERS, Kind, Reading
+from api.recognise import IDENTIFIERS, Kind, Reading, recognise
 from hub.encryption import number_forms
 
 _OF_PARTIES = (
@@ -153,3 +153,17 @@ def is_case_number(connection: Connection, numbers: Sequence[str], own: str | No
         f"WHERE {CURRENT} AND {_KNOWN}) AS is_number"
     )
     return bool(fetch(connection, statement, {"numbers": list(numbers), "own": own})[0]["is_number"])
+
+
+def read_entry(connection: Connection, entry: str, own: str | None) -> Reading:
+    """An entry as the caller's store reads it: a case number is one if a department has it, and else words.
+
+    Raises:
+        RequestError: there is nothing in it, or it is too long.
+    """
+    reading = recognise(entry)
+    if reading.kind is Kind.CASE_ID:
+        return reading
+    if reading.numbers and is_case_number(connection, reading.numbers, own):
+        return replace(reading, kind=Kind.CASE_NUMBER)
+    return replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else reading

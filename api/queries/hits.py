@@ -31,8 +31,7 @@ FEW = 2_000
 #: Records by name or by a part of a number: the closest, and of these the newest.
 MOST = 1_000
 _MORE = 4  # times as many records are gathered where those gathered are of few cases
-_ENOUGH = 20  # records by name; with fewer, names one character off are looked for too
-_SHORT = 12  # characters of words that may be a name nobody would take for one
+ENOUGH = 20  # records by name; with fewer, names one character off are looked for too
 
 
 class Rank(IntEnum):
@@ -218,15 +217,14 @@ class _Looking:
         """Records with a party whose name agrees: the close ways first, one character off where these find little."""
         reading = self._reading
         is_name = reading.kind in (Kind.NAME, Kind.ORGANISATION, Kind.PINYIN)
-        may_be = reading.kind is Kind.WORDS and len(reading.text) <= _SHORT and " " not in reading.text and not reading.numbers
-        if not (is_name or may_be) or len(reading.text) > LONGEST:
+        if not (is_name or reading.may_be_name) or len(reading.text) > LONGEST:
             return
         keys = typed_keys(reading.spoken or reading.text, _as(reading))
-        if may_be and self.rows:  # then it is words, and their sound may be anybody's name
+        if reading.may_be_name and self.rows:  # then it is words, and their sound may be anybody's name
             keys = {key: agrees for key, agrees in keys.items() if agrees <= NameAgreement.STEM}
         found = self._named({key: agrees for key, agrees in keys.items() if agrees in _CLOSE})
         self.tried += [_WAYS[agrees] for agrees in sorted(set(keys.values()) & _CLOSE)]
-        if len(found) < _ENOUGH and NameAgreement.SLIP in keys.values():
+        if len(found) < ENOUGH and NameAgreement.SLIP in keys.values():
             found = self._named(keys)
             self.tried.append(_WAYS[NameAgreement.SLIP])
         self.rows += [(record_id, version, "parties.name", ordinal, 10 * rank) for record_id, version, ordinal, rank in found]

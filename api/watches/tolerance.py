@@ -7,7 +7,6 @@ where it decides: whether an entry is somebody's case number, whether words are 
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -19,9 +18,10 @@ from sqlalchemy import Connection
 from api.access import Caller
 from api.presenter import Presenter
 from api.queries import watched
-from api.queries.found import is_case_number
+from api.queries.found import read_entry
+from api.queries.hits import ENOUGH
 from api.questions.watches import WatchQuestion
-from api.recognise import Kind, Reading, recognise
+from api.recognise import Kind, Reading
 from api.search_matches import tails_shown
 from api.state import Hub
 from matching.search_keys import LONGEST, NameAgreement, TypedAs
@@ -30,8 +30,6 @@ from pipeline.candidates import open_key_numbers
 from pipeline.names import forms
 
 _NAMES: dict[Kind, TypedAs] = {Kind.NAME: "person", Kind.ORGANISATION: "organisation", Kind.PINYIN: "spoken"}
-_SHORT = 12  # characters of words that may be a name nobody would take for one
-_ENOUGH = 20  # mentions by closer ways; beside them one character off is not forgiven
 
 
 class Changed:
@@ -55,7 +53,7 @@ class Changed:
         caller = self._caller
         shown = tails_shown(Presenter(caller, self._hub.directory))
         with self._hub.read(caller) as connection:
-            reading = None if question.q is None else _read(connection, question.q, caller.department)
+            reading = None if question.q is None else read_entry(connection, question.q, caller.department)
             named = set() if reading is None else self._named(connection, reading) & set(case_ids)
             return watched.found_by(connection, question, watched.Entry(reading, named, shown), case_ids, caller.department)
 
@@ -73,7 +71,7 @@ class Changed:
             best = {case_id: agrees for case_id, agrees in best.items() if agrees <= NameAgreement.STEM}
         if NameAgreement.SLIP in best.values():
             close = {key: agrees for key, agrees in wanted.items() if agrees is not NameAgreement.SLIP}
-            if watched.mentions(connection, close, _ENOUGH) >= _ENOUGH:
+            if watched.mentions(connection, close, ENOUGH) >= ENOUGH:
                 best = {case_id: agrees for case_id, agrees in best.items() if agrees is not NameAgreement.SLIP}
         return set(best)
 
@@ -92,23 +90,11 @@ class Changed:
         return found
 
 
-def _read(connection: Connection, entry: str, own: str | None) -> Reading:
-    """An entry as the search reads it: a case number is one if a department has it, and else words."""
-    reading = recognise(entry)
-    if reading.kind is Kind.CASE_ID:
-        return reading
-    if reading.numbers and is_case_number(connection, reading.numbers, own):
-        return dataclasses.replace(reading, kind=Kind.CASE_NUMBER)
-    return dataclasses.replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else reading
-
-
 def _keys(reading: Reading) -> dict[int, NameAgreement]:
     """Keys of names that agree with an entry, with how they do; none of what is nobody's name."""
-    text = reading.text
-    may_be = reading.kind is Kind.WORDS and len(text) <= _SHORT and " " not in text and not reading.numbers
-    if len(text) > LONGEST or not (may_be or reading.kind in _NAMES):
+    if len(reading.text) > LONGEST or not (reading.may_be_name or reading.kind in _NAMES):
         return {}
-    keys = typed_keys(reading.spoken or text, _NAMES.get(reading.kind, "either"))
+    keys = typed_keys(reading.spoken or reading.text, _NAMES.get(reading.kind, "either"))
     return dict(zip(open_key_numbers(pl.Series(list(keys), dtype=pl.String)).to_list(), keys.values(), strict=True))
 
 
