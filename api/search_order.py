@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 from sqlalchemy import Connection
@@ -38,9 +37,9 @@ def relevance_page(connection: Connection, search: Search, position: RankPositio
     # What is gathered is enough: all of few, the newest of many, and of a name that stands in very many records its bearers.
     cases = hits.cases
     if search.is_narrowed:
-        cases = {case_id: cases[case_id] for case_id in queries.those(connection, search, list(cases))}
+        cases = {case_id: cases[case_id] for case_id in map(str, queries.those(connection, search, list(cases)))}
     ordered, following = _page(in_order(cases, search), position, search.limit, None)
-    summaries = queries.those(connection, search, ordered)
+    summaries = {str(case_id): row for case_id, row in queries.those(connection, search, ordered).items()}
     return [summaries[case_id] for case_id in ordered if case_id in summaries], following
 
 
@@ -50,15 +49,18 @@ def _from_window(connection: Connection, search: Search, position: RankPosition)
     window, has_more = rows[:size], len(rows) > size
     beyond = CasePosition(window[-1]["reported_at"], window[-1]["case_id"]) if has_more else None
     held = shown.titles(connection, search, [row["case_id"] for row in window])
-    by_id = {row["case_id"]: row for row in window}
-    cases = {case_id: FoundCase(0, row["reported_at"], held.get(case_id, ())) for case_id, row in by_id.items()}
+    by_id = {str(row["case_id"]): row for row in window}
+    cases = {
+        case_id: FoundCase(0, row["reported_at"] and row["reported_at"].timestamp(), held.get(row["case_id"], ()))
+        for case_id, row in by_id.items()
+    }
     ordered, following = _page(in_order(cases, search), position, search.limit, beyond)
     return [by_id[case_id] for case_id in ordered], following
 
 
 def _page(
-    cases: Sequence[uuid.UUID], position: RankPosition, limit: int, following: CasePosition | None
-) -> tuple[Sequence[uuid.UUID], RankPosition | None]:
+    cases: Sequence[str], position: RankPosition, limit: int, following: CasePosition | None
+) -> tuple[Sequence[str], RankPosition | None]:
     most = min(limit, RELEVANT_MOST - position.seen)
     shown = cases[position.offset : position.offset + most]
     seen, offset = position.seen + len(shown), position.offset + len(shown)
@@ -67,23 +69,26 @@ def _page(
     return shown, RankPosition(0, seen, following) if following is not None else None
 
 
-def in_order(cases: Mapping[uuid.UUID, FoundCase], search: Search) -> list[uuid.UUID]:
+def in_order(cases: Mapping[str, FoundCase], search: Search) -> list[str]:
     """The cases, the most relevant first."""
     scores = _title_scores(cases, search)
-    return sorted(cases, key=lambda case_id: (cases[case_id].rank, -scores[case_id], *_newest(cases[case_id]), case_id.int))
+    return [
+        case_id
+        for *_, case_id in sorted((case.rank, -scores[case_id], *_newest(case.reported_at), case_id) for case_id, case in cases.items())
+    ]
 
 
-def _newest(case: FoundCase) -> tuple[bool, float]:
-    return (case.reported_at is None, 0.0 if case.reported_at is None else -case.reported_at.timestamp())
+def _newest(reported_at: float | None) -> tuple[bool, float]:
+    return (True, 0.0) if reported_at is None else (False, -reported_at)
 
 
-def _title_scores(cases: Mapping[uuid.UUID, FoundCase], search: Search) -> dict[uuid.UUID, float]:
+def _title_scores(cases: Mapping[str, FoundCase], search: Search) -> dict[str, float]:
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
     asked = () if search.reading is None else search.reading.query.tokens
     titles = list({title for case in cases.values() for title in case.titles})
-    folded = dict(zip(titles, fold(pl.Series(titles, dtype=pl.String)), strict=True))
-    held = {title: frozenset(token for token in asked if token in text) for title, text in folded.items()}
-    found = {case_id: frozenset[str]().union(*(held[title] for title in case.titles)) for case_id, case in cases.items()}
+    folded = fold(pl.Series(titles, dtype=pl.String)).to_list()
+    held = {title: frozenset([token for token in asked if token in text]) for title, text in zip(titles, folded, strict=True)}
+    found = {case_id: _all_of(held, case.titles) for case_id, case in cases.items()}
     alike = Counter(found.values())  # cases by the tokens that their titles hold: there are few such sets
     borne: Counter[str] = Counter()
     for tokens, count in alike.items():
@@ -91,3 +96,9 @@ def _title_scores(cases: Mapping[uuid.UUID, FoundCase], search: Search) -> dict[
     weights = {token: 1 + math.log((len(cases) + 1) / (count + 1)) for token, count in borne.items()}
     scores = {tokens: round(sum(weights[token] for token in sorted(tokens)), 6) for tokens in alike}
     return {case_id: scores[tokens] for case_id, tokens in found.items()}
+
+
+def _all_of(held: Mapping[str, frozenset[str]], titles: Collection[str]) -> frozenset[str]:
+    if len(titles) == 1:
+        return held[next(iter(titles))]
+    return frozenset().union(*(held[title] for title in titles))

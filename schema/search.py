@@ -17,7 +17,8 @@ import opencc
 import polars as pl
 
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
-FEW = 500  # texts that are folded one by one
+FEW = 200_000  # characters that are folded one by one
+_NOWHERE = "\0"  # a character that no text of a store has
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
 #: A record's number without brackets, marks and blanks, as a part of it is looked for; the same in SQL and in `number_part`.
@@ -43,9 +44,10 @@ def simplified() -> dict[str, str]:
 def fold(text: pl.Series) -> pl.Series:
     """Width, case and variant characters taken away; nulls stay null."""
     lowered = text.cast(pl.String).str.normalize("NFKC").str.to_lowercase()
-    if len(lowered) <= FEW:  # a query, or what is shown of a page: not worth the automaton of 4,600 patterns
-        table = _translation()
-        return pl.Series(lowered.name, [value and value.translate(table) for value in lowered], dtype=pl.String)
+    if (lowered.str.len_chars().sum() or 0) <= FEW:  # a query, titles, what is shown of a page: not worth the automaton of 4,600 patterns
+        told = lowered.fill_null("").to_list()
+        folded = _NOWHERE.join(told).translate(_translation()).split(_NOWHERE) if told else told
+        return pl.Series(lowered.name, folded, dtype=pl.String).zip_with(lowered.is_not_null(), pl.Series([None], dtype=pl.String))
     pairs = simplified()
     return lowered.str.replace_many(list(pairs), list(pairs.values()))
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from api.queries.hits import CASES, FEW, TABLE, Hits, Rank
 from api.queries.rows import fetch
-from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS, READABLE, follow, records_with_cases
+from api.queries.visible import ACKNOWLEDGED, MEMBERS, READABLE, follow, known_records, records_with_cases
 from api.recognise import IDENTIFIERS, Kind, Reading, recognise
 from hub.encryption import number_forms
 
@@ -148,10 +148,7 @@ def entry_parameters(reading: Reading | None, hits: Hits | None, tokens: str | N
 
 def is_case_number(connection: Connection, numbers: Sequence[str], own: str | None) -> bool:
     """Whether any department's record that the caller may know of has one of these numbers."""
-    statement = (
-        f"SELECT EXISTS (SELECT FROM ({_NUMBER}) f JOIN store.known_record r ON r.record_id = f.record_id AND r.version = f.version "
-        f"WHERE {CURRENT} AND {_KNOWN}) AS is_number"
-    )
+    statement = f"SELECT EXISTS (SELECT FROM {known_records(_NUMBER)} WHERE {_KNOWN} OFFSET 0) AS is_number"
     return bool(fetch(connection, statement, {"numbers": list(numbers), "own": own})[0]["is_number"])
 
 

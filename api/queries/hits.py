@@ -7,11 +7,11 @@ caller may read. Each is asked for so many and no more, counted among records th
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -91,12 +91,12 @@ class FoundCase:
 
     Args:
         rank: how closely the closest of them agrees.
-        reported_at: of the newest of them.
+        reported_at: of the newest of them, in seconds since 1970.
         titles: of those that hold the words.
     """
 
     rank: int
-    reported_at: dt.datetime | None = None
+    reported_at: float | None = None
     titles: Collection[str] = ()
 
 
@@ -106,24 +106,25 @@ class Hits:
 
     Args:
         rows: (record_id, version, field, ordinal of the party or None, rank), the closest first.
-        case_of: (record_id, version) → its case; of what has none, nothing is told.
+        case_of: record_id → its case, as text; of what has none, nothing is told.
         cases: what they tell of each case.
         is_many: more records hold its words than are gathered: `rows` has the newest of them.
         tried: what was looked for, in the order tried.
     """
 
     rows: tuple[Row, ...]
-    case_of: Mapping[tuple[int, int], uuid.UUID]
-    cases: Mapping[uuid.UUID, FoundCase]
+    case_of: Mapping[int, str]
+    cases: Mapping[str, FoundCase]
     is_many: bool
     tried: tuple[str, ...]
 
-    def only(self, cases: Collection[uuid.UUID]) -> Hits:
+    def only(self, case_ids: Collection[uuid.UUID]) -> Hits:
         """What of it these cases hold."""
-        rows = tuple(row for row in self.rows if self.case_of.get(row[:2]) in cases)
+        cases = {str(case_id) for case_id in case_ids}
+        rows = tuple(row for row in self.rows if self.case_of.get(row[0]) in cases)
         return replace(self, rows=rows, cases={case_id: found for case_id, found in self.cases.items() if case_id in cases})
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Any]:
         """The rows as `TABLE` wants them bound, and the cases as `CASES` does."""
         columns = list(zip(*self.rows, strict=True)) or [()] * 5
@@ -138,9 +139,10 @@ TABLE = (
     "AS h (record_id, version, field, ordinal, rank)"
 )
 #: Cases of gathered hits.
-CASES = "SELECT h.case_id FROM unnest(CAST(:hit_cases AS uuid[])) AS h (case_id)"
+CASES = "SELECT h.case_id FROM unnest(CAST(CAST(:hit_cases AS text[]) AS uuid[])) AS h (case_id)"
 _CASES_OF = (
-    "SELECT record_id, version, case_id, reported_at, title FROM store.cases_of(CAST(:records AS bigint[]), CAST(:versions AS integer[]))"
+    "SELECT record_id, CAST(case_id AS text) AS case_id, CAST(extract(epoch FROM reported_at) AS double precision) AS reported_at, title "
+    "FROM store.cases_of(CAST(:records AS bigint[]), CAST(:versions AS integer[]))"
 )
 _WORDS = "SELECT record_id, version FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most)"
 _NAMES = (
@@ -171,21 +173,24 @@ def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
         is_many = looking.by_words(most)
 
 
-def _cases(connection: Connection, rows: Sequence[Row]) -> tuple[dict[tuple[int, int], uuid.UUID], dict[uuid.UUID, FoundCase]]:
-    records = list(dict.fromkeys(row[:2] for row in rows))
-    asked = {"records": [record_id for record_id, _ in records], "versions": [version for _, version in records]}
-    told = {(each["record_id"], each["version"]): each for each in fetch(connection, _CASES_OF, asked)} if records else {}
-    cases: dict[uuid.UUID, FoundCase] = {}
-    for record_id, version, where, _, rank in rows:  # the closest first
-        record = told.get((record_id, version))
+def _cases(connection: Connection, rows: Sequence[Row]) -> tuple[dict[int, str], dict[str, FoundCase]]:
+    versions = {row[0]: row[1] for row in rows}
+    asked = {"records": list(versions), "versions": list(versions.values())}
+    told = {each["record_id"]: each for each in fetch(connection, _CASES_OF, asked)} if rows else {}
+    cases: dict[str, FoundCase] = {}
+    for record_id, _, where, _, rank in rows:  # the closest first
+        record = told.get(record_id)
         if record is None:
             continue
-        case = cases.setdefault(record["case_id"], FoundCase(rank))
-        if record["reported_at"] is not None and (case.reported_at is None or record["reported_at"] > case.reported_at):
-            case.reported_at = record["reported_at"]
-        if where == "words" and record["title"]:
-            case.titles = {*case.titles, record["title"]}
-    return {record: each["case_id"] for record, each in told.items()}, cases
+        case_id, at, title = record["case_id"], record["reported_at"], record["title"]
+        case = cases.get(case_id)
+        if case is None:
+            case = cases[case_id] = FoundCase(rank, at)
+        elif at is not None and (case.reported_at is None or at > case.reported_at):
+            case.reported_at = at
+        if where == "words" and title and title not in case.titles:
+            case.titles = (*case.titles, title)
+    return {record_id: each["case_id"] for record_id, each in told.items()}, cases
 
 
 def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:

@@ -87,6 +87,7 @@ class Search:
 
 
 SUMMARY = f"case_id, reported_at, {', '.join(FILTERS)}"
+_GIVEN = "SELECT unnest(CAST(CAST(:case_ids AS text[]) AS uuid[])) AS case_id"
 _ANY = "EXISTS (SELECT FROM {members} WHERE m.case_id = c.case_id AND {condition} OFFSET 0)"  # OFFSET 0: case by case, never as a join
 _IS_READABLE = _ANY.format(members=MEMBERS, condition=READABLE)
 _IS_OWN = f"r.department = :own AND {LIMITED}"
@@ -222,9 +223,9 @@ def page_statement(search: Search, few: Sequence[Found] = (), many: Sequence[Fou
     return listed(search, few, many).statement(SUMMARY, f"{outer} LIMIT :limit", after, inner, "LIMIT :limit")
 
 
-def those(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row]:
+def those(connection: Connection, search: Search, case_ids: Sequence[str]) -> dict[uuid.UUID, Row]:
     """Summaries of those of these cases that a search lists; they are known to hold what it looks for first."""
-    known = Found("", READABLE, tells_of_closed=False, is_gathered=True, known_cases="SELECT unnest(CAST(:case_ids AS uuid[])) AS case_id")
+    known = Found("", READABLE, tells_of_closed=False, is_gathered=True, known_cases=_GIVEN)
     parameters = {**search.parameters, "case_ids": list(case_ids)}
     others = search.found[1:]
     few = [each for each in others if each.is_few(connection, parameters)]

@@ -41,13 +41,15 @@ def members_of(cases: str) -> str:
     return f"unnest(CAST(:{cases} AS uuid[])) AS t (case_id) CROSS JOIN LATERAL {member} CROSS JOIN LATERAL {known}"
 
 
+def known_records(found: str) -> str:
+    """FROM of the published records `r` that a subquery finds, with `f` its rows."""
+    known = _KNOWN.format(record="f.record_id", more=" AND r.version = f.version")
+    return f"({found}) f CROSS JOIN LATERAL {known}"
+
+
 def records_with_cases(found: str) -> str:
-    """FROM of the published records `r` that a subquery finds, with `m` their cases and `f` its rows."""
-    member, known = (
-        _MEMBER.format(column="record_id", value="f.record_id"),
-        _KNOWN.format(record="f.record_id", more=" AND r.version = f.version"),
-    )
-    return f"({found}) f CROSS JOIN LATERAL {known} CROSS JOIN LATERAL {member}"
+    """The same with `m`, their cases."""
+    return f"{known_records(found)} CROSS JOIN LATERAL {_MEMBER.format(column='record_id', value='f.record_id')}"
 
 
 def follow(relation: str, parameter: str, holds: str = "d.known_to IS NULL") -> str:
