@@ -270,9 +270,11 @@ def _running_server(folder: Path) -> Server | None:
         return None
     server = Server(found[1], _password(folder), folder)
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and found[0].is_running():
+    while time.monotonic() < deadline:
         if _answers(server, "casehub"):
             return server
+        if _postmaster(folder / "data") is None:  # it was dying when it was found
+            return None
         time.sleep(0.1)  # it may be recovering from a crash
     raise StoreUnavailable(f"the embedded PostgreSQL on port {server.port} does not answer", remedy=f"read {folder / 'server.log'}")
 

@@ -45,7 +45,7 @@ def fold(text: pl.Series) -> pl.Series:
     """Width, case and variant characters taken away; nulls stay null."""
     lowered = text.cast(pl.String).str.normalize("NFKC").str.to_lowercase()
     if (lowered.str.len_chars().sum() or 0) <= FEW:  # a query, titles, what is shown of a page: not worth the automaton of 4,600 patterns
-        told = lowered.fill_null("").to_list()
+        told = lowered.fill_null("").str.replace_all(_NOWHERE, " ", literal=True).to_list()
         folded = _NOWHERE.join(told).translate(_translation()).split(_NOWHERE) if told else told
         return pl.Series(lowered.name, folded, dtype=pl.String).zip_with(lowered.is_not_null(), pl.Series([None], dtype=pl.String))
     pairs = simplified()

@@ -76,7 +76,7 @@ def put(engine: Engine, *records: Record) -> None:
                 ),
                 names,
             ).one_or_none()
-            record_id = last[0] if last else connection.execute(text("SELECT nextval('store.record_id_seq')")).scalar_one()
+            record_id = last[0] if last else _next(connection, "source_record", "record_id")
             version = last[1] + 1 if last else 1
             values = {"visibility": "shared"} if one.is_deleted else dict(one.values)
             if "references" in values:
@@ -114,7 +114,16 @@ def _party_id(connection: Any, record_id: int, party: Party) -> Party:
             "who": party.get("id_no") or party.get("uscc") or party.get("name") or party.get("phone"),
         },
     ).scalar_one_or_none()
-    return {"party_id": same or connection.execute(text("SELECT nextval('store.party_id_seq')")).scalar_one(), **party}
+    return {"party_id": same or _next(connection, "party", "party_id"), **party}
+
+
+def _next(connection: Any, table: str, column: str) -> int:
+    """A number above those that there are: each connection has a stock of its own, and who came later must be the younger."""
+    most = connection.execute(text(f"SELECT coalesce(max({column}), 0) FROM store.{table}")).scalar_one()
+    while True:
+        number = int(connection.execute(text(f"SELECT nextval('store.{column}_seq')")).scalar_one())
+        if number > most:
+            return number
 
 
 def _insert(connection: Any, table: str, row: dict[str, Any]) -> None:

@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.errors import BusyError, StoreUnavailable
-from pipeline import land as landing
-from pipeline import normalise, validate
+from pipeline import normalise, staging, validate
 from pipeline.land import land
 from pipeline.locks import department_lock
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
@@ -56,7 +55,7 @@ def test_a_mistake_of_the_hub_in_land_closes_the_batch_and_the_next_run_pulls_ag
 ) -> None:
     contract, page = make_contract(), make_page([make_row(n) for n in range(3)])
     with monkeypatch.context() as broken:
-        broken.setattr(landing, "copy_in", raising(KeyError("张伟 13912345678")))
+        broken.setattr(staging, "copy_in", raising(KeyError("张伟 13912345678")))
         with pytest.raises(KeyError):
             take_in(database, contract, page)
     assert ask(database, BATCHES) == [(1, "failed", False)]
