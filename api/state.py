@@ -29,7 +29,9 @@ STATEMENT_TIMEOUT_S = 5
 # Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
 # One plan of a prepared statement serves every value: see pipeline/prepared.py.
 PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
-LOGIN_POOL = 2  # connections that each department's login keeps; under load it may have ten
+LOGIN_POOL = (
+    6  # connections that each department's login keeps; under load it may have ten. One that is not kept plans every statement anew
+)
 POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
 
 
@@ -81,7 +83,7 @@ def trace_of(request: Request) -> Trace:
 
 def make_hub(settings: Settings, engine: Engine, directory: Directory) -> Hub:
     """A hub on a store; `close` gives back what it opens."""
-    logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 8))
+    logins = Logins(engine, settings, lambda url: reading_engine(url, LOGIN_POOL, 10 - LOGIN_POOL))
     return Hub(settings, engine, reading_engine(engine.url), logins, Policies(engine), Grants(engine), directory, newest_revision())
 
 

@@ -54,6 +54,10 @@ _ENTITY = (
     "JOIN store.party p ON p.party_id = e.party_id WHERE e.known_to IS NULL AND e.{relation}_id IN {ids} "
     "UNION ALL SELECT a.record_id, a.version, '{relation}_id', NULL FROM store.acknowledged_by('{relation}', ARRAY{ids}::text[]) a"
 )
+_COLUMNS = {Kind.ID_NUMBER: "id_no", Kind.PHONE: "phone", Kind.CREDIT_CODE: "uscc"}
+_HAS_PARTY = (
+    "EXISTS (SELECT FROM store.party p {joined} WHERE p.record_id = r.record_id AND p.version = r.version AND {condition} OFFSET 0)"
+)
 _KNOWN = f"({READABLE} OR {ACKNOWLEDGED})"
 
 
@@ -68,6 +72,7 @@ class Found:
         ranks: whether `sql` has a column `rank`, how closely each agrees.
         is_gathered: whether all that hold it are known to be few; None: to be counted.
         here: condition on a record `r` that says whether it holds it, where that is quicker than looking it up in `sql`.
+        check: condition on a record `r` by which a case is checked where many hold it.
         known_cases: statement of the ids of the cases that hold it, where these are known already.
     """
 
@@ -77,6 +82,7 @@ class Found:
     ranks: bool = False
     is_gathered: bool | None = None
     here: str | None = None
+    check: str | None = None
     known_cases: str | None = None
 
     def cases(self) -> str:
@@ -85,8 +91,9 @@ class Found:
 
     def holds(self) -> str:
         """Condition on `c`: whether that case holds it. OFFSET 0 keeps it from being turned into a join over all that hold it."""
-        here = self.here or f"EXISTS (SELECT FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version)"
-        reach = READABLE if self.here else self.reach
+        here = self.here or self.check
+        reach = READABLE if here else self.reach
+        here = here or f"EXISTS (SELECT FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version)"
         return f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {reach} AND {here} OFFSET 0)"
 
     def at_record(self) -> str:
@@ -114,7 +121,9 @@ def by_entry(reading: Reading, hits: Hits | None) -> Found:
         here = _HOLDS_WORDS if hits.is_many else None
         return Found(TABLE, READABLE, tells_of_closed=False, ranks=True, is_gathered=not hits.is_many, here=here, known_cases=CASES)
     if reading.kind in IDENTIFIERS:
-        return Found(_ENTRIES[reading.kind], f"({READABLE} OR ({ACKNOWLEDGED} AND f.field <> 'words'))", tells_of_closed=True)
+        reach = f"({READABLE} OR ({ACKNOWLEDGED} AND f.field <> 'words'))"
+        check = f"({_HAS_PARTY.format(joined='', condition=f'p.{_COLUMNS[reading.kind]} = ANY(:values)')} OR {_HOLDS_WORDS})"
+        return Found(_ENTRIES[reading.kind], reach, tells_of_closed=True, check=check)
     return Found(_ENTRIES[reading.kind], _KNOWN, tells_of_closed=True)
 
 
@@ -125,7 +134,10 @@ def by_words(most: int) -> Found:
 
 def by_entity(relation: str) -> Found:
     """What the id of a person or organisation looks for; the id of one that was merged stands for what it became."""
-    return Found(_ENTITY.format(relation=relation, ids=follow(relation, f"{relation}_id")), _KNOWN, tells_of_closed=True)
+    ids = follow(relation, f"{relation}_id")
+    joined = f"JOIN store.{relation}_member e ON e.party_id = p.party_id AND e.known_to IS NULL"
+    check = _HAS_PARTY.format(joined=joined, condition=f"e.{relation}_id IN {ids}")
+    return Found(_ENTITY.format(relation=relation, ids=ids), _KNOWN, tells_of_closed=True, check=check)
 
 
 def is_whole(reading: Reading) -> bool:

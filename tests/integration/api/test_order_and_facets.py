@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from api.cursor import CasePosition
-from api.queries import facets, hits, search
+from api.queries import facets, found, hits, search
 from api.queries.search import Search
 from tests.integration.api.builders import Api, Store, at
 
@@ -306,3 +306,17 @@ def test_an_export_goes_past_where_relevance_ends(api: Api, store: Store) -> Non
     assert answer.status_code == 200, answer.text
     found = {json.loads(line).get("case_id") for line in answer.text.splitlines() if line.strip()} - {None}
     assert len(found) == 1_300
+
+
+def test_a_phone_and_a_person_of_very_many_records_are_listed_case_by_case(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found, "FEW", 2)
+    person = uuid.uuid4()
+    party = {"name": "王小明", "phone": "13800000000", "entity": person}
+    cases = [str(store.case(store.record("petition", str(n), [party], reported_at=at(n)))) for n in range(1, 6)]
+    other = str(store.case(store.record("petition", "7", [{"name": "李四", "phone": "13800000001"}], reported_at=at(7))))
+    in_text = str(store.case(store.record("petition", "8", title="来电13800000000反映噪音", reported_at=at(8))))
+    store.case(store.record("procuratorate", "9", [party], visibility="sealed", reported_at=at(9)))
+    clerk = api.as_("clerk", "court")
+    assert pages(clerk, q="13800000000", limit=3) == [in_text, *cases[::-1]]
+    assert pages(clerk, q="13800000001", limit=3) == [other]
+    assert pages(clerk, person_id=str(person), limit=3) == cases[::-1]
