@@ -206,21 +206,25 @@ def page(connection: Connection, search: Search) -> list[Row]:
     found = search.found
     few = [each for each in found if each.is_few(connection, search.parameters)]
     many = [each for each in found if each not in few]
-    parts = [ALL] if search.is_whole or few else windows(connection, search.sort, search.after)
+    after = _after(search.after, search.sort)
+    if search.is_whole or few:
+        # Cases without a time come last, and are looked at where the others end.
+        parts = [(ALL, steps) for steps in (after[:-1], after[-1:]) if steps]
+    else:
+        parts = [(weeks, after) for weeks in windows(connection, search.sort, search.after)]
     rows: list[Row] = []
-    for weeks in parts:
+    for weeks, conditions in parts:
         part = replace(search, weeks=weeks, limit=search.limit - len(rows))
-        rows += fetch(connection, page_statement(part, few, many), part.parameters)
+        rows += fetch(connection, page_statement(part, few, many, conditions), part.parameters)
         if len(rows) > search.limit:
             break
     return rows
 
 
-def page_statement(search: Search, few: Sequence[Found] = (), many: Sequence[Found] = ()) -> str:
+def page_statement(search: Search, few: Sequence[Found], many: Sequence[Found], conditions: Sequence[str]) -> str:
     """The statement of a page, where it is known what to gather and what to check."""
     inner, outer = _ORDERS[search.sort]
-    after = _after(search.after, search.sort)
-    return listed(search, few, many).statement(SUMMARY, f"{outer} LIMIT :limit", after, inner, "LIMIT :limit")
+    return listed(search, few, many).statement(SUMMARY, f"{outer} LIMIT :limit", conditions, inner, "LIMIT :limit")
 
 
 def those(connection: Connection, search: Search, case_ids: Sequence[str]) -> dict[uuid.UUID, Row]:
