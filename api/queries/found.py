@@ -41,7 +41,6 @@ _CASE = (
     "SELECT r.record_id, r.version, 'case_id' AS field, CAST(NULL AS integer) AS ordinal "
     f"FROM {MEMBERS} WHERE m.case_id IN {follow('case', 'entry_case_id')}"
 )
-_COLUMNS = {Kind.ID_NUMBER: "id_no", Kind.PHONE: "phone"}
 _ENTRIES: dict[Kind, str] = {
     Kind.CASE_ID: _CASE,
     Kind.CASE_NUMBER: _NUMBER,
