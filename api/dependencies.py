@@ -25,8 +25,18 @@ _bearer = HTTPBearer(
 )
 _CASE_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
-HubDep = Annotated[Hub, Depends(hub_of)]
-TraceDep = Annotated[Trace, Depends(trace_of)]
+
+async def _hub(request: Request) -> Hub:
+    """Without a thread, which the framework would give a plain function, and which takes as long as a statement."""
+    return hub_of(request)
+
+
+async def _trace(request: Request) -> Trace:
+    return trace_of(request)
+
+
+HubDep = Annotated[Hub, Depends(_hub)]
+TraceDep = Annotated[Trace, Depends(_trace)]
 PurposeHeader = Annotated[
     str | None,
     Header(
@@ -69,7 +79,7 @@ async def proven_caller(request: Request, credentials: Annotated[HTTPAuthorizati
     return caller
 
 
-def caller_of(
+async def caller_of(
     request: Request,
     hub: HubDep,
     caller: Annotated[Caller, Depends(proven_caller)],
@@ -83,7 +93,9 @@ def caller_of(
         TooManyRequests: the caller asked more often than the policy lets it.
         RequestError: the purpose is none of the policy's, or is given without a case.
     """
-    policy = hub.policies.current()
+    policy = hub.policies.known()
+    if policy is None:
+        policy = await run_in_threadpool(hub.policies.current)
     caller = dataclasses.replace(caller, rights=policy.rights(caller.department, caller.role))
     trace_of(request).quota = quota = cast(CallerLimits, request.app.state.limits).take(caller)
     require_quota(quota)

@@ -51,8 +51,11 @@ def main() -> None:
     made = api.app.create_app
 
     def without(*given: Any, **named: Any) -> Any:
+        async def known() -> Caller:
+            return caller
+
         app = made(*given, **named)
-        app.dependency_overrides[caller_of] = lambda: caller
+        app.dependency_overrides[caller_of] = known
         return app
 
     _replace(api.serve, "create_app", without)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +17,14 @@ import httpx
 import psycopg2
 from psycopg2.extensions import connection as PsycopgConnection
 from psycopg2.extensions import cursor as PsycopgCursor
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 
 from api.serve import serving
 from api.state import PLAN, STATEMENT_TIMEOUT_S
 from benchmarks.api_client import OK, Measured
 from hub.settings import Settings
+from pipeline import prepared
 
 _OPTIONS = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s {PLAN}"
 _OF_THE_ANSWER = re.compile(r"\bstore\.", re.IGNORECASE)
@@ -45,6 +46,11 @@ class Statement:
 class _Taken:
     statements: list[Statement] = field(default_factory=list)
 
+    def sent(self, connection: Connection, call: str, values: Mapping[str, Any]) -> Any:
+        """In place of `prepared.send`, by which what is planned once goes."""
+        self.statements.append(Statement(connection.engine.url, call, values))
+        return _send(connection, call, values)
+
     def __call__(self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
         if _PREPARE.match(statement):
             return
@@ -52,6 +58,7 @@ class _Taken:
             self.statements.append(Statement(connection.engine.url, statement, parameters))
 
 
+_send = prepared.send
 _prepared: dict[str, str] = {}  # name → statement, of every connection of this process
 
 
@@ -80,9 +87,11 @@ def statements_of(client: httpx.Client, method: str, path: str, body: object = N
     """The statements of the answer to one request; where the database gave one up, those until then."""
     taken = _Taken()
     event.listen(Engine, "before_cursor_execute", taken)
+    prepared.send = taken.sent
     try:
         client.request(method, path, json=body)
     finally:
+        prepared.send = _send
         event.remove(Engine, "before_cursor_execute", taken)
     return taken.statements
 

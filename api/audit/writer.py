@@ -13,18 +13,31 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from sqlalchemy import Connection, Engine, insert, text
+import orjson
+import psycopg2
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from api.audit.row import Row, row_of
 from api.trace import Trace
 from hub.database import store_errors
 from hub.errors import StoreError, StoreUnavailable
+from pipeline.prepared import run
 from schema.tables import access
 
 MAX_GROUP = 256
 STATEMENT_TIMEOUT_S = 5
 CLOSE_TIMEOUT_S = 10.0
+
+# Rows go as one value, so that the statement is planned once, however many they are.
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_TYPES = {column.name: column.type.compile(dialect=_DIALECT) for column in access.c if column.name not in {"access_id", "at"}}
+_NAMED = ", ".join(_TYPES)
+_INSERT = (
+    f"INSERT INTO audit.access ({_NAMED}) SELECT {_NAMED} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+    f"AS r ({', '.join(f'{name} {kind}' for name, kind in _TYPES.items())}) RETURNING access_id"
+)
 
 _Entry = tuple[Row, "Future[None]"]
 
@@ -132,8 +145,8 @@ class _Table:
     def _insert(self, rows: list[Row]) -> None:
         with store_errors():
             try:
-                self._connected().execute(insert(access), rows)
-            except DBAPIError:
+                run(self._connected(), _INSERT, {"rows": orjson.dumps(rows).decode()})
+            except (DBAPIError, psycopg2.Error):
                 self.close()
                 raise
 

@@ -45,6 +45,10 @@ class Policies:
         self._current: Policy | None = None
         self._looked_at = float("-inf")
 
+    def known(self) -> Policy | None:
+        """The policy in force, if that was looked at a moment ago; waits for nothing."""
+        return self._current if time.monotonic() - self._looked_at <= FRESH_S else None
+
     def current(self) -> Policy:
         """The policy in force.
 

@@ -19,7 +19,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST
-from api.queries.rows import fetch
+from api.queries.rows import fetch_tuples
 from api.queries.tails import TailsShown, find_tails
 from api.recognise import Kind, Reading
 from matching.search_keys import LONGEST, NameAgreement
@@ -52,7 +52,7 @@ class Agreement(StrEnum):
     PARTIAL = "partial"
 
 
-_TOLD = {
+_AGREEMENTS = {
     NameAgreement.EXACT: Agreement.EXACT,
     NameAgreement.VARIANT: Agreement.VARIANT,
     NameAgreement.STEM: Agreement.PARTIAL,
@@ -79,7 +79,7 @@ def agreement(rank: int) -> Agreement:
     """A rank in the answer's words."""
     if rank in (Rank.WORDS, Rank.PARTIAL):
         return Agreement.EXACT if rank == Rank.WORDS else Agreement.PARTIAL
-    return _TOLD[NameAgreement(rank // 10)]
+    return _AGREEMENTS[NameAgreement(rank // 10)]
 
 
 Row = tuple[int, int, str, int | None, int]
@@ -140,15 +140,26 @@ TABLE = (
 )
 #: Cases of gathered hits.
 CASES = "SELECT h.case_id FROM unnest(CAST(CAST(:hit_cases AS text[]) AS uuid[])) AS h (case_id)"
-_CASES_OF = (
-    "SELECT record_id, CAST(case_id AS text) AS case_id, CAST(extract(epoch FROM reported_at) AS double precision) AS reported_at, title "
-    "FROM store.cases_of(CAST(:records AS bigint[]), CAST(:versions AS integer[]))"
+_TOLD = "CAST(c.case_id AS text), CAST(extract(epoch FROM c.reported_at) AS double precision), c.title"
+_CASES_OF = f"SELECT c.record_id, {_TOLD} FROM store.cases_of(CAST(:records AS bigint[]), CAST(:versions AS integer[])) c"
+# Records and their cases at once: the ids of thousands would take as long on their way here and back as it takes to find them.
+_WORDS = f"""
+SELECT w.held, c.record_id, c.version, {_TOLD} FROM (
+    SELECT count(*) AS held, array_agg(f.record_id) AS records, array_agg(f.version) AS versions
+    FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most + 1) f
+) w LEFT JOIN LATERAL store.cases_of(w.records[1 : :most], w.versions[1 : :most]) c ON true
+"""
+# First where the name stands, then the cases, each row one or the other.
+_NAMES = f"""
+WITH found AS MATERIALIZED (
+    SELECT f.record_id, f.version, f.ordinal, f.rank
+    FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most) f ORDER BY f.rank
 )
-_WORDS = "SELECT record_id, version FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most)"
-_NAMES = (
-    "SELECT record_id, version, ordinal, rank FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most) "
-    "ORDER BY rank"
-)
+SELECT f.record_id, f.version, f.ordinal, f.rank, NULL::text, NULL::double precision, NULL::text FROM found f
+UNION ALL
+SELECT c.record_id, c.version, NULL, NULL, {_TOLD}
+FROM store.cases_of((SELECT array_agg(record_id) FROM found), (SELECT array_agg(version) FROM found)) c
+"""
 _NUMBERS = "SELECT record_id, version, field FROM store.find_numbers(:part, :most)"
 
 
@@ -166,23 +177,21 @@ def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
     looking.by_number()
     while True:
         rows = tuple(sorted(_told_once(looking.rows, reading), key=itemgetter(4)))
-        case_of, cases = _cases(connection, rows)
+        cases = _cases(rows, looking.told)
         if not is_many or len(cases) >= RELEVANT_MOST:
+            case_of = {record_id: case_id for record_id, (case_id, _, _) in looking.told.items()}
             return Hits(rows, case_of, cases, is_many, tuple(dict.fromkeys(looking.tried)))
         most *= _MORE  # many records of few cases
         is_many = looking.by_words(most)
 
 
-def _cases(connection: Connection, rows: Sequence[Row]) -> tuple[dict[int, str], dict[str, FoundCase]]:
-    versions = {row[0]: row[1] for row in rows}
-    asked = {"records": list(versions), "versions": list(versions.values())}
-    told = {each["record_id"]: each for each in fetch(connection, _CASES_OF, asked)} if rows else {}
+def _cases(rows: Sequence[Row], told: Mapping[int, _Told]) -> dict[str, FoundCase]:
     cases: dict[str, FoundCase] = {}
     for record_id, _, where, _, rank in rows:  # the closest first
         record = told.get(record_id)
         if record is None:
             continue
-        case_id, at, title = record["case_id"], record["reported_at"], record["title"]
+        case_id, at, title = record
         case = cases.get(case_id)
         if case is None:
             case = cases[case_id] = FoundCase(rank, at)
@@ -190,7 +199,7 @@ def _cases(connection: Connection, rows: Sequence[Row]) -> tuple[dict[int, str],
             case.reported_at = at
         if where == "words" and title and title not in case.titles:
             case.titles = (*case.titles, title)
-    return {record_id: each["case_id"] for record_id, each in told.items()}, cases
+    return cases
 
 
 def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:
@@ -201,10 +210,14 @@ def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:
     return [row for row in rows if row[2] != "words" or row[:2] not in named]
 
 
+_Told = tuple[str, float | None, str | None]  # of a record: its case, when it was reported, its title
+
+
 class _Looking:
     def __init__(self, connection: Connection, reading: Reading, shown: TailsShown) -> None:
         self._connection, self._reading, self._shown = connection, reading, shown
         self.rows: list[Row] = []
+        self.told: dict[int, _Told] = {}
         self.tried: list[str] = []
 
     def by_words(self, most: int) -> bool:
@@ -213,10 +226,14 @@ class _Looking:
         if not query.whole:
             return False
         self.tried.append("words")
-        found = self._ask(_WORDS, tokens=query.whole, by_index=query.by_index, most=most + 1)
-        others = [row for row in self.rows if row[2] != "words"]
-        self.rows = others + [(record_id, version, "words", None, int(Rank.WORDS)) for record_id, version in found[:most]]
-        return len(found) > most
+        rank = int(Rank.WORDS)
+        self.rows = [row for row in self.rows if row[2] != "words"]
+        found = self._ask(_WORDS, tokens=query.whole, by_index=query.by_index, most=most)
+        for _, record_id, version, *told in found:
+            if record_id is not None:
+                self.rows.append((record_id, version, "words", None, rank))
+                self.told[record_id] = tuple(told)
+        return bool(found[0][0] > most)
 
     def by_name(self) -> None:
         """Records with a party whose name agrees: the close ways first, one character off where these find little."""
@@ -237,25 +254,35 @@ class _Looking:
     def by_number(self) -> None:
         """Records with such a part in their number, and with parties whose phone or ID number ends so."""
         reading = self._reading
+        found: list[Row] = []
         if reading.part:
             self.tried.append("part_of_case_number")
-            found = self._ask(_NUMBERS, part=f"%{_literal(reading.part)}%", most=MOST)
-            self.rows += [(record_id, version, field, None, int(Rank.PARTIAL)) for record_id, version, field in found]
+            parts = self._ask(_NUMBERS, part=f"%{_literal(reading.part)}%", most=MOST)
+            found += [(record_id, version, field, None, int(Rank.PARTIAL)) for record_id, version, field in parts]
         if reading.tail:
             self.tried.append("end_of_number")
             ends = find_tails(self._connection, reading.tail, self._shown, MOST)
-            self.rows += [
-                (record_id, version, f"parties.{field}", ordinal, int(Rank.PARTIAL)) for record_id, version, field, ordinal in ends
-            ]
+            found += [(record_id, version, f"parties.{field}", ordinal, int(Rank.PARTIAL)) for record_id, version, field, ordinal in ends]
+        versions = {row[0]: row[1] for row in found if row[0] not in self.told}
+        if versions:
+            cases = self._ask(_CASES_OF, records=list(versions), versions=list(versions.values()))
+            self.told |= {record_id: (case_id, at, title) for record_id, case_id, at, title in cases}
+        self.rows += found
 
-    def _named(self, keys: dict[str, NameAgreement]) -> list[Any]:
+    def _named(self, keys: dict[str, NameAgreement]) -> list[tuple[int, int, int, int]]:
         if not keys:
             return []
         numbers = open_key_numbers(pl.Series(list(keys), dtype=pl.String)).to_list()
-        return self._ask(_NAMES, keys=numbers, ranks=[int(agrees) for agrees in keys.values()], most=MOST)
+        found = []
+        for record_id, version, ordinal, rank, *told in self._ask(_NAMES, keys=numbers, ranks=[*map(int, keys.values())], most=MOST):
+            if rank is None:
+                self.told[record_id] = tuple(told)
+            else:
+                found.append((record_id, version, ordinal, rank))
+        return found
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:
-        return [tuple(row.values()) for row in fetch(self._connection, statement, parameters)]
+        return fetch_tuples(self._connection, statement, parameters)
 
 
 def _as(reading: Reading) -> Any:

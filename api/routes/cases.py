@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
+from fastapi.responses import Response
 
 from api.answers.cases import CasePage
 from api.audit.notes import note_search, shape_of
 from api.dependencies import CallerDep, HubDep, TraceDep
+from api.json_answer import written
 from api.presenter import Presenter
 from api.problems import documented
 from api.questions.cases import CaseQuery
@@ -29,8 +31,8 @@ _EXAMPLES = {
 }
 
 
-@router.get("", name="cases.list", responses=documented(400, 401, 403, 422, 503, 504))
-def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> CasePage:
+@router.get("", name="cases.list", response_model=CasePage, responses=documented(400, 401, 403, 422, 503, 504))
+def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> Response:
     """统一入口（不含证件号码、电话） · The single entry, for what may stand in a URL.
 
     ID numbers, phones and credit codes are refused here: POST them to /v1/cases/search, so that they are in no URL.
@@ -44,13 +46,13 @@ def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: Hub
     return _answer(query, Presenter(caller, hub.directory), hub, trace)
 
 
-@router.post("/search", name="cases.search", responses=documented(401, 403, 413, 422, 503, 504))
+@router.post("/search", name="cases.search", response_model=CasePage, responses=documented(401, 403, 413, 422, 503, 504))
 def search_cases(
     query: Annotated[CaseQuery, Body(openapi_examples=_EXAMPLES)],
     caller: CallerDep,
     hub: HubDep,
     trace: TraceDep,
-) -> CasePage:
+) -> Response:
     """统一入口 · The single entry, for identifiers too.
 
     It takes a case number of any department, an ID number, a phone, a credit code, a name, a firm, an address, or words.
@@ -60,11 +62,11 @@ def search_cases(
     return _answer(query, Presenter(caller, hub.directory), hub, trace)
 
 
-def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> CasePage:
+def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> Response:
     trace.shape = shape_of(query)
     with hub.read(presenter.caller) as connection:
         page = search(connection, presenter, query)
         entry = None if page.recognised_as is None else page.recognised_as.code
         case_ids = [item.case_id for item in page.items]
         note_search(trace, connection, query, entry=entry, case_ids=case_ids, own=presenter.caller.department)
-    return page
+    return written(page)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
+from fastapi.responses import Response
 
 from api.access import Caller
 from api.answers.match import MatchAnswer, MatchBatchAnswer
 from api.dependencies import CallerDep, HubDep, TraceDep
+from api.json_answer import written
 from api.match_view import Matcher
 from api.presenter import Presenter
 from api.problems import documented
@@ -18,6 +20,7 @@ from api.state import Hub, Trace
 
 router = APIRouter(prefix="/v1/match", tags=["match"])
 
+_OTHERS = documented(401, 403, 413, 422, 503, 504)
 _PERSON = {"kind": "person", "name": "王小明", "phone": "13912345678"}
 _RECORD = {
     "title": "反映某鞋业公司拖欠工资",
@@ -37,24 +40,36 @@ _EXAMPLES = {
 _BATCH_EXAMPLES = {"two": {"summary": "两条记录 · two records", "value": {"records": [_RECORD, {"parties": [_PERSON]}]}}}
 
 
-@router.post("", name="match.record", response_model_exclude_none=True, responses=documented(401, 403, 413, 422, 503, 504))
+@router.post(
+    "",
+    name="match.record",
+    response_model=MatchAnswer,
+    response_model_exclude_none=True,
+    responses=documented(401, 403, 413, 422, 503, 504),
+)
 def match_record(
     record: Annotated[MatchRecord, Body(openapi_examples=_EXAMPLES)], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
-) -> MatchAnswer:
+) -> Response:
     """此人、此单位、此案是否已知 · Does the hub know this person, this firm, this case?
 
     Nothing is filed. Of each party, and of the case where the record tells one, the answer is certain, possible or none, with
     candidates, the best first, each with its match weight in bits and the steps that make it up.
     """
-    return _answer([record], request, caller, hub, trace)[0]
+    return written(_answer([record], request, caller, hub, trace)[0], exclude_none=True)
 
 
-@router.post("/batch", name="match.batch", response_model_exclude_none=True, responses=documented(401, 403, 413, 422, 503, 504))
+@router.post(
+    "/batch",
+    name="match.batch",
+    response_model=MatchBatchAnswer,
+    response_model_exclude_none=True,
+    responses=documented(401, 403, 413, 422, 503, 504),
+)
 def match_batch(
     batch: Annotated[MatchBatch, Body(openapi_examples=_BATCH_EXAMPLES)], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
-) -> MatchBatchAnswer:
+) -> Response:
     """批量匹配，至多 100 条记录、500 个当事人 · Many records at once, 100 and 500 parties at most, each by itself."""
-    return MatchBatchAnswer(items=_answer(batch.records, request, caller, hub, trace))
+    return written(MatchBatchAnswer(items=_answer(batch.records, request, caller, hub, trace)), exclude_none=True)
 
 
 def _answer(records: Sequence[MatchRecord], request: Request, caller: Caller, hub: Hub, trace: Trace) -> list[MatchAnswer]:

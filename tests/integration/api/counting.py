@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from api.lookups.worker import THREAD
+from pipeline import prepared
 
 
 @contextlib.contextmanager
@@ -29,8 +30,15 @@ def statements(*, of_keys: bool = False) -> Iterator[list[str]]:
         ):
             seen.append(statement)
 
+    def sent(connection: Connection, call: str, values: Mapping[str, Any]) -> Any:
+        note(connection, None, call)
+        return send(connection, call, values)
+
+    send = prepared.send
+    prepared.send = sent  # past the engine's events
     event.listen(Engine, "before_cursor_execute", note)
     try:
         yield seen
     finally:
+        prepared.send = send
         event.remove(Engine, "before_cursor_execute", note)

@@ -37,6 +37,7 @@ def treat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             def rights(self, department: str | None, role: str) -> Rights:
                 return dataclasses.replace(self._policy.rights(department, role), **rights)
 
+        monkeypatch.setattr(Policies, "known", lambda _: None)
         monkeypatch.setattr(Policies, "current", lambda policies: Changed(real(policies)))
 
     yield give

@@ -324,3 +324,20 @@ def test_reading_current_versions_looks_at_no_other(logins: Logins, store: Store
         assert numbers(connection, f"{current} AND m.known_to IS NULL AND r.known_from IS NOT NULL") == {2}
         with pytest.raises(DBAPIError):
             numbers(connection, "SELECT version FROM store.source_record")
+
+
+def test_reading_shared_records_asks_no_function(logins: Logins, store: Store) -> None:
+    """What says of a record that is closed, or of its case, whether it may be known of is called for those alone."""
+    record = store.record("labour", "1", [{"name": "王小明", "entity": uuid.uuid4()}], title="题")
+    case_id = store.case(record)
+    asked = ("is_granted(record bigint)", "may_know_record(record bigint)", "may_know_party(party bigint)", "may_know_case(of_case uuid)")
+    for function in asked:
+        store.run(
+            f"CREATE OR REPLACE FUNCTION store.{function} RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RAISE division_by_zero; END'"
+        )
+    with logins.engine(caller("petition")).connect() as connection:
+        for relation in ("source_record", "party", "case_member", "person_member", "unified_case", "known_record"):
+            assert connection.execute(text(f"SELECT count(*) FROM store.{relation}")).scalar_one() == 1, relation
+    store.record("court", "2", visibility="restricted")
+    with logins.engine(caller("petition")).connect() as connection, pytest.raises(DBAPIError):
+        numbers(connection, f"SELECT department FROM store.known_record WHERE '{case_id}' IS NOT NULL")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+import psycopg2.errors
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError
 
 from pipeline import prepared
 from pipeline.prepared import Prepared, run
@@ -34,7 +34,7 @@ def test_types_may_be_told(database: Engine) -> None:
 
 def test_it_outlives_a_transaction_that_failed(database: Engine) -> None:
     with database.connect() as connection:
-        with pytest.raises(DBAPIError):
+        with pytest.raises(psycopg2.errors.DivisionByZero):
             run(connection, "SELECT 1 / :n::int AS one", {"n": 0})
         connection.rollback()
         assert run(connection, "SELECT 1 / :n::int AS one", {"n": 1}) == [{"one": 1}]
