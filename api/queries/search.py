@@ -98,26 +98,28 @@ _OWN = f"SELECT DISTINCT m.case_id FROM {HOLDERS.replace('known_record', 'source
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
 _READABLE_CASES = "SELECT DISTINCT c.case_id FROM store.cases_in_weeks(:first_week, :last_week) c"
 _IN_WEEKS = "store.week_of(reported_at) BETWEEN :first_week AND :last_week"
-_SUMMED_UP = f"""
-SELECT c.case_id, readable.reported_at, readable.departments, {{values}}
-FROM own JOIN store.unified_case c USING (case_id)
-CROSS JOIN LATERAL (
-    SELECT min(r.reported_at) AS reported_at, array_agg(r.department) AS departments, array_agg(r.record_id) AS record_ids
-    FROM {MEMBERS} WHERE m.case_id = c.case_id AND {READABLE}
-) readable {{stated}}
-WHERE c.known_to IS NULL
-"""
-_STATED = f"""
-CROSS JOIN LATERAL (
-    SELECT {", ".join(f"max(value) FILTER (WHERE field = '{name}') AS {name}" for name in FILTERS)}
+# Of each of these what is summed up of its readable records, and its best values that they state: of all cases at once.
+_SUMS = f"""sums AS MATERIALIZED (
+    SELECT own.case_id, readable.* FROM own CROSS JOIN LATERAL (
+        SELECT min(r.reported_at) AS reported_at, array_agg(r.department) AS departments, array_agg(r.record_id) AS record_ids
+        FROM {MEMBERS} WHERE m.case_id = own.case_id AND {READABLE}
+    ) readable
+)"""
+_BEST = f"""best AS MATERIALIZED (
+    SELECT entity_id, {", ".join(f"max(value) FILTER (WHERE field = '{name}') AS {name}" for name in FILTERS)}
     FROM (
-        SELECT DISTINCT ON (g.field) g.field, g.value FROM store.readable_values(ARRAY[c.case_id]) g
-        WHERE g.known_to IS NULL AND g.stated_by && readable.record_ids
+        SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value
+        FROM store.readable_values((SELECT array_agg(case_id) FROM own)) g
+        WHERE g.known_to IS NULL AND g.stated_by && (SELECT array_agg(t.id) FROM sums, unnest(record_ids) AS t (id))
           AND g.field IN ({", ".join(f"'{name}'" for name in FILTERS)})
-        ORDER BY g.field, g.rank
-    ) best
-) stated
+        ORDER BY g.entity_id, g.field, g.rank
+    ) ranked GROUP BY entity_id
+)"""
+_SUMMED_UP = """
+SELECT c.case_id, sums.reported_at, sums.departments, {values}
+FROM sums JOIN store.unified_case c USING (case_id) {best} WHERE c.known_to IS NULL
 """
+_WITH_BEST = "LEFT JOIN best ON best.entity_id = c.case_id"
 
 
 @dataclass(frozen=True)
@@ -186,10 +188,11 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
     summed_up = None
     if search.own is not None or not search.is_whole:
         published.append(f"NOT {_HAS_OWN}")
-        heads.append(f"own AS MATERIALIZED ({_own(search, is_few=bool(few), some=some)})")
+        has_values = bool(search.equal) or all_values  # values are summed up only where something looks at them
+        heads += [f"own AS MATERIALIZED ({_own(search, is_few=bool(few), some=some)})", _SUMS, *([_BEST] if has_values else [])]
         weeks = [] if search.weeks == ALL else [_IN_WEEKS]
         rest = " AND ".join(["true", *some, *weeks, *conditions, *holds])
-        summed_up = f"(SELECT c.* FROM ({_summed_up(search, all_values)}) c {joins}) c WHERE {rest}"
+        summed_up = f"(SELECT c.* FROM ({_summed_up(has_values=has_values)}) c {joins}) c WHERE {rest}"
     shown = f"(SELECT c.* FROM store.unified_case c {joins}) c WHERE {' AND '.join(published)}"
     return Listing(tuple(heads), shown if search.is_whole else None, summed_up)
 
@@ -247,11 +250,10 @@ def _permitted(found: Sequence[Found], conditions: Sequence[str]) -> list[str]:
     return [_IS_READABLE]
 
 
-def _summed_up(search: Search, all_values: bool) -> str:
-    """Summaries of cases with closed records of the caller's own; values only where something looks at them."""
-    wanted = bool(search.equal) or all_values
-    values = ", ".join(f"stated.{name}" if wanted else f"c.{name}" for name in FILTERS)
-    return _SUMMED_UP.replace("{values}", values).replace("{stated}", _STATED if wanted else "")
+def _summed_up(*, has_values: bool) -> str:
+    """Summaries of cases with closed records of the caller's own."""
+    values = ", ".join(f"best.{name}" if has_values else f"c.{name}" for name in FILTERS)
+    return _SUMMED_UP.format(values=values, best=_WITH_BEST if has_values else "")
 
 
 def _conditions(search: Search) -> list[str]:

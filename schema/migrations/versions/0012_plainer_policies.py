@@ -30,15 +30,23 @@ _READABLE = f"""(r.visibility = 'shared' AND {_IS_WHOLE} OR EXISTS (
 ))"""
 _STILL_OPEN = "(r.known_to IS NULL OR store.is_open(r.record_id))"
 _CURRENT_PARTY = "EXISTS (SELECT FROM store.party r WHERE r.party_id = {table}.party_id AND r.known_to IS NULL OFFSET 0)"
+_IN_CASE = "EXISTS (SELECT FROM store.case_member m WHERE m.case_id = unified_case.case_id AND m.known_to IS NULL OFFSET 0)"
+# A current version that may be read, one that is acknowledged, a former one: each is looked for where the one before is not.
+_MEMBERSHIPS = (
+    ("source_record", "r.known_to IS NULL"),
+    ("acknowledged_record", "r.known_to IS NULL"),
+    ("source_record", "r.known_to IS NOT NULL"),
+)
 _POLICIES = {
     "source_record": re.sub(r"\br\.", "source_record.", f"{_READABLE} AND {_STILL_OPEN}"),
-    "case_member": "EXISTS (SELECT FROM store.source_record r WHERE r.record_id = case_member.record_id AND r.known_to IS NULL OFFSET 0) "
-    "OR store.may_know_record(case_member.record_id)",
+    "case_member": " OR ".join(
+        f"EXISTS (SELECT FROM store.{of} r WHERE r.record_id = case_member.record_id AND {which} OFFSET 0)" for of, which in _MEMBERSHIPS
+    ),
     **{
         table: f"{_CURRENT_PARTY.format(table=table)} OR store.may_know_party({table}.party_id)"
         for table in ("person_member", "organisation_member")
     },
-    "unified_case": f"{_IS_WHOLE} AND unified_case.departments <> '{{}}' OR store.may_know_case(unified_case.case_id)",
+    "unified_case": f"{_IS_WHOLE} AND unified_case.departments <> '{{}}' OR {_IN_CASE}",
 }
 _ACKNOWLEDGED = f"""
 CREATE OR REPLACE VIEW store.acknowledged_record WITH (security_barrier) AS
@@ -52,13 +60,7 @@ CREATE FUNCTION store.is_granted(record bigint) RETURNS boolean {_OPTIONS} AS $$
     SELECT EXISTS (SELECT FROM ops.granted_record g WHERE g.record_id = $1)
 $$
 """
-# Whether any version may be read, or the record is acknowledged: for members of cases whose current version may not.
-_MAY_KNOW_RECORD = f"""
-CREATE FUNCTION store.may_know_record(record bigint) RETURNS boolean {_OPTIONS} AS $$
-    SELECT EXISTS (SELECT FROM store.source_record r WHERE r.record_id = $1 AND {_READABLE} AND {_STILL_OPEN})
-        OR EXISTS (SELECT FROM store.acknowledged_record a WHERE a.record_id = $1)
-$$
-"""
+# Whether a former version of a party may be read: for members of persons and organisations of which no current one may.
 _MAY_KNOW_PARTY = f"""
 CREATE FUNCTION store.may_know_party(party bigint) RETURNS boolean {_OPTIONS} AS $$
     SELECT EXISTS (
@@ -69,16 +71,36 @@ CREATE FUNCTION store.may_know_party(party bigint) RETURNS boolean {_OPTIONS} AS
     )
 $$
 """
-_MAY_KNOW_CASE = f"""
-CREATE FUNCTION store.may_know_case(of_case uuid) RETURNS boolean {_OPTIONS} AS $$
-    SELECT EXISTS (SELECT FROM store.case_member m WHERE m.case_id = $1 AND m.known_to IS NULL AND store.may_know_record(m.record_id))
+_NEWEST = """(r.known_from IS NOT NULL AND NOT r.is_deleted AND NOT EXISTS (
+    SELECT FROM store.source_record n
+    WHERE n.record_id = r.record_id AND n.version > r.version AND n.known_from IS NOT NULL AND NOT n.is_deleted OFFSET 0
+))"""
+# Each value with those of its records that the caller may read. An array is gone through in no time, where a join of many cases' values
+# with all their records would go through these as rows, for each value.
+_VALUES = """
+CREATE OR REPLACE FUNCTION store.readable_values(entities uuid[]) RETURNS TABLE (
+    entity_id uuid, field text, rank integer, known_from bigint, known_to bigint, value text, stated_by bigint[]
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 20 AS $$
+    WITH valued AS MATERIALIZED (SELECT g.* FROM store.golden_value g WHERE g.entity_id = ANY ($1)),
+    readable AS MATERIALIZED (
+        SELECT DISTINCT r.record_id FROM store.source_record r
+        WHERE r.record_id IN (SELECT unnest(v.stated_by) FROM valued v) AND {condition}
+    )
+    SELECT v.entity_id, v.field, v.rank, v.known_from, v.known_to, v.value, s.ids FROM valued v
+    CROSS JOIN LATERAL (
+        SELECT array_agg(t.id ORDER BY t.place) AS ids FROM unnest(v.stated_by) WITH ORDINALITY AS t (id, place)
+        WHERE t.id {among}
+    ) s
+    WHERE s.ids IS NOT NULL
 $$
 """
+_READABLE_VALUES = _VALUES.format(
+    condition=f"{_READABLE} AND {_NEWEST}", among="= ANY ((SELECT array_agg(record_id) FROM readable)::bigint[])"
+)
 _FUNCTIONS = {
     "store.is_granted(bigint)": _IS_GRANTED,
-    "store.may_know_record(bigint)": _MAY_KNOW_RECORD,
     "store.may_know_party(bigint)": _MAY_KNOW_PARTY,
-    "store.may_know_case(uuid)": _MAY_KNOW_CASE,
 }
 
 # What they were before, in 0004 and 0011.
@@ -102,8 +124,7 @@ _OLD_POLICIES = {
         table: _OLD_MEMBER.format(of=f"store.party r WHERE r.party_id = {table}.party_id")
         for table in ("person_member", "organisation_member")
     },
-    "unified_case": f"""({_IS_WHOLE} AND departments <> '{{}}')
-        OR EXISTS (SELECT FROM store.case_member m WHERE m.case_id = unified_case.case_id AND m.known_to IS NULL OFFSET 0)""",
+    "unified_case": f"({_IS_WHOLE} AND departments <> '{{}}') OR {_IN_CASE}",
 }
 _OLD_ACKNOWLEDGED = f"""
 CREATE OR REPLACE VIEW store.acknowledged_record WITH (security_barrier) AS
@@ -111,6 +132,7 @@ CREATE OR REPLACE VIEW store.acknowledged_record WITH (security_barrier) AS
     WHERE {_OLD_IN_SCOPE} AND r.visibility = 'restricted' AND r.department IS DISTINCT FROM {_OWN}
       AND r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted AND NOT {_OPENED}
 """
+_OLD_READABLE_VALUES = _VALUES.format(condition=f"{_OLD_READABLE} AND {_NEWEST}", among="IN (SELECT record_id FROM readable)")
 
 
 def upgrade() -> None:
@@ -119,11 +141,13 @@ def upgrade() -> None:
         op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {READER}")
     op.execute(_ACKNOWLEDGED)
+    op.execute(_READABLE_VALUES)
     _say(_POLICIES)
 
 
 def downgrade() -> None:
     _say(_OLD_POLICIES)
+    op.execute(_OLD_READABLE_VALUES)
     op.execute(_OLD_ACKNOWLEDGED)
     for signature in reversed(_FUNCTIONS):
         op.execute(f"DROP FUNCTION {signature}")
