@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from api.access import Clearance, Treatment, treatment
 from api.answers.search import Highlight, Match
 from api.highlights import Piece, Sought, piece_of, piece_of_end, piece_of_number, sought
@@ -18,7 +16,7 @@ from api.queries.hits import Rank, agreement
 from api.queries.rows import Row
 from api.queries.tails import TailsShown
 from api.recognise import Reading
-from schema.search import bigrams, fold
+from schema.search import bigrams, fold_text
 
 _TEXTS = ("title", "text", "address", "case_number")
 
@@ -115,7 +113,7 @@ def _word_fields(rows: Sequence[Mapping[str, Any]], reading: Reading) -> list[li
         return [[] for _ in rows]
     tokens = [token for text in reading.values for token in bigrams(text)] or list(reading.query.tokens)
     texts = [row[name] for row in rows for name in _TEXTS] + [" ".join(filter(None, row["names"] or ())) for row in rows]
-    folded = [text or "" for text in fold(pl.Series(texts, dtype=pl.String))]
+    folded = [fold_text(text) if text else "" for text in texts]
     found = []
     for index in range(len(rows)):
         held = dict(zip(_TEXTS, folded[index * len(_TEXTS) :], strict=False)) | {"parties.name": folded[len(rows) * len(_TEXTS) + index]}

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-import polars as pl
 from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST, CasePosition, RankPosition
@@ -21,7 +20,7 @@ from api.queries.hits import FoundCase
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.recognise import Kind
-from schema.search import fold
+from schema.search import fold_text
 
 _WINDOW_PAGES = 3  # pages' worth of cases that are put in order at once, where very many are found
 _NAMES = frozenset({Kind.NAME, Kind.ORGANISATION, Kind.PINYIN})
@@ -86,7 +85,7 @@ def _title_scores(cases: Mapping[str, FoundCase], search: Search) -> dict[str, f
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
     asked = () if search.reading is None else search.reading.query.tokens
     titles = list({title for case in cases.values() for title in case.titles})
-    folded = fold(pl.Series(titles, dtype=pl.String)).to_list()
+    folded = map(fold_text, titles)
     held = {title: frozenset([token for token in asked if token in text]) for title, text in zip(titles, folded, strict=True)}
     found = {case_id: _all_of(held, case.titles) for case_id, case in cases.items()}
     alike = Counter(found.values())  # cases by the tokens that their titles hold: there are few such sets

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schema.search import MAX_CHARACTERS, bigrams, query_of, search_tokens, tsquery
+from schema.search import MAX_CHARACTERS, bigrams, fold, fold_text, query_of, search_tokens, tsqueries, tsquery
 
 
 def tokens_of(text: str) -> set[str]:
@@ -116,3 +116,16 @@ def test_a_long_word_is_cut_in_pieces() -> None:
 def test_a_records_tokens_are_bounded() -> None:
     text = "".join(chr(0x4E00 + i % 20_000) for i in range(10 * MAX_CHARACTERS))
     assert len(search_tokens(pl.Series([text, text]))[0].split()) <= MAX_CHARACTERS + 1
+
+
+_TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cn")) | st.sampled_from("光明區欠薪号〇々12AbＡ５ \n，(（"), max_size=60)
+
+
+@given(_TEXTS)
+def test_one_text_folds_as_a_column_does(text: str) -> None:
+    assert fold_text(text) == fold(pl.Series([text])).item()
+
+
+@given(_TEXTS)
+def test_one_text_needs_the_tokens_that_it_needs_among_many(text: str) -> None:
+    assert query_of(text).whole == tsqueries(["", text])[1]
