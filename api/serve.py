@@ -19,6 +19,7 @@ from api.departments import Directory
 from api.watches.worker import watching
 from hub.errors import SettingsError
 from hub.settings import Settings
+from schema.search import query_of
 
 START_TIMEOUT_S = 20.0
 GARBAGE = 20_000  # new objects after which circles among them are looked for; a search makes as many
@@ -73,6 +74,7 @@ def _leave_to_stand() -> None:
 
     A full round over modules, models and routes takes some 50 ms, in which nothing is answered.
     """
+    query_of("")  # works out tables of characters once
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)

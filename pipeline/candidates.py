@@ -72,14 +72,19 @@ def key_numbers(keys: pl.Series) -> pl.Series:
 
 def key_numbers_of(keys: Sequence[str]) -> list[int]:
     """The same of a few keys."""
-    digests = np.fromiter((xxhash.xxh3_64_intdigest(key.encode()) for key in keys), dtype=np.uint64, count=len(keys))
-    numbers: list[int] = hide_numbers(digests, key_ring()).view(np.int64).tolist()
+    numbers: list[int] = hide_numbers(_digests(keys), key_ring()).view(np.int64).tolist()
     return numbers
 
 
 def open_key_numbers(keys: pl.Series) -> pl.Series:
     """Keys of what is no secret, as tables hold them: 64 bits of XXH3; null for null."""
     return _numbered(keys, lambda digests: digests)
+
+
+def open_key_numbers_of(keys: Sequence[str]) -> list[int]:
+    """The same of a few keys."""
+    numbers: list[int] = _digests(keys).view(np.int64).tolist()
+    return numbers
 
 
 def hide_numbers(digests: npt.NDArray[np.uint64], ring: KeyRing | None) -> npt.NDArray[np.uint64]:
@@ -89,6 +94,10 @@ def hide_numbers(digests: npt.NDArray[np.uint64], ring: KeyRing | None) -> npt.N
     blocks = np.zeros((len(digests), 2), dtype=np.uint64)
     blocks[:, 0] = digests
     return np.frombuffer(ring.hide(blocks.tobytes()), dtype=np.uint64)[::2].copy()
+
+
+def _digests(keys: Sequence[str]) -> npt.NDArray[np.uint64]:
+    return np.fromiter((xxhash.xxh3_64_intdigest(key.encode()) for key in keys), dtype=np.uint64, count=len(keys))
 
 
 def _numbered(keys: pl.Series, change: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.uint64]]) -> pl.Series:

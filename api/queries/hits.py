@@ -15,7 +15,6 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-import polars as pl
 from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST
@@ -24,7 +23,7 @@ from api.queries.tails import TailsShown, find_tails
 from api.recognise import Kind, Reading
 from matching.search_keys import LONGEST, NameAgreement
 from matching.single.search_keys import typed_keys
-from pipeline.candidates import open_key_numbers
+from pipeline.candidates import open_key_numbers_of
 
 #: Records by words that are gathered: all of them, or of more the newest.
 FEW = 2_000
@@ -272,7 +271,7 @@ class _Looking:
     def _named(self, keys: dict[str, NameAgreement]) -> list[tuple[int, int, int, int]]:
         if not keys:
             return []
-        numbers = open_key_numbers(pl.Series(list(keys), dtype=pl.String)).to_list()
+        numbers = open_key_numbers_of(list(keys))
         found = []
         for record_id, version, ordinal, rank, *told in self._ask(_NAMES, keys=numbers, ranks=[*map(int, keys.values())], most=MOST):
             if rank is None:

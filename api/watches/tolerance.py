@@ -26,7 +26,7 @@ from api.search_matches import tails_shown
 from api.state import Hub
 from matching.search_keys import LONGEST, NameAgreement, TypedAs
 from matching.single.search_keys import typed_keys
-from pipeline.candidates import open_key_numbers
+from pipeline.candidates import open_key_numbers_of
 from pipeline.names import forms
 
 _NAMES: dict[Kind, TypedAs] = {Kind.NAME: "person", Kind.ORGANISATION: "organisation", Kind.PINYIN: "spoken"}
@@ -95,7 +95,7 @@ def _keys(reading: Reading) -> dict[int, NameAgreement]:
     if len(reading.text) > LONGEST or not (reading.may_be_name or reading.kind in _NAMES):
         return {}
     keys = typed_keys(reading.spoken or reading.text, _NAMES.get(reading.kind, "either"))
-    return dict(zip(open_key_numbers(pl.Series(list(keys), dtype=pl.String)).to_list(), keys.values(), strict=True))
+    return dict(zip(open_key_numbers_of(list(keys)), keys.values(), strict=True))
 
 
 def _any_beyond(agreements: Mapping[uuid.UUID, NameAgreement], bound: NameAgreement) -> bool:
