@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,6 +20,7 @@ import polars as pl
 
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
 FEW = 200_000  # characters that are folded one by one
+COMMON = 0.05  # of all texts; a word in more of them spares an index hardly anything
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
 #: A record's number without brackets, marks and blanks, as a part of it is looked for; the same in SQL and in `number_part`.
@@ -205,19 +206,30 @@ class Query:
         tokens: distinct, in a stable order, as `bigrams` gives them.
         whole: `tsquery` text that finds what holds every token; None: nothing in it can be looked for. Last pieces of words match as
             prefixes, so that "光明A12" finds "光明 A1234": a character or word that ends there gets `:*`.
-        by_index: the part of it that an index answers at once; None: it is beginnings of words, which an index has to gather.
+        ended: tokens that an index answers at once; the others are beginnings of words, which an index has to gather.
     """
 
     tokens: tuple[str, ...]
     whole: str | None
-    by_index: str | None
+    ended: tuple[str, ...]
+
+    def by_index(self, shares: Mapping[str, float]) -> str | None:
+        """The part of it that an index is to be asked for; None: there is none.
+
+        Args:
+            shares: of tokens that stand in many texts in what share of them. Very common ones are left to be looked for in what the
+                others find, where one of these is not among them, and so is rare.
+        """
+        rest = [token for token in self.ended if shares.get(token, 0.0) <= COMMON]
+        is_rare = any(token not in shares for token in rest)
+        return _query([(token, False) for token in (rest if is_rare else self.ended)])
 
 
 def query_of(text: str) -> Query:
     """A text as it is looked for."""
     needed = _needed_by(text)
     tokens = tuple(dict.fromkeys(token for token, _ in needed))
-    return Query(tokens, _query(needed), _query([(token, may_go_on) for token, may_go_on in needed if not may_go_on]))
+    return Query(tokens, _query(needed), tuple(token for token, may_go_on in needed if not may_go_on))
 
 
 def tsquery(text: str) -> str | None:

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from api.cursor import RELEVANT_MOST
 from api.queries.rows import fetch_tuples
 from api.queries.tails import TailsShown, find_tails
+from api.queries.words import word_parameters
 from api.recognise import Kind, Reading
 from matching.search_keys import LONGEST, NameAgreement
 from matching.single.search_keys import typed_keys
@@ -227,7 +228,7 @@ class _Looking:
         self.tried.append("words")
         rank = int(Rank.WORDS)
         self.rows = [row for row in self.rows if row[2] != "words"]
-        found = self._ask(_WORDS, tokens=query.whole, by_index=query.by_index, most=most)
+        found = self._ask(_WORDS, **word_parameters(self._connection, query, most))
         for _, record_id, version, *told in found:
             if record_id is not None:
                 self.rows.append((record_id, version, "words", None, rank))

@@ -95,6 +95,12 @@ _HAS_OWN = _ANY.format(members=MEMBERS, condition=_IS_OWN)
 
 # Cases with restricted or sealed records of the caller's own department.
 _OWN = f"SELECT DISTINCT m.case_id FROM {HOLDERS.replace('known_record', 'source_record')} WHERE {_IS_OWN}"  # by its index of closed ones
+# Those of them that were gathered: each is looked at where these are a handful, else which of all of them are among the gathered.
+_A_HANDFUL = "(SELECT count(*) FROM few_0) <= 100"
+_OWN_OF_FEW = f"""
+SELECT case_id FROM few_0 c WHERE {_A_HANDFUL} AND {_HAS_OWN}
+UNION ALL SELECT o.case_id FROM ({_OWN}) o WHERE NOT ({_A_HANDFUL}) AND o.case_id IN (SELECT case_id FROM few_0)
+"""
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
 _READABLE_CASES = "SELECT DISTINCT c.case_id FROM store.cases_in_weeks(:first_week, :last_week) c"
 _IN_WEEKS = "store.week_of(reported_at) BETWEEN :first_week AND :last_week"
@@ -187,7 +193,7 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
     published = ["c.known_to IS NULL", *some, *conditions, *holds, *_permitted([*few, *many], conditions)]
     summed_up = None
     if search.own is not None or not search.is_whole:
-        published.append(f"NOT {_HAS_OWN}")
+        published.append("c.case_id NOT IN (SELECT own.case_id FROM own)")
         has_values = bool(search.equal) or all_values  # values are summed up only where something looks at them
         heads += [f"own AS MATERIALIZED ({_own(search, is_few=bool(few), some=some)})", _SUMS, *([_BEST] if has_values else [])]
         weeks = [] if search.weeks == ALL else [_IN_WEEKS]
@@ -200,7 +206,7 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
 def _own(search: Search, *, is_few: bool, some: Sequence[str]) -> str:
     """Statement of the cases that are summed up for this caller."""
     if search.is_whole:
-        return f"SELECT case_id FROM few_0 c WHERE {_HAS_OWN}" if is_few else _OWN
+        return _OWN_OF_FEW if is_few else _OWN
     return "SELECT case_id FROM few_0" if is_few else f"{_READABLE_CASES} WHERE {' AND '.join(['true', *some])}"
 
 

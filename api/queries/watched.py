@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from api.queries.search import FILTERS
 from api.queries.tails import TailsShown, records_with_tail
 from api.queries.visible import CURRENT, MEMBERS, READABLE, follow, members_of
+from api.queries.words import word_parameters
 from api.questions.watches import WatchQuestion
 from api.recognise import Kind, Reading
 from hub.encryption import key_ring, number_forms
@@ -44,7 +45,7 @@ SELECT DISTINCT m.case_id, p.name, p.kind FROM {members_of("ids")} CROSS JOIN LA
     SELECT p.name, p.kind FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version AND p.name IS NOT NULL OFFSET 0
 ) p WHERE {READABLE}
 """
-_HELD = "SELECT EXISTS (SELECT FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), 1))"
+_HELD = "SELECT EXISTS (SELECT FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most))"
 _MENTIONS = "SELECT count(*) FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most)"
 _BEST = """
 (SELECT g.value FROM store.readable_values(ARRAY[c.case_id]) g WHERE g.known_to IS NULL AND g.field = '{field}' ORDER BY g.rank LIMIT 1)
@@ -147,8 +148,7 @@ def names(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None
 def holds_words(connection: Connection, reading: Reading) -> bool:
     """Whether any record that the caller may read holds an entry's words."""
     query = reading.query
-    values = {"tokens": query.whole, "by_index": query.by_index}
-    return bool(query.whole) and bool(connection.execute(text(_HELD), values).scalar_one())
+    return bool(query.whole) and bool(connection.execute(text(_HELD), word_parameters(connection, query, 1)).scalar_one())
 
 
 def mentions(connection: Connection, keys: Mapping[int, int], most: int) -> int:

@@ -77,7 +77,20 @@ def test_query_finds(text: str, query: str, found: bool) -> None:
     [("光明5号", "'光明' & '5'"), ("光明", "'光明'"), ("道5", "'道'"), ("号", None), ("5 号", None)],
 )
 def test_the_index_is_asked_for_whole_tokens_alone(text: str, asked: str | None) -> None:
-    assert query_of(text).by_index == asked
+    assert query_of(text).by_index({}) == asked
+
+
+@pytest.mark.parametrize(
+    ("shares", "asked"),
+    [
+        ({"有限": 0.3, "公司": 0.3, "限公": 0.3, "美实": 0.01}, "'特美' & '美实'"),
+        ({"有限": 0.3, "公司": 0.3, "限公": 0.3, "美实": 0.01, "特美": 0.02}, None),
+        ({"特美": 0.3, "美实": 0.3, "有限": 0.3, "公司": 0.3, "实有": 0.3, "限公": 0.3}, None),
+    ],
+)
+def test_very_common_words_are_left_out_where_a_rare_one_is_asked_for(shares: dict[str, float], asked: str | None) -> None:
+    query = query_of("特美实有限公司" if "实有" in shares else "特美实 有限公司")
+    assert query.by_index(shares) == (asked or query.by_index({}))
 
 
 ALPHABET = "光明區街道國 欠薪，。維a1々"
