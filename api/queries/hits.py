@@ -28,9 +28,10 @@ from pipeline.candidates import open_key_numbers_of
 
 #: Records by words that are gathered: all of them, or of more the newest.
 FEW = 2_000
+_NEWEST = 1_400  # of more; they are of a thousand cases most often
 #: Records by name or by a part of a number: the closest, and of these the newest.
 MOST = 1_000
-_MORE = 4  # times as many records are gathered where those gathered are of few cases
+_MORE = 2  # times as many records are gathered where those gathered are of few cases
 ENOUGH = 20  # records by name; with fewer, names one character off are looked for too
 
 
@@ -146,8 +147,9 @@ _CASES_OF = f"SELECT c.record_id, {_TOLD} FROM store.cases_of(CAST(:records AS b
 _WORDS = f"""
 SELECT w.held, c.record_id, c.version, {_TOLD} FROM (
     SELECT count(*) AS held, array_agg(f.record_id) AS records, array_agg(f.version) AS versions
-    FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most + 1) f
-) w LEFT JOIN LATERAL store.cases_of(w.records[1 : :most], w.versions[1 : :most]) c ON true
+    FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most) f
+) w LEFT JOIN LATERAL (SELECT CASE WHEN w.held < :most THEN w.held ELSE :newest END AS kept) k ON true
+LEFT JOIN LATERAL store.cases_of(w.records[1 : k.kept], w.versions[1 : k.kept]) c ON true
 """
 # First where the name stands, then the cases, each row one or the other.
 _NAMES = f"""
@@ -171,14 +173,14 @@ def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
         reading: of the entry, no whole identifier.
         shown: of numbers' ends.
     """
-    looking, most = _Looking(connection, reading, shown), FEW
+    looking, most = _Looking(connection, reading, shown), min(FEW, _NEWEST)
     is_many = looking.by_words(most)
     looking.by_name()
     looking.by_number()
     while True:
         rows = tuple(sorted(_told_once(looking.rows, reading), key=itemgetter(4)))
         cases = _cases(rows, looking.told)
-        if not is_many or len(cases) >= RELEVANT_MOST:
+        if not is_many or len(cases) > RELEVANT_MOST:  # one more, so that the last page says that there are others
             case_of = {record_id: case_id for record_id, (case_id, _, _) in looking.told.items()}
             return Hits(rows, case_of, cases, is_many, tuple(dict.fromkeys(looking.tried)))
         most *= _MORE  # many records of few cases
@@ -220,20 +222,21 @@ class _Looking:
         self.told: dict[int, _Told] = {}
         self.tried: list[str] = []
 
-    def by_words(self, most: int) -> bool:
-        """Records whose text, names, address or number hold every word, the newest, so many; whether there are more."""
+    def by_words(self, newest: int) -> bool:
+        """Records whose text, names, address or number hold every word: all of few, of more the newest, so many; whether there are more."""
         query = self._reading.query
         if not query.whole:
             return False
         self.tried.append("words")
         rank = int(Rank.WORDS)
         self.rows = [row for row in self.rows if row[2] != "words"]
-        found = self._ask(_WORDS, **word_parameters(self._connection, query, most))
+        most = max(FEW, newest) + 1
+        found = self._ask(_WORDS, **word_parameters(self._connection, query, most), newest=newest)
         for _, record_id, version, *told in found:
             if record_id is not None:
                 self.rows.append((record_id, version, "words", None, rank))
                 self.told[record_id] = tuple(told)
-        return bool(found[0][0] > most)
+        return bool(found[0][0] == most)
 
     def by_name(self) -> None:
         """Records with a party whose name agrees: the close ways first, one character off where these find little."""

@@ -249,7 +249,7 @@ def test_statements_a_search_do_not_grow_with_the_page(api: Api, store: Store) -
             store.record("petition", f"a{n}", [WORKER, FIRM], title="欠薪"), store.record("labour", f"b{n}", [WORKER], title="欠薪案")
         )
     clerk = api.as_("clerk", "court")
-    clerk.get("/v1/cases")  # so that the login of its department and role is there
+    clerk.ids(q="欠薪")  # so that the login of its department and role is there, and common words are known
     counts = set()
     for limit in (1, 12):
         with statements() as seen:
