@@ -19,6 +19,7 @@ from api.departments import Directory
 from api.watches.worker import watching
 from hub.errors import SettingsError
 from hub.settings import Settings
+from hub.threads import hand_over_quickly
 from schema.search import query_of
 
 START_TIMEOUT_S = 20.0
@@ -34,7 +35,7 @@ def serve(settings: Settings, engine: Engine) -> None:
     """
     with contextlib.closing(_listen(settings)) as port:
         server = _server(settings, engine)
-        _leave_to_stand()
+        _settle_down()
         with watching(server.application.state.hub):
             server.run(sockets=[port])
 
@@ -69,15 +70,17 @@ def serving(settings: Settings, engine: Engine, directory: Directory | None = No
             thread.join(START_TIMEOUT_S)
 
 
-def _leave_to_stand() -> None:
-    """Keep the garbage collector from what this process has for good, and from looking for circles dozens of times a request.
+def _settle_down() -> None:
+    """Settle down to serve: the garbage collector is kept from what this process has for good, and from looking for circles dozens of
+    times a request, and threads take shorter turns.
 
-    A full round over modules, models and routes takes some 50 ms, in which nothing is answered.
+    A full round of the collector over modules, models and routes takes some 50 ms, in which nothing is answered.
     """
     query_of("")  # works out tables of characters once
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
+    hand_over_quickly()  # an answer waits for its audit row's thread, and that for its turn
 
 
 class _Server(uvicorn.Server):

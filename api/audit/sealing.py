@@ -11,6 +11,7 @@ import contextlib
 import datetime as dt
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from schema.tables import seal as seal_table
 
 MAX_ROWS = 5_000  # of one seal
 MAX_SEALS = 20  # of one transaction
+UNTIDIED, UNTIDIED_S = 5_000, 60.0  # rows that may wait in the list of the index of ids, and for how long: who looks for an id reads it
 _LOCK = 470312  # beside the migrations' 470311
 
 _TRY = "SELECT pg_try_advisory_xact_lock(:lock)"
@@ -103,14 +105,14 @@ def seal_all(engine: Engine, head_file: Path) -> int:
         publish(head_file, done.head)  # after the commit: a head of what was rolled back would cry wolf
         rows += done.rows
         if done.seals < MAX_SEALS:
-            break
-    if rows:
-        tidy(engine)
-    return rows
+            return rows
 
 
 def tidy(engine: Engine) -> None:
-    """Work in what waits in the list of the index of ids, or some request would have to."""
+    """Work in what waits in the list of the index of ids, or some request would have to.
+
+    A few rows at a time that takes four times as long, and writes each page of the index again after every checkpoint.
+    """
     with store_errors(), engine.begin() as connection:
         connection.execute(text(_TIDY))
 
@@ -157,6 +159,7 @@ class Sealer:
 
     def __init__(self, engine: Engine, head_file: Path, interval_s: float) -> None:
         self._engine, self._head_file, self._interval_s = engine, head_file, interval_s
+        self._untidied, self._tidied_at = 0, time.monotonic()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="casehub-audit-sealer", daemon=True)
 
@@ -174,6 +177,12 @@ class Sealer:
         while not is_last:
             is_last = self._is_over.wait(self._interval_s)
             try:
-                seal_all(self._engine, self._head_file)
+                self._untidied += seal_all(self._engine, self._head_file)
+                self._tidy()
             except Exception as error:  # the edge of the thread: rows wait, and verify tells if they wait for long
                 _log.error("the audit log could not be sealed: %s", type(error).__name__)
+
+    def _tidy(self) -> None:
+        if self._untidied >= UNTIDIED or (self._untidied and time.monotonic() - self._tidied_at > UNTIDIED_S):
+            tidy(self._engine)
+            self._untidied, self._tidied_at = 0, time.monotonic()
