@@ -27,6 +27,7 @@ MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in 
 _MARKS = "〔〕【】[]（）()-－—_/.·# "
 NUMBER_PART = f"translate(upper(coalesce(case_number, source_record_id)), '{_MARKS}', '')"
 
+_PLANE = "\uffff"  # the last character of the first plane
 _LAST = 0x33480  # no letter of any script comes after
 _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
@@ -63,7 +64,7 @@ def fold_text(text: str) -> str:
 @cache
 def _variant() -> re.Pattern[str]:
     """Whatever `_translation` changes: to look for it takes a fifth of the time that translating takes, and hardly any text has it."""
-    return re.compile(f"[{''.join(simplified())}]")
+    return re.compile(f"[{''.join(each for each in simplified() if each <= _PLANE)}]|[^\0-{_PLANE}]")  # one class of both would be slow
 
 
 @cache
