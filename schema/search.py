@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -154,7 +154,7 @@ def _needed(texts: Sequence[str]) -> list[list[tuple[str, bool]]]:
         folded.str.extract_all(f"{_WORD}{_HAN}?"),
     ]
     found = zip(*(piece.to_list() for piece in pieces), strict=True)
-    return [list(dict.fromkeys(map(_open, (token for tokens in several for token in tokens)))) for several in found]
+    return [_distinct(token for tokens in several for token in tokens) for several in found]
 
 
 def _needed_by(text: str) -> list[tuple[str, bool]]:
@@ -163,7 +163,7 @@ def _needed_by(text: str) -> list[tuple[str, bool]]:
     folded = fold_text(text[:MAX_CHARACTERS])[:MAX_CHARACTERS]
     pairs, shifted = (expressions.pair.findall(each) for each in (folded, expressions.first.sub(r"\1 ", folded)))
     alone = expressions.alone.findall(expressions.run.sub(" ", folded))
-    return list(dict.fromkeys(map(_open, [*pairs, *shifted, *alone, *expressions.word.findall(folded)])))
+    return _distinct([*pairs, *shifted, *alone, *expressions.word.findall(folded)])
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,12 @@ def _characters(pattern: str) -> str:
     starts = matched[np.diff(matched, prepend=-2) != 1]
     ends = matched[np.diff(matched, append=_LAST + 1) != 1]
     return "".join(f"\\U{start:08x}-\\U{end:08x}" for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _distinct(pieces: Iterable[str]) -> list[tuple[str, bool]]:
+    """Their tokens, each once: where one is needed whole, the same as a beginning asks for nothing more."""
+    opened = dict.fromkeys(map(_open, pieces))
+    return [(token, may_go_on) for token, may_go_on in opened if not (may_go_on and (token, False) in opened)]
 
 
 def _open(piece: str) -> tuple[str, bool]:

@@ -74,7 +74,7 @@ def test_query_finds(text: str, query: str, found: bool) -> None:
 
 @pytest.mark.parametrize(
     ("text", "asked"),
-    [("光明5号", "'光明' & '5'"), ("光明", "'光明'"), ("道5", "'道'"), ("号", None), ("5 号", None)],
+    [("光明5号", "'光明' & '5'"), ("光明", "'光明'"), ("道5", "'道'"), ("号", None), ("5 号", None), ("5 5号", "'5'")],
 )
 def test_the_index_is_asked_for_whole_tokens_alone(text: str, asked: str | None) -> None:
     assert query_of(text).by_index({}) == asked
