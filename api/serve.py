@@ -19,7 +19,6 @@ from api.departments import Directory
 from api.watches.worker import watching
 from hub.errors import SettingsError
 from hub.settings import Settings
-from hub.threads import hand_over_quickly
 from schema.search import query_of
 
 START_TIMEOUT_S = 20.0
@@ -71,16 +70,14 @@ def serving(settings: Settings, engine: Engine, directory: Directory | None = No
 
 
 def _settle_down() -> None:
-    """Settle down to serve: the garbage collector is kept from what this process has for good, and from looking for circles dozens of
-    times a request, and threads take shorter turns.
+    """Keep the garbage collector from what this process has for good, and from looking for circles dozens of times a request.
 
-    A full round of the collector over modules, models and routes takes some 50 ms, in which nothing is answered.
+    A full round over modules, models and routes takes some 50 ms, in which nothing is answered.
     """
     query_of("")  # works out tables of characters once
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    hand_over_quickly()  # an answer waits for its audit row's thread, and that for its turn
 
 
 class _Server(uvicorn.Server):

@@ -54,8 +54,9 @@ class Running:
     postmaster: psutil.Process
 
     def usage(self) -> Usage:
-        """What the API, and the database for whomever, have taken of the processors."""
-        return Usage(_seconds(self.process), sum(map(_seconds, [self.postmaster, *self.postmaster.children(recursive=True)])))
+        """What the API, and the database for whomever, have taken of the processors; processes of it that ended are its first one's."""
+        living = sum(map(_seconds, self.postmaster.children(recursive=True)))
+        return Usage(_seconds(self.process), living + _seconds(self.postmaster) + _seconds_of_ended(self.postmaster))
 
     @property
     def resident_mb(self) -> float:
@@ -131,6 +132,11 @@ def _seconds(process: psutil.Process) -> float:
         times = process.cpu_times()
         return float(times.user + times.system)
     return 0.0
+
+
+def _seconds_of_ended(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.children_user + times.children_system)
 
 
 def _free_port() -> int:
