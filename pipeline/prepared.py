@@ -57,8 +57,7 @@ def run_tuples(
     connection: Connection, sql: str, values: Mapping[str, Any], types: Mapping[str, str] | None = None
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """The same: the names of the columns, and the rows as they come."""
-    names = list(types) if types is not None else _names(sql)
-    marks = ", ".join(f"%({name})s{f'::{types[name]}' if types else ''}" for name in names)
+    names, marks = _shape(sql, None if types is None else tuple(types.items()))
     call = f"EXECUTE {_ready(connection, sql, names, types)}{f' ({marks})' if marks else ''}"
     return send(connection, call, {name: values[name] for name in names})
 
@@ -78,9 +77,12 @@ def send(connection: Connection, call: str, values: Mapping[str, Any]) -> tuple[
         raise
 
 
-@lru_cache(KEPT)
-def _names(sql: str) -> list[str]:
-    return list(dict.fromkeys(_PARAMETER.findall(sql)))
+@lru_cache(2 * KEPT)
+def _shape(sql: str, types: tuple[tuple[str, str], ...] | None) -> tuple[list[str], str]:
+    """A statement's parameters, and the marks that stand for them in a call."""
+    kinds = dict(types or ())
+    names = list(kinds) if types is not None else list(dict.fromkeys(_PARAMETER.findall(sql)))
+    return names, ", ".join(f"%({name})s{f'::{kinds[name]}' if kinds else ''}" for name in names)
 
 
 def _ready(connection: Connection, sql: str, names: list[str], types: Mapping[str, str] | None) -> str:
