@@ -122,7 +122,11 @@ class Comparison:
 
     def index(self, level: str) -> int:
         """Number of a level in a levels table, 0 (no evidence) where the model leaves it out."""
-        return next((i for i, known in enumerate(self.levels, 1) if known.name == level), 0)
+        return self._numbers.get(level, 0)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {level.name: number for number, level in reversed([*enumerate(self.levels, 1)])}
 
 
 @dataclass(frozen=True)
