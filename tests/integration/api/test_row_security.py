@@ -86,6 +86,12 @@ def numbers(connection: Connection, statement: str) -> set[str]:
     return set(connection.execute(text(statement)).scalars())
 
 
+EVERY = "(SELECT array_agg(id) FROM generate_series(1, 10000) AS t (id))"
+COMPARED = {
+    "case": f"SELECT source_record_id FROM store.comparable_cases({EVERY})",
+    "person": f"SELECT name FROM store.comparable_persons({EVERY})",
+    "organisation": f"SELECT name FROM store.comparable_organisations({EVERY})",
+}
 SEEN = [
     pytest.param(caller("petition"), {"shared-here", "shared-there"}, {"court"}, id="another department"),
     pytest.param(caller("court"), {"shared-here", "shared-there", "restricted"}, set(), id="owner of the restricted one"),
@@ -116,10 +122,17 @@ def test_a_login_reads_what_the_policy_gives(
         assert len(numbers(connection, "SELECT record_id FROM store.case_member")) == len(readable) + len(acknowledged)
         valued = f"SELECT value FROM store.readable_values(ARRAY['{mixed['case_id']}'::uuid]) WHERE field = 'title'"
         assert numbers(connection, valued) == {f"题{number}" for number in readable}
+        assert numbers(connection, COMPARED["case"]) == readable
+        assert numbers(connection, COMPARED["person"]) == {f"人{number}" for number in readable}
         is_there = bool(readable or acknowledged)
         assert bool(numbers(connection, "SELECT case_id FROM store.unified_case")) == is_there
         has_both = {"shared-here", "sealed"} <= readable
         assert bool(numbers(connection, "SELECT left_id FROM store.link")) == has_both
+
+
+def test_the_owner_compares_with_all(database: Engine, mixed: dict[str, Any]) -> None:
+    with database.connect() as connection:
+        assert numbers(connection, COMPARED["case"]) == {number for number in mixed if number != "case_id"}
 
 
 def test_a_login_finds_only_what_is_acknowledged_by_an_identifier(logins: Logins, mixed: dict[str, Any]) -> None:
@@ -227,6 +240,8 @@ def test_a_login_without_a_scope_reads_nothing(logins: Logins, mixed: dict[str, 
     with engine.connect() as connection:
         for relation in READS:
             assert connection.execute(text(f"SELECT count(*) FROM {relation}")).scalar_one() == 0, relation
+        for statement in COMPARED.values():
+            assert numbers(connection, statement) == set()
 
 
 def test_a_newer_policy_is_taken_up_and_an_older_one_does_not_come_back(logins: Logins, mixed: dict[str, Any], database: Engine) -> None:

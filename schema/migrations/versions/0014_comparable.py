@@ -1,0 +1,91 @@
+"""What a record not yet filed is compared with, read in one look-up.
+
+Behind row security each candidate's record was looked up again for its membership, for each of its parties, and for the membership of
+each of these: a quarter of what the database took for a question. These functions ask once a candidate whether its record may be read, by
+the condition that row security has; a login is told of nothing that it could not read itself. The store's owner, whom row security does
+not bind, is told of all.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+READER = "casehub_reader"
+_OPTIONS = "LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off ROWS 50"
+
+# As 0012 has them, of current versions.
+_IS_WHOLE = "(SELECT s.departments IS NULL AND s.streets IS NULL AND s.communities IS NULL FROM ops.my_scope s)"
+_IN_SCOPE = """(s.departments IS NULL OR r.department = ANY (s.departments) OR r.department = s.own)
+    AND (s.streets IS NULL AND s.communities IS NULL OR r.street = ANY (s.streets) OR r.community = ANY (s.communities))"""
+_READABLE = f"""(session_user = current_user OR r.visibility = 'shared' AND {_IS_WHOLE} OR EXISTS (
+    SELECT FROM ops.my_scope s WHERE {_IN_SCOPE}
+    AND (r.visibility = 'shared' OR r.department = s.own OR r.visibility = 'restricted' AND store.is_granted(r.record_id)) OFFSET 0
+))"""
+_RECORD = """(
+    SELECT * FROM store.source_record WHERE record_id = {id} AND known_to IS NULL AND known_from IS NOT NULL AND NOT is_deleted OFFSET 0
+) r"""
+_ENTITY = "(SELECT {entity}::text AS entity FROM store.{members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m"
+
+_PARTIES = f"""
+CREATE FUNCTION store.comparable_{{name}}s(parties bigint[]) RETURNS TABLE (
+    id bigint, record_id bigint, version integer, ordinal integer, role text, kind text, name text, id_type text, id_no text, uscc text,
+    phone text, own_address text, address text, gender text, birth_date date, department text, source_record_id text, visibility text,
+    entity text
+) {_OPTIONS} AS $$
+    SELECT p.party_id, p.record_id, p.version, p.ordinal, p.role, p.kind, p.name, p.id_type, p.id_no, p.uscc, p.phone, p.address,
+           {{address}}, p.gender, p.birth_date, r.department, r.source_record_id, r.visibility, m.entity
+    FROM unnest($1) AS t (id)
+    CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
+    CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")}
+    CROSS JOIN LATERAL {_ENTITY.format(entity="{name}_id", members="{name}_member", node="party_id")}
+    WHERE {_READABLE}
+$$
+"""
+# Whom the parties of a record resolve to is told with it: who reads the record reads them.
+_RECORDS = f"""
+CREATE FUNCTION store.comparable_cases(records bigint[]) RETURNS TABLE (
+    id bigint, record_id bigint, version integer, department text, source_record_id text, visibility text, case_number text, title text,
+    text text, category text, occurred_at timestamptz, reported_at timestamptz, amount double precision, people_involved integer,
+    address text, street text, community text, longitude double precision, latitude double precision, "references" jsonb, entity text,
+    party_ids bigint[], roles text[], kinds text[], entities text[]
+) {_OPTIONS} AS $$
+    SELECT r.record_id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, r.case_number, r.title, r.text, r.category,
+           r.occurred_at, r.reported_at, r.amount::float8, r.people_involved, r.address, r.street, r.community, r.longitude, r.latitude,
+           r."references", m.entity, s.party_ids, s.roles, s.kinds, s.entities
+    FROM unnest($1) AS t (id)
+    CROSS JOIN LATERAL {_RECORD.format(id="t.id")}
+    CROSS JOIN LATERAL {_ENTITY.format(entity="case_id", members="case_member", node="record_id")}
+    CROSS JOIN LATERAL (
+        SELECT array_agg(p.party_id ORDER BY p.party_id) AS party_ids, array_agg(p.role ORDER BY p.party_id) AS roles,
+               array_agg(p.kind ORDER BY p.party_id) AS kinds,
+               array_agg(CASE p.kind
+                   WHEN 'person' THEN (SELECT person_id::text FROM store.person_member WHERE party_id = p.party_id AND known_to IS NULL)
+                   ELSE (SELECT organisation_id::text FROM store.organisation_member WHERE party_id = p.party_id AND known_to IS NULL)
+               END ORDER BY p.party_id) AS entities
+        FROM store.party p WHERE p.record_id = r.record_id AND p.known_to IS NULL AND p.known_from IS NOT NULL
+    ) s
+    WHERE {_READABLE}
+$$
+"""
+_FUNCTIONS = {
+    "store.comparable_persons(bigint[])": _PARTIES.format(name="person", address="coalesce(p.address, r.address)"),
+    "store.comparable_organisations(bigint[])": _PARTIES.format(name="organisation", address="p.address"),
+    "store.comparable_cases(bigint[])": _RECORDS,
+}
+
+
+def upgrade() -> None:
+    for signature, statement in _FUNCTIONS.items():
+        op.execute(statement)
+        op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {READER}")
+
+
+def downgrade() -> None:
+    for signature in _FUNCTIONS:
+        op.execute(f"DROP FUNCTION {signature}")
