@@ -138,9 +138,9 @@ class Asked:
     reach: Reach
     unseen: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
-    def form_of(self, row: Row) -> Row:
+    def form_of(self, row: Row, *, is_keyed: bool = False) -> Row:
         """The form of a candidate; what it tells of a hidden field beside the field itself, the asked form has nothing to compare with."""
-        return _form(self.relation, row, self.model, self.unique_within)
+        return _form(self.relation, row, self.model, self.unique_within, is_keyed=is_keyed)
 
     def met(self, rows: Sequence[Row]) -> list[Row]:
         """Candidates as the caller's own reading tells them: those that still share a key, where persons were joined unseen."""
@@ -150,7 +150,7 @@ class Asked:
         if not self.unseen:
             return told
         own = set(keys_of(self.form, self.model))
-        return [row for row in told if not own.isdisjoint(keys_of(self.form_of(row), self.model))]
+        return [row for row in told if not own.isdisjoint(keys_of(self.form_of(row, is_keyed=True), self.model))]
 
     def weighed(self, rows: Sequence[Row]) -> list[Weighed]:
         """Each candidate, compared and weighed."""
@@ -190,9 +190,9 @@ def _known(
     return [_told(part) for part in parts]
 
 
-def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[str]) -> Row:
+def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[str], *, is_keyed: bool = True) -> Row:
     if relation is CASE:
-        return case_form(row, model, unique_within)
+        return case_form(row, model, unique_within, is_keyed=is_keyed)
     return person_form(row, model) if relation is PERSON else organisation_form(row, model)
 
 

@@ -13,18 +13,24 @@ _REMEMBERED = 5_000  # texts are long
 
 
 @lru_cache(_REMEMBERED)
-def signature(text: str | None) -> tuple[bytes | None, list[int] | None]:
-    """`text_signature` and `text_bands` of one text."""
+def signature(text: str | None) -> bytes | None:
+    """`text_signature` of one text."""
+    bits = np.zeros(BITS, dtype=np.bool_)
+    bits[(_hashes(text) & np.uint64(BITS - 1)).astype(np.int64)] = True
+    return np.packbits(bits).tobytes() if int(bits.sum()) >= SHORTEST else None
+
+
+@lru_cache(_REMEMBERED)
+def bands(text: str | None) -> list[int] | None:
+    """`text_bands` of one text."""
+    return None if signature(text) is None else [_band(_hashes(text), band) for band in range(BANDS)]
+
+
+def _hashes(text: str | None) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    """Of each bigram."""
     codes = letters()[np.frombuffer((text or "").replace("\n", " ").encode("utf-32-le"), dtype=np.uint32)]
     codes = codes[codes != 0].astype(np.uint64)
-    if len(codes) <= 1:
-        return None, None
-    hashes = mixed(codes[:-1] << np.uint64(21) | codes[1:])
-    bits = np.zeros(BITS, dtype=np.bool_)
-    bits[(hashes & np.uint64(BITS - 1)).astype(np.int64)] = True
-    if int(bits.sum()) < SHORTEST:
-        return None, None
-    return np.packbits(bits).tobytes(), [_band(hashes, band) for band in range(BANDS)]
+    return mixed(codes[:-1] << np.uint64(21) | codes[1:])
 
 
 def _band(hashes: np.ndarray[tuple[int], np.dtype[np.uint64]], band: int) -> int:
