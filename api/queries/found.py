@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 
 from api.queries.hits import CASES, FEW, TABLE, Hits, Rank
 from api.queries.rows import fetch
-from api.queries.visible import ACKNOWLEDGED, MEMBERS, READABLE, follow, known_records, records_with_cases
+from api.queries.visible import ACKNOWLEDGED, MEMBERS, READABLE, follow, records_with_cases
 from api.recognise import IDENTIFIERS, Kind, Reading, recognise
 from hub.encryption import number_forms
 
-_OF_PARTIES = (
-    "SELECT p.record_id, p.version, 'parties.{column}' AS field, p.ordinal FROM store.party p WHERE p.{column} = ANY(:values) "
-    "UNION ALL SELECT a.record_id, a.version, 'parties.{column}', NULL FROM store.acknowledged_by('{column}', :values) a"
+_OF_PARTIES = "SELECT p.record_id, p.version, 'parties.{column}' AS field, p.ordinal FROM store.party p WHERE p.{column} = ANY(:values)"
+_CLOSED = (
+    "SELECT a.record_id, a.version, '{name}' AS field, CAST(NULL AS integer) AS ordinal FROM store.acknowledged_by('{field}', {wanted}) a"
 )
 _FIND_WORDS = (
     "SELECT w.record_id, w.version, 'words' AS field, CAST(NULL AS integer) AS ordinal "
@@ -31,12 +31,7 @@ _HOLDS_WORDS = "r.tokens @@ CAST(:tokens AS tsquery)"
 _OF_RECORDS = (
     "SELECT n.record_id, n.version, '{column}' AS field, CAST(NULL AS integer) AS ordinal FROM store.source_record n WHERE n.{column}"
 )
-_NUMBER = " UNION ALL ".join(
-    [
-        *(f"{_OF_RECORDS.format(column=column)} = ANY(:numbers)" for column in ("case_number", "source_record_id")),
-        "SELECT a.record_id, a.version, 'case_number', NULL FROM store.acknowledged_by('number', :numbers) a",
-    ]
-)
+_NUMBER = " UNION ALL ".join(f"{_OF_RECORDS.format(column=column)} = ANY(:numbers)" for column in ("case_number", "source_record_id"))
 _CASE = (
     "SELECT r.record_id, r.version, 'case_id' AS field, CAST(NULL AS integer) AS ordinal "
     f"FROM {MEMBERS} WHERE m.case_id IN {follow('case', 'entry_case_id')}"
@@ -50,14 +45,20 @@ _ENTRIES: dict[Kind, str] = {
 }
 _ENTITY = (
     "SELECT p.record_id, p.version, '{relation}_id' AS field, p.ordinal FROM store.{relation}_member e "
-    "JOIN store.party p ON p.party_id = e.party_id WHERE e.known_to IS NULL AND e.{relation}_id IN {ids} "
-    "UNION ALL SELECT a.record_id, a.version, '{relation}_id', NULL FROM store.acknowledged_by('{relation}', ARRAY{ids}::text[]) a"
+    "JOIN store.party p ON p.party_id = e.party_id WHERE e.known_to IS NULL AND e.{relation}_id IN {ids}"
 )
 _COLUMNS = {Kind.ID_NUMBER: "id_no", Kind.PHONE: "phone", Kind.CREDIT_CODE: "uscc"}
 _HAS_PARTY = (
     "EXISTS (SELECT FROM store.party p {joined} WHERE p.record_id = r.record_id AND p.version = r.version AND {condition} OFFSET 0)"
 )
 _KNOWN = f"({READABLE} OR {ACKNOWLEDGED})"
+# Cases of what holds an identifier, in one look-up a record.
+_HOLDERS = f"SELECT r.case_id FROM store.holders('{{field}}', {{wanted}}) r WHERE {_KNOWN}"
+_IS_FEW = "SELECT NOT store.is_held_by_many('{field}', {wanted}) AS is_few"
+_WITH_WORDS = f"""
+SELECT c.case_id FROM (SELECT array_agg(w.record_id) AS records, array_agg(w.version) AS versions FROM ({_WORDS}) w) f
+CROSS JOIN LATERAL store.cases_of(f.records, f.versions) c
+"""
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,16 @@ class Found:
     """One thing that a case must hold.
 
     Args:
-        sql: records that hold it: record_id, version, field, ordinal of the party.
+        sql: records that hold it, of those that the caller reads: record_id, version, field, ordinal of the party.
         reach: which of them the caller may be told of.
         tells_of_closed: whether it makes a case known of which the caller can read no record.
         ranks: whether `sql` has a column `rank`, how closely each agrees.
         is_gathered: whether all that hold it are known to be few; None: to be counted.
         here: condition on a record `r` that says whether it holds it, where that is quicker than looking it up in `sql`.
         check: condition on a record `r` by which a case is checked where many hold it.
-        known_cases: statement of the ids of the cases that hold it, where these are known already.
+        known_cases: statement of the ids of the cases that hold it, where there is a shorter one than by `sql`.
+        closed: records that hold it of those that are only acknowledged, as `sql` has them.
+        few: statement that says, as `is_few`, whether gathering is the shorter way; None: to be counted.
     """
 
     sql: str
@@ -83,22 +86,32 @@ class Found:
     here: str | None = None
     check: str | None = None
     known_cases: str | None = None
+    closed: str | None = None
+    few: str | None = None
+
+    @property
+    def everywhere(self) -> str:
+        """All records that hold it."""
+        return self.sql if self.closed is None else f"{self.sql} UNION ALL {self.closed}"
 
     def cases(self) -> str:
         """Statement of the ids of all cases that hold it."""
-        return self.known_cases or f"SELECT DISTINCT m.case_id FROM {records_with_cases(self.sql)} WHERE {self.reach}"
+        return self.known_cases or f"SELECT DISTINCT m.case_id FROM {records_with_cases(self.everywhere)} WHERE {self.reach}"
 
     def holds(self) -> str:
         """Condition on `c`: whether that case holds it. OFFSET 0 keeps it from being turned into a join over all that hold it."""
         here = self.here or self.check
         reach = READABLE if here else self.reach
-        here = here or f"EXISTS (SELECT FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version)"
+        here = here or f"EXISTS (SELECT FROM ({self.everywhere}) f WHERE f.record_id = r.record_id AND f.version = r.version)"
         return f"EXISTS (SELECT FROM {MEMBERS} WHERE m.case_id = c.case_id AND {reach} AND {here} OFFSET 0)"
 
     def at_record(self) -> str:
         """Subquery of field, ordinal and rank: where in a record `r` it stands."""
         rank = "f.rank" if self.ranks else f"{int(Rank.EXACT)} AS rank"
-        stands = f"SELECT f.field, f.ordinal, {rank} FROM ({self.sql}) f WHERE f.record_id = r.record_id AND f.version = r.version"
+        at = f"SELECT f.field, f.ordinal, {rank} FROM ({{found}}) f WHERE f.record_id = r.record_id AND f.version = r.version"
+        stands = at.format(found=self.sql)
+        if self.closed:  # the condition comes first: of a thousand records that hold it hardly one is closed
+            stands += f" UNION ALL {at.format(found=self.closed)} AND r.visibility = 'restricted'"
         if self.here:
             stands += f" AND f.field <> 'words' UNION ALL SELECT 'words', CAST(NULL AS integer), {int(Rank.WORDS)} WHERE {self.here}"
         return stands
@@ -107,8 +120,8 @@ class Found:
         """Whether gathering is the shorter way."""
         if self.is_gathered is not None:
             return self.is_gathered
-        statement = f"SELECT count(*) AS held FROM (SELECT FROM ({self.sql}) f LIMIT {FEW + 1}) counted"
-        return int(fetch(connection, statement, parameters)[0]["held"]) <= FEW
+        counted = f"SELECT count(*) <= {FEW} AS is_few FROM (SELECT FROM ({self.everywhere}) f LIMIT {FEW + 1}) counted"
+        return bool(fetch(connection, self.few or counted, parameters)[0]["is_few"])
 
 
 def by_entry(reading: Reading, hits: Hits | None) -> Found:
@@ -120,10 +133,27 @@ def by_entry(reading: Reading, hits: Hits | None) -> Found:
         here = _HOLDS_WORDS if hits.is_many else None
         return Found(TABLE, READABLE, tells_of_closed=False, ranks=True, is_gathered=not hits.is_many, here=here, known_cases=CASES)
     if reading.kind in IDENTIFIERS:
+        column = _COLUMNS[reading.kind]
         reach = f"({READABLE} OR ({ACKNOWLEDGED} AND f.field <> 'words'))"
-        check = f"({_HAS_PARTY.format(joined='', condition=f'p.{_COLUMNS[reading.kind]} = ANY(:values)')} OR {_HOLDS_WORDS})"
-        return Found(_ENTRIES[reading.kind], reach, tells_of_closed=True, check=check)
-    return Found(_ENTRIES[reading.kind], _KNOWN, tells_of_closed=True)
+        check = f"({_HAS_PARTY.format(joined='', condition=f'p.{column} = ANY(:values)')} OR {_HOLDS_WORDS})"
+        return _known(_ENTRIES[reading.kind], reach, (f"parties.{column}", column, ":values"), check=check, beside=f"UNION {_WITH_WORDS}")
+    if reading.kind is Kind.CASE_NUMBER:
+        return _known(_NUMBER, _KNOWN, ("case_number", "number", ":numbers"))
+    return Found(_CASE, _KNOWN, tells_of_closed=True)
+
+
+def _known(sql: str, reach: str, held: tuple[str, str, str], check: str | None = None, beside: str = "") -> Found:
+    """What the functions of the store look up: `held` is the field as it is told, as they know it, and what it is to hold."""
+    name, field, wanted = held
+    return Found(
+        sql,
+        reach,
+        tells_of_closed=True,
+        check=check,
+        known_cases=f"{_HOLDERS.format(field=field, wanted=wanted)} {beside or 'GROUP BY 1'}",
+        closed=_CLOSED.format(name=name, field=field, wanted=wanted),
+        few=_IS_FEW.format(field=field, wanted=wanted),
+    )
 
 
 def by_words(most: int) -> Found:
@@ -136,7 +166,7 @@ def by_entity(relation: str) -> Found:
     ids = follow(relation, f"{relation}_id")
     joined = f"JOIN store.{relation}_member e ON e.party_id = p.party_id AND e.known_to IS NULL"
     check = _HAS_PARTY.format(joined=joined, condition=f"e.{relation}_id IN {ids}")
-    return Found(_ENTITY.format(relation=relation, ids=ids), _KNOWN, tells_of_closed=True, check=check)
+    return _known(_ENTITY.format(relation=relation, ids=ids), _KNOWN, (f"{relation}_id", relation, f"ARRAY{ids}::text[]"), check=check)
 
 
 def is_whole(reading: Reading) -> bool:
@@ -159,7 +189,8 @@ def entry_parameters(reading: Reading | None, hits: Hits | None, tokens: str | N
 
 def is_case_number(connection: Connection, numbers: Sequence[str], own: str | None) -> bool:
     """Whether any department's record that the caller may know of has one of these numbers."""
-    statement = f"SELECT EXISTS (SELECT FROM {known_records(_NUMBER)} WHERE {_KNOWN} OFFSET 0) AS is_number"
+    holders = _HOLDERS.format(field="number", wanted=":numbers")
+    statement = f"SELECT EXISTS ({holders}) AS is_number"
     return bool(fetch(connection, statement, {"numbers": list(numbers), "own": own})[0]["is_number"])
 
 

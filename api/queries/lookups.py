@@ -64,7 +64,7 @@ def found_by_entries(connection: Connection, kind: Kind, entries: Sequence[tuple
         ordinal, case_id, fields, and `is_cut`: more than `MOST_RECORDS` records hold it, of which some are counted.
     """
     entry = by_entry(entries[0][1], None) if is_whole(entries[0][1]) else by_words(MOST_RECORDS + 1)
-    found = _FOUND.format(most=MOST_RECORDS, readable=READABLE, found=_many(entry.sql), one_by_one=_ONE_BY_ONE, reach=entry.reach)
+    found = _FOUND.format(most=MOST_RECORDS, readable=READABLE, found=_many(entry.everywhere), one_by_one=_ONE_BY_ONE, reach=entry.reach)
     statement = _ASKED + found
     return _fetch(connection, statement, entries, own)
 
@@ -74,7 +74,7 @@ def case_numbers(connection: Connection, entries: Sequence[tuple[int, Reading]],
     found = by_entry(Reading(Kind.CASE_NUMBER, ""), None)
     statement = f"""{_ASKED.replace("tokens text", "tokens text, entry text")}
     SELECT DISTINCT k.ordinal, k.entry FROM k WHERE EXISTS (
-        SELECT FROM ({_many(found.sql)}) f {_RECORD} WHERE {found.reach} OFFSET 0
+        SELECT FROM ({_many(found.everywhere)}) f {_RECORD} WHERE {found.reach} OFFSET 0
     )
     """
     return {(row["ordinal"], row["entry"]) for row in _fetch(connection, statement, entries, own)}

@@ -95,11 +95,12 @@ _HAS_OWN = _ANY.format(members=MEMBERS, condition=_IS_OWN)
 
 # Cases with restricted or sealed records of the caller's own department.
 _OWN = f"SELECT DISTINCT m.case_id FROM {HOLDERS.replace('known_record', 'source_record')} WHERE {_IS_OWN}"  # by its index of closed ones
-# Those of them that were gathered: each is looked at where these are a handful, else which of all of them are among the gathered.
+# Those of them that were gathered: each is looked at where these are a handful, else which of all of them are among the gathered (as
+# sets: connections of the API join by nested loops).
 _A_HANDFUL = "(SELECT count(*) FROM few_0) <= 100"
 _OWN_OF_FEW = f"""
 SELECT case_id FROM few_0 c WHERE {_A_HANDFUL} AND {_HAS_OWN}
-UNION ALL SELECT o.case_id FROM ({_OWN}) o WHERE NOT ({_A_HANDFUL}) AND o.case_id IN (SELECT case_id FROM few_0)
+UNION ALL SELECT o.case_id FROM ({_OWN} INTERSECT SELECT case_id FROM few_0) o WHERE NOT ({_A_HANDFUL})
 """
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
 _READABLE_CASES = "SELECT DISTINCT c.case_id FROM store.cases_in_weeks(:first_week, :last_week) c"

@@ -92,6 +92,15 @@ COMPARED = {
     "person": f"SELECT name FROM store.comparable_persons({EVERY})",
     "organisation": f"SELECT name FROM store.comparable_organisations({EVERY})",
 }
+HELD = """
+SELECT department || ' ' || visibility FROM store.holders('number', ARRAY['shared-here', 'shared-there', 'restricted', 'sealed'])
+"""
+SAID = {
+    "shared-here": "petition shared",
+    "shared-there": "labour shared",
+    "restricted": "court restricted",
+    "sealed": "procuratorate sealed",
+}
 SEEN = [
     pytest.param(caller("petition"), {"shared-here", "shared-there"}, {"court"}, id="another department"),
     pytest.param(caller("court"), {"shared-here", "shared-there", "restricted"}, set(), id="owner of the restricted one"),
@@ -122,6 +131,10 @@ def test_a_login_reads_what_the_policy_gives(
         assert len(numbers(connection, "SELECT record_id FROM store.case_member")) == len(readable) + len(acknowledged)
         valued = f"SELECT value FROM store.readable_values(ARRAY['{mixed['case_id']}'::uuid]) WHERE field = 'title'"
         assert numbers(connection, valued) == {f"题{number}" for number in readable}
+        held = connection.execute(text(HELD)).scalars().all()
+        assert sorted(held) == sorted(
+            [*(SAID[number] for number in readable), *(f"{department} restricted" for department in acknowledged)]
+        )
         assert numbers(connection, COMPARED["case"]) == readable
         assert numbers(connection, COMPARED["person"]) == {f"人{number}" for number in readable}
         is_there = bool(readable or acknowledged)
@@ -240,7 +253,7 @@ def test_a_login_without_a_scope_reads_nothing(logins: Logins, mixed: dict[str, 
     with engine.connect() as connection:
         for relation in READS:
             assert connection.execute(text(f"SELECT count(*) FROM {relation}")).scalar_one() == 0, relation
-        for statement in COMPARED.values():
+        for statement in (*COMPARED.values(), HELD):
             assert numbers(connection, statement) == set()
 
 

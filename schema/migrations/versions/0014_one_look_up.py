@@ -1,9 +1,10 @@
-"""What a record not yet filed is compared with, read in one look-up.
+"""What a record not yet filed is compared with, and what holds an identifier, read in one look-up.
 
 Behind row security each candidate's record was looked up again for its membership, for each of its parties, and for the membership of
-each of these: a quarter of what the database took for a question. These functions ask once a candidate whether its record may be read, by
-the condition that row security has; a login is told of nothing that it could not read itself. The store's owner, whom row security does
-not bind, is told of all.
+each of these: a quarter of what the database took for a question. The same went for each record that names a firm, of which there may be a
+thousand. These functions ask once a record whether it may be read, by the condition that row security has; a login is told of nothing that
+it could not read itself, or is told of as acknowledged. Of what is compared, the store's owner, whom row security does not bind, is
+told all.
 """
 
 from __future__ import annotations
@@ -16,19 +17,20 @@ branch_labels = None
 depends_on = None
 
 READER = "casehub_reader"
+_FEW = 2_000
 _OPTIONS = "LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off ROWS 50"
 
 # As 0012 has them, of current versions.
 _IS_WHOLE = "(SELECT s.departments IS NULL AND s.streets IS NULL AND s.communities IS NULL FROM ops.my_scope s)"
 _IN_SCOPE = """(s.departments IS NULL OR r.department = ANY (s.departments) OR r.department = s.own)
     AND (s.streets IS NULL AND s.communities IS NULL OR r.street = ANY (s.streets) OR r.community = ANY (s.communities))"""
-_READABLE = f"""(session_user = current_user OR r.visibility = 'shared' AND {_IS_WHOLE} OR EXISTS (
+_READABLE = f"""(r.visibility = 'shared' AND {_IS_WHOLE} OR EXISTS (
     SELECT FROM ops.my_scope s WHERE {_IN_SCOPE}
     AND (r.visibility = 'shared' OR r.department = s.own OR r.visibility = 'restricted' AND store.is_granted(r.record_id)) OFFSET 0
 ))"""
-_RECORD = """(
-    SELECT * FROM store.source_record WHERE record_id = {id} AND known_to IS NULL AND known_from IS NOT NULL AND NOT is_deleted OFFSET 0
-) r"""
+_COMPARED = f"(session_user = current_user OR {_READABLE})"
+_CURRENT = "known_to IS NULL AND known_from IS NOT NULL AND NOT is_deleted"
+_RECORD = f"(SELECT * FROM store.source_record WHERE record_id = {{id}} AND {_CURRENT} OFFSET 0) r"
 _ENTITY = "(SELECT {entity}::text AS entity FROM store.{members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m"
 
 _PARTIES = f"""
@@ -43,7 +45,7 @@ CREATE FUNCTION store.comparable_{{name}}s(parties bigint[]) RETURNS TABLE (
     CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
     CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")}
     CROSS JOIN LATERAL {_ENTITY.format(entity="{name}_id", members="{name}_member", node="party_id")}
-    WHERE {_READABLE}
+    WHERE {_COMPARED}
 $$
 """
 # Whom the parties of a record resolve to is told with it: who reads the record reads them.
@@ -69,10 +71,46 @@ CREATE FUNCTION store.comparable_cases(records bigint[]) RETURNS TABLE (
                END ORDER BY p.party_id) AS entities
         FROM store.party p WHERE p.record_id = r.record_id AND p.known_to IS NULL AND p.known_from IS NOT NULL
     ) s
-    WHERE {_READABLE}
+    WHERE {_COMPARED}
+$$
+"""
+_HELD = """
+    SELECT p.record_id, p.version FROM store.party p WHERE $1 = 'id_no' AND p.id_no = ANY ($2)
+    UNION ALL SELECT p.record_id, p.version FROM store.party p WHERE $1 = 'phone' AND p.phone = ANY ($2)
+    UNION ALL SELECT p.record_id, p.version FROM store.party p WHERE $1 = 'uscc' AND p.uscc = ANY ($2)
+    UNION ALL SELECT n.record_id, n.version FROM store.source_record n WHERE $1 = 'number' AND n.source_record_id = ANY ($2)
+    UNION ALL SELECT n.record_id, n.version FROM store.source_record n WHERE $1 = 'number' AND n.case_number = ANY ($2)
+    UNION ALL SELECT p.record_id, p.version FROM store.person_member e JOIN store.party p ON p.party_id = e.party_id
+        WHERE $1 = 'person' AND e.person_id = ANY ($2::uuid[]) AND e.known_to IS NULL
+    UNION ALL SELECT p.record_id, p.version FROM store.organisation_member e JOIN store.party p ON p.party_id = e.party_id
+        WHERE $1 = 'organisation' AND e.organisation_id = ANY ($2::uuid[]) AND e.known_to IS NULL
+"""
+# Whether so many do that it is shorter to look through cases than to gather them: as api/queries/hits.py has it.
+_IS_HELD_BY_MANY = f"""
+CREATE FUNCTION store.is_held_by_many(field text, wanted text[]) RETURNS boolean {_OPTIONS.removesuffix(" ROWS 50")} AS $$
+    SELECT count(*) > {_FEW} FROM (SELECT FROM ({_HELD}) held LIMIT {_FEW} + 1) counted
+$$
+"""
+# Published records that hold an identifier, with their cases. As store.known_record tells them: what was opened to the caller is shared.
+_HOLDERS = f"""
+CREATE FUNCTION store.holders(field text, wanted text[]) RETURNS TABLE (
+    record_id bigint, version integer, case_id uuid, department text, visibility text
+) {_OPTIONS} AS $$
+    SELECT r.record_id, r.version, m.case_id, r.department,
+           CASE WHEN k.is_readable AND r.visibility = 'restricted' AND r.department IS DISTINCT FROM (SELECT s.own FROM ops.my_scope s)
+                THEN 'shared' ELSE r.visibility END
+    FROM ({_HELD}) f
+    CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = f.record_id AND version = f.version AND {_CURRENT} OFFSET 0) r
+    CROSS JOIN LATERAL (SELECT case_id FROM store.case_member WHERE record_id = f.record_id AND known_to IS NULL OFFSET 0) m
+    CROSS JOIN LATERAL (SELECT {_READABLE} AS is_readable OFFSET 0) k
+    WHERE k.is_readable OR r.visibility = 'restricted' AND EXISTS (
+        SELECT FROM ops.my_scope s WHERE r.department IS DISTINCT FROM s.own AND {_IN_SCOPE} OFFSET 0
+    )
 $$
 """
 _FUNCTIONS = {
+    "store.is_held_by_many(text, text[])": _IS_HELD_BY_MANY,
+    "store.holders(text, text[])": _HOLDERS,
     "store.comparable_persons(bigint[])": _PARTIES.format(name="person", address="coalesce(p.address, r.address)"),
     "store.comparable_organisations(bigint[])": _PARTIES.format(name="organisation", address="p.address"),
     "store.comparable_cases(bigint[])": _RECORDS,
