@@ -57,8 +57,20 @@ def fold(text: pl.Series) -> pl.Series:
 
 def fold_text(text: str) -> str:
     """The same of one text: a query, a title, what is shown of a page."""
-    folded = unicodedata.normalize("NFKC", text).lower()
-    return folded.translate(_translation()) if _variant().search(folded) else folded
+    return _variant().sub(_simplified, unicodedata.normalize("NFKC", text).lower())
+
+
+def fold_texts(texts: Sequence[str]) -> list[str]:
+    """The same of many: hardly any has a variant character, and all are looked through for one at once."""
+    lowered = [unicodedata.normalize("NFKC", text).lower() for text in texts]
+    whole = "\n".join(lowered)
+    if whole.count("\n") == len(texts) - 1:  # each is one line
+        return _variant().sub(_simplified, whole).split("\n")
+    return [_variant().sub(_simplified, text) for text in lowered]
+
+
+def _simplified(found: re.Match[str]) -> str:
+    return _translation().get(ord(found[0]), found[0])
 
 
 @cache

@@ -232,10 +232,9 @@ class _Looking:
         self.rows = [row for row in self.rows if row[2] != "words"]
         most = max(FEW, newest) + 1
         found = self._ask(_WORDS, **word_parameters(self._connection, query, most), newest=newest)
-        for _, record_id, version, *told in found:
-            if record_id is not None:
-                self.rows.append((record_id, version, "words", None, rank))
-                self.told[record_id] = tuple(told)
+        if found[0][1] is not None:
+            self.rows += [(row[1], row[2], "words", None, rank) for row in found]
+            self.told |= {row[1]: row[3:] for row in found}
         return bool(found[0][0] == most)
 
     def by_name(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schema.search import MAX_CHARACTERS, bigrams, fold, fold_text, query_of, search_tokens, tsqueries, tsquery
+from schema.search import MAX_CHARACTERS, bigrams, fold, fold_text, fold_texts, query_of, search_tokens, tsqueries, tsquery
 
 
 def tokens_of(text: str) -> set[str]:
@@ -137,6 +137,11 @@ _TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cn")) | st.sampled_fro
 @given(_TEXTS)
 def test_one_text_folds_as_a_column_does(text: str) -> None:
     assert fold_text(text) == fold(pl.Series([text])).item()
+
+
+@given(st.lists(_TEXTS, max_size=4))
+def test_many_texts_fold_as_each_does(texts: list[str]) -> None:
+    assert fold_texts(texts) == [fold_text(text) for text in texts]
 
 
 @given(_TEXTS)
