@@ -16,7 +16,7 @@ from api.queries.hits import Rank, agreement
 from api.queries.rows import Row
 from api.queries.tails import TailsShown
 from api.recognise import Reading
-from schema.search import bigrams, fold_texts
+from schema.search import bigrams, fold_text
 
 _TEXTS = ("title", "text", "address", "case_number")
 
@@ -113,7 +113,7 @@ def _word_fields(rows: Sequence[Mapping[str, Any]], reading: Reading) -> list[li
         return [[] for _ in rows]
     tokens = [token for text in reading.values for token in bigrams(text)] or list(reading.query.tokens)
     texts = [row[name] for row in rows for name in _TEXTS] + [" ".join(filter(None, row["names"] or ())) for row in rows]
-    folded = fold_texts([text or "" for text in texts])
+    folded = [fold_text(text) if text else "" for text in texts]
     found = []
     for index in range(len(rows)):
         held = dict(zip(_TEXTS, folded[index * len(_TEXTS) :], strict=False)) | {"parties.name": folded[len(rows) * len(_TEXTS) + index]}

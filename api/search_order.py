@@ -20,7 +20,7 @@ from api.queries.hits import FoundCase
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.recognise import Kind
-from schema.search import fold_texts
+from schema.search import tokens_in
 
 _WINDOW_PAGES = 3  # pages' worth of cases that are put in order at once, where very many are found
 _NAMES = frozenset({Kind.NAME, Kind.ORGANISATION, Kind.PINYIN})
@@ -85,7 +85,7 @@ def _title_scores(cases: Mapping[str, FoundCase], search: Search) -> dict[str, f
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
     asked = () if search.reading is None else search.reading.query.tokens
     titles = list({title for case in cases.values() for title in case.titles})
-    held = dict(zip(titles, _held(titles, asked), strict=True))
+    held = dict(zip(titles, tokens_in(titles, asked), strict=True))
     found = {case_id: _all_of(held, case.titles) for case_id, case in cases.items()}
     alike = Counter(found.values())  # cases by the tokens that their titles hold: there are few such sets
     weights = []
@@ -94,14 +94,6 @@ def _title_scores(cases: Mapping[str, FoundCase], search: Search) -> dict[str, f
         weights.append(1 + math.log((len(cases) + 1) / (borne + 1)))
     scores = {tokens: round(sum(weight for place, weight in enumerate(weights) if tokens >> place & 1), 6) for tokens in alike}
     return {case_id: scores[tokens] for case_id, tokens in found.items()}
-
-
-def _held(titles: Sequence[str], asked: Sequence[str]) -> list[int]:
-    """For each title the tokens that stand in it, a bit for each."""
-    held, texts = [0] * len(titles), fold_texts(titles)
-    for place, token in enumerate(asked):
-        held = [bits | 1 << place if token in text else bits for bits, text in zip(held, texts, strict=True)]
-    return held
 
 
 def _all_of(held: Mapping[str, int], titles: Collection[str]) -> int:

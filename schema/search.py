@@ -28,6 +28,8 @@ _MARKS = "〔〕【】[]（）()-－—_/.·# "
 NUMBER_PART = f"translate(upper(coalesce(case_number, source_record_id)), '{_MARKS}', '')"
 
 _PLANE = "\uffff"  # the last character of the first plane
+_NOT_ALONE = -1
+_MOST_BITS = 62  # of a number
 _LAST = 0x33480  # no letter of any script comes after
 _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
@@ -60,15 +62,6 @@ def fold_text(text: str) -> str:
     return _variant().sub(_simplified, unicodedata.normalize("NFKC", text).lower())
 
 
-def fold_texts(texts: Sequence[str]) -> list[str]:
-    """The same of many: hardly any has a variant character, and all are looked through for one at once."""
-    lowered = [unicodedata.normalize("NFKC", text).lower() for text in texts]
-    whole = "\n".join(lowered)
-    if whole.count("\n") == len(texts) - 1:  # each is one line
-        return _variant().sub(_simplified, whole).split("\n")
-    return [_variant().sub(_simplified, text) for text in lowered]
-
-
 def _simplified(found: re.Match[str]) -> str:
     return _translation().get(ord(found[0]), found[0])
 
@@ -82,6 +75,55 @@ def _variant() -> re.Pattern[str]:
 @cache
 def _translation() -> dict[int, str]:
     return str.maketrans(simplified())
+
+
+def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
+    """Which of some tokens stand in each of many texts, folded: a bit for each, the first the lowest.
+
+    All texts are one array of characters, for a thousand titles are looked through at each search.
+    """
+    codes = np.frombuffer("\n".join(texts).encode("utf-32-le"), np.uint32)
+    table = _folded_alone()
+    folded = np.where(codes < len(table), table[np.minimum(codes, len(table) - 1)], _NOT_ALONE)
+    row = np.cumsum(codes == ord("\n"))
+    has_lines = len(row) and row[-1] != len(texts) - 1
+    if has_lines or len(tokens) > _MOST_BITS:
+        return [_tokens_in(text, tokens) for text in texts]
+    found = np.zeros(len(texts), np.int64)
+    for place, token in enumerate(tokens):
+        found[row[_starts(folded, token)]] |= 1 << place
+    bits: list[int] = found.tolist()
+    for odd in set(row[folded == _NOT_ALONE].tolist()):
+        bits[odd] = _tokens_in(texts[odd], tokens)
+    return bits
+
+
+def _tokens_in(text: str, tokens: Sequence[str]) -> int:
+    folded = fold_text(text)
+    return sum(1 << place for place, token in enumerate(tokens) if token in folded)
+
+
+def _starts(codes: npt.NDArray[np.int64], token: str) -> npt.NDArray[np.intp]:
+    """Where a token begins."""
+    last = len(codes) - len(token) + 1
+    begins = np.ones(max(last, 0), np.bool_)
+    for place, character in enumerate(token):
+        begins &= codes[place : place + len(begins)] == ord(character)
+    return np.flatnonzero(begins)
+
+
+@cache
+def _folded_alone() -> npt.NDArray[np.int64]:
+    """What each character of the first plane folds to wherever it stands; `_NOT_ALONE` where neighbours decide, or it is several."""
+    return np.array([_alone(chr(code)) for code in range(ord(_PLANE) + 1)], np.int64)
+
+
+def _alone(character: str) -> int:
+    if "\ud800" <= character < "\ue000" or character == "Σ":  # at the end of a word it folds otherwise
+        return _NOT_ALONE
+    folded = fold_text(character)
+    joins = len(folded) != 1 or unicodedata.category(folded).startswith("M") or "\u1100" <= folded < "\u1200"
+    return _NOT_ALONE if joins else ord(folded)
 
 
 def search_tokens(text: pl.Series) -> pl.Series:

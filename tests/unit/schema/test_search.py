@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schema.search import MAX_CHARACTERS, bigrams, fold, fold_text, fold_texts, query_of, search_tokens, tsqueries, tsquery
+from schema.search import MAX_CHARACTERS, bigrams, fold, fold_text, query_of, search_tokens, tokens_in, tsqueries, tsquery
 
 
 def tokens_of(text: str) -> set[str]:
@@ -139,9 +139,11 @@ def test_one_text_folds_as_a_column_does(text: str) -> None:
     assert fold_text(text) == fold(pl.Series([text])).item()
 
 
-@given(st.lists(_TEXTS, max_size=4))
-def test_many_texts_fold_as_each_does(texts: list[str]) -> None:
-    assert fold_texts(texts) == [fold_text(text) for text in texts]
+@given(st.lists(_TEXTS, max_size=4), _TEXTS)
+def test_tokens_are_found_in_many_texts_as_in_each(texts: list[str], asked: str) -> None:
+    tokens = bigrams(asked + "".join(texts))
+    held = [{token for place, token in enumerate(tokens) if bits >> place & 1} for bits in tokens_in(texts, tokens)]
+    assert held == [{token for token in tokens if token in fold_text(text)} for text in texts]
 
 
 @given(_TEXTS)
