@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from sqlalchemy import Connection
 
@@ -70,36 +71,32 @@ def _page(
 
 def in_order(cases: Mapping[str, FoundCase], search: Search) -> list[str]:
     """The cases, the most relevant first."""
-    scores = _title_scores(cases, search)
-    return [
-        case_id
-        for *_, case_id in sorted((case.rank, -scores[case_id], *_newest(case.reported_at), case_id) for case_id, case in cases.items())
+    scores = _title_scores(list(cases.values()), search)
+    keys = [
+        (case.rank, -score, case.reported_at is None, -(case.reported_at or 0.0), case_id)
+        for (case_id, case), score in zip(cases.items(), scores, strict=True)
     ]
+    keys.sort()
+    return [key[-1] for key in keys]
 
 
-def _newest(reported_at: float | None) -> tuple[bool, float]:
-    return (True, 0.0) if reported_at is None else (False, -reported_at)
-
-
-def _title_scores(cases: Mapping[str, FoundCase], search: Search) -> dict[str, float]:
+def _title_scores(cases: Sequence[FoundCase], search: Search) -> list[float]:
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
     asked = () if search.reading is None else search.reading.query.tokens
-    titles = list({title for case in cases.values() for title in case.titles})
-    held = dict(zip(titles, tokens_in(titles, asked), strict=True))
-    found = {case_id: _all_of(held, case.titles) for case_id, case in cases.items()}
-    alike = Counter(found.values())  # cases by the tokens that their titles hold: there are few such sets
+    held = iter(tokens_in([title for case in cases for title in case.titles], asked))
+    found = [_all_of(held, len(case.titles)) for case in cases]
+    alike = Counter(found)  # cases by the tokens that their titles hold: there are few such sets
     weights = []
     for place in range(len(asked)):
         borne = sum(count for tokens, count in alike.items() if tokens >> place & 1)
         weights.append(1 + math.log((len(cases) + 1) / (borne + 1)))
     scores = {tokens: round(sum(weight for place, weight in enumerate(weights) if tokens >> place & 1), 6) for tokens in alike}
-    return {case_id: scores[tokens] for case_id, tokens in found.items()}
+    return [scores[tokens] for tokens in found]
 
 
-def _all_of(held: Mapping[str, int], titles: Collection[str]) -> int:
-    if len(titles) == 1:
-        return held[next(iter(titles))]
+def _all_of(held: Iterator[int], titles: int) -> int:
+    """The tokens of the next so many titles."""
     tokens = 0
-    for title in titles:
-        tokens |= held[title]
+    for bits in islice(held, titles):
+        tokens |= bits
     return tokens

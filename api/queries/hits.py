@@ -83,7 +83,8 @@ def agreement(rank: int) -> Agreement:
     return _AGREEMENTS[NameAgreement(rank // 10)]
 
 
-Row = tuple[int, int, str, int | None, int]
+#: record_id, version, field, ordinal of the party or None, rank; then of the record its case, when it was reported, its title.
+Row = tuple[int, int, str, int | None, int, str, float | None, str | None]
 
 
 @dataclass
@@ -106,15 +107,13 @@ class Hits:
     """Records that hold an entry.
 
     Args:
-        rows: (record_id, version, field, ordinal of the party or None, rank), the closest first.
-        case_of: record_id → its case, as text; of what has none, nothing is told.
+        rows: the closest first.
         cases: what they tell of each case.
         is_many: more records hold its words than are gathered: `rows` has the newest of them.
         tried: what was looked for, in the order tried.
     """
 
     rows: tuple[Row, ...]
-    case_of: Mapping[int, str]
     cases: Mapping[str, FoundCase]
     is_many: bool
     tried: tuple[str, ...]
@@ -122,15 +121,15 @@ class Hits:
     def only(self, case_ids: Collection[uuid.UUID]) -> Hits:
         """What of it these cases hold."""
         cases = {str(case_id) for case_id in case_ids}
-        rows = tuple(row for row in self.rows if self.case_of.get(row[0]) in cases)
+        rows = tuple(row for row in self.rows if row[5] in cases)
         return replace(self, rows=rows, cases={case_id: found for case_id, found in self.cases.items() if case_id in cases})
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """The rows as `TABLE` wants them bound, and the cases as `CASES` does."""
-        columns = list(zip(*self.rows, strict=True)) or [()] * 5
         names = ("hit_records", "hit_versions", "hit_fields", "hit_ordinals", "hit_ranks")
-        return dict(zip(names, map(list, columns), strict=True)) | {"hit_cases": list(self.cases)}
+        columns = {name: [row[place] for row in self.rows] for place, name in enumerate(names)}
+        return columns | {"hit_cases": list(self.cases)}
 
 
 #: Gathered hits as a relation.
@@ -145,7 +144,7 @@ _TOLD = "CAST(c.case_id AS text), CAST(extract(epoch FROM c.reported_at) AS doub
 _CASES_OF = f"SELECT c.record_id, {_TOLD} FROM store.cases_of(CAST(:records AS bigint[]), CAST(:versions AS integer[])) c"
 # Records and their cases at once: the ids of thousands would take as long on their way here and back as it takes to find them.
 _WORDS = f"""
-SELECT w.held, c.record_id, c.version, {_TOLD} FROM (
+SELECT c.record_id, c.version, 'words', NULL::integer, {int(Rank.WORDS)}, {_TOLD}, w.held FROM (
     SELECT count(*) AS held, array_agg(f.record_id) AS records, array_agg(f.version) AS versions
     FROM store.find_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most) f
 ) w LEFT JOIN LATERAL (SELECT CASE WHEN w.held < :most THEN w.held ELSE :newest END AS kept) k ON true
@@ -179,21 +178,16 @@ def gather(connection: Connection, reading: Reading, shown: TailsShown) -> Hits:
     looking.by_number()
     while True:
         rows = tuple(sorted(_told_once(looking.rows, reading), key=itemgetter(4)))
-        cases = _cases(rows, looking.told)
+        cases = _cases(rows)
         if not is_many or len(cases) > RELEVANT_MOST:  # one more, so that the last page says that there are others
-            case_of = {record_id: case_id for record_id, (case_id, _, _) in looking.told.items()}
-            return Hits(rows, case_of, cases, is_many, tuple(dict.fromkeys(looking.tried)))
+            return Hits(rows, cases, is_many, tuple(dict.fromkeys(looking.tried)))
         most *= _MORE  # many records of few cases
         is_many = looking.by_words(most)
 
 
-def _cases(rows: Sequence[Row], told: Mapping[int, _Told]) -> dict[str, FoundCase]:
+def _cases(rows: Sequence[Row]) -> dict[str, FoundCase]:
     cases: dict[str, FoundCase] = {}
-    for record_id, _, where, _, rank in rows:  # the closest first
-        record = told.get(record_id)
-        if record is None:
-            continue
-        case_id, at, title = record
+    for _, _, where, _, rank, case_id, at, title in rows:  # the closest first
         case = cases.get(case_id)
         if case is None:
             case = cases[case_id] = FoundCase(rank, at)
@@ -212,14 +206,10 @@ def _told_once(rows: Sequence[Row], reading: Reading) -> list[Row]:
     return [row for row in rows if row[2] != "words" or row[:2] not in named]
 
 
-_Told = tuple[str, float | None, str | None]  # of a record: its case, when it was reported, its title
-
-
 class _Looking:
     def __init__(self, connection: Connection, reading: Reading, shown: TailsShown) -> None:
         self._connection, self._reading, self._shown = connection, reading, shown
         self.rows: list[Row] = []
-        self.told: dict[int, _Told] = {}
         self.tried: list[str] = []
 
     def by_words(self, newest: int) -> bool:
@@ -228,14 +218,12 @@ class _Looking:
         if not query.whole:
             return False
         self.tried.append("words")
-        rank = int(Rank.WORDS)
         self.rows = [row for row in self.rows if row[2] != "words"]
         most = max(FEW, newest) + 1
         found = self._ask(_WORDS, **word_parameters(self._connection, query, most), newest=newest)
-        if found[0][1] is not None:
-            self.rows += [(row[1], row[2], "words", None, rank) for row in found]
-            self.told |= {row[1]: row[3:] for row in found}
-        return bool(found[0][0] == most)
+        if found[0][0] is not None:
+            self.rows += [row[:-1] for row in found]
+        return bool(found[0][-1] == most)
 
     def by_name(self) -> None:
         """Records with a party whose name agrees: the close ways first, one character off where these find little."""
@@ -251,37 +239,36 @@ class _Looking:
         if len(found) < ENOUGH and NameAgreement.SLIP in keys.values():
             found = self._named(keys)
             self.tried.append(_WAYS[NameAgreement.SLIP])
-        self.rows += [(record_id, version, "parties.name", ordinal, 10 * rank) for record_id, version, ordinal, rank in found]
+        self.rows += found
 
     def by_number(self) -> None:
         """Records with such a part in their number, and with parties whose phone or ID number ends so."""
         reading = self._reading
-        found: list[Row] = []
+        found: list[tuple[int, int, str, int | None]] = []
         if reading.part:
             self.tried.append("part_of_case_number")
             parts = self._ask(_NUMBERS, part=f"%{_literal(reading.part)}%", most=MOST)
-            found += [(record_id, version, field, None, int(Rank.PARTIAL)) for record_id, version, field in parts]
+            found += [(record_id, version, field, None) for record_id, version, field in parts]
         if reading.tail:
             self.tried.append("end_of_number")
             ends = find_tails(self._connection, reading.tail, self._shown, MOST)
-            found += [(record_id, version, f"parties.{field}", ordinal, int(Rank.PARTIAL)) for record_id, version, field, ordinal in ends]
-        versions = {row[0]: row[1] for row in found if row[0] not in self.told}
+            found += [(record_id, version, f"parties.{field}", ordinal) for record_id, version, field, ordinal in ends]
+        versions = {row[0]: row[1] for row in found}
         if versions:
             cases = self._ask(_CASES_OF, records=list(versions), versions=list(versions.values()))
-            self.told |= {record_id: (case_id, at, title) for record_id, case_id, at, title in cases}
-        self.rows += found
+            told = {record_id: rest for record_id, *rest in cases}
+            self.rows += [(*row, int(Rank.PARTIAL), *told[row[0]]) for row in found if row[0] in told]
 
-    def _named(self, keys: dict[str, NameAgreement]) -> list[tuple[int, int, int, int]]:
+    def _named(self, keys: dict[str, NameAgreement]) -> list[Row]:
         if not keys:
             return []
-        numbers = open_key_numbers_of(list(keys))
-        found = []
-        for record_id, version, ordinal, rank, *told in self._ask(_NAMES, keys=numbers, ranks=[*map(int, keys.values())], most=MOST):
-            if rank is None:
-                self.told[record_id] = tuple(told)
-            else:
-                found.append((record_id, version, ordinal, rank))
-        return found
+        rows = self._ask(_NAMES, keys=open_key_numbers_of(list(keys)), ranks=[*map(int, keys.values())], most=MOST)
+        told = {row[0]: row[4:] for row in rows if row[3] is None}
+        return [
+            (record_id, version, "parties.name", ordinal, 10 * rank, *told[record_id])
+            for record_id, version, ordinal, rank, *_ in rows
+            if rank is not None and record_id in told
+        ]
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:
         return fetch_tuples(self._connection, statement, parameters)
