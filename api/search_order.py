@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -83,8 +82,15 @@ def in_order(cases: Mapping[str, FoundCase], search: Search) -> list[str]:
 def _title_scores(cases: Sequence[FoundCase], search: Search) -> list[float]:
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
     asked = () if search.reading is None else search.reading.query.tokens
-    held = iter(tokens_in([title for case in cases for title in case.titles], asked))
-    found = [_all_of(held, len(case.titles)) for case in cases]
+    held = tokens_in([title for case in cases for title in case.titles], asked)
+    found = []  # of each case, the tokens that any of its titles holds
+    place = 0
+    for case in cases:
+        tokens = 0
+        for _ in case.titles:
+            tokens |= held[place]
+            place += 1
+        found.append(tokens)
     alike = Counter(found)  # cases by the tokens that their titles hold: there are few such sets
     weights = []
     for place in range(len(asked)):
@@ -92,11 +98,3 @@ def _title_scores(cases: Sequence[FoundCase], search: Search) -> list[float]:
         weights.append(1 + math.log((len(cases) + 1) / (borne + 1)))
     scores = {tokens: round(sum(weight for place, weight in enumerate(weights) if tokens >> place & 1), 6) for tokens in alike}
     return [scores[tokens] for tokens in found]
-
-
-def _all_of(held: Iterator[int], titles: int) -> int:
-    """The tokens of the next so many titles."""
-    tokens = 0
-    for bits in islice(held, titles):
-        tokens |= bits
-    return tokens
