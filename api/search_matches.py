@@ -16,9 +16,10 @@ from api.queries.hits import Rank, agreement
 from api.queries.rows import Row
 from api.queries.tails import TailsShown
 from api.recognise import Reading
-from schema.search import bigrams, fold_text
+from schema.search import bigrams, tokens_in
 
 _TEXTS = ("title", "text", "address", "case_number")
+_WORDED = (*_TEXTS, "parties.name")  # where words may stand
 
 
 def explain(
@@ -112,12 +113,12 @@ def _word_fields(rows: Sequence[Mapping[str, Any]], reading: Reading) -> list[li
     if all(row["field"] != "words" for row in rows):
         return [[] for _ in rows]
     tokens = [token for text in reading.values for token in bigrams(text)] or list(reading.query.tokens)
-    texts = [row[name] for row in rows for name in _TEXTS] + [" ".join(filter(None, row["names"] or ())) for row in rows]
-    folded = [fold_text(text) if text else "" for text in texts]
+    names = (" ".join(filter(None, row["names"] or ())) for row in rows)
+    texts = [text or "" for row, named in zip(rows, names, strict=True) for text in (*(row[name] for name in _TEXTS), named)]
+    bits = iter(tokens_in(texts, tokens))
     found = []
-    for index in range(len(rows)):
-        held = dict(zip(_TEXTS, folded[index * len(_TEXTS) :], strict=False)) | {"parties.name": folded[len(rows) * len(_TEXTS) + index]}
-        counts = {name: sum(token in text for token in tokens) for name, text in held.items()}
+    for _ in rows:
+        counts = {name: next(bits).bit_count() for name in _WORDED}
         best = max(counts.values())
         found.append([name for name, count in counts.items() if count and count == best])
     return found

@@ -82,13 +82,12 @@ def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
 
     All texts are one array of characters, for a thousand titles are looked through at each search.
     """
-    codes = np.frombuffer("\n".join(texts).encode("utf-32-le"), np.uint32)
+    if len(tokens) > _MOST_BITS:
+        return [_tokens_in(text, tokens) for text in texts]
+    codes = np.frombuffer("\n".join([text.replace("\n", " ") for text in texts]).encode("utf-32-le"), np.uint32)
     table = _folded_alone()
     folded = np.where(codes < len(table), table[np.minimum(codes, len(table) - 1)], _NOT_ALONE)
     row = np.cumsum(codes == ord("\n"))
-    has_lines = len(row) and row[-1] != len(texts) - 1
-    if has_lines or len(tokens) > _MOST_BITS:
-        return [_tokens_in(text, tokens) for text in texts]
     found = np.zeros(len(texts), np.int64)
     for place, token in enumerate(tokens):
         found[row[_starts(folded, token)]] |= 1 << place
