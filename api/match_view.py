@@ -55,13 +55,13 @@ class Matcher:
 
     Args:
         presenter: of the caller.
-        keys: a connection that may read the key tables.
+        unrestricted: a connection that may count all mentions of a person.
         connection: the caller's own.
         promises: of the running API.
     """
 
     presenter: Presenter
-    keys: Connection
+    unrestricted: Connection
     connection: Connection
     promises: Promises
     entity_ids: list[uuid.UUID] = field(default_factory=list)  # all that were made known
@@ -85,7 +85,7 @@ class Matcher:
         own = self.presenter.caller.department
         prospects = [Prospect(_values(record, own), [_columns(party) for party in record.parties]) for record in records]
         reach = Reach(self.connection, queries.COMPARED, own, self._treated(is_own=True), self._treated(is_own=False))
-        return look_up_all(self.keys, reach, prospects, self.promises.current(self.keys))
+        return look_up_all(self.unrestricted, reach, prospects, self.promises.current(self.unrestricted))
 
     def _treated(self, *, is_own: bool) -> Treated:
         """How fields of the caller's own department's records, or of others', are shown to him."""

@@ -4,9 +4,9 @@ Enter records as `prospect` takes them, and what the caller may read; leave for 
 that may be the same. It says what `prospect.look_up` says where everything may be read, and is worked out a row at a time
 (`matching.single`), for one question in some milliseconds.
 
-Blocking keys, which hold no values, give the numbers of the nodes that share one. The nodes themselves are read on the caller's
-own connection: of a record that is closed to him nothing comes, before anything is compared, ranked or limited. So a closed
-record makes no entity known and changes no weight, and whether there is none or a closed one the same statements are run.
+The nodes that share a blocking key are read on the caller's own connection, by a function of the store that knows the keys: of a record
+that is closed to him nothing comes, before anything is compared, ranked or limited. So a closed record makes no entity known and changes
+no weight, and whether there is none or a closed one the same statements are run.
 """
 
 from __future__ import annotations
@@ -31,16 +31,14 @@ from matching.single.forms import case_form, organisation_form, person_form
 from matching.single.keys import keys_of
 from pipeline.candidates import key_numbers_of
 from pipeline.links import forms_in
-from pipeline.lookup_statements import mentions, met_by, nodes_of
+from pipeline.lookup_statements import mentions, nodes_of
 from pipeline.lookup_view import Treated
-from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row, stand_in
+from pipeline.prospect import ANSWERS, Prospect, case_row, party_row, stand_in
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 from schema.codes import sides
 from schema.records import PAIR
 
 Row = dict[str, Any]
-
-_READ_AT_ONCE = 2 * CANDIDATES  # nodes of one row; more are read only where many of them are closed to the caller
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,11 @@ class Reach:
         return self.treated_own if self.own is not None and row["department"] == self.own else self.treated_others
 
     @property
-    def hidings(self) -> list[Treated]:
-        """Each way of hiding, once: records are looked up apart by what of them may be looked up."""
-        both = [self.treated_others] if self.own is None else [self.treated_own, self.treated_others]
-        return list({each.hidden: each for each in both}.values())
+    def hidings(self) -> list[tuple[Treated, bool | None]]:
+        """Each way of hiding, and of whose records: records are looked up apart by what of them may be looked up."""
+        if self.own is None or self.treated_own.hidden == self.treated_others.hidden:
+            return [(self.treated_others, None)]
+        return [(self.treated_own, True), (self.treated_others, False)]
 
 
 @dataclass(frozen=True)
@@ -104,11 +103,13 @@ class Told:
     case: Known
 
 
-def look_up_all(keys: Connection, reach: Reach, prospects: Sequence[Prospect], unique_within: frozenset[str] = frozenset()) -> list[Told]:
+def look_up_all(
+    unrestricted: Connection, reach: Reach, prospects: Sequence[Prospect], unique_within: frozenset[str] = frozenset()
+) -> list[Told]:
     """Look records up that are not filed yet, together.
 
     Args:
-        keys: a connection that may read the key tables and count mentions.
+        unrestricted: a connection that may count all mentions of a person.
         reach: of the caller.
         prospects: the records with their parties.
         unique_within: departments that promise no duplicate cases within themselves.
@@ -119,10 +120,10 @@ def look_up_all(keys: Connection, reach: Reach, prospects: Sequence[Prospect], u
             (n, k) for n, prospect in enumerate(prospects) for k, party in enumerate(prospect.parties) if party["kind"] == relation.name
         ]
         rows = [party_row(relation, prospects[n].values, prospects[n].parties[k], place) for place, (n, k) in enumerate(places)]
-        for (n, k), found in zip(places, _known(keys, reach, relation, rows), strict=True):
+        for (n, k), found in zip(places, _known(reach, relation, rows), strict=True):
             known[n][k] = found
     records = [case_row(prospect, found) for prospect, found in zip(prospects, known, strict=True)]
-    cases = _known(keys, reach, CASE, records, unique_within, _joined_unseen(keys, reach, known))
+    cases = _known(reach, CASE, records, unique_within, _joined_unseen(unrestricted, reach, known))
     return [Told(tuple(parties), case) for parties, case in zip(known, cases, strict=True)]
 
 
@@ -169,7 +170,6 @@ class Asked:
 
 
 def _known(
-    keys: Connection,
     reach: Reach,
     relation: Relation,
     rows: Sequence[Row],
@@ -179,14 +179,14 @@ def _known(
     """What is known of each row of the relation's input."""
     model = load_model(relation.name)
     parts: list[list[tuple[Asked, Sequence[Row]]]] = [[] for _ in rows]
-    for treated in reach.hidings:
+    for treated, is_own in reach.hidings:
         asked = []
         for row in map(treated.blanked, rows):
             form = treated.blanked(_form(relation, row, model, unique_within))
             asked.append(Asked(relation, row, form, model, unique_within, reach, unseen))
-        met = _met(keys, relation, [keys_of(one.form, model) for one in asked])
-        for part, one, nodes in zip(parts, asked, _nodes(reach, relation, met, treated.hidden), strict=True):
-            part.append((one, nodes))
+        nodes = _nodes(reach, relation, [keys_of(one.form, model) for one in asked], is_own=is_own)
+        for part, one, found in zip(parts, asked, nodes, strict=True):
+            part.append((one, found))
     return [_told(part) for part in parts]
 
 
@@ -196,35 +196,19 @@ def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[s
     return person_form(row, model) if relation is PERSON else organisation_form(row, model)
 
 
-def _met(connection: Connection, relation: Relation, keys: Sequence[Sequence[str]]) -> list[list[int]]:
-    """For each list of keys the nodes that share one, those that share most first, of equals the older."""
-    met: list[list[int]] = [[] for _ in keys]
+def _nodes(reach: Reach, relation: Relation, keys: Sequence[Sequence[str]], *, is_own: bool | None) -> list[list[Row]]:
+    """For each list of keys the nodes that share one and that the caller may read, those that share most first, as many as are compared."""
+    found: list[list[Row]] = [[] for _ in keys]
     places = [place for place, listed in enumerate(keys) for _ in listed]
     if places:
-        parameters = {"places": places, "keys": key_numbers_of([key for listed in keys for key in listed])}
-        for row in met_by(relation).rows(connection, **parameters):
-            met[row["place"]].append(row["id"])
-    return met
+        numbers = key_numbers_of([key for listed in keys for key in listed])
+        asked = {"places": places, "keys": numbers, "own": reach.own, "is_own": is_own}
+        for row in clear_rows(nodes_of(relation, reach.readable).rows(reach.connection, **asked)):
+            found[row.pop("place")].append(reach.treated(row).blanked(row))
+    return found
 
 
-def _nodes(reach: Reach, relation: Relation, met: Sequence[Sequence[int]], hidden: frozenset[str]) -> list[list[Row]]:
-    """Of each list of nodes the first that the caller may read and of which just this is hidden, as many as are compared."""
-    read: dict[int, Row] = {}
-    # Once even where there are none: who times the answer must not tell a closed record from no record.
-    for start in range(0, max(1, *map(len, met)) if met else 0, _READ_AT_ONCE):
-        short = [nodes for nodes in met if sum(node in read for node in nodes[:start]) < CANDIDATES]
-        wanted = {node for nodes in short for node in nodes[start : start + _READ_AT_ONCE]} - read.keys()
-        read |= _read(reach, relation, sorted(wanted), hidden)
-    return [[read[node] for node in nodes if node in read][:CANDIDATES] for nodes in met]
-
-
-def _read(reach: Reach, relation: Relation, ids: Sequence[int], hidden: frozenset[str]) -> dict[int, Row]:
-    """Nodes that the caller may read and of which just this is hidden, by id."""
-    rows = clear_rows(nodes_of(relation, reach.readable).rows(reach.connection, ids=ids, own=reach.own))
-    return {row["id"]: treated.blanked(row) for row in rows if (treated := reach.treated(row)).hidden == hidden}
-
-
-def _joined_unseen(keys: Connection, reach: Reach, known: Sequence[Sequence[Known]]) -> dict[str, frozenset[int]]:
+def _joined_unseen(unrestricted: Connection, reach: Reach, known: Sequence[Sequence[Known]]) -> dict[str, frozenset[int]]:
     """Persons of whom mentions are closed to the caller → those mentions that were certain by themselves.
 
     That the others are the same person too may be known from a closed record alone: they are not taken for it.
@@ -237,7 +221,7 @@ def _joined_unseen(keys: Connection, reach: Reach, known: Sequence[Sequence[Know
     ids = sorted({one.entity for one in certain})
     whole, read = (
         {row["entity"]: row["mentions"] for row in mentions(readable).rows(connection, ids=ids, own=reach.own)}
-        for connection, readable in ((keys, "true"), (reach.connection, reach.readable))
+        for connection, readable in ((unrestricted, "true"), (reach.connection, reach.readable))
     )
     joined: dict[str, frozenset[int]] = {}
     for one in certain:

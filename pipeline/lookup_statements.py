@@ -6,14 +6,12 @@ from functools import cache
 
 from pipeline.candidates import BLOCK_MOST
 from pipeline.prepared import Prepared
+from pipeline.prospect import CANDIDATES
 from pipeline.relations import Relation
 
-_MET = """
-SELECT t.place, b.id, count(*) AS shared FROM unnest(:places, :keys) AS t (place, key)
-CROSS JOIN LATERAL (SELECT {node} AS id FROM {keys} WHERE key = t.key ORDER BY {node} LIMIT {most}) b
-GROUP BY t.place, b.id ORDER BY t.place, shared DESC, b.id
+_NODES = """
+SELECT r.* FROM store.comparable_{relation}s(:places, :keys, {per_key}, :own, :is_own, {most}) r WHERE {readable}
 """
-_NODES = "SELECT r.* FROM store.comparable_{relation}s(:ids) r WHERE {readable}"
 # Of persons, how many mentions there are: whether some are closed to the caller. LATERAL with OFFSET 0 keeps the planner to one
 # index look-up a mention, whatever it believes of the tables.
 _MENTIONS = """
@@ -25,16 +23,14 @@ WHERE m.person_id = ANY (:ids) AND m.known_to IS NULL AND r.known_from IS NOT NU
 
 
 @cache
-def met_by(relation: Relation) -> Prepared:
-    """(place, id, shared): nodes under the keys of each place, those that share most first, of equals the older."""
-    sql = _MET.format(node=relation.node, keys=relation.keys, most=BLOCK_MOST)
-    return Prepared(sql, {"places": "integer[]", "keys": "bigint[]"})
-
-
-@cache
 def nodes_of(relation: Relation, readable: str) -> Prepared:
-    """Published nodes of records that are readable, each with its entity; of records also whom their parties resolve to."""
-    return Prepared(_NODES.format(relation=relation.name, readable=readable), {"ids": "bigint[]", "own": "text"})
+    """For each place the published nodes that share one of its keys, those that share most first, of equals the older.
+
+    Of those in records that are readable as many as are compared, each with its entity; of records also whom their parties resolve to.
+    `is_own` keeps to records of the department `own` or of others; null, to neither.
+    """
+    sql = _NODES.format(relation=relation.name, per_key=BLOCK_MOST, most=CANDIDATES, readable=readable)
+    return Prepared(sql, {"places": "integer[]", "keys": "bigint[]", "own": "text", "is_own": "boolean"})
 
 
 @cache

@@ -77,20 +77,20 @@ def case_form(row: Row, model: Model, unique_within: frozenset[str] = _NONE, *, 
     spot = address(row.get("address"), model.placeholders.get("address", _NONE))
     wording = [part for part in (row.get("title"), row.get("text")) if part is not None]
     words = " ".join(wording)
+    days = {name: _days(row.get(at)) for name, at in (("occurred_day", "occurred_at"), ("reported_day", "reported_at"))}
     department = row.get("department")
     return {
         **spot,
         **{name: row.get(name) for name in _COPIED},
         **{name: None if row.get(name) is None else [one for one in row[name] if one is not None] for name in _PARTIES},
         **_numbers(row),
-        **_times(row),
+        **days,
         "street": _first(street_name(row.get("street")), spot["street"]),
         "community": _first(community_name(row.get("community")), spot["community"]),
-        "cells": _cells(row.get("longitude"), row.get("latitude")),
         "identifier": None,
         "apart": department if department in unique_within else None,
         "text_signature": signature(words),
-        **({"text_bands": bands(words)} if is_keyed else {}),
+        **(_for_keys(row, days, words) if is_keyed else {}),
     }
 
 
@@ -129,16 +129,16 @@ def _case_number(number: str) -> str | None:
     return None if folded is None else without(NO_NUMBER, folded)
 
 
-def _times(row: Row) -> Form:
-    occurred, reported = _days(row.get("occurred_at")), _days(row.get("reported_at"))
-    both = [day for day in (occurred, reported) if day is not None]
+def _for_keys(row: Row, days: Mapping[str, float | None], words: str) -> Form:
+    """What blocking keys alone are made of."""
+    both = [day for day in days.values() if day is not None]
     return {
-        "occurred_day": occurred,
-        "reported_day": reported,
         "days_3": _windows(both[:1], 3),
         "days_30": _windows(both, 30),
         "days_120": _windows(both, 120),
         "months": _windows(both, 30, steps=1),
+        "cells": _cells(row.get("longitude"), row.get("latitude")),
+        "text_bands": bands(words),
     }
 
 

@@ -31,49 +31,61 @@ _READABLE = f"""(r.visibility = 'shared' AND {_IS_WHOLE} OR EXISTS (
 _COMPARED = f"(session_user = current_user OR {_READABLE})"
 _CURRENT = "known_to IS NULL AND known_from IS NOT NULL AND NOT is_deleted"
 _RECORD = f"(SELECT * FROM store.source_record WHERE record_id = {{id}} AND {_CURRENT} OFFSET 0) r"
-_ENTITY = "(SELECT {entity}::text AS entity FROM store.{members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m"
-
-_PARTIES = f"""
-CREATE FUNCTION store.comparable_{{name}}s(parties bigint[]) RETURNS TABLE (
-    id bigint, record_id bigint, version integer, ordinal integer, role text, kind text, name text, id_type text, id_no text, uscc text,
-    phone text, own_address text, address text, gender text, birth_date date, department text, source_record_id text, visibility text,
-    entity text
-) {_OPTIONS} AS $$
-    SELECT p.party_id, p.record_id, p.version, p.ordinal, p.role, p.kind, p.name, p.id_type, p.id_no, p.uscc, p.phone, p.address,
-           {{address}}, p.gender, p.birth_date, r.department, r.source_record_id, r.visibility, m.entity
-    FROM unnest($1) AS t (id)
-    CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
-    CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")}
-    CROSS JOIN LATERAL {_ENTITY.format(entity="{name}_id", members="{name}_member", node="party_id")}
-    WHERE {_COMPARED}
+_ENTITY = "(SELECT {entity}::text AS entity FROM store.{members} WHERE {node} = n.id AND known_to IS NULL OFFSET 0) m"
+# For each place the nodes that share one of its keys, those that share most first, of equals the older: so many of those that may be read,
+# of the department alone ($5 true), of others alone (false) or of all (null). Of one key as many are looked at as are compared for it.
+_COMPARABLE = f"""
+CREATE FUNCTION store.comparable_{{name}}s(places integer[], keys bigint[], per_key integer, own text, is_own boolean, most integer)
+RETURNS TABLE (place integer, {{columns}}) {_OPTIONS} AS $$
+    WITH met AS MATERIALIZED (
+        SELECT t.place, b.id, count(*) AS shared FROM unnest($1, $2) AS t (place, key)
+        CROSS JOIN LATERAL (SELECT {{node}} AS id FROM store.{{name}}_key WHERE key = t.key ORDER BY {{node}} LIMIT $3) b
+        GROUP BY t.place, b.id
+    )
+    SELECT c.* FROM (SELECT DISTINCT met.place FROM met) o CROSS JOIN LATERAL (
+        SELECT o.place, {{values}} FROM (SELECT met.id, met.shared FROM met WHERE met.place = o.place ORDER BY met.shared DESC, met.id) n
+        {{joined}}
+        CROSS JOIN LATERAL {_ENTITY.format(entity="{entity}_id", members="{name}_member", node="{node}")}
+        WHERE {_COMPARED} AND ($5 IS NULL OR (r.department IS NOT DISTINCT FROM $4) = $5)
+        ORDER BY n.shared DESC, n.id LIMIT $6
+    ) c
 $$
 """
+_PARTY_COLUMNS = """id bigint, record_id bigint, version integer, ordinal integer, role text, kind text, name text, id_type text,
+    id_no text, uscc text, phone text, own_address text, address text, gender text, birth_date date, department text, source_record_id text,
+    visibility text, entity text"""
+_PARTY_VALUES = """p.party_id, p.record_id, p.version, p.ordinal, p.role, p.kind, p.name, p.id_type, p.id_no, p.uscc, p.phone, p.address,
+        {address}, p.gender, p.birth_date, r.department, r.source_record_id, r.visibility, m.entity"""
+_PARTY = f"""CROSS JOIN LATERAL (
+            SELECT * FROM store.party WHERE party_id = n.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0
+        ) p
+        CROSS JOIN LATERAL {_RECORD.format(id="p.record_id")}"""
+_CASE_COLUMNS = """id bigint, record_id bigint, version integer, department text, source_record_id text, visibility text,
+    case_number text, title text, text text, category text, occurred_at timestamptz, reported_at timestamptz, amount double precision,
+    people_involved integer, address text, street text, community text, longitude double precision, latitude double precision,
+    "references" jsonb, entity text, party_ids bigint[], roles text[], kinds text[], entities text[]"""
+_CASE_VALUES = """r.record_id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, r.case_number, r.title, r.text,
+        r.category, r.occurred_at, r.reported_at, r.amount::float8, r.people_involved, r.address, r.street, r.community, r.longitude,
+        r.latitude, r."references", m.entity, s.party_ids, s.roles, s.kinds, s.entities"""
 # Whom the parties of a record resolve to is told with it: who reads the record reads them.
-_RECORDS = f"""
-CREATE FUNCTION store.comparable_cases(records bigint[]) RETURNS TABLE (
-    id bigint, record_id bigint, version integer, department text, source_record_id text, visibility text, case_number text, title text,
-    text text, category text, occurred_at timestamptz, reported_at timestamptz, amount double precision, people_involved integer,
-    address text, street text, community text, longitude double precision, latitude double precision, "references" jsonb, entity text,
-    party_ids bigint[], roles text[], kinds text[], entities text[]
-) {_OPTIONS} AS $$
-    SELECT r.record_id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, r.case_number, r.title, r.text, r.category,
-           r.occurred_at, r.reported_at, r.amount::float8, r.people_involved, r.address, r.street, r.community, r.longitude, r.latitude,
-           r."references", m.entity, s.party_ids, s.roles, s.kinds, s.entities
-    FROM unnest($1) AS t (id)
-    CROSS JOIN LATERAL {_RECORD.format(id="t.id")}
-    CROSS JOIN LATERAL {_ENTITY.format(entity="case_id", members="case_member", node="record_id")}
-    CROSS JOIN LATERAL (
-        SELECT array_agg(p.party_id ORDER BY p.party_id) AS party_ids, array_agg(p.role ORDER BY p.party_id) AS roles,
-               array_agg(p.kind ORDER BY p.party_id) AS kinds,
-               array_agg(CASE p.kind
-                   WHEN 'person' THEN (SELECT person_id::text FROM store.person_member WHERE party_id = p.party_id AND known_to IS NULL)
-                   ELSE (SELECT organisation_id::text FROM store.organisation_member WHERE party_id = p.party_id AND known_to IS NULL)
-               END ORDER BY p.party_id) AS entities
-        FROM store.party p WHERE p.record_id = r.record_id AND p.known_to IS NULL AND p.known_from IS NOT NULL
-    ) s
-    WHERE {_COMPARED}
-$$
-"""
+_CASE = f"""CROSS JOIN LATERAL {_RECORD.format(id="n.id")}
+        CROSS JOIN LATERAL (
+            SELECT array_agg(p.party_id ORDER BY p.party_id) AS party_ids, array_agg(p.role ORDER BY p.party_id) AS roles,
+                   array_agg(p.kind ORDER BY p.party_id) AS kinds,
+                   array_agg(CASE p.kind
+                       WHEN 'person' THEN (SELECT person_id::text FROM store.person_member WHERE party_id = p.party_id AND known_to IS NULL)
+                       ELSE (SELECT organisation_id::text FROM store.organisation_member WHERE party_id = p.party_id AND known_to IS NULL)
+                   END ORDER BY p.party_id) AS entities
+            FROM store.party p WHERE p.record_id = r.record_id AND p.known_to IS NULL AND p.known_from IS NOT NULL
+        ) s"""
+
+
+def _of_parties(name: str, address: str) -> str:
+    values = _PARTY_VALUES.format(address=address)
+    return _COMPARABLE.format(name=name, entity=name, node="party_id", columns=_PARTY_COLUMNS, values=values, joined=_PARTY)
+
+
+_CASES = _COMPARABLE.format(name="case", entity="case", node="record_id", columns=_CASE_COLUMNS, values=_CASE_VALUES, joined=_CASE)
 _HELD = """
     SELECT p.record_id, p.version FROM store.party p WHERE $1 = 'id_no' AND p.id_no = ANY ($2)
     UNION ALL SELECT p.record_id, p.version FROM store.party p WHERE $1 = 'phone' AND p.phone = ANY ($2)
@@ -108,12 +120,13 @@ CREATE FUNCTION store.holders(field text, wanted text[]) RETURNS TABLE (
     )
 $$
 """
+_GIVEN = "(integer[], bigint[], integer, text, boolean, integer)"
 _FUNCTIONS = {
     "store.is_held_by_many(text, text[])": _IS_HELD_BY_MANY,
     "store.holders(text, text[])": _HOLDERS,
-    "store.comparable_persons(bigint[])": _PARTIES.format(name="person", address="coalesce(p.address, r.address)"),
-    "store.comparable_organisations(bigint[])": _PARTIES.format(name="organisation", address="p.address"),
-    "store.comparable_cases(bigint[])": _RECORDS,
+    f"store.comparable_persons{_GIVEN}": _of_parties("person", "coalesce(p.address, r.address)"),
+    f"store.comparable_organisations{_GIVEN}": _of_parties("organisation", "p.address"),
+    f"store.comparable_cases{_GIVEN}": _CASES,
 }
 
 

@@ -79,6 +79,9 @@ def mixed(store: Store) -> dict[str, Any]:
         model_version="1",
         decided_by="engine",
     )
+    with store.engine.begin() as connection:  # all of them share one blocking key
+        connection.execute(text("INSERT INTO store.case_key (key, record_id) SELECT 7, record_id FROM store.source_record"))
+        connection.execute(text("INSERT INTO store.person_key (key, party_id) SELECT 7, party_id FROM store.party"))
     return {**records, "case_id": case_id}
 
 
@@ -86,11 +89,11 @@ def numbers(connection: Connection, statement: str) -> set[str]:
     return set(connection.execute(text(statement)).scalars())
 
 
-EVERY = "(SELECT array_agg(id) FROM generate_series(1, 10000) AS t (id))"
+GIVEN = "(ARRAY[0], ARRAY[7::bigint], 1000, NULL, NULL, 50)"
 COMPARED = {
-    "case": f"SELECT source_record_id FROM store.comparable_cases({EVERY})",
-    "person": f"SELECT name FROM store.comparable_persons({EVERY})",
-    "organisation": f"SELECT name FROM store.comparable_organisations({EVERY})",
+    "case": f"SELECT source_record_id FROM store.comparable_cases{GIVEN}",
+    "person": f"SELECT name FROM store.comparable_persons{GIVEN}",
+    "organisation": f"SELECT name FROM store.comparable_organisations{GIVEN}",
 }
 HELD = """
 SELECT department || ' ' || visibility FROM store.holders('number', ARRAY['shared-here', 'shared-there', 'restricted', 'sealed'])
@@ -144,6 +147,17 @@ def test_a_login_reads_what_the_policy_gives(
 def test_the_owner_compares_with_all(database: Engine, mixed: dict[str, Any]) -> None:
     with database.connect() as connection:
         assert numbers(connection, COMPARED["case"]) == {number for number in mixed if number != "case_id"}
+
+
+def test_what_is_compared_can_be_kept_to_a_department_and_to_so_many(database: Engine, mixed: dict[str, Any]) -> None:
+    def compared(own: str, is_own: bool, most: int) -> set[str]:
+        given = f"(ARRAY[0], ARRAY[7::bigint], 1000, '{own}', {is_own}, {most})"
+        return numbers(connection, f"SELECT source_record_id FROM store.comparable_cases{given}")
+
+    with database.connect() as connection:
+        assert compared("court", True, 50) == {"restricted"}
+        assert compared("court", False, 50) == {"shared-here", "shared-there", "sealed"}
+        assert compared("petition", False, 1) == {"shared-there"}  # of those that share as much, the oldest
 
 
 def test_a_login_finds_only_what_is_acknowledged_by_an_identifier(logins: Logins, mixed: dict[str, Any]) -> None:

@@ -57,10 +57,3 @@ def test_they_say_the_same(database: Engine, prospects: list[Prospect], monkeypa
         assert [said(one) for one in look_up_all(connection, Reach(connection), prospects, UNIQUE)] == want
         monkeypatch.setattr(lookup, "is_known", lambda _: False)  # a model of which a comparison is not known here
         assert [said(one) for one in look_up_all(connection, Reach(connection), prospects[:40], UNIQUE)] == want[:40]
-
-
-def test_few_at_once_or_many_find_the_same(database: Engine, prospects: list[Prospect], monkeypatch: pytest.MonkeyPatch) -> None:
-    with database.connect() as connection:
-        want = [said(one) for one in look_up_all(connection, Reach(connection), prospects)]
-        monkeypatch.setattr(lookup, "_READ_AT_ONCE", 2)
-        assert [said(one) for one in look_up_all(connection, Reach(connection), prospects)] == want
