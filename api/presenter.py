@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from api.access import FREE_TEXT, PERSONAL, Caller, Clearance, Treatment, clearance, treatment
@@ -52,7 +53,7 @@ class Presenter:
     def department(self, code: str) -> Coded:
         """A department with its names."""
         found = self._directory.get(code)
-        return Coded(code=code, zh=found.zh, en=found.en)
+        return _named(code, found.zh, found.en)
 
     def acknowledged(self, codes_: Iterable[str]) -> list[Acknowledged]:
         """Departments that hold a record and are to be asked."""
@@ -101,19 +102,25 @@ def coded(name: str, code: str | None) -> Coded | None:
     if code is None:
         return None
     entry = codes.load(name).get(code, {})
-    return Coded(code=code, zh=entry.get("zh", code), en=entry.get("en"))
+    return _named(code, entry.get("zh", code), entry.get("en"))
+
+
+@lru_cache(4_096)
+def _named(code: str, zh: str, en: str | None = None) -> Coded:
+    """A code with its names: a page tells the same few over and over."""
+    return Coded(code=code, zh=zh, en=en)
 
 
 def places(row: Mapping[str, Any]) -> dict[str, Coded | None]:
     """Street and community of a row with their names."""
     lists = {"street": codes.streets(), "community": codes.communities()}
-    return {name: None if row[name] is None else Coded(code=row[name], zh=known.get(row[name], row[name])) for name, known in lists.items()}
+    return {name: None if row[name] is None else _named(row[name], known.get(row[name], row[name])) for name, known in lists.items()}
 
 
 def event(kind: str) -> Coded:
     """A kind of event with its names."""
     zh, en = EVENTS.get(kind, (kind, kind))
-    return Coded(code=kind, zh=zh, en=en)
+    return _named(kind, zh, en)
 
 
 def _masked_fields(kind: str) -> frozenset[str]:

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class Coded(BaseModel):
     """A code of the hub's lists with its names."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"code": "wages", "zh": "欠薪劳资", "en": "unpaid wages and labour"}})
+    model_config = ConfigDict(
+        frozen=True, json_schema_extra={"example": {"code": "wages", "zh": "欠薪劳资", "en": "unpaid wages and labour"}}
+    )
 
     code: str
     zh: str

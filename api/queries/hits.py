@@ -87,7 +87,7 @@ def agreement(rank: int) -> Agreement:
 Row = tuple[int, int, str, int | None, int, str, float | None, str | None]
 
 
-@dataclass
+@dataclass(slots=True)
 class FoundCase:
     """A case that holds an entry, as the records tell that hold it.
 
