@@ -19,7 +19,7 @@ from schema.tables.names import NAME_LONGEST
 
 logger = logging.getLogger(__name__)
 
-_PART = 100_000  # names worked out at once where a whole store is filled
+_PART = 10_000  # names worked out at once where a whole store is filled: ten times as many took 150 MB more
 _UNKNOWN = """
 SELECT t.name FROM unnest(%(names)s::text[]) AS t (name)
 WHERE NOT EXISTS (SELECT FROM store.name_form f WHERE f.name = t.name)

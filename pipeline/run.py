@@ -12,7 +12,7 @@ from time import perf_counter
 from sqlalchemy import Engine
 
 from connectors.contract import Contract
-from hub.memory import share_arenas
+from hub.memory import give_back, share_arenas
 from hub.settings import Settings
 from hub.threads import hand_over_quickly
 from pipeline.batch_errors import words
@@ -92,6 +92,7 @@ def run_pass(
             pool.shutdown(cancel_futures=True)
             raise
     if resolves:
+        give_back()
         tell("resolve", "running", None)
         report.resolved = resolve(engine, settings)
         tell("resolve", "done", None)
