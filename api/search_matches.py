@@ -12,7 +12,7 @@ from api.access import Clearance, Treatment, treatment
 from api.answers.search import Highlight, Match
 from api.highlights import Piece, Sought, piece_of, piece_of_end, piece_of_number, sought
 from api.presenter import Presenter, coded
-from api.queries.hits import Rank, agreement
+from api.queries.ranks import Rank, agreement
 from api.queries.rows import Row
 from api.queries.tails import TailsShown
 from api.recognise import Reading

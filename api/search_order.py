@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST, CasePosition, RankPosition
 from api.queries import search as queries
 from api.queries import shown
-from api.queries.hits import FoundCase
+from api.queries.gathered import FoundCases
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.recognise import Kind
@@ -36,7 +39,7 @@ def relevance_page(connection: Connection, search: Search, position: RankPositio
     # What is gathered is enough: all of few, the newest of many, and of a name that stands in very many records its bearers.
     cases = hits.cases
     if search.is_narrowed:
-        cases = {case_id: cases[case_id] for case_id in map(str, queries.those(connection, search, list(cases)))}
+        cases = cases.only({str(case_id) for case_id in queries.those(connection, search, cases.case_ids)})
     ordered, following = _page(in_order(cases, search), position, search.limit, None)
     summaries = {str(case_id): row for case_id, row in queries.those(connection, search, ordered).items()}
     return [summaries[case_id] for case_id in ordered if case_id in summaries], following
@@ -49,11 +52,7 @@ def _from_window(connection: Connection, search: Search, position: RankPosition)
     beyond = CasePosition(window[-1]["reported_at"], window[-1]["case_id"]) if has_more else None
     held = shown.titles(connection, search, [row["case_id"] for row in window])
     by_id = {str(row["case_id"]): row for row in window}
-    cases = {
-        case_id: FoundCase(0, row["reported_at"] and row["reported_at"].timestamp(), held.get(row["case_id"], ()))
-        for case_id, row in by_id.items()
-    }
-    ordered, following = _page(in_order(cases, search), position, search.limit, beyond)
+    ordered, following = _page(in_order(_of_window(window, held), search), position, search.limit, beyond)
     return [by_id[case_id] for case_id in ordered], following
 
 
@@ -68,33 +67,38 @@ def _page(
     return shown, RankPosition(0, seen, following) if following is not None else None
 
 
-def in_order(cases: Mapping[str, FoundCase], search: Search) -> list[str]:
+def _of_window(window: Sequence[Row], held: Mapping[uuid.UUID, Sequence[str]]) -> FoundCases:
+    """Cases of a window, which all hold the words alike, with the titles that do."""
+    titles = [(place, title) for place, row in enumerate(window) for title in held.get(row["case_id"], ())]
+    return FoundCases(
+        [str(row["case_id"]) for row in window],
+        np.zeros(len(window), np.int64),
+        np.array([row["reported_at"].timestamp() if row["reported_at"] else np.nan for row in window], np.float64),
+        [title for _, title in titles],
+        np.array([place for place, _ in titles], np.intp),
+    )
+
+
+def in_order(cases: FoundCases, search: Search) -> list[str]:
     """The cases, the most relevant first."""
-    scores = _title_scores(list(cases.values()), search)
-    keys = [
-        (case.rank, -score, case.reported_at is None, -(case.reported_at or 0.0), case_id)
-        for (case_id, case), score in zip(cases.items(), scores, strict=True)
-    ]
-    keys.sort()
-    return [key[-1] for key in keys]
+    is_undated = np.isnan(cases.reported_at)
+    newest = np.where(is_undated, 0.0, -cases.reported_at)
+    keys = (np.array(cases.case_ids, "S"), newest, is_undated, -_title_scores(cases, search), cases.ranks)  # the last counts most
+    order = np.lexsort(keys)
+    return [cases.case_ids[place] for place in order.tolist()]
 
 
-def _title_scores(cases: Sequence[FoundCase], search: Search) -> list[float]:
+def _title_scores(cases: FoundCases, search: Search) -> npt.NDArray[np.float64]:
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
     asked = () if search.reading is None else search.reading.query.tokens
-    held = tokens_in([title for case in cases for title in case.titles], asked)
-    found = []  # of each case, the tokens that any of its titles holds
-    place = 0
-    for case in cases:
-        tokens = 0
-        for _ in case.titles:
-            tokens |= held[place]
-            place += 1
-        found.append(tokens)
+    held = tokens_in(cases.titles, asked)
+    found = [0] * len(cases.case_ids)  # of each case, the tokens that any of its titles holds
+    for place, tokens in zip(cases.titled.tolist(), held, strict=True):
+        found[place] |= tokens
     alike = Counter(found)  # cases by the tokens that their titles hold: there are few such sets
     weights = []
     for place in range(len(asked)):
         borne = sum(count for tokens, count in alike.items() if tokens >> place & 1)
-        weights.append(1 + math.log((len(cases) + 1) / (borne + 1)))
+        weights.append(1 + math.log((len(found) + 1) / (borne + 1)))
     scores = {tokens: round(sum(weight for place, weight in enumerate(weights) if tokens >> place & 1), 6) for tokens in alike}
-    return [scores[tokens] for tokens in found]
+    return np.array([scores[tokens] for tokens in found], np.float64)

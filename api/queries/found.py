@@ -12,7 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from api.queries.hits import CASES, FEW, TABLE, Hits, Rank
+from api.queries.gathered import CASES, TABLE, Hits
+from api.queries.hits import FEW
+from api.queries.ranks import Rank
 from api.queries.rows import fetch
 from api.queries.visible import ACKNOWLEDGED, MEMBERS, READABLE, follow, records_with_cases
 from api.recognise import IDENTIFIERS, Kind, Reading, recognise

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from api.cursor import CasePosition, Sort
 from api.queries.found import Found, by_entity, by_entry, entry_parameters
-from api.queries.hits import Hits
+from api.queries.gathered import Hits
 from api.queries.rows import Row, fetch
 from api.queries.visible import HOLDERS, LIMITED, MEMBERS, READABLE
 from api.queries.weeks import ALL, Weeks, windows
@@ -240,7 +240,7 @@ def page_statement(search: Search, few: Sequence[Found], many: Sequence[Found], 
 def those(connection: Connection, search: Search, case_ids: Sequence[str]) -> dict[uuid.UUID, Row]:
     """Summaries of those of these cases that a search lists; they are known to hold what it looks for first."""
     known = Found("", READABLE, tells_of_closed=False, is_gathered=True, known_cases=_GIVEN)
-    parameters = {**search.parameters, "case_ids": list(case_ids)}
+    parameters = {**replace(search, hits=None).parameters, "case_ids": list(case_ids)}
     others = search.found[1:]
     few = [each for each in others if each.is_few(connection, parameters)]
     found = listed(search, [known, *few], [each for each in others if each not in few])

@@ -1,0 +1,139 @@
+"""What was gathered of the records that hold an entry, and what it tells of their cases, column by column.
+
+A search gathers a thousand records and more to put them in order, and shows twenty cases: what is done for each of them all
+is done for a column at once.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from api.queries.ranks import Rank
+
+#: record_id, version, field, ordinal of the party or None, rank; then of the record its case and when it was reported, in seconds
+#: since 1970.
+Row = tuple[int, int, str, int | None, int, str, float | None]
+Seconds = npt.NDArray[np.float64]
+
+#: Gathered hits as a relation.
+TABLE = (
+    "SELECT h.record_id, h.version, h.field, h.ordinal, h.rank FROM unnest(CAST(:hit_records AS bigint[]), "
+    "CAST(:hit_versions AS integer[]), CAST(:hit_fields AS text[]), CAST(:hit_ordinals AS integer[]), CAST(:hit_ranks AS integer[])) "
+    "AS h (record_id, version, field, ordinal, rank)"
+)
+#: Cases of gathered hits.
+CASES = "SELECT h.case_id FROM unnest(CAST(CAST(:hit_cases AS text[]) AS uuid[])) AS h (case_id)"
+
+
+@dataclass(frozen=True)
+class Worded:
+    """Records that hold an entry's words.
+
+    Args:
+        records: of each its id and version, with a comma between.
+        case_ids: of each the case.
+        reported_at: in seconds since 1970; NaN where it is not known.
+        titles: without line breaks; an empty one where there is none.
+    """
+
+    records: Sequence[str] = ()
+    case_ids: Sequence[str] = ()
+    reported_at: Seconds = field(default_factory=lambda: np.empty(0))
+    titles: Sequence[str] = ()
+
+    def at(self, places: Sequence[int]) -> Worded:
+        """Those that stand at these places."""
+        records, case_ids, titles = ([column[place] for place in places] for column in (self.records, self.case_ids, self.titles))
+        return Worded(records, case_ids, self.reported_at[list(places)], titles)
+
+    def rows(self) -> list[Row]:
+        """They as rows, for the few of which something is shown."""
+        ids = [record.split(",") for record in self.records]
+        return [
+            (int(record_id), int(version), "words", None, int(Rank.WORDS), case_id, None)
+            for (record_id, version), case_id in zip(ids, self.case_ids, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class FoundCases:
+    """Cases that hold an entry, as the records tell that hold it.
+
+    Args:
+        case_ids: of each.
+        ranks: of each how closely the closest of them agrees.
+        reported_at: of each when the newest of them was reported, in seconds since 1970; NaN where it is not known.
+        titles: of those that hold the words.
+        titled: of each title the place of its case.
+    """
+
+    case_ids: Sequence[str]
+    ranks: npt.NDArray[np.int64]
+    reported_at: Seconds
+    titles: Sequence[str]
+    titled: npt.NDArray[np.intp]
+
+    def only(self, case_ids: Collection[str]) -> FoundCases:
+        """Those of these cases that are here."""
+        kept = np.array([case_id in case_ids for case_id in self.case_ids], bool)
+        titles = np.flatnonzero(kept[self.titled])
+        return FoundCases(
+            [self.case_ids[place] for place in np.flatnonzero(kept).tolist()],
+            self.ranks[kept],
+            self.reported_at[kept],
+            [self.titles[place] for place in titles.tolist()],
+            (np.cumsum(kept) - 1)[self.titled[titles]],
+        )
+
+
+def cases_of(rows: Sequence[Row], worded: Worded) -> FoundCases:
+    """What records tell of their cases, in the order in which these are met."""
+    places: dict[str, int] = {}
+    case_ids = (*(row[5] for row in rows), *worded.case_ids)
+    of = np.array([places.setdefault(case_id, len(places)) for case_id in case_ids], np.intp)
+    ranks = np.full(len(places), np.iinfo(np.int64).max)
+    np.minimum.at(ranks, of, np.array([*(row[4] for row in rows), *[int(Rank.WORDS)] * len(worded.records)], np.int64))
+    reported_at = np.full(len(places), np.nan)
+    np.fmax.at(reported_at, of, np.concatenate([np.array([row[6] for row in rows], np.float64), worded.reported_at]))
+    return FoundCases(list(places), ranks, reported_at, worded.titles, of[len(rows) :])
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Records that hold an entry.
+
+    Args:
+        rows: those that hold it in a name or a number.
+        worded: those that hold its words.
+        cases: what they tell of each case.
+        is_many: more records hold its words than are gathered: `worded` has the newest of them.
+        tried: what was looked for, in the order tried.
+    """
+
+    rows: tuple[Row, ...]
+    worded: Worded
+    cases: FoundCases
+    is_many: bool
+    tried: tuple[str, ...]
+
+    def only(self, case_ids: Collection[uuid.UUID]) -> Hits:
+        """What of it these cases hold."""
+        cases = {str(case_id) for case_id in case_ids}
+        rows = tuple(row for row in self.rows if row[5] in cases)
+        worded = self.worded.at([place for place, case_id in enumerate(self.worded.case_ids) if case_id in cases])
+        return replace(self, rows=rows, worded=worded, cases=self.cases.only(cases))
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The rows as `TABLE` wants them bound, and the cases as `CASES` does."""
+        names = ("hit_records", "hit_versions", "hit_fields", "hit_ordinals", "hit_ranks")
+        rows = [*self.rows, *self.worded.rows()]
+        columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+        return columns | {"hit_cases": list(self.cases.case_ids)}
