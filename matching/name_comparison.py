@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matching.levels import Levels, first_of
 from matching.model import Comparison
 from matching.sides import Flags, Sides
-from matching.vocabulary import similar_looks
+from matching.vocabulary import look_alike
 
 
 def person_name(sides: Sides, comparison: Comparison) -> Levels:
@@ -151,8 +151,8 @@ def one_looks_like(one: str, other: str) -> bool:
     """Whether two names differ in one character, and the two look alike."""
     if len(one) != len(other) or len(one) < 2:  # noqa: PLR2004 - a surname alone says too little
         return False
-    unlike = [a + b for a, b in zip(one, other, strict=True) if a != b]
-    return len(unlike) == 1 and unlike[0] in similar_looks()
+    unlike = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    return len(unlike) == 1 and look_alike(*unlike[0])
 
 
 def _same_given(sides: Sides) -> Flags:

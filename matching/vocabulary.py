@@ -37,11 +37,23 @@ class Vocabulary:
 
 
 @cache
-def similar_looks() -> frozenset[str]:
-    """Pairs of common characters that look alike, as texts of two, either way round."""
-    lines = (MODELS / "look_alikes.txt").read_text(encoding="utf-8").splitlines()
-    pairs = [(line[0], other) for line in lines if not line.startswith("#") for other in line[1:]]
-    return frozenset(one + other for one, other in pairs) | frozenset(other + one for one, other in pairs)
+def _similar_looks() -> Mapping[str, str]:
+    """Common character → others of like outlines, or with a telling component in common; of two, one at least tells the other.
+
+    As texts: sets of the 400,000 pairs would take a hundred megabytes, and most of a second to make.
+    """
+    found: dict[str, str] = {}
+    for name in ("look_alikes.txt", "shared_components.txt"):
+        for line in (MODELS / name).read_text(encoding="utf-8").splitlines():
+            if not line.startswith("#"):
+                found[line[0]] = found.get(line[0], "") + line[1:]
+    return found
+
+
+def look_alike(one: str, other: str) -> bool:
+    """Whether a common character is easily taken for another."""
+    looks = _similar_looks()
+    return other in looks.get(one, "") or one in looks.get(other, "")
 
 
 @cache
