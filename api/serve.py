@@ -18,6 +18,7 @@ from api.app import create_app
 from api.departments import Directory
 from api.watches.worker import watching
 from hub.errors import SettingsError
+from hub.memory import share_arenas
 from hub.settings import Settings
 from schema.search import query_of
 
@@ -72,8 +73,10 @@ def serving(settings: Settings, engine: Engine, directory: Directory | None = No
 def _settle_down() -> None:
     """Keep the garbage collector from what this process has for good, and from looking for circles dozens of times a request.
 
-    A full round over modules, models and routes takes some 50 ms, in which nothing is answered.
+    A full round over modules, models and routes takes some 50 ms, in which nothing is answered. Answers are made in many
+    threads: what each frees in pieces is to be there for the others.
     """
+    share_arenas()
     query_of("")  # works out tables of characters once
     gc.collect()
     gc.freeze()
