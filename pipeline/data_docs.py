@@ -8,6 +8,7 @@ sheet put in, because a government's network has no way there and nobody outside
 from __future__ import annotations
 
 import datetime
+import hashlib
 import html
 import json
 import logging
@@ -73,7 +74,7 @@ def data_docs(contract: Contract, findings: Sequence[Finding], folder: Path, *, 
     home = folder / "validations" / contract.department
     page = home / f"batch-{batch_id}" / at.strftime("%Y%m%dT%H%M%SZ") / f"{contract.department}.html"
     _write(page, _alone(_validation_page(contract, expected, findings, batch_id, at)))
-    _write(folder / "expectations" / f"{contract.department}.html", _alone(_suite_page(expected)))
+    _write_suite(folder / "expectations" / f"{contract.department}.html", expected)
     summary = _Summary(
         contract.department,
         f"{contract.title.zh} {contract.title.en}",
@@ -117,10 +118,15 @@ def _validation_page(contract: Contract, expected: Any, findings: Sequence[Findi
     return _drawn(ValidationResultsPageRenderer(), result)
 
 
-def _suite_page(expected: Any) -> str:
+def _write_suite(path: Path, expected: Any) -> None:
+    """Drawn anew only where the contract's expectations, or what draws them, have changed: drawing is half of a small batch's pages."""
+    from great_expectations import __version__
     from great_expectations.render.renderer.page_renderer import ExpectationSuitePageRenderer
 
-    return _drawn(ExpectationSuitePageRenderer(), expected)
+    told = json.dumps([__version__, _STYLE, [each.configuration.to_json_dict() for each in expected.expectations]], sort_keys=True)
+    mark = f"<!-- {hashlib.sha256(told.encode()).hexdigest()} -->"
+    if not path.exists() or not path.read_text(encoding="utf-8").endswith(mark):
+        _write(path, _alone(_drawn(ExpectationSuitePageRenderer(), expected)) + mark)
 
 
 def _drawn(renderer: Any, content: Any) -> str:

@@ -15,7 +15,7 @@ import orjson
 import polars as pl
 
 from connectors.paths import lookup
-from pipeline.json_paths import CANNOT, getter
+from pipeline.json_paths import CANNOT, Getter, getter
 
 _EXACT_FLOAT = 2**53
 _TEXT_ALONE = frozenset({str, type(None)})
@@ -34,6 +34,7 @@ class Payloads:
         self.faults: dict[str, list[int]] = {}
         self._columns: dict[tuple[str, str], pl.Series] = {}
         self._values: dict[str, list[Any]] = {}
+        self._said_in: dict[str, tuple[list[int], list[tuple[int, Any]]]] = {}
 
     @classmethod
     def decoded(cls, payloads: pl.Series) -> Payloads:
@@ -56,13 +57,32 @@ class Payloads:
     def found(self, expression: str) -> list[Any]:
         """What a JMESPath finds in each row, undisturbed."""
         column, get = getter(expression)
-        found = list(map(get, self.documents if column is None else self._plain(column)))
+        found = list(map(get, self.documents)) if column is None else self._found_within(column, get)
         faults = [place for place, value in enumerate(found) if value is CANNOT]
         for place in faults:
             found[place] = None
         if faults:
             self.faults[expression] = faults
         return found
+
+    def _found_within(self, column: str, get: Getter) -> list[Any]:
+        """What a path finds in a column's values. Fifteen may look through the same lists, of which nearly all are empty or not there."""
+        empty, said = self._said(column)
+        found = [get(None)] * len(self.documents)
+        if empty:
+            in_empty = get([])
+            for row in empty:
+                found[row] = in_empty
+        for row, value in said:
+            found[row] = get(value)
+        return found
+
+    def _said(self, name: str) -> tuple[list[int], list[tuple[int, Any]]]:
+        """A column's rows whose value is an empty list, and those that have any other value, with it."""
+        if name not in self._said_in:
+            values = [(row, value) for row, value in enumerate(self._plain(name)) if value is not None]
+            self._said_in[name] = ([row for row, value in values if value == []], [(row, value) for row, value in values if value != []])
+        return self._said_in[name]
 
     def _plain(self, name: str) -> list[Any]:
         if name not in self._values:

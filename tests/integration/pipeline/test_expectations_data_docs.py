@@ -46,6 +46,20 @@ def test_a_batchs_page_tells_counts(tmp_path: Path) -> None:
     assert "values must never be null" in words(tmp_path / "expectations" / "works.html")
 
 
+def test_the_page_of_the_expectations_is_drawn_when_they_change(tmp_path: Path) -> None:
+    path = tmp_path / "expectations" / "works.html"
+    data_docs(contract_of_three(), FINDINGS, tmp_path, batch_id=7, at=AT)
+    first, drawn = path.stat().st_mtime_ns, path.read_text(encoding="utf-8")
+    data_docs(contract_of_three(), FINDINGS, tmp_path, batch_id=8, at=AT)
+    assert path.stat().st_mtime_ns == first
+    changed = contract_of_three().model_copy(update={"expectations": contract_of_three().expectations[:1]})
+    data_docs(changed, FINDINGS[:1], tmp_path, batch_id=9, at=AT)
+    assert path.read_text(encoding="utf-8") != drawn
+    path.write_text("cut off", encoding="utf-8")
+    data_docs(contract_of_three(), FINDINGS, tmp_path, batch_id=10, at=AT)
+    assert path.read_text(encoding="utf-8") == drawn
+
+
 def test_pages_load_nothing_from_elsewhere_and_their_links_lead_somewhere(tmp_path: Path) -> None:
     page = data_docs(contract_of_three(), FINDINGS, tmp_path, batch_id=7, at=AT)
     pages = [page, tmp_path / "index.html", tmp_path / "expectations" / "works.html"]

@@ -55,9 +55,9 @@ def test_the_rest_is_the_packages(expression: str) -> None:
     assert Payloads([DOCUMENT]).found(expression) == [jmespath.search(expression, DOCUMENT)]
 
 
-@given(st.sampled_from(COMPILED), st.dictionaries(st.sampled_from(["a", "b", "案件"]), documents, max_size=3))
-def test_both_find_the_same(expression: str, document: dict[str, object]) -> None:
-    (ours,), theirs = Payloads([document]).found(expression), jmespath.search(expression, document)
+@given(st.sampled_from(COMPILED), st.lists(st.dictionaries(st.sampled_from(["a", "b", "案件"]), documents, max_size=3), max_size=4))
+def test_both_find_the_same(expression: str, rows: list[dict[str, object]]) -> None:
+    ours, theirs = Payloads(rows).found(expression), [jmespath.search(expression, row) for row in rows]
     assert (ours, repr(ours)) == (theirs, repr(theirs))
 
 
