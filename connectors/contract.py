@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, ValidationError, model_validator
 
-from connectors.codes import CodeList, is_code_list, load_code_list
+from connectors.codes import CodeList, is_code_list, load_code_list, load_code_lists
 from connectors.connector import (
     Connector,
     CsvOptions,
@@ -84,6 +84,7 @@ __all__ = [
     "XmlOptions",
     "contract_folders",
     "load_code_list",
+    "load_code_lists",
     "load_contract",
     "load_contracts",
     "read_contract",

@@ -30,23 +30,30 @@ _PROVINCES = [
 ]
 
 
+_NUMBER = pl.col("number")
+_IS_18 = _NUMBER.str.contains(r"^[0-9]{17}[0-9X]$").fill_null(value=False)
+_IS_15 = _NUMBER.str.contains(r"^[0-9]{15}$").fill_null(value=False)
+_BIRTH_DATE = pl.coalesce(
+    _NUMBER.str.extract(r"^[0-9]{6}((?:18|19|20)[0-9]{6})[0-9]{3}[0-9X]$", 1),
+    pl.lit("19") + _NUMBER.str.extract(r"^[0-9]{6}([0-9]{6})[0-9]{3}$", 1),
+).str.strptime(pl.Date, "%Y%m%d", strict=False)
+
+
 def id_number_checksum(values: pl.Series) -> pl.Series:
     """Whether a resident number holds: GB 11643's check digit and a real date; of 15 digits, the date alone."""
-    numbers = values.str.to_uppercase()
-    is_18 = numbers.str.contains(r"^[0-9]{17}[0-9X]$").fill_null(value=False)
-    is_15 = numbers.str.contains(r"^[0-9]{15}$").fill_null(value=False)
-    good = np.zeros(len(numbers), dtype=bool)
-    rows = is_18.to_numpy()
-    good[rows] = _id_check_digits(numbers.filter(is_18))
-    holds = pl.Series(good) | is_15
-    return (holds & birth_dates(numbers).is_not_null() & numbers.str.head(2).is_in(_PROVINCES)).set(values.is_null(), None)
+    numbers = values.to_frame("number").select_seq(pl.col("number").str.to_uppercase())
+    seen = numbers.select_seq(is_18=_IS_18, may_be=_BIRTH_DATE.is_not_null() & pl.col("number").str.head(2).is_in(_PROVINCES), is_15=_IS_15)
+    good = seen["is_15"].to_numpy().copy()
+    rows = seen["is_18"].to_numpy()
+    if rows.any():
+        good[rows] = _id_check_digits(numbers["number"].filter(seen["is_18"]))
+    holds = pl.Series(values.name, good) & seen["may_be"]
+    return holds.set(values.is_null(), None) if values.null_count() else holds
 
 
 def birth_dates(numbers: pl.Series) -> pl.Series:
     """The date inside a resident number of 15 or 18 places, null where there is none."""
-    long = numbers.str.extract(r"^[0-9]{6}((?:18|19|20)[0-9]{6})[0-9]{3}[0-9X]$", 1)
-    short = "19" + numbers.str.extract(r"^[0-9]{6}([0-9]{6})[0-9]{3}$", 1)
-    return long.zip_with(long.is_not_null(), short).str.strptime(pl.Date, "%Y%m%d", strict=False)
+    return numbers.to_frame("number").select_seq(_BIRTH_DATE).to_series().rename(numbers.name)
 
 
 def genders(numbers: pl.Series) -> pl.Series:

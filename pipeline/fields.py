@@ -15,7 +15,7 @@ from connectors.codes import CodeList
 from connectors.mapping import Condition, Mapping
 from pipeline.payloads import Payloads, as_text
 from pipeline.transforms import TRANSFORMS, Options, Read
-from pipeline.transforms.base import looked_up, strip
+from pipeline.transforms.base import looked_up, none_of, strip
 from pipeline.transforms.text import unblanked
 from schema.records import TIME
 
@@ -65,7 +65,8 @@ def read(name: str, mapping: Mapping, source: Payloads, reader: Reader, target: 
     if mapping.const is not None:
         constant = pl.Series([as_text(mapping.const)], dtype=pl.String)
         values = _typed(Read(constant, pl.Series([False])), dtype, natural, reader).values
-        return Column(values.new_from_index(0, len(source)), _none(len(source)), f"transform:{name}", columns, "")
+        values = values.new_from_index(0, len(source))
+        return Column(values, none_of(values), f"transform:{name}", columns, "")
     given = source_text(mapping, source)
     if mapping.codes is not None:
         read_ = _coded(given, reader.code_lists[mapping.codes])
@@ -117,15 +118,17 @@ def _coded(given: pl.Series, table: CodeList) -> Read:
     """
     trimmed = given.str.strip_chars()
     places = looked_up(trimmed, {value: place for place, value in enumerate(table.codes)}, pl.UInt32)
-    if (places.is_null() & trimmed.is_not_null()).any():
+    if places.null_count() > trimmed.null_count():
         halves = pl.Series(list(table.codes), dtype=pl.String).str.normalize("NFKC")
         half_places = looked_up(trimmed.str.normalize("NFKC"), {value: place for place, value in enumerate(halves)}, pl.UInt32)
         places = places.zip_with(places.is_not_null(), half_places)
     codes = pl.Series(list(table.codes.values()), dtype=pl.String).gather(places)
+    if places.null_count() == trimmed.null_count():
+        return Read(codes, none_of(codes))
     unlisted = strip(trimmed).is_not_null() & places.is_null()
     if table.default is None:
         return Read(codes, unlisted)
-    return Read(codes.set(unlisted, table.default), _none(len(codes)))
+    return Read(codes.set(unlisted, table.default), none_of(codes))
 
 
 def _typed(read_: Read, dtype: pl.DataType, natural: str, reader: Reader) -> Read:
@@ -141,7 +144,3 @@ def _typed(read_: Read, dtype: pl.DataType, natural: str, reader: Reader) -> Rea
     else:
         typed = values.cast(dtype, strict=False)
     return Read(typed, read_.refused | (values.is_not_null() & typed.is_null()))
-
-
-def _none(length: int) -> pl.Series:
-    return pl.repeat(False, length, eager=True, dtype=pl.Boolean)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from connectors.contract import CodeList, Contract, contract_folders, load_code_list
+from connectors.contract import CodeList, Contract, contract_folders, load_code_lists
 from pipeline.fields import Column, Reader, holds, path_faults, read
 from pipeline.parties import read_party
 from pipeline.payloads import Payloads, collector_at_rest
@@ -51,7 +51,7 @@ def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str,
     Args:
         contract: the department's contract.
         rows: source_record_id, version and payload (JSON text), in any number.
-        code_lists: what `load_code_lists` gave for the contract; None loads them.
+        code_lists: what `code_lists_of` gave for the contract; None loads them.
 
     Returns:
         Records and parties in the order of `rows`, and refusals.
@@ -59,7 +59,7 @@ def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str,
     Raises:
         ContractError: a code list is missing or has a mistake.
     """
-    reader = Reader(contract.timezone, load_code_lists(contract) if code_lists is None else code_lists)
+    reader = Reader(contract.timezone, code_lists_of(contract) if code_lists is None else code_lists)
     with collector_at_rest():
         chunks = [_map_chunk(contract, chunk, reader) for chunk in _slices(rows)]
     return Mapped(
@@ -69,9 +69,9 @@ def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str,
     )
 
 
-def load_code_lists(contract: Contract) -> dict[str, CodeList]:
+def code_lists_of(contract: Contract) -> dict[str, CodeList]:
     """The code lists that a contract names, from the hub's folder and the admin's."""
-    return {name: load_code_list(name, contract_folders()) for name in contract.code_lists()}
+    return load_code_lists(contract.code_lists(), contract_folders())
 
 
 def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:

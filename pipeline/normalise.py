@@ -23,7 +23,7 @@ from pipeline.conservation import recount, require_law
 from pipeline.copying import copy_in, cursor_of, read_frame
 from pipeline.holding import Refused, hold
 from pipeline.locks import department_lock
-from pipeline.mapping import Mapped, map_records
+from pipeline.mapping import Mapped, code_lists_of, map_records
 from pipeline.protected import renewed, store_numbers
 from schema.records import PARTY
 from schema.search import search_tokens
@@ -186,8 +186,9 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
         total = work.prepare(connection, department, batch_id)
         connection.commit()
         refused = Refused(connection, department, sorted(touched), total)
+        code_lists = code_lists_of(contract) if total else {}
         for chunk in work.chunks(connection, department, min(settings.validate_chunk_rows, _CHUNK_ROWS), total):
-            mapped = map_records(contract, chunk)
+            mapped = map_records(contract, chunk, code_lists)
             refused.count(mapped.refusals)
             if is_released or not refused.is_too_much(settings):  # else the rest is mapped to tell the whole reason
                 _write(connection, keys, mapped)

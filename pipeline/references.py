@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -19,7 +19,8 @@ _TYPE = pl.List(pl.Struct({"department": pl.String, "number": pl.String}))
 def read_references(references: Sequence[Reference], source: Payloads) -> pl.Series:
     """A list of (department, number) a row, in the contract's order, without repeats; empty where nothing is cited."""
     rows = pl.DataFrame({"row": pl.int_range(len(source), dtype=pl.UInt32, eager=True)})
-    cited = [frame for frame in (_cited(reference, source) for reference in references) if len(frame)]
+    columns = {name: _said(source.column(name)) for name in dict.fromkeys(each.from_ for each in references if each.from_ is not None)}
+    cited = [frame for frame in (_cited(reference, source, columns) for reference in references) if len(frame)]
     if not cited:
         return pl.Series([[]], dtype=_TYPE).new_from_index(0, len(source))
     grouped = pl.concat(cited).unique(maintain_order=True).sort("row", maintain_order=True)
@@ -27,8 +28,13 @@ def read_references(references: Sequence[Reference], source: Payloads) -> pl.Ser
     return rows.join(grouped, on="row", how="left", maintain_order="left")["references"].fill_null([])
 
 
-def _cited(reference: Reference, source: Payloads) -> pl.DataFrame:
-    numbers = _numbers(reference, source)
+def _said(column: pl.Series) -> list[tuple[int, str]]:
+    """(row, value) of a column where it has one: twelve references may look through the same texts."""
+    return [(row, value) for row, value in enumerate(column) if value]
+
+
+def _cited(reference: Reference, source: Payloads, columns: Mapping[str, list[tuple[int, str]]]) -> pl.DataFrame:
+    numbers = _numbers(reference, source, columns)
     if not numbers:
         return pl.DataFrame()
     rows = pl.Series("row", [row for row, _ in numbers], dtype=pl.UInt32)
@@ -37,17 +43,15 @@ def _cited(reference: Reference, source: Payloads) -> pl.DataFrame:
     return cleaned.select("row", "department", "number")
 
 
-def _numbers(reference: Reference, source: Payloads) -> list[tuple[int, str]]:
+def _numbers(reference: Reference, source: Payloads, columns: Mapping[str, list[tuple[int, str]]]) -> list[tuple[int, str]]:
     """(row, number): the value itself, each element of a list, or each match within a text."""
     if reference.path is not None:
         values_of_rows = enumerate(source.found(reference.path))
         found = [(row, item) for row, value in values_of_rows if value is not None and value != [] for item in _listed(value)]
         values = texts([item for _, item in found])
-        pairs = list(zip([row for row, _ in found], values, strict=True))
+        given = [(row, value) for (row, _), value in zip(found, values, strict=True) if value is not None]
     else:
-        column = source.column(reference.from_ or "")
-        pairs = list(zip(column.is_not_null().arg_true(), column.drop_nulls(), strict=True))
-    given = [(row, value) for row, value in pairs if value is not None]
+        given = columns[reference.from_ or ""]
     if reference.find is None:
         return given
     pattern = re.compile(reference.find)

@@ -51,7 +51,7 @@ def fold(text: pl.Series) -> pl.Series:
     """Width, case and variant characters taken away; nulls stay null."""
     lowered = text.cast(pl.String).str.normalize("NFKC").str.to_lowercase()
     if (lowered.str.len_chars().sum() or 0) <= FEW:  # not worth the automaton of 4,600 patterns
-        folded = [None if told is None else told.translate(_translation()) for told in lowered]
+        folded = [None if told is None else _variant().sub(_simplified, told) for told in lowered]
         return pl.Series(lowered.name, folded, dtype=pl.String)
     pairs = simplified()
     return lowered.str.replace_many(list(pairs), list(pairs.values()))

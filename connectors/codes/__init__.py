@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import Field, StrictStr, ValidationError
@@ -67,16 +67,26 @@ def is_code_list(path: Path) -> bool:
 
 
 def load_code_list(name: str, folders: Iterable[Path] = ()) -> CodeList:
-    """A code list by its name.
+    """A code list by its name; see `load_code_lists`."""
+    return load_code_lists([name], folders)[name]
+
+
+def load_code_lists(names: Iterable[str], folders: Iterable[Path] = ()) -> dict[str, CodeList]:
+    """Code lists by their names.
 
     Args:
-        name: as a contract's `codes:` says.
+        names: as a contract's `codes:` say.
         folders: contract folders beyond the hub's own.
 
     Raises:
         ContractError: there is no such list, or it has a mistake; names file and line.
     """
-    files = code_list_files(folders)
+    wanted = list(names)
+    files = code_list_files(folders) if wanted else {}  # to look through every file takes as long as to read a list
+    return {name: _load(name, files) for name in wanted}
+
+
+def _load(name: str, files: Mapping[str, Path]) -> CodeList:
     if name not in files:
         raise_problems(
             [Problem(CODES / f"{name}.yml", 0, "", f"there is no code list {name!r}", did_you_mean(name, tuple(files)), tuple(files))]

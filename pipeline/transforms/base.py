@@ -20,6 +20,11 @@ BLANKS = (
     " \t\r\n\v\f\u00a0\u00ad\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u200b\u200c\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
+#: The column in an expression that `worked` takes.
+VALUE = pl.col("value")
+_BARE = VALUE.str.strip_chars(BLANKS)
+_SAYS_SOMETHING = pl.when(_BARE.is_in(EMPTY)).then(None).otherwise(_BARE)
+_IS_KNOWN = pl.when(_BARE.is_in((*EMPTY, *UNKNOWN))).then(None).otherwise(_BARE)
 
 
 @dataclass(frozen=True)
@@ -43,16 +48,24 @@ class Read:
 Transform = Callable[[pl.Series, Options], Read]
 
 
+def worked(values: pl.Series, expression: pl.Expr) -> pl.Series:
+    """What an expression of `VALUE` makes of a column, in one step: every step costs 50 µs, however short the column."""
+    return values.to_frame("value").select_seq(expression).to_series().rename(values.name)
+
+
 def strip(values: pl.Series) -> pl.Series:
     """Without blanks of any kind at either end; what says nothing is null."""
-    stripped = values.str.strip_chars(BLANKS)
-    return nulled(stripped, stripped.is_in(EMPTY))
+    return worked(values, _SAYS_SOMETHING)
 
 
 def known(values: pl.Series) -> pl.Series:
     """`strip`, and null for the words that say "unknown"."""
-    stripped = strip(values)
-    return nulled(stripped, stripped.is_in(UNKNOWN))
+    return worked(values, _IS_KNOWN)
+
+
+def none_of(values: pl.Series) -> pl.Series:
+    """A mask that is false everywhere."""
+    return pl.Series([False]).new_from_index(0, len(values))
 
 
 def nulled(values: pl.Series, where: pl.Series) -> pl.Series:
@@ -60,17 +73,24 @@ def nulled(values: pl.Series, where: pl.Series) -> pl.Series:
     return values.set(where.fill_null(value=False), None) if where.any() else values
 
 
-def judged(given: pl.Series, values: pl.Series, dropped: pl.Series | None = None) -> Read:
-    """A value that was given and came out as null is refused, unless `dropped` says that null is its meaning."""
+def judged(given: pl.Series, values: pl.Series, dropped: pl.Expr | None = None) -> Read:
+    """A value that was given and came out as null is refused, unless `dropped` says of what was given that null is its meaning.
+
+    `values` is null where nothing was given.
+    """
+    if values.null_count() == given.null_count():
+        return Read(values, none_of(values))
     refused = given.is_not_null() & values.is_null()
     if dropped is not None:
-        refused = refused & ~dropped.fill_null(value=False)
+        refused = refused & ~worked(given, dropped).fill_null(value=False)
     return Read(values, refused)
 
 
 def on_distinct(values: pl.Series, function: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """`function` of each distinct value once, put back in the order of `values`."""
-    distinct = values.unique().drop_nulls()
+    distinct = values.unique()
+    if distinct.null_count():
+        distinct = distinct.drop_nulls()
     if len(distinct) == len(values):
         return function(values)
     pairs = pl.DataFrame({"value": distinct, "result": function(distinct)})
@@ -78,7 +98,9 @@ def on_distinct(values: pl.Series, function: Callable[[pl.Series], pl.Series]) -
 
 
 def where_null(given: pl.Series, fast: pl.Series, slow: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """`fast`, completed by `slow` for the values that were given and are null in it."""
+    """`fast`, completed by `slow` for the values that were given and are null in it; it is null where nothing was given."""
+    if fast.null_count() == given.null_count():
+        return fast
     rest = (given.is_not_null() & fast.is_null()).arg_true()
     if not len(rest):
         return fast

@@ -7,12 +7,13 @@ with one slip is still evidence.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import phonenumbers
 import polars as pl
 
 from pipeline.checks import credit_code_shape
-from pipeline.transforms.base import Options, Read, judged, known, looked_up, nulled, where_null
+from pipeline.transforms.base import VALUE, Options, Read, judged, known, looked_up, nulled, where_null, worked
 
 _MASK = r"[*●•×＊]|[0-9][xX]{2,}"
 _MOBILE = r"^(?:(?:\+|00)?86)?(1[3-9][0-9]{9})$"
@@ -37,6 +38,12 @@ _GENDERS = {
     **dict.fromkeys(("男", "男性", "1", "M", "MALE", "MAN", "先生", "01"), "male"),
     **dict.fromkeys(("女", "女性", "2", "F", "FEMALE", "WOMAN", "女士", "02"), "female"),
 }
+_IS_MASKED = VALUE.str.contains(_MASK)
+_ID_TYPE = pl.coalesce(pl.when(VALUE.str.contains(pattern)).then(pl.lit(id_type)) for pattern, id_type in _DOCUMENTS)
+_PLAIN = pl.when(VALUE.str.contains(r"^[0-9A-Z]+$")).then(VALUE)
+_CLEANED = VALUE.str.normalize("NFKC").str.replace_all(r"[\s'`’‘\-‐–—_]", "").str.to_uppercase()
+_CLEAR_MOBILE = pl.when(~_IS_MASKED).then(VALUE.str.extract(_MOBILE, 1))
+_WORDS = VALUE.str.normalize("NFKC").str.to_uppercase()
 _GENDER_UNSTATED = ("0", "9", "00", "09", "未说明", "未说明的性别", "未知的性别", "其他", "U", "UNKNOWN")
 
 
@@ -46,25 +53,20 @@ def id_no(values: pl.Series, options: Options) -> Read:
     A masked one (440306********1234) says nothing that can be matched: null.
     """
     given = known(values)
-    masked = given.str.contains(_MASK)
     numbers = bare(given)
-    return judged(given, nulled(numbers, id_types(numbers).is_null()), dropped=masked)
+    return judged(given, nulled(numbers, id_types(numbers).is_null()), dropped=_IS_MASKED)
 
 
 def id_types(numbers: pl.Series) -> pl.Series:
     """resident_id, passport … by a number's shape; null where no document has it."""
-    types = pl.Series([None], dtype=pl.String).new_from_index(0, len(numbers))
-    for pattern, id_type in reversed(_DOCUMENTS):
-        types = types.set(numbers.str.contains(pattern).fill_null(value=False), id_type)
-    return types
+    return worked(numbers, _ID_TYPE)
 
 
 def uscc(values: pl.Series, options: Options) -> Read:
     """A unified social credit code, or one of the codes it replaced (15-digit registration, 9-place organisation code)."""
     given = known(values)
-    masked = given.str.contains(_MASK)
     codes = bare(given)
-    return judged(given, nulled(codes, ~credit_code_shape(codes)), dropped=masked)
+    return judged(given, nulled(codes, ~credit_code_shape(codes)), dropped=_IS_MASKED)
 
 
 def phone(values: pl.Series, options: Options) -> Read:
@@ -73,26 +75,22 @@ def phone(values: pl.Series, options: Options) -> Read:
     An extension is left out. A masked number (138****0000) is null; what has no digit is refused.
     """
     given = known(values)
-    masked = given.str.contains(_MASK).fill_null(value=False)
-    clear = nulled(given, masked)
-    return judged(given, where_null(clear, clear.str.extract(_MOBILE, 1), _phones_as_written), dropped=masked)
+    mobile = worked(given, _CLEAR_MOBILE)
+    if mobile.null_count() == given.null_count():
+        return judged(given, mobile)
+    clear = nulled(given, worked(given, _IS_MASKED))
+    return judged(given, where_null(clear, mobile, _phones_as_written), dropped=_IS_MASKED)
 
 
 def gender(values: pl.Series, options: Options) -> Read:
     """GB/T 2261.1 codes or words → male, female; "not stated" is null."""
     given = known(values)
-    words = given.str.normalize("NFKC").str.to_uppercase()
-    return judged(given, looked_up(words, _GENDERS, pl.String), dropped=words.is_in(_GENDER_UNSTATED))
+    return judged(given, looked_up(worked(given, _WORDS), _GENDERS, pl.String), dropped=_WORDS.is_in(_GENDER_UNSTATED))
 
 
 def bare(values: pl.Series) -> pl.Series:
     """Half width, upper case, nothing but letters and digits."""
-
-    def clean(rest: pl.Series) -> pl.Series:
-        return rest.str.normalize("NFKC").str.replace_all(r"[\s'`’‘\-‐–—_]", "").str.to_uppercase()
-
-    fast = values.set((~values.str.contains(r"^[0-9A-Z]+$")).fill_null(value=False), None)
-    return where_null(values, fast, clean)
+    return where_null(values, worked(values, _PLAIN), partial(worked, expression=_CLEANED))
 
 
 def _phones_as_written(values: pl.Series) -> pl.Series:

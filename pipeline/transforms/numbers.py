@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import polars as pl
 
-from pipeline.transforms.base import Options, Read, judged, known, looked_up, nulled, where_null
+from pipeline.transforms.base import VALUE, Options, Read, judged, known, looked_up, where_null, worked
 
 _MONEY = pl.Decimal(18, 2)
 _PLAIN_MONEY = r"^-?[0-9]{1,15}(?:\.[0-9]{1,2})?$"
@@ -22,6 +22,7 @@ _SCALES = {"百": 100, "千": 1000, "万": 10_000, "百万": 1_000_000, "千万"
 _MONEY_LIMIT = Decimal(10) ** 16
 _INTEGER = r"^([-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+))(?:\.0+)?\s*(?:人次|人|名|个|户|件|次|天|位|宗|起)?$"
 _DECIMAL = r"^([-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,2})?)$"
+_FINITE = pl.when(VALUE.is_finite()).then(VALUE)
 _TRUE = ("是", "1", "Y", "YES", "TRUE", "T", "真", "对")
 _FALSE = ("否", "0", "N", "NO", "FALSE", "F", "假", "不是")
 
@@ -30,8 +31,8 @@ def money(values: pl.Series, options: Options) -> Read:
     """An amount → CNY with two places. A unit written beside the figure (万, 元) outranks the contract's `unit`."""
     given = known(values)
     in_10k = options.unit == "CNY_10k"
-    is_plain = given.str.contains(_PLAIN_MONEY).fill_null(value=False) & (not in_10k)
-    fast = nulled(given, ~is_plain).cast(_MONEY)
+    is_plain = VALUE.str.contains(_PLAIN_MONEY) & (not in_10k)
+    fast = worked(given, pl.when(is_plain).then(VALUE).cast(_MONEY))
     return judged(given, where_null(given, fast, lambda rest: _money_as_written(rest, in_10k=in_10k)))
 
 
@@ -45,7 +46,7 @@ def integer(values: pl.Series, options: Options) -> Read:
 def decimal(values: pl.Series, options: Options) -> Read:
     """Any number → double."""
     given = known(values)
-    fast = _finite(given.cast(pl.Float64, strict=False))
+    fast = worked(given.cast(pl.Float64, strict=False), _FINITE)
     return judged(given, where_null(given, fast, decimals_as_written))
 
 
@@ -58,13 +59,13 @@ def boolean(values: pl.Series, options: Options) -> Read:
 
 def decimals_as_written(values: pl.Series) -> pl.Series:
     """Full-width figures and thousands separators."""
-    figures = values.str.normalize("NFKC").str.strip_chars().str.extract(_DECIMAL, 1).str.replace_all(",", "")
-    return _finite(figures.cast(pl.Float64, strict=False))
+    figures = VALUE.str.normalize("NFKC").str.strip_chars().str.extract(_DECIMAL, 1).str.replace_all(",", "")
+    return worked(worked(values, figures.cast(pl.Float64, strict=False)), _FINITE)
 
 
 def _integers_as_written(values: pl.Series) -> pl.Series:
-    figures = values.str.normalize("NFKC").str.strip_chars().str.extract(_INTEGER, 1).str.replace_all(r"[,+]", "")
-    return figures.str.to_integer(strict=False, dtype=pl.Int64)
+    figures = VALUE.str.normalize("NFKC").str.strip_chars().str.extract(_INTEGER, 1).str.replace_all(r"[,+]", "")
+    return worked(values, figures.str.to_integer(strict=False, dtype=pl.Int64))
 
 
 def _money_as_written(values: pl.Series, *, in_10k: bool) -> pl.Series:
@@ -82,7 +83,3 @@ def _amount(value: str, *, in_10k: bool) -> str | None:
     with localcontext(prec=60):  # the default 28 digits would round silently
         amount = Decimal(match["figures"].replace(",", "")) * scale
         return str(amount.quantize(Decimal("0.01"), ROUND_HALF_UP)) if abs(amount) < _MONEY_LIMIT else None
-
-
-def _finite(values: pl.Series) -> pl.Series:
-    return values.set((~values.is_finite()).fill_null(value=False), None)

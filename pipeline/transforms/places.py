@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.transforms.base import Options, Read, judged, known, looked_up, nulled, on_distinct
+from pipeline.transforms.base import VALUE, Options, Read, judged, known, looked_up, nulled, on_distinct
 from pipeline.transforms.numbers import decimal
 from schema import codes
 
@@ -98,8 +98,7 @@ def _division(values: pl.Series, by_code: dict[str, str], by_name: dict[str, str
         named = looked_up(name.str.replace(ending, ""), by_name, pl.String)
         return exact.zip_with(exact.is_not_null(), padded.zip_with(padded.is_not_null(), named))
 
-    is_name = ~given.str.contains(r"^[\s0-9０-９]+$")
-    return judged(given, on_distinct(given, found), dropped=is_name)
+    return judged(given, on_distinct(given, found), dropped=~VALUE.str.contains(r"^[\s0-9０-９]+$"))
 
 
 def _degrees(values: pl.Series, limit: float) -> Read:

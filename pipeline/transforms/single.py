@@ -33,7 +33,10 @@ SHAPES: dict[str, re.Pattern[str]] = {
 }
 _MONEY = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
 _DAY = re.compile(r"(?:19[0-9]{2}|20[0-9]{2})-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:Z|[+-][0-9]{2}:[0-9]{2})")
+# An offset can take the first hours of 1900 out of the years that are read.
+_MOMENT = re.compile(
+    r"(?:19(?!00)|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
 _SAYS_NOTHING = frozenset((*EMPTY, *UNKNOWN))
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.transforms.base import Options, Read, judged, on_distinct, strip
+from pipeline.transforms.base import VALUE, Options, Read, judged, none_of, on_distinct, strip, worked
 
 _NOT_HAN = r"[^\p{Han}]"
 _INNER_BLANK = r"([\p{Han}·])[\s\u3000]+|[\s\u3000]+([\p{Han}·])"
 _DOTS = r"[•・‧∙⋅･]"  # the dot inside 买买提·吐尔逊 comes in all of these
+_ODD = pl.arg_where(VALUE.str.contains(_NOT_HAN))
+_LETTERED = pl.when(VALUE.str.contains(r"[\p{L}*]")).then(VALUE)
+_HALF = VALUE.str.normalize("NFKC").str.replace_all(r"[\u00ad\u200b-\u200d\u2060\ufeff]", "")
+# Twice: of three characters with blanks between, one pass joins only the first two.
+_JOINED = _HALF.str.replace_all(_INNER_BLANK, "$1$2").str.replace_all(_INNER_BLANK, "$1$2")
+_NORMALISED = _JOINED.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def text(values: pl.Series, options: Options) -> Read:
     """Free text: blanks at both ends go, the rest stays as written."""
-    return Read(strip(values), _none_refused(values))
+    return Read(strip(values), none_of(values))
 
 
 def upper(values: pl.Series, options: Options) -> Read:
     """Half width, upper case: case numbers, plot numbers."""
-    return Read(_clean(strip(values)).str.to_uppercase(), _none_refused(values))
+    return Read(_clean(strip(values)).str.to_uppercase(), none_of(values))
 
 
 def name(values: pl.Series, options: Options) -> Read:
@@ -30,12 +36,12 @@ def name(values: pl.Series, options: Options) -> Read:
     named = _clean(given)
     if named.str.contains(_DOTS).any():
         named = named.str.replace_all(_DOTS, "·")
-    return judged(given, named.set((~named.str.contains(r"[\p{L}*]")).fill_null(value=False), None))
+    return judged(given, worked(named, _LETTERED))
 
 
 def address(values: pl.Series, options: Options) -> Read:
     """An address: half width, no blanks inside Chinese."""
-    return Read(_clean(strip(values)), _none_refused(values))
+    return Read(_clean(strip(values)), none_of(values))
 
 
 def unblanked(values: pl.Series) -> pl.Series:
@@ -44,16 +50,9 @@ def unblanked(values: pl.Series) -> pl.Series:
 
 
 def _clean(values: pl.Series) -> pl.Series:
-    odd = values.str.contains(_NOT_HAN).fill_null(value=False).arg_true()
+    odd = worked(values, _ODD)
     return values.scatter(odd, on_distinct(values.gather(odd), _normalised)) if len(odd) else values
 
 
 def _normalised(values: pl.Series) -> pl.Series:
-    half = values.str.normalize("NFKC").str.replace_all(r"[\u00ad\u200b-\u200d\u2060\ufeff]", "")
-    # Twice: of three characters with blanks between, one pass joins only the first two.
-    joined = half.str.replace_all(_INNER_BLANK, "$1$2").str.replace_all(_INNER_BLANK, "$1$2")
-    return joined.str.replace_all(r"\s+", " ").str.strip_chars()
-
-
-def _none_refused(values: pl.Series) -> pl.Series:
-    return pl.repeat(False, len(values), eager=True, dtype=pl.Boolean)
+    return worked(values, _NORMALISED)

@@ -11,7 +11,7 @@ from functools import partial
 
 import polars as pl
 
-from pipeline.transforms.base import Options, Read, judged, known, nulled, where_null
+from pipeline.transforms.base import VALUE, Options, Read, judged, known, nulled, where_null, worked
 
 _NAIVE = pl.Datetime("us")
 _UTC = pl.Datetime("us", "UTC")
@@ -34,6 +34,7 @@ _COMPACT = r"^([0-9]{4})([0-9]{2})([0-9]{2})(?:[T\s]?([0-9]{2})([0-9]{2})([0-9]{
 _EXCEL_LAST = 2_958_466  # 9999-12-31 and one
 _EXCEL_EPOCH_DAYS = 25_569  # days from Excel's day 0 (1899-12-30) to 1970-01-01
 _DAY_US = 86_400_000_000
+_PLAUSIBLE = pl.when(VALUE.dt.year().is_between(1900, 2100)).then(VALUE)
 
 
 def moment(values: pl.Series, options: Options) -> Read:
@@ -71,7 +72,7 @@ def epoch(values: pl.Series, options: Options) -> Read:
     size = number.abs()
     scale = pl.select(pl.when(size < 1e11).then(1_000_000).when(size < 1e14).then(1000).otherwise(1)).to_series()
     moments = _plausible((number * scale).round().cast(pl.Int64, strict=False).cast(_UTC))
-    return judged(given, nulled(moments, unset), dropped=unset)
+    return judged(given, nulled(moments, unset), dropped=VALUE.cast(pl.Float64, strict=False) == 0)
 
 
 def _moments(given: pl.Series, options: Options) -> pl.Series:
@@ -87,10 +88,10 @@ def _in_first_shape(given: pl.Series, options: Options) -> pl.Series:
     shape = next((shape for shape in _SHAPES if re.match(shape, first)), None)
     if shape is None:
         return pl.Series([None], dtype=_UTC).new_from_index(0, len(given))
-    fitting, layout = nulled(given, ~given.str.contains(shape)), _SHAPES[shape]
+    fitting, layout = pl.when(VALUE.str.contains(shape)).then(VALUE), _SHAPES[shape]
     if "%#z" in layout:
-        return _plausible(_zoned(fitting, layout))
-    return _plausible(_localised(fitting.str.strptime(_NAIVE, layout, strict=False), options.timezone))
+        return _plausible(worked(given, fitting.str.strptime(_UTC, layout, strict=False)))
+    return _plausible(worked(given, _in_utc(fitting.str.strptime(_NAIVE, layout, strict=False), options.timezone)))
 
 
 def _by_layouts(given: pl.Series, options: Options) -> pl.Series:
@@ -106,8 +107,10 @@ def _by_layouts(given: pl.Series, options: Options) -> pl.Series:
 
 
 def _filled(given: pl.Series, naive: pl.Series, layout: str) -> pl.Series:
-    if not (given.is_not_null() & naive.is_null()).any():
+    if naive.null_count() == given.null_count():  # nothing was read where nothing was given
         return naive
+    if naive.null_count() == len(naive):
+        return _plausible(given.str.strptime(_NAIVE, layout, strict=False))
     # Values already read are not parsed again.
     read = given.set(naive.is_not_null(), None).str.strptime(_NAIVE, layout, strict=False)
     return naive.zip_with(naive.is_not_null(), _plausible(read))
@@ -153,10 +156,12 @@ def _as_written(given: pl.Series) -> pl.DataFrame:
 
 def _localised(naive: pl.Series, timezone: str) -> pl.Series:
     """UTC. An hour that a clock change skipped does not exist: null; one that it repeated counts as the first."""
-    zoned = naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
-    return zoned.dt.convert_time_zone("UTC")
+    return worked(naive, _in_utc(VALUE, timezone))
+
+
+def _in_utc(naive: pl.Expr, timezone: str) -> pl.Expr:
+    return naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
 
 def _plausible(moments: pl.Series) -> pl.Series:
-    year = moments.dt.year()
-    return moments.set(((year < 1900) | (year > 2100)).fill_null(value=False), None)
+    return worked(moments, _PLAUSIBLE)

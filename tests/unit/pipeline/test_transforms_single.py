@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.transforms import TRANSFORMS, Options
@@ -48,5 +48,9 @@ def test_a_value_of_the_shape_passes_as_it_is(transform: str, data: st.DataObjec
     "transform", ["text", "party_name", "address", "id_no", "uscc", "phone", "money", "date", "datetime", "gender", "street"]
 )
 @given(value=WRITTEN)
+@example(value="1900-01-01T00:00:00-24:00")
+@example(value="1900-01-01T00:00:00+08:00")
+@example(value="2026-01-02T24:00:00Z")
+@example(value="2026-01-02T10:60:00Z")
 def test_any_value_is_read_as_its_column(transform: str, value: str) -> None:
     assert by_value(transform, value) == by_column(transform, value)
