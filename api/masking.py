@@ -12,6 +12,7 @@ _WRITTEN = """欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 司
 COMPOUND_SURNAMES = frozenset(_WRITTEN.split())
 _FULL_WIDTH = str.maketrans("０１２３４５６７８９", "0123456789")
 _ID_NUMBER = re.compile(r"(?<!\d)[1-9](?:[ -]?\d){16}[ -]?[\dXx](?![\dXx])|(?<!\d)[1-9]\d{14}(?!\d)")
+_LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){9}")  # shorter than any that is masked
 _PHONE = re.compile(r"(?<!\d)1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)|(?<!\d)0\d{2,3}[ -]?\d{7,8}(?!\d)")
 
 
@@ -77,10 +78,13 @@ class Masks:
 
     def text(self, text: str, names: Iterable[str]) -> str:
         """Free text without ID numbers, phones and the given persons' names."""
-        masked = text.translate(_FULL_WIDTH)
-        masked = _ID_NUMBER.sub(lambda found: self.of("id_no", re.sub("[ -]", "", found.group())), masked)
-        masked = _PHONE.sub(lambda found: self.of("phone", found.group()), masked)
-        for name in sorted((name for name in names if len(name) > 1), key=lambda name: (-len(name), name)):
+        masked = text
+        if _LONG_NUMBER.search(text):  # hardly any text has one, and to look for it takes a tenth of the time
+            masked = text.translate(_FULL_WIDTH)
+            masked = _ID_NUMBER.sub(lambda found: self.of("id_no", re.sub("[ -]", "", found.group())), masked)
+            masked = _PHONE.sub(lambda found: self.of("phone", found.group()), masked)
+        stated = [name for name in names if len(name) > 1 and name in masked]
+        for name in sorted(stated, key=lambda name: (-len(name), name)):
             if name in masked:
                 masked = masked.replace(name, self.of("name", name))
         return masked

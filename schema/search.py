@@ -84,13 +84,16 @@ def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
     """
     if len(tokens) > _MOST_BITS:
         return [_tokens_in(text, tokens) for text in texts]
-    codes = np.frombuffer("\n".join([text.replace("\n", " ") for text in texts]).encode("utf-32-le"), np.uint32)
-    table = _folded_alone()
-    folded = np.where(codes < len(table), table[np.minimum(codes, len(table) - 1)], _NOT_ALONE)
-    row = np.cumsum(codes == ord("\n"))
+    joined = "\n".join(texts)
+    if joined.count("\n") >= max(1, len(texts)):  # one of them is of several lines
+        joined = "\n".join([text.replace("\n", " ") for text in texts])
+    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.intp)
+    folded = _folded_alone().take(codes, mode="clip" if codes.max(initial=0) > ord(_PLANE) else "raise")
+    row = np.repeat(np.arange(len(texts)), np.diff(np.flatnonzero(codes == ord("\n")), prepend=-1, append=len(codes)))[: len(codes)]
     found = np.zeros(len(texts), np.int64)
+    stands = {character: folded == ord(character) for character in set("".join(tokens))}
     for place, token in enumerate(tokens):
-        found[row[_starts(folded, token)]] |= 1 << place
+        found[row[_starts(stands, token)]] |= 1 << place
     bits: list[int] = found.tolist()
     for odd in set(row[folded == _NOT_ALONE].tolist()):
         bits[odd] = _tokens_in(texts[odd], tokens)
@@ -102,19 +105,21 @@ def _tokens_in(text: str, tokens: Sequence[str]) -> int:
     return sum(1 << place for place, token in enumerate(tokens) if token in folded)
 
 
-def _starts(codes: npt.NDArray[np.int64], token: str) -> npt.NDArray[np.intp]:
-    """Where a token begins."""
-    last = len(codes) - len(token) + 1
-    begins = np.ones(max(last, 0), np.bool_)
-    for place, character in enumerate(token):
-        begins &= codes[place : place + len(begins)] == ord(character)
+def _starts(stands: Mapping[str, npt.NDArray[np.bool_]], token: str) -> npt.NDArray[np.intp]:
+    """Where a token begins, of where each of its characters stands."""
+    begins = stands[token[0]][: max(0, len(stands[token[0]]) - len(token) + 1)]
+    for place, character in enumerate(token[1:], 1):
+        begins = begins & stands[character][place : place + len(begins)]
     return np.flatnonzero(begins)
 
 
 @cache
-def _folded_alone() -> npt.NDArray[np.int64]:
-    """What each character of the first plane folds to wherever it stands; `_NOT_ALONE` where neighbours decide, or it is several."""
-    return np.array([_alone(chr(code)) for code in range(ord(_PLANE) + 1)], np.int64)
+def _folded_alone() -> npt.NDArray[np.int32]:
+    """What each character of the first plane folds to wherever it stands; `_NOT_ALONE` where neighbours decide, or it is several.
+
+    One more stands for every character beyond.
+    """
+    return np.array([*(_alone(chr(code)) for code in range(ord(_PLANE) + 1)), _NOT_ALONE], np.int32)
 
 
 def _alone(character: str) -> int:

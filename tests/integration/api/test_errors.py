@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -101,6 +103,29 @@ def test_the_api_cannot_write_where_it_reads(store: Store, api: Api) -> None:
     reading = reading_engine(store.engine.url)
     with pytest.raises(StoreError, match="25006"), store_errors(), reading.begin() as connection:
         connection.execute(text("DELETE FROM store.unified_case"))
+    reading.dispose()
+
+
+def test_a_burst_finds_the_connections_of_the_last_one(store: Store) -> None:
+    from api.state import IDLE_SESSION, POOL_SIZE, reading_engine
+
+    def backends(connections: int) -> list[int]:
+        with contextlib.ExitStack() as stack:
+            taken = [stack.enter_context(reading.connect()) for _ in range(connections)]
+            return [connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for connection in taken]
+
+    reading = reading_engine(store.engine.url)
+    first = backends(POOL_SIZE)
+    assert sorted(backends(POOL_SIZE)) == sorted(first)
+    assert {backends(1)[0] for _ in range(3)} < set(first)
+    assert len({backends(1)[0] for _ in range(3)}) == 1
+    with reading.connect() as connection:
+        assert connection.exec_driver_sql("SHOW idle_session_timeout").scalar_one() == IDLE_SESSION
+        connection.exec_driver_sql("SET idle_session_timeout = '20ms'")
+        ended = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        connection.commit()
+    time.sleep(0.3)
+    assert ended not in backends(POOL_SIZE)
     reading.dispose()
 
 

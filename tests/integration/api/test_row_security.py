@@ -38,7 +38,7 @@ def store(database: Engine) -> Store:
 
 @pytest.fixture
 def logins(database: Engine, tmp_path: Path) -> Iterator[Logins]:
-    made = Logins(database, Settings(home=tmp_path), lambda url: reading_engine(url, 1, 0))
+    made = Logins(database, Settings(home=tmp_path), lambda url: reading_engine(url, 1))
     yield made
     made.dispose()
 
@@ -289,13 +289,13 @@ def test_logins_of_two_databases_and_long_names_differ() -> None:
 def test_the_secret_of_the_passwords(database: Engine, tmp_path: Path) -> None:
     def refused(settings: Settings) -> SettingsError:
         with pytest.raises(SettingsError) as found:
-            Logins(database, settings, lambda url: reading_engine(url)).engine(caller("petition"))
+            Logins(database, settings, reading_engine).engine(caller("petition"))
         return found.value
 
     (tmp_path / "short").write_bytes(b"abc")
     assert "32" in str(refused(Settings(home=tmp_path, login_secret_file=tmp_path / "short")))
     assert "cannot be read" in str(refused(Settings(home=tmp_path, login_secret_file=tmp_path / "absent")))
-    logins = Logins(database, Settings(home=tmp_path / "new"), lambda url: reading_engine(url))
+    logins = Logins(database, Settings(home=tmp_path / "new"), reading_engine)
     logins.engine(caller("petition"))
     made = tmp_path / "new" / "logins.secret"
     assert (len(made.read_bytes()), made.stat().st_mode & 0o777) == (64, 0o600)
