@@ -28,7 +28,7 @@ from api.queries.rows import Row
 from api.queries.watched import current, readable
 from api.questions.changes import Relation
 from api.questions.watches import DeliveryQuery, EventQuery, WatchOrder
-from api.recognise import recognise
+from api.recognise import numbers_in, recognise
 from api.state import Hub
 from api.watches import store
 from api.watches.deliver import ENDS
@@ -63,6 +63,7 @@ def create_watch(
     owner alone.
     """
     if order.query is not None and order.query.q is not None:
+        hub.limits.take_numbers(caller, numbers_in(order.query.q))
         recognise(order.query.q)  # refuses what cannot be read
     if order.webhook is not None:
         _require_reachable(order.webhook.url, Places.of(hub.settings))
