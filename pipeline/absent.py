@@ -45,7 +45,7 @@ _ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || to_jsonb(cast(
 # sweep says again is "already known" and would stay held with them; what it says otherwise, or no longer, is newer than theirs.
 _SETTLE = """
 WITH settled AS (
-    UPDATE ops.batch SET state = 'landed', landed_at = now(), finished_at = NULL,
+    UPDATE ops.batch SET state = 'landed', landed_at = now(), validated_at = NULL, finished_at = NULL,
            alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text))
     WHERE department = :department AND batch_id < :batch_id AND state = 'held' AND landed_at IS NULL
     RETURNING batch_id

@@ -12,6 +12,7 @@ from connectors.contract import Contract
 from hub.database import store_errors
 from hub.errors import NotFound
 from hub.settings import Settings
+from pipeline import work
 from pipeline.conservation import recount, require_law
 from pipeline.ingest import finish
 from pipeline.locks import department_lock
@@ -108,6 +109,8 @@ def _resolve(engine: Engine, choice: Choice, *, by: str, item_state: str, record
     with store_errors(), department_lock(engine, choice.department) as connection:
         words = {**vars(choice), "by": by, "item_state": item_state, "record_state": record_state}
         batches = list(connection.execute(text(_RESOLVE), words).scalars())
+        if record_state == "landed":
+            work.to_be_validated(connection, batches)
         recount(connection, sorted(set(batches)))
         connection.commit()
     return batches
@@ -145,6 +148,8 @@ def _take_held(engine: Engine, department: str, batch_id: int, *, record_state: 
         kind = connection.execute(text(_TAKE), words).scalar_one()
         if batch_state == "discarded":
             connection.execute(text(_TURN_BACK), words)
+        else:
+            work.to_be_validated(connection, [batch_id])
         counts = recount(connection, [batch_id])
         connection.commit()
     if record_state != "landed":
