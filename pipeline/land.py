@@ -23,6 +23,7 @@ from hub.errors import SnapshotError
 from pipeline.absent import bury_absent
 from pipeline.batch_errors import words
 from pipeline.conservation import recount
+from pipeline.discarded import is_discarded
 from pipeline.locks import department_lock
 from pipeline.staging import prepare, stage
 
@@ -30,8 +31,8 @@ _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
 # What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
-# without a key, so that the same file tomorrow is still "already known".
-_HASHED = """
+# without a key, so that the same file tomorrow is still "already known". Numbers go on from the newest version, discarded or not.
+_HASHED = f"""
 WITH hashed AS MATERIALIZED (
     SELECT ctid AS place, ordinal, source_record_id, event_id,
            CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
@@ -48,17 +49,22 @@ WITH hashed AS MATERIALIZED (
            lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key ORDER BY k.ordinal) AS previous_hash,
            row_number() OVER (PARTITION BY k.content_hash, k.has_key ORDER BY k.ordinal) AS copy
     FROM keyed k LEFT JOIN LATERAL (
-        SELECT version, content_hash FROM landing.record r
-        WHERE r.department = :department AND r.source_record_id = k.source_record_id AND k.has_key
+        SELECT version, CASE WHEN NOT {is_discarded("r")} THEN content_hash ELSE (
+            SELECT content_hash FROM landing.record o
+            WHERE o.department = :department AND o.source_record_id = k.source_record_id AND NOT {is_discarded("o")}
+            ORDER BY version DESC LIMIT 1
+        ) END AS content_hash
+        FROM landing.record r WHERE r.department = :department AND r.source_record_id = k.source_record_id AND k.has_key
         ORDER BY version DESC LIMIT 1
     ) l ON true
 ), judged AS MATERIALIZED (
     SELECT t.*, CASE
         WHEN event_id IS NOT NULL AND (event_turn > 1 OR EXISTS (
-            SELECT FROM landing.record r WHERE r.department = :department AND r.event_id = t.event_id)) THEN true
+            SELECT FROM landing.record r
+            WHERE r.department = :department AND r.event_id = t.event_id AND NOT {is_discarded("r")})) THEN true
         WHEN has_key THEN content_hash = coalesce(previous_hash, latest_hash)
         ELSE copy <= (SELECT count(*) FROM landing.record r
-                      WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash)
+                      WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash AND NOT {is_discarded("r")})
     END IS TRUE AS is_known
     FROM latest t
 )"""

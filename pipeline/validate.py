@@ -51,6 +51,7 @@ VALUES (:batch_id, :rule, :column, :on_failure, :evaluated, :failed)
 ON CONFLICT (batch_id, rule, column_name) DO UPDATE SET evaluated = excluded.evaluated, failed = excluded.failed
 """
 _ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || cast(:alerts AS jsonb) WHERE batch_id = :batch_id"
+_VALIDATED = "UPDATE ops.batch SET validated_at = now() WHERE batch_id = ANY(:batches)"
 _REMEMBER = """
 UPDATE ops.source SET columns = cast(:columns AS jsonb)
 WHERE department = :department AND columns IS DISTINCT FROM cast(:columns AS jsonb) AND :columns <> '{}'
@@ -101,7 +102,9 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         keys = {"department": department, "batch_id": batch_id, "key": ", ".join(contract.key)}
         refusals.prepare(connection)
         unreadable = connection.execute(text(_UNREADABLE), keys).rowcount
-        total = work.prepare(connection, department, batch_id)
+        validated_before, others = work.unfinished(connection, department, batch_id)
+        batches = sorted(validated_before + others)
+        total = work.prepare(connection, department, batches)
         verdict = _Verdict(rows=total + unreadable)
         if total:
             _judge(connection, contract, keys, settings, verdict)
@@ -111,9 +114,10 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         _write_data_docs(connection, contract, batch_id, settings, verdict)
         held = None if is_released else _why_held(connection, settings, verdict)
         if held:
-            hold(connection, department, batch_id, held)
+            hold(connection, department, batch_id, held, batches)
         refusals.quarantine(connection, department)
         connection.execute(text(_REMEMBER), {**keys, "columns": orjson.dumps(verdict.columns).decode()})
+        connection.execute(text(_VALIDATED), {"batches": batches})
         connection.execute(text("UPDATE ops.batch SET state = 'validated' WHERE batch_id = :batch_id AND state = 'landed'"), keys)
         connection.commit()
 
