@@ -56,7 +56,10 @@ def read_case(
             trace.results = 1
             if query.parts & _TELLING or moment is not NOW:  # who was in it then is told by nothing that is of now
                 note_parties(trace, view.parties)
-            return tagged(request, caller, detail(connection, view, query.parts, chronicle))
+            answer = detail(connection, view, query.parts, chronicle)
+            others = [*(answer.timeline or ()), *(answer.links or ())]
+            trace.entity_ids += [other.case_id for other in others if other.case_id is not None]
+            return tagged(request, caller, answer)
         target = find_redirect(connection, case_id, moment)
         if target is None or read_view(connection, presenter, target, frozenset(), moment) is None:
             raise NotFound("没有这个案件 · there is no such case", remedy="用 GET /v1/cases?q= 查找 · find it by GET /v1/cases?q=")

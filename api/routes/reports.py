@@ -37,11 +37,12 @@ def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: Trace
 
 
 @router.get("", name="reports.list", responses=documented(401, 403, 422, 503, 504))
-def list_reports(query: Annotated[ReportQuery, Query()], caller: CallerDep, hub: HubDep) -> ReportPage:
+def list_reports(query: Annotated[ReportQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportPage:
     """收到的或提出的异议 · Reports to the caller's department of what he may read, or by the caller; the newest first."""
     rows = find_page(hub, caller, Box(query.box == "in", query.state, read_newest_cursor(query.cursor), query.limit))
     shown, presenter = rows[: query.limit], Presenter(caller, hub.directory)
     last = shown[-1][0] if len(rows) > query.limit else None
+    trace.entity_ids = [row["case_id"] for row, _ in shown]
     return ReportPage(
         items=[summary(presenter, row, known) for row, known in shown],
         next_cursor=None if last is None else write_case_cursor(CasePosition(last["created_at"], last["report_id"])),
