@@ -1,9 +1,9 @@
 """Reports of what is wrong: one of a case, a value or a link goes to whose it is, and both sides follow what becomes of it.
 
 A value belongs to the department whose record states it, a link to both its records' departments and to the platform's
-administrators, a case to every department whose records of it the reporter reads. What is sealed, or restricted, must not be told
-by that: such a record of the reporter's own department is its own affair. Whoever else a report goes to is told of it only if
-his login reads what it is about, and of departments only as far as he may know of their records.
+administrators, a case to every department whose records of it the reporter reads. None of them may learn by that of a sealed record, or
+of a link to a restricted one: such a report stays with that record's department. Whoever a report goes to is told of it only if his login
+reads what it is about, and of departments only as far as he may know of their records.
 """
 
 from __future__ import annotations
