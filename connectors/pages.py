@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from connectors.contract import Contract, CursorFeed
+from connectors.masking import known_among, shown_name
 from connectors.paths import compile_path, lookup
 from connectors.rows import Row, Unreadable, encode
 from connectors.values import cursor_texts, flag_text, key_text
@@ -31,7 +32,7 @@ class Page:
         cursor: the highest cursor so far in this pull, as text that sorts; None in snapshots and events.
         complete: this is the last page, and everything up to it was read (a snapshot's trailer, if any, agreed). Rows that have
             neither payload nor key may still hide records that are not gone: LAND looks at those before it deletes.
-        columns: top-level source columns seen in the page, for drift.
+        columns: top-level source columns seen in the page, for drift, by names that may be told.
     """
 
     rows: pa.Table
@@ -100,6 +101,7 @@ class Paginator:
         self._since = since
         self._watch_repeats = watch_repeats
         self._key = _key_reader(contract.key)
+        self._known = contract.source_columns()
         self._is_deleted = _deletion_test(contract)
         self._ordinal = 0
         self._seen: set[bytes] = set()
@@ -135,7 +137,8 @@ class Paginator:
         if not stamps:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
         table = self._recent(self._table(built, stamps), built)
-        return Page(table, self._highest, complete, tuple(name for name in names if "\x00" not in name))
+        told = dict.fromkeys(shown_name(name, self._known) for name in names if "\x00" not in name)
+        return Page(table, self._highest, complete, tuple(told))
 
     def _identify(self, built: _Columns) -> None:
         """Key and cursor of each row; of a row that cannot be read the key, if that much can."""
@@ -167,7 +170,7 @@ class Paginator:
             head = self._contract.key[0]
             raise SourceFormatError(
                 f"{self._contract.department}: none of the first {len(readable)} rows has the key {head!r}",
-                remedy=f"correct key: in the contract; columns are {_some(sorted({name for row in readable for name in row}))}",
+                remedy=f"correct key: in the contract; {known_among(self._contract, sorted({name for row in readable for name in row}))}",
                 department=self._contract.department,
                 field=head,
             )
@@ -271,7 +274,3 @@ def _deletion_test(contract: Contract) -> Callable[[dict[str, Any]], bool] | Non
         return lambda row: flag_text(lookup(row, name)) in words
     path = compile_path(deleted.path or "")
     return lambda row: flag_text(path.search(row)) in words
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:30]) + (" …" if len(names) > 30 else "")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from hub.errors import BusyError, StoreUnavailable
+from hub.errors import BusyError, SourceFormatError, StoreUnavailable
 from pipeline import normalise, staging, validate
 from pipeline.land import land
 from pipeline.locks import department_lock
@@ -94,6 +95,19 @@ def test_a_batch_that_another_run_is_at_work_on_has_no_error(database: Engine) -
     with department_lock(database, "works"), pytest.raises(BusyError):
         normalise.normalise(database, contract, 1, SETTINGS)
     assert ask(database, BATCHES) == [(1, "landed", True)]
+
+
+def test_a_file_without_its_header_is_told_with_the_batch_without_the_person_who_stands_there(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_WORKS", tmp_path.as_uri())
+    contract = make_contract(connector={"kind": "file", "connection": "works", "path": "w.csv", "format": "csv"})
+    (tmp_path / "w.csv").write_text("1,张伟,440311198001011010,13912345678\n2,李娜,,\n", encoding="utf-8")
+    with pytest.raises(SourceFormatError) as error:
+        land(database, contract)
+    told = ask(database, "SELECT error FROM ops.batch")
+    assert told == [str(error.value)]
+    assert told[0].startswith("works: w.csv has no column 'id', which is the key; none of its 4 columns is known to the contract → ")
 
 
 def _end_other_sessions(database: Engine) -> None:

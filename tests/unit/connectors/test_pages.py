@@ -63,7 +63,18 @@ def test_a_row_without_a_key_is_kept() -> None:
 def test_a_source_that_drops_its_key_is_told() -> None:
     with pytest.raises(SourceFormatError, match="'ajbh'") as caught:
         page(make_contract(), [{"id": "1"}, {"id": "2"}])
-    assert "id" in str(caught.value)
+    assert "none of its 1 columns is known to the contract" in str(caught.value)
+
+
+def test_a_source_that_drops_its_key_is_told_by_the_columns_that_the_contract_knows() -> None:
+    with pytest.raises(SourceFormatError, match="columns are ajmc, gxsj, and 2 that the contract does not know") as caught:
+        page(make_contract(), [{"ajmc": "1", "440311198001011010": 1}, {"gxsj": "2", "张伟": 1}])
+    assert not any(word in f"{caught.value} {caught.value.detail}" for word in ("440311198001011010", "张伟"))
+
+
+def test_a_column_that_is_named_by_a_number_is_told_without_it() -> None:
+    made = page(make_contract(), [row(**{"440311198001011010": 1, "tel 139-1234-5678": 1, "nian_2026": 1, "a\n1,张伟": 1, "字" * 61: 1})])
+    assert made.columns == ("ajbh", "gxsj", "＊" * 18, f"tel {'＊' * 13}", "nian_2026", "(6 characters)", "(61 characters)")
 
 
 def test_keys_that_go_missing_later_on_are_rows_without_keys() -> None:
