@@ -17,10 +17,10 @@ import pyarrow as pa
 from connectors.contract import Contract, CursorFeed
 from connectors.masking import known_among, shown_name
 from connectors.paths import compile_path, lookup
-from connectors.rows import Row, Unreadable, encode
+from connectors.rows import KEY_FAULT, Row, Unreadable, encode
 from connectors.values import cursor_texts, flag_text, key_text
 from hub.errors import HubError, SourceFormatError, SourceLimitError
-from schema.records import RAW_PAGE
+from schema.records import INDEXED_LONGEST, RAW_PAGE
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,9 @@ class Paginator:
     def _identify(self, built: _Columns) -> None:
         """Key and cursor of each row; of a row that cannot be read the key, if that much can."""
         built.ids = [self._key(row) for row in built.rows]
+        for index, identifier in enumerate(built.ids):
+            if identifier is not None and len(identifier) > INDEXED_LONGEST:
+                _refuse_key(built, index)
         feed = self._contract.feed
         if isinstance(feed, CursorFeed):
             name = feed.field
@@ -242,6 +245,13 @@ def in_pages(rows: Iterable[Row], size: int) -> Iterator[tuple[list[Row], bool]]
             held = []
         held.append(row)
     yield held, True
+
+
+def _refuse_key(built: _Columns, index: int) -> None:
+    """Take a row whose key is too long for one that cannot be read: it may have swallowed others, which then are not gone."""
+    built.ids[index], payload = None, built.payloads[index]
+    if index not in built.bad and payload is not None:
+        built.bad[index], built.payloads[index] = Unreadable(payload, KEY_FAULT, built.rows[index]), None
 
 
 def _whole_text(text: str | None) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.contract import Contract
 from connectors.pages import Page, Paginator, Stamp, in_pages
-from connectors.rows import DEPTH_FAULT, NUL_FAULT, NUMBER_FAULT, SURROGATE_FAULT, Row, Unreadable
+from connectors.rows import DEPTH_FAULT, KEY_FAULT, NUL_FAULT, NUMBER_FAULT, SURROGATE_FAULT, Row, Unreadable
 from connectors.transports.rest import loads
 from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
@@ -58,6 +58,25 @@ def test_a_row_without_a_key_is_kept() -> None:
     made = rows_of([page(make_contract(), [row("1"), row(None), row(" ")])])
     assert [each["source_record_id"] for each in made] == ["1", None, None]
     assert all(each["payload"] is not None for each in made)
+
+
+@pytest.mark.parametrize(
+    ("key", "rows"),
+    [
+        pytest.param(["ajbh"], [row("字" * 500), row("字" * 501)], id="one column"),
+        pytest.param(["ajbh", "n"], [row("字" * 400, n="字" * 99), row("字" * 400, n="字" * 100)], id="joined"),
+    ],
+)
+def test_a_key_that_no_index_can_hold_is_none_and_its_row_is_kept_whole(key: list[str], rows: list[Row]) -> None:
+    one, other = rows_of([page(make_contract(key=key), rows)])
+    assert (len(one["source_record_id"]), one["fault"]) == (500, None)
+    assert (other["source_record_id"], other["payload"], other["fault"]) == (None, None, KEY_FAULT)
+    assert orjson.loads(other["raw"]) == rows[1]
+
+
+def test_rows_whose_keys_are_all_too_long_are_no_reason_to_refuse_the_page() -> None:
+    made = rows_of([page(make_contract(), [row("字" * 501), row("字" * 502), Unreadable(b"x", "why", row("字" * 503))])])
+    assert [(each["source_record_id"], each["fault"]) for each in made] == [(None, KEY_FAULT), (None, KEY_FAULT), (None, "why")]
 
 
 def test_a_source_that_drops_its_key_is_told() -> None:
