@@ -18,7 +18,7 @@ from connectors.contract import Contract, CursorFeed
 from connectors.masking import known_among, shown_name
 from connectors.paths import compile_path, lookup
 from connectors.rows import KEY_FAULT, Row, Unreadable, encode
-from connectors.values import cursor_texts, flag_text, key_text
+from connectors.values import bounded, cursor_texts, flag_text, key_text
 from hub.errors import HubError, SourceFormatError, SourceLimitError
 from schema.records import INDEXED_LONGEST, RAW_PAGE
 
@@ -134,11 +134,11 @@ class Paginator:
             for index, row in enumerate(built.rows):
                 if index not in built.bad:
                     names.update(dict.fromkeys(row))
+        names = dict.fromkeys(shown_name(name, self._known) for name in names)
         if not stamps:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
         table = self._recent(self._table(built, stamps), built)
-        told = dict.fromkeys(shown_name(name, self._known) for name in names if "\x00" not in name)
-        return Page(table, self._highest, complete, tuple(told))
+        return Page(table, self._highest, complete, tuple(name for name in names if "\x00" not in name))
 
     def _identify(self, built: _Columns) -> None:
         """Key and cursor of each row; of a row that cannot be read the key, if that much can."""
@@ -231,7 +231,7 @@ class Paginator:
             pa.array(faults, pa.string()),
             pa.array([str(stamp.inbox_id) for stamp in stamps] if stamps else built.cursors, pa.string()),
             pa.array(operations, pa.string()),
-            pa.array([stamp.event_id for stamp in stamps] if stamps else [None] * count, pa.string()),
+            pa.array([bounded(stamp.event_id, INDEXED_LONGEST) for stamp in stamps] if stamps else [None] * count, pa.string()),
         ]
         return pa.Table.from_arrays(columns, schema=RAW_PAGE)
 

@@ -18,7 +18,6 @@ from connectors.rows import Row, Unreadable
 from connectors.transports.rest import loads
 from connectors.values import key_text
 from hub.encryption import Protected, clear_bytes
-from schema.records import INDEXED_LONGEST
 
 _WAITING = sa.text(
     "SELECT inbox_id, event_id, body FROM ops.inbox WHERE department = :department AND batch_id IS NULL AND inbox_id > :after "
@@ -87,6 +86,4 @@ def _event_id(row: Row, connector: InboxConnector, stored: str | None) -> str | 
     """The event's own id, from the row; what the inbox knows it by where the row has none."""
     values = row.row if isinstance(row, Unreadable) else row
     own = key_text(compile_path(connector.event_id.path).search(values)) if values is not None else None
-    if own is not None and len(own) > INDEXED_LONGEST:
-        return f"sha256:{hashlib.sha256(own.encode('utf-8', 'surrogatepass')).hexdigest()}"
     return own if own is not None else stored
