@@ -32,7 +32,7 @@ class Page:
         cursor: the highest cursor so far in this pull, as text that sorts; None in snapshots and events.
         complete: this is the last page, and everything up to it was read (a snapshot's trailer, if any, agreed). Rows that have
             neither payload nor key may still hide records that are not gone: LAND looks at those before it deletes.
-        columns: top-level source columns seen in the page, for drift, by names that may be told.
+        columns: top-level source columns seen in the page, for drift.
     """
 
     rows: pa.Table
@@ -134,7 +134,7 @@ class Paginator:
             for index, row in enumerate(built.rows):
                 if index not in built.bad:
                     names.update(dict.fromkeys(row))
-        names = dict.fromkeys(shown_name(name, self._known) for name in names)
+        names = dict.fromkeys(shown_name(name, self._known) for name in names)  # they are kept in the clear, and told
         if not stamps:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
         table = self._recent(self._table(built, stamps), built)
