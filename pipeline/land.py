@@ -21,7 +21,7 @@ from connectors.pages import together
 from hub.database import store_errors
 from hub.errors import SnapshotError
 from pipeline.absent import bury_absent
-from pipeline.batch_errors import words
+from pipeline.batch_errors import place, words
 from pipeline.conservation import recount
 from pipeline.discarded import is_discarded
 from pipeline.locks import department_lock
@@ -193,8 +193,10 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         pull = _open_batch(landing)
         try:
             source = source or (sweep if order.kind == "reconcile" else from_system)
-            _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
+            with store_errors():  # within: what is kept with the batch must not be the database's own words
+                _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
         except Exception as error:
+            place(contract.department, landing.batch_id, error)
             with contextlib.suppress(SQLAlchemyError):  # the store may be what broke; the next run then closes the batch
                 connection.rollback()
                 _close_failed(landing, error)

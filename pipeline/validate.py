@@ -137,7 +137,7 @@ def _judge(connection: Connection, contract: Contract, keys: dict[str, object], 
         whole.append(of_batch)
     _expect_of_batch(contract, whole, connection, verdict)
     _drift_in_batch(contract, known, shape, verdict)
-    verdict.columns = drift.remembered(known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
+    verdict.columns = drift.remembered(contract, known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
 
 
 def _expect_of_batch(contract: Contract, frames: list[pd.DataFrame], connection: Connection, verdict: _Verdict) -> None:
@@ -178,8 +178,8 @@ def _drift_in_rows(
             _refuse(connection, chunk, indexes, "drift:retyped_column", column, f"the column now holds a {' or '.join(sorted(kinds))}")
             verdict.count(Finding("drift:retyped_column", column, "quarantine", len(rows), len(indexes), indexes))
     if contract.drift.new_column == "quarantine":
-        for column in drift.new_columns(contract, seen):
-            indexes = [index for index, row in enumerate(rows) if column in row]
+        for column, columns in drift.named(contract, drift.new_columns(contract, seen)).items():
+            indexes = [index for index, row in enumerate(rows) if not row.keys().isdisjoint(columns)]
             _refuse(connection, chunk, indexes, "drift:new_column", column, "the contract does not know the column")
             verdict.count(Finding("drift:new_column", column, "quarantine", len(rows), len(indexes), indexes))
 
@@ -192,7 +192,7 @@ def _drift_in_batch(contract: Contract, known: dict[str, list[str]], shape: drif
     }
     for kind, columns in found.items():
         action = getattr(contract.drift, kind)
-        for column in columns:
+        for column in columns if kind == "missing_column" else drift.named(contract, columns):
             verdict.alerts.append(f"{kind}: {column}")
             # A column that is gone is gone from every row: to quarantine it is to hold the batch.
             if action == "halt" or (kind == "missing_column" and action == "quarantine"):
