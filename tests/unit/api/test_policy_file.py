@@ -94,6 +94,12 @@ def test_a_policy_survives_the_store(tmp_path: Path) -> None:
         pytest.param(8, '    records: {places: ["440311999"]}', "440311999", id="unknown place"),
         pytest.param(10, "      own: {fields: {salary: hidden}}", "salary", id="unknown field"),
         pytest.param(10, "      own: {fields: {category: masked}}", "mask", id="no mask for it"),
+        pytest.param(
+            10, "      own: {fields: {status: hidden}}", "status of its own department's records from the role clerk", id="half hidden"
+        ),
+        pytest.param(11, "      others: {fields: {text: hidden}}", "text of others' records from the role clerk", id="words find it"),
+        pytest.param(11, "      others: {default: hidden}", "address of others' records from the role clerk", id="hidden by default"),
+        pytest.param(11, "      others: {fields: {occurred_at: hidden}}", "what can be hidden: amount", id="the remedy"),
         pytest.param(12, '    endpoints: ["GET /v1/cases"]', "route", id="not a route"),
         pytest.param(13, "    rate: {requests: 0, per_s: 10}", "greater", id="no requests at all"),
         pytest.param(
