@@ -59,7 +59,7 @@ def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
         found[row[_starts(stands, token)]] |= 1 << place
     bits: list[int] = found.tolist()
     of_figures = any(character.isdigit() for token in tokens for character in token)
-    numbered = [place for place, text in enumerate(texts) if has_long_number(text)] if of_figures else []
+    numbered = [place for place, text in enumerate(texts) if has_long_number(text)] if of_figures and has_long_number(joined) else []
     for odd in {*row[folded == _NOT_ALONE].tolist(), *numbered}:
         bits[odd] = _tokens_in(texts[odd], tokens)
     return bits

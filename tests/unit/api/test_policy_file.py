@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from api.access import Rate, Treatment
+from api.access import HIDEABLE, Rate, Treatment
 from api.policy.document import DEFAULT, Policy, policy_of, read_policy
 from hub.errors import AccessDenied, ContractError
 
@@ -126,6 +127,11 @@ def test_what_is_no_policy(tmp_path: Path, text: str) -> None:
 def test_a_policy_without_purposes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="purpose"):
         read_policy(written(tmp_path, "version: 1\npurposes: {}\nroles: {}\n"))
+
+
+def test_the_docs_name_what_can_be_hidden() -> None:
+    section = Path("docs/api/policy.md").read_text(encoding="utf-8").split("## Hidden fields")[1].split(". By")[0]
+    assert set(re.findall(r"`(\w+)`", section)) == HIDEABLE
 
 
 def test_every_route_is_given_to_somebody_by_name() -> None:
