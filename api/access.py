@@ -17,6 +17,16 @@ Role = str
 FREE_TEXT = frozenset({"title", "text", "reply", "address", "handling_unit"})
 PERSONAL = FREE_TEXT | {"name", "id_no", "phone", "birth_date"}
 
+#: Fields that a policy may hide. No list, filter, count or time line has them, and an identifier among them is looked for in no record
+#: of which it is hidden. By the others a case is listed, filtered, named, or found by its words: a record that left one out would hide
+#: nothing.
+HIDEABLE = frozenset(
+    {
+        *("reply", "channel", "due_at", "updated_at", "people_involved", "amount", "longitude", "latitude", "handling_unit"),
+        *("confirmation_state", "is_anonymous", "id_type", "id_no", "uscc", "phone", "gender", "birth_date"),
+    }
+)
+
 
 class Treatment(StrEnum):
     """How a field is shown."""
@@ -41,6 +51,11 @@ class FieldRule:
     def of(self, name: str) -> Treatment:
         """How one field is shown."""
         return self.fields.get(name, self.default if name in PERSONAL else Treatment.CLEAR)
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Fields that are not shown."""
+        return frozenset(name for name in (*self.fields, *PERSONAL) if self.of(name) is Treatment.HIDDEN)
 
 
 @dataclass(frozen=True)

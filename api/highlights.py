@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from schema.search import bigrams, number_part, simplified
+from schema.folding import simplified
+from schema.search import bigrams, number_part
 
 FRAGMENT = 60  # characters of a piece
 _BEFORE = 12  # of them before the first word

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from api.access import PERSONAL, Treatment, treatment
+from api.access import Treatment, treatment
 from api.answers.cases import CaseSummary
 from api.answers.match import CaseAnswered, CaseMatch, MatchAnswer, OrganisationMatch, PartyAnswered, PersonMatch, Step, Verdict
 from api.presenter import Presenter
@@ -69,7 +69,8 @@ class Matcher:
     def answer(self, records: Sequence[MatchRecord]) -> list[MatchAnswer]:
         """What is known of each record."""
         told = self._told(records)
-        closed = queries.acknowledged(self.connection, list(_numbers(records)))
+        hidden = self.presenter.caller.rights.others.hidden  # closed records that are acknowledged are always others'
+        closed = queries.acknowledged(self.connection, [each for each in _numbers(records) if each[1] not in hidden])
         case_ids = [uuid.UUID(one.entity) for each in told for one in each.case[:MOST_CANDIDATES]]
         cases = self._cases(list(dict.fromkeys(case_ids)))
         answers, place = [], 0
@@ -91,8 +92,7 @@ class Matcher:
         """How fields of the caller's own department's records, or of others', are shown to him."""
         caller = self.presenter.caller
         rule = caller.rights.own if is_own else caller.rights.others
-        hidden = [name for name in (*rule.fields, *PERSONAL) if rule.of(name) is Treatment.HIDDEN]
-        return Treated(frozenset(hidden), frozenset(name for name in GRADUAL if treatment(caller, is_own, name) is Treatment.MASKED))
+        return Treated(rule.hidden, frozenset(name for name in GRADUAL if treatment(caller, is_own, name) is Treatment.MASKED))
 
     def _party(self, known: Known, closed: Iterable[str]) -> PartyAnswered:
         candidates = [self._entity(one) for one in known[:MOST_CANDIDATES]]

@@ -78,9 +78,8 @@ class Presenter:
         shown |= {key: row[key] for key in ("source_record_id", "version")} | {"department": self.department(row["department"])}
         return RecordAnswer(**shown, is_masked=self.clearance(row) is not Clearance.CLEAR)
 
-    def _hidden(self, record: Mapping[str, Any]) -> list[str]:
-        rule = self.caller.rights.own if self.is_own(record) else self.caller.rights.others
-        return [name for name, how in rule.fields.items() if how is Treatment.HIDDEN]
+    def _hidden(self, record: Mapping[str, Any]) -> frozenset[str]:
+        return (self.caller.rights.own if self.is_own(record) else self.caller.rights.others).hidden
 
     def party(self, row: Mapping[str, Any], record: Mapping[str, Any]) -> PartyAnswer:
         """A party of a record, masked unless the record is the caller's own and he says what for."""

@@ -71,6 +71,8 @@ class Reading:
     spoken: str | None = None  # it may be pinyin or initials: its letters
     part: str | None = None  # it may be a part of a case number, without brackets and marks
     tail: str | None = None  # it may be the end of a phone or an ID number
+    of_own: bool = True  # whether records of the caller's own department are looked through,
+    of_others: bool = True  # and those of others: not where what it names is hidden from him
 
     @property
     def may_be_name(self) -> bool:

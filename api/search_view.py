@@ -49,8 +49,7 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> Ca
     Raises:
         RequestError: the entry or the cursor cannot be read, or there is nothing to be relevant to.
     """
-    own = presenter.caller.department
-    reading = None if query.q is None else read_entry(connection, query.q, own)
+    reading = None if query.q is None else read_entry(connection, query.q, presenter.caller)
     position = None if query.cursor is None else read_case_cursor(query.cursor)
     wanted = _search(query, reading, presenter.caller, _sort(query, reading, position))
     if reading is not None and not is_whole(reading):

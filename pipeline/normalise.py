@@ -271,11 +271,14 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 
 
 def _with_tokens(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
-    """Records with the tokens that word search finds them by: of title, text, address, number and the parties' names."""
+    """Records with the tokens that word search finds them by: of title, text, address, number and the parties' names.
+
+    Each stands on a line of its own, so that no number goes on from one into the next.
+    """
     distinct = pl.col("name").drop_nulls().unique(maintain_order=True)
-    names = parties.group_by("source_record_id", "version").agg(names=distinct.str.join(" "))
+    names = parties.group_by("source_record_id", "version").agg(names=distinct.str.join("\n"))
     whole = records.join(names, on=["source_record_id", "version"], how="left", maintain_order="left").select(
-        pl.concat_str(["title", "names", "case_number", "address", "text"], separator=" ", ignore_nulls=True)
+        pl.concat_str(["title", "names", "case_number", "address", "text"], separator="\n", ignore_nulls=True)
     )
     return records.with_columns(tokens=search_tokens(whole.to_series()))
 

@@ -15,11 +15,12 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import opencc
 import polars as pl
 
+from schema.folding import HAN_RANGES, PLANE, fold, fold_text
+from schema.numbers import LONG_NUMBER, has_long_number, whole_numbers
+
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
-FEW = 200_000  # characters that are folded one by one
 COMMON = 0.05  # of all texts; a word in more of them spares an index hardly anything
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
@@ -27,7 +28,6 @@ MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in 
 _MARKS = "〔〕【】[]（）()-－—_/.·# "
 NUMBER_PART = f"translate(upper(coalesce(case_number, source_record_id)), '{_MARKS}', '')"
 
-_PLANE = "\uffff"  # the last character of the first plane
 _NOT_ALONE = -1
 _MOST_BITS = 62  # of a number
 _LAST = 0x33480  # no letter of any script comes after
@@ -35,51 +35,14 @@ _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
 _HAN = r"\p{Han}"
 _LETTERS = r"[\p{L}\p{N}--\p{Han}]"
+_WHOLE_NUMBER = re.compile(r"\d+|.*\d{4}", re.DOTALL)  # a word of figures, or one that ends in them, as tel1385
 _WORD = rf"{_LETTERS}{{1,{MAX_WORD}}}"
-_HAN_RANGES = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x2EBF0))
-
-
-@cache
-def simplified() -> dict[str, str]:
-    """Traditional or variant character → simplified, where the two differ."""
-    characters = [chr(code) for start, end in _HAN_RANGES for code in range(start, end)]
-    converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
-    return {before: after for before, after in zip(characters, converted, strict=True) if before != after and len(after) == 1}
-
-
-def fold(text: pl.Series) -> pl.Series:
-    """Width, case and variant characters taken away; nulls stay null."""
-    lowered = text.cast(pl.String).str.normalize("NFKC").str.to_lowercase()
-    if (lowered.str.len_chars().sum() or 0) <= FEW:  # not worth the automaton of 4,600 patterns
-        folded = [None if told is None else _variant().sub(_simplified, told) for told in lowered]
-        return pl.Series(lowered.name, folded, dtype=pl.String)
-    pairs = simplified()
-    return lowered.str.replace_many(list(pairs), list(pairs.values()))
-
-
-def fold_text(text: str) -> str:
-    """The same of one text: a query, a title, what is shown of a page."""
-    return _variant().sub(_simplified, unicodedata.normalize("NFKC", text).lower())
-
-
-def _simplified(found: re.Match[str]) -> str:
-    return _translation().get(ord(found[0]), found[0])
-
-
-@cache
-def _variant() -> re.Pattern[str]:
-    """Whatever `_translation` changes: to look for it takes a fifth of the time that translating takes, and hardly any text has it."""
-    return re.compile(f"[{''.join(each for each in simplified() if each <= _PLANE)}]|[^\0-{_PLANE}]")  # one class of both would be slow
-
-
-@cache
-def _translation() -> dict[int, str]:
-    return str.maketrans(simplified())
 
 
 def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
     """Which of some tokens stand in each of many texts, folded: a bit for each, the first the lowest.
 
+    Phones and ID numbers in a text are whole tokens: which of their figures somebody asked for is told of none that he does not know.
     All texts are one array of characters, for a thousand titles are looked through at each search.
     """
     if len(tokens) > _MOST_BITS:
@@ -88,20 +51,22 @@ def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
     if joined.count("\n") >= max(1, len(texts)):  # one of them is of several lines
         joined = "\n".join([text.replace("\n", " ") for text in texts])
     codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.intp)
-    folded = _folded_alone().take(codes, mode="clip" if codes.max(initial=0) > ord(_PLANE) else "raise")
+    folded = _characters_folded().take(codes, mode="clip" if codes.max(initial=0) > ord(PLANE) else "raise")
     row = np.repeat(np.arange(len(texts)), np.diff(np.flatnonzero(codes == ord("\n")), prepend=-1, append=len(codes)))[: len(codes)]
     found = np.zeros(len(texts), np.int64)
     stands = {character: folded == ord(character) for character in set("".join(tokens))}
     for place, token in enumerate(tokens):
         found[row[_starts(stands, token)]] |= 1 << place
     bits: list[int] = found.tolist()
-    for odd in set(row[folded == _NOT_ALONE].tolist()):
+    of_figures = any(character.isdigit() for token in tokens for character in token)
+    numbered = [place for place, text in enumerate(texts) if has_long_number(text)] if of_figures and has_long_number(joined) else []
+    for odd in {*row[folded == _NOT_ALONE].tolist(), *numbered}:
         bits[odd] = _tokens_in(texts[odd], tokens)
     return bits
 
 
 def _tokens_in(text: str, tokens: Sequence[str]) -> int:
-    folded = fold_text(text)
+    folded = fold_text(whole_numbers(text, told=tokens))
     return sum(1 << place for place, token in enumerate(tokens) if token in folded)
 
 
@@ -114,12 +79,12 @@ def _starts(stands: Mapping[str, npt.NDArray[np.bool_]], token: str) -> npt.NDAr
 
 
 @cache
-def _folded_alone() -> npt.NDArray[np.int32]:
+def _characters_folded() -> npt.NDArray[np.int32]:
     """What each character of the first plane folds to wherever it stands; `_NOT_ALONE` where neighbours decide, or it is several.
 
     One more stands for every character beyond.
     """
-    return np.array([*(_alone(chr(code)) for code in range(ord(_PLANE) + 1)), _NOT_ALONE], np.int32)
+    return np.array([*(_alone(chr(code)) for code in range(ord(PLANE) + 1)), _NOT_ALONE], np.int32)
 
 
 def _alone(character: str) -> int:
@@ -141,11 +106,32 @@ def search_tokens(text: pl.Series) -> pl.Series:
         they need no quoting. At most `MAX_CHARACTERS` characters of a record count. Chinese tokens stand once and in the
         order of their bytes, which spares `tsvector` most of its sorting.
     """
-    folded = fold(text.cast(pl.String).str.slice(0, MAX_CHARACTERS)).str.slice(0, MAX_CHARACTERS).fill_null("")
+    folded = _folded(text).fill_null("")
     words = _words(folded)
     pairs = pl.concat([words.clear(), *(_pairs(part.to_series()) for part in folded.to_frame().iter_slices(_ROWS))])
     tokens = pl.select(pl.concat_str(words, pairs, separator=" ").str.strip_chars(" ")).to_series().rename(text.name)
     return tokens.set(tokens == "", None)
+
+
+def _folded(text: pl.Series) -> pl.Series:
+    """Texts as they are taken apart: folded, so much of each as counts, and numbers that are masked in one piece."""
+    written = text.cast(pl.String)
+    folded = fold(written.str.slice(0, MAX_CHARACTERS)).str.slice(0, MAX_CHARACTERS)
+    held = written.str.contains(LONG_NUMBER).fill_null(False)
+    return folded.scatter(held.arg_true(), list(map(_folded_alone, written.filter(held)))) if held.any() else folded
+
+
+def _folded_alone(text: str) -> str:
+    """The same of one text."""
+    if not has_long_number(text):
+        return fold_text(text[:MAX_CHARACTERS])[:MAX_CHARACTERS]
+    return _cut(fold_text(_cut(whole_numbers(text))))
+
+
+def _cut(text: str) -> str:
+    """So much of a text as counts, without the beginning of a number that goes on: a piece of it would tell of it."""
+    kept = text[:MAX_CHARACTERS]
+    return kept.rstrip("0123456789") if text[MAX_CHARACTERS : MAX_CHARACTERS + 1] in tuple("0123456789Xx") else kept
 
 
 def _words(folded: pl.Series) -> pl.Series:
@@ -203,7 +189,7 @@ def _needed(texts: Sequence[str]) -> list[list[tuple[str, bool]]]:
 
     What goes on in another script has ended there, as it has in the text that is looked for: 5 in 5号 is the whole number.
     """
-    folded = fold(pl.Series(texts, dtype=pl.String).str.slice(0, MAX_CHARACTERS))
+    folded = _folded(pl.Series(texts, dtype=pl.String))
     shifted = folded.str.replace_all(rf"(^|\P{{Han}}){_HAN}", "$1 ")
     pieces = [
         folded.str.extract_all(_HAN + "{2}"),
@@ -218,7 +204,7 @@ def _needed(texts: Sequence[str]) -> list[list[tuple[str, bool]]]:
 def _needed_by(text: str) -> list[tuple[str, bool]]:
     """The same of one text, a row at a time: frames of one row would take twenty times as long."""
     expressions = _expressions()
-    folded = fold_text(text[:MAX_CHARACTERS])[:MAX_CHARACTERS]
+    folded = _folded_alone(text)
     pairs, shifted = (expressions.pair.findall(each) for each in (folded, expressions.first.sub(r"\1 ", folded)))
     alone = expressions.alone.findall(expressions.run.sub(" ", folded))
     return _distinct([*pairs, *shifted, *alone, *expressions.word.findall(folded)])
@@ -263,11 +249,14 @@ def _distinct(pieces: Iterable[str]) -> list[tuple[str, bool]]:
 
 
 def _open(piece: str) -> tuple[str, bool]:
-    """A token, without the character of another script that follows it; and whether it may go on."""
+    """A token, without the character of another script that follows it; and whether it may go on.
+
+    No number may: whose beginnings were looked for could be read out, digit by digit, where it is masked.
+    """
     if _is_bigram(piece):
         return piece, False
     is_ended = len(piece) > 1 and _is_han(piece[0]) != _is_han(piece[-1])
-    return (piece[:-1], False) if is_ended else (piece, True)
+    return (piece[:-1], False) if is_ended else (piece, not _WHOLE_NUMBER.fullmatch(piece))
 
 
 @dataclass(frozen=True)
@@ -324,4 +313,4 @@ def _is_bigram(token: str) -> bool:
 
 def _is_han(character: str) -> bool:
     code = ord(character)
-    return any(start <= code < end for start, end in _HAN_RANGES) or code in (0x3005, 0x3007)
+    return any(start <= code < end for start, end in HAN_RANGES) or code in (0x3005, 0x3007)

@@ -11,9 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from api.access import Caller
 from api.lookups.reading import Asked, CellError, read_row
 from api.presenter import Presenter
 from api.queries import shown
+from api.queries.found import within
 from api.queries.lookups import case_numbers, found_by_entries
 from api.queries.rows import Row
 from api.recognise import LABELS, Kind, Reading
@@ -73,7 +75,7 @@ def answer_rows(
         if cells is None:
             answers[ordinal].problem = "unreadable"
     own = presenter.caller.department
-    by_kind = _by_kind(connection, asked, own)
+    by_kind = _by_kind(connection, asked, presenter.caller)
     hits: dict[int, dict[uuid.UUID, list[Row]]] = defaultdict(dict)
     for kind, entries in by_kind.items():
         for ordinal in dict.fromkeys(ordinal for ordinal, _ in entries):
@@ -87,11 +89,11 @@ def answer_rows(
     return answers
 
 
-def _by_kind(connection: Connection, asked: Mapping[int, Sequence[Asked]], own: str | None) -> dict[Kind, list[tuple[int, Reading]]]:
+def _by_kind(connection: Connection, asked: Mapping[int, Sequence[Asked]], caller: Caller) -> dict[Kind, list[tuple[int, Reading]]]:
     """Readings by kind, as each kind is one statement; what may be anything is first tried as a case number, as in the single entry."""
     free = [(ordinal, each.reading) for ordinal, several in asked.items() for each in several if each.is_free]
     numbered = [entry for entry in free if entry[1].numbers and entry[1].kind is not Kind.CASE_ID]
-    known = case_numbers(connection, numbered, own) if numbered else set()
+    known = case_numbers(connection, numbered, caller.department) if numbered else set()
     found: dict[Kind, list[tuple[int, Reading]]] = {}
     for ordinal, several in asked.items():
         for reading, is_free in several:
@@ -100,7 +102,7 @@ def _by_kind(connection: Connection, asked: Mapping[int, Sequence[Asked]], own: 
                 kind = Kind.CASE_NUMBER
             elif (is_free and kind is Kind.CASE_NUMBER) or kind in _LOOSE:
                 kind = Kind.WORDS
-            found.setdefault(kind, []).append((ordinal, dataclasses.replace(reading, kind=kind)))
+            found.setdefault(kind, []).append((ordinal, within(dataclasses.replace(reading, kind=kind), caller)))
     return found
 
 

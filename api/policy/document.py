@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from api.access import PERSONAL, Caller, Clearance, FieldRule, Purpose, Rate, Rights, Treatment, clearance
+from api.access import HIDEABLE, PERSONAL, Caller, Clearance, FieldRule, Purpose, Rate, Rights, Treatment, clearance
 from api.masking import Masks
 from connectors.document import Document, Problem, problems_of, raise_problems
 from connectors.model import Name, as_tuple, refuse
@@ -20,9 +20,13 @@ from schema.records import PARTY, RECORD
 
 DEFAULT = Path(__file__).parent / "default.yml"
 NO_DEPARTMENT = "none"
+HIDING_REMEDY = (
+    f"write clear, or masked where it is personal, or give the role no such records; what can be hidden: {', '.join(sorted(HIDEABLE))}"
+)
 EACH_COMMUNITY = "each_community"
 _ENDPOINT = re.compile(r"[a-z_]+(\.[a-z_]+)*(\.\*)?|\*")
 _FIELDS = frozenset({*RECORD.names, *PARTY.names})
+_FROM_FILE = {"is_from": "file"}
 _VISIBILITIES = Literal["shared", "restricted", "sealed"]
 
 Kept = tuple[Annotated[int, Field(ge=0, le=6)], Annotated[int, Field(ge=0, le=6)]]
@@ -164,6 +168,16 @@ class Policy(_Strict):
     examples: tuple[Example, ...] = ()
 
     @model_validator(mode="after")
+    def _hides_whole_fields(self, info: ValidationInfo) -> Self:
+        """Asked of a file alone: a policy that came into force before this was asked stays in force."""
+        found = next(self.half_hidden(), None) if info.context == _FROM_FILE else None
+        if found is not None:
+            role, whose, name = found
+            at = ("fields", name) if name in getattr(self.roles[role].fields, whose).fields else ("default",)
+            raise refuse(told_half_hidden(*found), remedy=HIDING_REMEDY, at=("roles", role, "fields", whose, *at))
+        return self
+
+    @model_validator(mode="after")
     def _examples_hold(self) -> Self:
         if not self.purposes:
             raise refuse("names no purpose, so that nothing could be read in the clear", remedy="name at least one", at=("purposes",))
@@ -179,6 +193,12 @@ class Policy(_Strict):
                     at=("examples", place),
                 )
         return self
+
+    def half_hidden(self) -> Iterator[tuple[str, str, str]]:
+        """(role, own or others, field) of what it says is hidden and is not: lists, filters, time lines or words tell it."""
+        for role, rules in self.roles.items():
+            for whose, fields in (("own", rules.fields.own), ("others", rules.fields.others)):
+                yield from ((role, whose, name) for name in sorted(fields.rule().hidden - HIDEABLE))
 
     def sees(self, example: Example) -> Clearance:
         """What the caller of an example sees of its record.
@@ -250,6 +270,12 @@ class Policy(_Strict):
         )
 
 
+def told_half_hidden(role: str, whose: str, name: str) -> str:
+    """Why a policy that hides such a field is refused."""
+    records = {"own": "its own department's records", "others": "others' records"}[whose]
+    return f"hides {name} of {records} from the role {role}, and lists, filters, time lines or words would tell it all the same"
+
+
 def read_policy(path: Path) -> Policy:
     """Read a policy file.
 
@@ -260,7 +286,7 @@ def read_policy(path: Path) -> Policy:
     if document.node is None or not isinstance(document.data, dict):
         raise_problems(document.problems or [Problem(path, 1, "", "is not a policy", "begin with version: and roles:")])
     try:
-        policy = Policy.model_validate(document.data)
+        policy = Policy.model_validate(document.data, context=_FROM_FILE)
     except ValidationError as error:
         raise_problems(sorted([*document.problems, *problems_of(document, error, Policy)], key=lambda problem: problem.line))
     if document.problems:

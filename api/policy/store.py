@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from api.policy.document import DEFAULT, Policy, policy_of, read_policy
+from api.policy.document import DEFAULT, HIDING_REMEDY, Policy, policy_of, read_policy, told_half_hidden
 from hub.database import store_errors
 from hub.errors import AccessDenied, NotFound, RequestError
 from schema.tables import policy as table
@@ -81,8 +81,9 @@ def propose(engine: Engine, policy: Policy, by: str, account: str | None = None)
         account: of the operating system, from which it is proposed.
 
     Raises:
-        RequestError: its version is not above every one before.
+        RequestError: its version is not above every one before, or it hides what would be told all the same.
     """
+    _require_whole_hiding(policy)
     with store_errors(), engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE ops.policy IN EXCLUSIVE MODE")
         newest = connection.execute(select(func.coalesce(func.max(table.c.version), 0))).scalar_one()
@@ -106,12 +107,14 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
     Raises:
         NotFound: no policy of this version waits.
         AccessDenied: who approves is who proposed it, by his key or by his account.
-        RequestError: a newer one is in force already.
+        RequestError: a newer one is in force already, or it hides what would be told all the same.
     """
     with store_errors(), engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE ops.policy IN EXCLUSIVE MODE")
         waiting = connection.execute(
-            select(table.c.proposed_by, table.c.proposed_account).where(table.c.version == version, table.c.state == "proposed")
+            select(table.c.proposed_by, table.c.proposed_account, table.c.document).where(
+                table.c.version == version, table.c.state == "proposed"
+            )
         ).one_or_none()
         if waiting is None:
             raise NotFound(f"no policy of version {version} waits for approval", remedy="`casehub policy list` shows them all")
@@ -122,6 +125,7 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
                 "同一系统账户不能既提出又批准 · one account of the operating system cannot propose a policy and approve it",
                 remedy="由另一位管理员登录自己的账户后批准 · another administrator approves it from an account of his own",
             )
+        _require_whole_hiding(policy_of(waiting.document))
         newer = connection.execute(
             select(table.c.version).where(table.c.state == "in_force", table.c.version > version)
         ).scalar_one_or_none()
@@ -130,6 +134,11 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
         connection.execute(update(table).where(table.c.state == "in_force").values(state="replaced"))
         approved = {"state": "in_force", "approved_by": by, "approved_at": func.now(), "approved_account": account}
         connection.execute(update(table).where(table.c.version == version).values(**approved))
+
+
+def _require_whole_hiding(policy: Policy) -> None:
+    for found in policy.half_hidden():
+        raise RequestError(f"version {policy.version} {told_half_hidden(*found)}", remedy=HIDING_REMEDY)
 
 
 def withdraw(engine: Engine, version: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from api.access import Caller, Treatment, treatment
 from api.queries.gathered import CASES, TABLE, Hits
 from api.queries.hits import FEW
 from api.queries.ranks import Rank
@@ -129,19 +130,39 @@ class Found:
 def by_entry(reading: Reading, hits: Hits | None) -> Found:
     """What an entry looks for.
 
-    Identifiers and numbers reach records that are only acknowledged; words do not: word by word they would tell their text.
+    Identifiers and numbers reach records that are only acknowledged; words do not: word by word they would tell their text. An identifier
+    that is hidden from the caller reaches none of the records of which it is.
     """
     if hits is not None:
         here = _HOLDS_WORDS if hits.is_many else None
         return Found(TABLE, READABLE, tells_of_closed=False, ranks=True, is_gathered=not hits.is_many, here=here, known_cases=CASES)
     if reading.kind in IDENTIFIERS:
-        column = _COLUMNS[reading.kind]
+        column, whose = _COLUMNS[reading.kind], whose_records(reading)
         reach = f"({READABLE} OR ({ACKNOWLEDGED} AND f.field <> 'words'))"
         check = f"({_HAS_PARTY.format(joined='', condition=f'p.{column} = ANY(:values)')} OR {_HOLDS_WORDS})"
+        if whose != "true":
+            return Found(_ENTRIES[reading.kind], f"({READABLE} AND {whose})", tells_of_closed=False, check=f"({check} AND {whose})")
         return _known(_ENTRIES[reading.kind], reach, (f"parties.{column}", column, ":values"), check=check, beside=f"UNION {_WITH_WORDS}")
     if reading.kind is Kind.CASE_NUMBER:
         return _known(_NUMBER, _KNOWN, ("case_number", "number", ":numbers"))
     return Found(_CASE, _KNOWN, tells_of_closed=True)
+
+
+def whose_records(reading: Reading) -> str:
+    """Condition on a record `r`: whether an entry is looked for in it."""
+    both = {True: "true", False: "false"}
+    return (
+        both[reading.of_own] if reading.of_own == reading.of_others else f"(r.department = :own) IS {'' if reading.of_own else 'NOT '}TRUE"
+    )
+
+
+def within(reading: Reading, caller: Caller) -> Reading:
+    """An entry as it is looked for by a caller: an identifier not in records of which it is hidden from him."""
+    column = _COLUMNS.get(reading.kind)
+    if column is None:
+        return reading
+    own, others = (treatment(caller, is_own, column) is not Treatment.HIDDEN for is_own in (True, False))
+    return replace(reading, of_own=own, of_others=others)
 
 
 def _known(sql: str, reach: str, held: tuple[str, str, str], check: str | None = None, beside: str = "") -> Found:
@@ -196,8 +217,13 @@ def is_case_number(connection: Connection, numbers: Sequence[str], own: str | No
     return bool(fetch(connection, statement, {"numbers": list(numbers), "own": own})[0]["is_number"])
 
 
-def read_entry(connection: Connection, entry: str, own: str | None) -> Reading:
+def read_entry(connection: Connection, entry: str, caller: Caller) -> Reading:
     """An entry as the caller's store reads it: a case number is one if a department has it, and else words.
+
+    Args:
+        connection: for this caller.
+        entry: as typed.
+        caller: who typed it.
 
     Raises:
         RequestError: there is nothing in it, or it is too long.
@@ -205,6 +231,6 @@ def read_entry(connection: Connection, entry: str, own: str | None) -> Reading:
     reading = recognise(entry)
     if reading.kind is Kind.CASE_ID:
         return reading
-    if reading.numbers and is_case_number(connection, reading.numbers, own):
+    if reading.numbers and is_case_number(connection, reading.numbers, caller.department):
         return replace(reading, kind=Kind.CASE_NUMBER)
-    return replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else reading
+    return replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else within(reading, caller)

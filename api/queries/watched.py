@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from api.queries.found import whose_records
 from api.queries.search import FILTERS
 from api.queries.tails import TailsShown, records_with_tail
 from api.queries.visible import CURRENT, MEMBERS, READABLE, follow, members_of
@@ -93,7 +94,7 @@ class Entry:
         if reading.kind is Kind.CASE_NUMBER:
             return _IS_NUMBER
         if reading.kind in _COLUMNS:
-            return f"({_HOLDS_NUMBER.format(column=_COLUMNS[reading.kind])} OR {_WORDS})"
+            return f"({_HOLDS_NUMBER.format(column=_COLUMNS[reading.kind])} OR {_WORDS}) AND {whose_records(reading)}"
         loose = [_WORDS, "m.case_id = ANY(CAST(:named AS uuid[]))"]
         loose += [_HOLDS_PART] if reading.part else []
         tail = _HOLDS_TAIL if key_ring() is None else _HAS_TAIL

@@ -53,7 +53,7 @@ class Changed:
         caller = self._caller
         shown = tails_shown(Presenter(caller, self._hub.directory))
         with self._hub.read(caller) as connection:
-            reading = None if question.q is None else read_entry(connection, question.q, caller.department)
+            reading = None if question.q is None else read_entry(connection, question.q, caller)
             named = set() if reading is None else self._named(connection, reading) & set(case_ids)
             return watched.found_by(connection, question, watched.Entry(reading, named, shown), case_ids, caller.department)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from api.access import Rights
+from api.policy.store import Policies
 from hub import postgres
 from hub.database import make_engine
 from hub.postgres import Server
@@ -51,3 +55,26 @@ def fragile_api(database: Engine) -> Iterator[Api]:
     """A running API on a store of this test's own, to be broken."""
     with running_api(database) as running:
         yield running
+
+
+@pytest.fixture
+def treat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give every caller other rights than the policy does."""
+
+    def give(**rights: Any) -> None:
+        real = Policies.current
+
+        class Changed:
+            def __init__(self, policy: Any) -> None:
+                self._policy = policy
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._policy, name)
+
+            def rights(self, department: str | None, role: str) -> Rights:
+                return dataclasses.replace(self._policy.rights(department, role), **rights)
+
+        monkeypatch.setattr(Policies, "known", lambda _: None)
+        monkeypatch.setattr(Policies, "current", lambda policies: Changed(real(policies)))
+
+    yield give

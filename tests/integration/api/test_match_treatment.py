@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from api.access import FieldRule, Rights, Treatment
-from api.policy.store import Policies
+from api.access import FieldRule, Treatment
 from pipeline.lookup_view import GRADUAL, Treated
 from tests.integration.api.builders import PURPOSE, Api, Store
 from tests.integration.api.test_match import ABOUT, FIRM, NONE, QUESTION, WHO, ask, ask_person
@@ -18,29 +15,6 @@ from tests.integration.pipeline.resolving import cases, credit_code, firm, id_nu
 HERE, THERE = "440311001001", "440311001002"
 BORN = "1980-01-01"
 HOME = {"address": "马田街道将石路3号2栋301"}
-
-
-@pytest.fixture
-def treat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Give every caller other rights than the policy does."""
-
-    def give(**rights: Any) -> None:
-        real = Policies.current
-
-        class Changed:
-            def __init__(self, policy: Any) -> None:
-                self._policy = policy
-
-            def __getattr__(self, name: str) -> Any:
-                return getattr(self._policy, name)
-
-            def rights(self, department: str | None, role: str) -> Rights:
-                return dataclasses.replace(self._policy.rights(department, role), **rights)
-
-        monkeypatch.setattr(Policies, "known", lambda _: None)
-        monkeypatch.setattr(Policies, "current", lambda policies: Changed(real(policies)))
-
-    yield give
 
 
 def levels(candidate: dict[str, Any]) -> dict[str, str]:

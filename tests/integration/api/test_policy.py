@@ -17,6 +17,7 @@ from cli.acting import os_account, os_user
 from cli.policy import app
 from hub.errors import AccessDenied, HubError, NotFound, RequestError
 from hub.settings import get_settings
+from schema import tables
 from tests.integration.api.builders import PURPOSE, Api, Store
 
 HERE, THERE = "440311001001", "440311001002"
@@ -122,21 +123,33 @@ def test_a_case_reference_in_chinese(api: Api) -> None:
 def test_hidden_and_masked_fields(api: Api, store: Store, bring_in: Any) -> None:
     case_id = store.case(
         store.record("labour", "1", [PERSON], title="欠薪", reply="已办", text="王小明电话13800138000"),
-        store.record("court", "2", [PERSON]),
+        store.record("court", "2", [PERSON | {"gender": "male"}]),
     )
     fields = {"default": "clear", "fields": {"id_no": "hidden", "phone": "masked", "reply": "hidden", "text": "masked"}}
     bring_in(
-        fields={"own": fields, "others": {"default": "masked", "fields": {"name": "hidden", "phone": "clear"}}},
+        fields={"own": fields, "others": {"default": "masked", "fields": {"gender": "hidden", "phone": "clear"}}},
         masking={"phone": [2, 2]},
     )
     case = api.as_("clerk", "labour").case(case_id, "records,parties,lineage")
     own, other = case["parties"]
     assert (own.get("name"), own.get("id_no"), own["phone"]) == ("王小明", None, "13****00")
-    assert (other.get("name"), other["id_no"], other["phone"]) == (None, "4403**********1234", PERSON["phone"])
+    assert (other["name"], other.get("gender"), other["id_no"], other["phone"]) == ("王**", None, "4403**********1234", PERSON["phone"])
     assert case["records"][0].get("reply") is None
     assert case["records"][0]["text"] == "王**电话13****00"
     assert "reply" not in case["values"]
     assert case["values"]["text"] == "王**电话13****00"
+
+
+def test_a_policy_that_hides_half_is_neither_proposed_nor_approved(store: Store) -> None:
+    hiding = policy(1, fields={"own": {"default": "clear"}, "others": {"default": "masked", "fields": {"category": "hidden"}}})
+    with pytest.raises(RequestError, match="hides category of others' records from the role clerk"):
+        policies.propose(store.engine, hiding, "li")
+    store.insert(tables.policy, version=1, document=hiding.model_dump(mode="json"), proposed_by="li")  # as one proposed before was
+    with pytest.raises(RequestError, match="hides category"):
+        policies.approve(store.engine, 1, "wang")
+    store.run("UPDATE ops.policy SET state = 'in_force', approved_by = 'wang', approved_at = now()")
+    with store.engine.connect() as connection:
+        assert policies.in_force(connection) == hiding  # one that was in force before goes on
 
 
 def test_a_policy_narrows_at_once(api: Api, store: Store, bring_in: Any) -> None:

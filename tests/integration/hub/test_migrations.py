@@ -11,6 +11,7 @@ from hub.database import migrate, require_schema, store_errors
 from hub.errors import SchemaError, StoreError, StoreUnavailable
 from hub.postgres import Server
 from schema.tables import SCHEMAS, metadata
+from tests.integration.api.builders import Store
 
 
 def _is_ours(name: str | None, type_: str, parent: object) -> bool:
@@ -28,6 +29,24 @@ def test_migrations_make_what_the_tables_say(database: Engine) -> None:
 def test_migrate_twice_is_a_no_op(database: Engine) -> None:
     before, after = migrate(database)
     assert before == after
+
+
+def test_numbers_in_pieces_become_whole_ones(database: Engine) -> None:
+    store = Store(database)
+    pieces, whole = "'138' '4913' '5726' '电' '致电'", "'13857264913' '电' '致电'"
+    numbered = [
+        store.record("petition", "1", text="致电138-5726-4913"),
+        store.record("petition", "2", text="致电１３８　5726－4913"),
+        store.record("petition", "3", [{"name": "致电138 5726 4913"}, {"name": "致电138 5726 4913"}]),
+    ]
+    ordinary = store.record("petition", "4", text="致电138室")
+    store.run(
+        f"UPDATE store.source_record SET case_number = NULL, tokens = $${pieces}$$::tsvector",
+        "UPDATE alembic_version SET version_num = '0014'",
+    )
+    migrate(database)
+    found = {row["record_id"]: row["tokens"] for row in store.rows("SELECT record_id, tokens::text FROM store.source_record")}
+    assert found == {**dict.fromkeys(numbered, whole), ordinary: pieces}
 
 
 def test_a_schema_of_another_version_is_refused(database: Engine) -> None:

@@ -66,6 +66,7 @@ def test_addresses_and_birth_dates() -> None:
         pytest.param("拖欠36000元，3人", "拖欠36000元，3人", id="other numbers stay"),
         pytest.param("５号楼，王小明", "５号楼，王**", id="short numbers stay as written"),
         pytest.param("5号１３８-0013-8000", "5号138****8000", id="mixed widths"),
+        pytest.param("电话１３８－００１３－８０００", "电话138****8000", id="separators of full width"),
         pytest.param("工单20250103000123456789012345", "工单20250103000123456789012345", id="long numbers of other kinds stay"),
     ],
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from api.access import Rate, Treatment
+from api.access import HIDEABLE, Rate, Treatment
 from api.policy.document import DEFAULT, Policy, policy_of, read_policy
 from hub.errors import AccessDenied, ContractError
 
@@ -94,6 +95,12 @@ def test_a_policy_survives_the_store(tmp_path: Path) -> None:
         pytest.param(8, '    records: {places: ["440311999"]}', "440311999", id="unknown place"),
         pytest.param(10, "      own: {fields: {salary: hidden}}", "salary", id="unknown field"),
         pytest.param(10, "      own: {fields: {category: masked}}", "mask", id="no mask for it"),
+        pytest.param(
+            10, "      own: {fields: {status: hidden}}", "status of its own department's records from the role clerk", id="half hidden"
+        ),
+        pytest.param(11, "      others: {fields: {text: hidden}}", "text of others' records from the role clerk", id="words find it"),
+        pytest.param(11, "      others: {default: hidden}", "address of others' records from the role clerk", id="hidden by default"),
+        pytest.param(11, "      others: {fields: {occurred_at: hidden}}", "what can be hidden: amount", id="the remedy"),
         pytest.param(12, '    endpoints: ["GET /v1/cases"]', "route", id="not a route"),
         pytest.param(13, "    rate: {requests: 0, per_s: 10}", "greater", id="no requests at all"),
         pytest.param(
@@ -120,6 +127,11 @@ def test_what_is_no_policy(tmp_path: Path, text: str) -> None:
 def test_a_policy_without_purposes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="purpose"):
         read_policy(written(tmp_path, "version: 1\npurposes: {}\nroles: {}\n"))
+
+
+def test_the_docs_name_what_can_be_hidden() -> None:
+    section = Path("docs/api/policy.md").read_text(encoding="utf-8").split("## Hidden fields")[1].split(". By")[0]
+    assert set(re.findall(r"`(\w+)`", section)) == HIDEABLE
 
 
 def test_every_route_is_given_to_somebody_by_name() -> None:

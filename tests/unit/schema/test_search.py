@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schema.search import MAX_CHARACTERS, bigrams, fold, fold_text, query_of, search_tokens, tokens_in, tsqueries, tsquery
+from schema.folding import fold, fold_text
+from schema.search import MAX_CHARACTERS, bigrams, query_of, search_tokens, tokens_in, tsqueries, tsquery
 
 
 def tokens_of(text: str) -> set[str]:
@@ -38,6 +39,12 @@ def is_found(tokens: set[str], wanted: str) -> bool:
         pytest.param("O'Neil \\ : & | ! ( ) * <->", {"o", "neil"}, id="the query language's own signs"),
         pytest.param("欠，薪", {"欠", "薪"}, id="no bigram across a stop"),
         pytest.param("𠮷田", {"𠮷田", "田"}, id="beyond the basic plane"),
+        pytest.param("致电138-5726-4913号", {"致电", "电", "13857264913", "号"}, id="a phone with separators is whole"),
+        pytest.param("tel１３８　５７２６－４９１３", {"tel", "13857264913"}, id="in full width, behind letters"),
+        pytest.param("0755-27000000", {"075527000000"}, id="a landline"),
+        pytest.param("440311 19840512 345X", {"44031119840512345x"}, id="an ID number"),
+        pytest.param("①138 5726 4913②", {"1", "13857264913", "2"}, id="between what folds to figures"),
+        pytest.param("2025-0103-0017", {"2025", "0103", "0017"}, id="other numbers are in pieces"),
     ],
 )
 def test_tokens(text: str, tokens: set[str]) -> None:
@@ -60,10 +67,17 @@ def test_one_row_gives_what_many_rows_give() -> None:
         pytest.param("维珍妮鞋业有限公司", "維珍妮", True, id="traditional finds simplified"),
         pytest.param("光明街道", "道", True, id="one character at the end"),
         pytest.param("光明街道", "明", True, id="one character inside"),
-        pytest.param("合同20250103号", "2025", True, id="beginning of a number"),
+        pytest.param("合同20250103号", "2025", False, id="beginning of a number"),
+        pytest.param("合同20250103号", "20250103", True, id="whole number"),
+        pytest.param("光明A1234", "A12", True, id="beginning of a word with figures"),
+        pytest.param("光明A12345", "A1234", False, id="but not of one with many"),
+        pytest.param("电话13857264913", "138 5726-4913", True, id="a number with separators finds one without"),
+        pytest.param("电话138-5726-4913", "１３８５７２６４９１３", True, id="and the other way round"),
+        pytest.param("电话138-5726-4913", "138-5726", False, id="a piece of it finds nothing"),
+        pytest.param("电话138-5726-4913", "电话 5726", False, id="nor does one inside"),
         pytest.param("光明街道5号楼", "5号", True, id="a number that goes on in characters"),
         pytest.param("光明街道52号楼", "5号", False, id="is the whole number"),
-        pytest.param("光明街道52号楼", "道5", True, id="and one that ends there is not"),
+        pytest.param("光明街道52号楼", "道5", False, id="and so is one that ends there"),
         pytest.param("光明街道", "光街", False, id="not beside each other"),
         pytest.param("光明街道", "光明 公司", False, id="every word is wanted"),
     ],
@@ -74,7 +88,7 @@ def test_query_finds(text: str, query: str, found: bool) -> None:
 
 @pytest.mark.parametrize(
     ("text", "asked"),
-    [("光明5号", "'光明' & '5'"), ("光明", "'光明'"), ("道5", "'道'"), ("号", None), ("5 号", None), ("5 5号", "'5'")],
+    [("光明5号", "'光明' & '5'"), ("光明", "'光明'"), ("道A5", "'道'"), ("号", None), ("a 号", None), ("5 5号", "'5'")],
 )
 def test_the_index_is_asked_for_whole_tokens_alone(text: str, asked: str | None) -> None:
     assert query_of(text).by_index({}) == asked
@@ -103,6 +117,8 @@ def test_any_piece_of_a_text_finds_it(text: str, data: st.DataObject) -> None:
     while start > 0 and text[start].isascii() and text[start - 1].isascii():
         start -= 1  # a number or Latin word is found from its beginning
     end = data.draw(st.integers(start + 1, len(text)))
+    while end < len(text) and text[end - 1].isascii() and text[end].isascii() and text[end - 1].isalnum():
+        end += 1  # and a number by the whole of it
     piece = text[start:end]
     if tsquery(piece) is not None:
         assert is_found(tokens_of(text), piece)
@@ -129,6 +145,27 @@ def test_a_long_word_is_cut_in_pieces() -> None:
 def test_a_records_tokens_are_bounded() -> None:
     text = "".join(chr(0x4E00 + i % 20_000) for i in range(10 * MAX_CHARACTERS))
     assert len(search_tokens(pl.Series([text, text]))[0].split()) <= MAX_CHARACTERS + 1
+
+
+@pytest.mark.parametrize("written", ["13857264913", "138-5726-4913", "44031119840512345X"])
+def test_no_number_has_its_beginning_among_the_tokens(written: str) -> None:
+    whole = written.replace("-", "").lower()
+    for place in range(MAX_CHARACTERS - 20, MAX_CHARACTERS + 3):  # through the end of what is searchable
+        found = tokens_of("，" * place + written + "，")
+        assert found <= {whole}, place
+    assert tokens_of("，" * MAX_CHARACTERS + "1") == set()
+
+
+@pytest.mark.parametrize("query", ["1", "13", "1385726", "tel1385", "4403111984", "x1234567"])
+def test_no_number_may_go_on(query: str) -> None:
+    assert ":*" not in (tsquery(query) or "")
+    assert ":*" not in (tsqueries([query])[0] or "")
+
+
+def test_figures_inside_a_long_number_are_told_of_none_who_does_not_know_it() -> None:
+    texts = ["致电138-5726-4913", "门牌5726", "致电１３８５７２６４９１３，5726室"]
+    assert tokens_in(texts, ["5726", "致电"]) == [0b10, 0b01, 0b11]
+    assert tokens_in(texts, ["13857264913"]) == [1, 0, 1]
 
 
 _TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cn")) | st.sampled_from("光明區欠薪号〇々12AbＡ５ \n，(（"), max_size=60)
