@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 from sqlalchemy import Connection, Engine, text
@@ -20,7 +20,7 @@ from connectors.extract import Page, Pull, extract, reconcile
 from connectors.pages import together
 from hub.database import store_errors
 from hub.errors import SnapshotError
-from pipeline.absent import bury_absent
+from pipeline.absent import Swept, bury_absent
 from pipeline.batch_errors import words
 from pipeline.conservation import recount
 from pipeline.locks import department_lock
@@ -118,7 +118,7 @@ class _Landing:
     contract: Contract
     order: Order
     batch_id: int = 0
-    pulled: int = 0
+    swept: Swept = field(default_factory=Swept)
 
     @property
     def is_snapshot(self) -> bool:
@@ -225,9 +225,10 @@ def _land_pages(landing: _Landing, pages: Iterable[Page]) -> None:
     for page in pages:
         watermark = max(filter(None, (watermark, page.cursor)), default=None)
         is_complete = page.complete
+        landing.swept.total, landing.swept.highest_total = page.total, page.highest_total
         _land_page(landing, page, watermark if landing.moves_watermark and getattr(contract.feed, "ordered", False) else None)
     if landing.is_sweep and is_complete:
-        bury_absent(landing.connection, contract, landing.batch_id, landing.pulled, accepts_deletions=landing.order.accepts_deletions)
+        bury_absent(landing.connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)
     _finish(landing, watermark if landing.moves_watermark else None)
 
 
@@ -257,7 +258,8 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
     if watermark is not None:
         connection.execute(text(_MOVE_WATERMARK), {**keys, "watermark": watermark})
     connection.commit()
-    landing.pulled += page.rows.num_rows
+    landing.swept.pulled += page.rows.num_rows
+    landing.swept.keyless += page.rows.column("source_record_id").null_count
 
 
 def _finish(landing: _Landing, watermark: str | None) -> None:
