@@ -6,15 +6,13 @@ A sweep that is let through also settles those before it that were held while th
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
 from connectors.contract import Contract
 from hub.errors import SnapshotError, SourceError, SourceUnavailable
-
-logger = logging.getLogger(__name__)
+from pipeline.alerts import alert
 
 DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
 
@@ -41,7 +39,6 @@ WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_re
 """
 _UNREADABLE = "SELECT EXISTS (SELECT FROM landing.record WHERE batch_id = :batch_id AND NOT has_key AND raw IS NOT NULL)"
 _SEEN = "SELECT count(*) FROM seen"
-_ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text)) WHERE batch_id = :batch_id"
 # Held without `landed_at`: it is LAND that held them, for what was absent; a rule's holding is a person's to lift. What this
 # sweep says again is "already known" and would stay held with them; what it says otherwise, or no longer, is newer than theirs.
 _SETTLE = """
@@ -101,9 +98,8 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
         raise _too_many_vanished(contract, batch_id, known, vanished)
     doubt = _doubt(connection, keys, swept, accepts_deletions=accepts_deletions) if absent else None
     if doubt is not None:
-        alert = f"{absent} rows are absent, and {doubt}: nothing was deleted this time"
-        connection.execute(text(_ALERT), {**keys, "alert": alert})
-        logger.warning("%s: batch %s: %s", contract.department, batch_id, alert)
+        told = f"{absent} rows are absent, and {doubt}: nothing was deleted this time"
+        alert(connection, contract.department, batch_id, [told])
         return
     if absent:
         deleted = connection.execute(text(_ENTOMB), keys).rowcount

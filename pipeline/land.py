@@ -21,10 +21,12 @@ from connectors.pages import together
 from hub.database import store_errors
 from hub.errors import SnapshotError
 from pipeline.absent import Swept, bury_absent
+from pipeline.alerts import alert
 from pipeline.batch_errors import words
 from pipeline.conservation import recount
 from pipeline.locks import department_lock
 from pipeline.staging import prepare, stage
+from pipeline.watermark import Mark, move
 
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
@@ -92,10 +94,6 @@ UPDATE ops.batch SET pulled = pulled + :pulled, landed = landed + :landed, alrea
            SELECT jsonb_array_elements_text(coalesce(columns, '[]')) AS name UNION SELECT unnest(cast(:columns AS text[]))) names)
 WHERE batch_id = :batch_id
 """
-_MOVE_WATERMARK = """
-UPDATE ops.source SET watermark = :watermark
-WHERE department = :department AND (watermark IS NULL OR watermark COLLATE "C" < :watermark)
-"""
 _REMEMBER_CONTRACT = """
 INSERT INTO ops.contract (department, version, content_hash, document) VALUES (:department, :version, :hash, cast(:document AS jsonb))
 ON CONFLICT DO NOTHING
@@ -118,6 +116,7 @@ class _Landing:
     contract: Contract
     order: Order
     batch_id: int = 0
+    watermark: str | None = None  # as it stood before
     swept: Swept = field(default_factory=Swept)
 
     @property
@@ -178,14 +177,16 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
 
     Raises:
         BusyError: another run of the department is at work.
+        ContractError: the watermark is of another type than the contract's cursor; the batch is `failed`.
         SourceError: the source did not give what the contract promises; the batch is `failed`, rows landed before stay.
         SnapshotError: too much of a snapshot vanished; its rows landed and are held.
         StoreUnavailable: the database went away; what had been committed stays, the watermark with it.
     """
     with store_errors(), department_lock(engine, contract.department) as connection:
         landing = _Landing(connection, contract, order)
-        pull = _open_batch(landing)
+        _open_batch(landing)
         try:
+            pull = Pull.after(contract, landing.watermark if order.kind == "ingest" else None)
             source = source or (sweep if order.kind == "reconcile" else from_system)
             _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
         except Exception as error:
@@ -196,23 +197,22 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         return landing.batch_id
 
 
-def _open_batch(landing: _Landing) -> Pull:
+def _open_batch(landing: _Landing) -> None:
     connection, contract = landing.connection, landing.contract
     key = {"department": contract.department, "version": contract.version}
     prepare(connection)
     connection.execute(text(_FAIL_DEAD), key)
     connection.execute(text(_REMEMBER_CONTRACT), {**key, "hash": contract.content_version, "document": _document(contract)})
     connection.execute(text("INSERT INTO ops.source (department) VALUES (:department) ON CONFLICT DO NOTHING"), key)
-    watermark = connection.execute(text("SELECT watermark FROM ops.source WHERE department = :department"), key).scalar_one()
+    landing.watermark = connection.execute(text("SELECT watermark FROM ops.source WHERE department = :department"), key).scalar_one()
     landing.batch_id = connection.execute(
         text(
             "INSERT INTO ops.batch (department, kind, state, contract_version, run_id, watermark_from) "
             "VALUES (:department, :kind, 'open', :version, :run_id, :watermark) RETURNING batch_id"
         ),
-        {**key, "kind": landing.order.kind, "run_id": landing.order.run_id or f"process {os.getpid()}", "watermark": watermark},
+        {**key, "kind": landing.order.kind, "run_id": landing.order.run_id or f"process {os.getpid()}", "watermark": landing.watermark},
     ).scalar_one()
     connection.commit()
-    return Pull.after(contract, None if landing.order.kind == "backfill" else watermark)
 
 
 def _document(contract: Contract) -> str:
@@ -221,15 +221,17 @@ def _document(contract: Contract) -> str:
 
 def _land_pages(landing: _Landing, pages: Iterable[Page]) -> None:
     contract = landing.contract
-    watermark, is_complete = None, False
+    mark, is_complete = Mark(contract, landing.watermark), False
     for page in pages:
-        watermark = max(filter(None, (watermark, page.cursor)), default=None)
+        mark.take(page)
         is_complete = page.complete
         landing.swept.total, landing.swept.highest_total = page.total, page.highest_total
-        _land_page(landing, page, watermark if landing.moves_watermark and getattr(contract.feed, "ordered", False) else None)
+        _land_page(landing, page, mark.highest if landing.moves_watermark and getattr(contract.feed, "ordered", False) else None)
     if landing.is_sweep and is_complete:
         bury_absent(landing.connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)
-    _finish(landing, watermark if landing.moves_watermark else None)
+    if landing.moves_watermark:
+        alert(landing.connection, contract.department, landing.batch_id, mark.alerts())
+    _finish(landing, mark.highest if landing.moves_watermark else None)
 
 
 def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
@@ -256,7 +258,7 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
         },
     )
     if watermark is not None:
-        connection.execute(text(_MOVE_WATERMARK), {**keys, "watermark": watermark})
+        move(connection, contract.department, watermark)
     connection.commit()
     landing.swept.pulled += page.rows.num_rows
     landing.swept.keyless += page.rows.column("source_record_id").null_count
@@ -266,7 +268,7 @@ def _finish(landing: _Landing, watermark: str | None) -> None:
     connection = landing.connection
     keys = {"department": landing.contract.department, "batch_id": landing.batch_id, "watermark": watermark}
     if watermark is not None:
-        connection.execute(text(_MOVE_WATERMARK), keys)
+        move(connection, landing.contract.department, watermark)
     connection.execute(text(_LANDED), keys)
     connection.commit()
 
