@@ -32,7 +32,8 @@ _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
 # What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
-# without a key, so that the same file tomorrow is still "already known".
+# without a key, so that the same file tomorrow is still "already known". An event that is known by its id says nothing new of its
+# record: what comes after it is compared with what landed last, not with it.
 _HASHED = """
 WITH hashed AS MATERIALIZED (
     SELECT ctid AS place, ordinal, source_record_id, event_id,
@@ -43,11 +44,12 @@ WITH hashed AS MATERIALIZED (
     SELECT h.*, source_record_id IS NOT NULL AND NOT (:is_snapshot AND (
                h.source_record_id IN (SELECT source_record_id FROM seen)
                OR row_number() OVER (PARTITION BY source_record_id ORDER BY ordinal) > 1)) AS has_key,
-           row_number() OVER (PARTITION BY event_id ORDER BY ordinal) AS event_turn
+           event_id IS NOT NULL AND (row_number() OVER (PARTITION BY event_id ORDER BY ordinal) > 1 OR EXISTS (
+               SELECT FROM landing.record r WHERE r.department = :department AND r.event_id = h.event_id)) AS is_repeat
     FROM hashed h
 ), latest AS MATERIALIZED (
     SELECT k.*, l.version AS latest_version, l.content_hash AS latest_hash,
-           lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key ORDER BY k.ordinal) AS previous_hash,
+           lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key AND NOT k.is_repeat ORDER BY k.ordinal) AS previous_hash,
            row_number() OVER (PARTITION BY k.content_hash, k.has_key ORDER BY k.ordinal) AS copy
     FROM keyed k LEFT JOIN LATERAL (
         SELECT version, content_hash FROM landing.record r
@@ -56,8 +58,7 @@ WITH hashed AS MATERIALIZED (
     ) l ON true
 ), judged AS MATERIALIZED (
     SELECT t.*, CASE
-        WHEN event_id IS NOT NULL AND (event_turn > 1 OR EXISTS (
-            SELECT FROM landing.record r WHERE r.department = :department AND r.event_id = t.event_id)) THEN true
+        WHEN is_repeat THEN true
         WHEN has_key THEN content_hash = coalesce(previous_hash, latest_hash)
         ELSE copy <= (SELECT count(*) FROM landing.record r
                       WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash)
