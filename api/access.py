@@ -63,6 +63,7 @@ class Rights:
         others: how fields of others' records are shown.
         endpoints: names of routes, `cases.*` for all that begin so.
         rate: how often it may ask.
+        numbers: how many phones, ID numbers and birth dates it may ask about without a purpose; None: as many as it likes.
         masks: how values are masked.
         is_operator: keeps the platform running, and so sees counts of every department.
         version: of the policy that says so.
@@ -75,6 +76,7 @@ class Rights:
     others: FieldRule = FieldRule()
     endpoints: tuple[str, ...] = ()
     rate: Rate = Rate()
+    numbers: Rate | None = None
     masks: Masks = Masks()
     is_operator: bool = False
     version: int = 0

@@ -19,7 +19,6 @@ from starlette.routing import Match as RouteMatch
 from api.audit.sealing import Sealer
 from api.audit.writer import AuditWriter
 from api.authentication.authenticator import make_authenticator
-from api.authentication.limits import CallerLimits
 from api.change_feed import read_head
 from api.change_waiting import ChangeWaiting
 from api.departments import Directory, load_directory
@@ -109,7 +108,6 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app = FastAPI(lifespan=lifespan, redirect_slashes=False, **_DOCUMENT)
     app.state.hub, app.state.lookups = hub, worker
     app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
-    app.state.limits = CallerLimits()
     app.state.requests = RequestMetrics()
     app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
     app.state.promises = Promises()

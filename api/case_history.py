@@ -19,6 +19,7 @@ from api.answers.common import Coded
 from api.answers.one_case import EventAnswer
 from api.case_rights import clearance_since, version_at
 from api.case_view import CaseView
+from api.chronicle import Chronicle
 from api.queries import case as queries
 from api.queries.chronicle import times_of
 from api.queries.rows import Row
@@ -46,7 +47,7 @@ class _Move:
         return (self.kind, self.number, self.case_id or self.record_id)
 
 
-def case_history(connection: Connection, view: CaseView) -> list[EventAnswer]:
+def case_history(connection: Connection, view: CaseView, chronicle: Chronicle) -> list[EventAnswer]:
     """Joins and splits up to the view's moment, oldest first."""
     rows = queries.memberships(connection, view.case_id, view.moment)
     versions: dict[int, list[Row]] = defaultdict(list)
@@ -58,7 +59,8 @@ def case_history(connection: Connection, view: CaseView) -> list[EventAnswer]:
         if then is not None:
             told.setdefault(move.about, (move, then))
     at = times_of(connection, (move.number for move, _ in told.values()))
-    return [_answer(view, move, then, at[move.number]) for move, then in told.values() if move.number in at]
+    moved = [(move, then) for move, then in told.values() if move.number in at]
+    return [_answer(view, move, then, at[move.number], chronicle.position(move.number)) for move, then in moved]
 
 
 def _moves(rows: Iterable[Row], until: int | None) -> list[_Move]:
@@ -83,13 +85,13 @@ def _readable_then(view: CaseView, versions: list[Row], move: _Move) -> Mapping[
     return then if verdict in (Clearance.CLEAR, Clearance.MASKED) else None
 
 
-def _answer(view: CaseView, move: _Move, then: Mapping[str, Any], at: Any) -> EventAnswer:
+def _answer(view: CaseView, move: _Move, then: Mapping[str, Any], at: Any, position: str) -> EventAnswer:
     zh, en = KINDS[move.kind]
     return EventAnswer(
         at=at,
         kind=Coded(code=move.kind, zh=zh, en=en),
         department=view.presenter.department(then["department"]),
         source_record_id=then["source_record_id"],
-        change_number=move.number,
+        change_number=position,
         case_id=move.case_id,
     )

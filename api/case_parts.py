@@ -32,7 +32,8 @@ BECAUSE = {
 def detail(connection: Connection, view: CaseView, parts: frozenset[str], chronicle: Chronicle) -> CaseDetail:
     """The answer: the summary, and each part that was asked for."""
     presenter, readable = view.presenter, view.readable
-    answer = CaseDetail(**view.summary(), as_of_change=view.moment.number)
+    number = view.moment.number
+    answer = CaseDetail(**view.summary(), as_of_change=None if number is None else chronicle.position(number))
     if "records" in parts:
         answer.records = [presenter.record(row, view.names) for row in readable.values()]
     if "parties" in parts:
@@ -40,14 +41,14 @@ def detail(connection: Connection, view: CaseView, parts: frozenset[str], chroni
         answer.entities = entities(view, answer.parties)
     if "timeline" in parts:
         told = [_event(row, view) for row in queries.events(connection, list(readable), view.moment)]
-        answer.timeline = sorted([*told, *case_history(connection, view)], key=lambda one: one.at)
+        answer.timeline = sorted([*told, *case_history(connection, view, chronicle)], key=lambda one: one.at)
     if "lineage" in parts:
         shown = view.values()
         answer.lineage = [_lineage(view, field, values, shown[field]) for field, values in sorted(view.stated.items()) if field in shown]
     if "links" in parts:
         answer.links = case_links(connection, view, chronicle)
     if "history" in parts:
-        answer.history = record_histories(connection, view)
+        answer.history = record_histories(connection, view, chronicle)
     return answer
 
 

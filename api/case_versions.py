@@ -15,6 +15,7 @@ from api.access import Clearance
 from api.answers.one_case import RecordHistory, ValueChange, VersionAnswer
 from api.case_rights import clearance_since
 from api.case_view import CaseView
+from api.chronicle import Chronicle
 from api.queries import case as queries
 from api.queries.chronicle import times_of
 from api.queries.rows import Row
@@ -22,7 +23,7 @@ from api.queries.rows import Row
 _ABOUT = {"department", "source_record_id", "version", "is_masked"}
 
 
-def record_histories(connection: Connection, view: CaseView) -> list[RecordHistory]:
+def record_histories(connection: Connection, view: CaseView, chronicle: Chronicle) -> list[RecordHistory]:
     """Of each readable record its versions up to the view's moment, the newest first."""
     known: dict[int, list[Row]] = defaultdict(list)
     for row in queries.whole_versions(connection, list(view.readable), view.moment):
@@ -33,7 +34,7 @@ def record_histories(connection: Connection, view: CaseView) -> list[RecordHisto
     told = {number: [row for row in rows if _may_read(view, row, policies[number])] for number, rows in known.items()}
     names = {*view.names, *queries.names_of_versions(connection, list(view.readable))}
     at = times_of(connection, (row["known_from"] for rows in told.values() for row in rows))
-    return [_history(view, told[number], names, at) for number in view.readable if told.get(number)]
+    return [_history(view, chronicle, told[number], names, at) for number in view.readable if told.get(number)]
 
 
 def _may_read(view: CaseView, row: Row, versions: list[Row]) -> bool:
@@ -41,7 +42,7 @@ def _may_read(view: CaseView, row: Row, versions: list[Row]) -> bool:
     return verdict in (Clearance.CLEAR, Clearance.MASKED)
 
 
-def _history(view: CaseView, rows: list[Row], names: set[str], at: dict[int, Any]) -> RecordHistory:
+def _history(view: CaseView, chronicle: Chronicle, rows: list[Row], names: set[str], at: dict[int, Any]) -> RecordHistory:
     reference = view.presenter.reference(rows[0])
     shown = [view.presenter.record(row, names).model_dump(mode="json", exclude=_ABOUT) for row in rows]
     versions = []
@@ -53,7 +54,8 @@ def _history(view: CaseView, rows: list[Row], names: set[str], at: dict[int, Any
             if place and value != before[field]
         ]
         number = row["known_from"]
-        versions.append(VersionAnswer(version=row["version"], change_number=number, at=at.get(number), changes=changes))
+        position = chronicle.position(number)
+        versions.append(VersionAnswer(version=row["version"], change_number=position, at=at.get(number), changes=changes))
     return RecordHistory(department=reference.department, source_record_id=reference.source_record_id, versions=versions[::-1])
 
 

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, Purpose, require_endpoint
 from api.authentication.authenticator import Authenticator
-from api.authentication.limits import CallerLimits, require_quota
+from api.authentication.limits import require_quota
 from api.policy.document import Policy
 from api.state import Hub, Trace, hub_of, trace_of
 from hub.errors import AccessDenied, RequestError
@@ -97,7 +97,7 @@ async def caller_of(
     if policy is None:
         policy = await run_in_threadpool(hub.policies.current)
     caller = dataclasses.replace(caller, rights=policy.rights(caller.department, caller.role))
-    trace_of(request).quota = quota = cast(CallerLimits, request.app.state.limits).take(caller)
+    trace_of(request).quota = quota = hub.limits.take(caller)
     require_quota(quota)
     require_endpoint(caller, request.scope["route"].name)
     return dataclasses.replace(caller, purpose=_purpose(policy, trace_of(request), purpose, case_reference))

@@ -8,6 +8,8 @@ are kept nowhere, and no answer of one caller can be validated by another's.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -19,10 +21,18 @@ from api.access import Caller
 VARY = "Authorization, X-Purpose, X-Case-Reference"
 
 
-def tagged(request: Request, caller: Caller, answer: BaseModel) -> Response:
-    """The answer as JSON with its validator, or 304 where the caller has just that already."""
+def tagged(request: Request, caller: Caller, answer: BaseModel, varying: Mapping[str, Any] | None = None) -> Response:
+    """The answer as JSON with its validator, or 304 where the caller has just that already.
+
+    Args:
+        request: that is answered.
+        caller: who asks.
+        answer: to him.
+        varying: what of it, as pydantic's `exclude` names it, is written anew each time and says nothing new by that.
+    """
     body = answer.model_dump_json(exclude_none=True).encode()
-    tag = _tag(caller, body)
+    lasting = body if varying is None else answer.model_dump_json(exclude_none=True, exclude=dict(varying)).encode()
+    tag = _tag(caller, lasting)
     headers = {"ETag": tag, "Vary": VARY}
     if _matches(request.headers.getlist("if-none-match"), tag):
         return Response(status_code=304, headers=headers)

@@ -1,4 +1,4 @@
-"""What callers carry for the hub without reading it: positions in the feed, and questions and secrets that the store keeps.
+"""What callers carry for the hub without reading it: positions among all changes, and questions and secrets that the store keeps.
 
 Change numbers count every change there was, sealed ones too: two of them side by side would tell how many lay between.
 So a position is encrypted, each time under a new nonce: even whether it moved cannot be told from it. AES-256-GCM, under
@@ -71,21 +71,29 @@ def write_position(settings: Settings, position: Position, about: str = "") -> s
     return base64.urlsafe_b64encode(lock_up(settings, "cursor", _POSITION.pack(*position), about)).decode().rstrip("=")
 
 
-def read_position(settings: Settings, cursor: str, about: str = "") -> Position:
-    """The position that a cursor stands for.
-
-    Raises:
-        RequestError: the text is no cursor of this list.
-    """
+def open_position(settings: Settings, cursor: str, about: str = "") -> Position | None:
+    """The position that a text stands for; None where it stands for none of this list."""
     try:
         kept = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
         kept = b""
     clear = open_up(settings, "cursor", kept, about)
     if clear is None or len(clear) != _POSITION.size:
+        return None
+    found = Position(*_POSITION.unpack(clear))
+    return found._replace(number=min(found.number, _LARGEST))
+
+
+def read_position(settings: Settings, cursor: str, about: str = "") -> Position:
+    """The position that a cursor stands for.
+
+    Raises:
+        RequestError: the text is no cursor of this list.
+    """
+    found = open_position(settings, cursor, about)
+    if found is None:
         raise RequestError(
             "since 无法识别 · this is no cursor of this list",
             remedy="原样使用上一页的 next_cursor，或不带 since 从头开始 · pass next_cursor as it was, or begin without since",
         )
-    found = Position(*_POSITION.unpack(clear))
-    return found._replace(number=min(found.number, _LARGEST))
+    return found

@@ -175,6 +175,16 @@ def holds_identifier(entry: str) -> bool:
     return any(_is_identifier(re.sub(r"[ \-.]", "", found.group())) for found in _LONG_NUMBER.finditer(text))
 
 
+def numbers_in(entry: str | None) -> int:
+    """How many phones and ID numbers an entry asks about: one, if it is one, or the end of one, or has one in it."""
+    if entry is None or not any(map(str.isdigit, entry)):
+        return 0
+    reading = recognise(entry)
+    if reading.kind in (Kind.CREDIT_CODE, Kind.CASE_ID):
+        return 0
+    return int(reading.kind in IDENTIFIERS or reading.tail is not None or holds_identifier(entry))
+
+
 def _is_identifier(compact: str) -> bool:
     return bool(_is_id_number(compact) or _is_credit_code(compact) or _PERMIT.fullmatch(compact) or _MOBILE.fullmatch(compact))
 

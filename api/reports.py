@@ -1,11 +1,14 @@
 """Reports of what is wrong: one of a case, a value or a link goes to whose it is, and both sides follow what becomes of it.
 
 A value belongs to the department whose record states it, a link to both its records' departments and to the platform's
-administrators, a case to every department whose records of it the reporter reads.
+administrators, a case to every department whose records of it the reporter reads. None of them may learn by that of a sealed record, or
+of a link to a restricted one: such a report stays with that record's department. Whoever a report goes to is told of it only if his login
+reads what it is about, and of departments only as far as he may know of their records.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import uuid
 from collections.abc import Iterable, Mapping
@@ -17,14 +20,19 @@ from sqlalchemy import Connection, Engine, insert, text
 from api.access import Caller, Clearance, Treatment, treatment
 from api.answers.reports import ReportDetail, ReportNote, ReportSummary
 from api.case_view import CaseView, read_view
+from api.cursor import CasePosition
 from api.presenter import Presenter
 from api.queries import case as case_queries
 from api.queries import reports as queries
+from api.queries.reports import Box, Known
 from api.queries.rows import Row
 from api.questions.reports import NamedRecord, NewReport, ReportStep
+from api.state import Hub
 from hub.database import store_errors
 from hub.errors import NotFound, RequestError
 from schema.tables import report, report_note
+
+LOOK = 200  # reports that are looked at at once for those that the caller is told of
 
 #: Who may bring a report into which state, from which.
 _STEPS: dict[str, dict[str, frozenset[str]]] = {
@@ -59,7 +67,8 @@ def target_of(connection: Connection, presenter: Presenter, asked: NewReport) ->
     if view is None or not view.readable:
         raise _no_such_thing()
     if asked.about == "case":
-        return Target((), tuple(sorted({row["department"] for row in view.readable.values()})))
+        records = view.readable.values()
+        return Target((), _departments([row for row in records if not _is_sealed(row)] or records))
     if asked.about == "link":
         return _link(connection, view, asked)
     record = _value(view, asked)
@@ -84,7 +93,17 @@ def _link(connection: Connection, view: CaseView, asked: NewReport) -> Target:
     ids = sorted(end["record_id"] for end in ends)
     if not any([row["left_id"], row["right_id"]] == ids for row in case_queries.links(connection, ids)):
         raise _no_such_thing()
-    return Target(tuple(end["record_id"] for end in ends), tuple(sorted({end["department"] for end in ends})), to_admins=True)
+    # Who may not read an end is told of no link: sealed ones are the reporter's own department's, and told of to nobody beside it.
+    closed = [end for end in ends if _is_sealed(end)] or [end for end in ends if end["visibility"] != "shared"]
+    return Target(tuple(end["record_id"] for end in ends), _departments(closed or ends), to_admins=not closed)
+
+
+def _departments(records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(sorted({row["department"] for row in records}))
+
+
+def _is_sealed(row: Mapping[str, Any]) -> bool:
+    return row["visibility"] not in ("shared", "restricted")  # what is not understood is not told of
 
 
 def _named(view: CaseView, wanted: NamedRecord) -> Mapping[str, Any]:
@@ -113,18 +132,56 @@ def file_report(engine: Engine, caller: Caller, asked: NewReport, target: Target
     return uuid.UUID(str(row["report_id"]))
 
 
-def take_step(engine: Engine, caller: Caller, report_id: uuid.UUID, step: ReportStep) -> None:
+def find(hub: Hub, caller: Caller, report_id: uuid.UUID) -> tuple[Row, Known]:
+    """A report, with the sides of it that the caller has, and what he may know of that it is about.
+
+    Raises:
+        NotFound: there is none that he is told of.
+    """
+    with hub.read() as connection:
+        found = queries.find_report(connection, caller, report_id)
+    if found is None:
+        raise no_such_report()
+    with hub.read(caller) as connection:
+        known = queries.known_of(connection, [found])[report_id]
+    if not (found["is_by"] or known.tells(found)):
+        raise no_such_report()
+    return found | {"is_to": found["is_to"] and known.tells(found)}, known
+
+
+def find_page(hub: Hub, caller: Caller, box: Box) -> list[tuple[Row, Known]]:
+    """A page of reports that the caller is told of, one more than the limit if there is another.
+
+    Reports are read past row security and records under it, each on a connection of its own: so those that he is not told of are
+    passed over, a look after the other.
+    """
+    found: list[tuple[Row, Known]] = []
+    look = dataclasses.replace(box, limit=LOOK)
+    while True:
+        with hub.read() as connection:
+            rows = queries.reports(connection, caller, look)
+        seen = rows[:LOOK]
+        with hub.read(caller) as connection:
+            known = queries.known_of(connection, seen)
+        found += [(row, known[row["report_id"]]) for row in seen if not box.is_in or known[row["report_id"]].tells(row)]
+        if len(found) > box.limit or len(rows) <= LOOK:
+            return found[: box.limit + 1]
+        look = dataclasses.replace(look, after=CasePosition(seen[-1]["created_at"], seen[-1]["report_id"]))
+
+
+def take_step(hub: Hub, caller: Caller, report_id: uuid.UUID, step: ReportStep) -> None:
     """Say a word about a report, or bring it into another state.
 
     Raises:
-        NotFound: there is none that the caller is a side of.
+        NotFound: there is none that the caller is told of.
         RequestError: its state, or the caller's side, does not allow that.
     """
-    with store_errors(), engine.begin() as connection:
+    told, _ = find(hub, caller, report_id)
+    with store_errors(), hub.engine.begin() as connection:
         found = queries.find_report(connection, caller, report_id, for_update=True)
         if found is None:
             raise no_such_report()
-        side = _side(found, step.state)
+        side = _side(found | {"is_to": told["is_to"]}, step.state)
         note = {"report_id": report_id, "author": caller.name, "department": caller.department, "side": side}
         connection.execute(insert(report_note).values(**note, state=step.state, words=step.text))
         statement = "UPDATE ops.report SET state = coalesce(:state, state), changed_at = now() WHERE report_id = :report_id"
@@ -146,30 +203,34 @@ def _side(found: Row, state: str | None) -> str:
     )
 
 
-def summary(presenter: Presenter, row: Row) -> ReportSummary:
+def summary(presenter: Presenter, row: Row, known: Known) -> ReportSummary:
     """A report in a list."""
-    return ReportSummary(**_summary(presenter, row))
+    return ReportSummary(**_summary(presenter, row, known))
 
 
-def detail(presenter: Presenter, row: Row, records: Iterable[Row], notes: Iterable[Row]) -> ReportDetail:
-    """A report whole; records that who looks may not read are left out."""
+def detail(presenter: Presenter, row: Row, known: Known, records: Iterable[Row], notes: Iterable[Row]) -> ReportDetail:
+    """A report whole; records that who looks may not read are left out, and what departments say whose records he may not know of."""
     may = (Clearance.CLEAR, Clearance.MASKED)
     shown = {each["record_id"]: each for each in records if presenter.clearance(each) in may}
     ends = [shown[record_id] for record_id in row["record_ids"] if record_id in shown]
     is_decider = presenter.caller.is_operator and row["about"] == "link" and len(ends) == 2  # noqa: PLR2004 - a link's two ends
     return ReportDetail(
-        **_summary(presenter, row),
+        **_summary(presenter, row, known),
         text=row["words"],
         records=[presenter.reference(each) for each in ends],
-        notes=[_note(presenter, note) for note in notes],
+        notes=[_note(presenter, note) for note in notes if note["side"] == "reporter" or _may_know(presenter, known, note["department"])],
         review_command=_command(ends) if is_decider else None,
     )
 
 
-def _summary(presenter: Presenter, row: Row) -> dict[str, Any]:
+def _may_know(presenter: Presenter, known: Known, department: str | None) -> bool:
+    return department is None or department == presenter.caller.department or department in known.departments
+
+
+def _summary(presenter: Presenter, row: Row, known: Known) -> dict[str, Any]:
     kept = {name: row[name] for name in ("report_id", "state", "about", "case_id", "field", "created_at", "changed_at")}
     return kept | {
-        "departments": [presenter.department(code) for code in row["departments"]],
+        "departments": [presenter.department(code) for code in row["departments"] if _may_know(presenter, known, code)],
         "is_for_platform": row["to_admins"],
         "reporter": row["caller"],
         "reporter_department": None if row["caller_department"] is None else presenter.department(row["caller_department"]),

@@ -6,7 +6,7 @@ import contextlib
 import select
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
@@ -22,6 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 import schema
 from api.access import Caller
+from api.authentication.limits import CallerLimits
 from api.departments import Directory
 from api.policy.grants import Grants
 from api.policy.logins import Logins
@@ -56,6 +57,7 @@ class Hub:
     grants: Grants
     directory: Directory
     revision: str | None  # of the schema that this version works on
+    limits: CallerLimits = field(default_factory=CallerLimits)
 
     def close(self) -> None:
         """Close every connection but the engine's, which is the caller's."""

@@ -76,12 +76,14 @@ def release(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
 
 @app.command()
 def discard(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id")]) -> None:
-    """作废挂起的批次，原始行保留 · Put a held batch aside; its rows stay in landing."""
+    """作废挂起的批次，原始行保留；下次拉取重新取数 · Put a held batch aside, kept in landing; the next pull asks for its rows again."""
     from pipeline.quarantine import discard_batch
 
     with store() as engine:
-        discard_batch(engine, _department(engine, batch_id), batch_id)
-    Console().print(f"批次 {batch_id} 已作废 · discarded")
+        department = _department(engine, batch_id)
+        kind = discard_batch(engine, department, batch_id)
+    again = " ".join(["casehub run", department, *([] if kind == "ingest" else [f"--{kind}"])])
+    Console().print(f"批次 {batch_id} 已作废 · discarded; `{again}` 重新取数 asks the source for its rows again", soft_wrap=True)
 
 
 def _department(engine: Engine, batch_id: int) -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from cli.session import active_contracts, store
 from connectors.contract import Contract, contract_folders, read_contracts
 from connectors.extract import Page, Pull, extract
-from connectors.masking import mask_row, masked
+from connectors.masking import mask_row, masked, scrubbed
 from connectors.paths import lookup, top_level_names
 from hub.errors import NotFound
 from hub.settings import get_settings
@@ -199,7 +199,7 @@ def _rows_table(contract: Contract, look: _Look) -> Table:
         key = "|".join(str(lookup(row, name)) for name in contract.key)
         values = ["".join(_text(row.get(column)) for column in mapping.from_ or ()) for mapping in taken.values()]
         table.add_row(
-            _plain(key),
+            _plain(scrubbed(key)),
             *(_plain(_short(masked(name, mapping, value))) for (name, mapping), value in zip(taken.items(), values, strict=True)),
         )
     return table

@@ -1,8 +1,13 @@
-"""Values shown to a person who connects a source: enough to see that a mapping fits, nothing that says who somebody is."""
+"""Values and names shown to a person who connects a source: enough to see that a mapping fits, nothing that says who somebody is.
+
+A column's name is an engineer's word only while the source keeps to its form: a line of data where the header should be, a quote
+that swallowed some lines, an object keyed by numbers, and the name is what a person told.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from connectors.contract import Contract
@@ -10,6 +15,9 @@ from connectors.mapping import Mapping
 from connectors.words import PERSONAL_FIELDS
 
 _SAFE_KINDS = (bool, type(None))
+_LONGEST_NAME = 60  # characters; columns have shorter names, and swallowed lines are longer
+_NUMBER_IN_NAME = re.compile(r"\d(?:[ ._-]?\d){6,}[Xx]?")
+_KEY = re.compile(r"[A-Za-z_@$][A-Za-z0-9_@$.:-]{0,39}")
 _PERSONAL_TRANSFORMS = frozenset({"person_name", "org_name", "party_name", "id_no", "uscc", "phone", "address"})
 
 
@@ -45,7 +53,7 @@ def _hidden(value: Any) -> Any:
     if isinstance(value, _SAFE_KINDS):
         return value
     if isinstance(value, dict):
-        return {name: _hidden(inner) for name, inner in value.items()}
+        return {shown_name(name): _hidden(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_hidden(inner) for inner in value]
     text = str(value)
@@ -55,7 +63,40 @@ def _hidden(value: Any) -> Any:
 def scrubbed(value: Any) -> Any:
     """Text without runs of digits that could be a phone or an identity number."""
     if isinstance(value, dict):
-        return {name: scrubbed(inner) for name, inner in value.items()}
+        return {shown_name(name): scrubbed(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [scrubbed(inner) for inner in value]
     return re.sub(r"\d{15,}[\dXx]?|(?<!\d)1\d{10}(?!\d)", lambda match: "＊" * len(match[0]), value) if isinstance(value, str) else value
+
+
+def shown_name(name: str, known: Collection[str] = ()) -> str:
+    """A column's name as it may be told: without a number of seven digits or more, and no more than its length where it is no name at all.
+
+    Args:
+        name: as the source has it.
+        known: names that stand in the contract, which are told as they are.
+    """
+    if name in known:
+        return name
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        return f"({len(name)} characters)"
+    return _NUMBER_IN_NAME.sub(lambda match: "＊" * len(match[0]), name)
+
+
+def known_among(contract: Contract, columns: Collection[str]) -> str:
+    """Columns as found where those that were looked for are not, in words: names that the contract knows, the others as a count.
+
+    What is found there may be the first person of a file that came without its header.
+    """
+    known = [name for name in columns if name in contract.source_columns()]
+    if not known:
+        return f"none of its {len(columns)} columns is known to the contract"
+    others = len(columns) - len(known)
+    return f"columns are {', '.join(known)}" + (f", and {others} that the contract does not know" if others else "")
+
+
+def told_keys(document: Collection[str]) -> str:
+    """An object's keys in words: those that are plain words of a program, the others as a count: an object may be keyed by persons."""
+    words = sorted(name for name in document if _KEY.fullmatch(name) and shown_name(name) == name)[:30]
+    others = len(document) - len(words)
+    return ", ".join(words) + (f" and {others} more" if words and others else f"{others} that are not told" if others else "")

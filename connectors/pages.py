@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from connectors.contract import Contract, CursorFeed
+from connectors.masking import known_among, shown_name
 from connectors.paths import compile_path, lookup
-from connectors.rows import Row, Unreadable, encode
-from connectors.values import cursor_texts, flag_text, key_text
+from connectors.rows import KEY_FAULT, Row, Unreadable, encode
+from connectors.values import bounded, cursor_texts, flag_text, key_text
 from hub.errors import HubError, SourceFormatError, SourceLimitError
-from schema.records import RAW_PAGE
+from schema.records import INDEXED_LONGEST, RAW_PAGE
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Paginator:
         self._since = since
         self._watch_repeats = watch_repeats
         self._key = _key_reader(contract.key)
+        self._known = contract.source_columns()
         self._is_deleted = _deletion_test(contract)
         self._ordinal = 0
         self._seen: set[bytes] = set()
@@ -146,6 +148,7 @@ class Paginator:
             for index, row in enumerate(built.rows):
                 if index not in built.bad:
                     names.update(dict.fromkeys(row))
+        names = dict.fromkeys(shown_name(name, self._known) for name in names)  # they are kept in the clear, and told
         if not stamps:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
         if total is not None:
@@ -157,6 +160,9 @@ class Paginator:
     def _identify(self, built: _Columns) -> None:
         """Key and cursor of each row; of a row that cannot be read the key, if that much can."""
         built.ids = [self._key(row) for row in built.rows]
+        for index, identifier in enumerate(built.ids):
+            if identifier is not None and len(identifier) > INDEXED_LONGEST:
+                _refuse_key(built, index)
         feed = self._contract.feed
         if isinstance(feed, CursorFeed):
             name = feed.field
@@ -184,7 +190,7 @@ class Paginator:
             head = self._contract.key[0]
             raise SourceFormatError(
                 f"{self._contract.department}: none of the first {len(readable)} rows has the key {head!r}",
-                remedy=f"correct key: in the contract; columns are {_some(sorted({name for row in readable for name in row}))}",
+                remedy=f"correct key: in the contract; {known_among(self._contract, sorted({name for row in readable for name in row}))}",
                 department=self._contract.department,
                 field=head,
             )
@@ -242,7 +248,7 @@ class Paginator:
             pa.array(faults, pa.string()),
             pa.array([str(stamp.inbox_id) for stamp in stamps] if stamps else built.cursors, pa.string()),
             pa.array(operations, pa.string()),
-            pa.array([stamp.event_id for stamp in stamps] if stamps else [None] * count, pa.string()),
+            pa.array([bounded(stamp.event_id, INDEXED_LONGEST) for stamp in stamps] if stamps else [None] * count, pa.string()),
         ]
         return pa.Table.from_arrays(columns, schema=RAW_PAGE)
 
@@ -256,6 +262,13 @@ def in_pages(rows: Iterable[Row], size: int) -> Iterator[tuple[list[Row], bool]]
             held = []
         held.append(row)
     yield held, True
+
+
+def _refuse_key(built: _Columns, index: int) -> None:
+    """Take a row whose key is too long for one that cannot be read: it may have swallowed others, which then are not gone."""
+    built.ids[index], payload = None, built.payloads[index]
+    if index not in built.bad and payload is not None:
+        built.bad[index], built.payloads[index] = Unreadable(payload, KEY_FAULT, built.rows[index]), None
 
 
 def _whole_text(text: str | None) -> str | None:
@@ -288,7 +301,3 @@ def _deletion_test(contract: Contract) -> Callable[[dict[str, Any]], bool] | Non
         return lambda row: flag_text(lookup(row, name)) in words
     path = compile_path(deleted.path or "")
     return lambda row: flag_text(path.search(row)) in words
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:30]) + (" …" if len(names) > 30 else "")

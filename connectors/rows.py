@@ -11,6 +11,7 @@ from typing import Any, cast
 import orjson
 
 from connectors.values import plain
+from schema.records import INDEXED_LONGEST
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
@@ -18,6 +19,7 @@ NUL_FAULT = "text with U+0000"
 SURROGATE_FAULT = "text with half a character (a lone surrogate)"
 NUMBER_FAULT = "a number that JSON does not have"
 DEPTH_FAULT = "nested too deep to be kept"
+KEY_FAULT = f"a key of more than {INDEXED_LONGEST} characters (a quote that swallowed some lines?)"
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,18 @@ from sqlalchemy import Connection, text
 from connectors.contract import Contract
 from hub.errors import SnapshotError, SourceError, SourceUnavailable
 from pipeline.alerts import alert
+from pipeline.discarded import is_discarded
 
 DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
 
 # Known is what was before this sweep: its own new keys would make any loss look small. A key that only a held or discarded
-# batch ever named is no loss: a wrong file would otherwise make the right one look short.
-_LATEST = """
+# batch ever named is no loss: a wrong file would otherwise make the right one look short. What was discarded, a tombstone above
+# all, says nothing of what the source holds.
+_LATEST = f"""
 SELECT DISTINCT ON (source_record_id) source_record_id, version, operation,
        bool_or(operation = 'upsert' AND state NOT IN ('held', 'superseded') AND batch_id <> :batch_id)
            OVER (PARTITION BY source_record_id) AS is_known
-FROM landing.record WHERE department = :department AND has_key ORDER BY source_record_id, version DESC
+FROM landing.record r WHERE department = :department AND has_key AND NOT {is_discarded("r")} ORDER BY source_record_id, version DESC
 """
 _ABSENT = f"""
 SELECT count(*) FILTER (WHERE is_known) AS known, count(*) FILTER (WHERE is_known AND is_absent) AS vanished,
@@ -30,9 +32,12 @@ SELECT count(*) FILTER (WHERE is_known) AS known, count(*) FILTER (WHERE is_know
 FROM (SELECT is_known, source_record_id NOT IN (SELECT source_record_id FROM seen) AS is_absent
       FROM ({_LATEST}) latest WHERE operation = 'upsert') k
 """
+_NEWEST = """
+SELECT max(version) FROM landing.record n WHERE n.department = :department AND n.source_record_id = latest.source_record_id
+"""
 _ENTOMB = f"""
 INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, state)
-SELECT :department, source_record_id, version + 1, :batch_id, :pulled + row_number() OVER (ORDER BY source_record_id), 'delete',
+SELECT :department, source_record_id, ({_NEWEST}) + 1, :batch_id, :pulled + row_number() OVER (ORDER BY source_record_id), 'delete',
        sha256('deleted'), true, 'landed'
 FROM ({_LATEST}) latest
 WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_record_id = latest.source_record_id)
@@ -43,7 +48,7 @@ _SEEN = "SELECT count(*) FROM seen"
 # sweep says again is "already known" and would stay held with them; what it says otherwise, or no longer, is newer than theirs.
 _SETTLE = """
 WITH settled AS (
-    UPDATE ops.batch SET state = 'landed', landed_at = now(), finished_at = NULL,
+    UPDATE ops.batch SET state = 'landed', landed_at = now(), validated_at = NULL, finished_at = NULL,
            alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text))
     WHERE department = :department AND batch_id < :batch_id AND state = 'held' AND landed_at IS NULL
     RETURNING batch_id

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.errors import BatchHeld, BusyError, HubError
+from hub.errors import BatchHeld, BusyError, HubError, StoreError
 
 _TELL = "UPDATE ops.batch SET error = :error WHERE batch_id = :batch_id"
 
@@ -31,6 +31,7 @@ def told_with_batch(engine: Engine, department: str, batch_id: int) -> Iterator[
     except (BatchHeld, BusyError):
         raise
     except Exception as error:
+        place(department, batch_id, error)
         keys = {"error": words(department, error), "batch_id": batch_id}
         # On a connection of its own: that of the step may be what broke. Without a database the log alone tells.
         with contextlib.suppress(SQLAlchemyError), engine.begin() as connection:
@@ -38,10 +39,17 @@ def told_with_batch(engine: Engine, department: str, batch_id: int) -> Iterator[
         raise
 
 
+def place(department: str, batch_id: int, error: Exception) -> None:
+    """Have an error of the store tell whose batch it broke off: the database knows of neither."""
+    if isinstance(error, StoreError) and "batch_id" not in error.detail:
+        error.message = f"{department}: batch {batch_id}: {error.message}"
+        error.detail |= {"department": department, "batch_id": batch_id}
+
+
 def words(department: str, error: Exception) -> str:
     """An error in words free of values: what a library says may quote a row, so its kind and place alone are told."""
     if isinstance(error, HubError):
         return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}:{place.lineno}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
     return f"{department}: {type(error).__name__} at {where}, an error the hub does not know → run again; if it stays so, report it"

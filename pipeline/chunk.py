@@ -22,6 +22,7 @@ from pipeline.candidates import hide_keys, list_keys, show_crowded_keys, show_ke
 from pipeline.channel import Channel
 from pipeline.clusters import Assignment, assign
 from pipeline.comparing import evaluate
+from pipeline.decisions import carry_over
 from pipeline.entity_ids import Fates, settle
 from pipeline.intake import Intake, Place, Touched
 from pipeline.links import Evaluation, Task, write_links
@@ -165,6 +166,8 @@ class _Resolving:
         done = Done(len(intake.records), intake.last)
         taking.publish_versions(channel, intake)
         self._has_decisions = bool(channel.read("SELECT EXISTS (SELECT FROM ops.decision) AS found").item())
+        if self._has_decisions:
+            carry_over(channel, intake.records, intake.change)
         with ThreadPoolExecutor(2, "settle") as settling, ThreadPoolExecutor(1, "show") as showing:
             parties = [settling.submit(self._settle, intake, relation) for relation in (PERSON, ORGANISATION)]
             shown = [showing.submit(self._show, one.result(), intake, done) for one in parties]

@@ -2,15 +2,25 @@
 
 A "no" keeps the two apart through any chain, a "yes" links them; the newest word on a pair counts. Two parties with two
 verified numbers are two whatever anybody says: to join them, the wrong number has to be corrected at its source.
+
+A decision is about ids. A party has a new one once its record names it by another number; where that is only a number that
+was not there before, or no longer is, what was said of it goes on to the new id.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
 from hub.database import store_errors
 from hub.encryption import clear_number
 from hub.errors import NotFound, RequestError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from pipeline.channel import Channel
 
 VERDICTS = ("yes", "no", "unsure")
 _MEMBERS = {
@@ -28,6 +38,42 @@ INSERT INTO ops.decision (relation, left_id, right_id, verdict, decided_by, reas
 SELECT :relation, least(o.{node}, :node), greatest(o.{node}, :node), 'no', :decided_by, :reason
 FROM {table} m JOIN {table} o ON o.{entity} = m.{entity} AND o.known_to IS NULL AND o.{node} <> :node
 WHERE m.{node} = :node AND m.known_to IS NULL
+"""
+# Told before and now by role, kind and name, in the order in which the record names them; two numbers are two people. What
+# was said last may be from before a deletion, and what was never published nobody can have judged.
+_CARRY_OVER = """
+WITH now AS (
+    SELECT p.*, coalesce(p.name, p.phone) AS who, coalesce(p.id_no, p.uscc) AS number
+    FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+        SELECT * FROM store.party WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL AND version > 1 OFFSET 0
+    ) p
+), before AS (
+    SELECT p.*, coalesce(p.name, p.phone) AS who, coalesce(p.id_no, p.uscc) AS number
+    FROM (SELECT DISTINCT record_id, version FROM now) n CROSS JOIN LATERAL (
+        SELECT max(version) AS version FROM store.source_record s
+        WHERE s.record_id = n.record_id AND s.version < n.version AND s.known_from < %(change)s AND s.known_to > s.known_from
+          AND NOT s.is_deleted
+    ) newest CROSS JOIN LATERAL (SELECT * FROM store.party WHERE record_id = n.record_id AND version = newest.version OFFSET 0) p
+), came AS (
+    SELECT *, row_number() OVER (PARTITION BY record_id, role, kind, who ORDER BY ordinal) AS turn
+    FROM now WHERE party_id NOT IN (SELECT party_id FROM before)
+), went AS (
+    SELECT *, row_number() OVER (PARTITION BY record_id, role, kind, who ORDER BY ordinal) AS turn
+    FROM before WHERE party_id NOT IN (SELECT party_id FROM now)
+), heir AS (
+    SELECT w.kind, w.party_id AS old, c.party_id AS new FROM went w JOIN came c USING (record_id, role, kind, who, turn)
+    WHERE w.number IS NULL OR c.number IS NULL OR w.number = c.number
+), said AS (
+    SELECT DISTINCT ON (d.relation, d.left_id, d.right_id) d.* FROM heir h CROSS JOIN LATERAL (
+        SELECT * FROM ops.decision WHERE relation = h.kind AND left_id = h.old
+        UNION ALL SELECT * FROM ops.decision WHERE relation = h.kind AND right_id = h.old
+    ) d ORDER BY d.relation, d.left_id, d.right_id, d.decision_id DESC
+)
+INSERT INTO ops.decision (relation, left_id, right_id, verdict, decided_by, decided_at, reason)
+SELECT relation, least(one, other), greatest(one, other), verdict, decided_by, decided_at, reason FROM (
+    SELECT s.*, coalesce(l.new, s.left_id) AS one, coalesce(r.new, s.right_id) AS other
+    FROM said s LEFT JOIN heir l ON l.old = s.left_id LEFT JOIN heir r ON r.old = s.right_id
+) renamed ORDER BY decision_id
 """
 
 
@@ -94,6 +140,19 @@ def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, rea
     if not others:
         raise RequestError("it is one with nobody", remedy="there is nothing to take apart", relation=relation)
     return int(others)
+
+
+def carry_over(channel: Channel, records: pl.Series, change: int) -> None:
+    """Say of parties that have a new id, for their number came or went, what a person said last of the old one.
+
+    It is done when versions are published and not when they are written: until then a person judges the old id.
+
+    Args:
+        channel: of the chunk's transaction, in which the versions have just been published.
+        records: whose.
+        change: their change number.
+    """
+    channel.run(_CARRY_OVER, ids=records, change=change)
 
 
 def _require_members(connection: Connection, relation: str, left: int, right: int) -> None:

@@ -6,7 +6,7 @@ Records and parties are both read through here.
 from __future__ import annotations
 
 from collections import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 import pyarrow as pa
@@ -17,7 +17,7 @@ from pipeline.payloads import Payloads, as_text
 from pipeline.transforms import TRANSFORMS, Options, Read
 from pipeline.transforms.base import looked_up, none_of, strip
 from pipeline.transforms.text import unblanked
-from schema.records import TIME
+from schema.records import INDEXED_LONGEST, TIME
 
 #: Arrow type of a canonical field → the type polars holds it in, and the transform that reads text into it.
 _NATURAL: dict[pa.DataType, tuple[pl.DataType, str]] = {
@@ -28,6 +28,11 @@ _NATURAL: dict[pa.DataType, tuple[pl.DataType, str]] = {
     pa.float64(): (pl.Float64(), "decimal"),
     pa.bool_(): (pl.Boolean(), "boolean"),
     pa.date32(): (pl.Date(), "date"),
+}
+#: Characters of texts that stand in indexes. Of names, those that are too long are in none; numbers are longer where they are encrypted.
+_LONGEST = {
+    **dict.fromkeys(("case_number", "street", "community"), INDEXED_LONGEST),
+    **dict.fromkeys(("id_no", "uscc", "phone"), 100),
 }
 
 
@@ -77,7 +82,21 @@ def read(name: str, mapping: Mapping, source: Payloads, reader: Reader, target: 
     if name == "case_number":
         read_ = Read(unblanked(read_.values), read_.refused)  # references to it must meet it
     typed = _typed(read_, dtype, natural, reader)
-    return Column(typed.values, typed.refused, rule, columns, reason)
+    return _bounded(name, Column(typed.values, typed.refused, rule, columns, reason))
+
+
+def _bounded(name: str, column: Column) -> Column:
+    """Refuse what no index can hold: else the statement that writes it would be refused, with all other rows."""
+    longest = _LONGEST.get(name.rpartition(".")[2])
+    if longest is None:
+        return column
+    is_long = (column.values.str.len_chars() > longest).fill_null(value=False)
+    if not is_long.any():
+        return column
+    reason = f"has more than {longest} characters"
+    if column.refused.any():
+        reason = f"{column.reason}, or {reason}"
+    return replace(column, refused=column.refused | is_long, reason=reason)
 
 
 def path_faults(source: Payloads) -> list[Column]:

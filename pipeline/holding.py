@@ -18,11 +18,8 @@ from pipeline.conservation import recount
 
 ROWS_TO_HOLD = 20  # in a smaller batch a few bad rows are just that
 
-_BATCHES = """
-SELECT DISTINCT batch_id FROM landing.record WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'
-"""
 _HOLD = """
-UPDATE landing.record SET state = 'held' WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'
+UPDATE landing.record SET state = 'held' WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed'
 """
 # What VALIDATE refused of a batch that NORMALISE holds is judged again with the rest of it. Of a batch that was finished
 # before, and of which a replay was cut off, the other refused rows stay where they are.
@@ -63,14 +60,15 @@ def why_too_many(failing: int, rows: int, settings: Settings, rules: Sequence[st
     return f"{failing} of {rows} rows fail, above {settings.hold_above_failing:.0%}: {'; '.join(rules)}"
 
 
-def hold(connection: Connection, department: str, batch_id: int, why: str) -> NoReturn:
-    """Hold everything of a department that is unfinished up to a batch, with the batches that it came in, and commit.
+def hold(connection: Connection, department: str, batch_id: int, why: str, along: Sequence[int]) -> NoReturn:
+    """Hold a batch and those that are in hand with it, every row of theirs that is unfinished, and commit.
 
     Args:
         connection: whose transaction holds nothing but what is to stay.
         department: of the batch.
         batch_id: the newest batch.
         why: in words free of values.
+        along: the batches in hand.
 
     Raises:
         BatchHeld: always.
@@ -82,12 +80,12 @@ def hold(connection: Connection, department: str, batch_id: int, why: str) -> No
         department=department,
         batch_id=batch_id,
     )
-    keys = {"department": department, "batch_id": batch_id, "error": str(error)}
-    batches = sorted({batch_id, *connection.execute(text(_BATCHES), keys).scalars()})
-    along = f"{department}: held with batch {batch_id}, whose run took its rows along → as there, by this batch's own number"
-    connection.execute(text(_HOLD), keys)
-    connection.execute(text(_HOLD_QUARANTINED), {**keys, "batches": batches})
-    connection.execute(text(_HOLD_BATCHES), {**keys, "along": along, "batches": batches})
+    keys: dict[str, object] = {"department": department, "batch_id": batch_id, "error": str(error)}
+    batches = sorted({batch_id, *along})
+    error_along = f"{department}: held with batch {batch_id}, whose run took its rows along → as there, by this batch's own number"
+    keys |= {"batches": batches, "along": error_along}
+    for statement in (_HOLD, _HOLD_QUARANTINED, _HOLD_BATCHES):
+        connection.execute(text(statement), keys)
     recount(connection, batches)
     connection.commit()
     raise error

@@ -22,8 +22,9 @@ from hub.database import store_errors
 from hub.errors import SnapshotError
 from pipeline.absent import Swept, bury_absent
 from pipeline.alerts import alert
-from pipeline.batch_errors import words
+from pipeline.batch_errors import place, words
 from pipeline.conservation import recount
+from pipeline.discarded import is_discarded
 from pipeline.locks import department_lock
 from pipeline.staging import prepare, stage
 from pipeline.watermark import Mark, move
@@ -32,9 +33,9 @@ _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
 # What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
-# without a key, so that the same file tomorrow is still "already known". An event that is known by its id says nothing new of its
-# record: what comes after it is compared with what landed last, not with it.
-_HASHED = """
+# without a key, so that the same file tomorrow is still "already known". Numbers go on from the newest version, discarded or not.
+# An event that is known by its id says nothing new of its record: what follows it is compared with what landed last, not with it.
+_HASHED = f"""
 WITH hashed AS MATERIALIZED (
     SELECT ctid AS place, ordinal, source_record_id, event_id,
            CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
@@ -45,15 +46,20 @@ WITH hashed AS MATERIALIZED (
                h.source_record_id IN (SELECT source_record_id FROM seen)
                OR row_number() OVER (PARTITION BY source_record_id ORDER BY ordinal) > 1)) AS has_key,
            event_id IS NOT NULL AND (row_number() OVER (PARTITION BY event_id ORDER BY ordinal) > 1 OR EXISTS (
-               SELECT FROM landing.record r WHERE r.department = :department AND r.event_id = h.event_id)) AS is_repeat
+               SELECT FROM landing.record r
+               WHERE r.department = :department AND r.event_id = h.event_id AND NOT {is_discarded("r")})) AS is_repeat
     FROM hashed h
 ), latest AS MATERIALIZED (
     SELECT k.*, l.version AS latest_version, l.content_hash AS latest_hash,
            lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key AND NOT k.is_repeat ORDER BY k.ordinal) AS previous_hash,
            row_number() OVER (PARTITION BY k.content_hash, k.has_key ORDER BY k.ordinal) AS copy
     FROM keyed k LEFT JOIN LATERAL (
-        SELECT version, content_hash FROM landing.record r
-        WHERE r.department = :department AND r.source_record_id = k.source_record_id AND k.has_key
+        SELECT version, CASE WHEN NOT {is_discarded("r")} THEN content_hash ELSE (
+            SELECT content_hash FROM landing.record o
+            WHERE o.department = :department AND o.source_record_id = k.source_record_id AND NOT {is_discarded("o")}
+            ORDER BY version DESC LIMIT 1
+        ) END AS content_hash
+        FROM landing.record r WHERE r.department = :department AND r.source_record_id = k.source_record_id AND k.has_key
         ORDER BY version DESC LIMIT 1
     ) l ON true
 ), judged AS MATERIALIZED (
@@ -61,7 +67,7 @@ WITH hashed AS MATERIALIZED (
         WHEN is_repeat THEN true
         WHEN has_key THEN content_hash = coalesce(previous_hash, latest_hash)
         ELSE copy <= (SELECT count(*) FROM landing.record r
-                      WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash)
+                      WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash AND NOT {is_discarded("r")})
     END IS TRUE AS is_known
     FROM latest t
 )"""
@@ -189,8 +195,10 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         try:
             pull = Pull.after(contract, landing.watermark if order.kind == "ingest" else None)
             source = source or (sweep if order.kind == "reconcile" else from_system)
-            _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
+            with store_errors():  # within: what is kept with the batch must not be the database's own words
+                _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
         except Exception as error:
+            place(contract.department, landing.batch_id, error)
             with contextlib.suppress(SQLAlchemyError):  # the store may be what broke; the next run then closes the batch
                 connection.rollback()
                 _close_failed(landing, error)

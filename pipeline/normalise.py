@@ -148,17 +148,20 @@ _LATER = "INSERT INTO later SELECT record_id, version, is_deleted, reported_at F
 _LATER_PENDING = _PENDING.format(waiting="(SELECT DISTINCT ON (record_id) * FROM later ORDER BY record_id, version DESC) newest")
 _TOMBSTONES = """
 INSERT INTO mapped (source_record_id, version, is_deleted) SELECT source_record_id, version, true FROM landing.record
-WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'delete'
+WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed' AND operation = 'delete'
 """
 _DONE = """
 UPDATE ops.batch SET state = 'done', finished_at = now(), error = NULL
-WHERE department = :department AND batch_id <= :batch_id AND state IN ('landed', 'validated')
+WHERE department = :department AND batch_id <= :batch_id AND state IN ('landed', 'validated') AND batch_id <> ALL(:unvalidated)
 RETURNING batch_id
 """
 
 
 def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
     """Turn everything of a department that is validated up to a batch into records and parties, and close its batches.
+
+    Rows that another run set back to `landed` since the validation, a replay's or of a batch that a sweep settled, are left to
+    that run, which validates them, or to the next.
 
     It is one transaction, however many chunks it takes: whether too much is refused is only known once all is mapped, and by
     then it is also written. Mapping all of it first would decode every payload twice; committing chunk by chunk and turning
@@ -178,12 +181,14 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
     """
     department = contract.department
     with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
-        keys = {"department": department, "batch_id": batch_id}
+        keys: dict[str, object] = {"department": department, "batch_id": batch_id}
         for statement in _TEMPORARY:
             connection.execute(text(statement))
         refusals.prepare(connection)
-        touched = {batch_id, *_unfinished_batches(connection, keys)}
-        total = work.prepare(connection, department, batch_id)
+        batches, unvalidated = work.unfinished(connection, department, batch_id)
+        keys |= {"batches": batches, "unvalidated": unvalidated}
+        touched = {batch_id, *batches} - {*unvalidated}
+        total = work.prepare(connection, department, batches)
         connection.commit()
         refused = Refused(connection, department, sorted(touched), total)
         code_lists = code_lists_of(contract) if total else {}
@@ -194,14 +199,9 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
                 _write(connection, keys, mapped)
         if not is_released and refused.is_too_much(settings):
             connection.rollback()
-            hold(connection, department, batch_id, refused.why(settings))
+            hold(connection, department, batch_id, refused.why(settings), batches)
         _bury(connection, keys)
         _finish(connection, keys, touched)
-
-
-def _unfinished_batches(connection: Connection, keys: dict[str, object]) -> list[int]:
-    statement = "SELECT DISTINCT batch_id FROM landing.record WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'"
-    return list(connection.execute(text(statement), keys).scalars())
 
 
 def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> None:

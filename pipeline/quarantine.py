@@ -12,6 +12,7 @@ from connectors.contract import Contract
 from hub.database import store_errors
 from hub.errors import NotFound
 from hub.settings import Settings
+from pipeline import work
 from pipeline.conservation import recount, require_law
 from pipeline.ingest import finish
 from pipeline.locks import department_lock
@@ -36,6 +37,12 @@ RETURNING r.batch_id
 """
 _RELEASE = """
 UPDATE landing.record SET state = :state WHERE department = :department AND batch_id = :batch_id AND state = 'held'
+"""
+_TAKE = "UPDATE ops.batch SET state = :batch_state WHERE batch_id = :batch_id RETURNING kind"
+# What pulls after the batch found already known may be known by it alone: it is asked for again, too.
+_TURN_BACK = """
+UPDATE ops.source s SET watermark = b.watermark_from FROM ops.batch b
+WHERE s.department = :department AND b.batch_id = :batch_id AND (b.watermark_from IS NULL OR b.watermark_from COLLATE "C" < s.watermark)
 """
 
 
@@ -102,6 +109,8 @@ def _resolve(engine: Engine, choice: Choice, *, by: str, item_state: str, record
     with store_errors(), department_lock(engine, choice.department) as connection:
         words = {**vars(choice), "by": by, "item_state": item_state, "record_state": record_state}
         batches = list(connection.execute(text(_RESOLVE), words).scalars())
+        if record_state == "landed":
+            work.to_be_validated(connection, batches)
         recount(connection, sorted(set(batches)))
         connection.commit()
     return batches
@@ -117,25 +126,35 @@ def release(engine: Engine, contract: Contract, batch_id: int, settings: Setting
     finish(engine, contract, batch_id, settings, is_released=True)
 
 
-def discard_batch(engine: Engine, department: str, batch_id: int) -> None:
+def discard_batch(engine: Engine, department: str, batch_id: int) -> str:
     """Put a held batch aside: its rows stay in landing, superseded, and the next pull lands what the source then says.
+
+    None of them is known any more (pipeline/discarded.py), and the watermark goes back to where it stood before the batch.
+
+    Returns:
+        The batch's kind: another pull of that kind asks for its rows again.
 
     Raises:
         NotFound: there is no such held batch of the department.
     """
-    _take_held(engine, department, batch_id, record_state="superseded", batch_state="discarded")
+    return _take_held(engine, department, batch_id, record_state="superseded", batch_state="discarded")
 
 
-def _take_held(engine: Engine, department: str, batch_id: int, *, record_state: str, batch_state: str) -> None:
+def _take_held(engine: Engine, department: str, batch_id: int, *, record_state: str, batch_state: str) -> str:
     with store_errors(), department_lock(engine, department) as connection:
         words = {"department": department, "batch_id": batch_id, "state": record_state, "batch_state": batch_state}
         _require_held(connection, words)
         connection.execute(text(_RELEASE), words)
-        connection.execute(text("UPDATE ops.batch SET state = :batch_state WHERE batch_id = :batch_id"), words)
+        kind = connection.execute(text(_TAKE), words).scalar_one()
+        if batch_state == "discarded":
+            connection.execute(text(_TURN_BACK), words)
+        else:
+            work.to_be_validated(connection, [batch_id])
         counts = recount(connection, [batch_id])
         connection.commit()
     if record_state != "landed":
         require_law(counts)
+    return str(kind)
 
 
 def _require_held(connection: Connection, words: dict[str, object]) -> None:

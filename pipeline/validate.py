@@ -49,6 +49,7 @@ INSERT INTO ops.validation_result (batch_id, rule, column_name, on_failure, eval
 VALUES (:batch_id, :rule, :column, :on_failure, :evaluated, :failed)
 ON CONFLICT (batch_id, rule, column_name) DO UPDATE SET evaluated = excluded.evaluated, failed = excluded.failed
 """
+_VALIDATED = "UPDATE ops.batch SET validated_at = now() WHERE batch_id = ANY(:batches)"
 _REMEMBER = """
 UPDATE ops.source SET columns = cast(:columns AS jsonb)
 WHERE department = :department AND columns IS DISTINCT FROM cast(:columns AS jsonb) AND :columns <> '{}'
@@ -99,7 +100,9 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         keys = {"department": department, "batch_id": batch_id, "key": ", ".join(contract.key)}
         refusals.prepare(connection)
         unreadable = connection.execute(text(_UNREADABLE), keys).rowcount
-        total = work.prepare(connection, department, batch_id)
+        validated_before, others = work.unfinished(connection, department, batch_id)
+        batches = sorted(validated_before + others)
+        total = work.prepare(connection, department, batches)
         verdict = _Verdict(rows=total + unreadable)
         if total:
             _judge(connection, contract, keys, settings, verdict)
@@ -110,9 +113,10 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         _write_data_docs(connection, contract, batch_id, settings, verdict)
         held = None if is_released else _why_held(connection, settings, verdict)
         if held:
-            hold(connection, department, batch_id, held)
+            hold(connection, department, batch_id, held, batches)
         refusals.quarantine(connection, department)
         connection.execute(text(_REMEMBER), {**keys, "columns": orjson.dumps(verdict.columns).decode()})
+        connection.execute(text(_VALIDATED), {"batches": batches})
         connection.execute(text("UPDATE ops.batch SET state = 'validated' WHERE batch_id = :batch_id AND state = 'landed'"), keys)
         connection.commit()
 
@@ -132,7 +136,7 @@ def _judge(connection: Connection, contract: Contract, keys: dict[str, object], 
         whole.append(of_batch)
     _expect_of_batch(contract, whole, connection, verdict)
     _drift_in_batch(contract, known, shape, verdict)
-    verdict.columns = drift.remembered(known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
+    verdict.columns = drift.remembered(contract, known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
 
 
 def _expect_of_batch(contract: Contract, frames: list[pd.DataFrame], connection: Connection, verdict: _Verdict) -> None:
@@ -173,8 +177,8 @@ def _drift_in_rows(
             _refuse(connection, chunk, indexes, "drift:retyped_column", column, f"the column now holds a {' or '.join(sorted(kinds))}")
             verdict.count(Finding("drift:retyped_column", column, "quarantine", len(rows), len(indexes), indexes))
     if contract.drift.new_column == "quarantine":
-        for column in drift.new_columns(contract, seen):
-            indexes = [index for index, row in enumerate(rows) if column in row]
+        for column, columns in drift.named(contract, drift.new_columns(contract, seen)).items():
+            indexes = [index for index, row in enumerate(rows) if not row.keys().isdisjoint(columns)]
             _refuse(connection, chunk, indexes, "drift:new_column", column, "the contract does not know the column")
             verdict.count(Finding("drift:new_column", column, "quarantine", len(rows), len(indexes), indexes))
 
@@ -187,7 +191,7 @@ def _drift_in_batch(contract: Contract, known: dict[str, list[str]], shape: drif
     }
     for kind, columns in found.items():
         action = getattr(contract.drift, kind)
-        for column in columns:
+        for column in columns if kind == "missing_column" else drift.named(contract, columns):
             verdict.alerts.append(f"{kind}: {column}")
             # A column that is gone is gone from every row: to quarantine it is to hold the batch.
             if action == "halt" or (kind == "missing_column" and action == "quarantine"):

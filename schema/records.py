@@ -11,6 +11,10 @@ import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
 
+#: Characters of a text that stands in an index, a key above all: PostgreSQL refuses a statement that puts 2,704 bytes into one,
+#: and with it whatever came together with the row.
+INDEXED_LONGEST = 500
+
 #: One page as a transport hands it over. A row has a payload, or raw bytes and a fault, never neither.
 RAW_PAGE = pa.schema(
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -124,12 +124,23 @@ class PartyAnswer(BaseModel):
     birth_date: str | None = Field(None, examples=["1990-**-**"])
 
 
+#: What of one case is encrypted anew each time, and so is no part of what its validator is made of.
+POSITIONS: dict[str, Any] = {
+    "as_of_change": True,
+    "timeline": {"__all__": {"change_number"}},
+    "history": {"__all__": {"versions": {"__all__": {"change_number"}}}},
+}
+
+
 class CaseDetail(CaseSummary):
     """One case, whole, as far as the caller may read it."""
 
     values: dict[str, str] = Field(description="Of each field the best value that a record states which the caller may read.")
     is_complete: bool = Field(True, description="False: the case has more records than one answer holds.")
-    as_of_change: int | None = Field(None, description="With as_of: the change up to which the hub knew what is told here.")
+    as_of_change: str | None = Field(
+        None,
+        description="With as_of: the change up to which the hub knew what is told here, encrypted anew each time; to be passed as as_of.",
+    )
     records: list[RecordAnswer] | None = Field(None, description="With include=records.")
     parties: list[PartyAnswer] | None = Field(None, description="With include=parties.")
     entities: list[EntityAnswer] | None = Field(None, description="With include=parties: mentions of one person or firm put together.")

@@ -18,7 +18,9 @@ class EventAnswer(BaseModel):
     kind: Coded
     department: Coded
     source_record_id: str
-    change_number: int | None = Field(None, description="Of what happened to the case itself: with which change.")
+    change_number: str | None = Field(
+        None, description="Of what happened to the case itself: with which change, encrypted anew each time; to be passed as as_of."
+    )
     case_id: uuid.UUID | None = Field(None, description="The other case: which records came from or went to, or which was merged.")
 
 
@@ -106,7 +108,7 @@ class VersionAnswer(BaseModel):
     """One version of a record: when the hub knew it, and what changed with it."""
 
     version: int
-    change_number: int
+    change_number: str = Field(description="With which change, encrypted anew each time; to be passed as as_of.")
     at: dt.datetime | None = Field(None, description="Null: it changed nothing that the hub shows of any case, person or firm.")
     changes: list[ValueChange] = Field(description="Against the version before; empty of the first that the caller may read.")
 

@@ -35,7 +35,7 @@ class SourceAnswer(BaseModel):
     mode: str | None = Field(None, examples=["cursor"])
     schedule: str | None = Field(None, examples=["*/10 * * * *"])
     freshness_s: float | None = Field(None, description="Seconds without success after which the feed is late.")
-    watermark: str | None = Field(None, description="Up to where the feed has landed.")
+    watermark: str | None = Field(None, description="Up to where the feed has landed; shown to the department itself and to operators.")
     last_success_at: dt.datetime | None = None
     last_reconcile_at: dt.datetime | None = None
     is_late: bool | None = Field(None, description="Null: the contract promises no freshness.")

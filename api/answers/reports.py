@@ -34,7 +34,7 @@ class ReportSummary(BaseModel):
     about: Literal["case", "value", "link"]
     case_id: uuid.UUID
     field: str | None = Field(None, examples=["amount"])
-    departments: list[Coded] = Field(description="To whom it goes.")
+    departments: list[Coded] = Field(description="To whom it goes, as far as the caller may know of their records.")
     is_for_platform: bool = Field(description="Whether it goes to the platform's administrators too.")
     reporter: str
     reporter_department: Coded | None = None

@@ -1,8 +1,8 @@
 """What a route notes on its trace: the shape of what was asked, by names alone, and whom the answer shows.
 
-Whom a call looked at is said three ways: `entity_ids` are the cases that were listed, read or asked for; `person_ids` the persons whose
-parties were shown, or who were asked for by an identifier that found them or by their id; `record_ids` records shown one by one. Persons
-who are parties of a listed case need no entry: `api.audit.subject` knows who was a party of which case when.
+Whom a call looked at is said three ways: `entity_ids` are the cases that were listed, read, named or asked for; `person_ids` the persons
+whose parties were shown, or who were asked for by an identifier that found them or by their id; `record_ids` records shown one by one.
+Persons who are parties of a listed case need no entry: `api.audit.subject` knows who was a party of which case when.
 """
 
 from __future__ import annotations

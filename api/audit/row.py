@@ -38,7 +38,7 @@ def row_of(trace: Trace, action: str, outcome: int | None) -> Row:
         "department": _text(trace.department),
         "action": action,
         "outcome": outcome,
-        "entity_ids": trace.entity_ids or None,
+        "entity_ids": list(dict.fromkeys(trace.entity_ids)) or None,
         "purpose": _text(trace.purpose),
         "case_reference": _text(trace.case_reference),
         "request_id": trace.request_id or None,

@@ -1,5 +1,7 @@
 """How often each caller may ask: as often as its role's policy says, counted by holder, whichever of its keys it uses.
 
+Numbers asked about are counted as well, however many a request names, unless it says what for: who may ask of any whole number whether
+the hub knows it could else fill in what a mask leaves out, try by try.
 Each process counts for itself: with several of them a caller has as many times as much.
 """
 
@@ -35,16 +37,38 @@ class CallerLimits:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._throttles: dict[Rate, Throttle] = {}
+        self._throttles: dict[tuple[str, Rate], Throttle] = {}
 
     def take(self, caller: Caller) -> Quota:
         """Count a request; one that is beyond the quota is not counted, and `require_quota` refuses it."""
         rate = caller.rights.rate
+        return Quota(rate, self._throttle("requests", rate).take(f"{caller.kind} {caller.name}"))
+
+    def take_numbers(self, caller: Caller, count: int) -> None:
+        """Count phones, ID numbers and birth dates that a request asks about.
+
+        Raises:
+            TooManyRequests: it says nothing of what for, and they are more than the caller has left; none of them was counted.
+        """
+        rate = caller.rights.numbers
+        if not count or rate is None or caller.purpose is not None:
+            return
+        allowance = self._throttle("numbers", rate).take(f"{caller.kind} {caller.name}", count)
+        if allowance.retry_after_s:
+            raise TooManyRequests(
+                f"未注明目的时，每 {rate.per_s} 秒至多查询 {rate.requests} 个电话、证件号码或出生日期 · "
+                f"without a purpose at most {rate.requests} phones, ID numbers or birth dates may be asked about in {rate.per_s} s",
+                remedy="用 X-Purpose 与 X-Case-Reference 注明目的与案号 · say what for, in X-Purpose and X-Case-Reference",
+                retry_after_s=allowance.retry_after_s,
+            )
+
+    def _throttle(self, what: str, rate: Rate) -> Throttle:
         with self._lock:
-            if rate not in self._throttles and len(self._throttles) >= MAX_RATES:
-                self._throttles.clear()
-            throttle = self._throttles.setdefault(rate, Throttle(rate.requests, rate.per_s))
-        return Quota(rate, throttle.take(f"{caller.kind} {caller.name}"))
+            if (what, rate) not in self._throttles:
+                if len(self._throttles) >= MAX_RATES:
+                    self._throttles.clear()
+                self._throttles[what, rate] = Throttle(rate.requests, rate.per_s)
+            return self._throttles[what, rate]
 
 
 def require_quota(quota: Quota) -> None:

@@ -20,7 +20,7 @@ class Allowance:
 
     remaining: int  # that may still happen now
     reset_s: int  # until all of it may happen again
-    retry_after_s: int  # until the next may happen; 0 if one may now
+    retry_after_s: int  # until as many may happen as were asked for, the next as a rule; 0 if they may now
 
 
 class Throttle:
@@ -46,24 +46,25 @@ class Throttle:
             now = self._clock()
             return self._allowance(max(self._due.get(key, now), now), now)
 
-    def take(self, key: str) -> Allowance:
-        """Count an event, if one is left.
+    def take(self, key: str, events: int = 1) -> Allowance:
+        """Count events, if so many are left.
 
         Returns:
-            What is left after it; `retry_after_s` is above 0 if there was none left, and then nothing was counted.
+            What is left after them; `retry_after_s` is above 0 if there were not so many left, and then nothing was counted. More
+            than there ever are can never be counted.
         """
         with self._lock:
             now = self._clock()
             due = max(self._due.get(key, now), now)
-            before = self._allowance(due, now)
-            if before.remaining == 0:
+            before = self._allowance(due, now, events)
+            if before.retry_after_s:
                 return before
-            self._due[key] = due + self._interval
-            after = self._allowance(due + self._interval, now)
+            self._due[key] = due + events * self._interval
+            after = self._allowance(self._due[key], now)
             return Allowance(after.remaining, after.reset_s, 0)
 
-    def _allowance(self, due: float, now: float) -> Allowance:
+    def _allowance(self, due: float, now: float, events: int = 1) -> Allowance:
         used = due - now
         left = math.floor((self.period_s - used) / self._interval + 1e-9)
-        wait = 0 if left > 0 else max(1, math.ceil(used - self.period_s + self._interval))
+        wait = 0 if left >= events else max(1, math.ceil(used - self.period_s + events * self._interval))
         return Allowance(left, math.ceil(used), wait)

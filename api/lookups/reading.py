@@ -7,17 +7,19 @@ people have one name. A row of names alone is looked for by them. Each cell is r
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from api.lookups.columns import ENTRY
-from api.recognise import IDENTIFIERS, MAX_CHARACTERS, Kind, Reading, recognise
+from api.recognise import IDENTIFIERS, MAX_CHARACTERS, Kind, Reading, numbers_in, recognise
 from hub.errors import RequestError
 
 #: Digits beyond which a spreadsheet's number has lost its last ones: a double holds fifteen.
 _LOST_FROM = 10**15
 _SURE = IDENTIFIERS | {Kind.CASE_NUMBER, Kind.CASE_ID}
 _MASK = re.compile(r"[*＊×]")
+_DIGITS = re.compile(r"\d(?:\D?\d){3}")  # of anything that could be a number, or its end
+_NUMBER_KINDS = (Kind.ID_NUMBER.value, Kind.PHONE.value)
 
 
 class CellError(Exception):
@@ -60,6 +62,17 @@ def read_row(cells: Sequence[Any], kinds: Sequence[str]) -> list[Asked]:
     if broken is not None and not sure:
         raise broken
     return sure or found
+
+
+def numbers_asked(rows: Iterable[Sequence[Any] | None], kinds: Sequence[str]) -> int:
+    """How many phones and ID numbers the rows of a file ask about."""
+    return sum(_is_number(value, kind) for row in rows if row is not None for value, kind in zip(row, kinds, strict=True) if kind)
+
+
+def _is_number(value: Any, kind: str) -> bool:
+    if value is None or kind == Kind.CASE_NUMBER.value or not _DIGITS.search(str(value)):
+        return False
+    return kind in _NUMBER_KINDS or numbers_in(str(value)[:MAX_CHARACTERS]) > 0
 
 
 def _read_cell(value: Any, kind: str) -> Reading:

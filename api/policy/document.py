@@ -104,6 +104,10 @@ class Frequency(_Strict):
     requests: Annotated[int, Field(ge=1)] = 600
     per_s: Annotated[int, Field(ge=1, le=86_400)] = 60
 
+    def rate(self) -> Rate:
+        """The same as a rate."""
+        return Rate(self.requests, self.per_s)
+
 
 class RoleRules(_Strict):
     """What a role may, in the departments that have it."""
@@ -113,6 +117,9 @@ class RoleRules(_Strict):
     fields: OwnAndOthers = OwnAndOthers()
     endpoints: tuple[str, ...]
     rate: Frequency = Frequency()
+    numbers: Frequency | None = Field(
+        None, description="How many phones, ID numbers and birth dates may be asked about without a purpose; null: any number."
+    )
     is_operator: bool = False
 
     @field_validator("of", mode="before")
@@ -235,7 +242,8 @@ class Policy(_Strict):
             own=rules.fields.own.rule(),
             others=rules.fields.others.rule(),
             endpoints=rules.endpoints,
-            rate=Rate(rules.rate.requests, rules.rate.per_s),
+            rate=rules.rate.rate(),
+            numbers=None if rules.numbers is None else rules.numbers.rate(),
             masks=self.masks,
             is_operator=rules.is_operator,
             version=self.version,

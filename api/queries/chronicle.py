@@ -34,12 +34,6 @@ SELECT low FROM probe WHERE low = high LIMIT 1
 """
 
 
-def last_change(connection: Connection) -> int:
-    """The newest change number."""
-    statement = "SELECT last_change FROM ops.change_counter ORDER BY epoch DESC LIMIT 1"
-    return int(connection.execute(text(statement)).scalar() or 0)
-
-
 def number_at(connection: Connection, at: dt.datetime) -> int:
     """The last change that was made at this time or before; 0 where there was none."""
     return int(connection.execute(text(_NUMBER_AT), {"at": at}).scalar() or 0)

@@ -14,7 +14,7 @@ from api.cursor import CasePosition
 from api.queries.rows import Row, fetch
 from api.queries.visible import ACKNOWLEDGED, CURRENT, MEMBERS
 
-#: Sides of a report: who made it, and those it goes to.
+#: Sides of a report: who made it, and those it goes to. What of it somebody of these may be told, `known_of` says.
 _BY = "(p.caller = :caller AND p.caller_department IS NOT DISTINCT FROM :own)"
 _TO = "(CAST(:own AS text) = ANY (p.departments) OR (p.to_admins AND :is_platform))"
 _REPORT = "p.report_id, p.case_id, p.about, p.field, p.record_ids, p.departments, p.to_admins, p.caller, p.caller_department, p.words, \
@@ -34,6 +34,48 @@ GRANTED = (
     "(r.visibility = 'restricted' AND EXISTS (SELECT FROM ops.live_grant g "
     "WHERE g.caller = :caller AND g.caller_department = :own AND g.record_id = r.record_id))"
 )
+
+
+#: Records that the caller's login may know of: what is acknowledged, what it reads, and what it read until it was deleted.
+_KNOWN = f"""
+(SELECT r.record_id, r.department, store.is_open(r.record_id) AS is_readable FROM store.known_record r
+ WHERE r.record_id = {{record}} AND ({CURRENT} OR store.is_open(r.record_id)) OFFSET 0) r
+"""
+_OF_RECORDS = f"""
+SELECT DISTINCT t.report_id, r.record_id, r.department, r.is_readable
+FROM unnest(CAST(:report_ids AS uuid[]), CAST(:record_ids AS bigint[])) AS t (report_id, record_id)
+CROSS JOIN LATERAL {_KNOWN.format(record="t.record_id")}
+"""
+# What left the case since it was reported is the report's still: it may have left because of it. A change bears the time at which its
+# chunk began, up to a minute before it could be read.
+_OF_CASES = f"""
+SELECT DISTINCT t.report_id, r.department, r.is_readable
+FROM unnest(CAST(:report_ids AS uuid[]), CAST(:case_ids AS uuid[]), CAST(:times AS timestamptz[])) AS t (report_id, case_id, at)
+CROSS JOIN LATERAL (
+    SELECT m.record_id FROM store.case_member m WHERE m.case_id = t.case_id AND (m.known_to IS NULL OR EXISTS (
+        SELECT FROM store.times_of(ARRAY[m.known_to]) c WHERE c.at >= t.at - interval '1 minute'
+    )) OFFSET 0
+) m CROSS JOIN LATERAL {_KNOWN.format(record="m.record_id")}
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a caller may know of that a report is about.
+
+    Args:
+        departments: whose records.
+        records: ids, of a value or link.
+        is_readable: whether he may read one of them.
+    """
+
+    departments: frozenset[str] = frozenset()
+    records: frozenset[int] = frozenset()
+    is_readable: bool = False
+
+    def tells(self, row: Row) -> bool:
+        """Whether somebody whom a report goes to may be told of it; of a link, if neither end is closed to him without a word."""
+        return self.is_readable and (row["about"] != "link" or self.records.issuperset(row["record_ids"]))
 
 
 @dataclass(frozen=True)
@@ -68,6 +110,31 @@ def reports(connection: Connection, caller: Caller, box: Box) -> list[Row]:
         f"SELECT {_REPORT} FROM ops.report p WHERE {' AND '.join(conditions)} ORDER BY p.created_at DESC, p.report_id DESC LIMIT :limit"
     )
     return fetch(connection, statement, {**sides(caller), **_page(box)})
+
+
+def known_of(connection: Connection, rows: Sequence[Row]) -> dict[uuid.UUID, Known]:
+    """Per report what the caller may know of that it is about, by row security of his login."""
+    whole = [row for row in rows if row["about"] == "case"]
+    parts = [(row["report_id"], record_id) for row in rows if row["about"] != "case" for record_id in row["record_ids"]]
+    found: list[Row] = []
+    if whole:
+        cases = {"case_ids": [row["case_id"] for row in whole], "times": [row["created_at"] for row in whole]}
+        found += fetch(connection, _OF_CASES, {"report_ids": [row["report_id"] for row in whole], **cases})
+    if parts:
+        ids = {"report_ids": [report_id for report_id, _ in parts], "record_ids": [record_id for _, record_id in parts]}
+        found += fetch(connection, _OF_RECORDS, ids)
+    known: dict[uuid.UUID, list[Row]] = {row["report_id"]: [] for row in rows}
+    for row in found:
+        known[row["report_id"]].append(row)
+    return {report_id: _known(about) for report_id, about in known.items()}
+
+
+def _known(rows: Sequence[Row]) -> Known:
+    return Known(
+        departments=frozenset(row["department"] for row in rows),
+        records=frozenset(row["record_id"] for row in rows if "record_id" in row),
+        is_readable=any(row["is_readable"] for row in rows),
+    )
 
 
 def report_notes(connection: Connection, report_id: uuid.UUID) -> list[Row]:

@@ -95,6 +95,11 @@ class MatchParty(Strict):
     gender: Gender | None = Field(None, description="性别（个人） · gender, of a person.", examples=["男"])
     birth_date: Day | None = Field(None, description="出生日期（个人） · birth date, of a person.", examples=["1990-01-01"])
 
+    @property
+    def numbers(self) -> int:
+        """How many of its values are phones, ID numbers and birth dates."""
+        return sum(value is not None for value in (self.id_no, self.phone, self.birth_date))
+
     @model_validator(mode="after")
     def _says_who(self) -> Self:
         if not any((self.name, self.id_no, self.uscc, self.phone)):

@@ -11,7 +11,8 @@ from pydantic import Field, field_validator
 from api.questions.cases import CaseParts
 from api.questions.common import read_moment
 
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_TIME_LENGTH = 40  # at most; a position is longer
+_POSITION = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class OneCase(CaseParts):
@@ -19,9 +20,10 @@ class OneCase(CaseParts):
 
     as_of: str | None = Field(
         None,
-        max_length=40,
-        description="按当时所知：时间或变更号 · as the hub knew it then: a time (a date begins in Shanghai) or a change number.",
-        examples=["2025-01-03T08:00:00+08:00", "1207"],
+        max_length=100,
+        description="按当时所知：时间，或答复中的 as_of_change、change_number · as the hub knew it then: a time (a date begins in "
+        "Shanghai), or as_of_change or change_number of an answer, as it was.",
+        examples=["2025-01-03T08:00:00+08:00"],
     )
 
     @field_validator("as_of")
@@ -32,8 +34,8 @@ class OneCase(CaseParts):
         return value
 
     @property
-    def moment(self) -> int | dt.datetime | None:
-        """A change number, a time, or None for now."""
+    def moment(self) -> str | dt.datetime | None:
+        """A position, a time, or None for now."""
         return None if self.as_of is None else _read(self.as_of)
 
     @property
@@ -43,10 +45,12 @@ class OneCase(CaseParts):
         return urlencode({name: value for name, value in asked.items() if value}, safe=",")
 
 
-def _read(value: str) -> int | dt.datetime:
-    if _NUMBER.fullmatch(value):
-        return int(value)
+def _read(value: str) -> str | dt.datetime:
+    if len(value) > _TIME_LENGTH and _POSITION.fullmatch(value):
+        return value
     try:
+        if value.isdigit():  # eight digits would pass for a day, and were a change's number once
+            raise ValueError
         return read_moment(value, day_end=False)
     except ValueError:
-        raise ValueError("write a change number, 2025-01-03 or 2025-01-03T08:00:00+08:00") from None
+        raise ValueError("write 2025-01-03 or 2025-01-03T08:00:00+08:00, or pass as_of_change of an answer") from None

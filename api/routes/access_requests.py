@@ -11,6 +11,7 @@ from api.access import Caller
 from api.access_requests import answer, ask, decide, no_such_request
 from api.answers.cases import RecordAnswer
 from api.answers.reports import AccessRequestAnswer, AccessRequestPage, GrantedRecords
+from api.audit.notes import note_parties
 from api.cursor import CasePosition, read_newest_cursor, write_case_cursor
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
@@ -49,7 +50,7 @@ def _department_of(caller: Caller) -> str:
 
 
 @router.get("", name="access_requests.list", responses=documented(401, 403, 422, 503, 504))
-def list_requests(query: Annotated[AccessRequestQuery, Query()], caller: CallerDep, hub: HubDep) -> AccessRequestPage:
+def list_requests(query: Annotated[AccessRequestQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> AccessRequestPage:
     """收到的或提出的申请 · Requests to the caller's department, emergencies without a review first; or those by the caller."""
     after = read_newest_cursor(query.cursor)
     with hub.read() as connection:
@@ -58,6 +59,7 @@ def list_requests(query: Annotated[AccessRequestQuery, Query()], caller: CallerD
     leading = sum(row["needs_review"] for row in rows) if query.box == "in" else 0
     shown = rows[: leading + query.limit]
     last = shown[-1] if len(rows) > leading + query.limit else None
+    trace.entity_ids = [row["case_id"] for row in shown]
     return AccessRequestPage(
         items=[answer(presenter, row) for row in shown],
         next_cursor=None if last is None else write_case_cursor(CasePosition(last["created_at"], last["request_id"])),
@@ -94,7 +96,8 @@ def read_granted(request_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: T
                 remedy="查看申请的 state 与 granted_until · see `state` and `granted_until` of the request",
             )
         parties = case_queries.parties(connection, [row["record_id"] for row in rows])
-    trace.entity_ids = [found["case_id"]]
+    trace.entity_ids, trace.record_ids = [found["case_id"]], [row["record_id"] for row in rows]  # its case may be another by now
+    note_parties(trace, parties)
     presenter, records = Presenter(caller, hub.directory), {row["record_id"]: row for row in rows}
     names = sorted({party["name"] for party in parties if party["kind"] == "person" and party["name"]})
     return GrantedRecords(

@@ -14,7 +14,7 @@ from api.json_answer import written
 from api.presenter import Presenter
 from api.problems import documented
 from api.questions.cases import CaseQuery
-from api.recognise import holds_identifier
+from api.recognise import holds_identifier, numbers_in
 from api.search_view import search
 from api.state import Hub, Trace
 from hub.errors import RequestError
@@ -64,6 +64,7 @@ def search_cases(
 
 def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> Response:
     trace.shape = shape_of(query)
+    hub.limits.take_numbers(presenter.caller, numbers_in(query.q))
     with hub.read(presenter.caller) as connection:
         page = search(connection, presenter, query)
         entry = None if page.recognised_as is None else page.recognised_as.code

@@ -55,7 +55,7 @@ def _answer(request: Request, presenter: Presenter, hub: Hub, trace: Trace, rela
         found = read(connection, presenter, entity_id)
         target = became(connection, presenter, relation, entity_id) if found is None else None
     if found is not None:
-        trace.entity_ids = [case.case_id for case in found.cases]
+        trace.entity_ids = [*(case.case_id for case in found.cases), *(mention.case_id for mention in found.mentions)]
         return tagged(request, presenter.caller, found)
     if target is None:
         raise NotFound(

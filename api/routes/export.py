@@ -13,6 +13,7 @@ from api.export.formats import MEDIA_TYPES
 from api.export.running import Export, ExportResponse
 from api.problems import documented
 from api.questions.export import ExportQuery
+from api.recognise import numbers_in
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
@@ -44,6 +45,7 @@ def export_cases(
 
     It holds what the caller may see, masked as everywhere. Who gets it is kept with the audit log, and so is every case in it.
     """
+    hub.limits.take_numbers(caller, numbers_in(query.q))
     trace.receiver = query.receiver
     trace.shape = shape_of(query.page(None, 1), format=query.format, level=query.level)
     return ExportResponse(Export(hub, caller, query, trace), query)

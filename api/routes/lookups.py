@@ -13,6 +13,7 @@ from api.answers.lookups import LookupAnswer, LookupColumn, LookupList
 from api.dependencies import CallerDep, HubDep
 from api.lookups import jobs
 from api.lookups.columns import column_kinds
+from api.lookups.reading import numbers_asked
 from api.lookups.sheets import MEDIA_TYPES
 from api.lookups.table import read_upload
 from api.problems import documented
@@ -91,6 +92,7 @@ def create_lookup(
     """
     upload = read_upload(content, hub.settings.lookup_rows)
     kinds = column_kinds(upload.columns, upload.rows, query.columns)
+    hub.limits.take_numbers(caller, numbers_asked(upload.rows, kinds))
     lookup_id = jobs.hand_in(hub.engine, caller, upload, kinds, hub.settings)
     request.app.state.lookups.wake()
     with hub.read() as connection:

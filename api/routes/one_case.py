@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api.answers.cases import CaseDetail
+from api.answers.cases import POSITIONS, CaseDetail
 from api.audit.notes import note_parties, shape_of
 from api.case_parts import detail
 from api.case_view import read_view
@@ -19,12 +18,14 @@ from api.entity_tag import VARY, tagged
 from api.presenter import Presenter
 from api.problems import documented
 from api.queries.case import find_redirect
-from api.queries.moments import NOW, Moment
+from api.queries.moments import NOW
 from api.questions.one_case import OneCase
-from hub.errors import NotFound, RequestError
+from hub.errors import NotFound
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
+#: Parts that tell of changes.
+_DATED = {"timeline", "history"}
 #: Parts that tell of persons.
 _TELLING = {"parties", "records", "lineage", "history"}
 _OTHERS: dict[int | str, dict[str, Any]] = {
@@ -38,7 +39,7 @@ _OTHERS: dict[int | str, dict[str, Any]] = {
     name="cases.read",
     response_model=CaseDetail,
     response_model_exclude_none=True,
-    responses=_OTHERS | documented(401, 403, 404, 422, 503, 504),
+    responses=_OTHERS | documented(401, 403, 404, 410, 422, 503, 504),
 )
 def read_case(
     case_id: uuid.UUID, query: Annotated[OneCase, Query()], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
@@ -48,34 +49,22 @@ def read_case(
     With `as_of` it is told as the hub knew it then, to whom may read it today. `ETag` and `If-None-Match` spare what has not changed.
     """
     trace.entity_ids, trace.shape = [case_id], shape_of(query, include=sorted(query.parts))
-    presenter, chronicle = Presenter(caller, hub.directory), Chronicle(hub.read)
-    moment = _moment(chronicle, query.moment)
+    presenter, chronicle = Presenter(caller, hub.directory), Chronicle(hub.read, hub.settings)
+    moment = chronicle.moment(query.moment)
     with hub.read(caller) as connection:
         view = read_view(connection, presenter, case_id, query.parts, moment)
         if view is not None:
             trace.results = 1
             if query.parts & _TELLING or moment is not NOW:  # who was in it then is told by nothing that is of now
                 note_parties(trace, view.parties)
-            return tagged(request, caller, detail(connection, view, query.parts, chronicle))
+            answer = detail(connection, view, query.parts, chronicle)
+            others = [*(answer.timeline or ()), *(answer.links or ())]
+            trace.entity_ids += [other.case_id for other in others if other.case_id is not None]
+            has_positions = moment is not NOW or query.parts & _DATED
+            return tagged(request, caller, answer, POSITIONS if has_positions else None)
         target = find_redirect(connection, case_id, moment)
         if target is None or read_view(connection, presenter, target, frozenset(), moment) is None:
             raise NotFound("没有这个案件 · there is no such case", remedy="用 GET /v1/cases?q= 查找 · find it by GET /v1/cases?q=")
     path = f"{request.scope.get('root_path', '')}/v1/cases/{target}"
     asked = query.query_string
     return RedirectResponse(f"{path}?{asked}" if asked else path, 308, headers={"Vary": VARY})
-
-
-def _moment(chronicle: Chronicle, asked: int | dt.datetime | None) -> Moment:
-    """As of when to answer.
-
-    Raises:
-        RequestError: that is still to come.
-    """
-    if asked is None:
-        return NOW
-    is_ahead = asked > chronicle.last_change() if isinstance(asked, int) else asked > dt.datetime.now(dt.UTC)
-    if is_ahead:
-        raise RequestError(
-            "as_of 在将来 · as_of is still to come", remedy="给出过去的时间或变更号 · give a time or change number of the past"
-        )
-    return Moment(asked if isinstance(asked, int) else chronicle.number_at(asked))

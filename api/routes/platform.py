@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1", tags=["platform"])
 def list_sources(caller: CallerDep, hub: HubDep, trace: TraceDep) -> SourceList:
     """各部门数据源的状态 · Where each department's feed stands, whether it is late, and what its last batch did.
 
-    Counts are shown to the department itself and to operators: a count of another's records may tell of sealed ones.
+    Counts and the watermark are shown to the department itself and to operators: those of another's records may tell of sealed ones.
     """
     with hub.read() as connection:
         feeds = platform.feeds(connection, list(hub.directory))
@@ -48,7 +48,7 @@ def _source(department: Department, feed: Row, refused: int, presenter: Presente
         mode=department.mode,
         schedule=department.schedule,
         freshness_s=limit_s,
-        watermark=feed["watermark"],
+        watermark=feed["watermark"] if is_counted else None,
         last_success_at=feed["last_success_at"],
         last_reconcile_at=feed["last_reconcile_at"],
         is_late=None if limit_s is None else feed["age_s"] is None or feed["age_s"] > limit_s,

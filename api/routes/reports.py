@@ -15,7 +15,7 @@ from api.problems import documented
 from api.queries import reports as queries
 from api.queries.reports import Box
 from api.questions.reports import NewReport, ReportQuery, ReportStep
-from api.reports import detail, file_report, no_such_report, summary, take_step, target_of
+from api.reports import detail, file_report, find, find_page, summary, take_step, target_of
 from api.state import Hub, Trace
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -26,7 +26,8 @@ def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: Trace
     """提出异议：案件、数值或关联有误 · Say that a case, a value or a link is wrong.
 
     It goes to the department whose record states the value, to both departments of a link and the platform's administrators, or to
-    every department whose records of the case the caller reads. What the caller may not read cannot be reported.
+    every department whose records of the case the caller reads; to none that would learn of a closed record by it. What the caller may
+    not read cannot be reported.
     """
     trace.entity_ids = [asked.case_id]
     presenter = Presenter(caller, hub.directory)
@@ -36,22 +37,21 @@ def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: Trace
 
 
 @router.get("", name="reports.list", responses=documented(401, 403, 422, 503, 504))
-def list_reports(query: Annotated[ReportQuery, Query()], caller: CallerDep, hub: HubDep) -> ReportPage:
-    """收到的或提出的异议 · Reports to the caller's department, or by the caller; the newest first."""
-    after = read_newest_cursor(query.cursor)
-    with hub.read() as connection:
-        rows = queries.reports(connection, caller, Box(query.box == "in", query.state, after, query.limit))
+def list_reports(query: Annotated[ReportQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportPage:
+    """收到的或提出的异议 · Reports to the caller's department of what he may read, or by the caller; the newest first."""
+    rows = find_page(hub, caller, Box(query.box == "in", query.state, read_newest_cursor(query.cursor), query.limit))
     shown, presenter = rows[: query.limit], Presenter(caller, hub.directory)
-    last = shown[-1] if len(rows) > query.limit else None
+    last = shown[-1][0] if len(rows) > query.limit else None
+    trace.entity_ids = [row["case_id"] for row, _ in shown]
     return ReportPage(
-        items=[summary(presenter, row) for row in shown],
+        items=[summary(presenter, row, known) for row, known in shown],
         next_cursor=None if last is None else write_case_cursor(CasePosition(last["created_at"], last["report_id"])),
     )
 
 
 @router.get("/{report_id}", name="reports.read", responses=documented(401, 403, 404, 422, 503, 504))
 def read_report(report_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportDetail:
-    """一条异议及其处理经过 · One report and what became of it; to its two sides alone."""
+    """一条异议及其处理经过 · One report and what became of it; to its two sides alone, as far as they may read what it is about."""
     return _detail(Presenter(caller, hub.directory), hub, trace, report_id)
 
 
@@ -61,17 +61,15 @@ def add_note(report_id: uuid.UUID, step: ReportStep, caller: CallerDep, hub: Hub
 
     Whose it is takes, corrects or refuses it; who reported closes it, or opens it again.
     """
-    take_step(hub.engine, caller, report_id, step)
+    take_step(hub, caller, report_id, step)
     return _detail(Presenter(caller, hub.directory), hub, trace, report_id)
 
 
 def _detail(presenter: Presenter, hub: Hub, trace: Trace, report_id: uuid.UUID) -> ReportDetail:
-    with hub.read() as connection:
-        found = queries.find_report(connection, presenter.caller, report_id)
-        if found is None:
-            raise no_such_report()
-        notes = queries.report_notes(connection, report_id)
+    found, known = find(hub, presenter.caller, report_id)
     trace.entity_ids = [found["case_id"]]
+    with hub.read() as connection:
+        notes = queries.report_notes(connection, report_id)
     with hub.read(presenter.caller) as connection:
         records = queries.known_records(connection, found["record_ids"])
-    return detail(presenter, found, records, notes)
+    return detail(presenter, found, known, records, notes)

@@ -28,7 +28,7 @@ from api.queries.rows import Row
 from api.queries.watched import current, readable
 from api.questions.changes import Relation
 from api.questions.watches import DeliveryQuery, EventQuery, WatchOrder
-from api.recognise import recognise
+from api.recognise import numbers_in, recognise
 from api.state import Hub
 from api.watches import store
 from api.watches.deliver import ENDS
@@ -63,6 +63,7 @@ def create_watch(
     owner alone.
     """
     if order.query is not None and order.query.q is not None:
+        hub.limits.take_numbers(caller, numbers_in(order.query.q))
         recognise(order.query.q)  # refuses what cannot be read
     if order.webhook is not None:
         _require_reachable(order.webhook.url, Places.of(hub.settings))
@@ -76,6 +77,7 @@ def create_watch(
             raise NotFound(
                 "没有这个对象 · there is no such case, person or organisation", remedy="先用 /v1/cases 查找 · find it by /v1/cases"
             )
+        trace.entity_ids.append(entity_id)
     url = None if order.webhook is None else order.webhook.url
     made = store.create(hub, caller, (order.watched, entity_id, order.query), url, at)
     return WatchCreated(**_detail(made).model_dump(), secret=None if made.webhook is None else made.webhook.secret)
@@ -106,10 +108,11 @@ def _detail(found: store.Watch) -> WatchDetail:
 
 
 @router.get("", name="watches.list", response_model_exclude_none=True, responses=documented(401, 403, 422, 503, 504))
-def list_watches(caller: CallerDep, hub: HubDep) -> WatchList:
+def list_watches(caller: CallerDep, hub: HubDep, trace: TraceDep) -> WatchList:
     """本人的关注，不含查询内容 · The caller's watches, without what a query asks."""
     with hub.read() as connection:
         rows = store.owned(connection, caller)
+    trace.entity_ids = [row.entity_id for row in rows if row.entity_id is not None]
     return WatchList(
         items=[
             WatchAnswer(
@@ -121,9 +124,11 @@ def list_watches(caller: CallerDep, hub: HubDep) -> WatchList:
 
 
 @router.get("/{watch_id}", name="watches.read", response_model_exclude_none=True, responses=documented(401, 403, 404, 422, 503, 504))
-def read_watch(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> WatchDetail:
+def read_watch(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: TraceDep) -> WatchDetail:
     """一个关注 · One watch, with its question."""
-    return _detail(_find(hub, caller, watch_id))
+    found = _find(hub, caller, watch_id)
+    trace.entity_ids = [] if found.entity_id is None else [found.entity_id]
+    return _detail(found)
 
 
 def _find(hub: Hub, caller: Caller, watch_id: uuid.UUID) -> store.Watch:
@@ -156,12 +161,17 @@ def list_events(
         rows = queries.events(connection, watch_id, after, query.limit + 1)
     shown = _still_known(hub, caller, rows[: query.limit])
     end = Position(rows[: query.limit][-1]["epoch"], rows[: query.limit][-1]["change_number"]) if rows else after
-    trace.entity_ids = list({row["entity_id"] for row in shown})
+    trace.entity_ids = _ids(shown)
     return WatchEventPage(
         items=[_event(hub, row, place) for row in shown],
         next_cursor=write_position(hub.settings, end, place),
         is_complete=len(rows) <= query.limit,
     )
+
+
+def _ids(rows: list[Row]) -> list[uuid.UUID]:
+    """Of what events tell, and of what that became."""
+    return [row[name] for row in rows for name in ("entity_id", "into_id") if row.get(name) is not None]
 
 
 def _still_known(hub: Hub, caller: Caller, rows: list[Row]) -> list[Row]:
@@ -185,12 +195,16 @@ def _event(hub: Hub, row: Row, place: str) -> WatchEvent:
     response_model_exclude_none=True,
     responses=documented(401, 403, 404, 422, 503, 504),
 )
-def list_deliveries(watch_id: uuid.UUID, query: Annotated[DeliveryQuery, Query()], caller: CallerDep, hub: HubDep) -> DeliveryList:
+def list_deliveries(
+    watch_id: uuid.UUID, query: Annotated[DeliveryQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep
+) -> DeliveryList:
     """推送及其状态；state=dead 为已放弃的 · Deliveries and how they stand; state=dead: those that were given up."""
     _find(hub, caller, watch_id)
     with hub.read() as connection:
         rows = queries.deliveries(connection, watch_id, query.state, query.limit)
-    return DeliveryList(items=[DeliveryAnswer(**{**row, "id": row["entity_id"]}) for row in _still_known(hub, caller, rows)])
+    shown = _still_known(hub, caller, rows)
+    trace.entity_ids = _ids(shown)
+    return DeliveryList(items=[DeliveryAnswer(**{**row, "id": row["entity_id"]}) for row in shown])
 
 
 @router.post("/{watch_id}/redeliver", name="watches.redeliver", status_code=202, responses=documented(401, 403, 404, 422, 503))

@@ -66,9 +66,13 @@ def header_names(fields: list[str], what: str) -> list[str]:
     while names and not names[-1]:
         names.pop()
     names = [name or f"column_{position}" for position, name in enumerate(names, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SourceFormatError(f"{what} names the column {twice[0]!r} twice in its header", remedy="ask the department for distinct names")
+    twice = next((place for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:  # told by place: where a header is missing, its names are a person's values
+        first = names.index(names[twice])
+        raise SourceFormatError(
+            f"{what} has one name twice in its header, for columns {first + 1} and {twice + 1}",
+            remedy="has the header moved or gone? otherwise ask the department for distinct names",
+        )
     return names
 
 

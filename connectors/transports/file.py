@@ -10,6 +10,7 @@ from lxml import etree
 
 from connectors.connector import FileConnector
 from connectors.contract import Contract, CursorFeed, SnapshotFeed
+from connectors.masking import known_among, scrubbed
 from connectors.pages import Page, Paginator, in_pages
 from connectors.paths import nested_columns, open_nested
 from connectors.rows import Row, Unreadable
@@ -67,7 +68,7 @@ def _file_rows(file: BinaryIO, path: str, contract: Contract, found: Found) -> I
     connector = contract.connector
     assert isinstance(connector, FileConnector)  # noqa: S101 - as above
     trailer = _trailer(contract)
-    for stream in unpacked(file, connector, f"{contract.department}: {path.rpartition('/')[2]}"):
+    for stream in unpacked(file, connector, f"{contract.department}: {scrubbed(path.rpartition('/')[2])}"):
         found.trailer, found.columns, found.lines, found.undecodable = None, (), 0, 0
         count, is_checked = 0, False
         for row in _rows(stream, contract, trailer, found):
@@ -126,11 +127,11 @@ def _check_columns(contract: Contract, columns: tuple[str, ...], what: str) -> N
         if head not in columns:
             role = "key" if name in contract.key else "cursor"
             raise SourceFormatError(
-                f"{what} has no column {name!r}, which is the {role}; columns are {', '.join(columns)[:500]}",
+                f"{what} has no column {name!r}, which is the {role}; {known_among(contract, columns)}",
                 remedy="has the header moved or changed? correct the contract, or ask the department",
                 department=contract.department,
                 field=name,
-                columns=list(columns),
+                columns=len(columns),
             )
 
 

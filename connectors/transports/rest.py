@@ -13,6 +13,7 @@ import orjson
 from connectors.connections import load_connection
 from connectors.connector import RestConnector
 from connectors.contract import Contract
+from connectors.masking import told_keys
 from connectors.pages import Page, Paginator
 from connectors.paths import compile_path
 from connectors.rows import Row, Unreadable
@@ -197,7 +198,7 @@ def items(document: Any, path: str, department: str) -> list[Row]:
     if found is None and _is_null(document, path):
         return []
     if not isinstance(found, list):
-        seen = f"the answer's keys are {', '.join(sorted(document))[:300]}" if isinstance(document, dict) else "the answer is no object"
+        seen = f"the answer's keys are {told_keys(document)}" if isinstance(document, dict) else "the answer is no object"
         raise SourceFormatError(
             f"{department}: there is no list at {path!r}; {seen}", remedy="correct items: in the contract", department=department, path=path
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 from connectors.connector import FileConnector
+from connectors.masking import scrubbed
 from connectors.transports.filesystems import matches
 from hub.errors import SourceFormatError, SourceLimitError
 
@@ -99,14 +100,14 @@ def _members(file: BinaryIO, connector: FileConnector, what: str) -> Iterator[Bo
         every = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
         wanted = [info for info in every if connector.member is None or matches(member_name(info), connector.member)]
         if not wanted:
-            held = ", ".join(member_name(info) for info in every[:20]) or "nothing"
+            held = ", ".join(scrubbed(member_name(info)) for info in every[:20]) or "nothing"
             raise SourceFormatError(f"{what} has no member {connector.member!r}; it holds {held}", remedy="correct member: in the contract")
         for info in sorted(wanted, key=member_name):
             if info.flag_bits & 0x1:
                 raise SourceFormatError(f"{what} is encrypted", remedy="ask the department for a zip without a password")
             try:
                 with archive.open(info) as inner:
-                    yield Bounded(inner, connector.max_response_bytes, f"{what}:{member_name(info)}")
+                    yield Bounded(inner, connector.max_response_bytes, f"{what}:{scrubbed(member_name(info))}")
             except _DAMAGED:
                 raise damaged(what) from None
 

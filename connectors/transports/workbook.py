@@ -36,7 +36,7 @@ def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Fou
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         name = options.sheet if isinstance(options.sheet, str) else _sheet_name(workbook.sheet_names, options.sheet, what)
         if name not in workbook.sheet_names:
-            raise SourceFormatError(f"{what} has no sheet {name!r}; it has {', '.join(workbook.sheet_names)}", remedy="correct xlsx: sheet")
+            raise SourceFormatError(f"{what} has no sheet {name!r} among its {len(workbook.sheet_names)}", remedy="correct xlsx: sheet")
         sheet = workbook.get_sheet_by_name(name)
         cells, merges = sheet.to_python(skip_empty_area=False), sheet.merged_cell_ranges or []
     except CalamineError:
@@ -121,11 +121,11 @@ def _names(lines: Sequence[Sequence[Any]], what: str) -> list[str]:
 def _check_header(names: list[str], expected: Sequence[str], what: str) -> None:
     for position, name in enumerate(expected):
         if position >= len(names) or names[position] != name:
-            there = names[position] if position < len(names) else "nothing"
+            there = "has another name" if position < len(names) else "is not there"  # which may be a person's
             raise SourceFormatError(
-                f"{what}: column {position + 1} should be {name!r} and is {there!r}: the header has moved or changed",
+                f"{what}: column {position + 1} should be {name!r} and {there}: the header has moved or changed",
                 remedy="look at the workbook; then correct xlsx: skip_rows, header_rows or expect_header",
-                columns=names,
+                columns=len(names),
             )
 
 

@@ -42,6 +42,7 @@ batch = Table(
     Column("error", Text),
     now_column("started_at"),
     time_column("landed_at"),
+    time_column("validated_at"),  # since when every landed row of it has been judged; null where one was not, or not again
     time_column("finished_at"),
     one_of("kind", ("ingest", "reconcile", "backfill")),
     one_of("state", BATCH_STATES),

@@ -17,7 +17,9 @@ from sqlalchemy import Engine, text
 
 from api.access import Caller
 from api.authentication.keys import create_key
+from api.chronicle import PLACE
 from api.departments import Department, Directory
+from api.opaque import Position, write_position
 from api.serve import serving
 from connectors.connector import EventId, InboxConnector
 from hub.settings import Settings
@@ -35,6 +37,11 @@ EVENTS = ("reported", "accepted", "resolved")
 def at(day: int, hour: int = 0) -> dt.datetime:
     """A time in January 2025."""
     return dt.datetime(2025, 1, day, hour, tzinfo=UTC)
+
+
+def as_of(number: int, epoch: int = 1) -> str:
+    """A change as callers are given it."""
+    return write_position(Settings(), Position(epoch, number), PLACE)
 
 
 def department(code: str, zh: str, **more: Any) -> Department:

@@ -60,6 +60,67 @@ def test_it_is_counted_by_holder_not_by_key_and_refused_calls_count(limited_api:
     assert [row["outcome"] for row in rows if row["caller"] == "zhang"][-2:] == [429, 429]
 
 
+_PURPOSE = {"X-Purpose": "handling", "X-Case-Reference": "LD-1"}
+
+
+@pytest.fixture
+def wary_api(fragile_api: Api) -> Api:
+    """Clerks may ask about five numbers an hour without a purpose."""
+    document = read_policy(DEFAULT).model_dump(mode="json") | {"version": 1, "examples": []}
+    document["roles"]["clerk"] |= {"numbers": {"requests": 5, "per_s": 3600}}
+    policies.propose(fragile_api.store.engine, policy_of(document), "li")
+    policies.approve(fragile_api.store.engine, 1, "wang")
+    time.sleep(policies.FRESH_S)
+    return fragile_api
+
+
+def _silent(api: Api, role: str = "clerk") -> Api:
+    """Somebody of labour who says nothing of what for."""
+    caller = api.as_(role, "labour")
+    for name in _PURPOSE:
+        del caller.headers[name]
+    return caller
+
+
+def _phones(count: int) -> dict[str, Any]:
+    return {"records": [{"parties": [{"kind": "person", "name": "王某", "phone": f"1380000{number:04}"}]} for number in range(count)]}
+
+
+def test_a_mask_is_not_filled_in_by_asking_for_every_number(wary_api: Api) -> None:
+    clerk = _silent(wary_api)
+    refused = clerk.post("/v1/match/batch", json=_phones(6))
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:casehub:problem:too-many-requests")
+    assert int(refused.headers["retry-after"]) > 0
+    assert "X-Purpose" in refused.json()["remedy"]
+    assert clerk.post("/v1/match/batch", json=_phones(5)).status_code == 200
+    assert clerk.post("/v1/match", json=_phones(1)["records"][0]).status_code == 429
+    for query in ("13800138000", "8000", "王某 13800138000", "44031119900101123X"):
+        assert clerk.post("/v1/cases/search", json={"q": query}).status_code == 429, query
+    assert clerk.get("/v1/cases", params={"q": "8000"}).status_code == 429
+    assert clerk.post("/v1/cases/export", json={"q": "13800138000", "format": "csv", "receiver": "区信访局督查科"}).status_code == 429
+    assert clerk.post("/v1/watches", json={"watched": "query", "query": {"q": "13800138000"}}).status_code == 429
+    upload = "电话\n13800138000\n".encode()
+    assert clerk.post("/v1/lookups", content=upload, headers={"Content-Type": "text/csv"}).status_code == 429
+
+
+def test_names_words_firms_and_case_numbers_are_no_numbers_to_guess(wary_api: Api) -> None:
+    clerk = _silent(wary_api)
+    for query in ("王小明", "拖欠工资 3 人", "91440300MA5EQ0000X", "LD2025-0103-0017", "光明街道 12 号"):
+        for _ in range(6):
+            assert clerk.post("/v1/cases/search", json={"q": query}).status_code == 200, query
+    upload = "案号\n20250103000017\n20250103000018\n20250103000019\n20250103000020\n20250103000021\n20250103000022\n".encode()
+    assert clerk.post("/v1/lookups", content=upload, headers={"Content-Type": "text/csv"}).status_code == 202
+
+
+def test_who_says_what_for_asks_for_as_many_as_he_needs(wary_api: Api) -> None:
+    clerk = _silent(wary_api)
+    assert clerk.post("/v1/match/batch", json=_phones(50), headers=_PURPOSE).status_code == 200
+    system = _silent(wary_api, "system")
+    assert system.post("/v1/match/batch", json=_phones(50)).status_code == 200
+    rows = wary_api.store.rows("SELECT purpose, case_reference FROM audit.access WHERE action = 'match.batch' ORDER BY access_id")
+    assert [(row["purpose"], row["case_reference"]) for row in rows] == [("handling", "LD-1"), (None, None)]
+
+
 def test_who_is_not_known_is_told_no_quota(api: Api) -> None:
     assert "ratelimit" not in api.get("/v1/sources").headers
     assert "ratelimit" not in api.get("/healthz").headers

@@ -87,6 +87,7 @@ def test_counts_of_another_department_are_not_shown(api: Api, feeds: None) -> No
         items = api.as_("clerk", dept).get("/v1/sources").json()["items"]
         petition = next(each for each in items if each["department"]["code"] == "petition")
         assert (petition["open_quarantine"] is not None) == (petition["last_batch"]["pulled"] is not None) == is_shown
+        assert (petition["watermark"] is not None) == is_shown
         assert petition["last_batch"]["state"] == "done"
         assert all(each["last_error"] is None for each in items)
 

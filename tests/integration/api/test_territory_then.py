@@ -8,7 +8,7 @@ import pytest
 
 from api.policy import store as policies
 from api.policy.document import DEFAULT, policy_of, read_policy
-from tests.integration.api.builders import Api
+from tests.integration.api.builders import Api, as_of
 from tests.integration.pipeline.resolving import cases, id_number, person, record, settle
 
 HERE, THERE = "440311001001", "440311001002"
@@ -32,9 +32,9 @@ def test_a_record_that_moved_away_since_is_not_read_as_it_was(clerk: Api) -> Non
     worker = person("王建国", id_no=id_number(1))
     settle(engine, record("labour", "1", worker, title=SECRET, community=HERE))
     ((_, case_id),) = cases(engine).items()
-    assert clerk.get(f"/v1/cases/{case_id}?as_of=1").status_code == 200
+    assert clerk.get(f"/v1/cases/{case_id}?as_of={as_of(1)}").status_code == 200
     settle(engine, record("labour", "1", worker, title=SECRET, community=THERE))
-    for asked in ("", "?as_of=1", "?as_of=1&include=" + ALL):
+    for asked in ("", f"?as_of={as_of(1)}", f"?as_of={as_of(1)}&include={ALL}"):
         answer = clerk.get(f"/v1/cases/{case_id}{asked}")
         assert answer.status_code == 404, asked
         assert SECRET not in answer.text
@@ -45,7 +45,7 @@ def test_a_record_that_was_elsewhere_then_is_not_read_as_it_was(clerk: Api) -> N
     settle(engine, record("labour", "1", title=SECRET, community=THERE))
     settle(engine, record("labour", "1", title="本社区的事", community=HERE))
     ((_, case_id),) = cases(engine).items()
-    assert clerk.get(f"/v1/cases/{case_id}?as_of=1").status_code == 404
+    assert clerk.get(f"/v1/cases/{case_id}?as_of={as_of(1)}").status_code == 404
     told = clerk.get(f"/v1/cases/{case_id}", params={"include": ALL})
     assert told.status_code == 200
     assert SECRET not in told.text

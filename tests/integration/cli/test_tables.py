@@ -46,3 +46,14 @@ def test_a_rule_in_quarantine_can_be_copied(database: Engine) -> None:
     output = CliRunner().invoke(app, ["quarantine", "list"]).output
     assert "transform:petitioner.birth_date" in output
     assert "…" not in output
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [("ingest", "`casehub run works`"), ("reconcile", "`casehub run works --reconcile`"), ("backfill", "`casehub run works --backfill`")],
+)
+def test_a_discard_says_which_pull_asks_for_the_rows_again(database: Engine, kind: str, command: str) -> None:
+    with database.begin() as connection:
+        held = "INSERT INTO ops.batch (department, kind, state, contract_version) VALUES ('works', :kind, 'held', 1)"
+        connection.execute(text(held), {"kind": kind})
+    assert command in CliRunner().invoke(app, ["batches", "discard", "1"]).output

@@ -57,6 +57,13 @@ def test_a_signature_with_the_time_of_sending() -> None:
     assert not verify_signature("s3", BODY, signature)
 
 
+def test_an_event_id_that_no_index_can_hold_is_known_by_its_hash(database: Engine) -> None:
+    put(database, *(orjson.dumps({"d": [{"no": "1", "id": "字" * 600 + end} for end in ends]}) for ends in ("ab", "b")))
+    ids = [row["event_id"] for row in rows_of(pull(contract_on(items="d"), engine=database))]
+    assert [len(one) for one in ids] == [71] * 3
+    assert ids[0] != ids[1] == ids[2]
+
+
 def test_what_waits_comes_in_the_order_of_its_arrival(database: Engine) -> None:
     put(database, *(orjson.dumps({"id": f"own{number}", "no": f"N{number}"}) for number in range(5)))
     put(database, b'{"no": "X"}', department="court")

@@ -324,6 +324,12 @@ def test_a_source_that_breaks_off_is_tried_again(serve: Serve) -> None:
         pytest.param(
             b'{"code": 7, "msg": "x"}', "application/json", "no list at 'rows'; the answer's keys are code, msg", id="another shape"
         ),
+        pytest.param(
+            b'{"code": 7, "440311198001011010": [], "\xe5\xbc\xa0\xe4\xbc\x9f": []}',
+            "application/json",
+            "the answer's keys are code and 2 more →",
+            id="keyed by persons",
+        ),
         pytest.param(b'"x"', "application/json", "no list at 'rows'", id="no object"),
     ],
 )

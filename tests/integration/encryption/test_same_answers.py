@@ -25,7 +25,7 @@ from pipeline.export import membership
 from pipeline.run import run_pass
 from simulator.serve import Servers, Systems
 from simulator.world import build_world
-from tests.integration.api.builders import Api, running_api_of
+from tests.integration.api.builders import Api, as_of, running_api_of
 from tests.integration.encryption.builders import places_of, ring
 
 RECORDS, TICKS = 300, 2
@@ -139,7 +139,7 @@ def answers(district: District, engine: Engine, ids: dict[str, str]) -> dict[str
             for kind, parts in asked:
                 answer = clerk.get(f"/v1/{kind}/{one}", params={"include": parts})
                 told[f"{kind} {ids[one]}"] = plain(answer.json() if answer.status_code == 200 else answer.status_code, ids)
-            then = clerk.get(f"/v1/cases/{one}", params={"include": "parties", "as_of": str(TICKS)})
+            then = clerk.get(f"/v1/cases/{one}", params={"include": "parties", "as_of": as_of(TICKS)})
             told[f"{ids[one]} then"] = plain(then.json() if then.status_code == 200 else then.status_code, ids)
         assert all(any(isinstance(told[name], dict) for name in told if name.startswith(kind)) for kind, _ in asked)
         told |= bulk_answers(district, api, ids)
@@ -183,7 +183,7 @@ def plain(answer: Any, ids: dict[str, str]) -> Any:
         return {
             key: plain(value, ids)
             for key, value in sorted(answer.items())
-            if key not in ("next_cursor", "request_id", "as_of", "version_tag")
+            if key not in ("next_cursor", "request_id", "as_of_change", "change_number", "version_tag")
         }
     if isinstance(answer, list):
         return sorted((plain(one, ids) for one in answer), key=repr)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from hub.errors import BusyError, StoreUnavailable
+from connectors.rows import KEY_FAULT
+from hub.errors import BusyError, SourceFormatError, StoreError, StoreUnavailable
 from pipeline import normalise, staging, validate
+from pipeline.ingest import ingest
 from pipeline.land import land
 from pipeline.locks import department_lock
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
 
+NO_INDEX_HOLDS = "".join(random.Random(1).choices([chr(code) for code in range(0x4E00, 0x9FA5)], k=2000))  # nothing that packs well
 BATCHES = "SELECT batch_id, state, error IS NULL FROM ops.batch ORDER BY batch_id"
 
 
@@ -94,6 +99,64 @@ def test_a_batch_that_another_run_is_at_work_on_has_no_error(database: Engine) -
     with department_lock(database, "works"), pytest.raises(BusyError):
         normalise.normalise(database, contract, 1, SETTINGS)
     assert ask(database, BATCHES) == [(1, "landed", True)]
+
+
+def test_a_refusal_of_the_database_in_land_is_told_with_source_batch_and_remedy(database: Engine) -> None:
+    with pytest.raises(StoreError) as error:
+        take_in(database, make_contract(), make_page([make_row(1), make_row(2, id=NO_INDEX_HOLDS)]))
+    (told,) = ask(database, "SELECT error FROM ops.batch")
+    assert told == str(error.value)
+    assert told.startswith("works: batch 1: the database refused a statement: SQLSTATE 54000")
+    assert "→ look the SQLSTATE up" in told
+    assert (error.value.detail["department"], error.value.detail["batch_id"]) == ("works", 1)
+
+
+@pytest.mark.parametrize(
+    ("record", "over"),
+    [
+        pytest.param({"case_number": {"from": "c"}}, {"c": NO_INDEX_HOLDS}, id="case number"),
+        pytest.param({"street": {"from": "c"}}, {"c": NO_INDEX_HOLDS}, id="street"),
+        pytest.param({"community": {"from": "c"}}, {"c": NO_INDEX_HOLDS}, id="community"),
+        pytest.param({"text": {"from": "text"}}, {"phone": str(9**4000)}, id="phone"),
+    ],
+)
+def test_a_row_with_a_text_that_no_index_holds_is_quarantined_and_the_others_go_on(
+    database: Engine, record: dict[str, Any], over: dict[str, Any]
+) -> None:
+    page = make_page([*[make_row(n, c=f"c{n}") for n in range(9)], make_row(9, **{"c": "c9"} | over)])
+    report = take_in(database, make_contract(record=record), page)
+    assert (report.accepted, report.quarantined) == (9, 1)
+    assert "characters" in ask(database, "SELECT reason FROM quarantine.item")[0]
+
+
+def test_a_quote_that_swallows_lines_into_a_key_is_quarantined_and_deletes_nothing(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_WORKS", tmp_path.as_uri())
+    file = {"kind": "file", "connection": "works", "path": "w.csv", "format": "csv"}
+    contract = make_contract(connector=file, feed={"mode": "snapshot", "max_vanished": 0.9})
+    lines = [f"{n},{NO_INDEX_HOLDS[n : n + 30]},2026-03-01 08:00:00,received,张伟,13912345678" for n in range(200)]
+    (tmp_path / "w.csv").write_text("\n".join(["id,text,at,status,who,phone", *lines]), encoding="utf-8")
+    assert ingest(database, contract, SETTINGS).accepted == 200
+    lines[4], lines[120] = f'"{lines[4]}', lines[120].replace(",received,", '",received,,,')
+    (tmp_path / "w.csv").write_text("\n".join(["id,text,at,status,who,phone", *lines]), encoding="utf-8")
+    report = ingest(database, contract, SETTINGS)
+    assert (report.pulled, report.already_known, report.quarantined, report.deleted) == (84, 83, 1, 0)
+    assert ask(database, "SELECT rule, reason FROM quarantine.item") == [("fault", KEY_FAULT)]
+    assert ingest(database, contract, SETTINGS).already_known == 84
+
+
+def test_a_file_without_its_header_is_told_with_the_batch_without_the_person_who_stands_there(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_WORKS", tmp_path.as_uri())
+    contract = make_contract(connector={"kind": "file", "connection": "works", "path": "w.csv", "format": "csv"})
+    (tmp_path / "w.csv").write_text("1,张伟,440311198001011010,13912345678\n2,李娜,,\n", encoding="utf-8")
+    with pytest.raises(SourceFormatError) as error:
+        land(database, contract)
+    told = ask(database, "SELECT error FROM ops.batch")
+    assert told == [str(error.value)]
+    assert told[0].startswith("works: w.csv has no column 'id', which is the key; none of its 4 columns is known to the contract → ")
 
 
 def _end_other_sessions(database: Engine) -> None:

@@ -84,6 +84,29 @@ def test_a_new_column(database: Engine, policy: str, accepted: int, quarantined:
     assert (report.accepted, report.quarantined, report.alerts) == (accepted, quarantined, ("new_column: surprise",))
 
 
+@pytest.mark.parametrize("policy", ["land_and_alert", "quarantine", "halt"])
+def test_a_new_column_that_is_named_by_a_person_is_told_without_the_number(database: Engine, policy: str) -> None:
+    contract = make_contract(drift={"new_column": policy, "missing_column": "land_and_alert"})
+    page = make_page([*[make_row(n) for n in range(9)], make_row(9, **{"440311198001011010": "x", "tel_13912345678": {}, "a\n1,张伟": 1})])
+    told = ["new_column: ＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊", "new_column: (6 characters)", "new_column: tel_＊＊＊＊＊＊＊＊＊＊＊"]
+    if policy == "halt":
+        with pytest.raises(BatchHeld):
+            take_in(database, contract, page)
+    else:
+        assert sorted(take_in(database, contract, page).alerts) == sorted(told)
+    for text in (
+        "SELECT (error, alerts)::text FROM ops.batch",
+        "SELECT coalesce(columns::text, '') FROM ops.source",
+        "SELECT column_name FROM quarantine.item UNION SELECT column_name FROM ops.validation_result",
+    ):
+        assert not any(value in str(ask(database, text)) for value in ("440311198001011010", "13912345678", "张伟")), text
+
+
+def test_columns_beyond_a_few_are_told_as_a_number(database: Engine) -> None:
+    report = take_in(database, make_contract(), make_page([make_row(1, **{f"某某{place}": 1 for place in range(21)})]))
+    assert report.alerts == ("new_column: (21 columns)",)
+
+
 def test_a_column_whose_type_changes_is_refused_until_the_contract_says_otherwise(database: Engine) -> None:
     contract = make_contract(expectations=[])
     take_in(database, contract, make_page([make_row(n) for n in range(30)]))

@@ -27,6 +27,19 @@ def test_so_many_at_once_and_then_one_by_one() -> None:
     assert throttle.look("a").remaining == 3
 
 
+def test_several_at_once_are_counted_all_or_none() -> None:
+    clock = Clock()
+    throttle = Throttle(10, 100, clock=clock)
+    assert throttle.take("a", 7) == Allowance(3, 70, 0)
+    assert throttle.take("a", 4) == Allowance(3, 70, 10)
+    assert throttle.take("a", 3).remaining == 0
+    clock.now += 50
+    assert throttle.take("a", 6).retry_after_s == 10
+    assert throttle.take("a", 5) == Allowance(0, 100, 0)
+    assert throttle.take("b", 11).retry_after_s > 0
+    assert throttle.look("b").remaining == 10
+
+
 def test_whoever_goes_on_trying_waits_no_longer_for_it() -> None:
     clock = Clock()
     throttle = Throttle(1, 10, clock=clock)

@@ -181,6 +181,26 @@ def test_a_preview_shows_columns_and_hides_persons(runner: CliRunner, tmp_path: 
     assert "gone" in done.output.partition("it misses")[2]
 
 
+def test_a_preview_shows_no_number_that_stands_for_a_key_or_for_a_column(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cases.jsonl").write_text('{"id": "13800001234", "440306199001011234": {"13800001235": 1}}\n', encoding="utf-8")
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", tmp_path.as_uri())
+    write_contract(
+        tmp_path,
+        "mine",
+        department="mine",
+        connector={"kind": "file", "connection": "source", "path": "cases.jsonl", "format": "jsonl"},
+        feed={"mode": "snapshot"},
+        key=["id"],
+        record={"title": {"from": "name"}},
+    )
+    done = runner.invoke(app, ["preview", "mine"])
+    assert done.exit_code == 0, done.output
+    assert "＊＊＊＊＊＊＊＊＊＊＊" in done.output
+    assert not any(number in done.output for number in ("13800001234", "440306199001011234", "13800001235"))
+
+
 def test_unmapped_columns_are_hidden_and_general_ones_scrubbed() -> None:
     contract = make_contract(
         record={"handling_unit": {"from": "dw"}, "title": {"from": "bt"}, "text": {"from": "nr", "classification": "general"}}

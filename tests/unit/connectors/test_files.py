@@ -118,7 +118,7 @@ def test_csv_in_the_wrong_encoding_is_told(folder: Path, written: str, declared:
     ("text", "words"),
     [
         pytest.param("ID,name\n1,a\n", "has no column 'id'", id="no key column"),
-        pytest.param("id,name,name\n1,a,b\n", "'name' twice", id="a column twice"),
+        pytest.param("id,name,name\n1,a,b\n", "one name twice in its header, for columns 2 and 3", id="a column twice"),
         pytest.param("编号\n", "has no column 'id'", id="no key column and no row"),
     ],
 )
@@ -126,6 +126,50 @@ def test_csv_with_a_header_that_cannot_be_used(folder: Path, text: str, words: s
     (folder / "cases.csv").write_text(text, encoding="utf-8")
     with pytest.raises(SourceFormatError, match=words):
         pull(csv_contract())
+
+
+PERSON = ("张伟", "440311198001011010", "13912345678")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("1,张伟,440311198001011010,13912345678\n2,李娜,,\n", "none of its 4 columns is known to the contract", id="no header"),
+        pytest.param("1,张伟,440311198001011010,13912345678\n", "none of its 4 columns is known", id="no header and one row"),
+        pytest.param("name,张伟,440311198001011010,13912345678\n1,,,\n", "columns are name, and 3 that the contract does not", id="some"),
+        pytest.param("1,张伟,13912345678,13912345678\n", "one name twice in its header, for columns 3 and 4", id="a phone twice"),
+    ],
+)
+def test_csv_without_its_header_tells_nothing_of_the_person_who_stands_there(folder: Path, text: str, words: str) -> None:
+    (folder / "cases.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(SourceFormatError, match=words) as error:
+        pull(csv_contract())
+    assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
+
+
+@pytest.mark.parametrize(
+    ("lines", "options"),
+    [
+        pytest.param([[1, *PERSON]], {"expect_header": ["id"]}, id="another name than expected"),
+        pytest.param([[1, *PERSON]], {}, id="no key column"),
+        pytest.param([["序号", *PERSON], [1, *PERSON]], {"expect_header": ["序号", "name"]}, id="another name in the second place"),
+        pytest.param([["id", "张伟", "张伟"], [1, *PERSON]], {}, id="a name twice"),
+    ],
+)
+def test_xlsx_without_its_header_tells_nothing_of_the_person_who_stands_there(
+    folder: Path, lines: list[list[Any]], options: dict[str, Any]
+) -> None:
+    write_workbook(folder / "cases.xlsx", lines)
+    with pytest.raises(SourceFormatError) as error:
+        pull(xlsx_contract(**options))
+    assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
+
+
+def test_a_file_that_is_named_by_a_person_is_told_without_the_number(folder: Path) -> None:
+    (folder / "440311198001011010.csv").write_text("x,name\n1,a\n", encoding="utf-8")
+    with pytest.raises(SourceFormatError, match="＊") as error:
+        pull(csv_contract(path="*.csv"))
+    assert PERSON[1] not in str(error.value)
 
 
 def test_a_cursor_that_does_not_exist_is_told_with_the_columns_that_do(folder: Path) -> None:
@@ -429,14 +473,17 @@ def test_xlsx_dates_and_serials(folder: Path) -> None:
     ("lines", "options", "words"),
     [
         pytest.param(
-            [["标题"], ["id", "name"], [1, "a"]], {"expect_header": ["id"]}, "column 1 should be 'id' and is '标题'", id="header moved down"
+            [["标题"], ["id", "name"], [1, "a"]],
+            {"expect_header": ["id"]},
+            "column 1 should be 'id' and has another name",
+            id="header moved down",
         ),
         pytest.param([["序号", "id"], [1, "a"]], {"expect_header": ["id"]}, "header has moved", id="header moved aside"),
         pytest.param([["标题"], ["id", "name"], [1, "a"]], {}, "has no column 'id'", id="no key column"),
-        pytest.param([["id"], [1]], {"sheet": "表二"}, "no sheet '表二'; it has 台账", id="no such sheet"),
+        pytest.param([["id"], [1]], {"sheet": "表二"}, "no sheet '表二' among its 1", id="no such sheet"),
         pytest.param([["id"], [1]], {"sheet": 3}, "none at index 3", id="no such index"),
         pytest.param([["id"]], {"header_rows": 2}, "no header", id="too few lines"),
-        pytest.param([["id", "a", "a"], [1, 2, 3]], {}, "'a' twice", id="a column twice"),
+        pytest.param([["id", "a", "a"], [1, 2, 3]], {}, "one name twice in its header, for columns 2 and 3", id="a column twice"),
     ],
 )
 def test_xlsx_that_is_not_as_expected(folder: Path, lines: list[list[Any]], options: dict[str, Any], words: str) -> None:

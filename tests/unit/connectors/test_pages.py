@@ -10,7 +10,7 @@ import pytest
 
 from connectors.contract import Contract
 from connectors.pages import Page, Paginator, Stamp, in_pages
-from connectors.rows import DEPTH_FAULT, NUL_FAULT, NUMBER_FAULT, SURROGATE_FAULT, Row, Unreadable
+from connectors.rows import DEPTH_FAULT, KEY_FAULT, NUL_FAULT, NUMBER_FAULT, SURROGATE_FAULT, Row, Unreadable
 from connectors.transports.rest import loads
 from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
@@ -60,10 +60,40 @@ def test_a_row_without_a_key_is_kept() -> None:
     assert all(each["payload"] is not None for each in made)
 
 
+@pytest.mark.parametrize(
+    ("key", "rows"),
+    [
+        pytest.param(["ajbh"], [row("字" * 500), row("字" * 501)], id="one column"),
+        pytest.param(["ajbh", "n"], [row("字" * 400, n="字" * 99), row("字" * 400, n="字" * 100)], id="joined"),
+    ],
+)
+def test_a_key_that_no_index_can_hold_is_none_and_its_row_is_kept_whole(key: list[str], rows: list[Row]) -> None:
+    one, other = rows_of([page(make_contract(key=key), rows)])
+    assert (len(one["source_record_id"]), one["fault"]) == (500, None)
+    assert (other["source_record_id"], other["payload"], other["fault"]) == (None, None, KEY_FAULT)
+    assert orjson.loads(other["raw"]) == rows[1]
+
+
+def test_rows_whose_keys_are_all_too_long_are_no_reason_to_refuse_the_page() -> None:
+    made = rows_of([page(make_contract(), [row("字" * 501), row("字" * 502), Unreadable(b"x", "why", row("字" * 503))])])
+    assert [(each["source_record_id"], each["fault"]) for each in made] == [(None, KEY_FAULT), (None, KEY_FAULT), (None, "why")]
+
+
 def test_a_source_that_drops_its_key_is_told() -> None:
     with pytest.raises(SourceFormatError, match="'ajbh'") as caught:
         page(make_contract(), [{"id": "1"}, {"id": "2"}])
-    assert "id" in str(caught.value)
+    assert "none of its 1 columns is known to the contract" in str(caught.value)
+
+
+def test_a_source_that_drops_its_key_is_told_by_the_columns_that_the_contract_knows() -> None:
+    with pytest.raises(SourceFormatError, match="columns are ajmc, gxsj, and 2 that the contract does not know") as caught:
+        page(make_contract(), [{"ajmc": "1", "440311198001011010": 1}, {"gxsj": "2", "张伟": 1}])
+    assert not any(word in f"{caught.value} {caught.value.detail}" for word in ("440311198001011010", "张伟"))
+
+
+def test_a_column_that_is_named_by_a_number_is_told_without_it() -> None:
+    made = page(make_contract(), [row(**{"440311198001011010": 1, "tel 139-1234-5678": 1, "nian_2026": 1, "a\n1,张伟": 1, "字" * 61: 1})])
+    assert made.columns == ("ajbh", "gxsj", "＊" * 18, f"tel {'＊' * 13}", "nian_2026", "(6 characters)", "(61 characters)")
 
 
 def test_keys_that_go_missing_later_on_are_rows_without_keys() -> None:

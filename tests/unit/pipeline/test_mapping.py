@@ -119,6 +119,30 @@ def test_every_canonical_type_is_read() -> None:
     assert record["references"] == []
 
 
+@pytest.mark.parametrize(("field", "longest"), [("case_number", 500), ("street", 500), ("community", 500)])
+def test_a_text_that_no_index_can_hold_is_refused(field: str, longest: int) -> None:
+    contract = make_contract(record={"text": {"from": "text"}, field: {"from": "c"}})
+    mapped = map_rows(contract, {"c": "字" * longest, "text": "字" * 10_000}, {"c": "字" * (longest + 1)}, {})
+    assert mapped.records["source_record_id"].to_pylist() == ["0", "2"]
+    assert refusals(mapped) == [("1", f"transform:{field}", "c")]
+    assert mapped.refusals["reason"].to_pylist() == [f"has more than {longest} characters"]
+
+
+@pytest.mark.parametrize("field", ["id_no", "uscc", "phone"])
+def test_a_number_that_no_index_can_hold_is_refused(field: str) -> None:
+    contract = make_contract(parties=[{"role": "petitioner", field: {"from": "c", "as": "text"}}])
+    mapped = map_rows(contract, {"c": "1" * 100}, {"c": "1" * 101})
+    assert mapped.parties[field].to_pylist() == ["1" * 100]
+    assert refusals(mapped) == [("1", f"transform:petitioner.{field}", "c")]
+
+
+def test_digits_that_go_on_and_on_are_no_phone() -> None:
+    contract = make_contract(parties=[{"role": "petitioner", "phone": {"from": "c", "as": "phone"}}])
+    mapped = map_rows(contract, {"c": "7" * 3000}, {"c": "无号"})
+    assert refusals(mapped) == [("0", "transform:petitioner.phone", "c"), ("1", "transform:petitioner.phone", "c")]
+    assert set(mapped.refusals["reason"].to_pylist()) == {"cannot be read as phone, or has more than 100 characters"}
+
+
 def test_a_refused_row_is_in_neither_table_and_its_refusals_hold_no_value() -> None:
     contract = make_contract(
         record={"occurred_at": {"from": "at", "as": "datetime"}, "category": {"from": "kind", "codes": "kinds"}},

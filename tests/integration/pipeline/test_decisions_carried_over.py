@@ -1,0 +1,165 @@
+"""What a person said of a party is said of it still when its record names it by a number that was not there before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from connectors.contract import Contract
+from hub.settings import Settings
+from pipeline.decisions import decide
+from pipeline.relink import relink, swap
+from pipeline.resolve import resolve
+from tests.integration.pipeline.builders import make_contract, make_page, make_row, take_in
+from tests.integration.pipeline.resolving import (
+    SETTINGS,
+    Party,
+    clusters,
+    credit_code,
+    firm,
+    id_number,
+    invariants,
+    parties,
+    party_ids,
+    person,
+    put,
+    record,
+    rows,
+    settle,
+)
+
+BY_PHONE = person("欧阳震华", phone="13912340001")
+BY_NUMBER = person("欧阳震华", id_no=id_number(1), phone="13912340001")
+ANOTHER = person("王五", phone="13912340009")
+DECISIONS = (
+    "SELECT left_id, right_id, verdict, decided_by, decided_at, reason, applied_change IS NULL FROM ops.decision ORDER BY decision_id"
+)
+APART, TOGETHER = 2, 1
+
+
+def contract_of(department: str) -> Contract:
+    petitioner = {"role": "petitioner", "name": {"from": "who", "as": "person_name"}, "phone": {"from": "phone", "as": "phone"}}
+    return make_contract(department=department, parties=[{**petitioner, "id_no": {"from": "zjhm", "as": "id_no"}}])
+
+
+def say(engine: Engine, verdict: str, one: str = "police/1/0", other: str = "court/2/0", relation: str = "person") -> None:
+    ids = party_ids(engine)
+    decide(engine, relation, (ids[one], ids[other]), verdict, decided_by="clerk", reason="seen both")
+
+
+def persons(engine: Engine, kind: str = "person") -> int:
+    assert invariants(engine) == []
+    return len(clusters(parties(engine, kind)))
+
+
+@pytest.mark.parametrize(("other", "verdict", "count"), [(BY_PHONE, "no", APART), (ANOTHER, "yes", TOGETHER)], ids=["no", "yes"])
+def test_a_verdict_outlives_the_number_that_comes(database: Engine, tmp_path: Path, other: Party, verdict: str, count: int) -> None:
+    works, tax = contract_of("works"), contract_of("tax")
+    one, two = ({"who": each["name"], "phone": each["phone"], "zjhm": None} for each in (BY_PHONE, other))
+    take_in(database, works, make_page([make_row(1, **one)]))
+    take_in(database, tax, make_page([make_row(2, **two)]))
+    resolve(database, SETTINGS)
+    assert persons(database) != count
+    say(database, verdict, "works/1/0", "tax/2/0")
+    resolve(database, SETTINGS)
+    before, (said,) = party_ids(database), rows(database, DECISIONS)
+    assert persons(database) == count
+    take_in(database, works, make_page([make_row(1, **one | {"zjhm": id_number(1)})]))
+    resolve(database, SETTINGS)
+    now = party_ids(database)
+    assert now["works/1/0"] != before["works/1/0"]
+    assert persons(database) == count
+    first, copy = rows(database, DECISIONS)
+    assert first == said
+    assert copy == (*sorted((now["works/1/0"], now["tax/2/0"])), *said[2:])  # by whom, when and why stay; and it has been applied
+    take_in(database, tax, make_page([make_row(2, **two, text="another text")]))
+    take_in(database, works, make_page([make_row(1, **one)]))  # and the number that goes
+    resolve(database, SETTINGS)
+    assert persons(database) == count
+    settings = Settings(home=tmp_path)
+    found = relink(database, settings)
+    assert all(each.records.is_empty() for each in found)
+    swap(database, settings, found)
+    assert persons(database) == count
+
+
+def test_a_pair_that_nobody_could_tell_is_not_asked_again(database: Engine) -> None:
+    settle(database, record("police", "1", BY_PHONE), record("court", "2", ANOTHER))
+    say(database, "unsure")
+    settle(database, record("police", "1", BY_NUMBER))
+    assert [row[2] for row in rows(database, DECISIONS)] == ["unsure", "unsure"]
+    assert rows(database, "SELECT count(*) FROM store.review_task WHERE state = 'open'") == [0]
+
+
+def test_a_firm_is_known_still_when_its_code_comes(database: Engine) -> None:
+    name = {"phone": "075512345678"}
+    settle(
+        database,
+        record("police", "1", firm("深圳市维珍妮鞋业有限公司", **name)),
+        record("court", "2", firm("深圳市维珍妮鞋业有限公司", **name)),
+    )
+    assert persons(database, "organisation") == TOGETHER
+    say(database, "no", relation="organisation")
+    settle(database, record("police", "1", firm("深圳市维珍妮鞋业有限公司", uscc=credit_code(1), **name)))
+    assert persons(database, "organisation") == APART
+
+
+def test_both_numbers_come_at_once(database: Engine) -> None:
+    settle(database, record("police", "1", BY_PHONE), record("court", "2", BY_PHONE))
+    say(database, "no")
+    settle(database, record("police", "1", BY_NUMBER), record("court", "2", BY_NUMBER))
+    assert persons(database) == APART
+
+
+def test_the_newest_word_is_what_goes_on(database: Engine) -> None:
+    settle(database, record("police", "1", BY_PHONE), record("court", "2", BY_PHONE))
+    say(database, "no")
+    say(database, "yes")
+    settle(database, record("police", "1", BY_NUMBER))
+    assert [row[2] for row in rows(database, DECISIONS)] == ["no", "yes", "yes"]
+    assert persons(database) == TOGETHER
+
+
+def test_what_is_said_while_the_number_waits_goes_on_to_it(database: Engine) -> None:
+    settle(database, record("police", "1", BY_PHONE), record("court", "2", BY_PHONE))
+    ids = party_ids(database)
+    put(database, record("police", "1", BY_NUMBER))
+    decide(database, "person", (ids["police/1/0"], ids["court/2/0"]), "no", decided_by="clerk")
+    resolve(database, SETTINGS)
+    assert persons(database) == APART
+
+
+def test_the_number_comes_after_a_deletion(database: Engine) -> None:
+    settle(database, record("police", "1", BY_PHONE), record("court", "2", BY_PHONE))
+    say(database, "no")
+    settle(database, record("police", "1", is_deleted=True))
+    settle(database, record("police", "1", BY_NUMBER))
+    assert persons(database) == APART
+
+
+def test_the_other_one_was_deleted_when_the_number_came(database: Engine) -> None:
+    settle(database, record("police", "1", BY_PHONE), record("court", "2", BY_PHONE))
+    say(database, "no")
+    settle(database, record("court", "2", is_deleted=True))
+    settle(database, record("police", "1", BY_NUMBER))
+    assert rows(database, "SELECT count(*) FROM ops.decision WHERE applied_change IS NULL") == [0]
+    settle(database, record("court", "2", BY_PHONE))
+    assert persons(database) == APART
+
+
+def test_of_two_with_one_name_each_keeps_his_own(database: Engine) -> None:
+    namesake = BY_PHONE | {"id_no": id_number(2), "id_type": "resident_id"}
+    settle(database, record("police", "1", namesake, BY_PHONE), record("court", "2", BY_PHONE))
+    say(database, "no", "police/1/1")
+    settle(database, record("police", "1", BY_NUMBER, namesake))
+    assert parties(database)["police/1/0"] != parties(database)["court/2/0"]
+
+
+def test_another_number_is_another_person_of_whom_nothing_was_said(database: Engine) -> None:
+    settle(database, record("police", "1", BY_NUMBER), record("court", "2", BY_PHONE))
+    say(database, "no")
+    settle(database, record("police", "1", BY_PHONE | {"id_no": id_number(2), "id_type": "resident_id"}))
+    assert len(rows(database, DECISIONS)) == 1
+    assert persons(database) == TOGETHER
