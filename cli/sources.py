@@ -114,6 +114,20 @@ def preview(
         console.print(f"[yellow]读不懂的行 · rows that cannot be read[/yellow]: {len(look.faults)} ({', '.join(sorted(set(look.faults)))})")
 
 
+@app.command()
+def rewind(
+    department: Annotated[str, typer.Argument(help="部门 · department")],
+    to: Annotated[str | None, typer.Option("--to", help="退到此处，缺省为最初 · back to here, as the source writes it")] = None,
+) -> None:
+    """退回水位，下次从那里或从头再拉，已入库的不会重复 · Set the watermark back: the next pull begins there, or at the beginning."""
+    from pipeline.watermark import rewind as set_back
+
+    contract = active_contracts(get_settings(), [department])[0]
+    with store() as engine:
+        watermark = set_back(engine, contract, to)
+    Console().print(f"{department}: 水位 · the watermark is {watermark or '最初 · the beginning'}", markup=False, highlight=False)
+
+
 def _first_page(contract: Contract, rows: int, engine: Any) -> Page:
     """The first page that has rows, of no more than are shown where the source can be asked for few."""
     small: dict[str, Any] = {"page_size": rows}

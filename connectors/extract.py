@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from connectors.contract import Contract, CursorFeed
 from connectors.pages import Page, Paginator
 from connectors.values import cursor_text
-from hub.errors import SettingsError
+from hub.errors import ContractError, SettingsError
 
 __all__ = ["Page", "Pull", "extract", "reconcile"]
 
@@ -36,16 +36,26 @@ class Pull:
 
     @classmethod
     def after(cls, contract: Contract, watermark: str | None) -> Pull:
-        """What to ask after a watermark; everything where there is none, or where the feed has no cursor."""
-        feed = contract.feed
+        """What to ask after a watermark; everything where there is none, or where the feed has no cursor.
+
+        Raises:
+            ContractError: the watermark is of another type than the contract's cursor.
+        """
+        feed, zone = contract.feed, ZoneInfo(contract.timezone)
         if watermark is None or not isinstance(feed, CursorFeed):
             return cls()
+        mark = cursor_text(watermark, feed.cursor_type, zone)
+        if mark is None:
+            raise _of_another_type(contract)
         if feed.cursor_type == "integer":
-            return cls(watermark, str(int(watermark)))
+            return cls(watermark, str(int(mark)))
         if feed.cursor_type == "text":
-            return cls(watermark, watermark)
-        moment = datetime.fromisoformat(watermark).astimezone(UTC) - feed.lag
-        return cls(watermark, moment.astimezone(ZoneInfo(contract.timezone)).replace(microsecond=0).isoformat())
+            return cls(watermark, mark)
+        try:
+            moment = (datetime.fromisoformat(mark) - feed.lag).astimezone(zone)
+        except OverflowError:  # year 1 or 9999, moved over the edge by the lag or the zone
+            raise _of_another_type(contract) from None
+        return cls(watermark, moment.replace(microsecond=0).isoformat())
 
 
 def extract(contract: Contract, pull: Pull, *, engine: Engine | None = None) -> Iterator[Page]:
@@ -99,6 +109,15 @@ def reconcile(contract: Contract, *, engine: Engine | None = None) -> Iterator[P
 
         return sql.pages(contract, None, Paginator(contract), sweep=True)
     return extract(contract, Pull(), engine=engine)
+
+
+def _of_another_type(contract: Contract) -> ContractError:
+    department = contract.department
+    return ContractError(
+        f"{department}: the watermark cannot be read as a cursor of the type {getattr(contract.feed, 'cursor_type', '')}",
+        remedy=f"if feed: was changed, `casehub sources rewind {department}` pulls from the beginning; what has landed is already known",
+        department=department,
+    )
 
 
 def _floor(contract: Contract, since: str | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,12 +33,16 @@ class Page:
         complete: this is the last page, and everything up to it was read (a snapshot's trailer, if any, agreed). Rows that have
             neither payload nor key may still hide records that are not gone: LAND looks at those before it deletes.
         columns: top-level source columns seen in the page, for drift.
+        total: how many rows the source says it has, as it said last; None where it does not say.
+        highest_total: the same, as it said at most in this pull: less at the end means that rows went, and others moved up.
     """
 
     rows: pa.Table
     cursor: str | None
     complete: bool
     columns: tuple[str, ...]
+    total: int | None = None
+    highest_total: int | None = None
 
 
 def together(pages: Iterable[Page], rows: int) -> Iterator[Page]:
@@ -64,7 +68,7 @@ def together(pages: Iterable[Page], rows: int) -> Iterator[Page]:
 def _joined(pages: list[Page]) -> Page:
     last = pages[-1]
     columns = dict.fromkeys(name for page in pages for name in page.columns)
-    return Page(pa.concat_tables([page.rows for page in pages]), last.cursor, last.complete, tuple(columns))
+    return replace(last, rows=pa.concat_tables([page.rows for page in pages]), columns=tuple(columns))
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,19 @@ class Paginator:
         self._ordinal = 0
         self._seen: set[bytes] = set()
         self._highest: str | None = None
+        self._highest_total: int | None = None
         self._has_keys = False
         self.rows = 0  # rows handed in, those left out for their age included
 
-    def page(self, rows: Sequence[Row], *, complete: bool = False, columns: Iterable[str] = (), stamps: Sequence[Stamp] = ()) -> Page:
+    def page(
+        self,
+        rows: Sequence[Row],
+        *,
+        complete: bool = False,
+        columns: Iterable[str] = (),
+        stamps: Sequence[Stamp] = (),
+        total: int | None = None,
+    ) -> Page:
         """One page.
 
         Args:
@@ -117,6 +130,7 @@ class Paginator:
             complete: nothing comes after it.
             columns: what the source says its columns are, where it says so (a header); those seen in rows are added.
             stamps: one a row, from the inbox.
+            total: how many rows the source says it has, where it says so.
 
         Raises:
             SourceLimitError: the same page came before.
@@ -137,8 +151,11 @@ class Paginator:
         names = dict.fromkeys(shown_name(name, self._known) for name in names)  # they are kept in the clear, and told
         if not stamps:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
+        if total is not None:
+            self._highest_total = max(total, self._highest_total or 0)
         table = self._recent(self._table(built, stamps), built)
-        return Page(table, self._highest, complete, tuple(name for name in names if "\x00" not in name))
+        seen = tuple(name for name in names if "\x00" not in name)
+        return Page(table, self._highest, complete, seen, total, self._highest_total)
 
     def _identify(self, built: _Columns) -> None:
         """Key and cursor of each row; of a row that cannot be read the key, if that much can."""

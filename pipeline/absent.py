@@ -6,10 +6,13 @@ A sweep that is let through also settles those before it that were held while th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, text
 
 from connectors.contract import Contract
-from hub.errors import SnapshotError
+from hub.errors import SnapshotError, SourceError, SourceUnavailable
+from pipeline.alerts import alert
 from pipeline.discarded import is_discarded
 
 DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
@@ -40,7 +43,7 @@ FROM ({_LATEST}) latest
 WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_record_id = latest.source_record_id)
 """
 _UNREADABLE = "SELECT EXISTS (SELECT FROM landing.record WHERE batch_id = :batch_id AND NOT has_key AND raw IS NOT NULL)"
-_ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text)) WHERE batch_id = :batch_id"
+_SEEN = "SELECT count(*) FROM seen"
 # Held without `landed_at`: it is LAND that held them, for what was absent; a rule's holding is a person's to lift. What this
 # sweep says again is "already known" and would stay held with them; what it says otherwise, or no longer, is newer than theirs.
 _SETTLE = """
@@ -58,7 +61,24 @@ FROM settled s WHERE r.department = :department AND r.batch_id = s.batch_id AND 
 """
 
 
-def bury_absent(connection: Connection, contract: Contract, batch_id: int, pulled: int, *, accepts_deletions: bool) -> None:
+@dataclass
+class Swept:
+    """What a sweep brought, in rows, and what the source says of it.
+
+    Attributes:
+        pulled: all rows.
+        keyless: those without a key; which they are is not known, so each counts as one more.
+        total: how many the source has, as it said last; None where it does not say.
+        highest_total: the same, as it said at most.
+    """
+
+    pulled: int = 0
+    keyless: int = 0
+    total: int | None = None
+    highest_total: int | None = None
+
+
+def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept: Swept, *, accepts_deletions: bool) -> None:
     """Land a tombstone for every key that a complete sweep no longer holds, unless too many are gone.
 
     Where that is done, rows of earlier sweeps that were held for what was absent then go on with this one's.
@@ -67,26 +87,54 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, pulle
         connection: of the batch's transaction; the temporary table `seen` has the keys that the sweep holds.
         contract: of the department.
         batch_id: of the sweep.
-        pulled: rows of the batch, after which tombstones are numbered.
+        swept: what the batch brought; tombstones are numbered after its rows.
         accepts_deletions: a person says that they are really gone, however many.
 
     Raises:
-        SnapshotError: more are absent than the contract allows.
+        SnapshotError: more are absent than the contract allows, or a snapshot ended before its own total.
+        SourceUnavailable: a sweep of another feed did; what came of it stays landed.
     """
-    keys = {"department": contract.department, "batch_id": batch_id, "pulled": pulled}
+    if swept.total is not None and swept.pulled < swept.total:
+        raise _ended_early(contract, batch_id, swept)
+    keys = {"department": contract.department, "batch_id": batch_id, "pulled": swept.pulled}
     known, vanished, absent = connection.execute(text(_ABSENT), keys).one()
     limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
     if vanished > limit * known and not accepts_deletions:
         raise _too_many_vanished(contract, batch_id, known, vanished)
-    if absent and connection.execute(text(_UNREADABLE), keys).scalar_one():
-        # A broken line hides which record it is: its record is not gone.
-        alert = f"{absent} rows are absent, and some could not be read: nothing was deleted this time"
-        connection.execute(text(_ALERT), {**keys, "alert": alert})
+    doubt = _doubt(connection, keys, swept, accepts_deletions=accepts_deletions) if absent else None
+    if doubt is not None:
+        told = f"{absent} rows are absent, and {doubt}: nothing was deleted this time"
+        alert(connection, contract.department, batch_id, [told])
         return
     if absent:
         deleted = connection.execute(text(_ENTOMB), keys).rowcount
         connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
     connection.execute(text(_SETTLE), {**keys, "alert": f"held until batch {batch_id} brought what the source holds"})
+
+
+def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, accepts_deletions: bool) -> str | None:
+    """Why what is absent may still be there, if so."""
+    if connection.execute(text(_UNREADABLE), keys).scalar_one():
+        return "some could not be read"  # a broken line hides which record it is: its record is not gone
+    if swept.highest_total is None or accepts_deletions:
+        return None
+    # Rows move while pages are read: one that is changed goes to the end and comes twice, one that goes lets others move up, and
+    # in either case one that is there is on no page. Rows are then as many as the source says, records are not.
+    seen = connection.execute(text(_SEEN)).scalar_one() + swept.keyless
+    return f"{seen} different ones came of {swept.highest_total} that the source speaks of" if seen < swept.highest_total else None
+
+
+def _ended_early(contract: Contract, batch_id: int, swept: Swept) -> SourceError:
+    """A snapshot is held. Another feed's rows are good without the rest, and holding them would keep them from its next pull."""
+    kind = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
+    return kind(
+        f"{contract.department}: the source speaks of {swept.total} rows and gave {swept.pulled}",
+        remedy="pull again; nothing was taken for deleted",
+        department=contract.department,
+        batch_id=batch_id,
+        expected=swept.total,
+        pulled=swept.pulled,
+    )
 
 
 def _too_many_vanished(contract: Contract, batch_id: int, known: int, vanished: int) -> SnapshotError:

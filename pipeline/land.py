@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 from sqlalchemy import Connection, Engine, text
@@ -20,18 +20,21 @@ from connectors.extract import Page, Pull, extract, reconcile
 from connectors.pages import together
 from hub.database import store_errors
 from hub.errors import SnapshotError
-from pipeline.absent import bury_absent
+from pipeline.absent import Swept, bury_absent
+from pipeline.alerts import alert
 from pipeline.batch_errors import place, words
 from pipeline.conservation import recount
 from pipeline.discarded import is_discarded
 from pipeline.locks import department_lock
 from pipeline.staging import prepare, stage
+from pipeline.watermark import Mark, move
 
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
 # What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
 # without a key, so that the same file tomorrow is still "already known". Numbers go on from the newest version, discarded or not.
+# An event that is known by its id says nothing new of its record: what follows it is compared with what landed last, not with it.
 _HASHED = f"""
 WITH hashed AS MATERIALIZED (
     SELECT ctid AS place, ordinal, source_record_id, event_id,
@@ -42,11 +45,13 @@ WITH hashed AS MATERIALIZED (
     SELECT h.*, source_record_id IS NOT NULL AND NOT (:is_snapshot AND (
                h.source_record_id IN (SELECT source_record_id FROM seen)
                OR row_number() OVER (PARTITION BY source_record_id ORDER BY ordinal) > 1)) AS has_key,
-           row_number() OVER (PARTITION BY event_id ORDER BY ordinal) AS event_turn
+           event_id IS NOT NULL AND (row_number() OVER (PARTITION BY event_id ORDER BY ordinal) > 1 OR EXISTS (
+               SELECT FROM landing.record r
+               WHERE r.department = :department AND r.event_id = h.event_id AND NOT {is_discarded("r")})) AS is_repeat
     FROM hashed h
 ), latest AS MATERIALIZED (
     SELECT k.*, l.version AS latest_version, l.content_hash AS latest_hash,
-           lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key ORDER BY k.ordinal) AS previous_hash,
+           lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key AND NOT k.is_repeat ORDER BY k.ordinal) AS previous_hash,
            row_number() OVER (PARTITION BY k.content_hash, k.has_key ORDER BY k.ordinal) AS copy
     FROM keyed k LEFT JOIN LATERAL (
         SELECT version, CASE WHEN NOT {is_discarded("r")} THEN content_hash ELSE (
@@ -59,9 +64,7 @@ WITH hashed AS MATERIALIZED (
     ) l ON true
 ), judged AS MATERIALIZED (
     SELECT t.*, CASE
-        WHEN event_id IS NOT NULL AND (event_turn > 1 OR EXISTS (
-            SELECT FROM landing.record r
-            WHERE r.department = :department AND r.event_id = t.event_id AND NOT {is_discarded("r")})) THEN true
+        WHEN is_repeat THEN true
         WHEN has_key THEN content_hash = coalesce(previous_hash, latest_hash)
         ELSE copy <= (SELECT count(*) FROM landing.record r
                       WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash AND NOT {is_discarded("r")})
@@ -98,10 +101,6 @@ UPDATE ops.batch SET pulled = pulled + :pulled, landed = landed + :landed, alrea
            SELECT jsonb_array_elements_text(coalesce(columns, '[]')) AS name UNION SELECT unnest(cast(:columns AS text[]))) names)
 WHERE batch_id = :batch_id
 """
-_MOVE_WATERMARK = """
-UPDATE ops.source SET watermark = :watermark
-WHERE department = :department AND (watermark IS NULL OR watermark COLLATE "C" < :watermark)
-"""
 _REMEMBER_CONTRACT = """
 INSERT INTO ops.contract (department, version, content_hash, document) VALUES (:department, :version, :hash, cast(:document AS jsonb))
 ON CONFLICT DO NOTHING
@@ -124,7 +123,8 @@ class _Landing:
     contract: Contract
     order: Order
     batch_id: int = 0
-    pulled: int = 0
+    watermark: str | None = None  # as it stood before
+    swept: Swept = field(default_factory=Swept)
 
     @property
     def is_snapshot(self) -> bool:
@@ -184,14 +184,16 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
 
     Raises:
         BusyError: another run of the department is at work.
+        ContractError: the watermark is of another type than the contract's cursor; the batch is `failed`.
         SourceError: the source did not give what the contract promises; the batch is `failed`, rows landed before stay.
         SnapshotError: too much of a snapshot vanished; its rows landed and are held.
         StoreUnavailable: the database went away; what had been committed stays, the watermark with it.
     """
     with store_errors(), department_lock(engine, contract.department) as connection:
         landing = _Landing(connection, contract, order)
-        pull = _open_batch(landing)
+        _open_batch(landing)
         try:
+            pull = Pull.after(contract, landing.watermark if order.kind == "ingest" else None)
             source = source or (sweep if order.kind == "reconcile" else from_system)
             with store_errors():  # within: what is kept with the batch must not be the database's own words
                 _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
@@ -204,23 +206,22 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         return landing.batch_id
 
 
-def _open_batch(landing: _Landing) -> Pull:
+def _open_batch(landing: _Landing) -> None:
     connection, contract = landing.connection, landing.contract
     key = {"department": contract.department, "version": contract.version}
     prepare(connection)
     connection.execute(text(_FAIL_DEAD), key)
     connection.execute(text(_REMEMBER_CONTRACT), {**key, "hash": contract.content_version, "document": _document(contract)})
     connection.execute(text("INSERT INTO ops.source (department) VALUES (:department) ON CONFLICT DO NOTHING"), key)
-    watermark = connection.execute(text("SELECT watermark FROM ops.source WHERE department = :department"), key).scalar_one()
+    landing.watermark = connection.execute(text("SELECT watermark FROM ops.source WHERE department = :department"), key).scalar_one()
     landing.batch_id = connection.execute(
         text(
             "INSERT INTO ops.batch (department, kind, state, contract_version, run_id, watermark_from) "
             "VALUES (:department, :kind, 'open', :version, :run_id, :watermark) RETURNING batch_id"
         ),
-        {**key, "kind": landing.order.kind, "run_id": landing.order.run_id or f"process {os.getpid()}", "watermark": watermark},
+        {**key, "kind": landing.order.kind, "run_id": landing.order.run_id or f"process {os.getpid()}", "watermark": landing.watermark},
     ).scalar_one()
     connection.commit()
-    return Pull.after(contract, None if landing.order.kind == "backfill" else watermark)
 
 
 def _document(contract: Contract) -> str:
@@ -229,14 +230,17 @@ def _document(contract: Contract) -> str:
 
 def _land_pages(landing: _Landing, pages: Iterable[Page]) -> None:
     contract = landing.contract
-    watermark, is_complete = None, False
+    mark, is_complete = Mark(contract, landing.watermark), False
     for page in pages:
-        watermark = max(filter(None, (watermark, page.cursor)), default=None)
+        mark.take(page)
         is_complete = page.complete
-        _land_page(landing, page, watermark if landing.moves_watermark and getattr(contract.feed, "ordered", False) else None)
+        landing.swept.total, landing.swept.highest_total = page.total, page.highest_total
+        _land_page(landing, page, mark.highest if landing.moves_watermark and getattr(contract.feed, "ordered", False) else None)
     if landing.is_sweep and is_complete:
-        bury_absent(landing.connection, contract, landing.batch_id, landing.pulled, accepts_deletions=landing.order.accepts_deletions)
-    _finish(landing, watermark if landing.moves_watermark else None)
+        bury_absent(landing.connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)
+    if landing.moves_watermark:
+        alert(landing.connection, contract.department, landing.batch_id, mark.alerts())
+    _finish(landing, mark.highest if landing.moves_watermark else None)
 
 
 def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
@@ -263,16 +267,17 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
         },
     )
     if watermark is not None:
-        connection.execute(text(_MOVE_WATERMARK), {**keys, "watermark": watermark})
+        move(connection, contract.department, watermark)
     connection.commit()
-    landing.pulled += page.rows.num_rows
+    landing.swept.pulled += page.rows.num_rows
+    landing.swept.keyless += page.rows.column("source_record_id").null_count
 
 
 def _finish(landing: _Landing, watermark: str | None) -> None:
     connection = landing.connection
     keys = {"department": landing.contract.department, "batch_id": landing.batch_id, "watermark": watermark}
     if watermark is not None:
-        connection.execute(text(_MOVE_WATERMARK), keys)
+        move(connection, landing.contract.department, watermark)
     connection.execute(text(_LANDED), keys)
     connection.commit()
 

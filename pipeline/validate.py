@@ -6,7 +6,6 @@ through Great Expectations, in chunks. Nothing is judged where nothing landed, a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from connectors.contract import Contract
 from hub.database import store_errors
 from hub.settings import Settings
 from pipeline import drift, refusals, work
+from pipeline.alerts import alert
 from pipeline.batch_errors import told_with_batch
 from pipeline.copying import read_frame
 from pipeline.expectations import Finding, Part, frame_of, run
@@ -29,7 +29,6 @@ from pipeline.payloads import Payloads, collector_at_rest
 if TYPE_CHECKING:
     import pandas as pd
 
-logger = logging.getLogger(__name__)
 
 _UNREADABLE = """
 INSERT INTO refused
@@ -50,7 +49,6 @@ INSERT INTO ops.validation_result (batch_id, rule, column_name, on_failure, eval
 VALUES (:batch_id, :rule, :column, :on_failure, :evaluated, :failed)
 ON CONFLICT (batch_id, rule, column_name) DO UPDATE SET evaluated = excluded.evaluated, failed = excluded.failed
 """
-_ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || cast(:alerts AS jsonb) WHERE batch_id = :batch_id"
 _VALIDATED = "UPDATE ops.batch SET validated_at = now() WHERE batch_id = ANY(:batches)"
 _REMEMBER = """
 UPDATE ops.source SET columns = cast(:columns AS jsonb)
@@ -111,6 +109,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         if verdict.rows:
             _volume(connection, contract, batch_id, verdict)
         _store(connection, keys, verdict)
+        alert(connection, department, batch_id, verdict.alerts)
         _write_data_docs(connection, contract, batch_id, settings, verdict)
         held = None if is_released else _why_held(connection, settings, verdict)
         if held:
@@ -238,6 +237,3 @@ def _write_data_docs(connection: Connection, contract: Contract, batch_id: int, 
 def _store(connection: Connection, keys: dict[str, object], verdict: _Verdict) -> None:
     if verdict.results:
         connection.execute(text(_RESULTS), [{**keys, **asdict(finding), "column": finding.column or ""} for finding in verdict.findings])
-    if verdict.alerts:
-        connection.execute(text(_ALERT), {**keys, "alerts": orjson.dumps(verdict.alerts).decode()})
-        logger.warning("%s: batch %s: %s", keys["department"], keys["batch_id"], "; ".join(verdict.alerts))

@@ -58,9 +58,9 @@ def pages(contract: Contract, paginator: Paginator, engine: sa.Engine) -> Iterat
         rows: list[Row] = []
         stamps: list[Stamp] = []
         for inbox_id, event_id, body in waiting:
-            for row in _rows(clear_bytes(Protected.EVENT, bytes(body)), connector):
-                rows.append(row)
-                stamps.append(Stamp(inbox_id, _event_id(row, connector, event_id)))
+            found = _rows(clear_bytes(Protected.EVENT, bytes(body)), connector)
+            rows += found
+            stamps += [Stamp(inbox_id, own) for own in _event_ids(found, connector, event_id)]
         is_last = len(waiting) < connector.page_size
         yield paginator.page(rows, complete=is_last, stamps=stamps)
         if is_last:
@@ -82,8 +82,16 @@ def _rows(body: bytes, connector: InboxConnector) -> list[Row]:
     return [row if isinstance(row, dict) else Unreadable(orjson.dumps(row), "not an object") for row in found]
 
 
-def _event_id(row: Row, connector: InboxConnector, stored: str | None) -> str | None:
-    """The event's own id, from the row; what the inbox knows it by where the row has none."""
+def _event_ids(rows: list[Row], connector: InboxConnector, stored: str | None) -> list[str | None]:
+    """Each event's own id, from its row; what the inbox knows the push by where the row has none.
+
+    Where several rows of a push have none they are numbered: under one id all but the first would be "already known".
+    """
+    own = [_own_id(row, connector) for row in rows]
+    has_several = own.count(None) > 1 and stored is not None
+    return [(f"{stored}#{place}" if has_several else stored) if one is None else one for place, one in enumerate(own)]
+
+
+def _own_id(row: Row, connector: InboxConnector) -> str | None:
     values = row.row if isinstance(row, Unreadable) else row
-    own = key_text(compile_path(connector.event_id.path).search(values)) if values is not None else None
-    return own if own is not None else stored
+    return key_text(compile_path(connector.event_id.path).search(values)) if values is not None else None

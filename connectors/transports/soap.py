@@ -15,7 +15,7 @@ from connectors.pages import Page, Paginator
 from connectors.transports import xmlrows
 from connectors.transports.http import Answer, HttpSource
 from connectors.transports.rest import MAX_PAGES, whole
-from hub.errors import SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+from hub.errors import SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 
 _SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 _SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
@@ -44,13 +44,7 @@ def pages(contract: Contract, since: str | None, paginator: Paginator) -> Iterat
             pulled = paginator.rows + len(rows)
             total = _total(root, connector)
             is_last = connector.pages.style == "none" or not rows or (total is not None and pulled >= total)
-            if is_last and total is not None and pulled < total and contract.feed.mode == "snapshot":
-                raise SnapshotError(
-                    f"{contract.department}: the source speaks of {total} rows and gave {pulled}",
-                    remedy="pull again; nothing was taken for deleted",
-                    department=contract.department,
-                )
-            yield paginator.page(rows, complete=is_last)
+            yield paginator.page(rows, complete=is_last, total=total)
             if is_last:
                 return
     raise SourceLimitError(f"{contract.department}: the source has more than {MAX_PAGES} pages", remedy="check pages: in the contract")

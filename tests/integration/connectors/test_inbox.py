@@ -84,10 +84,16 @@ def test_one_push_with_several_events(database: Engine) -> None:
     rows = rows_of(pull(contract_on("events"), engine=database))
     assert [(row["source_record_id"], row["event_id"], row["operation"]) for row in rows] == [
         ("1", "a", "upsert"),
-        ("2", "e0", "delete"),
-        (None, "e0", "upsert"),
+        ("2", "e0#1", "delete"),
+        (None, "e0#2", "upsert"),
     ]
     assert len({row["cursor"] for row in rows}) == 1
+
+
+def test_the_one_event_of_a_push_without_an_id_of_its_own_has_that_of_the_push(database: Engine) -> None:
+    put(database, b'{"events": [{"id": "a", "no": "1"}, {"no": "2"}]}', b'{"events": [{"no": "3"}]}')
+    rows = rows_of(pull(contract_on("events"), engine=database))
+    assert [row["event_id"] for row in rows] == ["a", "e0", "e1"]
 
 
 @pytest.mark.parametrize(

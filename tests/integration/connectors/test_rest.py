@@ -18,7 +18,6 @@ from connectors.extract import Pull, extract
 from hub.errors import (
     HubError,
     SettingsError,
-    SnapshotError,
     SourceFormatError,
     SourceLimitError,
     SourceRefused,
@@ -153,10 +152,14 @@ def test_nothing_new(serve: Serve, empty: dict[str, Any]) -> None:
     assert [(page.rows.num_rows, page.complete) for page in pages] == [(0, True)]
 
 
-def test_a_snapshot_shorter_than_its_total_is_told(serve: Serve) -> None:
-    serve(lambda request: as_json({"rows": ROWS if request.query["offset"] == "0" else [], "total": 9}))
-    with pytest.raises(SnapshotError, match="9 rows and gave 7"):
-        pull(contract_on(feed={"mode": "snapshot"}, items="rows", pages={"style": "offset", "size": 9, "total": "total"}))
+def test_pages_carry_the_total_that_the_source_speaks_of(serve: Serve) -> None:
+    def answer(request: Request) -> Response:
+        start = int(request.query["offset"])
+        return as_json({"rows": ROWS[start : start + 4], "total": "9" if start == 0 else 7})
+
+    serve(answer)
+    pages = pull(contract_on(items="rows", pages={"style": "offset", "size": 4, "total": "total"}))
+    assert [(page.total, page.highest_total, page.complete) for page in pages] == [(9, 9, False), (7, 9, True)]
 
 
 def test_a_mark_before_an_answer_does_no_harm(serve: Serve) -> None:

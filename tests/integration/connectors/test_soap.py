@@ -11,7 +11,7 @@ import pytest
 
 from connectors.contract import Contract
 from connectors.extract import Pull
-from hub.errors import ContractError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+from hub.errors import ContractError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 from tests.integration.connectors.servers import HttpServer, Request, Response, as_xml, http_server
 from tests.unit.connectors.builders import make_contract, payloads, pull
 
@@ -73,7 +73,7 @@ def cases(request: Request) -> Response:
 def test_pages_until_the_total(serve: Serve) -> None:
     server = serve(cases)
     pages = pull(contract_on(auth="basic"))
-    assert [page.complete for page in pages] == [False, True]
+    assert [(page.complete, page.total) for page in pages] == [(False, 3), (True, 3)]
     assert [row["Parties"] for row in payloads(pages)] == [
         {"Party": [{"Name": "甲"}]},
         {"Party": [{"Name": "甲"}, {"Name": "乙"}]},
@@ -165,12 +165,6 @@ def test_a_page_that_repeats_for_ever(serve: Serve) -> None:
     serve(lambda request: envelope(f'<R xmlns="urn:court">{case(1)}</R>'))
     with pytest.raises(SourceLimitError, match="for ever"):
         pull(contract_on())
-
-
-def test_a_snapshot_shorter_than_its_total(serve: Serve) -> None:
-    serve(lambda request: envelope('<R xmlns="urn:court"><Total>9</Total></R>'))
-    with pytest.raises(SnapshotError):
-        pull(contract_on(feed={"mode": "snapshot"}))
 
 
 def test_a_prefix_that_nobody_declared(serve: Serve) -> None:

@@ -42,7 +42,7 @@ def pushed(contract: Contract, systems: Systems) -> Pulled:
     connector = contract.connector
     assert connector.kind == "inbox"
     rows = [row for burst in systems.events.sender.bursts() for row in inbox._rows(burst.body, connector)]
-    stamps = [Stamp(number, inbox._event_id(row, connector, None)) for number, row in enumerate(rows, start=1)]
+    stamps = [Stamp(number, inbox._own_id(row, connector)) for number, row in enumerate(rows, start=1)]
     return _gathered([Paginator(contract).page(rows, complete=True, stamps=stamps)])
 
 

@@ -1,0 +1,112 @@
+"""WATERMARK: up to where a cursor feed has landed: which cursors count for it, how it moves on, how a person sets it back.
+
+Enter pages, in LAND's transaction; leaves ops.source with the watermark.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, text
+
+from connectors.contract import Contract, CursorFeed
+from connectors.extract import Page
+from connectors.values import cursor_text, utc_text
+from hub.database import store_errors
+from hub.errors import RequestError
+from pipeline.locks import department_lock
+
+_TOLERANCE = timedelta(days=1)  # a source whose clock or zone is a little off is no slip
+
+_READ = "SELECT watermark FROM ops.source WHERE department = :department"
+_MOVE = """
+UPDATE ops.source SET watermark = :watermark
+WHERE department = :department AND (watermark IS NULL OR watermark COLLATE "C" < :watermark)
+"""
+_SET = "UPDATE ops.source SET watermark = :watermark WHERE department = :department"
+
+
+class Mark:
+    """The highest cursor of a pull that counts, so far.
+
+    A time that lies ahead is a slip of one row. Followed, it would have every later pull ask for what comes after it, get
+    nothing, and end well: the feed would stand still and nobody would know.
+
+    Attributes:
+        highest: cursor text; None where nothing that counts has come.
+        ahead: rows whose time lies ahead.
+    """
+
+    def __init__(self, contract: Contract, stored: str | None) -> None:
+        """Begin a pull.
+
+        Args:
+            contract: of the department.
+            stored: the watermark that the pull goes out from.
+        """
+        self.highest: str | None = None
+        self.ahead = 0
+        self._contract, self._stored = contract, stored
+        is_time = isinstance(contract.feed, CursorFeed) and contract.feed.cursor_type == "time"
+        self._limit = utc_text(datetime.now(UTC) + _TOLERANCE) if is_time else None
+
+    def take(self, page: Page) -> None:
+        """Count a page's cursors in."""
+        highest = page.cursor
+        if self._limit is not None and highest is not None and highest > self._limit:
+            cursors = [cursor for cursor in page.rows.column("cursor").to_pylist() if cursor is not None]
+            counting = [cursor for cursor in cursors if cursor <= self._limit]
+            highest, self.ahead = max(counting, default=None), self.ahead + len(cursors) - len(counting)
+        self.highest = max(filter(None, (self.highest, highest)), default=None)
+
+    def alerts(self) -> list[str]:
+        """What a person should know: rows that do not count, and a watermark that stands ahead from before."""
+        told = []
+        feed = getattr(self._contract.feed, "field", "")
+        if self.ahead:
+            told.append(f"cursor_ahead: {self.ahead} rows have {feed} later than tomorrow; they landed, and the watermark does not follow")
+        if self._limit is not None and self._stored is not None and self._stored > self._limit:
+            told.append(f"watermark_ahead: nothing new comes until `casehub sources rewind {self._contract.department}`")
+        return told
+
+
+def move(connection: Connection, department: str, watermark: str) -> None:
+    """Move a watermark on; one that is further already stays."""
+    connection.execute(text(_MOVE), {"department": department, "watermark": watermark})
+
+
+def rewind(engine: Engine, contract: Contract, to: str | None = None) -> str | None:
+    """Set a watermark back, so that the next pull begins there; rows that come again are already known.
+
+    Args:
+        engine: the store.
+        contract: of the department.
+        to: a cursor as the source writes it; None: from the beginning.
+
+    Returns:
+        The watermark as it is now.
+
+    Raises:
+        BusyError: a run of the department is at work.
+        RequestError: the feed has no watermark, or `to` cannot be read, or lies beyond what has landed.
+    """
+    department, feed = contract.department, contract.feed
+    if not isinstance(feed, CursorFeed):
+        raise RequestError(f"{department}: a feed of mode {feed.mode} has no watermark", remedy=f"`casehub run {department}` pulls it anew")
+    zone = ZoneInfo(contract.timezone)
+    watermark = cursor_text(to, feed.cursor_type, zone)
+    if to is not None and watermark is None:
+        raise RequestError(f"{department}: --to is no {feed.cursor_type}", remedy=f"write it as {feed.field} is written at the source")
+    with store_errors(), department_lock(engine, department) as connection:
+        key = {"department": department}
+        stored = connection.execute(text(_READ), key).scalar()
+        landed = cursor_text(stored, feed.cursor_type, zone)  # None where it is of another type, which nothing can be compared with
+        if watermark is not None and (landed is None or watermark > landed):
+            raise RequestError(
+                f"{department}: nothing is known to have landed up to there, and a watermark only goes back",
+                remedy="name an earlier one, or leave --to out: from the beginning",
+            )
+        connection.execute(text(_SET), {**key, "watermark": watermark})
+        connection.commit()
+    return watermark
