@@ -26,6 +26,7 @@ from api.audit.sealing import seal
 from api.audit.subject import find_subject, looks
 from api.authentication.keys import revoke_key
 from api.state import Hub
+from api.watches import deliver as delivering
 from api.watches import target
 from api.watches.deliver import Patience, deliver
 from api.watches.evaluate import evaluate
@@ -154,6 +155,48 @@ def test_the_next_attempt_waits_longer_each_time(loopback_api: Api, store: Store
         store.run("UPDATE ops.watch_delivery SET next_attempt_at = now()")
     assert [9 <= waits[0] <= 10, 19 <= waits[1] <= 20, 29 <= waits[2] <= 30] == [True, True, True]
     assert len(taking.bodies) == 3
+
+
+@pytest.fixture
+def slow(taking: Receiver, monkeypatch: pytest.MonkeyPatch) -> Receiver:
+    """A receiver that answers 200 after nine seconds, as the deliveries' clock goes."""
+    passed = [0.0]
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        passed[0] += 9
+        handler.send_response(200)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    monkeypatch.setattr(delivering, "_now", lambda: passed[0])
+    monkeypatch.setattr(delivering, "THREADS", 1)
+    taking.answer = answer
+    return taking
+
+
+def test_a_slow_receiver_gets_the_rest_in_the_next_passes(loopback_api: Api, store: Store, hub: Hub, slow: Receiver) -> None:
+    order(loopback_api.as_("clerk", "labour"), slow.url)
+    cases = happen(store, hub, "1", "2", "3")
+    assert [deliver(hub) for _ in range(4)] == [1, 1, 1, 0]
+    assert [each["entity_id"] for each in slow.events] == cases  # in order, none lost, none twice
+    assert store.rows("SELECT DISTINCT state, attempts FROM ops.watch_delivery") == [{"state": "delivered", "attempts": 1}]
+
+
+def test_many_slow_receivers_of_one_caller_come_after_everybody_elses_first(
+    loopback_api: Api, store: Store, hub: Hub, slow: Receiver
+) -> None:
+    clerk, other = loopback_api.as_("clerk", "labour"), loopback_api.as_("clerk", "court")
+    for _ in range(5):
+        order(clerk, slow.url)
+    with receiver() as quick:
+        order(other, quick.url)
+        happen(store, hub, "1", "2")
+        deliver(hub)
+        assert len(quick.bodies) == 2
+        assert len(slow.bodies) == 3  # no more is begun after twenty seconds
+        while deliver(hub):
+            pass
+        assert len({each["id"] for each in slow.events}) == len(slow.events) == 10
 
 
 def test_a_worker_that_dies_in_the_middle_loses_nothing(loopback_api: Api, store: Store, hub: Hub, taking: Receiver) -> None:
