@@ -40,7 +40,9 @@ def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str]
     """
     lookup_id = uuid.uuid4()
     with store_errors(), engine.begin() as connection:
-        _require_room(connection, caller, settings.lookup_jobs)
+        # Of two that come at once, the second counts the first.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lookup:' || :caller, 0))"), {"caller": caller.name})
+        require_room(connection, caller, settings.lookup_jobs)
         job = {
             "lookup_id": lookup_id,
             "caller": caller.name,
@@ -69,9 +71,12 @@ def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str]
     return lookup_id
 
 
-def _require_room(connection: Connection, caller: Caller, most: int) -> None:
-    """Under a lock of the caller's own: of two that come at once, the second counts the first."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lookup:' || :caller, 0))"), {"caller": caller.name})
+def require_room(connection: Connection, caller: Caller, most: int) -> None:
+    """Refuse a further job of a caller's.
+
+    Raises:
+        BusyError: he has as many unfinished ones as one may.
+    """
     statement = "SELECT count(*) FROM ops.lookup WHERE caller = :caller AND state IN ('waiting', 'running')"
     if connection.execute(text(statement), {"caller": caller.name}).scalar_one() >= most:
         raise BusyError(

@@ -60,7 +60,8 @@ def read_upload(content: bytes, max_rows: int) -> Upload:
         ) from None
     except SourceFormatError:
         raise _unreadable(
-            "文件损坏，编码不符，或表头有重名的列 · the file is damaged, in another encoding, or two columns of its header have one name",
+            "文件损坏，编码不符，表头有重名的列，或合并单元格重叠 · "
+            "the file is damaged, in another encoding, two columns of its header have one name, or merged cells overlap",
             "用 UTF-8、GB18030 的 CSV 或 XLSX，首行列名互不相同 · send CSV in UTF-8 or GB18030, or XLSX, with distinct column names",
         ) from None
     if not rows:

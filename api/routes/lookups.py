@@ -16,6 +16,7 @@ from api.lookups.columns import column_kinds
 from api.lookups.reading import numbers_asked
 from api.lookups.sheets import MEDIA_TYPES
 from api.lookups.table import read_upload
+from api.lookups.uploads import only_one
 from api.problems import documented
 from api.queries.rows import Row
 from api.questions.lookups import LookupQuery
@@ -49,7 +50,17 @@ class _InMemory(MultiPartParser):
     spool_max_size = 1 << 40
 
 
-async def content_of(request: Request, _: CallerDep) -> bytes:
+def require_room(caller: CallerDep, hub: HubDep) -> None:
+    """Refuse a caller who has no room for a further job, before a byte of his file is taken; `hand_in` counts again.
+
+    Raises:
+        BusyError: he has as many unfinished ones as one may.
+    """
+    with hub.read() as connection:
+        jobs.require_room(connection, caller, hub.settings.lookup_jobs)
+
+
+async def content_of(request: Request, _: Annotated[None, Depends(require_room)]) -> bytes:
     """The uploaded bytes: the body, or its part `file`.
 
     Raises:
@@ -90,10 +101,11 @@ def create_lookup(
     The first line names the columns. Each row is looked up as the single entry would, in what the caller may see at that moment,
     and is written down in the audit. Location names where its progress is told.
     """
-    upload = read_upload(content, hub.settings.lookup_rows)
-    kinds = column_kinds(upload.columns, upload.rows, query.columns)
-    hub.limits.take_numbers(caller, numbers_asked(upload.rows, kinds))
-    lookup_id = jobs.hand_in(hub.engine, caller, upload, kinds, hub.settings)
+    with only_one(caller):
+        upload = read_upload(content, hub.settings.lookup_rows)
+        kinds = column_kinds(upload.columns, upload.rows, query.columns)
+        hub.limits.take_numbers(caller, numbers_asked(upload.rows, kinds))
+        lookup_id = jobs.hand_in(hub.engine, caller, upload, kinds, hub.settings)
     request.app.state.lookups.wake()
     with hub.read() as connection:
         found = jobs.find(connection, caller, lookup_id)

@@ -6,6 +6,7 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
+from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller
 from api.answers.watches import (
@@ -29,12 +30,13 @@ from api.queries.watched import current, readable
 from api.questions.changes import Relation
 from api.questions.watches import DeliveryQuery, EventQuery, WatchOrder
 from api.recognise import numbers_in, recognise
-from api.state import Hub
+from api.state import Hub, Trace
 from api.watches import store
 from api.watches.deliver import ENDS
-from api.watches.target import Places, TargetRefused, addresses, check_url
+from api.watches.resolver import TooSlow
+from api.watches.target import RESOLVE_S, Places, TargetRefused, check_url, require_addresses
 from hub.database import store_errors
-from hub.errors import NotFound, RequestError
+from hub.errors import NotFound, RequestError, TooBusy
 
 router = APIRouter(prefix="/v1/watches", tags=["watches"])
 
@@ -54,7 +56,7 @@ _EXAMPLES = {
 @router.post(
     "", name="watches.create", status_code=201, response_model_exclude_none=True, responses=documented(401, 403, 404, 409, 422, 503)
 )
-def create_watch(
+async def create_watch(
     order: Annotated[WatchOrder, Body(openapi_examples=_EXAMPLES)], caller: CallerDep, hub: HubDep, trace: TraceDep
 ) -> WatchCreated:
     """新建关注：案件、人员、单位或查询 · Watch a case, a person, an organisation or a query, from now on.
@@ -62,11 +64,38 @@ def create_watch(
     The answer holds the secret of the webhook, which is shown this once. What is asked by a query is kept encrypted, and is shown to its
     owner alone.
     """
+    if order.webhook is not None:
+        await run_in_threadpool(_require_room, hub, caller)  # before a name is looked up, which may take its time
+        await _require_reachable(order.webhook.url, caller, Places.of(hub.settings))
+    return await run_in_threadpool(_create, order, caller, hub, trace)
+
+
+def _require_room(hub: Hub, caller: Caller) -> None:
+    with hub.read() as connection:
+        store.require_room(connection, caller, hub.settings)
+
+
+async def _require_reachable(url: str, caller: Caller, places: Places) -> None:
+    """Refuse a webhook that could never be delivered to; whether a name is unknown or its address is not allowed is not said."""
+    found = check_url(url, places)
+    try:
+        await require_addresses(f"{caller.kind} {caller.name}", found, places)
+    except TargetRefused:
+        raise RequestError(
+            "主机名无法解析，或其地址不允许 · the host cannot be resolved, or its address is not allowed",
+            remedy="内部网络的主机须由管理员列入 CASEHUB_WEBHOOK_HOSTS · hosts of internal networks are listed in CASEHUB_WEBHOOK_HOSTS",
+        ) from None
+    except TooSlow:
+        raise TooBusy(
+            f"主机名未能在 {RESOLVE_S:g} 秒内解析 · the host's name was not resolved within {RESOLVE_S:g} s",
+            remedy="稍后再试；若仍如此，检查该域名的解析服务器 · try again shortly; if it stays so, look at the name's own servers",
+        ) from None
+
+
+def _create(order: WatchOrder, caller: Caller, hub: Hub, trace: Trace) -> WatchCreated:
     if order.query is not None and order.query.q is not None:
         hub.limits.take_numbers(caller, numbers_in(order.query.q))
         recognise(order.query.q)  # refuses what cannot be read
-    if order.webhook is not None:
-        _require_reachable(order.webhook.url, Places.of(hub.settings))
     at = read_head(hub)
     entity_id = order.id
     if order.id is not None:
@@ -81,18 +110,6 @@ def create_watch(
     url = None if order.webhook is None else order.webhook.url
     made = store.create(hub, caller, (order.watched, entity_id, order.query), url, at)
     return WatchCreated(**_detail(made).model_dump(), secret=None if made.webhook is None else made.webhook.secret)
-
-
-def _require_reachable(url: str, places: Places) -> None:
-    """Refuse a webhook that could never be delivered to; whether a name is unknown or its address is not allowed is not said."""
-    found = check_url(url, places)
-    try:
-        addresses(found.host, found.port or (443 if found.scheme == "https" else 80), places)
-    except TargetRefused:
-        raise RequestError(
-            "主机名无法解析，或其地址不允许 · the host cannot be resolved, or its address is not allowed",
-            remedy="内部网络的主机须由管理员列入 CASEHUB_WEBHOOK_HOSTS · hosts of internal networks are listed in CASEHUB_WEBHOOK_HOSTS",
-        ) from None
 
 
 def _detail(found: store.Watch) -> WatchDetail:

@@ -37,14 +37,21 @@ logger = logging.getLogger(__name__)
 
 THREADS = 8
 AT_ONCE = 50  # deliveries of one watch in one pass
+WATCH_S = 5.0  # after which no further one of a watch is begun in this pass: a slow receiver holds one thread of all
+PASS_S = 20.0  # after which none at all is begun: what is new is looked for between passes
 LEASE_S = 60
 ENDS = ("deleted", "merged")
 
+_now = time.monotonic
+
+# One watch of each owner before the second of any: who has many slow receivers waits behind those who have one.
 _DUE = """
 SELECT w.watch_id FROM ops.watch w CROSS JOIN LATERAL (
     SELECT d.next_attempt_at FROM ops.watch_delivery d WHERE d.state = 'waiting' AND d.watch_id = w.watch_id
     ORDER BY d.epoch, d.change_number LIMIT 1
-) d WHERE w.webhook IS NOT NULL AND d.next_attempt_at <= now() ORDER BY d.next_attempt_at LIMIT 500
+) d WHERE w.webhook IS NOT NULL AND d.next_attempt_at <= now()
+ORDER BY row_number() OVER (PARTITION BY w.owner_kind, w.owner, w.role, w.department ORDER BY d.next_attempt_at), d.next_attempt_at
+LIMIT 500
 """
 _TAKE = """
 UPDATE ops.watch_delivery d SET next_attempt_at = now() + make_interval(secs => :lease), attempts = d.attempts + 1, last_attempt_at = now()
@@ -96,7 +103,7 @@ class Outcome:
 
 
 def deliver(hub: Hub, patience: Patience | None = None) -> int:
-    """Try all that is due.
+    """Try what is due, as far as the time of a pass goes; the rest is due in the next.
 
     Returns:
         How many were delivered.
@@ -109,21 +116,24 @@ def deliver(hub: Hub, patience: Patience | None = None) -> int:
         due = list(connection.execute(text(_DUE)).scalars())
     if not due:
         return 0
-    context = ssl.create_default_context()
+    context, until = ssl.create_default_context(), _now() + PASS_S
     with ThreadPoolExecutor(min(THREADS, len(due)), "webhook") as pool:
-        return sum(pool.map(lambda watch_id: _Delivering(hub, patience, context).run(watch_id), due))
+        return sum(pool.map(lambda watch_id: _Delivering(hub, patience, context, until).run(watch_id), due))
 
 
 class _Delivering:
-    """One watch's deliveries, one after another until one fails."""
+    """One watch's deliveries, one after another until one fails or its time is over."""
 
-    def __init__(self, hub: Hub, patience: Patience, context: ssl.SSLContext) -> None:
+    def __init__(self, hub: Hub, patience: Patience, context: ssl.SSLContext, until: float) -> None:
         self._hub, self._patience, self._context = hub, patience, context
+        self._until = min(until, _now() + WATCH_S)
         self._places = Places.of(hub.settings)
 
     def run(self, watch_id: uuid.UUID) -> int:
         delivered = 0
         for _ in range(AT_ONCE):
+            if _now() >= self._until:
+                break  # before a lease is taken: the next pass goes on here
             with store_errors(), self._hub.engine.begin() as connection:
                 row = connection.execute(select(watch).where(watch.c.watch_id == watch_id)).one_or_none()
                 due = connection.execute(text(_TAKE), {"watch_id": watch_id, "lease": LEASE_S}).one_or_none()

@@ -83,7 +83,7 @@ def create(hub: Hub, caller: Caller, subject: tuple[str, uuid.UUID | None, Watch
         RequestError: the caller has as many as he may.
     """
     watched, entity_id, question = subject
-    watch_id, most = uuid.uuid4(), hub.settings.watches_each
+    watch_id = uuid.uuid4()
     webhook = None if url is None else Webhook(url, secrets.token_urlsafe(32))
     row = {
         "watch_id": watch_id,
@@ -100,14 +100,24 @@ def create(hub: Hub, caller: Caller, subject: tuple[str, uuid.UUID | None, Watch
     }
     with store_errors(), hub.engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": LOCK, "name": caller.name})
-        if connection.execute(select(func.count()).where(is_owned(caller))).scalar_one() >= most:
-            raise RequestError(
-                f"每个调用者至多 {most} 个关注 · a caller may have {most} watches",
-                remedy="先删除不再需要的 · delete those that are no longer needed",
-                problem="watch-limit",
-            )
+        require_room(connection, caller, hub.settings)
         made = connection.execute(insert(watch).values(**row).returning(watch)).one()
     return opened(hub.settings, made)
+
+
+def require_room(connection: Connection, caller: Caller, settings: Settings) -> None:
+    """Refuse a further watch of a caller's.
+
+    Raises:
+        RequestError: he has as many as he may.
+    """
+    most = settings.watches_each
+    if connection.execute(select(func.count()).where(is_owned(caller))).scalar_one() >= most:
+        raise RequestError(
+            f"每个调用者至多 {most} 个关注 · a caller may have {most} watches",
+            remedy="先删除不再需要的 · delete those that are no longer needed",
+            problem="watch-limit",
+        )
 
 
 def owned(connection: Connection, caller: Caller) -> Sequence[Row[Any]]:

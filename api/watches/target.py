@@ -9,7 +9,6 @@ of the environment is asked, and neither the time nor the answer is without limi
 from __future__ import annotations
 
 import ipaddress
-import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from api.watches.resolver import Resolver, TooSlow
 from hub.errors import RequestError
 from hub.settings import Settings
 
@@ -26,6 +26,10 @@ MAX_URL = 500
 MAX_ANSWER_BYTES = 64 * 1024
 TIMEOUT_S = 10.0  # of a whole attempt
 CONNECT_S = 4.0
+RESOLVE_S = 2.0  # of a name's look-up
+
+_ORDERED = Resolver(places=8, each=2)  # names that callers give, by caller
+_DELIVERED = Resolver(places=16, each=2)  # names that are delivered to, by name
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -153,11 +157,29 @@ def addresses(host: str, port: int, places: Places) -> list[str]:
 
     Raises:
         TargetRefused: there is none, or one of them may not: who mixes them means harm, or is mistaken.
+        TooSlow: its name was not looked up within `RESOLVE_S`.
     """
     try:
-        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        found = _DELIVERED.look_up(host.lower(), host, port, RESOLVE_S)
+    except (OSError, UnicodeError):
+        raise TargetRefused from None
+    return _checked(found, host, places)
+
+
+async def require_addresses(who: str, url: httpx.URL, places: Places) -> None:
+    """As `addresses`, for somebody who names a URL and has his share of the look-ups; he holds no thread while he waits."""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        found = await _ORDERED.find(who, url.host, port, RESOLVE_S)
+    except (OSError, UnicodeError):
+        raise TargetRefused from None
+    _checked(found, url.host, places)
+
+
+def _checked(found: list[str], host: str, places: Places) -> list[str]:
+    try:
         parsed = [ipaddress.ip_address(each.partition("%")[0]) for each in found]
-    except (OSError, UnicodeError, ValueError):
+    except ValueError:
         raise TargetRefused from None
     is_listed = places.is_listed(host)
     if not parsed or not all(is_open(each, is_listed=is_listed, loopback=places.loopback) for each in parsed):
@@ -218,7 +240,11 @@ class Pinned(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first checked address that answers."""
         error: Exception = TargetRefused()
-        for address in addresses(host, port, self._places):
+        try:
+            found = addresses(host, port, self._places)
+        except TooSlow:
+            raise httpcore.ConnectTimeout from None
+        for address in found:
             left = min(CONNECT_S, self._deadline - time.monotonic())
             try:
                 stream = self._backend.connect_tcp(address, port, max(left, 0.001), local_address, socket_options)

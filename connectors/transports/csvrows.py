@@ -27,8 +27,7 @@ def rows(stream: Bounded, connector: FileConnector, trailer: re.Pattern[str] | N
     csv.field_size_limit(_LONGEST_FIELD)
     lines = TextLines(stream, connector.encoding, found, trailer)
     for _ in islice(lines, options.skip_rows):
-        pass
-    lines.take()
+        lines.take()
     if options.quote:
         reader = csv.reader(lines, delimiter=options.delimiter, quotechar=options.quote, strict=True)
     else:
@@ -99,7 +98,7 @@ def _records(reader: Iterator[list[str]], lines: TextLines, header: list[str]) -
 
 
 def _broken(lines: TextLines) -> Unreadable:
-    """A line whose quotes do not fit; what its open quote swallowed is read again, line by line."""
+    """A line whose quotes do not fit; what its open quote swallowed is read again, as long as that is not too much (see TextLines)."""
     taken = lines.take()
     lines.give_back(taken[1:])
     return Unreadable(lines.raw(taken[:1]), "quotes that do not fit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,12 @@ from hub.errors import SourceFormatError, SourceLimitError
 
 #: A line longer than this is no line: a missing line end would otherwise fill the memory.
 LONGEST_LINE = 16 << 20
+#: Lines of one record: more have been swallowed by a quote that never closes.
+MOST_LINES = 100_000
+#: Characters of a file that are read again, beside some times what was read of it: quotes that swallow all that follows, one in each
+#: line, would otherwise have every line read as often as there are lines before it.
+MOST_AGAIN = 16 << 20
+_TIMES_AGAIN = 4
 _CHINESE = re.compile("[\u4e00-\u9fff]{3}")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
@@ -88,6 +95,7 @@ class TextLines:
         trailer: what the last line looks like if it is no row.
 
     Bytes that cannot be decoded become lone surrogates (PEP 383), which no JSON takes: such a row is found without looking for it.
+    Once too much was given back, a record is one line to the end of the file: no line is lost, and none is read a third time.
     """
 
     def __init__(self, stream: Bounded, encoding: str, found: Found, trailer: re.Pattern[str] | None = None) -> None:
@@ -95,12 +103,15 @@ class TextLines:
         self._taken: list[tuple[str, bytes | None]] = []
         self._returned: list[tuple[str, bytes | None]] = []
         self._source = self._held_back()
+        self._again, self._most_lines = 0, MOST_LINES
         self.is_dirty = False  # some line of the last record cannot be decoded, or holds U+0000
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
+        if len(self._taken) >= self._most_lines:
+            raise csv.Error("a record of too many lines")
         line = self._returned.pop() if self._returned else next(self._source)
         self._taken.append(line)
         if line[1] is not None:
@@ -115,6 +126,9 @@ class TextLines:
     def give_back(self, lines: list[tuple[str, bytes | None]]) -> None:
         """Lines that were swallowed by a quote that never closed."""
         self._returned.extend(reversed(lines))
+        self._again += sum(len(text) for text, _ in lines)
+        if self._again > MOST_AGAIN + _TIMES_AGAIN * self._stream.length:
+            self._most_lines = 1
 
     def raw(self, lines: list[tuple[str, bytes | None]]) -> bytes:
         """The bytes of some lines as they came."""

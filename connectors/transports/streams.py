@@ -35,7 +35,7 @@ class Bounded:
 
     def __init__(self, inner: Readable, limit: int, what: str) -> None:
         self._inner, self._limit, self.what = inner, limit, what
-        self._read = 0
+        self.length = 0  # so far
 
     def read(self, size: int = BLOCK) -> bytes:
         """At most `size` bytes; none at the end.
@@ -48,8 +48,8 @@ class Bounded:
             block = self._inner.read(size)
         except _DAMAGED:
             raise damaged(self.what) from None
-        self._read += len(block)
-        if self._read > self._limit:
+        self.length += len(block)
+        if self.length > self._limit:
             raise SourceLimitError(
                 f"{self.what} is longer than {self._limit} bytes after decompression",
                 remedy="ask for smaller files, or raise max_response_bytes in the contract",

@@ -21,14 +21,13 @@ from hub.errors import SourceFormatError, SourceLimitError
 #: Cells above which a sheet is refused: the reader holds the whole rectangle, and two far corners would fill the memory.
 MOST_CELLS = 50_000_000
 _CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
-_MERGE = re.compile(rb'<(?:\w+:)?mergeCell [^>]*?\bref="')
 
 
 def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Found, most_cells: int = MOST_CELLS) -> Iterator[Row]:
     """Rows of one sheet; blank cells are null, lines of blanks are left out.
 
     Raises:
-        SourceFormatError: no workbook, no such sheet, or not the header that the contract expects.
+        SourceFormatError: no workbook, no such sheet, merged cells that overlap, or not the header that the contract expects.
         SourceLimitError: larger than the limit once unpacked, or a rectangle of too many cells.
     """
     _refuse_bombs(content, limit, most_cells, what)
@@ -41,7 +40,7 @@ def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Fou
         cells, merges = sheet.to_python(skip_empty_area=False), sheet.merged_cell_ranges or []
     except CalamineError:
         raise damaged(what) from None
-    _fill_merged(cells, merges)
+    _fill_merged(cells, merges, f"{what}, sheet {name!r}")
     first = options.skip_rows + options.header_rows
     if len(cells) < first:
         raise SourceFormatError(f"{what} has {len(cells)} lines and no header", remedy="correct xlsx: skip_rows and header_rows")
@@ -97,15 +96,30 @@ def _column_number(letters: bytes) -> int:
     return number
 
 
-def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> None:
-    """A merged cell's value stands in its first corner alone."""
+def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]], what: str) -> None:
+    """A merged cell's value stands in its first corner alone.
+
+    A cell is filled once: a few kilobytes can name one huge rectangle a million times. No spreadsheet program writes what overlaps.
+
+    Raises:
+        SourceFormatError: two of them overlap.
+    """
+    filled: dict[int, bytearray] = {}
     for (top, left), (bottom, right) in merges:
         if top >= len(cells) or left >= len(cells[top]):
             continue
         value = cells[top][left]
-        for line in cells[top : bottom + 1]:
-            for column in range(left, min(right + 1, len(line))):
-                line[column] = value
+        for number in range(top, min(bottom + 1, len(cells))):
+            line = cells[number]
+            end = min(right + 1, len(line))
+            marks = filled.setdefault(number, bytearray(len(line)))
+            if marks.find(1, left, end) >= 0:
+                raise SourceFormatError(
+                    f"{what} has merged cells that overlap, at line {number + 1}",
+                    remedy="ask the department to undo the merges and save the workbook anew",
+                )
+            marks[left:end] = b"\1" * (end - left)
+            line[left:end] = [value] * (end - left)
 
 
 def _names(lines: Sequence[Sequence[Any]], what: str) -> list[str]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import csv
 import datetime as dt
+import http.client
 import io
+import json
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +24,10 @@ from api.access import Caller
 from api.authentication.keys import create_key, revoke_key
 from api.lookups import worker as working
 from api.lookups.jobs import hand_in, purge
-from api.lookups.table import Upload
+from api.lookups.table import Upload, read_upload
 from api.lookups.worker import Worker
 from api.policy.document import policy_of
+from api.routes import lookups as routes
 from api.state import Hub, make_hub
 from hub.encryption import Protected, clear_bytes
 from hub.settings import Settings
@@ -318,6 +323,46 @@ def test_a_role_that_may_not(api: Api) -> None:
     caller = api.as_("engineer", "labour")
     for method, path in (("POST", ""), ("GET", ""), ("GET", f"/{uuid.uuid4()}")):
         assert caller.request(method, f"/v1/lookups{path}").status_code == 403
+
+
+def test_without_room_the_file_is_not_even_taken(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Worker, "step", lambda _: False)
+    clerk = api.as_("clerk", "labour")
+    for _ in range(3):
+        assert hand(clerk, csv_of(["电话"], [PHONE])).status_code == 202
+    connection = http.client.HTTPConnection(clerk.base_url.host, clerk.base_url.port, timeout=20)
+    with contextlib.closing(connection):
+        connection.putrequest("POST", "/v1/lookups")
+        for name, value in {"Authorization": clerk.headers["Authorization"], "Content-Length": str(1 << 20)}.items():
+            connection.putheader(name, value)
+        connection.endheaders()  # and nothing of the body
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)["type"]) == (409, "urn:casehub:problem:busy")
+    assert hand(clerk, b"PK\x03\x04 no workbook").status_code == 409
+    assert hand(api.as_("clerk", "labour"), csv_of(["电话"], [PHONE])).status_code == 202
+
+
+def test_one_file_of_a_caller_is_read_at_a_time(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other, content = api.as_("clerk", "labour"), api.as_("clerk", "labour"), csv_of(["电话"], [PHONE])
+    is_begun, may_end = threading.Event(), threading.Event()
+
+    def slow(uploaded: bytes, most: int) -> Upload:
+        if uploaded.endswith(b"slow"):
+            is_begun.set()
+            assert may_end.wait(30)
+        return read_upload(uploaded, most)
+
+    monkeypatch.setattr(routes, "read_upload", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(hand, one, content + b"slow")
+        assert is_begun.wait(30)
+        refused = hand(one, content)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+        assert hand(other, content).status_code == 202
+        may_end.set()
+        assert first.result().status_code == 202
+    assert hand(one, b"PK\x03\x04 no workbook").status_code == 422
+    assert hand(one, content).status_code == 202  # what was refused holds no place
 
 
 # --- the worker by itself ---------------------------------------------------------------------------------------------

@@ -7,13 +7,16 @@ import ipaddress
 import json
 import socket
 import ssl
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -23,6 +26,7 @@ from api.audit.sealing import seal
 from api.audit.subject import find_subject, looks
 from api.authentication.keys import revoke_key
 from api.state import Hub
+from api.watches import deliver as delivering
 from api.watches import target
 from api.watches.deliver import Patience, deliver
 from api.watches.evaluate import evaluate
@@ -32,6 +36,7 @@ from hub.errors import StoreError
 from tests.integration.api.builders import DIRECTORY, Api, Store, running_api_of
 from tests.integration.api.changing import NOISE, WAGES, WANG, case_of, record, settle
 from tests.integration.api.receiving import Receiver, receiver, worker
+from tests.integration.api.waiting import wait_for
 from tests.integration.pipeline.resolving import parties
 
 QUICK = Patience(attempts=3, first_s=0.0)
@@ -150,6 +155,50 @@ def test_the_next_attempt_waits_longer_each_time(loopback_api: Api, store: Store
         store.run("UPDATE ops.watch_delivery SET next_attempt_at = now()")
     assert [9 <= waits[0] <= 10, 19 <= waits[1] <= 20, 29 <= waits[2] <= 30] == [True, True, True]
     assert len(taking.bodies) == 3
+
+
+@pytest.fixture
+def slow(taking: Receiver, monkeypatch: pytest.MonkeyPatch) -> Receiver:
+    """A receiver that answers 200 after nine seconds, as the deliveries' clock goes."""
+    passed = [0.0]
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        passed[0] += 9
+        handler.send_response(200)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    monkeypatch.setattr(delivering, "_now", lambda: passed[0])
+    monkeypatch.setattr(delivering, "THREADS", 1)
+    taking.answer = answer
+    return taking
+
+
+def test_a_slow_receiver_gets_the_rest_in_the_next_passes(loopback_api: Api, store: Store, hub: Hub, slow: Receiver) -> None:
+    order(loopback_api.as_("clerk", "labour"), slow.url)
+    cases = happen(store, hub, "1", "2", "3")
+    assert [deliver(hub) for _ in range(4)] == [1, 1, 1, 0]
+    assert [each["entity_id"] for each in slow.events] == cases  # in order, none lost, none twice
+    assert store.rows("SELECT DISTINCT state, attempts FROM ops.watch_delivery") == [{"state": "delivered", "attempts": 1}]
+
+
+def test_many_slow_receivers_of_one_caller_come_after_everybody_elses_first(
+    loopback_api: Api, store: Store, hub: Hub, slow: Receiver
+) -> None:
+    clerk, other = loopback_api.as_("clerk", "labour"), loopback_api.as_("clerk", "court")
+    for _ in range(5):
+        order(clerk, slow.url)
+    with receiver() as quick:
+        order(other, quick.url)
+        happen(store, hub, "1", "2")
+        theirs = "watch_id IN (SELECT watch_id FROM ops.watch WHERE department = 'labour')"
+        store.run(f"UPDATE ops.watch_delivery SET next_attempt_at = now() - interval '1 hour' WHERE {theirs}")
+        deliver(hub)
+        assert len(quick.bodies) == 2
+        assert len(slow.bodies) == 3  # no more is begun after twenty seconds
+        while deliver(hub):
+            pass
+        assert len({each["id"] for each in slow.events}) == len(slow.events) == 10
 
 
 def test_a_worker_that_dies_in_the_middle_loses_nothing(loopback_api: Api, store: Store, hub: Hub, taking: Receiver) -> None:
@@ -302,6 +351,67 @@ def test_a_name_that_turns_inwards_later_is_not_connected_to(
     assert states(clerk, watch_id)[0][2] == "address"
 
 
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Look-ups of `slow.example`, whose name server says nothing while the test lasts."""
+    real, is_over, asked = socket.getaddrinfo, threading.Event(), list[str]()
+
+    def getaddrinfo(host: Any, port: Any, *args: Any, **more: Any) -> Any:
+        if host != "slow.example":
+            return real(host, port, *args, **more)
+        asked.append(host)
+        is_over.wait(60)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    is_over.set()
+
+
+SLOW = {"watched": "query", "query": {"q": "x"}, "webhook": {"url": "https://slow.example/hook"}}
+
+
+def test_a_silent_name_server_holds_up_nobody_else(api: Api, silent: list[str]) -> None:
+    clerk, other = api.as_("clerk", "labour"), api.as_("clerk", "court")
+
+    def post(_: int) -> httpx.Response:
+        return httpx.post(f"{api.base_url}/v1/watches", headers=clerk.headers, json=SLOW, timeout=30, trust_env=False)
+
+    with ThreadPoolExecutor(60) as pool:
+        posted = [pool.submit(post, number) for number in range(60)]
+        assert wait_for(lambda: len(silent) > 0, True)
+        assert other.get("/v1/cases", timeout=10).status_code == 200
+        answers = [each.result() for each in posted]
+    assert {answer.status_code for answer in answers} == {503}
+    assert "not resolved within 2 s" in answers[0].json()["detail"]
+    assert int(answers[0].headers["retry-after"]) > 0
+    assert len(silent) <= 2
+
+
+def test_whoever_has_all_his_watches_has_no_name_looked_up(api: Api, store: Store, silent: list[str]) -> None:
+    with running_api_of(store.engine, DIRECTORY, watches_each=0) as full:
+        answer = full.as_("clerk", "labour").post("/v1/watches", json=SLOW)
+    assert (answer.status_code, answer.json()["type"], silent) == (409, "urn:casehub:problem:watch-limit", [])
+
+
+def test_a_name_that_is_not_resolved_in_time_is_tried_again(loopback_api: Api, store: Store, taking: Receiver, silent: list[str]) -> None:
+    clerk = loopback_api.as_("clerk", "labour")
+    watch_id = order(clerk, taking.url)["watch_id"]
+    with worker(store.engine, webhook_loopback=False) as hub:
+        lead_to(store, hub, watch_id, SLOW["webhook"]["url"])
+        happen(store, hub, "1")
+        assert deliver(hub, QUICK) == 0
+    assert states(clerk, watch_id) == [("waiting", 1, "timeout", None)]
+    assert silent == ["slow.example"]
+
+
+def lead_to(store: Store, hub: Hub, watch_id: str, url: str) -> None:
+    """Put a watch's URL in directly: the server that takes orders would not take it."""
+    sealed = _lock(hub.settings, uuid.UUID(watch_id), {"url": url, "secret": "s"})
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE ops.watch SET webhook = %s", (sealed,))
+
+
 class Authority:
     """A certificate for a name, and the authority that vouches for it."""
 
@@ -357,10 +467,7 @@ def test_the_certificate_is_checked_by_name_while_the_address_is_pinned(
     clerk = loopback_api.as_("clerk", "labour")
     with receiver(authority.wrap) as taking, worker(store.engine, webhook_ports=str(taking.port)) as hub:
         watch_id = order(clerk, taking.url)["watch_id"]
-        # The URL is put in directly: the server that takes orders allows no such port.
-        sealed = _lock(hub.settings, uuid.UUID(watch_id), {"url": f"https://hooks.example.com:{taking.port}/", "secret": "s"})
-        with store.engine.begin() as connection:
-            connection.exec_driver_sql("UPDATE ops.watch SET webhook = %s", (sealed,))
+        lead_to(store, hub, watch_id, f"https://hooks.example.com:{taking.port}/")  # a port that the server allows to nobody
         happen(store, hub, "1")
         deliver(hub, QUICK)
         assert len(taking.bodies) == (outcome == "delivered")

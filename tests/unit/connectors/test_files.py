@@ -16,6 +16,7 @@ import pytest
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
 from connectors.rows import NUL_FAULT
+from connectors.transports.lines import TextLines
 from hub.errors import SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 from tests.unit.connectors.builders import file_contract, make_contract, payloads, pull, rows_of
 
@@ -101,6 +102,44 @@ def test_csv_one_open_quote_does_not_swallow_the_file(folder: Path) -> None:
     rows = rows_of(pull(csv_contract()))
     assert [row["payload"]["id"] for row in rows[1:]] == [str(number) for number in range(2, 3000)]
     assert rows[0]["raw"] == b'1,"open'
+
+
+def test_csv_quotes_that_swallow_the_file_again_and_again_cost_no_more_than_its_length(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again, give_back = [0], TextLines.give_back
+
+    def counting(lines: TextLines, given: list[tuple[str, bytes | None]]) -> None:
+        again[0] += sum(len(text) for text, _ in given)
+        give_back(lines, given)
+
+    monkeypatch.setattr(TextLines, "give_back", counting)
+    monkeypatch.setattr("connectors.transports.lines.MOST_AGAIN", 100_000)
+    body = 'a","b\n' * 5_000 + '1,a\n2,"b, c"\n3,"d\n'
+    (folder / "cases.csv").write_text("id,name\n" + body, encoding="utf-8")
+    rows = rows_of(pull(csv_contract()))
+    assert [row["payload"] for row in rows if row["payload"]] == [{"id": "1", "name": "a"}, {"id": "2", "name": "b, c"}]
+    assert [row["raw"] for row in rows if row["raw"]] == [b'a","b'] * 5_000 + [b'3,"d']  # nothing is lost
+    assert again[0] < 100_000 + 6 * len(body)
+
+
+def test_csv_many_stray_quotes_leave_fields_of_several_lines_whole(folder: Path) -> None:
+    body = "".join(f'{number},"open\n{number + 1},"of\ntwo lines"\n' for number in range(0, 4_000, 2))
+    (folder / "cases.csv").write_text("id,name\n" + body, encoding="utf-8")
+    rows = rows_of(pull(csv_contract()))
+    assert [row["payload"]["name"] for row in rows if row["payload"]] == ["of\ntwo lines"] * 2_000
+    assert len([row for row in rows if row["raw"]]) == 2_000
+
+
+def test_csv_a_record_without_end_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.transports.lines.MOST_LINES", 50)
+    body = "".join(f"{number},a\n" for number in range(2, 300))
+    (folder / "cases.csv").write_text("x\n" * 60 + 'id,name\n1,"open\n' + body, encoding="utf-8")
+    rows = rows_of(pull(csv_contract(csv={"skip_rows": 60})))
+    assert [row["payload"]["id"] for row in rows if row["payload"]] == [str(number) for number in range(2, 300)]
+    (folder / "cases.csv").write_text('id,"name\n' + body, encoding="utf-8")
+    with pytest.raises(SourceFormatError, match="header that is not CSV"):
+        pull(csv_contract())
 
 
 @pytest.mark.parametrize(
@@ -507,6 +546,24 @@ def test_xlsx_with_a_cell_in_the_far_corner_is_refused(folder: Path) -> None:
     workbook.save(folder / "cases.xlsx")
     with pytest.raises(SourceLimitError, match="1048576 lines and 16384 columns"):
         pull(xlsx_contract())
+
+
+def test_xlsx_merged_cells_that_overlap_are_refused(folder: Path) -> None:
+    """A few kilobytes may name one huge rectangle a million times."""
+    write_workbook(folder / "cases.xlsx", [["id", "name"], *[[number, "a"] for number in range(200)]], ("B3:B100",))
+    members = {}
+    with zipfile.ZipFile(folder / "cases.xlsx") as archive:
+        for name in archive.namelist():
+            members[name] = archive.read(name).replace(b'<mergeCell ref="B3:B100"/>', b'<mergeCell ref="B3:B100"/>' * 100_000)
+    (folder / "cases.xlsx").write_bytes(zipped(members))
+    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet '台账' has merged cells that overlap, at line 3 → ask the department"):
+        pull(xlsx_contract())
+
+
+def test_xlsx_merged_cells_side_by_side_or_beyond_the_sheet_are_taken(folder: Path) -> None:
+    lines = [["id", "name"], [1, "a"], [2, None], [3, "b"], [4, None]]
+    write_workbook(folder / "cases.xlsx", lines, ("B2:B3", "B4:B9", "D1:E9"))
+    assert [row["name"] for row in payloads(pull(xlsx_contract())) if row["id"]] == ["a", "a", "b", "b"]
 
 
 def test_xlsx_bomb_is_refused(folder: Path) -> None:
