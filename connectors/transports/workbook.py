@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
@@ -14,13 +13,13 @@ from python_calamine import CalamineError, CalamineWorkbook
 from connectors.connector import XlsxOptions
 from connectors.rows import Row
 from connectors.transports.csvrows import header_names
+from connectors.transports.extent import Extent
 from connectors.transports.lines import Found
 from connectors.transports.streams import BLOCK, damaged
 from hub.errors import SourceFormatError, SourceLimitError
 
 #: Cells above which a sheet is refused: the reader holds the whole rectangle, and two far corners would fill the memory.
 MOST_CELLS = 50_000_000
-_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
 
 
 def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Found, most_cells: int = MOST_CELLS) -> Iterator[Row]:
@@ -61,39 +60,21 @@ def _sheet_name(names: Sequence[str], index: int, what: str) -> str:
 
 def _refuse_bombs(content: bytes, limit: int, most_cells: int, what: str) -> None:
     """Unpack every part once, counting, before the reader does so without counting."""
-    total = rows = columns = 0
+    total = 0
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
+                extent, block = Extent(what, most_cells), b" "
                 with archive.open(info) as part:
-                    is_sheet = info.filename.startswith("xl/worksheets/") and info.filename.endswith(".xml")
-                    tail = b""
-                    while block := part.read(BLOCK):
+                    while block:
+                        block = part.read(BLOCK)
                         total += len(block)
                         if total > limit:
                             raise SourceLimitError(f"{what} is longer than {limit} bytes once unpacked", remedy="raise max_response_bytes")
-                        if is_sheet:
-                            rows, columns = _extent(tail + block, rows, columns)
-                            tail = block[-200:]
+                        extent.take(block)
+                extent.count_implied(archive, info)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
         raise damaged(what) from None
-    if rows * columns > most_cells:
-        raise SourceLimitError(f"{what} spans {rows} lines and {columns} columns", remedy="ask the department to clear far-away cells")
-
-
-def _extent(xml: bytes, rows: int, columns: int) -> tuple[int, int]:
-    letters = set()
-    for match in _CELL.finditer(xml):
-        letters.add(match[1])
-        rows = max(rows, int(match[2]))
-    return rows, max([columns, *(_column_number(each) for each in letters)])
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]], what: str) -> None:

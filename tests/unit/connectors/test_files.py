@@ -13,10 +13,12 @@ from typing import Any
 import openpyxl
 import pytest
 
+from connectors.connector import XlsxOptions
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
 from connectors.rows import NUL_FAULT
-from connectors.transports.lines import TextLines
+from connectors.transports import workbook
+from connectors.transports.lines import Found, TextLines
 from hub.errors import SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 from tests.unit.connectors.builders import file_contract, make_contract, payloads, pull, rows_of
 
@@ -469,15 +471,15 @@ def test_one_broken_document_of_many_is_a_row_and_a_lone_one_an_error(folder: Pa
 
 
 def write_workbook(path: Path, lines: list[list[Any]], merges: tuple[str, ...] = (), title: str = "台账") -> None:
-    workbook = openpyxl.Workbook()
-    sheet = workbook.active
+    book = openpyxl.Workbook()
+    sheet = book.active
     assert sheet is not None
     sheet.title = title
     for cells in lines:
         sheet.append(cells)
     for span in merges:
         sheet.merge_cells(span)
-    workbook.save(path)
+    book.save(path)
 
 
 def xlsx_contract(**options: Any) -> Contract:
@@ -541,9 +543,60 @@ def test_xlsx_truncated(folder: Path) -> None:
 
 def test_xlsx_with_a_cell_in_the_far_corner_is_refused(folder: Path) -> None:
     write_workbook(folder / "cases.xlsx", [["id"], [1]])
-    workbook = openpyxl.load_workbook(folder / "cases.xlsx")
-    workbook["台账"]["XFD1048576"] = "x"
-    workbook.save(folder / "cases.xlsx")
+    book = openpyxl.load_workbook(folder / "cases.xlsx")
+    book["台账"]["XFD1048576"] = "x"
+    book.save(folder / "cases.xlsx")
+    with pytest.raises(SourceLimitError, match="1048576 lines and 16384 columns"):
+        pull(xlsx_contract())
+
+
+def rewrite(path: Path, old: bytes, new: bytes) -> None:
+    """Replace something in the first sheet of a workbook, and whatever names it."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name).replace(old, new) for name in archive.namelist()}
+    path.write_bytes(zipped({name.replace(old.decode(), new.decode()): content for name, content in members.items()}))
+
+
+FAR = b'<row r="5000"><c r="CV5000" t="n"><v>1</v></c></row>'
+
+
+@pytest.mark.parametrize(
+    ("row", "error"),
+    [
+        pytest.param(FAR, SourceLimitError, id="as every program writes it"),
+        pytest.param(FAR.replace(b'"', b"'"), SourceLimitError, id="other quotes"),
+        pytest.param(FAR.replace(b"<c ", b"<c\t"), SourceLimitError, id="other blanks"),
+        pytest.param(FAR.replace(b'r="CV', b'r = "cv00'), SourceLimitError, id="small letters, zeros"),
+        pytest.param(FAR.replace(b"<c", b"<x-y:c").replace(b"</c", b"</x-y:c"), SourceLimitError, id="a prefix"),
+        pytest.param(FAR.replace(b"<c", b"<x/\x0b:c").replace(b"</c", b"</x/\x0b:c"), SourceLimitError, id="a prefix that is none"),
+        pytest.param(FAR.replace(b"<c ", b'<c x=">" '), SourceFormatError, id="a value that ends the tag"),
+        pytest.param(FAR.replace(b"<c ", b"<c x=\" r='A1'\" "), SourceFormatError, id="a place within a value"),
+        pytest.param(FAR.replace(b"CV", b"C&#86;"), SourceFormatError, id="an entity"),
+        pytest.param(b'<row r="5000">' + b"<c><v>1</v></c>" * 100 + b"</row>", SourceLimitError, id="places that follow"),
+        pytest.param(b"<row><c><v>1</v></c></row>" * 5000, SourceLimitError, id="rows that follow"),
+        pytest.param(b'<row r="50"><c><row r="1"/><c r="A1"/></c></row>', SourceFormatError, id="cells within cells"),
+        pytest.param(b'<row r="3"><c><v>1</v></c></row><row><c><v>2</v></c><c><v>3</v></c></row>', None, id="no places, few cells"),
+    ],
+)
+def test_xlsx_the_far_corner_is_seen_however_it_is_written(folder: Path, row: bytes, error: type[Exception] | None) -> None:
+    write_workbook(folder / "cases.xlsx", [["id", "name"], [0, "a"]])
+    rewrite(folder / "cases.xlsx", b"</sheetData>", row + b"</sheetData>")
+    content = (folder / "cases.xlsx").read_bytes()
+
+    def read() -> list[Any]:
+        return list(workbook.rows(content, XlsxOptions(), 1 << 20, "cases.xlsx", Found(), most_cells=4_000))
+
+    if error is None:
+        assert [each["id"] for each in read()] == [0, 1, 2]
+    else:
+        with pytest.raises(error, match="cases.xlsx spans|place is unclear"):
+            read()
+
+
+def test_xlsx_a_sheet_of_another_name_is_counted_too(folder: Path) -> None:
+    write_workbook(folder / "cases.xlsx", [["id"], [1]])
+    rewrite(folder / "cases.xlsx", b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>')
+    rewrite(folder / "cases.xlsx", b"worksheets/sheet1.xml", b"other/image.png")
     with pytest.raises(SourceLimitError, match="1048576 lines and 16384 columns"):
         pull(xlsx_contract())
 
@@ -551,11 +604,7 @@ def test_xlsx_with_a_cell_in_the_far_corner_is_refused(folder: Path) -> None:
 def test_xlsx_merged_cells_that_overlap_are_refused(folder: Path) -> None:
     """A few kilobytes may name one huge rectangle a million times."""
     write_workbook(folder / "cases.xlsx", [["id", "name"], *[[number, "a"] for number in range(200)]], ("B3:B100",))
-    members = {}
-    with zipfile.ZipFile(folder / "cases.xlsx") as archive:
-        for name in archive.namelist():
-            members[name] = archive.read(name).replace(b'<mergeCell ref="B3:B100"/>', b'<mergeCell ref="B3:B100"/>' * 100_000)
-    (folder / "cases.xlsx").write_bytes(zipped(members))
+    rewrite(folder / "cases.xlsx", b'<mergeCell ref="B3:B100"/>', b'<mergeCell ref="B3:B100"/>' * 100_000)
     with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet '台账' has merged cells that overlap, at line 3 → ask the department"):
         pull(xlsx_contract())
 
