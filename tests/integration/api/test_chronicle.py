@@ -9,7 +9,7 @@ import uuid
 import pytest
 from sqlalchemy import Engine, text
 
-from api.queries.chronicle import last_change, number_at, times_of
+from api.queries.chronicle import number_at, times_of
 from tests.integration.api.counting import statements
 
 START = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
@@ -42,7 +42,6 @@ def test_every_time_finds_the_last_change_made_by_then(database: Engine, seed: i
         write(database, epoch, numbers, times)
         known += zip(numbers, times, strict=True)
     with database.connect() as connection:
-        assert last_change(connection) == number
         for seconds in range(-2, int((at - START).total_seconds()) + 3):
             asked = START + dt.timedelta(seconds=seconds)
             assert number_at(connection, asked) == max((n for n, made in known if made <= asked), default=0), seconds
@@ -51,7 +50,7 @@ def test_every_time_finds_the_last_change_made_by_then(database: Engine, seed: i
 
 def test_nothing_has_happened_yet(database: Engine) -> None:
     with database.connect() as connection:
-        assert (last_change(connection), number_at(connection, START), times_of(connection, [1])) == (0, 0, {})
+        assert (number_at(connection, START), times_of(connection, [1])) == (0, {})
 
 
 def test_a_long_list_of_changes_is_not_read(database: Engine) -> None:
