@@ -35,8 +35,17 @@ _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
 _HAN = r"\p{Han}"
 _LETTERS = r"[\p{L}\p{N}--\p{Han}]"
+_LETTERS_ALONE = r"[\p{L}\p{N}--[\p{Han}0-9]]"
 _WHOLE_NUMBER = re.compile(r"\d+|.*\d{4}", re.DOTALL)  # a word of figures, or one that ends in them, as tel1385
 _WORD = rf"{_LETTERS}{{1,{MAX_WORD}}}"
+_NUMBER = r"(?:1[3-9][0-9]{9}|0[0-9]{9,11}|[1-9][0-9]{14}|[1-9][0-9]{16}[0-9Xx])"  # in one piece
+_TEXT = pl.col("text")
+#: Texts that have to be looked at one by one: a number in them may be in pieces, or a piece of a word, or cut. Case numbers are no such.
+_IN_PIECES = _TEXT.str.contains(LONG_NUMBER) & (
+    _TEXT.str.contains(r"\d[ \u3000\u00a0－-][\dXxＸｘ]|[\p{N}--[0-9０-９]]")
+    | _TEXT.str.normalize("NFKC").str.contains(rf"{_LETTERS_ALONE}{_NUMBER}(?:[^0-9]|$)|(?:^|[^0-9]){_NUMBER}{_LETTERS_ALONE}")
+    | (_TEXT.str.len_bytes() > MAX_CHARACTERS)
+)
 
 
 def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
@@ -117,8 +126,8 @@ def _folded(text: pl.Series) -> pl.Series:
     """Texts as they are taken apart: folded, so much of each as counts, and numbers that are masked in one piece."""
     written = text.cast(pl.String)
     folded = fold(written.str.slice(0, MAX_CHARACTERS)).str.slice(0, MAX_CHARACTERS)
-    held = written.str.contains(LONG_NUMBER).fill_null(False)
-    return folded.scatter(held.arg_true(), list(map(_folded_alone, written.filter(held)))) if held.any() else folded
+    odd = written.to_frame("text").select_seq(pl.arg_where(_IN_PIECES)).to_series()
+    return folded.scatter(odd, list(map(_folded_alone, written.gather(odd)))) if len(odd) else folded
 
 
 def _folded_alone(text: str) -> str:

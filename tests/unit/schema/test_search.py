@@ -8,7 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schema.folding import fold, fold_text
-from schema.search import MAX_CHARACTERS, bigrams, query_of, search_tokens, tokens_in, tsqueries, tsquery
+from schema.search import (
+    MAX_CHARACTERS,
+    _folded,
+    _folded_alone,
+    _pairs,
+    _words,
+    bigrams,
+    query_of,
+    search_tokens,
+    tokens_in,
+    tsqueries,
+    tsquery,
+)
 
 
 def tokens_of(text: str) -> set[str]:
@@ -154,6 +166,47 @@ def test_no_number_has_its_beginning_among_the_tokens(written: str) -> None:
         found = tokens_of("，" * place + written + "，")
         assert found <= {whole}, place
     assert tokens_of("，" * MAX_CHARACTERS + "1") == set()
+
+
+_PIECES = st.sampled_from(
+    [
+        "电",
+        "tel",
+        "X",
+        "Ａ１",
+        " ",
+        "-",
+        "－",
+        "，",
+        "\n",
+        "13857264913",
+        "138-5726-4913",
+        "１３８ ５７２６　４９１３",
+        "0755-27123456",
+        "075527123456",
+    ]
+    + [
+        "440311199001011234",
+        "44031119900101123-x",
+        "440311 19900101 1234",
+        "440311900101123",
+        "XF20250103000017",
+        "2025-01-03 12:00",
+        "7",
+        "①",
+        "κ",
+    ]
+)
+
+
+@given(st.lists(st.lists(_PIECES, max_size=9).map("".join), min_size=1, max_size=4))
+def test_texts_that_are_not_looked_at_alone_give_the_same_tokens(texts: list[str]) -> None:
+    one_by_one = pl.Series([_folded_alone(text) for text in texts])
+    told, expected = (
+        [set(f"{words} {pairs}".split()) for words, pairs in zip(_words(each), _pairs(each), strict=True)]
+        for each in (_folded(pl.Series(texts)), one_by_one)
+    )
+    assert told == expected
 
 
 @pytest.mark.parametrize("query", ["1", "13", "1385726", "tel1385", "4403111984", "x1234567"])
