@@ -228,9 +228,9 @@ def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
     )
 
 
-def _answers(server: Server, database: str = "postgres") -> bool:
+def _answers(server: Server) -> bool:
     try:
-        connect(server, database).close()
+        connect(server, "postgres").close()
     except psycopg2.OperationalError:
         return False
     return True
@@ -250,7 +250,9 @@ def _create_database(server: Server, database: str) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
             if cursor.fetchone() is None:
-                cursor.execute(f'CREATE DATABASE "{database}"')
+                # The server may still be at what a killed user asked of it.
+                with contextlib.suppress(psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation):
+                    cursor.execute(f'CREATE DATABASE "{database}"')
     finally:
         connection.close()
 
@@ -273,7 +275,9 @@ def _running_server(folder: Path) -> Server | None:
     server = Server(found[1], _password(folder), folder)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        if _answers(server, "casehub"):
+        if _answers(server):
+            for database in DATABASES:  # whoever started it may have been interrupted before they were there
+                _create_database(server, database)
             return server
         if _postmaster(folder / "data") is None:  # it was dying when it was found
             return None

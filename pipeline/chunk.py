@@ -41,7 +41,7 @@ SELECT department FROM (
     SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
 ) c WHERE document ->> 'unique_within' = 'true'
 """
-_MODELS = "SELECT version, document FROM ops.model WHERE relation = :relation"
+_MODELS = "SELECT version, document FROM ops.model WHERE relation = :relation ORDER BY first_used_at"
 _KEEP_MODEL = "INSERT INTO ops.model (relation, version, document) VALUES (:relation, :version, CAST(:document AS jsonb))"
 _RECORDS_OF = """
 SELECT DISTINCT p.record_id FROM unnest(%(ids)s::bigint[]) AS t (id)
@@ -85,12 +85,13 @@ def record_models(connection: Connection) -> None:
     """Keep the documents of the models in force: links name their version, and a rebuild needs them.
 
     Raises:
-        ContractError: a model has changed since its version was first used.
+        ContractError: a model has changed since its version was first used, or the store was resolved with a newer one.
     """
     for relation in (PERSON, ORGANISATION, CASE):
         names = {"relation": relation.name, "version": load_model(relation.name).version}
         document = orjson.loads(orjson.dumps(document_of(model_path(relation.name)), option=orjson.OPT_NON_STR_KEYS))
         known: dict[str, object] = {version: kept for version, kept in connection.execute(text(_MODELS), names)}
+        _refuse_older(**names, known=list(known))
         if names["version"] not in known:
             if known:
                 logger.warning("%s: model %s is new; what was resolved before waits for `casehub relink --swap`", *names.values())
@@ -101,6 +102,25 @@ def record_models(connection: Connection) -> None:
                 remedy="raise its version, then resolve again",
             )
     connection.commit()
+
+
+def _refuse_older(relation: str, version: str, known: Sequence[str]) -> None:
+    """A process that was not told of the newer model would write links and list keys by the old one, and nobody would notice.
+
+    Args:
+        relation: of the model.
+        version: that is in force in this process.
+        known: versions that the store was resolved with, the newest last.
+    """
+    if not known or version == known[-1]:
+        return
+    newest = known[-1]
+    numbered = version.isdecimal() and newest.isdecimal()
+    if version in known or (numbered and int(version) < int(newest)):
+        raise ContractError(
+            f"the model of {relation}: version {version} is older than {newest}, which this store was resolved with",
+            remedy="set CASEHUB_MODELS for every process that resolves, or give the model that is wanted a higher version",
+        )
 
 
 def resolve_chunk(connection: Connection, chunk: Chunk) -> Done | None:

@@ -268,6 +268,9 @@ def _hide_keys(engine: Engine, ring: KeyRing, progress: Progress) -> None:
         if connection is None:
             raise BusyError("resolve is at work", remedy="stop what works on the store, and run the command again")
         connection.execute(text("LOCK TABLE ops.encryption_key IN EXCLUSIVE MODE"))
+        require_same(connection, ring)
+        if LOOKUP in keys_in_use(connection):  # another rotation came first, since this one looked: twice hidden is found by nobody
+            return
         for relation in RELATIONS:
             _hide_key_table(connection, relation, ring)
             _hide_key_lists(connection, relation, ring)

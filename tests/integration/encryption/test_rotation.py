@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from api.queries.tails import TailsShown, find_tails
 from connectors.contract import Contract
@@ -20,6 +22,7 @@ from pipeline import rotation
 from pipeline.export import membership
 from pipeline.ingest import ingest
 from pipeline.land import Order
+from pipeline.locks import resolve_lock
 from pipeline.resolve import resolve
 from pipeline.rotation import Held, rotate, status
 from schema import tables
@@ -188,6 +191,38 @@ def test_a_killed_rotation_is_taken_up_again(database: Engine) -> None:
         held = {one.key_id: one.values for one in statuses(database) if one.table == "store.party"}
         assert held == {"": held[""], "k1": 20}
         assert rotate(database, ring("k1"), batch=5).left == 0
+
+
+def test_a_rotation_that_another_came_before_hides_no_key_twice(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    clear_store(database, contract_with_numbers())
+    hidden: list[list[Any]] = []
+
+    @contextlib.contextmanager
+    def late(engine: Engine) -> Iterator[Connection | None]:
+        """RESOLVE's lock, had only after a whole rotation by somebody else."""
+        monkeypatch.undo()
+        rotate(engine, ring("k1"))
+        hidden.append(numbers(engine))
+        with resolve_lock(engine) as connection:
+            yield connection
+
+    before = numbers(database)
+    with using(ring("k1")):
+        monkeypatch.setattr(rotation, "resolve_lock", late)
+        assert rotate(database, ring("k1")).left == 0
+        assert numbers(database) == hidden[0] != before
+        person_of = parties(database)
+        settle(database, record("labour", "3", person("王建国", id_no=id_number(1))))
+        assert parties(database)["labour/3/0"] == person_of["court/1/0"]
+
+
+def numbers(engine: Engine) -> list[Any]:
+    """What stands for blocking keys and for identifiers."""
+    return [
+        rows(engine, "SELECT key, party_id FROM store.person_key ORDER BY 1, 2"),
+        rows(engine, "SELECT party_id, keys FROM store.person_key_list ORDER BY 1"),
+        rows(engine, "SELECT person_id, identifier_hash FROM store.person ORDER BY 1"),
+    ]
 
 
 def statuses(engine: Engine) -> list[Held]:

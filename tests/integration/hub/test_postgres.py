@@ -116,6 +116,33 @@ def test_a_server_left_behind_by_a_killed_user_is_taken_over_and_stopped(home: P
     assert not left.is_running()
 
 
+@pytest.mark.parametrize("interrupted", postgres.DATABASES)
+def test_a_first_start_that_was_interrupted_is_completed_by_the_next_user(
+    home: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str
+) -> None:
+    create = postgres._create_database
+
+    def interrupt(server: postgres.Server, database: str) -> None:
+        if database == interrupted:
+            raise KeyboardInterrupt
+        create(server, database)
+
+    monkeypatch.setattr(postgres, "START_TIMEOUT_S", 10.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(postgres, "_create_database", interrupt)
+        with pytest.raises(KeyboardInterrupt), postgres.running(settings_of(home)):
+            pass
+    left = postmaster(home)
+    try:
+        with postgres.running(settings_of(home)) as server:
+            assert postmaster(home).pid == left.pid
+            for database in postgres.DATABASES:
+                postgres.connect(server, database).close()
+        assert not left.is_running()
+    finally:
+        postgres._stop(postgres.folder_of(home))
+
+
 def test_another_process_with_the_old_number_is_not_mistaken_for_the_server(home: Path) -> None:
     with postgres.running(settings_of(home)):
         lock = (home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()

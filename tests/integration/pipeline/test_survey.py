@@ -13,8 +13,9 @@ from hub.errors import ContractError
 from hub.settings import get_settings
 from matching.model_file import MODELS, load_model, read_model
 from pipeline.relations import CASE, ORGANISATION, PERSON
+from pipeline.resolve import resolve
 from pipeline.survey import next_version, survey
-from tests.integration.pipeline.resolving import clusters, id_number, parties, person, record, rows, settle
+from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
 
 SURNAMES, GIVEN = "赵钱孙李周吴郑冯陈褚卫蒋沈韩杨", "建国志强秀英桂兰海燕文静"
 RECEPTION = "13512340000"
@@ -86,6 +87,32 @@ def test_a_model_that_changed_under_its_version_is_refused(database: Engine, own
     assert "raise its version" in (refused.value.remedy or "")
     with database.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM ops.pending")).scalar_one() == 1
+
+
+@pytest.mark.parametrize("was_used", [True, False])
+def test_a_process_with_an_older_model_is_refused(database: Engine, own_models: Path, was_used: bool) -> None:
+    if was_used:
+        settle(database, record("police", "1", person("欧阳震华", phone=RECEPTION)))
+    old = load_model("person").version
+    document = yaml.safe_load((MODELS / "person.yml").read_text(encoding="utf-8"))
+    newer = own_models / "person.yml"
+    newer.write_text(yaml.safe_dump({**document, "version": int(old) + 1}, allow_unicode=True), encoding="utf-8")
+    load_model.cache_clear()
+    settle(database, record("court", "2", person("欧阳震华", phone=RECEPTION)))
+    newer.rename(own_models / "person.yml.aside")
+    load_model.cache_clear()
+    waiting = record("labour", "3", person("欧阳震华", phone=RECEPTION))
+    with pytest.raises(ContractError, match=f"person: version {old} is older than {int(old) + 1}, which this store") as refused:
+        settle(database, waiting)
+    assert "CASEHUB_MODELS" in (refused.value.remedy or "")
+    assert rows(database, "SELECT count(*) FROM ops.pending") == [1]
+    assert len(rows(database, "SELECT version FROM ops.model WHERE relation = 'person'")) == 1 + was_used
+    (own_models / "person.yml.aside").rename(newer)
+    load_model.cache_clear()
+    resolve(database, SETTINGS)
+    assert rows(database, "SELECT DISTINCT model_version FROM store.link WHERE known_to IS NULL AND relation = 'person'") == [
+        str(int(old) + 1)
+    ]
 
 
 def test_a_model_of_another_relation_is_refused(own_models: Path) -> None:
