@@ -136,10 +136,11 @@ class _Settled:
         return self.fates.moves.drop_nulls("former")["id"]
 
     @property
-    def standing(self) -> pl.Series:
-        """Nodes that were there before and may show something else now."""
+    def standing(self) -> pl.DataFrame:
+        """(id, is_news) of nodes that were there before and may show something else now."""
         known = self.evaluation.nodes["id"]
-        return pl.concat([self.touched.refresh, known.filter(~known.is_in(self.touched.new.implode()))])
+        ids = pl.concat([self.touched.refresh, known.filter(~known.is_in(self.touched.new.implode()))])
+        return pl.DataFrame({"id": ids}).with_columns(is_news=pl.col("id").is_in(self.touched.news.implode()))
 
 
 def _named(settled: Sequence[_Settled]) -> pl.DataFrame:
@@ -220,4 +221,4 @@ class _Resolving:
         if len(later):
             self._channel.run(_PUT_BACK, ids=later)
         refresh = cases.refresh.filter(~cases.refresh.is_in(again.implode()))
-        intake.touched[CASE] = Touched(cases.new, pl.concat([cases.changed, again]), refresh, cases.gone)
+        intake.touched[CASE] = Touched(cases.new, pl.concat([cases.changed, again]), refresh, cases.gone, cases.news)
