@@ -47,8 +47,8 @@ _RECORDS_OF = """
 SELECT DISTINCT p.record_id FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT record_id FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
 """
-_PUT_BACK = """
-INSERT INTO ops.pending (record_id, reason) SELECT id, 'party_changed' FROM unnest(%(ids)s::bigint[]) AS t (id)
+_PUT_BACK = f"""
+INSERT INTO ops.pending (record_id, reason) SELECT id, '{taking.PARTY_CHANGED}' FROM unnest(%(ids)s::bigint[]) AS t (id)
 ON CONFLICT (record_id) DO NOTHING
 """
 _NOBODY = pl.DataFrame(schema={"name": pl.String, "kind": pl.String})

@@ -93,6 +93,8 @@ SELECT p.party_id AS id, p.kind FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS J
 """
 #: Why a record waits whose parties are to be compared anew too, whatever they were compared by before.
 RELINK = "relink"
+#: Why a record waits whose parties have come to be others than it was compared by.
+PARTY_CHANGED = "party_changed"
 
 
 @dataclass(frozen=True, order=True)
@@ -124,6 +126,7 @@ class Intake:
     last: Place  # of the records taken
     decisions: pl.DataFrame
     relinked: pl.Series  # of the records, those whose parties are looked at again too
+    asked_again: pl.Series  # of the records, those that are compared anew even if a version came meanwhile that says the same
     touched: dict[Relation, Touched] = field(default_factory=dict)
 
 
@@ -147,7 +150,8 @@ def take(channel: Channel, after: Place, most: int) -> Intake | None:
     epoch, change = channel.read(_EPOCH).row(0)
     last = Place(*taken.select("reported_epoch_s", "record_id").row(-1)) if taken.height else after
     relinked = taken.filter(pl.col("reason") == RELINK)["record_id"].sort()
-    return Intake(epoch, change, taken["record_id"].sort(), last, decisions, relinked)
+    asked_again = taken.filter(pl.col("reason").is_in([RELINK, PARTY_CHANGED]))["record_id"].sort()
+    return Intake(epoch, change, taken["record_id"].sort(), last, decisions, relinked, asked_again)
 
 
 def publish_versions(channel: Channel, intake: Intake) -> None:
@@ -176,8 +180,8 @@ def publish_versions(channel: Channel, intake: Intake) -> None:
         told = pl.concat([_decided(intake, relation), standing.filter(pl.col("kind") == relation.name)["id"]])
         intake.touched[relation] = _sorted_out(of_kind, ~pl.col("is_live"), told)
     other_parties = parties.filter(~(pl.col("is_live") & pl.col("was_published")))["record_id"]
-    asked_again = intake.records.filter(~intake.records.is_in(records["id"].implode()))
-    told = pl.concat([other_parties, asked_again, _decided(intake, CASE)])
+    without_version = intake.records.filter(~intake.records.is_in(records["id"].implode()))
+    told = pl.concat([other_parties, without_version, intake.asked_again, _decided(intake, CASE)])
     intake.touched[CASE] = _sorted_out(records, pl.col("is_deleted"), told)
 
 
