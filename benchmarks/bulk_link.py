@@ -40,6 +40,7 @@ _KEY_PARTS = 16  # keys are written so many parts at a time: keys of one part ar
 _EPOCH = "SELECT max(epoch) FROM ops.change_counter"
 _NUMBERS = "SELECT {node} AS id, {stand_in} AS number FROM {members} WHERE known_to IS NULL"
 _NONE = pl.Series(dtype=pl.Int64)
+_NO_NODES = pl.DataFrame(schema={"id": pl.Int64, "is_news": pl.Boolean})
 _NOBODY = Met(pl.DataFrame(schema={"key": pl.Int64, "id": pl.Int64, "other": pl.Int64}))
 _NAMED = {"id": pl.Int64, "record_id": pl.Int64, "role": pl.String, "kind": pl.String}
 _WALKED = {"id": pl.Int64, "entity": pl.String, "former": pl.String}
@@ -213,7 +214,7 @@ class _Whole:
                 fates = settle(task, assignment, nodes)
                 write_memberships(task, fates)
                 numbers = Numbers(self._epoch, self._linked.last_change + 1)
-                self._linked.last_change += publish(task, assignment, fates, nodes, _NONE, numbers)
+                self._linked.last_change += publish(task, assignment, fates, nodes, _NO_NODES, numbers)
             self._connection.commit()
             entity_of.append(fates.moves.select("id", "entity"))
         return pl.concat(entity_of)

@@ -47,8 +47,8 @@ _RECORDS_OF = """
 SELECT DISTINCT p.record_id FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT record_id FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
 """
-_PUT_BACK = """
-INSERT INTO ops.pending (record_id, reason) SELECT id, 'party_changed' FROM unnest(%(ids)s::bigint[]) AS t (id)
+_PUT_BACK = f"""
+INSERT INTO ops.pending (record_id, reason) SELECT id, '{taking.PARTY_CHANGED}' FROM unnest(%(ids)s::bigint[]) AS t (id)
 ON CONFLICT (record_id) DO NOTHING
 """
 _NOBODY = pl.DataFrame(schema={"name": pl.String, "kind": pl.String})
@@ -156,10 +156,11 @@ class _Settled:
         return self.fates.moves.drop_nulls("former")["id"]
 
     @property
-    def standing(self) -> pl.Series:
-        """Nodes that were there before and may show something else now."""
+    def standing(self) -> pl.DataFrame:
+        """(id, is_news) of nodes that were there before and may show something else now."""
         known = self.evaluation.nodes["id"]
-        return pl.concat([self.touched.refresh, known.filter(~known.is_in(self.touched.new.implode()))])
+        ids = pl.concat([self.touched.refresh, known.filter(~known.is_in(self.touched.new.implode()))])
+        return pl.DataFrame({"id": ids}).with_columns(is_news=pl.col("id").is_in(self.touched.news.implode()))
 
 
 def _named(settled: Sequence[_Settled]) -> pl.DataFrame:
@@ -240,4 +241,4 @@ class _Resolving:
         if len(later):
             self._channel.run(_PUT_BACK, ids=later)
         refresh = cases.refresh.filter(~cases.refresh.is_in(again.implode()))
-        intake.touched[CASE] = Touched(cases.new, pl.concat([cases.changed, again]), refresh, cases.gone)
+        intake.touched[CASE] = Touched(cases.new, pl.concat([cases.changed, again]), refresh, cases.gone, cases.news)

@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.channel import Channel
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
+from schema.records import PARTY, RECORD
 
 DECISIONS_AT_ONCE = 500
 
@@ -45,27 +46,39 @@ FROM store.source_record s
 WHERE p.record_id = ANY (%(ids)s::bigint[]) AND s.record_id = ANY (%(ids)s::bigint[]) AND s.record_id = p.record_id AND s.known_to IS NULL
   AND p.known_to IS NULL AND (p.known_from IS NULL OR p.version < s.version)
 """
+# What a version says: all that a caller can read of it, and so what the change feed compares; matching compares less.
+_NAMES_IT = ("department", "source_record_id", "version")
+_SAID, _SAID_OF_PARTY = ([name for name in shape.names if name not in _NAMES_IT] for shape in (RECORD, PARTY))
+
+
+def _same(names: list[str]) -> str:
+    new, old = (", ".join(f'{alias}."{name}"' for name in names) for alias in "no")
+    return f"({new}) IS NOT DISTINCT FROM ({old})"
+
+
 # A version that was never published before its successor came stays out: its interval is empty.
-_RECORDS = """
+_RECORDS = f"""
 SELECT n.record_id AS id, n.is_deleted, o.record_id IS NOT NULL AND NOT o.is_deleted AS was_published,
     n.address IS NOT DISTINCT FROM o.address AS same_address, (n.visibility = 'shared') = (o.visibility = 'shared') AS same_readers,
     coalesce((n.case_number, n.title, n.text, n.category, n.occurred_at, n.reported_at, n.amount, n.people_involved, n.address, n.street,
      n.community, n.longitude, n.latitude, n."references") IS NOT DISTINCT FROM
     (o.case_number, o.title, o.text, o.category, o.occurred_at, o.reported_at, o.amount, o.people_involved, o.address, o.street,
-     o.community, o.longitude, o.latitude, o."references"), false) AND o.is_deleted IS NOT TRUE AS is_same
+     o.community, o.longitude, o.latitude, o."references"), false) AND o.is_deleted IS NOT TRUE AS is_same,
+    {_same(_SAID)} AS says_same, {_same(["visibility", "street", "community"])} AS same_place
 FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL OFFSET 0) n
 LEFT JOIN LATERAL (
     SELECT * FROM store.source_record WHERE record_id = t.id AND known_to = %(change)s AND known_from < %(change)s OFFSET 0
 ) o ON true
 """
-_PARTIES = """
+_PARTIES = f"""
 SELECT t.id AS record_id, b.* FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
     SELECT coalesce(n.party_id, o.party_id) AS id, coalesce(n.kind, o.kind) AS kind, n.party_id IS NOT NULL AS is_live,
         n.address IS NULL AS lives_at_record, o.party_id IS NOT NULL AS was_published,
         n.party_id IS NOT NULL AND o.party_id IS NOT NULL AND
         (n.role, n.name, n.id_no, n.uscc, n.phone, n.address, n.gender, n.birth_date) IS NOT DISTINCT FROM
-        (o.role, o.name, o.id_no, o.uscc, o.phone, o.address, o.gender, o.birth_date) AS is_same
+        (o.role, o.name, o.id_no, o.uscc, o.phone, o.address, o.gender, o.birth_date) AS is_same,
+        n.party_id IS NOT NULL AND o.party_id IS NOT NULL AND {_same(_SAID_OF_PARTY)} AS says_same
     FROM (SELECT * FROM store.party WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL OFFSET 0) n
     FULL JOIN (SELECT * FROM store.party WHERE record_id = t.id AND known_to = %(change)s AND known_from < %(change)s OFFSET 0) o
     ON n.party_id = o.party_id
@@ -80,6 +93,8 @@ SELECT p.party_id AS id, p.kind FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS J
 """
 #: Why a record waits whose parties are to be compared anew too, whatever they were compared by before.
 RELINK = "relink"
+#: Why a record waits whose parties have come to be others than it was compared by.
+PARTY_CHANGED = "party_changed"
 
 
 @dataclass(frozen=True, order=True)
@@ -98,6 +113,7 @@ class Touched:
     changed: pl.Series  # there before with other values, or to be looked at for another reason
     refresh: pl.Series  # republished with the same values: only what the entity shows may differ
     gone: pl.Series  # published before, and no longer there
+    news: pl.Series  # of all these, those that say something else to somebody, compared or not
 
 
 @dataclass
@@ -110,6 +126,7 @@ class Intake:
     last: Place  # of the records taken
     decisions: pl.DataFrame
     relinked: pl.Series  # of the records, those whose parties are looked at again too
+    asked_again: pl.Series  # of the records, those that are compared anew even if a version came meanwhile that says the same
     touched: dict[Relation, Touched] = field(default_factory=dict)
 
 
@@ -133,7 +150,8 @@ def take(channel: Channel, after: Place, most: int) -> Intake | None:
     epoch, change = channel.read(_EPOCH).row(0)
     last = Place(*taken.select("reported_epoch_s", "record_id").row(-1)) if taken.height else after
     relinked = taken.filter(pl.col("reason") == RELINK)["record_id"].sort()
-    return Intake(epoch, change, taken["record_id"].sort(), last, decisions, relinked)
+    asked_again = taken.filter(pl.col("reason").is_in([RELINK, PARTY_CHANGED]))["record_id"].sort()
+    return Intake(epoch, change, taken["record_id"].sort(), last, decisions, relinked, asked_again)
 
 
 def publish_versions(channel: Channel, intake: Intake) -> None:
@@ -148,18 +166,22 @@ def publish_versions(channel: Channel, intake: Intake) -> None:
     records = waiting()
     # Whose record was closed or opened takes another place among those that show a key: see candidates.SHOWN.
     records = records.with_columns(pl.col("same_readers").fill_null(False)).with_columns(is_same=pl.col("is_same") & pl.col("same_readers"))
-    same = records.select(pl.col("id").alias("record_id"), "same_address", "same_readers")
+    same = records.select(pl.col("id").alias("record_id"), "same_address", "same_readers", "same_place")
     parties = parties.join(same, on="record_id", how="left").with_columns(
         is_same=pl.col("is_same") & pl.col("same_readers") & (pl.col("same_address") | ~pl.col("lives_at_record"))
     )
+    others = parties.filter(~pl.col("says_same"))["record_id"]  # a case says what its parties say
+    records = records.with_columns(is_news=~pl.col("says_same") | pl.col("id").is_in(others.implode()))
+    # A party is read by whoever may read its record: where that goes elsewhere, other callers see it come or go.
+    parties = parties.with_columns(is_news=~(pl.col("says_same") & pl.col("same_place")))
     standing = channel.read(_STANDING, ids=intake.relinked) if len(intake.relinked) else parties.select("id", "kind").clear()
     for relation in (PERSON, ORGANISATION):
         of_kind = parties.filter(pl.col("kind") == relation.name)
         told = pl.concat([_decided(intake, relation), standing.filter(pl.col("kind") == relation.name)["id"]])
         intake.touched[relation] = _sorted_out(of_kind, ~pl.col("is_live"), told)
     other_parties = parties.filter(~(pl.col("is_live") & pl.col("was_published")))["record_id"]
-    asked_again = intake.records.filter(~intake.records.is_in(records["id"].implode()))
-    told = pl.concat([other_parties, asked_again, _decided(intake, CASE)])
+    without_version = intake.records.filter(~intake.records.is_in(records["id"].implode()))
+    told = pl.concat([other_parties, without_version, intake.asked_again, _decided(intake, CASE)])
     intake.touched[CASE] = _sorted_out(records, pl.col("is_deleted"), told)
 
 
@@ -175,4 +197,4 @@ def _sorted_out(nodes: pl.DataFrame, is_gone: pl.Expr, told: pl.Series) -> Touch
     changed = pl.concat([live.filter(pl.col("was_published") & ~pl.col("is_same"))["id"], told]).unique().sort()
     changed = changed.filter(~changed.is_in(pl.concat([new, gone]).implode()))
     refresh = live.filter(~pl.col("id").is_in(pl.concat([new, changed]).implode()))["id"]
-    return Touched(new, changed, refresh, gone)
+    return Touched(new, changed, refresh, gone, nodes.filter("is_news")["id"])

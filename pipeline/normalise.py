@@ -134,14 +134,16 @@ INSERT INTO store.source_record (record_id, version, department, source_record_i
 SELECT record_id, version, :department, source_record_id, true, 'shared' FROM mapped
 """
 # Nobody else knows a new record's id. A record that was known before may wait already, and RESOLVE have it in hand: these
-# are written last of all, so that neither waits for the other through the whole of a long batch.
+# are written last of all, so that neither waits for the other through the whole of a long batch. A record that waits to be looked at
+# anew still does when a version of it comes: that it changed or was deleted RESOLVE sees by its versions.
 _PENDING = """
 INSERT INTO ops.pending (record_id, reason, reported_epoch_s)
 SELECT record_id, CASE WHEN is_deleted THEN 'deleted' WHEN version = 1 THEN 'new' ELSE 'changed' END,
        coalesce(extract(epoch FROM reported_at), 0)
 FROM {waiting}
 ON CONFLICT (record_id) DO UPDATE
-SET reason = excluded.reason, queued_at = excluded.queued_at, reported_epoch_s = excluded.reported_epoch_s
+SET reason = CASE WHEN pending.reason IN ('relink', 'party_changed') THEN pending.reason ELSE excluded.reason END,
+    queued_at = excluded.queued_at, reported_epoch_s = excluded.reported_epoch_s
 """
 _NEW_PENDING = _PENDING.format(waiting="mapped WHERE version = 1")
 _LATER = "INSERT INTO later SELECT record_id, version, is_deleted, reported_at FROM mapped WHERE version > 1"

@@ -50,7 +50,7 @@ class Numbers:
     first: int
 
 
-def publish(task: Task, assignment: Assignment, fates: Fates, nodes: pl.DataFrame, touched: pl.Series, numbers: Numbers) -> int:
+def publish(task: Task, assignment: Assignment, fates: Fates, nodes: pl.DataFrame, touched: pl.DataFrame, numbers: Numbers) -> int:
     """Bring golden values and entities up to date, and say in store.change what changed.
 
     Args:
@@ -58,7 +58,8 @@ def publish(task: Task, assignment: Assignment, fates: Fates, nodes: pl.DataFram
         assignment: where nodes belong.
         fates: what becomes of entities.
         nodes: rows of the chunk's nodes.
-        touched: nodes that were there before and may show something else now.
+        touched: (id, is_news) of nodes that were there before and may show something else now; those with news do to somebody,
+            even where the entity's values and columns stay.
         numbers: of the changes.
 
     Returns:
@@ -81,13 +82,16 @@ class _Publishing:
         self.golden = pl.DataFrame()  # what they show until now
         self.statements = pl.DataFrame()  # of entities that only grow, in the place of their members' rows
         self._before = pl.DataFrame()
+        self._news = pl.Series(dtype=pl.String)  # entities with a member that says something else
         self._grown = pl.Series(dtype=pl.String)  # entities that only grow: `rows` has their new members alone
 
-    def gather(self, nodes: pl.DataFrame, touched: pl.Series) -> None:
+    def gather(self, nodes: pl.DataFrame, touched: pl.DataFrame) -> None:
         """Find the rows of all members, or, of entities that only grow, what they show and the rows of those who come."""
         task, fates = self._task, self._fates
         into = fates.moves["entity"]
-        at = entities_of(task.channel, task.relation, touched)["entity"]
+        standing_in = entities_of(task.channel, task.relation, touched["id"])
+        at = standing_in["entity"]
+        self._news = standing_in.join(touched.filter("is_news"), on="id", how="semi")["entity"]
         whole = pl.concat(
             [at, fates.moves["former"].drop_nulls(), self._assignment.entities["entity"], pl.Series(fates.reopened, dtype=pl.String)]
         )
@@ -123,7 +127,8 @@ class _Publishing:
         now = self._now(values)
         compared = [*_COLUMNS[task.relation.name], "identifier_hash"]
         same = now.join(self._before, on=["entity", *compared], how="semi", nulls_equal=True)["entity"]
-        moved = pl.concat([fates.moves["entity"], fates.moves["former"].drop_nulls(), self._assignment.entities["entity"], differing])
+        moves = [fates.moves["entity"], fates.moves["former"].drop_nulls(), self._assignment.entities["entity"]]
+        moved = pl.concat([*moves, differing, self._news])
         is_new = pl.col("entity").is_in(pl.concat([fates.created["entity"], pl.Series(fates.reopened, dtype=pl.String)]).implode())
         changed = now.filter(~pl.col("entity").is_in(same.implode()) | pl.col("entity").is_in(moved.implode()) | is_new)
         kind = (

@@ -1,0 +1,90 @@
+"""Records that wait to be looked at anew while their departments send them again: neither is lost over the other."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, text
+
+from hub.settings import Settings
+from pipeline import intake as taking
+from pipeline.channel import Channel
+from pipeline.relations import CASE, PERSON
+from pipeline.resolve import resolve
+from tests.integration.pipeline.builders import Row, ask, make_contract, make_page, make_row, take_in
+from tests.integration.pipeline.resolving import cases, invariants
+
+CONTRACT = make_contract(feed={"mode": "cursor", "field": "at"})
+
+
+@pytest.fixture
+def store(database: Engine) -> Engine:
+    """One record with one party, resolved."""
+    take_in(database, CONTRACT, make_page([make_row(1)]))
+    resolve(database, Settings())
+    return database
+
+
+def send(engine: Engine, row: Row, operation: str = "upsert") -> None:
+    take_in(engine, CONTRACT, make_page([row], operation=operation))
+
+
+def wait(engine: Engine, reason: str) -> None:
+    """Have the record wait, as `relink --swap` and RESOLVE do."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO ops.pending (record_id, reason) SELECT DISTINCT record_id, :reason FROM store.source_record"
+                " ON CONFLICT (record_id) DO UPDATE SET reason = excluded.reason"
+            ),
+            {"reason": reason},
+        )
+
+
+def looked_at(engine: Engine) -> tuple[int, int]:
+    """How many of the record's parties, and whether the record itself, the next chunk compares anew; it is not committed."""
+    with engine.connect() as connection, Channel(connection) as channel:
+        intake = taking.take(channel, taking.Place(), 10)
+        assert intake is not None
+        taking.publish_versions(channel, intake)
+        found = len(intake.touched[PERSON].changed), len(intake.touched[CASE].changed)
+        connection.rollback()
+    return found
+
+
+@pytest.mark.parametrize(("reason", "persons"), [("relink", 1), ("party_changed", 0)])
+def test_a_version_that_comes_while_a_record_waits_takes_nothing_back(store: Engine, reason: str, persons: int) -> None:
+    wait(store, reason)
+    send(store, make_row(1, status="accepted"))
+    assert ask(store, "SELECT reason FROM ops.pending") == [reason]
+    assert looked_at(store) == (persons, 1)
+    resolve(store, Settings())
+    assert ask(store, "SELECT status FROM store.source_record WHERE known_to IS NULL") == ["accepted"]
+    assert invariants(store) == []
+
+
+def test_a_record_that_waits_with_a_version_is_looked_at_anew_itself(store: Engine) -> None:
+    send(store, make_row(1, status="accepted"))
+    wait(store, "relink")
+    assert looked_at(store) == (1, 1)
+
+
+def test_a_version_alone_has_nothing_compared_anew(store: Engine) -> None:
+    send(store, make_row(1, status="accepted"))
+    assert ask(store, "SELECT reason FROM ops.pending") == ["changed"]
+    assert looked_at(store) == (0, 0)
+
+
+@pytest.mark.parametrize("reason", ["relink", "party_changed"])
+@pytest.mark.parametrize("is_deleted_first", [True, False])
+def test_a_record_that_waits_and_is_deleted_goes(store: Engine, reason: str, is_deleted_first: bool) -> None:
+    if is_deleted_first:
+        send(store, make_row(1), "delete")
+        wait(store, reason)
+    else:
+        wait(store, reason)
+        send(store, make_row(1), "delete")
+    resolve(store, Settings())
+    assert cases(store) == {}
+    assert ask(store, "SELECT count(*) FROM store.person WHERE known_to IS NULL") == [0]
+    assert ask(store, "SELECT count(*) FROM ops.pending") == [0]
+    assert invariants(store) == []
