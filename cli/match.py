@@ -184,8 +184,10 @@ def _read(model: Path, inputs: list[Path], truth: str | None) -> tuple[TableMode
     from dataclasses import replace
 
     from matching.table_model import Field, read_table_model
+    from matching.table_names import require_columns
 
     table, rows = read_table_model(model), read_table(inputs)
+    require_columns(rows, table)  # before the column of ids is read
     if truth is not None:
         if truth not in rows.columns:
             raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")
