@@ -131,7 +131,7 @@ def export(
         seal_all(engine, get_settings().audit_head_file)  # what waits is in no seal yet, and so in no file
         showing(results=count(engine, period), receiver=receiver or os_user())
         rows = write(engine, to, period)
-    Console().print(f"已写入 {rows:,} 条 · wrote {rows:,} rows → {to}", highlight=False)
+    Console().print(f"已写入 {rows:,} 条 · wrote {rows:,} rows → {to}", markup=False, highlight=False)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, text
 
@@ -42,7 +43,7 @@ def list_batches(
         column.justify, column.no_wrap = "right", True
     for row in rows:
         numbers = (row.pulled, row.landed, row.already_known, row.accepted, row.quarantined, row.held, row.deleted)
-        table.add_row(str(row.batch_id), f"{row.department}\n{row.kind}", *(f"{n:,}" for n in numbers), STATES[row.state])
+        table.add_row(str(row.batch_id), f"{escape(row.department)}\n{row.kind}", *(f"{n:,}" for n in numbers), STATES[row.state])
     console = Console()
     console.print(table)
     for row in rows:
@@ -83,7 +84,9 @@ def discard(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
         department = _department(engine, batch_id)
         kind = discard_batch(engine, department, batch_id)
     again = " ".join(["casehub run", department, *([] if kind == "ingest" else [f"--{kind}"])])
-    Console().print(f"批次 {batch_id} 已作废 · discarded; `{again}` 重新取数 asks the source for its rows again", soft_wrap=True)
+    Console().print(
+        f"批次 {batch_id} 已作废 · discarded; `{again}` 重新取数 asks the source for its rows again", markup=False, soft_wrap=True
+    )
 
 
 def _department(engine: Engine, batch_id: int) -> str:

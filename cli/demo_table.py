@@ -68,7 +68,7 @@ class DemoTable(PassTable):
             self.batches[department] = batch
         if self.live is None and state in _ENDED:
             numbers = f"拉取 pulled {batch.pulled} · 接受 accepted {batch.accepted} · 隔离 quarantined {batch.quarantined}" if batch else ""
-            self.console.print(f"{department}: {state} {numbers}", highlight=False)
+            self.console.print(f"{department}: {state} {numbers}", markup=False, highlight=False)
 
     def say(self, caption: str) -> None:
         """Redraw with another line below; without a terminal the line is printed if it is new."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from sqlalchemy import Engine, text
 
 from cli.demo_airflow import Run
@@ -74,11 +75,11 @@ class Verdict:
         """Say what is not, last of all, so that it is not lost above the totals."""
         for run in self.failed:
             department = run.dag_id.removeprefix("ingest_")
-            console.print(f"\n[red]DAG 运行失败 · a DAG run failed[/red] {run.dag_id}", highlight=False)
+            console.print(f"\n[red]DAG 运行失败 · a DAG run failed[/red] {escape(run.dag_id)}", highlight=False)
             reason = self.reasons.get(department) or f"日志 its log: {self.logs}/dag_id={run.dag_id}/run_id={run.run_id}"
             console.print(f"  {reason}", markup=False, highlight=False, soft_wrap=True)
         for department, rows in self.refused.items():
-            console.print(f"\n[red]合格的行被拒 · good rows were refused[/red] {department}: {rows:,}", highlight=False)
+            console.print(f"\n[red]合格的行被拒 · good rows were refused[/red] {escape(department)}: {rows:,}", highlight=False)
             console.print(f"  casehub quarantine list --department {department}", markup=False, highlight=False)
         if not self.is_good:
             console.print("\n[red]演示没有全部成功 · the demo did not come out right[/red]")

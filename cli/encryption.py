@@ -57,15 +57,15 @@ def status() -> None:
     for one in held:
         table.add_row(one.table, one.key_id or _CLEAR, f"{one.values:,}")
     console = Console()
-    console.print(table)
+    console.print(table, markup=False)
     if ring is None:
         console.print("未设密钥，新值以明文存储 · no keys are set: new values are kept in the clear")
         return
-    console.print(f"当前密钥 · current key: {ring.current}", highlight=False)
+    console.print(f"当前密钥 · current key: {ring.current}", markup=False, highlight=False)
     wanted = {one.key_id for one in held} | {ring.current}
     for name in ring.key_ids:
         if name not in wanted:
-            console.print(f"可移除 · may be taken out of the key document: {name}", highlight=False)
+            console.print(f"可移除 · may be taken out of the key document: {name}", markup=False, highlight=False)
     if wanted - {ring.current}:
         console.print("尚有旧值 · there are older values: casehub encryption rotate", highlight=False)
 
@@ -93,9 +93,11 @@ def rotate() -> None:
 
             done = bring_under(engine, ring, tell)
     console = Console()
-    console.print(f"已换用密钥 {ring.current} · under key {ring.current}: {sum(done.rows.values()):,} 行 rows", highlight=False)
+    console.print(
+        f"已换用密钥 {ring.current} · under key {ring.current}: {sum(done.rows.values()):,} 行 rows", markup=False, highlight=False
+    )
     for name in done.retired:
-        console.print(f"可移除 · may be taken out of the key document: {name}", highlight=False)
+        console.print(f"可移除 · may be taken out of the key document: {name}", markup=False, highlight=False)
     if done.left:
         words = f"尚余 {done.left:,} 个值，请再运行一次 · {done.left:,} values were in use or written meanwhile: run it again"
         console.print(words, style="yellow", highlight=False)

@@ -83,7 +83,7 @@ def list_all() -> None:
             times = (key.created_at, key.expires_at, key.revoked_at, key.last_used_at)
             told = [f"{at:%Y-%m-%d %H:%M}" if at else "" for at in times]
             table.add_row(key.key_id, key.name, key.role, key.department or "", " ".join(key.networks or ()), *told)
-    Console().print(table)
+    Console().print(table, markup=False)
 
 
 @app.command()

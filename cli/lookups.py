@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.session import store
@@ -25,9 +26,9 @@ def list_jobs() -> None:
         column.overflow = "fold"
     with store() as engine:
         for job in list_all(engine):
-            reason = f" ({job['reason']})" if job["reason"] else ""
+            reason = f" ({escape(job['reason'])})" if job["reason"] else ""
             state = f"{STATES.get(job['state'], job['state'])}{reason}"
             rows = f"{job['rows_done']:,} / {job['rows']:,}"
             times = (f"{job[name]:%Y-%m-%d %H:%M}" for name in ("created_at", "expires_at"))
-            table.add_row(str(job["lookup_id"]), job["caller"], job["department"] or "", state, rows, *times)
+            table.add_row(str(job["lookup_id"]), escape(job["caller"]), escape(job["department"] or ""), state, rows, *times)
     Console().print(table)

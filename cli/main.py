@@ -71,7 +71,7 @@ def settings() -> None:
     current = get_settings()
     for name, field in type(current).model_fields.items():
         table.add_row(f"CASEHUB_{name.upper()}", str(getattr(current, name)), field.description or "")
-    Console().print(table)
+    Console().print(table, markup=False)
 
 
 @export.command()
@@ -85,7 +85,7 @@ def membership(
     with store() as engine:
         showing(receiver=receiver or os_user())
         rows = write(engine, to)
-    Console().print(f"已写入 {rows} 行 · wrote {rows} rows → {to}")
+    Console().print(f"已写入 {rows} 行 · wrote {rows} rows → {to}", markup=False)
 
 
 def main() -> None:
@@ -99,7 +99,8 @@ def main() -> None:
         console.print(f"[red]错误 · error[/red] {type(error).__name__}: ", end="")
         console.print(error.message, markup=False, highlight=False)
         if error.remedy:
-            console.print(f"[green]下一步 · next[/green] {error.remedy}", highlight=False)
+            console.print("[green]下一步 · next[/green] ", end="")
+            console.print(error.remedy, markup=False, highlight=False)  # names and YAML in it have brackets, too
         sys.exit(1)
 
 

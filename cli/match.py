@@ -64,12 +64,13 @@ def run(
     edges = pl.DataFrame(linkage.edges)
     if links is not None:
         write_table(edges.with_columns(left=ids.gather(edges["left"]), right=ids.gather(edges["right"])), links)
-    console.print(_rules(linkage.rules))
+    console.print(_rules(linkage.rules), markup=False)
     _tell_training(console, linkage)
     linked, review = ((edges["decision"] == word).sum() for word in ("link", "review"))
     console.print(
         f"{len(rows):,} 行 · rows → {clusters.n_unique():,} 簇 · clusters; {len(edges):,} 对比较 · pairs compared, "
-        f"{linked:,} 链接 · linked, {review:,} 待审 · for review; {time.perf_counter() - start:.1f} s → {to}"
+        f"{linked:,} 链接 · linked, {review:,} 待审 · for review; {time.perf_counter() - start:.1f} s → {to}",
+        markup=False,
     )
     largest = max(clusters.value_counts()["count"].to_list(), default=0)
     console.print(f"最大的簇 · largest cluster: {largest:,} 行 · rows", highlight=False)
@@ -103,9 +104,9 @@ def train(
         for level in comparison.levels:
             probabilities = ("" if value is None else f"{value:.2g}" for value in (level.m, level.u))
             shown.add_row(comparison.name, level.name, *probabilities, f"{level.bits:+.1f}")
-    console.print(shown)
+    console.print(shown, markup=False)
     _tell_training(console, linkage)
-    console.print(f"先验 · prior {linkage.model.prior:+.1f} 比特 · bits → {to}")
+    console.print(f"先验 · prior {linkage.model.prior:+.1f} 比特 · bits → {to}", markup=False)
 
 
 @app.command()
@@ -117,7 +118,7 @@ def blocking(model: ModelFile, inputs: Inputs, truth: Truth = None) -> None:
     console = Console(soft_wrap=True)
     table, rows = _read(model, inputs, truth)
     pairs, _, rules = candidates(table_forms(rows, table), table.model)
-    console.print(_rules(rules))
+    console.print(_rules(rules), markup=False)
     console.print(f"{len(rows):,} 行 · rows, {pairs.num_rows:,} 对 · pairs")
     entities = _entities(rows, table)
     if entities is not None:
@@ -168,7 +169,7 @@ def explain(
     for name, bits in steps_of(levels, decides).items():
         total += bits
         shown.add_row(name, levels.get(name, ""), f"{bits:+.1f}", f"{total:+.1f}")
-    console.print(shown)
+    console.print(shown, markup=False)
     console.print(f"{edge['match_weight']:+.1f} 比特 · bits (≥ {decides.link:g}: link) → [bold]{edge['decision']}[/bold]")
 
 
@@ -183,8 +184,10 @@ def _read(model: Path, inputs: list[Path], truth: str | None) -> tuple[TableMode
     from dataclasses import replace
 
     from matching.table_model import Field, read_table_model
+    from matching.table_names import require_columns
 
     table, rows = read_table_model(model), read_table(inputs)
+    require_columns(rows, table)  # before the column of ids is read
     if truth is not None:
         if truth not in rows.columns:
             raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")

@@ -51,5 +51,5 @@ def draft(
     for rule in made.rules:
         rules.add_row(" + ".join(rule.fields), f"{rule.pairs:,}")
     console = Console()
-    console.print(shown, rules)
-    console.print(f"已写入，核对后运行 · written, check it and run it: casehub match run --model {to}", highlight=False)
+    console.print(shown, rules, markup=False)
+    console.print(f"已写入，核对后运行 · written, check it and run it: casehub match run --model {to}", markup=False, highlight=False)

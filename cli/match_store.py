@@ -51,9 +51,9 @@ def train_relation(relation: str, to: Path) -> None:
             if abs(after.bits - before.bits) >= 0.05:  # noqa: PLR2004 - what shows in print
                 shown.add_row(old.name, before.name, f"{before.bits:+.1f}", f"{after.bits:+.1f}")
     console = Console()
-    console.print(shown)
+    console.print(shown, markup=False)
     console.print(f"{found.pairs:,} 个判断 · verdicts; 每个的意外 · surprise of each: {found.before:.2f} → {found.after:.2f} 比特 · bits")
-    console.print(_IN_FORCE.format(to=to), highlight=False)
+    console.print(_IN_FORCE.format(to=to), markup=False, highlight=False)
 
 
 def sample(
@@ -70,7 +70,7 @@ def sample(
     console = Console()
     console.print(f"抽出 {drawn} 条新链接 · drew {drawn} links not drawn before")
     console.print(f"逐条判断 · judge them: casehub review next --sampled --relation {relation}", highlight=False)
-    console.print(_precision(found))
+    console.print(_precision(found), markup=False)
 
 
 def evaluate(relation: RelationName = "") -> None:
@@ -90,7 +90,7 @@ def evaluate(relation: RelationName = "") -> None:
                 shown.add_row(DECISIONS.get(decision, "已不在 · gone"), *(f"{count:,}" for count in counts))
             console.print(shown)
         found = precisions(engine)
-    console.print(_precision(found) if found else "尚未抽样 · no links were drawn yet: casehub match sample")
+    console.print(_precision(found) if found else "尚未抽样 · no links were drawn yet: casehub match sample", markup=False)
 
 
 def survey(
@@ -120,12 +120,12 @@ def survey(
         for one in commons:
             value = masks[one.column](one.value) if one.column in masks else one.value
             shown.add_row(one.column, value, f"{one.mentions:,}", f"{one.names:,}" if one.names else "", kind)
-    console.print(shown)
+    console.print(shown, markup=False)
     if to is None:
         console.print("写成下一版 · to write the next version: --to FILE.yml", highlight=False)
         return
     to.write_text(next_version(found), encoding="utf-8")
-    console.print(_IN_FORCE.format(to=to), highlight=False)
+    console.print(_IN_FORCE.format(to=to), markup=False, highlight=False)
 
 
 def _precision(found: list[Precision]) -> Table:

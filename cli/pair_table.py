@@ -52,7 +52,7 @@ def show_pair(console: Console, pair: Pair, relation: str, *, clear: bool) -> No
         clear: personal values as they are; masked otherwise.
     """
     masks = {} if clear else _MASKS | ({"name": mask_name} if relation == "person" else {})
-    console.print(Group(_sides(pair, masks), waterfall(pair.levels, pair.steps)))
+    console.print(Group(_sides(pair, masks), waterfall(pair.levels, pair.steps)), markup=False)
     now = "现为同一 · one now" if pair.is_one else "现为两个 · two now"
     console.print(f"{pair.match_weight:+.1f} 比特 · bits → {DECISIONS[pair.decision]}; {now}")
     for said in pair.verdicts:

@@ -56,7 +56,7 @@ def list_all() -> None:
         for each in list_policies(engine):
             approved = f"{each.approved_by} {each.approved_at:%Y-%m-%d %H:%M}" if each.approved_at else ""
             table.add_row(str(each.version), each.state, f"{each.proposed_by} {each.proposed_at:%Y-%m-%d %H:%M}", approved)
-    Console().print(table)
+    Console().print(table, markup=False)
 
 
 @app.command()

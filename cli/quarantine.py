@@ -42,7 +42,7 @@ def list_refused(
             table.add_row(
                 str(item.item_id), item.department, item.source_record_id, str(item.version), item.rule, item.column_name, item.reason
             )
-    Console().print(table)
+    Console().print(table, markup=False)
     Console().print("修复后重放 · after a fix: casehub quarantine replay DEPARTMENT [--rule RULE]", highlight=False)
 
 

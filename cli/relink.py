@@ -42,7 +42,7 @@ def relink(
         found = _relinked(console, database, engine)
         if to is not None:
             write_table(table_of(found), to)
-            console.print(f"已写入 · written: {to}")
+            console.print(f"已写入 · written: {to}", markup=False)
         waiting = sum(len(one.records) for one in found)
         if not swap or not waiting:
             if waiting:

@@ -46,7 +46,7 @@ def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(m
                 task = own[pair.left.id, pair.right.id]
                 shown.add_row(str(task.task_id), name, pair.left.name, pair.right.name, f"{task.match_weight:+.1f}")
     console = Console()
-    console.print(shown)
+    console.print(shown, markup=False)
     console.print("逐对审核 · one after another: casehub review next; 看一对 · one: casehub review show TASK", highlight=False)
 
 
@@ -73,7 +73,7 @@ def decide(task: TaskId, verdict: Verdict, reason: Reason = None) -> None:
     with store() as engine:
         found = open_task(engine, task)
         record(engine, found.relation, (found.left, found.right), verdict, decided_by=os_user(), reason=reason)
-    Console().print(f"已记录 · recorded: {verdict}; {_APPLIES}", highlight=False)
+    Console().print(f"已记录 · recorded: {verdict}; {_APPLIES}", markup=False, highlight=False)
 
 
 @app.command()
@@ -85,7 +85,7 @@ def pair(left: NodeName, right: NodeName, verdict: Verdict, relation: RelationNa
     with store() as engine:
         ids = [find_node(engine, relation_named(relation), name) for name in (left, right)]
         record(engine, relation, (ids[0], ids[1]), verdict, decided_by=os_user(), reason=reason)
-    Console().print(f"已记录 · recorded: {verdict}; {_APPLIES}", highlight=False)
+    Console().print(f"已记录 · recorded: {verdict}; {_APPLIES}", markup=False, highlight=False)
 
 
 @app.command()
@@ -116,7 +116,7 @@ def weak(relation: RelationName = "case", limit: Annotated[int, typer.Option(min
             entity, bits = links[one.left.id, one.right.id]
             shown.add_row(f"{bits:+.1f}", one.left.name, one.right.name, entity)
     console = Console()
-    console.print(shown)
+    console.print(shown, markup=False)
     console.print(
         "看一对 · to see one: casehub match explain LEFT RIGHT --relation …; 分开 · to part: casehub review pair … no", highlight=False
     )
@@ -178,6 +178,7 @@ def _recorded(engine: Engine, console: Console, relation: str, pair: tuple[int, 
     try:
         record(engine, relation, pair, _KEYS[answer], decided_by=os_user())
     except RequestError as error:
-        console.print(f"[yellow]{error.message}[/yellow]: {error.remedy}")
+        console.print(error.message, style="yellow", markup=False, highlight=False, end="")
+        console.print(f": {error.remedy}", markup=False, highlight=False)
         return 0
     return 1

@@ -8,6 +8,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from cli.session import active_contracts, store
@@ -53,7 +54,7 @@ class PassTable:
             self.live.update(self.draw(), refresh=True)
         elif state != "running":
             pulled = f", 拉取 pulled {batch.pulled}" if batch else ""
-            self.console.print(f"{department}: {STATES.get(state, state)}{pulled}")
+            self.console.print(f"{escape(department)}: {STATES.get(state, state)}{pulled}")
 
     def draw(self) -> Table:
         """The table as it stands."""
@@ -65,7 +66,7 @@ class PassTable:
             numbers = (
                 (batch.pulled, batch.landed, batch.already_known, batch.accepted, batch.quarantined, batch.deleted) if batch else [None] * 6
             )
-            table.add_row(title, *("" if n is None else f"{n:,}" for n in numbers), STATES[self.states[department]])
+            table.add_row(escape(title), *("" if n is None else f"{n:,}" for n in numbers), STATES[self.states[department]])
         return table
 
 
@@ -94,10 +95,10 @@ def run(
         report = run_pass(engine, contracts, settings, table.update, Order(kind, accepts_deletions=accept_deletions), resolves=resolve)
     for batch in report.batches:
         for alert in batch.alerts:
-            console.print(f"[yellow]提醒 · alert[/yellow] {batch.department}: ", end="")
+            console.print(f"[yellow]提醒 · alert[/yellow] {escape(batch.department)}: ", end="")
             console.print(alert, markup=False)
     for failure in report.failures:
-        console.print(f"[red]{failure.kind}[/red] ", end="")
+        console.print(f"[red]{escape(failure.kind)}[/red] ", end="")
         console.print(failure.message, markup=False, highlight=False)
     _print_resolved(console, report.resolved, report.seconds)
     raise typer.Exit(0 if report.is_clean else 1)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.session import active_contracts, store
@@ -49,7 +50,7 @@ def check(
     console = Console(soft_wrap=True)
     for problem in problems:
         place = f"{_shown(problem.file)}:{problem.line}" if problem.line else _shown(problem.file)
-        console.print(f"[bold]{place}[/bold] [red]{problem.where}[/red] ", end="", highlight=False)
+        console.print(f"[bold]{escape(place)}[/bold] [red]{escape(problem.where)}[/red] ", end="", highlight=False)
         console.print(problem.message, markup=False, highlight=False)
         if problem.remedy:
             console.print("  → " + problem.remedy, style="green", markup=False, highlight=False)
@@ -73,7 +74,7 @@ def list_sources() -> None:
         kind = connector.kind if connector.kind != "file" else f"file {connector.format}"
         row = (name, f"{contract.title.zh} {contract.title.en}", kind, contract.feed.mode, contract.schedule or "—", f"{contract.version}")
         table.add_row(*row, connector.connection, "是 yes" if is_active else "否 no")
-    Console().print(table)
+    Console().print(table, markup=False)
     if problems:
         Console().print(f"[red]{len(problems)} 处问题 · problems[/red]: casehub sources check", highlight=False)
         raise typer.Exit(1)
@@ -111,7 +112,8 @@ def preview(
             console.print(f"[yellow]{words}[/yellow]: ", end="")
             console.print(", ".join(names), markup=False, highlight=False)
     if look.faults:
-        console.print(f"[yellow]读不懂的行 · rows that cannot be read[/yellow]: {len(look.faults)} ({', '.join(sorted(set(look.faults)))})")
+        told = escape(", ".join(sorted(set(look.faults))))
+        console.print(f"[yellow]读不懂的行 · rows that cannot be read[/yellow]: {len(look.faults)} ({told})")
 
 
 @app.command()
@@ -164,13 +166,13 @@ def _look_at(contract: Contract, page: Page, count: int) -> _Look:
 
 
 def _columns_table(contract: Contract, look: _Look) -> Table:
-    table = Table("列 column", "字段 field", "示例（打码） example, masked", title=f"{contract.title.zh} · {contract.title.en}")
+    table = Table("列 column", "字段 field", "示例（打码） example, masked", title=escape(f"{contract.title.zh} · {contract.title.en}"))
     fields = _fields_by_column(contract)
     masks = [mask_row(contract, row) for row in look.rows]
     for name in look.columns:
         example = next((row[name] for row in masks if row.get(name) not in (None, "")), None)
-        role = ", ".join(fields.get(name, [])) or ("忽略 ignored" if name in contract.ignore else _NO_COLUMN)
-        table.add_row(_plain(name), role, _plain(_short(example)))
+        role = escape(", ".join(fields.get(name, []))) or ("忽略 ignored" if name in contract.ignore else _NO_COLUMN)
+        table.add_row(escape(name), role, escape(_short(example)))
     return table
 
 
@@ -199,8 +201,8 @@ def _rows_table(contract: Contract, look: _Look) -> Table:
         key = "|".join(str(lookup(row, name)) for name in contract.key)
         values = ["".join(_text(row.get(column)) for column in mapping.from_ or ()) for mapping in taken.values()]
         table.add_row(
-            _plain(scrubbed(key)),
-            *(_plain(_short(masked(name, mapping, value))) for (name, mapping), value in zip(taken.items(), values, strict=True)),
+            escape(scrubbed(key)),
+            *(escape(_short(masked(name, mapping, value))) for (name, mapping), value in zip(taken.items(), values, strict=True)),
         )
     return table
 
@@ -212,10 +214,6 @@ def _text(value: Any) -> str:
 def _short(value: Any) -> str:
     text = _text(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
 
 
 def _shown(path: Path) -> str:

@@ -20,6 +20,7 @@ from matching.identifiers import credit_codes, id_numbers, phones
 from matching.mentions import mentions, without_mentions
 from matching.names import person_names
 from matching.table_model import MENTIONS, Field, TableModel
+from matching.table_names import require_columns, require_fields
 from matching.texts import signatures
 
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y")
@@ -34,29 +35,17 @@ def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
     """Forms of every row.
 
     Raises:
-        ContractError: the table lacks a column that the model names.
+        ContractError: the table lacks a column that the model names, or no field makes a column that it compares or blocks by.
     """
-    _require_columns(rows, table)
+    require_columns(rows, table)
     columns = [column for field in table.fields for column in form_of(rows, field).get_columns()]
     frame = pl.DataFrame({column.name: column for column in columns})
+    require_fields(frame.columns, table)  # here, where every way to the forms comes by; what a form makes is known from now on
     return frame.with_columns(
         pl.int_range(len(rows), dtype=pl.Int64, eager=True).alias("id"),
         _apart(rows, table),
         _identifier(frame, table),
     ).to_arrow()
-
-
-def _require_columns(rows: pl.DataFrame, table: TableModel) -> None:
-    """Every column that the model names, told by what names it."""
-    named = [(f"field {field.name}", name) for field in table.fields for name in field.columns]
-    named += [(key, name) for key, name in (("id", table.id), ("source", table.source)) if name]
-    missing = [f"{name} ({place})" for place, name in named if name not in rows.columns]
-    if missing:
-        raise ContractError(
-            f"{table.file}: the table has no column {', '.join(missing)}",
-            remedy=f"name in the model file one of the table's columns: {', '.join(rows.columns)}",
-            allowed=rows.columns,
-        )
 
 
 def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:

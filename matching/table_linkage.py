@@ -10,7 +10,6 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from hub.errors import ContractError
 from matching.blocking import rule_keys
 from matching.clustering import cluster
 from matching.comparison import compare
@@ -22,7 +21,6 @@ from matching.training import Sources, Training, train
 from matching.weights import weigh
 from schema.records import PAIR
 
-_KEPT = ("id", "identifier", "apart")  # columns of forms that are no field of anybody's
 #: Told before each step: its name, in English.
 Progress = Callable[[str], None]
 
@@ -105,7 +103,6 @@ def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.
     Raises:
         ContractError: a rule names a column that there is none of.
     """
-    _require_fields(forms, model)
     met, over = [], []
     for place, rule in enumerate(model.blocking):
         pairs, too_large = _rule_pairs(forms, rule, model)
@@ -120,15 +117,6 @@ def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.
         largest = max(too_large.to_list(), default=0)
         reports.append(RuleReport(rule.name, int(found.sum()), int(is_new.sum()), len(too_large), largest))
     return every.select("left", "right").to_arrow().cast(PAIR), found_by, tuple(reports)
-
-
-def _require_fields(forms: pa.Table, model: Model) -> None:
-    """Every column that a rule names is one that the model's fields make."""
-    made = [name for name in forms.column_names if name not in _KEPT]
-    for rule in model.blocking:
-        for column in (*rule.fields, *rule.refine):
-            if column not in made:
-                raise ContractError(f"blocking rule {rule.name}: there is no field {column}", remedy=f"name one of {', '.join(made)}")
 
 
 def _rule_pairs(forms: pa.Table, rule: BlockingRule, model: Model) -> tuple[pl.DataFrame, pl.Series]:

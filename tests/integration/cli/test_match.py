@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.match import app
-from hub.errors import HubError, NotFound, RequestError
+from hub.errors import ContractError, HubError, NotFound, RequestError
 from matching.model_file import document_of
 from tests.unit.matching.table_builders import write_model
 
@@ -126,6 +126,30 @@ def test_what_cannot_be_done_is_told(
         _run("run", *(part for pair in words.items() for part in pair))
     assert word in str(refused.value)
     assert "PK" not in str(refused.value)
+
+
+@pytest.mark.parametrize("command", ["run", "explain"])
+@pytest.mark.parametrize(
+    ("change", "says", "remedy"),
+    [
+        pytest.param({"id": "nr"}, "model.yml: the table has no column nr (id)", "no, given, surname, born", id="id"),
+        pytest.param({"id": False}, "the table has no column False (id)", 'did you mean no? write it in quotes, "no"', id="YAML's no"),
+        pytest.param({"source": "sirname"}, "no column sirname (source)", "did you mean surname?", id="source"),
+        pytest.param({"identifier": "born_on"}, "model.yml: identifier: there is no field born_on", "did you mean born?", id="identifier"),
+    ],
+)
+def test_a_misspelt_name_is_told_with_the_nearest(
+    tmp_path: Path, table: Path, command: str, change: dict[str, Any], says: str, remedy: str
+) -> None:
+    def misspelt(document: dict[str, Any]) -> None:
+        document["fields"]["where"] = {"from": "born", "as": "address"}  # its columns are known only when they are made
+        document.update({"id": "no", **change})
+
+    words = ["--to", tmp_path / "clusters.csv"] if command == "run" else ["0a", "0b"]
+    with pytest.raises(ContractError) as refused:
+        _run(command, "--model", write_model(tmp_path, misspelt), "--input", table, *words)
+    assert says in str(refused.value)
+    assert remedy in refused.value.remedy
 
 
 def test_explain_takes_a_row_by_its_number_too(tmp_path: Path, table: Path) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from cli import main
 from cli.match import app
 from hub.errors import HubError, NotFound, RequestError
 
@@ -70,6 +71,45 @@ def test_an_id_that_tells_no_rows_apart_is_refused(table: Path, tmp_path: Path) 
     model.write_text(model.read_text(encoding="utf-8").replace("id: record_id", "id: surname"), encoding="utf-8")
     with pytest.raises(RequestError, match="does not tell rows apart"):
         match("run", "--model", model, "--input", table, "--to", tmp_path / "clusters.csv")
+
+
+def refused(*words: str | Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the whole command says of an error, on one line."""
+    monkeypatch.setattr("sys.argv", ["casehub", *map(str, words)])
+    monkeypatch.setattr(main, "configure_logging", lambda _: None)
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_columns_in_brackets_are_told_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, model = tmp_path / "doses.csv", tmp_path / "[bold]doses.yml"
+    path.write_text("[/mg],[dim]name,who\n" + "".join(f"{n % 40},{NAMES[n % 12]},{n // 2}\n" for n in range(80)), encoding="utf-8")
+    words = ("match", "draft", "--input", path, "--to", model, "--truth", "foo")
+    told = refused(*words, monkeypatch=monkeypatch, capsys=capsys)
+    assert "no column foo" in told and "下一步 · next its columns are [/mg], [dim]name, who" in told
+    told = match("draft", "--input", path, "--to", model, "--truth", "who")
+    assert "[/mg]" in told and "[dim]name" in told and "[bold]doses.yml" in told.replace("\n", "")
+    told = match("run", "--model", model, "--input", path, "--to", tmp_path / "[dim]clusters.csv")
+    assert "[/mg]" in told and "[dim]clusters.csv" in told
+
+
+def test_a_remedy_that_is_a_line_of_yaml_keeps_its_brackets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, model = tmp_path / "spots.csv", tmp_path / "spots.yml"
+    path.write_text("lon,lat\n22.7,113.9\n", encoding="utf-8")
+    model.write_text(
+        "version: 1\nfields: {spot: {from: [lon, lat], as: place}}\nblocking: [{name: spot, fields: [cells]}]\n"
+        "comparisons: [{name: spot, kind: kilometres, levels: [{name: near, at_most: 1}, {name: far}]}]\n",
+        encoding="utf-8",
+    )
+    words = ("match", "run", "--model", model, "--input", path, "--to", tmp_path / "clusters.csv")
+    assert "write from: [longitude, latitude], in that order" in refused(*words, monkeypatch=monkeypatch, capsys=capsys)
 
 
 def test_training_that_takes_nearly_all_for_one_is_told(tmp_path: Path) -> None:

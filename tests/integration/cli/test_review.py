@@ -83,6 +83,18 @@ def test_tasks_come_one_after_another_until_there_are_none(database: Engine) -> 
     assert len(clusters(parties(database))) == 2
 
 
+def test_a_refusal_and_a_name_keep_their_brackets(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RequestError("the pair [/x] is closed", remedy="name [left, right]")
+
+    settle(database, record("police", "[/1]", BY_NUMBER), record("court", "[red]2", BY_PHONE))
+    for command in (("review", "list"), ("review", "weak", "--relation", "person")):
+        assert "police/[/1]/0" in casehub(*command)
+    assert "court/[red]2/0" in casehub("match", "explain", "police/[/1]/0", "court/[red]2/0", "--relation", "person")
+    monkeypatch.setattr("pipeline.decisions.decide", refuse)
+    assert "the pair [/x] is closed: name [left, right]" in casehub("review", "next", "--relation", "person", "--limit", "1", input="y\n")
+
+
 def test_any_pair_can_be_judged_and_one_taken_apart(database: Engine) -> None:
     casehub("review", "pair", "police/1/0", "court/2/0", "yes", "--relation", "person")
     resolve(database, SETTINGS)

@@ -27,6 +27,14 @@ def test_a_mistake_in_a_draft_outside_the_folders_is_told(tmp_path: Path) -> Non
     assert "did you mean 'freshness'" in result.output
 
 
+def test_a_mistake_in_a_folder_in_brackets_is_told_with_its_place(tmp_path: Path) -> None:
+    folder = tmp_path / "[red]drafts"
+    folder.mkdir()
+    result = CliRunner().invoke(app, ["sources", "check", str(draft(folder, LABOUR.replace("freshness:", "'[/x]':")))])
+    assert "[red]drafts/water.yml" in result.output
+    assert "[/x]" in result.output
+
+
 def test_a_draft_without_mistake_counts_as_one(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["sources", "check", str(draft(tmp_path, LABOUR))])
     assert result.exit_code == 0, result.output

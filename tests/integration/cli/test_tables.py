@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
+from rich.console import Console
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
-from cli import batches, quarantine
+from cli import batches, quarantine, run
 from cli.main import app
 
 _BATCH = "INSERT INTO ops.batch (department, kind, state, contract_version, pulled) VALUES (:department, 'reconcile', 'failed', 1, 123456)"
@@ -46,6 +47,19 @@ def test_a_rule_in_quarantine_can_be_copied(database: Engine) -> None:
     output = CliRunner().invoke(app, ["quarantine", "list"]).output
     assert "transform:petitioner.birth_date" in output
     assert "…" not in output
+
+
+def test_what_stands_in_brackets_is_shown_as_it_stands(database: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    item = _ITEM.replace("'YJ20260301000123'", "'[red]7'").replace("'csrq'", "'[/mg]'")
+    with database.begin() as connection:
+        connection.execute(text(item))
+        connection.execute(text(_BATCH), {"department": "[/dim]"})
+    output = CliRunner().invoke(app, ["quarantine", "list"]).output
+    assert "[red]7" in output and "[/mg]" in output
+    assert "[/dim]" in CliRunner().invoke(app, ["batches", "list"]).output
+    with run.PassTable({"works": "[/works] works"}, Console()) as table:
+        table.update("works", "done", None)
+    assert "[/works] works" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

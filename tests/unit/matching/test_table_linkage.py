@@ -305,29 +305,6 @@ def test_a_field_of_which_no_row_can_be_read_is_told(form: str) -> None:
     assert form_of(pl.DataFrame({"c": [None, None]}, schema={"c": pl.String}), Field("c", ("c",), form))["c"].null_count() == 2
 
 
-def test_a_column_that_is_absent_is_told_with_the_file_and_what_names_it(tmp_path: Path) -> None:
-    table = make_table(tmp_path, lambda d: d.update(id="no"))
-    with pytest.raises(ContractError) as refused:
-        link_table(make_rows(("a", "b", "1")).drop("surname"), table)
-    assert "model.yml" in str(refused.value)
-    assert "surname (field surname)" in str(refused.value)
-    assert "no (id)" in str(refused.value)
-    assert "given, born" in refused.value.remedy
-
-
-def test_a_rule_on_a_column_that_no_form_makes_is_told_the_fields_of_the_model_alone(tmp_path: Path) -> None:
-    def with_address(document: dict[str, Any]) -> None:
-        document["fields"]["where"] = {"from": "born", "as": "address"}
-        document["blocking"] = [{"name": "spot", "fields": ["town"]}]
-
-    with pytest.raises(ContractError) as refused:
-        link_table(make_rows(("a", "b", "1")), make_table(tmp_path, with_address))
-    assert "blocking rule spot: there is no field town" in str(refused.value)
-    named = refused.value.remedy.removeprefix("name one of ").split(", ")
-    assert {"surname", "road", "room"} <= set(named)
-    assert not {"id", "identifier", "apart"} & set(named)
-
-
 @pytest.mark.parametrize("seed", [2, 3, 4])
 def test_no_level_is_trained_to_weigh_more_than_a_better_one(tmp_path: Path, seed: int) -> None:
     levels = [{"name": f"{share}", "similarity": share} for share in (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.3)]

@@ -1,0 +1,105 @@
+"""What a table's model names and what there is: columns of the table, fields of the model, and the columns that its fields make.
+
+Each complaint names the file, what names it, the nearest of what there is, and all of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from hub.errors import ContractError
+from matching.table_model import TableModel
+
+#: Words that YAML reads as yes or no where they stand without quotes, by what becomes of them.
+_YAML_WORDS = {"False": ("no", "off", "false"), "True": ("yes", "on", "true")}
+#: Kinds that look at what a field of one of these forms makes, or at none's, whatever their `column`.
+_OF_FORMS = {
+    "identifier": ("id_no", "uscc"),
+    "person_name": ("person_name",),
+    "organisation_name": ("organisation_name",),
+    "address": ("address",),
+    "kilometres": ("place",),
+    "apart": (),  # of identifier, case numbers and parties under names of their own
+    "citation": (),
+    "parties": (),
+}
+_OWN_COLUMN = ("identifier",)  # of these kinds, what looks at its `column` all the same
+
+
+def require_columns(rows: pl.DataFrame, table: TableModel) -> None:
+    """Every column that the model names, told by what names it.
+
+    Raises:
+        ContractError: the table lacks one.
+    """
+    named = [(f"field {field.name}", name) for field in table.fields for name in field.columns]
+    named += [(key, name) for key, name in (("id", table.id), ("source", table.source)) if name]
+    missing = [(place, name) for place, name in named if name not in rows.columns]
+    if missing:
+        hints = dict.fromkeys(_hint(name, rows.columns) for _, name in missing)
+        raise ContractError(
+            f"{table.file}: the table has no column {', '.join(f'{name} ({place})' for place, name in missing)}",
+            remedy=f"{''.join(hints)}name in the model file one of the table's columns: {', '.join(rows.columns)}",
+            file=table.file,
+            field=missing[0][0],
+            allowed=rows.columns,
+        )
+
+
+def require_fields(made: Sequence[str], table: TableModel) -> None:
+    """Every column that rules, comparisons, `over_common` and `identifier` name is one that the model's fields make.
+
+    Args:
+        made: columns that the fields make.
+        table: the model.
+
+    Raises:
+        ContractError: there is none of that name, or no field of the form that a comparison looks at.
+    """
+    for place, column in _used(table):
+        if column not in made:
+            raise ContractError(
+                f"{table.file}: {place}: there is no field {column}",
+                remedy=f"{_hint(column, made)}name one of {', '.join(made)}",
+                file=table.file,
+                field=place,
+                allowed=list(made),
+            )
+    forms = {field.form for field in table.fields}
+    for comparison in table.model.comparisons:
+        needed = _OF_FORMS.get(comparison.kind, ())
+        known = comparison.column in needed if comparison.kind in _OWN_COLUMN else forms & {*needed}
+        if needed and not known:
+            raise ContractError(
+                f"{table.file}: comparison {comparison.name}: {comparison.kind} is of no field made as {' or '.join(needed)}",
+                remedy=f"add as: {' or '.join(needed)} to the field that it compares, or name another kind",
+                file=table.file,
+                field=f"comparison {comparison.name}",
+            )
+
+
+def _used(table: TableModel) -> Iterator[tuple[str, str]]:
+    """What names a column of the forms, and the column."""
+    for rule in table.model.blocking:
+        yield from ((f"blocking rule {rule.name}", column) for column in (*rule.fields, *rule.refine))
+    for comparison in table.model.comparisons:
+        place = f"comparison {comparison.name}"
+        if comparison.kind not in _OF_FORMS or comparison.kind in _OWN_COLUMN or comparison.term_frequency:
+            yield place, comparison.column
+        tests = (test for level in comparison.levels for test in level.tests)
+        yield from ((f"{place}: swapped_with", str(value)) for test, value in tests if test == "swapped_with")
+    yield from (("over_common", column) for column in table.model.over_common)
+    if table.identifier:
+        yield "identifier", table.identifier
+
+
+def _hint(name: str, there: Sequence[str]) -> str:
+    """The nearest of what there is, where one is near."""
+    quoted = [one for one in there if one.lower() in _YAML_WORDS.get(name, ())]
+    if quoted:
+        return f'did you mean {quoted[0]}? write it in quotes, "{quoted[0]}", for YAML reads it as {name.lower()} without; '
+    close = difflib.get_close_matches(name, there, n=1)
+    return f"did you mean {close[0]}? " if close else ""
