@@ -36,7 +36,8 @@ demo:
 	@$(PY) -m cli.main demo --records '$(RECORDS)' --seed '$(SEED)' $(if $(filter-out 0 no false,$(ONCE)),--once)
 
 test: setup
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@# In the order of their names: else files of few tests, the slowest among them, come last, and one worker runs them while the other waits.
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check .
