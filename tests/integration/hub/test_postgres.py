@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,6 +79,27 @@ def test_a_taken_port_names_the_setting(home: Path) -> None:
             postgres.running(settings_of(home, port)),
         ):
             pass
+
+
+def test_a_server_starts_beside_the_last_processes_of_a_killed_one(home: Path) -> None:
+    busy = "SELECT count(*) FROM generate_series(1, 30000000)"  # notices only when it is done that the server is gone
+    program = (
+        "import sys; from pathlib import Path; from hub import postgres; from hub.settings import Settings\n"
+        "with postgres.running(Settings(home=Path(sys.argv[1]), postgres_port=0)) as server:\n"
+        "    cursor = postgres.connect(server, 'casehub').cursor()\n"
+        f"    print('ready', flush=True); cursor.execute('{busy}')\n"
+    )
+    user = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert user.stdout is not None
+    assert user.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    for process in (user.pid, postmaster(home).pid):
+        os.kill(process, signal.SIGKILL)
+    user.wait()
+    user.stdout.close()
+    with postgres.running(settings_of(home)) as again:
+        postgres.connect(again, "casehub").close()
+    assert b"shared memory block" in (home / "postgres" / "server.log").read_bytes()
 
 
 def test_data_survive_a_kill_of_everything(home: Path) -> None:
