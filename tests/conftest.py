@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -40,9 +41,16 @@ def keys() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An embedded server of this test process's own, with a migrated template database."""
+    """An embedded server of this test process's own, with a migrated template database.
+
+    It does not wait for the disk, which each test's own database would make it do: no test ends the machine.
+    """
     home = tmp_path_factory.mktemp("home")
-    with postgres.running(Settings(home=home, postgres_port=0)) as server:
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("fsync", "full_page_writes"):
+                patch.setitem(postgres.SERVER_OPTIONS, name, "off")
+            server = stack.enter_context(postgres.running(Settings(home=home, postgres_port=0)))
         _run(server, "CREATE DATABASE template_casehub")
         engine = make_engine(server.url("template_casehub"))
         migrate(engine)
