@@ -20,15 +20,20 @@ _HOUR = dt.timedelta(hours=1)
 LEFT = re.compile(r'"caller";r=(\d+);t=(\d+)')
 
 
+def _with_clerk(api: Api, **rules: Any) -> Api:
+    """The API under a policy that has other rules for clerks."""
+    document = read_policy(DEFAULT).model_dump(mode="json") | {"version": 1, "examples": []}
+    document["roles"]["clerk"] |= rules
+    policies.propose(api.store.engine, policy_of(document), "li")
+    policies.approve(api.store.engine, 1, "wang")
+    time.sleep(policies.FRESH_S)
+    return api
+
+
 @pytest.fixture
 def limited_api(fragile_api: Api) -> Api:
     """Clerks may ask four times in two seconds."""
-    document = read_policy(DEFAULT).model_dump(mode="json") | {"version": 1, "examples": []}
-    document["roles"]["clerk"] |= {"rate": {"requests": 4, "per_s": 2}}
-    policies.propose(fragile_api.store.engine, policy_of(document), "li")
-    policies.approve(fragile_api.store.engine, 1, "wang")
-    time.sleep(policies.FRESH_S)
-    return fragile_api
+    return _with_clerk(fragile_api, rate={"requests": 4, "per_s": 2})
 
 
 def test_a_quota_is_told_used_up_and_comes_back(limited_api: Api) -> None:
@@ -66,12 +71,7 @@ _PURPOSE = {"X-Purpose": "handling", "X-Case-Reference": "LD-1"}
 @pytest.fixture
 def wary_api(fragile_api: Api) -> Api:
     """Clerks may ask about five numbers an hour without a purpose."""
-    document = read_policy(DEFAULT).model_dump(mode="json") | {"version": 1, "examples": []}
-    document["roles"]["clerk"] |= {"numbers": {"requests": 5, "per_s": 3600}}
-    policies.propose(fragile_api.store.engine, policy_of(document), "li")
-    policies.approve(fragile_api.store.engine, 1, "wang")
-    time.sleep(policies.FRESH_S)
-    return fragile_api
+    return _with_clerk(fragile_api, numbers={"requests": 5, "per_s": 3600})
 
 
 def _silent(api: Api, role: str = "clerk") -> Api:
