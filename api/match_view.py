@@ -17,6 +17,7 @@ from api.presenter import Presenter
 from api.queries import match as queries
 from api.queries.rows import Row
 from api.queries.search import FILTERS
+from api.queries.shown import Stated, summaries
 from api.questions.match import MatchParty, MatchRecord
 from matching.model import Model
 from matching.model_file import load_model
@@ -122,27 +123,14 @@ class Matcher:
         return entity
 
     def _cases(self, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, CaseSummary]:
-        own = self.presenter.caller.department
-        around = queries.summaries(self.connection, case_ids, own)
-        best = queries.best_values(self.connection, case_ids, own)
-        return {case_id: self._summary(row, best) for case_id, row in around.items()}
+        around = summaries(self.connection, case_ids, self.presenter.caller.department)
+        return {case_id: self._summary(row) for case_id, row in around.items()}
 
-    def _summary(self, row: Row, best: Mapping[tuple[uuid.UUID, str], Row]) -> CaseSummary:
+    def _summary(self, row: Row) -> CaseSummary:
         """A case by what its readable records state, whatever is published of it."""
-        case_id = row["case_id"]
-        stated = {name: best[case_id, name]["value"] if (case_id, name) in best else None for name in FILTERS}
-        title = best.get((case_id, "title"))
-        shown = None
-        if title is not None:
-            shown = self.presenter.value("title", title["value"], row["names"] or (), is_own=title["is_own"])
-        return CaseSummary(
-            case_id=case_id,
-            title=shown,
-            departments=[self.presenter.department(code) for code in row["departments"] or ()],
-            record_count=row["records"],
-            acknowledged=self.presenter.acknowledged(row["acknowledged"] or ()),
-            **self.presenter.summary(stated | {"reported_at": row["reported_at"]}),
-        )
+        best: Mapping[str, Stated] = row["best"]
+        stated = {name: best[name].value if name in best else None for name in FILTERS}
+        return CaseSummary(**self.presenter.case(row), **self.presenter.summary(stated | {"reported_at": row["reported_at"]}))
 
 
 def _values(record: MatchRecord, own: str | None) -> dict[str, Any]:

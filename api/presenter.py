@@ -69,6 +69,21 @@ class Presenter:
         found: dict[str, Any] = {name: coded(name, row[name]) for name in ("category", "status", "grade")}
         return found | places(row) | {"reported_at": row["reported_at"]}
 
+    def title(self, case: Mapping[str, Any]) -> str | None:
+        """The title of a case, of what its readable records come to (`api.queries.shown.summaries`)."""
+        stated = case["best"].get("title")
+        return None if stated is None else self.value("title", stated.value, case["names"] or (), is_own=stated.is_own)
+
+    def case(self, case: Mapping[str, Any]) -> dict[str, Any]:
+        """The title of a case, its records and departments, and who else is to be asked, of the same."""
+        return {
+            "case_id": case["case_id"],
+            "title": self.title(case),
+            "departments": [self.department(code) for code in case["departments"] or ()],
+            "record_count": case["records"],
+            "acknowledged": self.acknowledged(case["acknowledged"] or ()),
+        }
+
     def record(self, row: Mapping[str, Any], names: Iterable[str]) -> RecordAnswer:
         """A record, masked unless it is the caller's own and he says what for."""
         own, hidden = self.is_own(row), self._hidden(row)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import uuid
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
@@ -21,6 +20,7 @@ from api.queries.found import is_whole, read_entry
 from api.queries.hits import gather
 from api.queries.rows import Row
 from api.queries.search import Search
+from api.queries.shown import Stated
 from api.questions.cases import CaseQuery
 from api.recognise import LABELS, Kind, Reading
 from api.search_matches import explain, tails_shown
@@ -119,9 +119,8 @@ def _items(connection: Connection, wanted: Search, rows: Sequence[Row], presente
     if not rows:
         return []
     case_ids = [row["case_id"] for row in rows]
-    around = shown.surroundings(connection, case_ids, wanted.own)
-    best = shown.best_values(connection, case_ids, wanted.own)
-    items = [_item(row, around[row["case_id"]], best, presenter) for row in rows]
+    around = shown.summaries(connection, case_ids, wanted.own)
+    items = [_item(row, around[row["case_id"]], presenter) for row in rows]
     if wanted.reading is not None:
         names = {case_id: row["names"] or () for case_id, row in around.items()}
         found = explain(shown.matches(connection, wanted, case_ids), wanted.reading, presenter, names)
@@ -130,24 +129,12 @@ def _items(connection: Connection, wanted: Search, rows: Sequence[Row], presente
     return items
 
 
-def _item(row: Row, around: Row, best: Mapping[tuple[uuid.UUID, str], Row], presenter: Presenter) -> FoundCase:
-    case_id = row["case_id"]
-    title = best.get((case_id, "title"))
-    shown = None
-    if title is not None:
-        shown = presenter.value("title", title["value"], around["names"] or (), is_own=title["is_own"])
+def _item(row: Row, around: Row, presenter: Presenter) -> FoundCase:
     # What is published of a case may be wider or narrower than what this caller reads of it.
     if around["is_limited"] or not presenter.caller.rights.is_whole:
-        stated = {name: best.get((case_id, name)) for name in queries.FILTERS}
-        row = row | {name: None if value is None else value["value"] for name, value in stated.items()}
-    return FoundCase(
-        case_id=case_id,
-        title=shown,
-        departments=[presenter.department(code) for code in around["departments"] or ()],
-        record_count=around["records"],
-        acknowledged=presenter.acknowledged(around["acknowledged"] or ()),
-        **presenter.summary(row),
-    )
+        best: Mapping[str, Stated] = around["best"]
+        row = row | {name: best[name].value if name in best else None for name in queries.FILTERS}
+    return FoundCase(**presenter.case(around), **presenter.summary(row))
 
 
 def _recognised(reading: Reading | None, items: Sequence[FoundCase]) -> Coded | None:

@@ -115,8 +115,7 @@ def _describe(
     if not case_ids:
         return
     own = presenter.caller.department
-    around = shown.surroundings(connection, case_ids, own)
-    best = shown.best_values(connection, case_ids, own)
+    around = shown.summaries(connection, case_ids, own)
     for ordinal, several in named.items():
         answer = answers[ordinal]
         for case_id in several:
@@ -124,18 +123,12 @@ def _describe(
             answer.items.append(
                 {
                     "case_id": str(case_id),
-                    "title": _title(best.get((case_id, "title")), around[case_id], presenter),
+                    "title": presenter.title(around[case_id]),
                     "departments": around[case_id]["departments"] or [],
                     "matched": fields,
                 }
             )
         answer.ask = sorted({code for case_id in several for code in around[case_id]["acknowledged"] or []})
-
-
-def _title(value: Row | None, around: Row, presenter: Presenter) -> str | None:
-    if value is None:
-        return None
-    return presenter.value("title", value["value"], around["names"] or (), is_own=value["is_own"])
 
 
 def label(kind: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -47,31 +48,52 @@ def matches(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID
     return fetch(connection, statement, {**search.parameters, "case_ids": list(case_ids)})
 
 
-def surroundings(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[uuid.UUID, Row]:
-    """Per case: how many records of which departments can be read, who else is to be asked, and the persons a title may name."""
-    statement = f"""
-    SELECT m.case_id, count(DISTINCT r.record_id) FILTER (WHERE {READABLE}) AS records, bool_or({LIMITED}) AS is_limited,
-           array_agg(DISTINCT r.department) FILTER (WHERE {READABLE}) AS departments,
-           array_agg(DISTINCT r.department) FILTER (WHERE {ACKNOWLEDGED}) AS acknowledged,
-           array_agg(DISTINCT p.name) FILTER (WHERE {READABLE} AND p.kind = 'person' AND p.name IS NOT NULL) AS names
-    FROM {members_of("case_ids")} LEFT JOIN LATERAL (
-        SELECT p.name, p.kind FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version OFFSET 0
-    ) p ON true
-    GROUP BY m.case_id
-    """
-    return {row["case_id"]: row for row in fetch(connection, statement, {"case_ids": list(case_ids), "own": own})}
+class Stated(NamedTuple):
+    """The best value of a field that a readable record states."""
+
+    value: str
+    is_own: bool  # whether a record of the caller's own department states it
 
 
-def best_values(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[tuple[uuid.UUID, str], Row]:
-    """Per case and field of `FIELDS` the best value that a readable record states, and whether one of the caller's own states it."""
-    statement = f"""
-    SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.readable_values(:case_ids) g
-    CROSS JOIN LATERAL (
-        SELECT coalesce(bool_or(r.department = :own), false) AS is_own FROM store.source_record r
-        WHERE r.record_id = ANY(g.stated_by) AND {CURRENT} AND {READABLE} HAVING count(*) > 0
-    ) s
-    WHERE g.field = ANY(:fields) AND g.known_to IS NULL
-    ORDER BY g.entity_id, g.field, g.rank
+_AROUND = f"""
+SELECT m.case_id, count(DISTINCT r.record_id) FILTER (WHERE {READABLE}) AS records, bool_or({LIMITED}) AS is_limited,
+       min(r.reported_at) FILTER (WHERE {READABLE}) AS reported_at,
+       array_agg(DISTINCT r.department) FILTER (WHERE {READABLE}) AS departments,
+       array_agg(DISTINCT r.department) FILTER (WHERE {ACKNOWLEDGED}) AS acknowledged,
+       array_agg(DISTINCT p.name) FILTER (WHERE {READABLE} AND p.kind = 'person' AND p.name IS NOT NULL) AS names
+FROM {members_of("case_ids")} LEFT JOIN LATERAL (
+    SELECT p.name, p.kind FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version OFFSET 0
+) p ON true
+GROUP BY m.case_id
+"""
+_BEST = f"""
+SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.readable_values(:case_ids) g
+CROSS JOIN LATERAL (
+    SELECT coalesce(bool_or(r.department = :own), false) AS is_own FROM store.source_record r
+    WHERE r.record_id = ANY(g.stated_by) AND {CURRENT} AND {READABLE} HAVING count(*) > 0
+) s
+WHERE g.field = ANY(:fields) AND g.known_to IS NULL
+ORDER BY g.entity_id, g.field, g.rank
+"""
+# One statement and a row a case: the way to the database and back takes as long as either half does.
+_SUMMARIES = f"""
+WITH around AS MATERIALIZED ({_AROUND}), best AS MATERIALIZED (
+    SELECT b.entity_id, array_agg(b.field) AS fields, array_agg(b.value) AS values, array_agg(b.is_own) AS owns FROM ({_BEST}) b
+    GROUP BY b.entity_id
+)
+SELECT around.*, best.fields, best.values, best.owns FROM around LEFT JOIN best ON best.entity_id = around.case_id
+"""
+
+
+def summaries(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[uuid.UUID, Row]:
+    """Per case what its readable records come to, who else is to be asked, the persons a title may name, and `best`.
+
+    `best` is of each field of `FIELDS` that a readable record states the best value.
     """
-    rows = fetch(connection, statement, {"case_ids": list(case_ids), "own": own, "fields": list(FIELDS)})
-    return {(row["entity_id"], row["field"]): row for row in rows}
+    if not case_ids:
+        return {}
+    rows = fetch(connection, _SUMMARIES, {"case_ids": list(case_ids), "own": own, "fields": list(FIELDS)})
+    for row in rows:
+        values = map(Stated, row.pop("values") or (), row.pop("owns") or ())
+        row["best"] = dict(zip(row.pop("fields") or (), values, strict=True))
+    return {row["case_id"]: row for row in rows}
