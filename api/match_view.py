@@ -16,8 +16,7 @@ from api.answers.match import CaseAnswered, CaseMatch, MatchAnswer, Organisation
 from api.presenter import Presenter
 from api.queries import match as queries
 from api.queries.rows import Row
-from api.queries.search import FILTERS
-from api.queries.shown import Stated, summaries
+from api.queries.shown import stated_values, summaries
 from api.questions.match import MatchParty, MatchRecord
 from matching.model import Model
 from matching.model_file import load_model
@@ -128,9 +127,7 @@ class Matcher:
 
     def _summary(self, row: Row) -> CaseSummary:
         """A case by what its readable records state, whatever is published of it."""
-        best: Mapping[str, Stated] = row["best"]
-        stated = {name: best[name].value if name in best else None for name in FILTERS}
-        return CaseSummary(**self.presenter.case(row), **self.presenter.summary(stated | {"reported_at": row["reported_at"]}))
+        return CaseSummary(**self.presenter.case(row), **self.presenter.summary(stated_values(row) | {"reported_at": row["reported_at"]}))
 
 
 def _values(record: MatchRecord, own: str | None) -> dict[str, Any]:

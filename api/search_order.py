@@ -30,19 +30,22 @@ _NAMES = frozenset({Kind.NAME, Kind.ORGANISATION, Kind.PINYIN})
 
 
 def relevance_page(connection: Connection, search: Search, position: RankPosition | None) -> tuple[list[Row], RankPosition | None]:
-    """One page in order of relevance, and where the next begins; None after the last."""
+    """One page in order of relevance, and where the next begins; None after the last.
+
+    Where nothing but the entry is looked for a row is the id of a case alone: what is shown of it is read with the page.
+    """
     position = position or RankPosition(0, 0)
     hits = search.hits
     is_name = search.reading is not None and search.reading.kind in _NAMES
     if hits is None or (hits.is_many and search.is_narrowed and not is_name):
         return _from_window(connection, search, position)
     # What is gathered is enough: all of few, the newest of many, and of a name that stands in very many records its bearers.
-    cases = hits.cases
-    if search.is_narrowed:
-        cases = cases.only({str(case_id) for case_id in queries.those(connection, search, cases.case_ids)})
-    ordered, following = _page(in_order(cases, search), position, search.limit, None)
-    summaries = {str(case_id): row for case_id, row in queries.those(connection, search, ordered).items()}
-    return [summaries[case_id] for case_id in ordered if case_id in summaries], following
+    if not search.is_narrowed:
+        ordered, following = _page(in_order(hits.cases, search), position, search.limit, None)
+        return [{"case_id": uuid.UUID(case_id)} for case_id in ordered], following
+    listed = {str(case_id): row for case_id, row in queries.those(connection, search, hits.cases.case_ids).items()}
+    ordered, following = _page(in_order(hits.cases.only(listed), search), position, search.limit, None)
+    return [listed[case_id] for case_id in ordered], following
 
 
 def _from_window(connection: Connection, search: Search, position: RankPosition) -> tuple[list[Row], RankPosition | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -20,7 +20,6 @@ from api.queries.found import is_whole, read_entry
 from api.queries.hits import gather
 from api.queries.rows import Row
 from api.queries.search import Search
-from api.queries.shown import Stated
 from api.questions.cases import CaseQuery
 from api.recognise import LABELS, Kind, Reading
 from api.search_matches import explain, tails_shown
@@ -120,6 +119,9 @@ def _items(connection: Connection, wanted: Search, rows: Sequence[Row], presente
         return []
     case_ids = [row["case_id"] for row in rows]
     around = shown.summaries(connection, case_ids, wanted.own)
+    # Of an id alone it is not known yet whether the caller reads anything of the case.
+    rows = [row for row in rows if "reported_at" in row or around.get(row["case_id"], {}).get("records")]
+    case_ids = [row["case_id"] for row in rows]
     items = [_item(row, around[row["case_id"]], presenter) for row in rows]
     if wanted.reading is not None:
         names = {case_id: row["names"] or () for case_id, row in around.items()}
@@ -131,9 +133,8 @@ def _items(connection: Connection, wanted: Search, rows: Sequence[Row], presente
 
 def _item(row: Row, around: Row, presenter: Presenter) -> FoundCase:
     # What is published of a case may be wider or narrower than what this caller reads of it.
-    if around["is_limited"] or not presenter.caller.rights.is_whole:
-        best: Mapping[str, Stated] = around["best"]
-        row = row | {name: best[name].value if name in best else None for name in queries.FILTERS}
+    if around["is_limited"] or not presenter.caller.rights.is_whole or "reported_at" not in row:
+        row = {"reported_at": around["reported_at"], **row, **shown.stated_values(around)}
     return FoundCase(**presenter.case(around), **presenter.summary(row))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from api.queries.found import by_entry
 from api.queries.rows import Row, fetch
-from api.queries.search import FIELDS, Search
+from api.queries.search import FIELDS, FILTERS, Search
 from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, READABLE, members_of
 
 MATCHES_PER_CASE = 5
@@ -97,3 +97,9 @@ def summaries(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | 
         values = map(Stated, row.pop("values") or (), row.pop("owns") or ())
         row["best"] = dict(zip(row.pop("fields") or (), values, strict=True))
     return {row["case_id"]: row for row in rows}
+
+
+def stated_values(summary: Row) -> dict[str, str | None]:
+    """Of `FILTERS` what readable records state, whatever is published of the case."""
+    best: Mapping[str, Stated] = summary["best"]
+    return {name: best[name].value if name in best else None for name in FILTERS}
