@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import uuid
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,7 +22,7 @@ from api.queries.gathered import FoundCases
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.recognise import Kind
-from schema.search import tokens_in
+from schema.search import MOST_BITS, tokens_in
 
 _WINDOW_PAGES = 3  # pages' worth of cases that are put in order at once, where very many are found
 _NAMES = frozenset({Kind.NAME, Kind.ORGANISATION, Kind.PINYIN})
@@ -94,14 +93,14 @@ def in_order(cases: FoundCases, search: Search) -> list[str]:
 def _title_scores(cases: FoundCases, search: Search) -> npt.NDArray[np.float64]:
     """How much of the entry stands in each case's titles; what stands in few of the titles found counts more."""
     asked = () if search.reading is None else search.reading.query.tokens
-    held = tokens_in(cases.titles, asked)
-    found = [0] * len(cases.case_ids)  # of each case, the tokens that any of its titles holds
-    for place, tokens in zip(cases.titled.tolist(), held, strict=True):
-        found[place] |= tokens
-    alike = Counter(found)  # cases by the tokens that their titles hold: there are few such sets
+    bits = np.int64 if len(asked) <= MOST_BITS else object
+    found = np.zeros(len(cases.case_ids), bits)  # of each case, the tokens that any of its titles holds
+    np.bitwise_or.at(found, cases.titled, np.array(tokens_in(cases.titles, asked), bits))
+    alike, which, counts = np.unique(found, return_inverse=True, return_counts=True)  # there are few sets of tokens
+    held = [(int(tokens), count) for tokens, count in zip(alike, counts.tolist(), strict=True)]
     weights = []
     for place in range(len(asked)):
-        borne = sum(count for tokens, count in alike.items() if tokens >> place & 1)
+        borne = sum(count for tokens, count in held if tokens >> place & 1)
         weights.append(1 + math.log((len(found) + 1) / (borne + 1)))
-    scores = {tokens: round(sum(weight for place, weight in enumerate(weights) if tokens >> place & 1), 6) for tokens in alike}
-    return np.array([scores[tokens] for tokens in found], np.float64)
+    scores = [round(sum(weight for place, weight in enumerate(weights) if tokens >> place & 1), 6) for tokens, _ in held]
+    return np.array(scores, np.float64)[which]

@@ -22,6 +22,7 @@ from schema.numbers import LONG_NUMBER, has_long_number, whole_numbers
 
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
 COMMON = 0.05  # of all texts; a word in more of them spares an index hardly anything
+MOST_BITS = 62  # of a number: tokens above are looked for one by one
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
 #: A record's number without brackets, marks and blanks, as a part of it is looked for; the same in SQL and in `number_part`.
@@ -29,7 +30,6 @@ _MARKS = "〔〕【】[]（）()-－—_/.·# "
 NUMBER_PART = f"translate(upper(coalesce(case_number, source_record_id)), '{_MARKS}', '')"
 
 _NOT_ALONE = -1
-_MOST_BITS = 62  # of a number
 _LAST = 0x33480  # no letter of any script comes after
 _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
@@ -54,7 +54,7 @@ def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
     Phones and ID numbers in a text are whole tokens: which of their figures somebody asked for is told of none that he does not know.
     All texts are one array of characters, for a thousand titles are looked through at each search.
     """
-    if len(tokens) > _MOST_BITS:
+    if len(tokens) > MOST_BITS:
         return [_tokens_in(text, tokens) for text in texts]
     joined = "\n".join(texts)
     if joined.count("\n") >= max(1, len(texts)):  # one of them is of several lines

@@ -7,7 +7,7 @@ is done for a column at once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -80,17 +80,25 @@ class FoundCases:
     titles: Sequence[str]
     titled: npt.NDArray[np.intp]
 
-    def only(self, case_ids: Collection[str]) -> FoundCases:
+    def only(self, case_ids: Iterable[str]) -> FoundCases:
         """Those of these cases that are here."""
-        kept = np.array([case_id in case_ids for case_id in self.case_ids], bool)
-        titles = np.flatnonzero(kept[self.titled])
+        kept = self.places_of(case_ids)
+        titles = np.flatnonzero(np.isin(self.titled, kept))
         return FoundCases(
-            [self.case_ids[place] for place in np.flatnonzero(kept).tolist()],
+            [self.case_ids[place] for place in kept.tolist()],
             self.ranks[kept],
             self.reported_at[kept],
             [self.titles[place] for place in titles.tolist()],
-            (np.cumsum(kept) - 1)[self.titled[titles]],
+            np.searchsorted(kept, self.titled[titles]),
         )
+
+    def places_of(self, case_ids: Iterable[str]) -> npt.NDArray[np.intp]:
+        """Where those of these cases stand that are here, in order."""
+        return np.array(sorted(self._places[case_id] for case_id in case_ids if case_id in self._places), np.intp)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {case_id: place for place, case_id in enumerate(self.case_ids)}
 
 
 def cases_of(rows: Sequence[Row], worded: Worded) -> FoundCases:
@@ -127,8 +135,8 @@ class Hits:
         """What of it these cases hold."""
         cases = {str(case_id) for case_id in case_ids}
         rows = tuple(row for row in self.rows if row[5] in cases)
-        worded = self.worded.at([place for place, case_id in enumerate(self.worded.case_ids) if case_id in cases])
-        return replace(self, rows=rows, worded=worded, cases=self.cases.only(cases))
+        worded = np.flatnonzero(np.isin(self.cases.titled, self.cases.places_of(cases)))  # a record by words tells a title
+        return replace(self, rows=rows, worded=self.worded.at(worded.tolist()), cases=self.cases.only(cases))
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
