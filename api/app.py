@@ -137,7 +137,7 @@ def _sealing(settings: Settings, engine: Engine, writer: AuditWriter) -> Iterato
 def _surround(app: FastAPI, writer: AuditWriter, settings: Settings) -> None:
     """Innermost first: the limit on bodies, the audit row, the envelope."""
     app.add_middleware(BodyLimit, limits={lookups.PATH: settings.lookup_bytes})
-    app.add_middleware(AuditGate, audit=writer.write)
+    app.add_middleware(AuditGate, writer=writer)
     app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.audit.writer import AuditWriter
 from api.deprecation import headers_of
 from api.inbox import MAX_BODY_BYTES as MAX_INBOX_BYTES
 from api.problems import PROBLEMS, problem_response
@@ -33,7 +35,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-Audit = Callable[[Trace, str, int], Awaitable[None]]
 Observe = Callable[[str, str, int, float], None]
 
 _log = logging.getLogger("api.access")
@@ -111,9 +112,9 @@ def _log_surprise(error: Exception, trace: Trace) -> None:
 class AuditGate:
     """Holds each answer of an audited path back until its row is written; without the row there is no answer."""
 
-    def __init__(self, app: ASGIApp, audit: Audit) -> None:
+    def __init__(self, app: ASGIApp, writer: AuditWriter) -> None:
         self._app = app
-        self._audit = audit
+        self._writer = writer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -137,6 +138,7 @@ class AuditGate:
         if scope["type"] != "http" or not scope["path"].startswith(AUDITED):
             await self._app(scope, receive, send)
             return
+        scope["state"]["trace"].submit = self._writer.submit
         try:
             await self._app(scope, receive, send_on)
         except Exception:  # the envelope answers it
@@ -148,10 +150,14 @@ class AuditGate:
         """Whether the row was committed; an answer that gives nothing away may go without it."""
         route = scope.get("route")
         action = route.name if isinstance(route, APIRoute) else UNROUTED
+        trace: Trace = scope["state"]["trace"]
         try:
-            await self._audit(scope["state"]["trace"], action, status)
+            if trace.ahead is not None and status == 200:
+                await asyncio.wrap_future(trace.ahead)
+            else:
+                await self._writer.write(trace, action, status)
         except Exception as error:  # whatever kept the row from being written keeps the answer back
-            _log_surprise(error, scope["state"]["trace"])
+            _log_surprise(error, trace)
             return status >= 500
         return True
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -42,8 +43,18 @@ WAYS = {
 }
 
 
-def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> CasePage:
+#: Told how an entry was read and which cases are shown, before it is said why each was found.
+Noting = Callable[[Kind | None, Sequence[uuid.UUID]], None]
+
+
+def search(connection: Connection, presenter: Presenter, query: CaseQuery, note: Noting = lambda *_: None) -> CasePage:
     """Answer a query as this caller may see it.
+
+    Args:
+        connection: the caller's.
+        presenter: of the caller.
+        query: what is asked.
+        note: called once, when it is known what is shown.
 
     Raises:
         RequestError: the entry or the cursor cannot be read, or there is nothing to be relevant to.
@@ -54,8 +65,13 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery) -> Ca
     if reading is not None and not is_whole(reading):
         wanted = dataclasses.replace(wanted, hits=gather(connection, reading, tails_shown(presenter)))
     rows, following = _rows(connection, wanted, position)
-    items = _items(connection, wanted, rows, presenter)
+    around = shown.summaries(connection, [row["case_id"] for row in rows], wanted.own)
+    # Of an id alone it is not known before whether the caller reads anything of the case.
+    rows = [row for row in rows if "reported_at" in row or around.get(row["case_id"], {}).get("records")]
     counts = count(connection, wanted, query.facet_names) if query.total or query.facet_names else None
+    note(None if reading is None else reading.kind, [row["case_id"] for row in rows])
+    items = [_item(row, around[row["case_id"]], presenter) for row in rows]
+    _explain(connection, wanted, items, around, presenter)
     return CasePage(
         recognised_as=_recognised(reading, items),
         tried=[_way(code) for code in wanted.hits.tried] if wanted.hits else [],
@@ -114,21 +130,16 @@ def _rows(
     return shown, None if last is None else CasePosition(last["reported_at"], last["case_id"], wanted.sort)
 
 
-def _items(connection: Connection, wanted: Search, rows: Sequence[Row], presenter: Presenter) -> list[FoundCase]:
-    if not rows:
-        return []
-    case_ids = [row["case_id"] for row in rows]
-    around = shown.summaries(connection, case_ids, wanted.own)
-    # Of an id alone it is not known yet whether the caller reads anything of the case.
-    rows = [row for row in rows if "reported_at" in row or around.get(row["case_id"], {}).get("records")]
-    case_ids = [row["case_id"] for row in rows]
-    items = [_item(row, around[row["case_id"]], presenter) for row in rows]
-    if wanted.reading is not None:
-        names = {case_id: row["names"] or () for case_id, row in around.items()}
-        found = explain(shown.matches(connection, wanted, case_ids), wanted.reading, presenter, names)
-        for item in items:
-            item.matched = found[item.case_id]
-    return items
+def _explain(
+    connection: Connection, wanted: Search, items: Sequence[FoundCase], around: Mapping[uuid.UUID, Row], presenter: Presenter
+) -> None:
+    """Say of each case why it was found."""
+    if wanted.reading is None or not items:
+        return
+    names = {case_id: row["names"] or () for case_id, row in around.items()}
+    found = explain(shown.matches(connection, wanted, [item.case_id for item in items]), wanted.reading, presenter, names)
+    for item in items:
+        item.matched = found[item.case_id]
 
 
 def _item(row: Row, around: Row, presenter: Presenter) -> FoundCase:

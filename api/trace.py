@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,10 @@ class Trace:
     results: int | None = None
     receiver: str | None = None  # of what leaves the hub
     quota: Quota | None = None  # of the caller: for the answer's headers, in no row
+    submit: Callable[[dict[str, Any]], Future[None]] | None = (
+        None  # hands a row over to be committed; None where calls are not written down
+    )
+    ahead: Future[None] | None = None  # the row, committed while the answer is being made
 
     def name(self, caller: Caller) -> None:
         """Say who asks."""

@@ -50,6 +50,15 @@ def row_of(trace: Trace, action: str, outcome: int | None) -> Row:
     }
 
 
+def write_ahead(trace: Trace, action: str) -> None:
+    """Hand the row of a call over that is about to be answered, so that it is committed while the answer is still being made.
+
+    The answer waits for it. If it turns out another than 200, that is a second row of the same request.
+    """
+    if trace.submit is not None:
+        trace.ahead = trace.submit(row_of(trace, action, 200))
+
+
 def write_audit(engine: Engine, trace: Trace, action: str, outcome: int | None) -> None:
     """Write one row and commit it: for whatever shows something outside of a request, or piece by piece within one.
 

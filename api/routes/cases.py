@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
@@ -9,12 +11,13 @@ from fastapi.responses import Response
 
 from api.answers.cases import CasePage
 from api.audit.notes import note_search, shape_of
+from api.audit.row import write_ahead
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.json_answer import written
 from api.presenter import Presenter
 from api.problems import documented
 from api.questions.cases import CaseQuery
-from api.recognise import holds_identifier, numbers_in
+from api.recognise import Kind, holds_identifier, numbers_in
 from api.search_view import search
 from api.state import Hub, Trace
 from hub.errors import RequestError
@@ -43,7 +46,7 @@ def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: Hub
             remedy="改用 POST /v1/cases/search，放在请求体中 · use POST /v1/cases/search and put it into the body",
             problem="identifier-in-url",
         )
-    return _answer(query, Presenter(caller, hub.directory), hub, trace)
+    return _answer(query, Presenter(caller, hub.directory), hub, trace, "cases.list")
 
 
 @router.post("/search", name="cases.search", response_model=CasePage, responses=documented(401, 403, 413, 422, 503, 504))
@@ -59,15 +62,17 @@ def search_cases(
     The answer says how `q` was read, in which ways it was looked for, and why each case was found. Words and names come in order
     of relevance, everything else newest report first; `sort` says otherwise.
     """
-    return _answer(query, Presenter(caller, hub.directory), hub, trace)
+    return _answer(query, Presenter(caller, hub.directory), hub, trace, "cases.search")
 
 
-def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace) -> Response:
+def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace, action: str) -> Response:
     trace.shape = shape_of(query)
     hub.limits.take_numbers(presenter.caller, numbers_in(query.q))
     with hub.read(presenter.caller) as connection:
-        page = search(connection, presenter, query)
-        entry = None if page.recognised_as is None else page.recognised_as.code
-        case_ids = [item.case_id for item in page.items]
-        note_search(trace, connection, query, entry=entry, case_ids=case_ids, own=presenter.caller.department)
+
+        def note(entry: Kind | None, case_ids: Sequence[uuid.UUID]) -> None:
+            note_search(trace, connection, query, entry=entry and entry.value, case_ids=case_ids, own=presenter.caller.department)
+            write_ahead(trace, action)
+
+        page = search(connection, presenter, query, note)
     return written(page)

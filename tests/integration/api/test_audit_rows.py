@@ -7,6 +7,8 @@ import uuid
 
 import pytest
 
+from api.audit.writer import _Table
+from hub.errors import StoreUnavailable
 from tests.integration.api.builders import Api, Store
 
 ID_NUMBER = "440311199001011234"
@@ -68,6 +70,32 @@ def test_a_surprise_is_a_row(fragile_api: Api) -> None:
     fragile_api.store.run("ALTER TABLE store.unified_case DROP COLUMN category CASCADE")
     assert clerk.get("/v1/cases").status_code == 500
     assert [(row["action"], row["outcome"]) for row in rows(fragile_api.store)] == [("cases.list", 500)]
+
+
+def test_a_search_that_fails_after_its_row_was_handed_over_is_a_second_row(
+    api: Api, store: Store, case_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("what a record says")
+
+    clerk = api.as_("clerk", "labour")
+    assert clerk.post("/v1/cases/search", json={"q": "拖欠工资"}).status_code == 200
+    monkeypatch.setattr("api.search_view.shown.matches", fail)
+    assert clerk.post("/v1/cases/search", json={"q": "拖欠工资"}).status_code == 500
+    whole, ahead, failed = rows(store)
+    assert [row["outcome"] for row in (whole, ahead, failed)] == [200, 200, 500]
+    assert ahead["request_id"] == failed["request_id"] != whole["request_id"]
+    assert [row["entity_ids"] for row in (whole, ahead, failed)] == [[case_id]] * 3
+
+
+def test_a_search_waits_for_the_row_that_was_handed_over(api: Api, case_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreUnavailable("the log cannot be written", remedy="start the database")
+
+    monkeypatch.setattr(_Table, "insert", refuse)
+    answer = api.as_("clerk", "labour").post("/v1/cases/search", json={"q": "拖欠工资"})
+    assert answer.status_code == 503
+    assert "拖欠工资" not in answer.text
 
 
 @pytest.mark.parametrize(
