@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 from sqlalchemy import Engine, text
 
 from benchmarks.harness import RUNS, Row, run, show
+from benchmarks.lookup import look_up_rows
 from hub import postgres
 from hub.database import make_engine, migrate
 from hub.settings import Settings
 from pipeline.copying import copy_in, cursor_of
-from pipeline.lookup import Reach, look_up_all
-from pipeline.prospect import Prospect
 from pipeline.resolve import resolve
 from schema.tables import party, source_record
 from simulator.world import build_world
@@ -33,7 +31,6 @@ SEED = 90210
 BATCH = 1000
 SIZES = (10_000, 100_000, 1_000_000)
 _KEPT_BACK = RUNS + 2  # batches; the first warms up what a running service has warm, the last is looked up and not taken in
-_LOOK_UPS = 200  # of each run
 _UNPUBLISHED = ("known_from", "known_to", "tokens", "is_deleted")
 
 
@@ -106,30 +103,8 @@ def _resolved(engine: Engine, batch: pl.DataFrame) -> float:
 
 
 def _look_ups(engine: Engine, batch: pl.DataFrame, size: int) -> list[Row]:
-    """Milliseconds of the slowest twentieth, of one person and of a whole record with its parties."""
     parties = pl.scan_parquet(Path(batch["home"][0]) / "parties.parquet").filter(pl.col("row").is_in(batch["row"].implode())).collect()
-    parties = parties.join(batch.select("row", "department"), on="row")
-    named = parties.partition_by("row", as_dict=True)
-    records = [Prospect(one, named[one["row"],].to_dicts() if (one["row"],) in named else []) for one in batch.iter_rows(named=True)]
-    persons = parties.filter(pl.col("kind") == "person").to_dicts()
-    runs = [slice(start * _LOOK_UPS, (start + 1) * _LOOK_UPS) for start in range(RUNS + 1)]  # the first warms up
-    of_person = [_slowest_ms(engine, [Prospect(one, [one]) for one in persons[run]]) for run in runs][1:]
-    of_record = [_slowest_ms(engine, records[run]) for run in runs][1:]
-    return [
-        Row(f"one person against {size:,} records, p95", of_person, "ms", at_most=30),
-        Row("one record with its parties and its case, p95", of_record, "ms", at_most=30),
-    ]
-
-
-def _slowest_ms(engine: Engine, prospects: Sequence[Prospect]) -> float:
-    took = []
-    with engine.connect() as connection:  # kept, as a running service keeps its own
-        for one in prospects:
-            start = time.perf_counter()
-            look_up_all(connection, Reach(connection), [one])
-            connection.rollback()
-            took.append(1000 * (time.perf_counter() - start))
-    return statistics.quantiles(took, n=20)[-1]
+    return look_up_rows(engine, batch, parties, size)
 
 
 def _tell(done: int, waiting: int) -> None:

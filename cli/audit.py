@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli.acting import os_user, showing
 from cli.audit_table import show_report, show_rows
+from cli.console import Console
 from cli.session import store
 from hub.errors import RequestError
 from hub.settings import get_settings

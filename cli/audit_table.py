@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from cli.console import Console
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping

@@ -14,10 +14,10 @@ from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from rich.console import Console
 from sqlalchemy import Engine
 
 from cli.acting import acting
+from cli.console import Console
 from cli.demo_airflow import AirflowApi
 from cli.demo_pass import Pass
 from cli.demo_services import Services, Starter

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 from sqlalchemy import Connection, Engine, text
 
+from cli.console import Console
 from cli.run import PassTable
 from pipeline.ingest import BatchReport, batch_report
 

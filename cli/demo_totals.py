@@ -7,13 +7,13 @@ from pathlib import Path
 
 import httpx
 import polars as pl
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, text
 
 from api.access import Caller
 from api.authentication.keys import create_key
+from cli.console import Console
 from hub.airflow import USER, Airflow
 from hub.errors import HubError
 from matching.evaluation import Evaluation, evaluate

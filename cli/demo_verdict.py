@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
-from rich.console import Console
 from rich.markup import escape
 from sqlalchemy import Engine, text
 
+from cli.console import Console
 from cli.demo_airflow import Run
 from connectors.contract import contract_folders
 from hub.errors import ContractError

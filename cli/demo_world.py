@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
 from sqlalchemy import Engine, text
 
+from cli.console import Console
 from connectors.contract import DEPARTMENTS
 from hub.database import migrate
 from hub.errors import SettingsError

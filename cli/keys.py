@@ -6,11 +6,11 @@ import datetime as dt
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from api.access import Caller
 from cli.acting import showing
+from cli.console import Console
 from cli.session import active_contracts, store
 from hub.settings import get_settings
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.console import Console
 from cli.session import store
 from cli.words import STATES
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 from dotenv import load_dotenv
-from rich.console import Console
 
 from cli import audit, batches, encryption, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources, watches
 from cli.acting import os_user, showing
+from cli.console import Console
 from cli.session import store
 from hub.errors import HubError
 from hub.log import configure_logging

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import polars as pl
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from cli import match_draft, match_store
+from cli.console import Console
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table, require_writable, write_table
 
@@ -192,7 +192,15 @@ def _read(model: Path, inputs: list[Path], truth: str | None) -> tuple[TableMode
         if truth not in rows.columns:
             raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")
         table = replace(table, truth=Field("truth", (truth,), "exact"))
+    missing = _truth_columns_missing(rows, table)
+    if missing:
+        words = f"表中没有真值列 {missing}，不作评估 · the table lacks {missing}, which truth: of the model names: nothing is evaluated"
+        Console(stderr=True, soft_wrap=True).print(words, markup=False, highlight=False)
     return table, rows
+
+
+def _truth_columns_missing(rows: pl.DataFrame, table: TableModel) -> str:
+    return ", ".join(name for name in (table.truth.columns if table.truth else ()) if name not in rows.columns)
 
 
 def _linked(console: Console, rows: pl.DataFrame, table: TableModel) -> TableLinkage:
@@ -228,7 +236,7 @@ def _place(ids: pl.Series, one: str) -> int:
 def _entities(rows: pl.DataFrame, table: TableModel) -> pl.Series | None:
     from matching.table_forms import form_of
 
-    if table.truth is None or not set(table.truth.columns) <= set(rows.columns):
+    if table.truth is None or _truth_columns_missing(rows, table):
         return None
     return form_of(rows, table.truth)["truth"]
 

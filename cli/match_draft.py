@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 import yaml
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from cli.console import Console
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from cli.acting import showing_nodes
+from cli.console import Console
 from cli.pair_table import DECISIONS, show_pair
 from cli.session import store
 

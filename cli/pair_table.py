@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from api.masking import mask_address, mask_birth_date, mask_id_no, mask_name, mask_phone, mask_text
+from cli.console import Console
 from matching import weights
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
 from cli.acting import os_account
+from cli.console import Console
 from cli.session import store
 from hub.errors import AccessDenied, ContractError
 

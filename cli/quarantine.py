@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from cli.acting import os_user
+from cli.console import Console
 from cli.session import active_contracts, store
 from hub.settings import get_settings
 from pipeline.quarantine import Choice

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
+from cli.console import Console
 from cli.session import store
 from hub.settings import get_settings
 

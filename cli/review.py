@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
 from cli.acting import os_user, showing_nodes
+from cli.console import Console
 from cli.pair_table import show_pair
 from cli.session import store
 

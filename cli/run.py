@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from cli.console import Console
 from cli.session import active_contracts, store
 from cli.words import BATCH_COLUMNS, STATES
 from hub.settings import get_settings

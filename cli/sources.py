@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.console import Console
 from cli.session import active_contracts, store
 from connectors.contract import Contract, contract_folders, read_contracts
 from connectors.extract import Page, Pull, extract

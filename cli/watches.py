@@ -8,8 +8,8 @@ import threading
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from cli.console import Console
 from cli.session import store
 from hub.settings import get_settings
 

@@ -49,7 +49,7 @@ CROSS JOIN LATERAL (SELECT record_id FROM store.party WHERE party_id = t.id AND 
 """
 _PUT_BACK = f"""
 INSERT INTO ops.pending (record_id, reason) SELECT id, '{taking.PARTY_CHANGED}' FROM unnest(%(ids)s::bigint[]) AS t (id)
-ON CONFLICT (record_id) DO NOTHING
+ON CONFLICT (record_id) DO UPDATE SET reason = excluded.reason WHERE pending.reason <> '{taking.RELINK}'
 """
 _NOBODY = pl.DataFrame(schema={"name": pl.String, "kind": pl.String})
 _LAST_CHANGE = "UPDATE ops.change_counter SET last_change = %(last)s WHERE epoch = %(epoch)s"

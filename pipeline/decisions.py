@@ -15,9 +15,11 @@ from sqlalchemy import Connection, Engine, text
 
 from hub.database import store_errors
 from hub.encryption import clear_number
-from hub.errors import NotFound, RequestError
+from hub.errors import BusyError, NotFound, RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
     from pipeline.channel import Channel
@@ -37,6 +39,15 @@ _TAKE_APART = """
 INSERT INTO ops.decision (relation, left_id, right_id, verdict, decided_by, reason)
 SELECT :relation, least(o.{node}, :node), greatest(o.{node}, :node), 'no', :decided_by, :reason
 FROM {table} m JOIN {table} o ON o.{entity} = m.{entity} AND o.known_to IS NULL AND o.{node} <> :node
+WHERE m.{node} = :node AND m.known_to IS NULL
+"""
+# Held until the decision is committed, so that RESOLVE, which publishes their next versions and carries over what was said of them
+# before, finds it. What RESOLVE has in hand is left aside: waiting for each other's would be a deadlock.
+_HOLD = """
+SELECT party_id FROM store.party WHERE party_id = ANY (:ids) AND known_to IS NULL AND known_from IS NOT NULL FOR SHARE SKIP LOCKED
+"""
+_ONE_WITH = """
+SELECT o.{node} FROM {table} m JOIN {table} o ON o.{entity} = m.{entity} AND o.known_to IS NULL
 WHERE m.{node} = :node AND m.known_to IS NULL
 """
 # Told before and now by role, kind and name, in the order in which the record names them; two numbers are two people. What
@@ -94,6 +105,7 @@ def decide(engine: Engine, relation: str, pair: tuple[int, int], verdict: str, *
     Raises:
         RequestError: no such relation or verdict, a pair of one, or a yes for two verified numbers.
         NotFound: a node that is not, or no longer, in the store.
+        BusyError: resolve has one of the two in hand.
     """
     if relation not in _MEMBERS or verdict not in VERDICTS:
         allowed = ", ".join(_MEMBERS if relation not in _MEMBERS else VERDICTS)
@@ -103,7 +115,9 @@ def decide(engine: Engine, relation: str, pair: tuple[int, int], verdict: str, *
         raise RequestError("a decision is about two", remedy="name two different ones", relation=relation)
     values = {"relation": relation, "left": left, "right": right, "verdict": verdict, "decided_by": decided_by, "reason": reason}
     with store_errors(), engine.begin() as connection:
+        is_held = _hold(connection, relation, [left, right])
         _require_members(connection, relation, left, right)
+        _require_held(relation, is_held=is_held)
         if verdict == "yes":
             _require_no_conflict(connection, relation, left, right)
         return int(connection.execute(text(_INSERT), values).scalar_one())
@@ -125,6 +139,7 @@ def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, rea
     Raises:
         RequestError: no such relation, or the node is one with nobody.
         NotFound: it is not, or no longer, in the store.
+        BusyError: resolve has one of them in hand.
     """
     if relation not in _MEMBERS:
         raise RequestError("the decision cannot be read", remedy=f"give one of {', '.join(_MEMBERS)}", relation=relation)
@@ -135,7 +150,10 @@ def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, rea
             text(f"SELECT EXISTS (SELECT FROM {table} WHERE {column} = :node AND known_to IS NULL)"), values
         ).scalar():
             raise NotFound("it is not, or no longer, in the store", remedy="look it up again", relation=relation)
-        sql = _TAKE_APART.format(table=table, node=column, entity=f"{relation}_id")
+        names = {"table": table, "node": column, "entity": f"{relation}_id"}
+        ids = connection.execute(text(_ONE_WITH.format(**names)), values).scalars().all()
+        _require_held(relation, is_held=_hold(connection, relation, ids))
+        sql = _TAKE_APART.format(**names)
         others = connection.execute(text(sql), values).rowcount
     if not others:
         raise RequestError("it is one with nobody", remedy="there is nothing to take apart", relation=relation)
@@ -153,6 +171,18 @@ def carry_over(channel: Channel, records: pl.Series, change: int) -> None:
         change: their change number.
     """
     channel.run(_CARRY_OVER, ids=records, change=change)
+
+
+def _hold(connection: Connection, relation: str, ids: Sequence[int]) -> bool:
+    """Hold parties as they are until the transaction ends; whether nobody else does. A record's id is its own for good."""
+    if relation == "case":
+        return True
+    return set(connection.execute(text(_HOLD), {"ids": list(ids)}).scalars()) == set(ids)
+
+
+def _require_held(relation: str, *, is_held: bool) -> None:
+    if not is_held:
+        raise BusyError("resolve has one of them in hand", remedy="say it again in a moment", relation=relation)
 
 
 def _require_members(connection: Connection, relation: str, left: int, right: int) -> None:

@@ -81,8 +81,8 @@ def _read(path: Path) -> pl.DataFrame:
         _require_text(path)
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        read = pl.read_csv(path, infer_schema=False, encoding="utf8")
+            return pl.read_parquet(path, glob=False)
+        read = pl.read_csv(path, infer_schema=False, encoding="utf8", glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise RequestError(f"{path.name} cannot be read", remedy="write it as UTF-8 with a header line, or as Parquet") from error
     names = {name: name.strip().removeprefix("\ufeff") for name in read.columns}

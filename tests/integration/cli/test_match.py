@@ -56,6 +56,24 @@ def test_run_writes_a_cluster_for_every_row_and_tells_how_good_they_are(tmp_path
     assert (edges["decision"] == "link").sum() == 8
 
 
+def test_a_truth_column_that_the_table_lacks_is_told(tmp_path: Path, table: Path) -> None:
+    model = write_model(tmp_path, lambda d: d.update(id="no", truth={"from": "entty"}))
+    told = _run("run", "--model", model, "--input", table, "--to", tmp_path / "clusters.csv")
+    assert "the table lacks entty, which truth: of the model names: nothing is evaluated" in told
+    assert "1.0000" not in told
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_is_read_whose_name_has_brackets(tmp_path: Path, table: Path, ending: str) -> None:
+    folder, to = tmp_path / "[old]*", tmp_path / "clusters.csv"
+    folder.mkdir()
+    path = folder / f"people[1].{ending}"
+    rows = pl.read_csv(table, infer_schema=False)
+    rows.write_csv(path) if ending == "csv" else rows.write_parquet(path)
+    _run("run", "--model", _model(tmp_path), "--input", path, "--to", to)
+    assert pl.read_csv(to).height == len(ROWS.splitlines()) - 1
+
+
 def test_several_files_are_one_table_and_name_their_source(tmp_path: Path, table: Path) -> None:
     other = tmp_path / "others.parquet"
     pl.read_csv(table, infer_schema=False).with_columns(pl.col("no") + "x").write_parquet(other)

@@ -62,6 +62,12 @@ def test_what_stands_in_brackets_is_shown_as_it_stands(database: Engine, capsys:
     assert "[/works] works" in capsys.readouterr().out
 
 
+def test_no_picture_takes_the_place_of_letters(database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(text(_BATCH), {"department": ":key:"})
+    assert ":key:" in CliRunner().invoke(app, ["batches", "list"]).output
+
+
 @pytest.mark.parametrize(
     ("kind", "command"),
     [("ingest", "`casehub run works`"), ("reconcile", "`casehub run works --reconcile`"), ("backfill", "`casehub run works --backfill`")],

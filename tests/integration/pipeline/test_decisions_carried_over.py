@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from time import sleep
 
 import pytest
 from sqlalchemy import Engine
 
 from connectors.contract import Contract
+from hub.errors import BusyError
 from hub.settings import Settings
-from pipeline.decisions import decide
+from pipeline import decisions
+from pipeline import intake as taking
+from pipeline.channel import Channel
+from pipeline.decisions import decide, take_apart
 from pipeline.relink import relink, swap
 from pipeline.resolve import resolve
 from tests.integration.pipeline.builders import make_contract, make_page, make_row, take_in
@@ -127,6 +134,46 @@ def test_what_is_said_while_the_number_waits_goes_on_to_it(database: Engine) -> 
     ids = party_ids(database)
     put(database, record("police", "1", BY_NUMBER))
     decide(database, "person", (ids["police/1/0"], ids["court/2/0"]), "no", decided_by="clerk")
+    resolve(database, SETTINGS)
+    assert persons(database) == APART
+
+
+def test_nothing_is_said_of_a_party_that_resolve_has_in_hand(database: Engine) -> None:
+    settle(database, record("police", "1", BY_PHONE), record("court", "2", BY_PHONE))
+    ids = party_ids(database)
+    put(database, record("police", "1", BY_NUMBER))
+    with database.connect() as connection, Channel(connection) as channel:
+        intake = taking.take(channel, taking.Place(), 10)
+        assert intake is not None
+        taking.publish_versions(channel, intake)
+        with pytest.raises(BusyError, match="say it again in a moment"):
+            decide(database, "person", (ids["police/1/0"], ids["court/2/0"]), "no", decided_by="clerk")
+        with pytest.raises(BusyError):
+            take_apart(database, "person", ids["court/2/0"], decided_by="clerk")
+        connection.rollback()
+    decide(database, "person", (ids["police/1/0"], ids["court/2/0"]), "no", decided_by="clerk")
+    resolve(database, SETTINGS)
+    assert persons(database) == APART
+
+
+def test_resolve_waits_for_what_is_just_being_said(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(database, record("police", "1", BY_PHONE), record("court", "2", BY_PHONE))
+    ids = party_ids(database)
+    put(database, record("police", "1", BY_NUMBER))
+    has_held, require = Event(), decisions._require_held
+
+    def held(relation: str, *, is_held: bool) -> None:
+        require(relation, is_held=is_held)
+        has_held.set()
+        sleep(0.5)  # the chunk has come to the party by then
+
+    monkeypatch.setattr(decisions, "_require_held", held)
+    with ThreadPoolExecutor(1) as pool:
+        pair = (ids["police/1/0"], ids["court/2/0"])
+        saying = pool.submit(decide, database, "person", pair, "no", decided_by="clerk")
+        assert has_held.wait(10)
+        resolve(database, SETTINGS)
+        saying.result()
     resolve(database, SETTINGS)
     assert persons(database) == APART
 

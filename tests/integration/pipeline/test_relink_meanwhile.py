@@ -8,6 +8,8 @@ from sqlalchemy import Engine, text
 from hub.settings import Settings
 from pipeline import intake as taking
 from pipeline.channel import Channel
+from pipeline.chunk import Chunk, resolve_chunk
+from pipeline.decisions import decide
 from pipeline.relations import CASE, PERSON
 from pipeline.resolve import resolve
 from tests.integration.pipeline.builders import Row, ask, make_contract, make_page, make_row, take_in
@@ -72,6 +74,22 @@ def test_a_version_alone_has_nothing_compared_anew(store: Engine) -> None:
     send(store, make_row(1, status="accepted"))
     assert ask(store, "SELECT reason FROM ops.pending") == ["changed"]
     assert looked_at(store) == (0, 0)
+
+
+def test_a_record_whose_party_changes_while_a_version_of_it_waits_is_looked_at_anew(store: Engine) -> None:
+    take_in(store, CONTRACT, make_page([make_row(2)]))
+    resolve(store, Settings())
+    parties = ask(store, "SELECT party_id FROM store.party WHERE known_to IS NULL ORDER BY record_id")
+    assert ask(store, "SELECT count(*) FROM store.person WHERE known_to IS NULL") == [2]
+    for number in (1, 2):
+        send(store, make_row(number, status="accepted"))
+    decide(store, "person", (parties[0], parties[1]), "yes", decided_by="clerk")
+    with store.connect() as connection:  # a chunk of the decision alone, in which no other record is looked at again
+        assert resolve_chunk(connection, Chunk(taking.Place(), 0, 0, frozenset())) is not None
+    assert sorted(ask(store, "SELECT reason FROM ops.pending")) == ["changed", "party_changed"]
+    resolve(store, Settings())
+    assert ask(store, "SELECT status FROM store.source_record WHERE known_to IS NULL") == ["accepted", "accepted"]
+    assert invariants(store) == []
 
 
 @pytest.mark.parametrize("reason", ["relink", "party_changed"])
