@@ -31,6 +31,7 @@ from benchmarks.api_requests import PAGE, WHOLE, Asked, Drawing
 from benchmarks.api_statements import Statement, Straight, recording, statements_of
 from benchmarks.bulk_store import SEED, bulk_store, told
 from benchmarks.harness import RUNS, Row, show
+from benchmarks.lookup import KNOWN
 from benchmarks.match_api import bodies
 from hub.postgres import Server
 from hub.settings import Settings
@@ -45,7 +46,6 @@ _AROUND = 10  # pages looked at, at either end
 _ASKERS = 4
 _BURST_S = 10.0
 _WALK = 200  # cases a page on the way to a deep one
-_KNOWN = "SELECT * FROM store.source_record WHERE visibility = 'shared' ORDER BY md5(record_id::text || %(seed)s) LIMIT %(most)s"
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _prospects(bench: _Bench, count: int) -> list[dict[str, Any]]:
     """Half of them records that the store has, half of another world that it has not met, in random order."""
     known = {"seed": str(SEED), "most": count}
     with bench.engine.connect() as connection:
-        records = read_frame(connection, _KNOWN, known).with_columns(row="record_id")
+        records = read_frame(connection, KNOWN, known).with_columns(row="record_id")
         ids = {"ids": records["record_id"].to_list()}
         parties = read_frame(connection, "SELECT * FROM store.party WHERE record_id = ANY (%(ids)s)", ids).with_columns(row="record_id")
     other = build_world(count, seed=SEED + 1)

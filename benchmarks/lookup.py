@@ -22,7 +22,7 @@ from pipeline.prospect import Prospect
 from simulator.world import build_world
 
 _LOOK_UPS = 200  # of each run
-_KNOWN = "SELECT * FROM store.source_record WHERE visibility = 'shared' ORDER BY md5(record_id::text || %(seed)s) LIMIT %(most)s"
+KNOWN = "SELECT * FROM store.source_record WHERE visibility = 'shared' ORDER BY md5(record_id::text || %(seed)s) LIMIT %(most)s"
 _PARTIES = "SELECT * FROM store.party WHERE record_id = ANY (%(ids)s)"
 
 
@@ -70,7 +70,7 @@ def _drawn(engine: Engine, count: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     other = build_world(count, seed=SEED + 1)
     unknown = other.records.filter(pl.col("tick") == 0).head(count // 2).drop("references")
     with engine.connect() as connection:
-        known = read_frame(connection, _KNOWN, {"seed": str(SEED), "most": count - unknown.height})
+        known = read_frame(connection, KNOWN, {"seed": str(SEED), "most": count - unknown.height})
         mentioned = read_frame(connection, _PARTIES, {"ids": known["record_id"].to_list()})
     # As a question of the API tells them: without the cases that a record names, whose form is another in the store.
     known, mentioned = (frame.with_columns(row=-pl.col("record_id").cast(pl.Int64)) for frame in (known.drop("references"), mentioned))
