@@ -20,7 +20,7 @@ from api.cursor import CasePosition, Sort
 from api.queries.found import Found, by_entity, by_entry, entry_parameters
 from api.queries.gathered import Hits
 from api.queries.rows import Row, fetch
-from api.queries.visible import HOLDERS, LIMITED, MEMBERS, READABLE
+from api.queries.visible import MEMBERS, READABLE
 from api.queries.weeks import ALL, Weeks, windows
 from api.recognise import Reading
 
@@ -90,43 +90,15 @@ SUMMARY = f"case_id, reported_at, {', '.join(FILTERS)}"
 _GIVEN = "SELECT unnest(CAST(CAST(:case_ids AS text[]) AS uuid[])) AS case_id"
 _ANY = "EXISTS (SELECT FROM {members} WHERE m.case_id = c.case_id AND {condition} OFFSET 0)"  # OFFSET 0: case by case, never as a join
 _IS_READABLE = _ANY.format(members=MEMBERS, condition=READABLE)
-_IS_OWN = f"r.department = :own AND {LIMITED}"
-_HAS_OWN = _ANY.format(members=MEMBERS, condition=_IS_OWN)
 
-# Cases with restricted or sealed records of the caller's own department.
-_OWN = f"SELECT DISTINCT m.case_id FROM {HOLDERS.replace('known_record', 'source_record')} WHERE {_IS_OWN}"  # by its index of closed ones
-# Those of them that were gathered: each is looked at where these are a handful, else which of all of them are among the gathered (as
-# sets: connections of the API join by nested loops).
-_A_HANDFUL = "(SELECT count(*) FROM few_0) <= 100"
-_OWN_OF_FEW = f"""
-SELECT case_id FROM few_0 c WHERE {_A_HANDFUL} AND {_HAS_OWN}
-UNION ALL SELECT o.case_id FROM ({_OWN} INTERSECT SELECT case_id FROM few_0) o WHERE NOT ({_A_HANDFUL})
-"""
+# Cases with restricted or sealed records of the caller's own department; of those that were gathered the same.
+_OWN = "SELECT case_id FROM store.own_closed_cases(NULL)"
+_OWN_OF_FEW = "SELECT case_id FROM store.own_closed_cases((SELECT array_agg(case_id) FROM few_0))"
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
 _READABLE_CASES = "SELECT DISTINCT c.case_id FROM store.cases_in_weeks(:first_week, :last_week) c"
 _IN_WEEKS = "store.week_of(reported_at) BETWEEN :first_week AND :last_week"
 # Of each of these what is summed up of its readable records, and its best values that they state: of all cases at once.
-_SUMS = f"""sums AS MATERIALIZED (
-    SELECT own.case_id, readable.* FROM own CROSS JOIN LATERAL (
-        SELECT min(r.reported_at) AS reported_at, array_agg(r.department) AS departments, array_agg(r.record_id) AS record_ids
-        FROM {MEMBERS} WHERE m.case_id = own.case_id AND {READABLE}
-    ) readable
-)"""
-_BEST = f"""best AS MATERIALIZED (
-    SELECT entity_id, {", ".join(f"max(value) FILTER (WHERE field = '{name}') AS {name}" for name in FILTERS)}
-    FROM (
-        SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value
-        FROM store.readable_values((SELECT array_agg(case_id) FROM own)) g
-        WHERE g.known_to IS NULL AND g.stated_by && (SELECT array_agg(t.id) FROM sums, unnest(record_ids) AS t (id))
-          AND g.field IN ({", ".join(f"'{name}'" for name in FILTERS)})
-        ORDER BY g.entity_id, g.field, g.rank
-    ) ranked GROUP BY entity_id
-)"""
-_SUMMED_UP = """
-SELECT c.case_id, sums.reported_at, sums.departments, {values}
-FROM sums JOIN store.unified_case c USING (case_id) {best} WHERE c.known_to IS NULL
-"""
-_WITH_BEST = "LEFT JOIN best ON best.entity_id = c.case_id"
+_SUMS = "sums AS MATERIALIZED (SELECT s.* FROM store.summed_up((SELECT array_agg(case_id) FROM own), {is_stated}) s)"
 
 
 @dataclass(frozen=True)
@@ -196,10 +168,10 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
     if search.own is not None or not search.is_whole:
         published.append("c.case_id NOT IN (SELECT own.case_id FROM own)")
         has_values = bool(search.equal) or all_values  # values are summed up only where something looks at them
-        heads += [f"own AS MATERIALIZED ({_own(search, is_few=bool(few), some=some)})", _SUMS, *([_BEST] if has_values else [])]
+        heads += [f"own AS MATERIALIZED ({_own(search, is_few=bool(few), some=some)})", _SUMS.format(is_stated=has_values)]
         weeks = [] if search.weeks == ALL else [_IN_WEEKS]
         rest = " AND ".join(["true", *some, *weeks, *conditions, *holds])
-        summed_up = f"(SELECT c.* FROM ({_summed_up(has_values=has_values)}) c {joins}) c WHERE {rest}"
+        summed_up = f"(SELECT c.* FROM sums c {joins}) c WHERE {rest}"
     shown = f"(SELECT c.* FROM store.unified_case c {joins}) c WHERE {' AND '.join(published)}"
     return Listing(tuple(heads), shown if search.is_whole else None, summed_up)
 
@@ -255,12 +227,6 @@ def _permitted(found: Sequence[Found], conditions: Sequence[str]) -> list[str]:
     if any(not each.tells_of_closed for each in found) or (found and not conditions):
         return []
     return [_IS_READABLE]
-
-
-def _summed_up(*, has_values: bool) -> str:
-    """Summaries of cases with closed records of the caller's own."""
-    values = ", ".join(f"best.{name}" if has_values else f"c.{name}" for name in FILTERS)
-    return _SUMMED_UP.format(values=values, best=_WITH_BEST if has_values else "")
 
 
 def _conditions(search: Search) -> list[str]:

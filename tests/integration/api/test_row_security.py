@@ -144,6 +144,36 @@ def test_a_login_reads_what_the_policy_gives(
         assert bool(numbers(connection, "SELECT left_id FROM store.link")) == has_both
 
 
+@pytest.mark.parametrize(("who", "readable", "acknowledged"), SEEN)
+def test_a_case_is_summed_up_of_what_the_login_reads(
+    logins: Logins, mixed: dict[str, Any], who: Caller, readable: set[str], acknowledged: set[str]
+) -> None:
+    case = f"ARRAY['{mixed['case_id']}'::uuid]"
+    communities = {"shared-here": HERE, "shared-there": THERE, "restricted": HERE, "sealed": HERE}
+    stated = [community for number, community in communities.items() if number in readable]  # in the order of their ranks
+    with logins.engine(who).connect() as connection:
+        assert numbers(connection, f"SELECT unnest(departments) FROM store.summed_up({case}, true)") == {
+            SAID[number].split()[0] for number in readable
+        }
+        summed_up = connection.execute(text(f"SELECT community FROM store.summed_up({case}, true)")).scalars().all()
+        assert summed_up == ([next(iter(stated), None)] if readable or acknowledged else [])
+        published = numbers(connection, f"SELECT community FROM store.summed_up({case}, false)") - {None}
+        assert published == ({HERE} if who.rights.is_whole else set())
+
+
+@pytest.mark.parametrize(("who", "readable", "acknowledged"), SEEN)
+def test_cases_with_closed_records_of_ones_own(
+    logins: Logins, mixed: dict[str, Any], who: Caller, readable: set[str], acknowledged: set[str]
+) -> None:
+    expected = {mixed["case_id"]} if readable & {"restricted", "sealed"} else set()
+    other = "gen_random_uuid()"
+    few, many = f"ARRAY['{mixed['case_id']}'::uuid, {other}]", f"array_append(array_fill({other}, ARRAY[100]), '{mixed['case_id']}'::uuid)"
+    with logins.engine(who).connect() as connection:
+        for among in ("NULL", few, many):
+            assert numbers(connection, f"SELECT case_id FROM store.own_closed_cases({among})") == expected
+        assert not numbers(connection, f"SELECT case_id FROM store.own_closed_cases(ARRAY[{other}])")
+
+
 def test_the_owner_compares_with_all(database: Engine, mixed: dict[str, Any]) -> None:
     with database.connect() as connection:
         assert numbers(connection, COMPARED["case"]) == {number for number in mixed if number != "case_id"}
