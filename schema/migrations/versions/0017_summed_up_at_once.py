@@ -44,7 +44,8 @@ _OWN_OF_ALL = f"""
 # Those of some cases, or of all (null), that hold a closed record of the login's own department.
 _OWN_CLOSED = f"""
 CREATE FUNCTION store.own_closed_cases(among uuid[]) RETURNS TABLE (case_id uuid) {_OPTIONS} AS $$
-    SELECT f.case_id FROM ({_OWN_OF_ALL}) f WHERE $1 IS NULL OR cardinality($1) > {_A_HANDFUL} AND f.case_id = ANY ($1)
+    SELECT f.case_id FROM ({_OWN_OF_ALL}) f
+    WHERE coalesce(cardinality($1) > {_A_HANDFUL}, true) AND ($1 IS NULL OR f.case_id = ANY ($1))
     UNION SELECT t.case_id FROM unnest($1) AS t (case_id) WHERE cardinality($1) <= {_A_HANDFUL} AND EXISTS (
         SELECT FROM {_MEMBERS.format(case="t.case_id")}
         WHERE r.visibility <> 'shared' AND r.department = (SELECT s.own FROM ops.my_scope s) AND {_READABLE} OFFSET 0
