@@ -9,6 +9,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
@@ -153,13 +154,18 @@ class AuditGate:
         trace: Trace = scope["state"]["trace"]
         try:
             if trace.ahead is not None and status == 200:
-                await asyncio.wrap_future(trace.ahead)
+                await _done(trace.ahead)
             else:
                 await self._writer.write(trace, action, status)
         except Exception as error:  # whatever kept the row from being written keeps the answer back
             _log_surprise(error, trace)
             return status >= 500
         return True
+
+
+async def _done(future: Future[None]) -> None:
+    """Wait for what another thread does; no turn of the loop is taken where that is over."""
+    await asyncio.wrap_future(future) if not future.done() else future.result()
 
 
 class BodyLimit:

@@ -47,15 +47,21 @@ class _Taken:
     statements: list[Statement] = field(default_factory=list)
 
     def sent(self, connection: Connection, call: str, values: Mapping[str, Any]) -> Any:
-        """In place of `prepared.send`, by which what is planned once goes."""
-        self.statements.append(Statement(connection.engine.url, call, values))
+        """In place of `prepared.send`, by which what is planned once goes; the audit's rows go so too, by its own thread."""
+        found = _EXECUTE.match(call)
+        if _is_of_the_answer(_prepared[found[1]] if found else call):
+            self.statements.append(Statement(connection.engine.url, call, values))
         return _send(connection, call, values)
 
     def __call__(self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
         if _PREPARE.match(statement):
             return
-        if _OF_THE_ANSWER.search(statement) or not _NOT_OF_IT.search(statement):
+        if _is_of_the_answer(statement):
             self.statements.append(Statement(connection.engine.url, statement, parameters))
+
+
+def _is_of_the_answer(statement: str) -> bool:
+    return bool(_OF_THE_ANSWER.search(statement)) or not _NOT_OF_IT.search(statement)
 
 
 _send = prepared.send
