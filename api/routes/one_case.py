@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from api.answers.cases import POSITIONS, CaseDetail
 from api.audit.notes import note_parties, shape_of
+from api.audit.row import write_ahead
 from api.case_parts import detail
 from api.case_view import read_view
 from api.chronicle import Chronicle
@@ -60,6 +61,8 @@ def read_case(
             answer = detail(connection, view, query.parts, chronicle)
             others = [*(answer.timeline or ()), *(answer.links or ())]
             trace.entity_ids += [other.case_id for other in others if other.case_id is not None]
+            if "if-none-match" not in request.headers:  # then it may turn out 304
+                write_ahead(trace, "cases.read")
             has_positions = moment is not NOW or query.parts & _DATED
             return tagged(request, caller, answer, POSITIONS if has_positions else None)
         target = find_redirect(connection, case_id, moment)

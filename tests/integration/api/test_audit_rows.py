@@ -88,6 +88,21 @@ def test_a_search_that_fails_after_its_row_was_handed_over_is_a_second_row(
     assert [row["entity_ids"] for row in (whole, ahead, failed)] == [[case_id]] * 3
 
 
+def test_a_case_that_fails_after_its_row_was_handed_over_is_a_second_row(
+    api: Api, store: Store, case_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("what a record says")
+
+    clerk = api.as_("clerk", "labour")
+    tag = clerk.get(f"/v1/cases/{case_id}").headers["ETag"]
+    assert clerk.get(f"/v1/cases/{case_id}", headers={"If-None-Match": tag}).status_code == 304
+    monkeypatch.setattr("api.routes.one_case.tagged", fail)
+    assert clerk.get(f"/v1/cases/{case_id}").status_code == 500
+    assert [row["outcome"] for row in rows(store)] == [200, 304, 200, 500]
+    assert {str(row["entity_ids"]) for row in rows(store)} == {str([case_id])}
+
+
 def test_a_search_waits_for_the_row_that_was_handed_over(api: Api, case_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise StoreUnavailable("the log cannot be written", remedy="start the database")
