@@ -122,7 +122,7 @@ class Matcher:
         return entity
 
     def _cases(self, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, CaseSummary]:
-        around = summaries(self.connection, case_ids, self.presenter.caller.department)
+        around = summaries(self.connection, case_ids)
         return {case_id: self._summary(row) for case_id, row in around.items()}
 
     def _summary(self, row: Row) -> CaseSummary:

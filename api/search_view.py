@@ -65,7 +65,7 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery, note:
     if reading is not None and not is_whole(reading):
         wanted = dataclasses.replace(wanted, hits=gather(connection, reading, tails_shown(presenter)))
     rows, following = _rows(connection, wanted, position)
-    around = shown.summaries(connection, [row["case_id"] for row in rows], wanted.own)
+    around = shown.summaries(connection, [row["case_id"] for row in rows])
     # Of an id alone it is not known before whether the caller reads anything of the case.
     rows = [row for row in rows if "reported_at" in row or around.get(row["case_id"], {}).get("records")]
     counts = count(connection, wanted, query.facet_names) if query.total or query.facet_names else None

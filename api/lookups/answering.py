@@ -114,8 +114,7 @@ def _describe(
     case_ids = list({case_id for several in named.values() for case_id in several})
     if not case_ids:
         return
-    own = presenter.caller.department
-    around = shown.summaries(connection, case_ids, own)
+    around = shown.summaries(connection, case_ids)
     for ordinal, several in named.items():
         answer = answers[ordinal]
         for case_id in several:

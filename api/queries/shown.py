@@ -12,16 +12,18 @@ from sqlalchemy import Connection
 from api.queries.found import by_entry
 from api.queries.rows import Row, fetch
 from api.queries.search import FIELDS, FILTERS, Search
-from api.queries.visible import ACKNOWLEDGED, CURRENT, LIMITED, READABLE, members_of
+from api.queries.visible import READABLE
 
 MATCHES_PER_CASE = 5
+_SUMMARIES = "SELECT s.* FROM store.case_summaries(CAST(:case_ids AS uuid[]), CAST(:fields AS text[])) s"
+_MEMBERS = "store.known_members(CAST(:case_ids AS uuid[])) r"
 
 
 def titles(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
     """Of each case the titles of readable records that hold the entry's words."""
     statement = f"""
-    SELECT m.case_id, array_agg(DISTINCT r.title) AS titles FROM {members_of("case_ids")}
-    WHERE {READABLE} AND r.title IS NOT NULL AND r.tokens @@ CAST(:tokens AS tsquery) GROUP BY m.case_id
+    SELECT r.case_id, array_agg(DISTINCT r.title) AS titles FROM {_MEMBERS}
+    WHERE {READABLE} AND r.title IS NOT NULL AND r.tokens @@ CAST(:tokens AS tsquery) GROUP BY r.case_id
     """
     rows = fetch(connection, statement, {**search.parameters, "case_ids": list(case_ids)})
     return {row["case_id"]: row["titles"] for row in rows}
@@ -34,13 +36,12 @@ def matches(connection: Connection, search: Search, case_ids: Sequence[uuid.UUID
     hits = None if search.hits is None else search.hits.only(set(case_ids))
     entry, search = by_entry(search.reading, hits), replace(search, hits=hits)
     texts = ", ".join(f"CASE WHEN f.field = 'words' THEN r.{name} END AS {name}" for name in ("title", "text", "address"))
-    names = "(SELECT array_agg(p.name ORDER BY p.ordinal) FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version)"
     statement = f"""
     SELECT found.*, p.role, p.kind, p.name, p.id_no, p.phone FROM (
-        SELECT m.case_id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, f.field, f.ordinal, f.rank, {texts},
-               r.case_number, CASE WHEN f.field = 'words' THEN {names} END AS names,
-               row_number() OVER (PARTITION BY m.case_id ORDER BY f.rank, r.record_id, f.field, f.ordinal) AS turn
-        FROM {members_of("case_ids")} CROSS JOIN LATERAL ({entry.at_record()} OFFSET 0) f
+        SELECT r.case_id, r.record_id, r.version, r.department, r.source_record_id, r.visibility, f.field, f.ordinal, f.rank, {texts},
+               r.case_number, CASE WHEN f.field = 'words' THEN r.names END AS names,
+               row_number() OVER (PARTITION BY r.case_id ORDER BY f.rank, r.record_id, f.field, f.ordinal) AS turn
+        FROM {_MEMBERS} CROSS JOIN LATERAL ({entry.at_record()} OFFSET 0) f
         WHERE {entry.reach}
     ) found LEFT JOIN store.party p ON p.record_id = found.record_id AND p.version = found.version AND p.ordinal = found.ordinal
     WHERE turn <= {MATCHES_PER_CASE} ORDER BY case_id, turn
@@ -55,44 +56,14 @@ class Stated(NamedTuple):
     is_own: bool  # whether a record of the caller's own department states it
 
 
-_AROUND = f"""
-SELECT m.case_id, count(DISTINCT r.record_id) FILTER (WHERE {READABLE}) AS records, bool_or({LIMITED}) AS is_limited,
-       min(r.reported_at) FILTER (WHERE {READABLE}) AS reported_at,
-       array_agg(DISTINCT r.department) FILTER (WHERE {READABLE}) AS departments,
-       array_agg(DISTINCT r.department) FILTER (WHERE {ACKNOWLEDGED}) AS acknowledged,
-       array_agg(DISTINCT p.name) FILTER (WHERE {READABLE} AND p.kind = 'person' AND p.name IS NOT NULL) AS names
-FROM {members_of("case_ids")} LEFT JOIN LATERAL (
-    SELECT p.name, p.kind FROM store.party p WHERE p.record_id = r.record_id AND p.version = r.version OFFSET 0
-) p ON true
-GROUP BY m.case_id
-"""
-_BEST = f"""
-SELECT DISTINCT ON (g.entity_id, g.field) g.entity_id, g.field, g.value, s.is_own FROM store.readable_values(:case_ids) g
-CROSS JOIN LATERAL (
-    SELECT coalesce(bool_or(r.department = :own), false) AS is_own FROM store.source_record r
-    WHERE r.record_id = ANY(g.stated_by) AND {CURRENT} AND {READABLE} HAVING count(*) > 0
-) s
-WHERE g.field = ANY(:fields) AND g.known_to IS NULL
-ORDER BY g.entity_id, g.field, g.rank
-"""
-# One statement and a row a case: the way to the database and back takes as long as either half does.
-_SUMMARIES = f"""
-WITH around AS MATERIALIZED ({_AROUND}), best AS MATERIALIZED (
-    SELECT b.entity_id, array_agg(b.field) AS fields, array_agg(b.value) AS values, array_agg(b.is_own) AS owns FROM ({_BEST}) b
-    GROUP BY b.entity_id
-)
-SELECT around.*, best.fields, best.values, best.owns FROM around LEFT JOIN best ON best.entity_id = around.case_id
-"""
-
-
-def summaries(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[uuid.UUID, Row]:
+def summaries(connection: Connection, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row]:
     """Per case what its readable records come to, who else is to be asked, the persons a title may name, and `best`.
 
     `best` is of each field of `FIELDS` that a readable record states the best value.
     """
     if not case_ids:
         return {}
-    rows = fetch(connection, _SUMMARIES, {"case_ids": list(case_ids), "own": own, "fields": list(FIELDS)})
+    rows = fetch(connection, _SUMMARIES, {"case_ids": list(case_ids), "fields": list(FIELDS)})
     for row in rows:
         values = map(Stated, row.pop("values") or (), row.pop("owns") or ())
         row["best"] = dict(zip(row.pop("fields") or (), values, strict=True))

@@ -162,6 +162,31 @@ def test_a_case_is_summed_up_of_what_the_login_reads(
 
 
 @pytest.mark.parametrize(("who", "readable", "acknowledged"), SEEN)
+def test_what_a_page_shows_of_a_case_is_what_the_login_reads(
+    logins: Logins, mixed: dict[str, Any], who: Caller, readable: set[str], acknowledged: set[str]
+) -> None:
+    case, own = f"ARRAY['{mixed['case_id']}'::uuid]", who.department
+    with logins.engine(who).connect() as connection:
+        found = connection.execute(text(f"SELECT * FROM store.case_summaries({case}, ARRAY['title'])")).one_or_none()
+        members = connection.execute(text(f"SELECT * FROM store.known_members({case})")).all()
+        known = connection.execute(text("SELECT record_id, visibility, title, tokens::text FROM store.known_record")).all()
+    assert {(row.record_id, row.visibility, row.title) for row in members} == {(row.record_id, row.visibility, row.title) for row in known}
+    assert {row.department for row in members if row.source_record_id is None} == acknowledged
+    assert {name for row in members for name in row.names or ()} == {f"人{number}" for number in readable}
+    if not readable and not acknowledged:
+        assert found is None
+        return
+    assert found is not None
+    departments = [SAID[number].split()[0] for number in readable]
+    assert (found.records, set(found.departments or ()), set(found.acknowledged or ())) == (len(readable), set(departments), acknowledged)
+    assert set(found.names or ()) == {f"人{number}" for number in readable}
+    assert found.is_limited == bool(acknowledged or readable & {"restricted", "sealed"})
+    best = next((number for number in SAID if number in readable), None)
+    assert dict(zip(found.fields or (), found.values or (), strict=True)) == ({} if best is None else {"title": f"题{best}"})
+    assert (found.owns or []) == ([] if best is None else [SAID[best].split()[0] == own])
+
+
+@pytest.mark.parametrize(("who", "readable", "acknowledged"), SEEN)
 def test_cases_with_closed_records_of_ones_own(
     logins: Logins, mixed: dict[str, Any], who: Caller, readable: set[str], acknowledged: set[str]
 ) -> None:

@@ -43,7 +43,7 @@ def test_numbers_in_pieces_become_whole_ones(database: Engine) -> None:
     store.run(
         f"UPDATE store.source_record SET case_number = NULL, tokens = $${pieces}$$::tsvector",
         "ALTER TABLE ops.batch DROP COLUMN validated_at",  # what came after
-        "DROP FUNCTION store.own_closed_cases, store.summed_up",
+        "DROP FUNCTION store.own_closed_cases, store.summed_up, store.case_summaries, store.known_members",
         "UPDATE alembic_version SET version_num = '0014'",
     )
     migrate(database)
