@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from api.masking import Masks
@@ -52,7 +53,7 @@ class FieldRule:
         """How one field is shown."""
         return self.fields.get(name, self.default if name in PERSONAL else Treatment.CLEAR)
 
-    @property
+    @cached_property
     def hidden(self) -> frozenset[str]:
         """Fields that are not shown."""
         return frozenset(name for name in (*self.fields, *PERSONAL) if self.of(name) is Treatment.HIDDEN)

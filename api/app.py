@@ -21,6 +21,7 @@ from api.audit.writer import AuditWriter
 from api.authentication.authenticator import make_authenticator
 from api.change_feed import read_head
 from api.change_waiting import ChangeWaiting
+from api.chronicle import Kept
 from api.departments import Directory, load_directory
 from api.docs import add_docs
 from api.lookups.worker import Worker, working
@@ -111,6 +112,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
     app.state.requests = RequestMetrics()
     app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
     app.state.promises = Promises()
+    app.state.kept = Kept(hub.read)
     for module in (cases, match, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):
         app.include_router(module.router)
     _surround(app, writer, settings)

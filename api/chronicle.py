@@ -7,14 +7,15 @@ gives none back, for they count what is sealed too: he has positions, which are 
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from functools import cached_property, lru_cache
+from functools import cached_property
 
-import orjson
 from sqlalchemy import Connection
 
-from api.opaque import Position, open_position, write_position
+from api.opaque import Position, open_position, writer_of_positions
 from api.queries import chronicle as queries
 from api.queries.changes import head
 from api.queries.moments import NOW, Moment
@@ -24,19 +25,61 @@ from matching.model import Model
 from matching.model_file import model_from
 
 PLACE = "as_of"  # positions of no feed
+FRESH_S = 1.0  # for which an epoch that was read is believed: a position of the one before is refused as one of a rebuilt store is
+MAX_MODELS = 64
+
+Reading = Callable[[], AbstractContextManager[Connection]]
+
+
+class Kept:
+    """What is the same for every answer, kept from one to the next: the epoch for a moment, models for good."""
+
+    def __init__(self, read: Reading) -> None:
+        """Read nothing yet.
+
+        Args:
+            read: opens a connection that reads for nobody in particular.
+        """
+        self._read = read
+        self._lock = threading.Lock()
+        self._epoch, self._looked_at = 0, float("-inf")
+        self._models: dict[tuple[str, str], Model | None] = {}
+
+    def epoch(self) -> int:
+        """The epoch that changes are numbered in."""
+        with self._lock:
+            if time.monotonic() - self._looked_at > FRESH_S:
+                with self._read() as connection:
+                    self._epoch = head(connection).epoch
+                self._looked_at = time.monotonic()
+            return self._epoch
+
+    def models(self, relation: str, versions: Iterable[str]) -> dict[str, Model | None]:
+        """The models of these versions that were kept, None where one cannot be read any more; a version's model never changes."""
+        wanted = set(versions)
+        with self._lock:
+            missing = sorted(version for version in wanted if (relation, version) not in self._models)
+            if missing:
+                with self._read() as connection:
+                    found = queries.model_documents(connection, relation, missing)
+                if len(self._models) + len(found) > MAX_MODELS:
+                    self._models.clear()
+                self._models |= {(relation, version): _model(document) for version, document in found.items()}
+            return {version: self._models[relation, version] for version in wanted if (relation, version) in self._models}
 
 
 class Chronicle:
     """Reads what departments' logins may not."""
 
-    def __init__(self, read: Callable[[], AbstractContextManager[Connection]], settings: Settings) -> None:
+    def __init__(self, read: Reading, settings: Settings, kept: Kept) -> None:
         """Read nothing yet.
 
         Args:
             read: opens a connection that reads for nobody in particular.
             settings: where the secret of positions stands.
+            kept: what answers before this one have read.
         """
-        self._read, self._settings = read, settings
+        self._read, self._settings, self._kept = read, settings, kept
 
     @cached_property
     def _head(self) -> Position:
@@ -78,22 +121,20 @@ class Chronicle:
 
     def position(self, number: int) -> str:
         """A change as it is told: to be passed as `as_of`, and to be compared with nothing."""
-        return write_position(self._settings, Position(self._head.epoch, number), PLACE)
+        return self._write(Position(self._kept.epoch(), number))
+
+    @cached_property
+    def _write(self) -> Callable[[Position], str]:
+        return writer_of_positions(self._settings, PLACE)
 
     def models(self, relation: str, versions: Iterable[str]) -> dict[str, Model]:
         """The models of these versions, as far as they were kept and can still be read."""
-        wanted = sorted(set(versions))
-        if not wanted:
-            return {}
-        with self._read() as connection:
-            documents = queries.model_documents(connection, relation, wanted)
-        read = {version: _model(orjson.dumps(document)) for version, document in documents.items()}
-        return {version: model for version, model in read.items() if model is not None}
+        found = self._kept.models(relation, versions)
+        return {version: model for version, model in found.items() if model is not None}
 
 
-@lru_cache(maxsize=16)
-def _model(document: bytes) -> Model | None:
+def _model(document: object) -> Model | None:
     try:
-        return model_from(orjson.loads(document), "a kept model")
+        return model_from(document, "a kept model")
     except (ContractError, KeyError, TypeError):  # written by a version of the hub that knew other words
         return None

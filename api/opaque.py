@@ -11,6 +11,7 @@ import base64
 import binascii
 import secrets
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -44,8 +45,12 @@ def lock_up(settings: Settings, purpose: str, clear: bytes, about: str = "") -> 
     Raises:
         SettingsError: the secret cannot be read.
     """
+    return _locked(AESGCM(derived_key(settings, purpose)), clear, about)
+
+
+def _locked(cipher: AESGCM, clear: bytes, about: str) -> bytes:
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return nonce + AESGCM(derived_key(settings, purpose)).encrypt(nonce, clear, about.encode())
+    return nonce + cipher.encrypt(nonce, clear, about.encode())
 
 
 def open_up(settings: Settings, purpose: str, kept: bytes, about: str = "") -> bytes | None:
@@ -68,7 +73,17 @@ def write_position(settings: Settings, position: Position, about: str = "") -> s
         position: the place.
         about: the list that it is a place in.
     """
-    return base64.urlsafe_b64encode(lock_up(settings, "cursor", _POSITION.pack(*position), about)).decode().rstrip("=")
+    return writer_of_positions(settings, about)(position)
+
+
+def writer_of_positions(settings: Settings, about: str = "") -> Callable[[Position], str]:
+    """The same for many positions of one list: the secret is read once."""
+    cipher = AESGCM(derived_key(settings, "cursor"))
+
+    def write(position: Position) -> str:
+        return base64.urlsafe_b64encode(_locked(cipher, _POSITION.pack(*position), about)).decode().rstrip("=")
+
+    return write
 
 
 def open_position(settings: Settings, cursor: str, about: str = "") -> Position | None:

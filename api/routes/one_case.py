@@ -50,7 +50,7 @@ def read_case(
     With `as_of` it is told as the hub knew it then, to whom may read it today. `ETag` and `If-None-Match` spare what has not changed.
     """
     trace.entity_ids, trace.shape = [case_id], shape_of(query, include=sorted(query.parts))
-    presenter, chronicle = Presenter(caller, hub.directory), Chronicle(hub.read, hub.settings)
+    presenter, chronicle = Presenter(caller, hub.directory), Chronicle(hub.read, hub.settings, request.app.state.kept)
     moment = chronicle.moment(query.moment)
     with hub.read(caller) as connection:
         view = read_view(connection, presenter, case_id, query.parts, moment)

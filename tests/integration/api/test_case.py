@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import uuid
 
+import orjson
 import pytest
 
 from api.case_parts import BECAUSE
+from matching.model_file import document_of, model_path
+from schema import tables
 from tests.integration.api.builders import Api, Store, at
 from tests.integration.api.counting import statements
 
@@ -213,6 +216,20 @@ def test_what_a_closed_record_states_does_not_order_what_others_read(api: Api, s
     assert others["values"]["status"] == "resolved"
     (line,) = [line for line in others["lineage"] if line["field"] == "status"]
     assert [lost["because"]["code"] for lost in line["losing"]] == ["recency"]
+
+
+def test_models_are_not_asked_for_at_each_answer(api: Api, store: Store) -> None:
+    ends = store.record("petition", "1"), store.record("labour", "2")
+    case_id = store.case(*ends)
+    document = orjson.loads(orjson.dumps(document_of(model_path("case")), option=orjson.OPT_NON_STR_KEYS))
+    store.insert(tables.model, relation="case", version="kept", document=document)
+    store.link(*ends, levels={}, model_version="kept")
+    clerk = api.as_("clerk", "petition")
+    for wanted in (True, False):
+        with statements() as seen:
+            (link,) = clerk.case(case_id, ALL)["links"]
+        assert link["waterfall"]["link"] == document["thresholds"]["link"]
+        assert any("ops.model" in each for each in seen) == wanted
 
 
 def test_a_link_without_its_model_has_no_waterfall(api: Api, case: Case) -> None:
