@@ -33,8 +33,8 @@ _ACKNOWLEDGED = f"""(r.visibility = 'restricted' AND EXISTS (
 ))"""
 _CURRENT = "known_to IS NULL AND known_from IS NOT NULL AND NOT is_deleted"
 _RECORD = f"(SELECT * FROM store.source_record WHERE record_id = {{id}} AND {_CURRENT} OFFSET 0) r"
-# As store.known_record tells it: what was opened to the caller is shared.
 _OWN = "(SELECT s.own FROM ops.my_scope s)"
+# As store.known_record tells it: what was opened to the caller is shared.
 _VISIBILITY = f"""CASE WHEN k.is_readable AND r.visibility = 'restricted' AND r.department IS DISTINCT FROM {_OWN}
                      THEN 'shared' ELSE r.visibility END"""
 _MEMBERS = f"""(SELECT record_id FROM store.case_member WHERE case_id = {{case}} AND known_to IS NULL OFFSET 0) m
