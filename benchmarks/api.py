@@ -20,7 +20,6 @@ from typing import Any
 import httpx
 import orjson
 import polars as pl
-import psutil
 from sqlalchemy import Engine, delete, insert
 
 from api.access import Caller
@@ -29,7 +28,7 @@ from benchmarks import api_client as client
 from benchmarks.api_process import BARE, DEPARTMENT, PRODUCT, ROLE, Running, running, secret_file, watched
 from benchmarks.api_requests import PAGE, WHOLE, Asked, Drawing
 from benchmarks.api_statements import Statement, Straight, recording, statements_of
-from benchmarks.bulk_store import SEED, bulk_store, told
+from benchmarks.bulk_store import SEED, bulk_store, read_whole, told
 from benchmarks.harness import RUNS, Row, show
 from benchmarks.lookup import KNOWN
 from benchmarks.match_api import bodies
@@ -73,7 +72,7 @@ def measure_api() -> None:
     wanted = os.environ.get("PARTS", ",".join(PARTS)).split(",")
     records = int(os.environ.get("RECORDS", "1000000"))
     with bulk_store(records) as (server, engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        _read_whole(server)
+        read_whole(server)
         token = create_key(engine, Caller("bench", ROLE, DEPARTMENT), 2, replace=True)
         bench = _Bench(server, engine, token, Drawing(connection, SEED))
         for part in wanted:
@@ -81,21 +80,6 @@ def measure_api() -> None:
                 sys.exit(f"no part {part}; there are {', '.join(PARTS)}")
             title, rows = _TABLES[part](bench)
             show(f"{title}; {records:,} records", rows)
-
-
-def _read_whole(server: Server) -> None:
-    """Read the store's files once, as far as memory holds them: a server that was just started finds what one that runs all day does."""
-    files = [path for path in (server.folder / "data" / "base").rglob("*") if path.is_file()]
-    size = sum(path.stat().st_size for path in files)
-    if size > 0.8 * psutil.virtual_memory().available:
-        told(f"the store's {size / 2**30:.1f} GiB do not fit into memory: they are read from disk")
-        return
-    buffer = bytearray(2**22)
-    for path in files:
-        with path.open("rb", buffering=0) as file:
-            while file.readinto(buffer):
-                pass
-    told(f"read the store's {size / 2**30:.1f} GiB into memory")
 
 
 def _times(bench: _Bench) -> tuple[str, list[Row]]:

@@ -243,16 +243,6 @@ class Policy(_Strict):
         Raises:
             AccessDenied: the policy has no such role, or not for this department.
         """
-        if (department, role) not in self._rights:
-            self._rights[department, role] = self._rights_of(department, role)
-        return self._rights[department, role]
-
-    @cached_property
-    def _rights(self) -> dict[tuple[str | None, str], Rights]:
-        """Each is worked out once, and not for every request."""
-        return {}
-
-    def _rights_of(self, department: str | None, role: str) -> Rights:
         found = self._named.get(role)
         is_given = found is not None and (
             NO_DEPARTMENT in found[0].of if department is None else not {"all", department}.isdisjoint(found[0].of)
