@@ -72,6 +72,7 @@ class Evaluation:
 
     nodes: pl.DataFrame  # as `read_nodes` gives them: those to examine, and those that had to be looked at with them
     labels: pl.DataFrame  # LABELS: what clustering must know of a node
+    ends: pl.DataFrame  # LABELS of the other ends of firm edges
     keys: pl.DataFrame  # id, key (numbers): to be shown in the key table
     met: Met  # published nodes under those keys
     edges: pl.DataFrame  # LINK_SCHEMA: live edges of the nodes from now on
