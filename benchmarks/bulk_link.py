@@ -250,4 +250,4 @@ def _fates(moves: pl.DataFrame) -> Fates:
 def _evaluation(edges: pl.DataFrame) -> Evaluation:
     empty = pl.DataFrame(schema={"id": pl.Int64, "key": pl.Int64})
     lost = pl.DataFrame(schema={"left": pl.Int64, "right": pl.Int64})
-    return Evaluation(pl.DataFrame(), pl.DataFrame(schema=LABELS), pl.DataFrame(schema=LABELS), empty, _NOBODY, edges, NO_EDGES, lost)
+    return Evaluation(pl.DataFrame(), pl.DataFrame(schema=LABELS), empty, _NOBODY, edges, NO_EDGES, lost)

@@ -1,8 +1,9 @@
-"""CLUSTER over the store: which components a chunk touches, and how they part now.
+"""CLUSTER over the store: which entities a chunk changes, and how they part now.
 
-A component is what live links connect. Where something may stand against what a chunk brings (a link lost or of another weight,
-a prohibition, a number or a record that would be there twice, two entities of which the ends of its links do not tell that they
-stay two), the whole component is loaded and clustered anew. Of all other nodes SURFACE has said where they go.
+SURFACE has said of most nodes where they go. Entities between which others lie are loaded and clustered anew with them, and with
+nothing else at first. One that comes out whole changes nothing beyond it: all that made it one has been done again, and what stood
+against a link to another stands against it still. Of one that comes out parted, or that lost something, the entities are loaded
+that it has links to, and so on until nothing changes that could reach what is not there.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from matching.clustering import cluster
-from pipeline.links import ENGINE, Evaluation, Task, forms_of, labels_of, live_links
+from pipeline.links import ENGINE, FIRM, Evaluation, Task, firm_links, forms_of, labels_of
 from pipeline.members import members_of, nodes_of
 from pipeline.relations import read_nodes
 from pipeline.surface import Surface, surface_of
-from schema.records import EDGE
 
 
 @dataclass(frozen=True)
@@ -25,99 +25,122 @@ class Assignment:
 
     joined: pl.DataFrame  # id, entity, identifier_hash: new nodes of an entity that is otherwise as it was
     walked: pl.DataFrame  # id, cluster (its least id), entity (the former one, or null), identifier_hash of the cluster
-    entities: pl.DataFrame  # entity, founder_id: all whose members were clustered anew, emptied ones too
+    entities: pl.DataFrame  # entity, founder_id: all whose members are clustered anew, emptied ones too
     loaded: pl.DataFrame  # rows, as `read_nodes` gives them, of members that had to be loaded
 
 
 def assign(task: Task, evaluation: Evaluation) -> Assignment:
     """Find every node's entity or cluster. The chunk's links must have been written."""
     surface = surface_of(task, evaluation)
-    walk = _Walk(task, evaluation)
-    walk.load(surface.troubled_entities, surface.troubled_nodes)
-    return walk.result(surface)
+    walk = _Walk(task, evaluation, surface)
+    walk.run()
+    joined, walked = walk.sorted_out()
+    is_outside = ~pl.col("id").is_in(walk.nodes["id"].implode())  # links may have led on to what the surface has placed
+    apart = _without_entity(surface.apart).filter(is_outside)
+    edges = evaluation.edges.filter(pl.col("left").is_in(apart["id"].implode()) & pl.col("right").is_in(apart["id"].implode()))
+    walked = pl.concat([walked, walk.clustered(apart, edges.filter(pl.col("decision") != "review").select(list(FIRM)))])
+    joined = pl.concat([joined, surface.joined.filter(is_outside)]).join(
+        evaluation.labels.select("id", "identifier_hash"), on="id", how="left"
+    )
+    return Assignment(joined, walked, _entities(task, surface, walked), walk.loaded)
 
 
 class _Walk:
-    """Whole components, loaded from the store, and clustered."""
+    """Entities that may change, loaded from the store with the new nodes that link to them, and clustered."""
 
-    def __init__(self, task: Task, evaluation: Evaluation) -> None:
-        self._task, self._evaluation = task, evaluation
-        self._inside = pl.DataFrame(schema={"id": pl.Int64, "entity": pl.String})
-        self._links = pl.DataFrame(
-            schema={
-                "left": pl.Int64,
-                "right": pl.Int64,
-                "decision": pl.String,
-                "match_weight": pl.Float64,
-                "levels": pl.String,
-                "decided_by": pl.String,
-            }
-        )
+    def __init__(self, task: Task, evaluation: Evaluation, surface: Surface) -> None:
+        self._task, self._surface = task, surface
+        self._labels = evaluation.labels
+        self._links = pl.DataFrame(schema=FIRM)
+        self._clusters = pl.DataFrame()
+        self._followed = pl.Series(dtype=pl.String)  # entities whose links to others were followed
+        self.nodes = surface.nodes.clear().select("id", "entity")
+        self.loaded = evaluation.nodes.clear()
 
-    def load(self, entities: pl.Series, nodes: pl.Series) -> None:
-        """Take in components, until no live link leads out of what was taken in."""
-        fresh = _without_entity(nodes)
-        while len(entities) or fresh.height:
-            found = nodes_of(self._task.channel, self._task.relation, entities) if len(entities) else self._inside.clear()
-            frontier = pl.concat([fresh, found.select("id", "entity")])
-            frontier = frontier.filter(~pl.col("id").is_in(pl.concat([self._task.gone, self._inside["id"]]).implode()))
-            self._inside = pl.concat([self._inside, frontier])
-            links = live_links(self._task.channel, self._task.relation, frontier["id"]).filter(pl.col("decision") != "review")
-            self._links = pl.concat([self._links, links.select(self._links.columns)]).unique(["left", "right"], maintain_order=True)
-            ends = links.filter(pl.col("decision") == "link")
-            outside = pl.concat([ends["left"], ends["right"]]).unique()
-            outside = outside.filter(~outside.is_in(self._inside["id"].implode()))
-            members = members_of(self._task.channel, self._task.relation, outside)
-            entities = members["entity"].unique()
-            fresh = _without_entity(outside.filter(~outside.is_in(members["id"].implode())))
+    def run(self) -> None:
+        """Load and cluster until nothing changes that could reach what is not there."""
+        surface = self._surface
+        concerned = surface.nodes.filter(pl.col("component").is_in(surface.troubled.implode()))
+        entities = pl.concat([concerned["entity"].drop_nulls(), surface.lessened]).unique()
+        fresh = concerned.filter(pl.col("entity").is_null())["id"]
+        while len(entities) or len(fresh):
+            self._load(entities, fresh)
+            self._clusters = self.clustered(self.nodes, self._links)
+            entities, fresh = self._beyond(self._unsettled())
 
-    def result(self, surface: Surface) -> Assignment:
-        """Cluster what was taken in, and the chunk's nodes that touch no entity."""
-        inside = self._inside["id"].implode()  # more than was asked for, where links led on
-        number = self._evaluation.labels.select("id", "identifier_hash")
-        placed = surface.placed.filter(~pl.col("id").is_in(inside)).join(number, on="id", how="left")
-        joined = placed.drop_nulls("entity").select("id", "entity", "identifier_hash")
-        among_new = placed.filter(pl.col("entity").is_null()).select(
-            "id", "cluster", "entity", pl.col("identifier_hash").drop_nulls().first().over("cluster")
-        )
-        apart = surface.apart.filter(~surface.apart.is_in(inside))
-        walked, loaded = self._clustered(pl.concat([self._inside, _without_entity(apart)]), apart)
-        return Assignment(joined, pl.concat([walked, among_new]), self._entities(surface), loaded)
+    def sorted_out(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """(id, entity) of new nodes in an entity that is otherwise as it was; (id, cluster, entity, identifier_hash) of all others."""
+        if self._clusters.is_empty():
+            return self.nodes, self.clustered(self.nodes, self._links)
+        entity = pl.col("entity").drop_nulls()
+        told = self._clusters.with_columns(entities=entity.n_unique().over("cluster"), of_cluster=entity.first().over("cluster"))
+        is_whole = (pl.col("entities") == 1) & ~pl.col("of_cluster").is_in(self._unsettled().implode())
+        joined = told.filter(is_whole & pl.col("entity").is_null()).select("id", entity="of_cluster")
+        return joined, told.filter(~is_whole).select(self._clusters.columns)
 
-    def _clustered(self, nodes: pl.DataFrame, new: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """(id, cluster, entity, identifier_hash) of nodes, and rows that had to be loaded."""
-        labels, loaded = self._labels(nodes)
-        edges = self._edges(new)
-        said = edges.filter(pl.col("decided_by") != ENGINE)
+    def clustered(self, nodes: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+        """(id, cluster, entity, identifier_hash of the cluster) of nodes (id, entity) with their links (FIRM)."""
+        labels = self._labels_of(nodes["id"])
+        said = links.filter(pl.col("decided_by") != ENGINE)
         verdicts = said.select(
             "left", "right", verdict=pl.col("decision").replace_strict({"link": "yes", "cannot_link": "no"}, default=None)
         )
         given = nodes.join(labels, on="id", how="left").drop("entity", "identifier_hash")
-        clusters = pl.DataFrame(cluster(given.to_arrow(), edges.select(EDGE.names).to_arrow(), None, verdicts.to_arrow()))
+        clusters = pl.DataFrame(cluster(given.to_arrow(), links.to_arrow(), None, verdicts.to_arrow()))
         walked = clusters.join(nodes, on="id", how="left").join(labels.select("id", "identifier_hash"), on="id", how="left")
-        return walked.with_columns(pl.col("identifier_hash").drop_nulls().first().over("cluster")), loaded
+        return walked.with_columns(pl.col("identifier_hash").drop_nulls().first().over("cluster"))
 
-    def _labels(self, inside: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        known = self._evaluation.labels
-        unknown = inside.filter(~pl.col("id").is_in(known["id"].implode()))["id"]
-        loaded = self._evaluation.nodes.clear()
+    def _load(self, entities: pl.Series, fresh: pl.Series) -> None:
+        channel, relation = self._task.channel, self._task.relation
+        found = nodes_of(channel, relation, entities) if len(entities) else self.nodes.clear()
+        frontier = pl.concat([_without_entity(fresh), found.select("id", "entity")])
+        frontier = frontier.filter(~pl.col("id").is_in(pl.concat([self._task.gone, self.nodes["id"]]).implode()))
+        self.nodes = pl.concat([self.nodes, frontier])
+        links = firm_links(channel, relation, frontier["id"], self.nodes["id"])
+        self._links = pl.concat([self._links, links]).unique(["left", "right"], maintain_order=True)
+
+    def _unsettled(self) -> pl.Series:
+        """Entities that may stand otherwise to others than they did."""
+        standing = self._clusters.drop_nulls("entity").join(self._labels_of(self._clusters["id"]).select("id", "apart"), on="id")
+        parted = standing.filter(pl.col("cluster").n_unique().over("entity") > 1)
+        # What keeps two apart because a record lists both is undone where links join them by way of a third, which may not be here.
+        listed = standing.drop_nulls("apart").filter(pl.col("entity").n_unique().over("apart") > 1)
+        doubtful = standing.filter(pl.col("entity").is_in(self._surface.doubtful.implode()))
+        return pl.concat([parted["entity"], listed["entity"], doubtful["entity"]]).unique()
+
+    def _beyond(self, unsettled: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Entities and new nodes that the unsettled have links to, and that are not here; with them what the chunk brings to these."""
+        channel, relation, inside = self._task.channel, self._task.relation, self.nodes["id"].implode()
+        to_follow = self.nodes.filter(pl.col("entity").is_in(unsettled.filter(~unsettled.is_in(self._followed.implode())).implode()))
+        self._followed = pl.concat([self._followed, unsettled]).unique()
+        links = firm_links(channel, relation, to_follow["id"]).filter(pl.col("decision") == "link")
+        outside = pl.concat([links["left"], links["right"]]).unique()
+        outside = outside.filter(~outside.is_in(inside))
+        entities = members_of(channel, relation, outside)["entity"].unique()
+        met = pl.col("entity").is_in(entities.implode()) | pl.col("id").is_in(outside.implode())
+        with_them = self._surface.nodes.join(self._surface.nodes.filter(met), on="component", how="semi")
+        fresh = with_them.filter(pl.col("entity").is_null() & ~pl.col("id").is_in(inside))["id"]
+        entities = pl.concat([entities, with_them["entity"].drop_nulls()]).unique()
+        return entities.filter(~entities.is_in(self.nodes["entity"].drop_nulls().implode())), fresh
+
+    def _labels_of(self, ids: pl.Series) -> pl.DataFrame:
+        """LABELS of nodes; rows of those that the chunk has not looked at are loaded."""
+        unknown = ids.filter(~ids.is_in(self._labels["id"].implode()))
         if len(unknown):
-            loaded = read_nodes(self._task.channel, self._task.relation, unknown)
-            known = pl.concat([known, labels_of(loaded, forms_of(self._task, loaded))])
-        return known, loaded
+            rows = read_nodes(self._task.channel, self._task.relation, unknown)
+            self.loaded = pl.concat([self.loaded, rows])
+            self._labels = pl.concat([self._labels, labels_of(rows, forms_of(self._task, rows))])
+        return self._labels.filter(pl.col("id").is_in(ids.implode()))
 
-    def _edges(self, alone: pl.Series) -> pl.DataFrame:
-        firm = self._evaluation.edges.filter(
-            (pl.col("decision") != "review") & pl.col("left").is_in(alone.implode()) & pl.col("right").is_in(alone.implode())
-        )
-        return pl.concat([self._links, firm.select(self._links.columns)])
 
-    def _entities(self, surface: Surface) -> pl.DataFrame:
-        known = surface.entities.filter(pl.col("entity").is_in(surface.troubled_entities.implode())).select("entity", "founder_id")
-        one_each = self._inside.drop_nulls("entity").unique("entity").filter(~pl.col("entity").is_in(known["entity"].implode()))
-        if one_each.is_empty():
-            return known
-        return pl.concat([known, members_of(self._task.channel, self._task.relation, one_each["id"]).select("entity", "founder_id")])
+def _entities(task: Task, surface: Surface, walked: pl.DataFrame) -> pl.DataFrame:
+    """(entity, founder_id) of all whose members are clustered anew, and of those that lost something."""
+    anew = pl.concat([walked["entity"].drop_nulls(), surface.lessened]).unique()
+    known = surface.entities.filter(pl.col("entity").is_in(anew.implode())).select("entity", "founder_id")
+    one_each = walked.drop_nulls("entity").unique("entity").filter(~pl.col("entity").is_in(known["entity"].implode()))
+    if one_each.is_empty():
+        return known
+    return pl.concat([known, members_of(task.channel, task.relation, one_each["id"]).select("entity", "founder_id")])
 
 
 def _without_entity(ids: pl.Series) -> pl.DataFrame:

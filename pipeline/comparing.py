@@ -55,7 +55,6 @@ class _Comparing:
         self._keys = pl.DataFrame(schema={"id": pl.Int64, "key": pl.Int64})
         self._met: list[pl.DataFrame] = []
         self._edges = NO_EDGES
-        self._ends: list[pl.DataFrame] = [pl.DataFrame(schema=LABELS)]
         self._before = live_links(task.channel, task.relation, task.gone)
         self._seen = pl.Series(dtype=pl.Int64)
         self._unlike = pl.Series(dtype=pl.Int64)
@@ -124,7 +123,6 @@ class _Comparing:
         return Evaluation(
             nodes,
             _latest([empty, *labels]),
-            _latest(self._ends),
             self._keys if len(self._nodes) < 2 else self._keys.unique(maintain_order=True),
             Met(pl.concat([pl.DataFrame(schema={"key": pl.Int64, "id": pl.Int64, "other": pl.Int64}), *self._met])),
             self._edges.filter(pl.col("decision") != "no_link"),
@@ -202,19 +200,9 @@ class _Comparing:
         there = pl.concat([here, others["id"]]).implode()
         compared = pairs.filter(pl.col("left").is_in(there) & pl.col("right").is_in(there))
         known = forms_of(task, others) if others.height else None
-        linked = pl.DataFrame(link(task.relation.name, self._latest_forms(), known, compared.to_arrow(), task.model))
-        stamped = linked.with_columns(model_version=pl.lit(task.model.version), decided_by=pl.lit(ENGINE)).select(list(LINK_SCHEMA))
-        edges = self._judged(stamped) if task.has_decisions else stamped
-        self._keep_ends(edges, others, known)
-        return edges
-
-    def _keep_ends(self, edges: pl.DataFrame, others: pl.DataFrame, forms: pa.Table | None) -> None:
-        """Keep what clustering must know of published nodes that edges lead to."""
-        if forms is None:
-            return
-        firm = edges.filter(pl.col("decision").is_in(["link", "cannot_link"]))
-        is_end = others["id"].is_in(pl.concat([firm["left"], firm["right"]]).implode())
-        self._ends.append(labels_of(others.filter(is_end), forms.filter(pa.array(is_end))))
+        edges = pl.DataFrame(link(task.relation.name, self._latest_forms(), known, compared.to_arrow(), task.model))
+        stamped = edges.with_columns(model_version=pl.lit(task.model.version), decided_by=pl.lit(ENGINE)).select(list(LINK_SCHEMA))
+        return self._judged(stamped) if task.has_decisions else stamped
 
     def _latest_forms(self) -> pa.Table:
         if len(self._forms) == 1:

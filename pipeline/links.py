@@ -28,6 +28,7 @@ LINK_SCHEMA = {
     "decided_by": pl.String,
 }
 LABELS = {"id": pl.Int64, "identifier": pl.String, "apart": pl.String, "key": pl.String, "identifier_hash": pl.Int64}
+FIRM = {name: LINK_SCHEMA[name] for name in ("left", "right", "decision", "match_weight", "decided_by")}
 PAIR_COLUMNS = ["left", "right"]
 _LIVE = """
 SELECT l.left_id AS left, l.right_id AS right, l.decision, l.match_weight, l.levels::text AS levels, l.model_version, l.decided_by,
@@ -37,6 +38,18 @@ FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
     UNION ALL SELECT * FROM store.link WHERE relation = '{relation}' AND right_id = t.id AND known_to IS NULL
 ) l
 """
+# Of each link only what clustering takes: levels are most of the row.
+_FIRM = """
+SELECT l.left_id AS left, l.right_id AS right, l.decision, l.match_weight, l.decided_by
+FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT l.*, right_id AS other FROM store.link l WHERE relation = '{relation}' AND left_id = t.id AND known_to IS NULL
+    UNION ALL
+    SELECT l.*, left_id AS other FROM store.link l WHERE relation = '{relation}' AND right_id = t.id AND known_to IS NULL
+    OFFSET 0
+) l
+WHERE l.decision <> 'review' {others}
+"""
+_AMONG = "AND l.other = ANY (%(among)s::bigint[])"
 _CLOSE = """
 UPDATE store.link l SET known_to = %(change)s, retracted_because = %(reason)s
 FROM unnest(%(left)s::bigint[], %(right)s::bigint[]) AS t (left_id, right_id)
@@ -72,7 +85,6 @@ class Evaluation:
 
     nodes: pl.DataFrame  # as `read_nodes` gives them: those to examine, and those that had to be looked at with them
     labels: pl.DataFrame  # LABELS: what clustering must know of a node
-    ends: pl.DataFrame  # LABELS of the other ends of firm edges
     keys: pl.DataFrame  # id, key (numbers): to be shown in the key table
     met: Met  # published nodes under those keys
     edges: pl.DataFrame  # LINK_SCHEMA: live edges of the nodes from now on
@@ -113,6 +125,14 @@ def live_links(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataF
     if ids.is_empty():
         return NO_EDGES.with_columns(known_from=pl.lit(None, pl.Int64))
     return channel.read(_LIVE.format(relation=relation.name), ids=ids).unique(PAIR_COLUMNS, maintain_order=True)
+
+
+def firm_links(channel: Channel, relation: Relation, ids: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
+    """FIRM: live links and prohibitions that any of the nodes has, each once; with others `among` these alone, where they are given."""
+    if ids.is_empty():
+        return pl.DataFrame(schema=FIRM)
+    sql = _FIRM.format(relation=relation.name, others="" if among is None else _AMONG)
+    return channel.read(sql, ids=ids, among=ids.clear() if among is None else among).unique(PAIR_COLUMNS, maintain_order=True)
 
 
 def write_links(task: Task, evaluation: Evaluation) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import polars as pl
 import pytest
 from sqlalchemy import Engine, text
 
@@ -366,22 +365,16 @@ def test_a_firm_named_alike_in_many_records_is_compared_once(database: Engine) -
     assert invariants(database) == []
 
 
-def test_a_mention_between_two_firms_that_stay_two_is_placed_without_loading_them(
-    database: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    namesakes = {number: firm("深圳市维珍妮鞋业有限公司", uscc=credit_code(number), address=f"光明区松白路{number}号") for number in (1, 2)}
-    for number, one in namesakes.items():
-        settle(database, *(record("labour", f"{number}-{place}", LI, one, **WAGES) for place in range(3)))
-    before = clusters(parties(database, "organisation"))
-    assert {len(one) for one in before} == {3}
-    loaded: list[pl.Series] = []
-    monkeypatch.setattr("pipeline.clusters.nodes_of", lambda channel, relation, entities: loaded.append(entities))
+def test_a_mention_between_two_firms_that_stay_two_changes_one_of_them(database: Engine) -> None:
+    def numbers() -> dict[str, int]:
+        return dict(rows(database, "SELECT organisation_id::text, changed FROM store.organisation WHERE known_to IS NULL"))
+
+    for number in (1, 2):
+        namesake = firm("深圳市维珍妮鞋业有限公司", uscc=credit_code(number), address=f"光明区松白路{number}号")
+        settle(database, *(record("labour", f"{number}-{place}", LI, namesake, **WAGES) for place in range(3)))
+    before = numbers()
+    assert {len(one) for one in clusters(parties(database, "organisation"))} == {3}
     settle(database, record("court", "9", firm("深圳市维珍妮鞋业有限公司", address="光明区松白路2号")))
-    monkeypatch.undo()
-    placed = {entity for party, entity in parties(database, "organisation").items() if party in ("court/9/0", "labour/2-0/1")}
-    assert (len(placed), loaded) == (1, [])
-    assert len(clusters(parties(database, "organisation")) & before) == 1  # the other firm is as it was
-    anew = record("court", "10", firm("深圳市维珍妮鞋业有限公司", uscc=credit_code(2)))
-    settle(database, anew)
-    assert {len(one) for one in clusters(parties(database, "organisation"))} == {3, 5}
+    assert {len(one) for one in clusters(parties(database, "organisation"))} == {3, 4}
+    assert len(numbers().items() - before.items()) == 1  # who watches the other is told nothing
     assert invariants(database) == []

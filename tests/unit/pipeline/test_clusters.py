@@ -1,0 +1,157 @@
+"""Clustering what a chunk touches comes to the same as clustering everything, whatever the chunk adds, changes and takes away."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from matching.clustering import cluster
+from pipeline import clusters, surface
+from pipeline.candidates import Met
+from pipeline.links import ENGINE, FIRM, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task
+from pipeline.relations import ORGANISATION
+from tests.unit.matching.builders import make_edges
+
+Edges = dict[tuple[int, int], tuple[float, str]]
+
+
+@dataclass
+class Store:
+    """Nodes and links of a store with a chunk at work in it, in place of its tables."""
+
+    entity_of: dict[int, str]  # before the chunk
+    edges: Edges  # with the chunk's
+    labels: dict[int, dict[str, Any]]
+    loaded: int = 0
+
+    def nodes_of(self, channel: object, relation: object, entities: pl.Series) -> pl.DataFrame:
+        rows = [(node, entity) for node, entity in self.entity_of.items() if entity in set(entities)]
+        self.loaded += len(rows)
+        return pl.DataFrame(rows, {"id": pl.Int64, "entity": pl.String}, orient="row")
+
+    def members_of(self, channel: object, relation: object, ids: pl.Series) -> pl.DataFrame:
+        def row(node: int) -> tuple[int, str, int, int | None]:
+            entity = self.entity_of[node]
+            within = [other for other, its in self.entity_of.items() if its == entity]
+            hashes = [self.labels[other]["identifier_hash"] for other in within if self.labels[other]["identifier_hash"]]
+            return node, entity, min(within), min(hashes, default=None)
+
+        schema = {"id": pl.Int64, "entity": pl.String, "founder_id": pl.Int64, "identifier_hash": pl.Int64}
+        return pl.DataFrame([row(node) for node in ids.unique().sort() if node in self.entity_of], schema, orient="row")
+
+    def firm_links(self, channel: object, relation: object, ids: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
+        mine, others = set(ids), set(self.labels) if among is None else set(among)
+        met = [pair for pair in self.edges if (pair[0] in mine and pair[1] in others) or (pair[1] in mine and pair[0] in others)]
+        return pl.DataFrame([(*pair, self.edges[pair][1], self.edges[pair][0], ENGINE) for pair in met], FIRM, orient="row")
+
+    def label_rows(self, ids: pl.Series) -> pl.DataFrame:
+        return pl.DataFrame([{"id": node, **self.labels[node]} for node in ids], LABELS)
+
+    def stands_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("nodes_of", "members_of", "firm_links"):
+            monkeypatch.setattr(clusters, name, getattr(self, name))
+        monkeypatch.setattr(surface, "members_of", self.members_of)
+        monkeypatch.setattr(clusters, "read_nodes", lambda channel, relation, ids: pl.DataFrame({"id": ids, "version": 1}))
+        monkeypatch.setattr(clusters, "forms_of", lambda task, rows: rows)
+        monkeypatch.setattr(clusters, "labels_of", lambda rows, forms: self.label_rows(rows["id"]))
+
+
+def _all_at_once(nodes: list[int], edges: Edges, labels: dict[int, dict[str, Any]]) -> dict[int, int]:
+    """Node → least id of its cluster."""
+    columns = {name: pa.array([labels[node][name] for node in nodes], pa.string()) for name in ("identifier", "apart", "key")}
+    given = pa.table({"id": pa.array(nodes, pa.int64()), **columns})
+    found = cluster(given, make_edges(*((*pair, *edge) for pair, edge in edges.items() if set(pair) <= set(nodes))))
+    return dict(zip(found["id"].to_pylist(), found["cluster"].to_pylist(), strict=True))
+
+
+def _edge(dice: random.Random) -> tuple[float, str]:
+    return float(dice.randint(1, 6)), "cannot_link" if dice.random() < 0.1 else "link"
+
+
+def _label(dice: random.Random, node: int, firm: str, chance: float) -> dict[str, Any]:
+    identifier = firm if dice.random() < chance else None
+    marks = {"identifier": identifier, "identifier_hash": ord(firm) if identifier else None}
+    return {**marks, "apart": dice.choice("RST") if dice.random() < 0.15 else None, "key": f"{dice.random():.6f} {node}"}
+
+
+@dataclass
+class Change:
+    """What a chunk brings to a store of some firms."""
+
+    store: Store
+    new: list[int]
+    changed: list[int]
+    gone: list[int]
+    before: Edges
+
+    @classmethod
+    def drawn(cls, dice: random.Random) -> Change:
+        old = list(range(1, dice.randint(6, 16)))
+        new = list(range(len(old) + 1, len(old) + dice.randint(2, 5)))
+        firm = {node: dice.choice("ABCDE") for node in (*old, *new)}
+        labels = {node: _label(dice, node, firm[node], 0.5 if node in old else 0.2) for node in (*old, *new)}
+        pairs = [(one, other) for other in (*old, *new) for one in range(1, other)]
+        chance = {True: 0.6, False: 0.1}
+        edges = {pair: _edge(dice) for pair in pairs if dice.random() < chance[firm[pair[0]] == firm[pair[1]]]}
+        before = {pair: edge for pair, edge in edges.items() if set(pair) <= set(old)}
+        names = {node: f"e{least:02}" for node, least in _all_at_once(old, before, labels).items()}
+        kind = {node: dice.random() for node in old} if dice.random() < 0.5 else dict.fromkeys(old, 1.0)
+        gone = [node for node in old if kind[node] < 0.05]
+        changed = [node for node in old if 0.05 <= kind[node] < 0.15]
+        for pair in [pair for pair in before if set(pair) & set(changed)]:
+            if dice.random() < 0.4:
+                del edges[pair]
+                if dice.random() < 0.5:
+                    edges[pair] = _edge(dice)
+        now = {pair: edge for pair, edge in edges.items() if not set(pair) & set(gone)}
+        return cls(Store(names, now, labels), new, changed, gone, before)
+
+    def evaluation(self) -> Evaluation:
+        looked_at = pl.Series([*self.new, *self.changed], dtype=pl.Int64)
+        # A new node may be another party of a record that was there before: it then comes with a later version of it.
+        rows = pl.DataFrame({"id": looked_at}).with_columns(version=pl.lit(2))
+        now = [(*pair, *self.store.edges[pair]) for pair in self.store.edges if set(pair) & set(looked_at)]
+        edges = [(one, other, said, weight, "{}", "1", ENGINE) for one, other, weight, said in now]
+        lost = [pair for pair in self.before if self.store.edges.get(pair) != self.before[pair]]
+        return Evaluation(
+            rows,
+            self.store.label_rows(looked_at),
+            pl.DataFrame(schema={"id": pl.Int64, "key": pl.Int64}),
+            Met(pl.DataFrame(schema={"key": pl.Int64, "id": pl.Int64, "other": pl.Int64})),
+            pl.DataFrame(edges, LINK_SCHEMA, orient="row"),
+            NO_EDGES,
+            pl.DataFrame(lost, {"left": pl.Int64, "right": pl.Int64}, orient="row"),
+        )
+
+    def task(self) -> Task:
+        none: Any = None
+        new, changed, gone = (pl.Series(ids, dtype=pl.Int64) for ids in (self.new, self.changed, self.gone))
+        return Task(none, ORGANISATION, 1, new, changed, gone, False)
+
+    def groups(self, assignment: clusters.Assignment) -> set[frozenset[int]]:
+        """All nodes as they are placed now."""
+        where: dict[int, object] = {node: entity for node, entity in self.store.entity_of.items() if node not in self.gone}
+        where |= dict(assignment.joined.select("id", "entity").iter_rows())
+        where |= dict(assignment.walked.select("id", "cluster").iter_rows())
+        return {frozenset(node for node in where if where[node] == place) for place in where.values()}
+
+    def expected(self) -> set[frozenset[int]]:
+        nodes = [node for node in self.store.labels if node not in self.gone]
+        found = _all_at_once(nodes, self.store.edges, self.store.labels)
+        return {frozenset(node for node in nodes if found[node] == least) for least in found.values()}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_a_chunk_touches_comes_to_what_everything_comes_to(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    dice, loaded, there = random.Random(seed), 0, 0
+    for _ in range(40):
+        change = Change.drawn(dice)
+        change.store.stands_in(monkeypatch)
+        assert change.groups(clusters.assign(change.task(), change.evaluation())) == change.expected()
+        loaded, there = loaded + change.store.loaded, there + len(change.store.entity_of)
+    assert 0 < loaded < there * 0.9  # some of it was loaded, and not all
