@@ -219,15 +219,16 @@ def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFram
     """
     if crowded.is_empty():
         return
+    placed = crowded.join(entity_of, on="id", how="left")
     there = met.shared.join(crowded.select("key").unique(), on="key", how="semi").unique(["key", "other"]).select("key", "other")
+    entities = entities_of(channel, relation, there["other"])
+    theirs = there.join(entities, left_on="other", right_on="id").join(placed, on=["key", "entity"], how="semi")
     # Closed mentions take no place of those that others may read: a match would find nobody where they came first.
-    readers = readers_of(channel, relation, pl.concat([there["other"], crowded["id"]]))
-    theirs = there.join(entities_of(channel, relation, there["other"]), left_on="other", right_on="id")
+    readers = readers_of(channel, relation, pl.concat([theirs["other"], crowded["id"]]))
     by = ["key", "entity", "readers"]
     counts = theirs.join(readers, left_on="other", right_on="id").group_by(by).agg(pl.len().alias("shown"))
     ours = (
-        crowded.join(entity_of, on="id", how="left")
-        .join(readers, on="id", how="left")
+        placed.join(readers, on="id", how="left")
         .sort("id")
         .with_columns(place=pl.int_range(pl.len()).over(by))
         .join(counts, on=by, how="left")

@@ -42,7 +42,7 @@ def surface_of(task: Task, evaluation: Evaluation) -> Surface:
 class _Sorting:
     def __init__(self, task: Task, evaluation: Evaluation) -> None:
         self._task, self._evaluation = task, evaluation
-        self._firm = evaluation.edges.filter(pl.col("decision") != "review")
+        self._firm = _that_matter(evaluation.edges.filter(pl.col("decision") != "review"))
         self._lost = pl.concat([evaluation.lost["left"], evaluation.lost["right"], task.gone])
         self._seen = evaluation.nodes["id"]
         there = self._seen.filter(~self._seen.is_in(task.new.implode()))
@@ -104,6 +104,14 @@ class _Sorting:
             return is_new
         revised = self._evaluation.nodes.filter(pl.col("version") > 1)["id"]
         return is_new & pl.col("id").is_in(revised.implode())
+
+
+def _that_matter(firm: pl.DataFrame) -> pl.DataFrame:
+    """Links, and prohibitions but for those of two that nothing else speaks for: most are of firms of one stem that no link joins."""
+    linked = firm.filter(pl.col("decision") == "link")
+    ends = pl.concat([linked["left"], linked["right"]]).implode()
+    is_met = pl.col("left").is_in(ends) | pl.col("right").is_in(ends)
+    return firm.filter((pl.col("decision") == "link") | (pl.col("decided_by") != ENGINE) | is_met)
 
 
 def _components(nodes: pl.DataFrame, links: pl.DataFrame) -> pl.Series:
