@@ -1,6 +1,6 @@
 """CLUSTERING: links and prohibitions → clusters.
 
-Enters the nodes of one or more whole components, their edges (refused ones included) and people's verdicts; leaves CLUSTER.
+Enters nodes, their edges (refused ones included) and people's verdicts; leaves CLUSTER.
 The result is a function of those alone: edges are taken by weight, the heaviest first, then by the pair's key, and one
 that would join what may not be one is passed over. Only components that hold such a conflict are walked edge by edge.
 """

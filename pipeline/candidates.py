@@ -23,10 +23,8 @@ logger = logging.getLogger(__name__)
 
 #: Of one entity, as many nodes show a key: of those that everybody may read, and beside them of each department's closed ones.
 SHOWN = 16
-#: Of one entity, with as many candidates a node is compared first; with the others only if of these none is linked or forbidden.
+#: Of one entity, with as many candidates a node is compared first; with the others only if none of these links.
 COMPARED = 6
-#: Of those, such as share one key alone.
-COMPARED_BY_KEY = 2
 #: Of one key, as many nodes are looked at; more is a key that the model should call over-common.
 BLOCK_MOST = 1000
 #: Of one key, as many of a chunk's own nodes are compared each with each.
@@ -167,10 +165,9 @@ def readers_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataF
 
 
 def in_turn(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
-    """(id, other, entity, is_first): whom to compare first, and whom only if the first of that entity decide nothing.
+    """(id, other, entity, is_first): whom to compare first, and whom only if of that entity the first do not link.
 
-    First come, of each entity, those that share most keys, then the oldest, and of each key that they share some. `entity` is null
-    where all come first.
+    First come, of each entity, those that share most keys, then the oldest. `entity` is null where all come first.
     """
     pairs = met.pairs()
     many = pairs.filter(pl.len().over("id") > COMPARED)
@@ -180,12 +177,8 @@ def in_turn(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
         return all_first
     entities = entities_of(channel, relation, many["other"])
     ranked = many.join(entities, left_on="other", right_on="id", how="left").sort(["keys", "other"], descending=[True, False])
-    placed = ranked.with_columns(is_first=(pl.int_range(pl.len()).over("id", "entity") < COMPARED) & (pl.col("keys") > 1))
-    by_key = met.shared.join(ranked, on=["id", "other"], maintain_order="right")
-    by_key = by_key.filter(pl.int_range(pl.len()).over("id", "entity", "key") < COMPARED_BY_KEY).select("id", "other").unique()
-    firsts = placed.join(by_key.with_columns(is_by_key=pl.lit(True)), on=["id", "other"], how="left")
-    told = firsts.with_columns(is_first=pl.col("is_first") | pl.col("is_by_key").fill_null(False))
-    return pl.concat([all_first, told.select(all_first.columns)])
+    placed = ranked.with_columns(is_first=pl.int_range(pl.len()).over("id", "entity") < COMPARED)
+    return pl.concat([all_first, placed.select(all_first.columns)])
 
 
 def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met) -> pl.DataFrame:

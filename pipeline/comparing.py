@@ -83,7 +83,7 @@ class _Comparing:
         within, published = self._candidates(alone)
         first = published.filter("is_first").select(left="id", right="other")
         edges = self._link(_ordered(pl.concat([within, first, like, self._known_pairs(nodes["id"])])))
-        rest = _undecided(published, edges)
+        rest = _not_linked(published, edges)
         if rest.height:
             edges = pl.concat([edges, self._link(_ordered(rest))])
         alike = like.select(pl.min_horizontal(_PAIR).alias("left"), pl.max_horizontal(_PAIR).alias("right"), follower="right")
@@ -225,13 +225,13 @@ def _ordered(pairs: pl.DataFrame) -> pl.DataFrame:
     return pairs.select(left=pl.min_horizontal(_PAIR), right=pl.max_horizontal(_PAIR)).unique().sort(_PAIR)
 
 
-def _undecided(published: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
-    """(left, right): whom to compare because none of their entity that came first is linked, or forbidden: what one is, all are."""
+def _not_linked(published: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+    """(left, right): whom to compare because none of their entity that came first is linked."""
     rest = published.filter(~pl.col("is_first"))
     if rest.is_empty():
         return _PAIRS
-    firm = edges.filter(pl.col("decision").is_in(["link", "cannot_link"]))
-    ends = pl.concat([firm.select(id="left", other="right"), firm.select(id="right", other="left")])
+    linked = edges.filter(pl.col("decision") == "link")
+    ends = pl.concat([linked.select(id="left", other="right"), linked.select(id="right", other="left")])
     found = published.filter("is_first").join(ends, on=["id", "other"], how="semi")
     return rest.join(found, on=["id", "entity"], how="anti").select(left="id", right="other")
 

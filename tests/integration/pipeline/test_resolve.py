@@ -378,15 +378,3 @@ def test_a_mention_between_two_firms_that_stay_two_changes_one_of_them(database:
     assert {len(one) for one in clusters(parties(database, "organisation"))} == {3, 4}
     assert len(numbers().items() - before.items()) == 1  # who watches the other is told nothing
     assert invariants(database) == []
-
-
-def test_a_firm_of_another_trade_is_kept_apart_by_two_mentions(database: Engine) -> None:
-    shoes = [firm(SHOES["name"], uscc=SHOES["uscc"], address=f"光明区松白路{number}号") for number in range(1, 9)]
-    settle(database, *(record("labour", str(number), LI, one, **WAGES) for number, one in enumerate(shoes)))
-    settle(database, record("court", "1", firm("深圳市维珍妮物流有限公司", uscc=credit_code(2), address="光明区光明大道9号")))
-    forbidden = "SELECT count(*) FROM store.link WHERE relation = 'organisation' AND decision = 'cannot_link' AND known_to IS NULL"
-    assert rows(database, forbidden) == [2]  # of eight: the others would say the same
-    settle(database, record("court", "2", firm("维珍妮", address="光明区松白路3号")))
-    firms = parties(database, "organisation")
-    assert firms["court/1/0"] not in {firms[f"labour/{number}/1"] for number in range(8)}  # the short name joins nobody to it
-    assert invariants(database) == []
