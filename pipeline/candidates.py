@@ -17,6 +17,7 @@ import xxhash
 
 from hub.encryption import KeyRing, key_ring
 from pipeline.channel import Channel
+from pipeline.members import entities_of
 from pipeline.relations import Relation
 
 logger = logging.getLogger(__name__)
@@ -33,10 +34,6 @@ CROWD = 200
 _BLOCKS = """
 SELECT t.key, b.id FROM unnest(%(keys)s::bigint[]) AS t (key)
 CROSS JOIN LATERAL (SELECT {node} AS id FROM {keys} WHERE key = t.key ORDER BY {node} LIMIT %(most)s) b
-"""
-_ENTITIES = """
-SELECT t.id, m.{entity}::text AS entity FROM unnest(%(ids)s::bigint[]) AS t (id)
-CROSS JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m
 """
 _READERS = """
 SELECT t.id, CASE WHEN r.visibility = 'shared' THEN '' ELSE r.department END AS readers FROM unnest(%(ids)s::bigint[]) AS t (id) {record}
@@ -149,12 +146,6 @@ def meet_within(keys: pl.DataFrame, among: pl.DataFrame) -> pl.DataFrame:
             pairs.append(after.select(left="id_before", right="id"))
     wanted = keys["id"].implode()
     return pl.concat(pairs).unique().filter(pl.col("left").is_in(wanted) | pl.col("right").is_in(wanted))
-
-
-def entities_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
-    """(id, entity) of nodes that are in one."""
-    sql = _ENTITIES.format(entity=relation.entity, members=relation.members, node=relation.node)
-    return channel.read(sql, ids=ids.unique().sort())
 
 
 def readers_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:

@@ -18,10 +18,11 @@ from sqlalchemy import Connection
 
 from matching.blocking import blocking_keys
 from matching.linkage import link
-from pipeline.candidates import entities_of, key_numbers, meet_published
+from pipeline.candidates import key_numbers, meet_published
 from pipeline.channel import Channel, series
 from pipeline.chunk import unique_departments
 from pipeline.links import Task, forms_of
+from pipeline.members import entities_of
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation, read_nodes
 from schema.codes import sides
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.candidates import entities_of
 from pipeline.channel import Channel
 from pipeline.clusters import Assignment
 from pipeline.entity_ids import Fates
 from pipeline.golden import Values, read_golden, read_statements, values_of, write_golden
 from pipeline.links import Task
-from pipeline.members import nodes_of
+from pipeline.members import entities_of, nodes_of
 from pipeline.relations import CASE, RELATIONS, plain, read_rows
 
 _SHOWN = ("title", "category", "status", "grade", "street", "community")
