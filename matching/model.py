@@ -32,6 +32,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
         "same_given",
         "masked_given",
         "masked",
+        "two_slips",
         "same_surname",
         "differ",
     ),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
+from matching.characters import pinyin_one
 from matching.levels import Levels, first_of
 from matching.model import Comparison
 from matching.sides import Flags, Sides
@@ -14,7 +17,8 @@ from matching.vocabulary import look_alike
 def person_name(sides: Sides, comparison: Comparison) -> Levels:
     """Same, same in sound or look, compatible with a mask, of one surname, or different.
 
-    A common name, or the sound of one, is a level of its own: it is borne by many.
+    A common name, or the sound of one, is a level of its own: it is borne by many. Two slips of one name are of one surname to a model
+    that does not know them.
     """
     both, same, common = sides.both("name"), sides.same("name"), sides.either("is_common")
     masked = sides.either("is_masked")
@@ -38,6 +42,7 @@ def person_name(sides: Sides, comparison: Comparison) -> Levels:
             ("married", _married(sides, rest & ~near)),
             ("similar_look", _similar_look(sides, rest & ~near)),
             ("same_given", rest & _same_given(sides)),
+            ("two_slips", _two_slips(sides, rest & sides.same("surname") & bool(comparison.index("two_slips")))),
             ("same_surname", both & sides.same("surname")),
             ("differ", both),
         ],
@@ -153,6 +158,38 @@ def one_looks_like(one: str, other: str) -> bool:
         return False
     unlike = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
     return len(unlike) == 1 and look_alike(*unlike[0])
+
+
+def _two_slips(sides: Sides, where: Flags) -> Flags:
+    """Where both names may be slips of a third."""
+    found = where.copy()
+    if where.any():
+        left, right, number = sides.distinct("name", where)
+        both = np.array([two_slips_of_one(one, other) for (one,), (other,) in zip(left, right, strict=True)], dtype=np.bool_)
+        found[where] = both[number]
+    return found
+
+
+def two_slips_of_one(one: str, other: str) -> bool:
+    """Whether two names may each be a slip of one third: they differ in two places, and in each of them one character sounds or looks
+    like the other, or, where three others are left, stands in one name alone.
+    """
+    short, long = sorted((one, other), key=len)
+    if len(short) == len(long):
+        return _slips(one, other) == 2  # noqa: PLR2004 - one in each
+    is_longer = len(long) == len(short) + 1 and len(short) >= 3  # noqa: PLR2004 - as for `near`
+    return is_longer and any(_slips(long[:place] + long[place + 1 :], short) == 1 for place in range(len(long)))
+
+
+def _slips(one: str, other: str) -> int | None:
+    """In how many places two names of one length differ; None where in any of them neither character is taken for the other."""
+    unlike = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    return len(unlike) if all(_taken_for(a, b) for a, b in unlike) else None
+
+
+@lru_cache(1 << 16)
+def _taken_for(one: str, other: str) -> bool:
+    return pinyin_one(one) == pinyin_one(other) or look_alike(one, other)
 
 
 def _same_given(sides: Sides) -> Flags:

@@ -182,7 +182,7 @@ def _graded(measure: Callable[[Form, Form, Comparison], float | None]) -> Callab
 KINDS: dict[str, Callable[[Form, Form, Comparison], int]] = {
     "apart": _named(_apart),
     "identifier": _named(_identifier),
-    "person_name": _named(lambda one, other, _: person_name(one, other)),
+    "person_name": _named(person_name),
     "organisation_name": _named(lambda one, other, _: organisation_name(one, other)),
     "phone": _named(_phone),
     "date": _named(_date),

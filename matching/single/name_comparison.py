@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from rapidfuzz.distance import OSA
 
-from matching.name_comparison import mask_agrees, one_looks_like
+from matching.model import Comparison
+from matching.name_comparison import mask_agrees, one_looks_like, two_slips_of_one
 
 Form: TypeAlias = Mapping[str, Any]
 
@@ -15,7 +16,7 @@ _LONG = 3  # characters of a stem that tells by itself
 _LONG_REST = 4  # of two stems of one length that may differ by a slip
 
 
-def person_name(one: Form, other: Form) -> str | None:
+def person_name(one: Form, other: Form, comparison: Comparison) -> str | None:
     """The first of the levels of kind `person_name` that two persons reach."""
     name, their_name = one["name"], other["name"]
     if name is None or their_name is None:
@@ -32,10 +33,10 @@ def person_name(one: Form, other: Form) -> str | None:
         return "same_pinyin_common" if is_common else "same_pinyin"
     if same(one, other, "name_look"):
         return "look_alike"
-    return _otherwise_alike(one, other)
+    return _otherwise_alike(one, other, comparison)
 
 
-def _otherwise_alike(one: Form, other: Form) -> str:
+def _otherwise_alike(one: Form, other: Form, comparison: Comparison) -> str:
     name, their_name = one["name"], other["name"]
     shorter, is_one_longer = min(len(name), len(their_name)), abs(len(name) - len(their_name)) == 1
     if is_one_longer and shorter >= _LONG and edits(name, their_name) <= 1:
@@ -46,7 +47,9 @@ def _otherwise_alike(one: Form, other: Form) -> str:
         return "similar_look"
     if " " in (one["given_pinyin"] or "") and same(one, other, "given_pinyin"):
         return "same_given"
-    return "same_surname" if same(one, other, "surname") else "differ"
+    if not same(one, other, "surname"):
+        return "differ"
+    return "two_slips" if comparison.index("two_slips") and two_slips_of_one(name, their_name) else "same_surname"
 
 
 def organisation_name(one: Form, other: Form) -> str | None:

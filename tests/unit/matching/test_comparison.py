@@ -46,6 +46,9 @@ def _person(**fields: Any) -> dict[str, Any]:
         ),
         pytest.param({"name": "孙燕梅", "phone": PHONE}, {"name": "孙燕海", "phone": PHONE}, "link", id="look-alike of no list"),
         pytest.param({"name": "孙燕梅", "phone": PHONE}, {"name": "孙燕强", "phone": PHONE}, "cannot_link", id="sister and brother"),
+        pytest.param({"name": "黄军梅", "phone": PHONE}, {"name": "黄车海", "phone": PHONE}, "no_link", id="two slips of one name"),
+        pytest.param({"name": "罗鸿鸿华", "phone": PHONE}, {"name": "罗鸣华", "phone": PHONE}, "no_link", id="of them a character twice"),
+        pytest.param({"name": "黄军强", "phone": PHONE}, {"name": "黄车海", "phone": PHONE}, "cannot_link", id="one slip and another name"),
         pytest.param({"name": "施文静", "phone": PHONE}, {"name": "何文静", "phone": PHONE}, "link", id="a slip in the surname"),
         pytest.param({"name": "李珍", "phone": PHONE}, {"name": "陈李珍", "phone": PHONE}, "link", id="the husband's surname put first"),
         pytest.param(

@@ -97,6 +97,22 @@ def test_94_workers_are_94_persons_and_one_case() -> None:
     assert deduplicate("case", make_inputs("case", *records)).column("cluster").to_pylist() == [1, 1, 1, 1, 5]
 
 
+def test_two_slips_of_one_name_meet_through_it_alone() -> None:
+    slips = [{"name": name, "phone": "13911223344"} for name in ("黄车海", "黄军梅", "黄军军海")]
+    assert deduplicate("person", make_inputs("person", *slips)).column("cluster").to_pylist() == [1, 2, 3]
+    whole = {"name": "黄军海", "phone": "13911223344"}
+    assert deduplicate("person", make_inputs("person", *slips, whole)).column("cluster").to_pylist() == [1, 1, 1, 1]
+
+
+def test_a_model_without_the_level_takes_two_slips_for_two_of_a_family() -> None:
+    model = load_model("person")
+    names = next(comparison for comparison in model.comparisons if comparison.name == "name")
+    fewer = dataclasses.replace(names, levels=tuple(level for level in names.levels if level.name != "two_slips"))
+    model = dataclasses.replace(model, comparisons=tuple(fewer if each is names else each for each in model.comparisons))
+    forms = make_forms("person", {"name": "黄军梅", "phone": "13911223344"}, {"name": "黄车海", "phone": "13911223344"})
+    assert link("person", forms, None, make_pairs((1, 2)), model).column("decision").to_pylist() == ["cannot_link"]
+
+
 def test_firms_of_one_stem_stay_apart_through_their_short_form() -> None:
     firms = [{"name": "深圳市维珍妮鞋业有限公司"}] * 3 + [{"name": "深圳市维珍妮服装有限公司"}] * 2
     short = [{"name": "维珍妮", "phone": "13911223344"}]

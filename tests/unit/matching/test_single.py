@@ -174,12 +174,13 @@ _TIMES = st.one_of(
     st.integers(0, 600).map(lambda days: dt.datetime(2025, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=days)),
 )
 _ROLES = st.one_of(st.none(), st.sampled_from([*codes.load("role"), "unheard of"]))
+_NAMES = ("王小明", "王小名", "王先生", "王晓明", "王", "李王小明", "李小明", "黄军海", "黄车海", "黄军梅", "黄军军海")
 _PERSON = st.fixed_dictionaries(
     {
         "record_id": st.sampled_from([1, 2]),
         "department": st.just("labour"),
         "role": _ROLES,
-        "name": st.one_of(st.sampled_from(["王小明", "王小名", "王先生", "王晓明", "王", "李王小明", "李小明", None]), _SOME),
+        "name": st.one_of(st.sampled_from([*_NAMES, None]), _SOME),
         "id_no": st.one_of(st.sampled_from(["440311198001010018", "44031119800101001X", "440311800101001", None]), _NUMBERS),
         "phone": st.one_of(st.sampled_from(["13912340001", "13912340002"]), _NUMBERS),
         "address": _SOME,
