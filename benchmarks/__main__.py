@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import api, audit_log, encryption, incremental, linkage, lookup, main_job, messages, name_pairs, relink
+from benchmarks import api, audit_log, encryption, groups, incremental, linkage, lookup, main_job, messages, name_pairs, relink
 
 BENCHMARKS = {
     "pass": main_job.measure_pass,
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "incremental": incremental.measure_incremental,
     "lookup": lookup.measure_lookup,
     "five_million": linkage.measure_five_million,
+    "groups": groups.measure_groups,
     "messages": messages.measure_messages,
     "names": name_pairs.measure_names,
     "relink": relink.measure_relink,

@@ -87,7 +87,8 @@ def train(
     relation: OfStore = None,
 ) -> None:
     """从表中学权重，或按人的判断调整本库模型 · Find m, u and the prior from a table; or move a relation's weights to what people said."""
-    from matching.model_file import document_of, trained_document
+    from matching.model_file import document_of
+    from matching.trained_file import trained_document
 
     if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
         raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
@@ -262,6 +263,15 @@ def _tell_training(console: Console, linkage: TableLinkage) -> None:
         )
     state = "" if found.settled else ", [yellow]未收敛 · not settled[/yellow]"
     console.print(f"已训练 · trained in {found.rounds} 轮 · rounds{state}; 预计 · expected {found.matches:,.0f} 对相同 · pairs to be one")
+    if found.told_apart_by:
+        names = ", ".join(found.told_apart_by)
+        console.print(
+            f"同组而非同一 · of one group, and two: {found.related:,.0f} 对 · pairs；其余都同而 {names} 不同的看作两个，"
+            f"若其实是同一个，模型中写 told_apart_by: [] · what differs in {names} and else agrees is taken for two: "
+            "where it is one, state told_apart_by: []",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _rules(rules: tuple[RuleReport, ...]) -> Table:

@@ -40,7 +40,9 @@ def draft(
     rows = read_table(inputs)
     if truth is not None and truth not in rows.columns:
         raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")
-    made = drafted(rows, truth)
+    console = Console()
+    with console.status("试分块与比较 · trying rules and comparisons"):
+        made = drafted(rows, truth)
     head = _HEAD.format(files=" --input ".join(path.name for path in inputs), rows=len(rows), model=to.name)
     body = yaml.safe_dump(dict(made.document), allow_unicode=True, sort_keys=False, default_flow_style=None, width=120)
     to.write_text(head + body, encoding="utf-8")
@@ -50,6 +52,9 @@ def draft(
     rules = Table("分块规则 · blocking rule", "对 · pairs", box=box.SIMPLE_HEAD)
     for rule in made.rules:
         rules.add_row(" + ".join(rule.fields), f"{rule.pairs:,}")
-    console = Console()
     console.print(shown, rules, markup=False)
+    if apart_by := made.document.get("told_apart_by"):
+        words = "其余都同而这些不同的，看作同组的两个（同一专辑的两首），若其实是同一个请删去此键"
+        told = "rows that differ in these and else agree are two of one group (tracks of one album): take the key away where they are one"
+        console.print(f"told_apart_by: {', '.join(apart_by)}\n{words} · {told}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"已写入，核对后运行 · written, check it and run it: casehub match run --model {to}", markup=False, highlight=False)

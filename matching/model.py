@@ -13,6 +13,7 @@ from math import isnan, log2, nan
 
 RELATIONS = ("person", "organisation", "case")
 MOST_RARITY = 15  # bits that a rare or common value may add or take
+RELATED = "related"  # under which the bits stand that a group in common takes away
 TABLE = "table"  # the relation of rows of any other table
 
 #: Kind of comparison → the level names it may give. A level that a model leaves out is no evidence.
@@ -170,6 +171,20 @@ class Rarity:
 
 
 @dataclass(frozen=True)
+class Related:
+    """Pairs of one group that are two, as tracks of one album: what they agree in is no evidence that they are one.
+
+    Args:
+        prior: log2 of how many pairs are such, beside those that are two.
+        bits: comparison → of each of its levels, how much oftener it is met among them, log2; the comparisons that are left out they
+            agree in by chance.
+    """
+
+    prior: float
+    bits: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
 class Model:
     """All that decides a relation, under one version."""
 
@@ -185,6 +200,8 @@ class Model:
     placeholders: Mapping[str, frozenset[str]] = field(default_factory=dict)
     over_common: Mapping[str, frozenset[str]] = field(default_factory=dict)
     rarity: Mapping[str, Rarity] = field(default_factory=dict)
+    told_apart_by: tuple[str, ...] | None = None  # comparisons in which things of one group differ; None: training is to see whether any do
+    related: Related | None = None
 
     @cached_property
     def is_trained(self) -> bool:

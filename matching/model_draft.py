@@ -17,7 +17,8 @@ from hub.errors import RequestError
 from matching.column_profiles import Profile, profiles
 from matching.model_file import BLOCK_LIMIT
 from matching.table_forms import form_of
-from matching.table_model import Field
+from matching.table_linkage import told_apart_by
+from matching.table_model import Field, table_model_from
 
 _TRIED = 200_000  # rows that rules are tried on
 _PAIRS_A_ROW = 8  # that one rule may form
@@ -83,6 +84,8 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
     document["fields"] = {name: entry for name, entry in fields.items() if name in used or entry.get("as") in _OWN}
     document["blocking"] = [{"name": "_and_".join(rule.fields), "fields": list(rule.fields)} for rule in rules]
     document["comparisons"] = comparisons
+    if apart_by := told_apart_by(rows, table_model_from(document, "the draft")):
+        document["told_apart_by"] = list(apart_by)
     return Draft(document, columns, rules)
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from hub.errors import ContractError
 from hub.settings import get_settings
-from matching.model import GRADED, OUTCOMES, RELATIONS, TESTS, Adjustment, BlockingRule, Comparison, Level, Model, Rarity
+from matching.model import GRADED, OUTCOMES, RELATED, RELATIONS, TESTS, Adjustment, BlockingRule, Comparison, Level, Model, Rarity, Related
 
 MODELS = Path(__file__).parent / "models"
 
@@ -138,35 +138,6 @@ USUAL: dict[str, tuple[str, list[dict[str, Any]]]] = {
 }
 
 
-def trained_document(document: object, model: Model) -> str:
-    """A model file as YAML with the weights that training found; what else it says stays, its comments do not.
-
-    Args:
-        document: what the file held, as `document_of` gives it.
-        model: the same, trained.
-    """
-    kept = dict(document) if isinstance(document, dict) else {}
-    stated = {str(entry["name"]): entry for entry in kept["comparisons"]}
-    kept["prior"] = model.prior
-    kept["comparisons"] = [{**stated[comparison.name], **_trained(comparison)} for comparison in model.comparisons]
-    if model.rarity:
-        kept["rarity"] = {
-            name: {"agreement": rarity.agreement, "rest": rarity.rest, "shares": dict(rarity.shares)}
-            for name, rarity in model.rarity.items()
-        }
-    return yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=140)
-
-
-def _trained(comparison: Comparison) -> dict[str, Any]:
-    levels = []
-    for level in comparison.levels:
-        tests = {test: True if TESTS[test] is bool else int(value) if TESTS[test] is int else value for test, value in level.tests}
-        limit = {} if level.limit is None else {GRADED[comparison.kind]: level.limit}
-        forbids = {"cannot_link": True} if level.cannot_link else {}
-        levels.append({"name": level.name, **tests, **limit, **forbids, "m": level.m, "u": level.u})
-    return {"kind": comparison.kind, "levels": levels}
-
-
 class ModelReader:
     """Reads one document, naming the file in each complaint."""
 
@@ -202,6 +173,8 @@ class ModelReader:
             placeholders=self.words(top.get("placeholders", {}), "placeholders"),
             over_common=self.words(top.get("over_common", {}), "over_common"),
             rarity=self.rarity(top.get("rarity", {})),
+            told_apart_by=self.told_apart_by(top, comparisons),
+            related=self.related(top["related"], comparisons) if "related" in top else None,
         )
         self.distinct([rule.name for rule in model.blocking], "blocking rule")
         if model.review > model.link:
@@ -268,6 +241,34 @@ class ModelReader:
             rest, agreement = (self.number(entry[key], f"rarity.{name}.{key}") for key in ("rest", "agreement"))
             found[str(name)] = Rarity(shares, rest, agreement)
         return found
+
+    def told_apart_by(self, top: dict[str, Any], comparisons: tuple[Comparison, ...]) -> tuple[str, ...] | None:
+        """Comparisons in which things of one group differ: some, but not all; none at all where there are no groups."""
+        if top.get("told_apart_by") is None:
+            return None
+        names = tuple(map(str, self.sequence(top["told_apart_by"], "told_apart_by")))
+        self.distinct(list(names), "in told_apart_by")
+        known = [comparison.name for comparison in comparisons]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise self.error(f"told_apart_by: there is no comparison {', '.join(unknown)}", f"name some of {', '.join(known)}")
+        if len(names) == len(known):
+            raise self.error("told_apart_by names every comparison", "leave out those in which things of one group agree")
+        if RELATED in known and (names or "related" in top):
+            raise self.error(f"a comparison is called {RELATED}", "name it otherwise: what is of groups is told under that name")
+        return names
+
+    def related(self, document: object, comparisons: tuple[Comparison, ...]) -> Related:
+        """What pairs of one group show, as training found it."""
+        entry = self.mapping(document, "related", {"prior", "bits"})
+        levels = {comparison.name: len(comparison.levels) for comparison in comparisons}
+        found = {}
+        for name, stated in self.mapping(entry["bits"], "related.bits").items():
+            bits = tuple(self.number(value, f"related.bits.{name}") for value in self.sequence(stated, f"related.bits.{name}"))
+            if levels.get(name) != len(bits):
+                raise self.error(f"related.bits.{name}: no comparison has that name and {len(bits)} levels", "train the model anew")
+            found[str(name)] = bits
+        return Related(self.number(entry["prior"], "related.prior"), found)
 
     def check_limits(self, name: str, limit: str, levels: tuple[Level, ...]) -> None:
         """Limits stand in order, and only the last level goes without."""

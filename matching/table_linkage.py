@@ -21,6 +21,8 @@ from matching.training import Sources, Training, train
 from matching.weights import weigh
 from schema.records import PAIR
 
+_TRIED = 10_000  # rows, to see whether things of one group are taken for one
+
 #: Told before each step: its name, in English.
 Progress = Callable[[str], None]
 
@@ -95,6 +97,20 @@ def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda
     if table.clusters == "evidence":
         clusters = contract(clusters, edges, model.link)
     return TableLinkage(clusters, edges, rules, model, training)
+
+
+def told_apart_by(rows: pl.DataFrame, table: TableModel) -> tuple[str, ...]:
+    """Comparisons by which training tells things of one group apart, by what some of the rows show.
+
+    Args:
+        rows: as read.
+        table: its model, whose weights are still to be trained.
+    """
+    tried = rows if len(rows) <= _TRIED else rows.sample(_TRIED, seed=1)
+    forms = table_forms(tried, table)
+    pairs, found_by, _ = candidates(forms, table.model)
+    levels = compare(table.model.relation, forms, pairs, table.model)
+    return train(forms, levels, found_by, table.model, _sources(table), len(rows)).told_apart_by
 
 
 def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.int64], tuple[RuleReport, ...]]:

@@ -126,13 +126,26 @@ def read_table_model(path: Path) -> TableModel:
     Raises:
         ContractError: the file cannot be read, or says what cannot be done.
     """
-    return _TableReader(path.name).table(document_of(path))
+    return table_model_from(document_of(path), path.name)
+
+
+def table_model_from(document: object, name: str) -> TableModel:
+    """The model of a table that a document describes.
+
+    Args:
+        document: as `document_of` gives it.
+        name: what complaints call it.
+
+    Raises:
+        ContractError: it says what cannot be done.
+    """
+    return _TableReader(name).table(document)
 
 
 class _TableReader(ModelReader):
     def table(self, document: object) -> TableModel:
         optional = {"relation", "id", "source", "unique_within", "identifier", "truth", "prior", "thresholds", "block_limit"}
-        optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity"}
+        optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity", "told_apart_by", "related"}
         top = self.mapping(document, "the model", {"version", "fields", "blocking", "comparisons"}, optional)
         if top.get("relation", TABLE) != TABLE:
             raise self.error(f"relation {top['relation']} is no table's", f"write relation: {TABLE}, or leave it out")

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import log2
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +19,12 @@ import pyarrow as pa
 from scipy.optimize import isotonic_regression
 
 from matching.comparison import compare
+from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise
 from matching.model import GRADED, Comparison, Model, Rarity
+from matching.related import grouped, says_where, suggested
 from schema.records import PAIR
 
-_Ints: TypeAlias = npt.NDArray[np.int64]
-_Floats: TypeAlias = npt.NDArray[np.float64]
-_Flags: TypeAlias = npt.NDArray[np.bool_]
-
 RANDOM_PAIRS = 1_000_000  # of which u is estimated; all there are, where there are no more
-_ROUNDS = 200
-_SETTLED = 1e-6  # of every probability, from one round to the next
-_LEAST = 1e-6  # no probability is nought: a level not met among so many may still be met
-_PRIOR = (1e-12, 0.5)  # the least and the most that it may be
 _SELECTIVE = 2.0  # pairs a row, up to which a rule finds mostly what is one
 _ORDERED = {"string", "equal", "date", "phone", *GRADED}  # kinds whose levels stand from the best to the worst
 _COMMONEST = 1_000  # values whose share a model remembers
@@ -54,12 +47,16 @@ class Training:
         rounds: of expectation maximisation.
         matches: pairs among those that met which are expected to be one.
         settled: the last round changed nothing.
+        related: pairs among them that are expected to be of one group, and two.
+        told_apart_by: comparisons by which these were told apart; none where they were not.
     """
 
     model: Model
     rounds: int
     matches: float
     settled: bool
+    related: float = 0.0
+    told_apart_by: tuple[str, ...] = ()
 
 
 def random_pairs(count: int, most: int = RANDOM_PAIRS, seed: int = 1) -> pa.Table:
@@ -73,7 +70,7 @@ def random_pairs(count: int, most: int = RANDOM_PAIRS, seed: int = 1) -> pa.Tabl
     return pa.table([left.astype(np.int64), right.astype(np.int64)], schema=PAIR)
 
 
-def train(forms: pa.Table, levels: pa.Table, found_by: _Ints, model: Model, sources: Sources) -> Training:
+def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sources: Sources, sampled_from: int | None = None) -> Training:
     """Weigh every level of a model.
 
     Args:
@@ -82,43 +79,29 @@ def train(forms: pa.Table, levels: pa.Table, found_by: _Ints, model: Model, sour
         found_by: for each of those pairs the blocking rules that found it, a bit each.
         model: whose weights are to be found.
         sources: what its rules and comparisons read.
+        sampled_from: the rows of which these were drawn; None where these are all.
     """
     count = forms.num_rows
     total = max(1.0, count * (count - 1) / 2)
     chance = compare(model.relation, forms, random_pairs(count), model)
     agreed = [_shares(chance.column(comparison.name).to_numpy(), len(comparison.levels)) for comparison in model.comparisons]
-    met = _Patterns.of(levels, found_by, model)
-    learns = _learns(met, model, sources, _SELECTIVE * count)
-    guess = _Guess(float(np.clip(count / 2 / total, *_PRIOR)), [_first_guess(len(each)) for each in agreed], agreed)
-    rounds, is_settled = 0, False
-    while rounds < _ROUNDS and not is_settled:
-        matched = met.weights(guess) * met.count
-        before, guess = guess, _learned_all(met, matched, learns, agreed, total, guess)
-        rounds, is_settled = rounds + 1, guess.moved(before) < _SETTLED
-    return Training(_weighed(model, forms, guess), rounds, float(matched.sum()), is_settled)
+    met = Patterns.of(levels, found_by, model)
+    first = float(np.clip(count / 2 / total, *PRIOR))
+    evidence = Evidence(met, _learns(met, model, sources, _SELECTIVE * count), agreed, total, first)
+    names = [comparison.name for comparison in model.comparisons]
+    expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
+    if model.told_apart_by is None:
+        telling = [place for place, name in enumerate(names) if not says_where(sources.comparisons[name])]
+        apart_by = suggested(evidence, expected, count * count / (sampled_from or count or 1), telling)
+    if not apart_by:
+        return Training(_weighed(model, forms, expected.guess), expected.rounds, expected.matches, expected.settled)
+    found = grouped(evidence, apart_by)
+    told, expected = replace(model, related=found.bits(model.comparisons)), found.expected
+    by = tuple(names[place] for place in apart_by)
+    return Training(_weighed(told, forms, expected.guess), expected.rounds, expected.matches, expected.settled, found.count, by)
 
 
-@dataclass(frozen=True)
-class _Guess:
-    """The prior, and for each comparison m and u of its levels."""
-
-    prior: float
-    m: list[_Floats]
-    u: list[_Floats]
-
-    def moved(self, before: _Guess) -> float:
-        """The most that a probability changed."""
-        return max(float(np.abs(new - old).max()) for new, old in zip(self.m, before.m, strict=True))
-
-
-def _learned_all(met: _Patterns, matched: _Floats, learns: list[_Flags], agreed: list[_Floats], total: float, guess: _Guess) -> _Guess:
-    """The next guess: what the pairs that are expected to be one show."""
-    prior = float(np.clip(matched.sum() / total, *_PRIOR))
-    m = [_learned(met.level[:, place], matched * learns[place], before) for place, before in enumerate(guess.m)]
-    return _Guess(prior, m, [_apart(shares, ones, prior) for shares, ones in zip(agreed, m, strict=True)])
-
-
-def _weighed(model: Model, forms: pa.Table, guess: _Guess) -> Model:
+def _weighed(model: Model, forms: pa.Table, guess: Guess) -> Model:
     comparisons, rarity = [], {}
     for comparison, learned, twos in zip(model.comparisons, guess.m, guess.u, strict=True):
         ones = _in_order(comparison, learned, twos)
@@ -130,7 +113,7 @@ def _weighed(model: Model, forms: pa.Table, guess: _Guess) -> Model:
     return replace(model, comparisons=tuple(comparisons), prior=prior, rarity=rarity)
 
 
-def _in_order(comparison: Comparison, ones: _Floats, twos: _Floats) -> _Floats:
+def _in_order(comparison: Comparison, ones: Floats, twos: Floats) -> Floats:
     """The m by which no level weighs more than a better one before it: neighbours that would are given the bits of both together.
 
     Few pairs show a rare level, and what they show by chance would make a near value better evidence than an equal one.
@@ -146,32 +129,7 @@ def _in_order(comparison: Comparison, ones: _Floats, twos: _Floats) -> _Floats:
     return smoothed
 
 
-@dataclass(frozen=True)
-class _Patterns:
-    """Distinct combinations of levels and rules, with the pairs that show each."""
-
-    level: _Ints
-    rules: _Ints
-    count: _Floats
-
-    @classmethod
-    def of(cls, levels: pa.Table, found_by: _Ints, model: Model) -> _Patterns:
-        frame = pl.DataFrame(levels.select([comparison.name for comparison in model.comparisons]))
-        counted = frame.with_columns(pl.Series("found by", found_by)).group_by(pl.all()).agg(pl.len().alias("pairs of it")).sort(pl.all())
-        names = [comparison.name for comparison in model.comparisons]
-        level = counted.select(names).to_numpy().astype(np.int64).reshape(len(counted), len(names))
-        return cls(level, counted["found by"].to_numpy(), counted["pairs of it"].to_numpy().astype(np.float64))
-
-    def weights(self, guess: _Guess) -> _Floats:
-        """How probably a pair of each combination is one."""
-        bits = np.full(len(self.count), log2(guess.prior / (1 - guess.prior)))
-        for place, (ones, twos) in enumerate(zip(guess.m, guess.u, strict=True)):
-            bits += np.concatenate(([0.0], np.log2(ones / twos)))[self.level[:, place]]
-        probability: _Floats = 1 / (1 + np.exp2(np.clip(-bits, -500, 500)))
-        return probability
-
-
-def _learns(met: _Patterns, model: Model, sources: Sources, most: float) -> list[_Flags]:
+def _learns(met: Patterns, model: Model, sources: Sources, most: float) -> list[Flags]:
     """For each comparison, the combinations to learn from: those that selective rules on other columns found.
 
     Of the pairs that a loose rule finds few are one, and what goes with it (an address that holds the name) would be taken for
@@ -189,34 +147,11 @@ def _learns(met: _Patterns, model: Model, sources: Sources, most: float) -> list
     return flags
 
 
-def _first_guess(count: int) -> _Floats:
-    """Most pairs that are one agree: each level is met a third as often as the one before."""
-    guess = 0.3 ** np.arange(count, dtype=np.float64)
-    guess[-1] = max(guess[-1], 0.05)
-    share: _Floats = guess / guess.sum()
-    return share
-
-
-def _shares(levels: npt.NDArray[np.int8], count: int) -> _Floats:
+def _shares(levels: npt.NDArray[np.int8], count: int) -> Floats:
     """Share of each level among the pairs that have one, half a pair added to each so that none is nought."""
     counted = np.bincount(levels, minlength=count + 1)[1:].astype(np.float64)
-    shares: _Floats = (counted + 0.5) / (counted.sum() + 0.5 * count)
+    shares: Floats = (counted + 0.5) / (counted.sum() + 0.5 * count)
     return shares
-
-
-def _learned(levels: _Ints, matched: _Floats, before: _Floats) -> _Floats:
-    counted = np.bincount(levels, weights=matched, minlength=len(before) + 1)[1:]
-    shares = (counted + before) / (counted.sum() + 1) if counted.sum() else before
-    learned = np.maximum(shares, _LEAST)
-    share: _Floats = learned / learned.sum()
-    return share
-
-
-def _apart(shares: _Floats, ones: _Floats, prior: float) -> _Floats:
-    """Each u, from what random pairs show, a few of which are one."""
-    apart = np.maximum((shares - prior * ones) / (1 - prior), np.maximum(shares * 0.01, _LEAST / 100))
-    share: _Floats = apart / apart.sum()
-    return share
 
 
 def _rarity(forms: pa.Table, comparison: Comparison, agreement: float) -> Rarity:

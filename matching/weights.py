@@ -15,7 +15,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from matching.model import Model
+from matching.model import RELATED, Model
 from schema.records import EDGE
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ def weigh(levels: pa.Table, model: Model) -> pa.Table:
     """EDGE of every pair: weight in bits, prior included; decision; levels as a JSON object without those missing.
 
     An adjustment that applies stands in `levels` under its own name, as "applied"; the bits that a rare or common value adds
-    stand under `<comparison>.rarity`, signed.
+    stand under `<comparison>.rarity`, signed; those that a group in common takes away under `related`.
 
     Args:
         levels: as `comparison.compare` gives them for this model.
@@ -44,9 +44,10 @@ def weigh(levels: pa.Table, model: Model) -> pa.Table:
     distinct, rarity = distinct[:, : len(model.comparisons)], distinct[:, len(model.comparisons) :]
     applied = _applied(distinct, model)
     weight, forbidden = _weights(distinct, applied, model)
-    weight = (weight + rarity.sum(axis=1)).round(6)
+    related = _related(distinct, rarity, rarities, model)
+    weight = (weight + rarity.sum(axis=1) + related).round(6)
     decision = np.select([weight >= model.link, forbidden, weight >= model.review], ["link", "cannot_link", "review"], "no_link")
-    texts = _texts(distinct, applied, rarity, rarities, model)
+    texts = _texts(distinct, applied, rarity, rarities, related, model)
     columns = [pa.array(column).take(pa.array(combination)) for column in (weight, decision.tolist(), texts)]
     return pa.table([levels.column("left"), levels.column("right"), *columns], schema=EDGE)
 
@@ -60,7 +61,8 @@ def explain(levels: Mapping[str, str], model: Model) -> dict[str, float]:
     """
     bits = {comparison.name: {level.name: level.bits for level in comparison.levels} for comparison in model.comparisons}
     bits |= {adjustment.name: {"applied": adjustment.bits} for adjustment in model.adjustments}
-    steps = {name: float(level) if name.endswith(RARITY) else bits[name][level] for name, level in levels.items()}
+    given = {RELATED} if model.related else set()
+    steps = {name: float(level) if name.endswith(RARITY) or name in given else bits[name][level] for name, level in levels.items()}
     return {"prior": model.prior} | steps
 
 
@@ -137,16 +139,37 @@ def _weights(distinct: _Ints, applied: _Flags, model: Model) -> tuple[_Floats, _
     return weight, forbidden
 
 
-def _texts(distinct: _Ints, applied: _Flags, rarity: _Ints, rarities: list[str], model: Model) -> list[str]:
+def _related(distinct: _Ints, rarity: _Ints, rarities: list[str], model: Model) -> _Floats:
+    """For each combination the bits that it loses because pairs of one group show it too, in hundredths.
+
+    What says that two are one says it against both sorts that are two, those of one group and all others: the more of the former show
+    a combination, the less it says.
+    """
+    if model.related is None:
+        return np.zeros(len(distinct))
+    likelier = np.full(len(distinct), model.related.prior)
+    for column, comparison in enumerate(model.comparisons):
+        bits = model.related.bits.get(comparison.name)
+        if bits is not None:
+            likelier += np.array([0.0, *bits])[distinct[:, column]]
+    for column, name in enumerate(rarities):
+        if name.removesuffix(RARITY) in model.related.bits:  # what is rare is so in a group, too
+            likelier += rarity[:, column]
+    lost: _Floats = -np.logaddexp2(0.0, likelier).round(2)
+    return lost
+
+
+def _texts(distinct: _Ints, applied: _Flags, rarity: _Ints, rarities: list[str], related: _Floats, model: Model) -> list[str]:
     named = [
         ["", *(f"{_quoted(comparison.name)}:{_quoted(level.name)}" for level in comparison.levels)] for comparison in model.comparisons
     ]
     changes = [f'{_quoted(adjustment.name)}:"applied"' for adjustment in model.adjustments]
     texts = []
-    for row, flags, bits in zip(distinct.tolist(), applied.tolist(), rarity.tolist(), strict=True):
+    for row, flags, bits, lost in zip(distinct.tolist(), applied.tolist(), rarity.tolist(), related.tolist(), strict=True):
         parts = [words[number] for words, number in zip(named, row, strict=True) if number]
         parts += [f'{_quoted(name)}:"{bit:+}"' for name, bit in zip(rarities, bits, strict=True) if bit]
         parts += [change for change, applies in zip(changes, flags, strict=True) if applies]
+        parts += [f'{_quoted(RELATED)}:"{lost:+}"'] if lost else []
         texts.append("{" + ",".join(parts) + "}")
     return texts
 

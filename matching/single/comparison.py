@@ -41,8 +41,8 @@ _MILLION = 1e6
 
 
 def is_known(model: Model) -> bool:
-    """Whether every comparison of a model can be made of one pair."""
-    return all(comparison.kind in KINDS for comparison in model.comparisons)
+    """Whether every comparison of a model can be made of one pair, and nothing else weighs."""
+    return model.related is None and all(comparison.kind in KINDS for comparison in model.comparisons)
 
 
 def weigh_pair(one: Form, other: Form, model: Model) -> Weighed:

@@ -12,8 +12,9 @@ import yaml
 
 from hub.errors import ContractError
 from matching.model import GRADED, TESTS
-from matching.model_file import USUAL, document_of, trained_document
+from matching.model_file import USUAL, document_of
 from matching.table_model import FORMS, read_table_model
+from matching.trained_file import trained_document
 from tests.unit.matching.table_builders import write_model
 
 

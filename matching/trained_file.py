@@ -1,0 +1,40 @@
+"""Trained model files: what a file said, with the weights that training found, as YAML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from matching.model import GRADED, TESTS, Comparison, Model
+
+
+def trained_document(document: object, model: Model) -> str:
+    """A model file as YAML with the weights that training found; what else it says stays, its comments do not.
+
+    Args:
+        document: what the file held, as `document_of` gives it.
+        model: the same, trained.
+    """
+    kept = dict(document) if isinstance(document, dict) else {}
+    stated = {str(entry["name"]): entry for entry in kept["comparisons"]}
+    kept["prior"] = model.prior
+    kept["comparisons"] = [{**stated[comparison.name], **_trained(comparison)} for comparison in model.comparisons]
+    if model.rarity:
+        kept["rarity"] = {
+            name: {"agreement": rarity.agreement, "rest": rarity.rest, "shares": dict(rarity.shares)}
+            for name, rarity in model.rarity.items()
+        }
+    if model.related:
+        kept["related"] = {"prior": model.related.prior, "bits": {name: list(bits) for name, bits in model.related.bits.items()}}
+    return yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=140)
+
+
+def _trained(comparison: Comparison) -> dict[str, Any]:
+    levels = []
+    for level in comparison.levels:
+        tests = {test: True if TESTS[test] is bool else int(value) if TESTS[test] is int else value for test, value in level.tests}
+        limit = {} if level.limit is None else {GRADED[comparison.kind]: level.limit}
+        forbids = {"cannot_link": True} if level.cannot_link else {}
+        levels.append({"name": level.name, **tests, **limit, **forbids, "m": level.m, "u": level.u})
+    return {"kind": comparison.kind, "levels": levels}
