@@ -7,7 +7,7 @@ learns from the combinations that it is told to.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 from typing import TypeAlias
 
@@ -68,7 +68,7 @@ class Patterns:
         """Some of them."""
         return Patterns(self.level[places], self.rules[places], self.count[places])
 
-    def log2(self, shares: Sequence[Floats]) -> Floats:
+    def log_likelihood(self, shares: Sequence[Floats]) -> Floats:
         """log2 of how probable each combination is where levels have these shares; a comparison without a level says nothing."""
         bits = np.zeros(len(self.count))
         for place, share in enumerate(shares):
@@ -95,33 +95,32 @@ class Evidence:
     Args:
         met: pairs that met.
         learns: for each comparison the combinations that it learns from.
-        agreed: for each comparison the shares of its levels among pairs drawn at random.
+        random: (pairs drawn at random, comparisons): the number of the level.
+        agreed: for each comparison the shares of its levels among these.
         total: pairs that there are, met or not.
         first: the prior to begin with.
     """
 
     met: Patterns
     learns: list[Flags]
+    random: npt.NDArray[np.int8]
     agreed: list[Floats]
     total: float
     first: float
 
     def at(self, places: Flags) -> Evidence:
         """The same of some combinations."""
-        return Evidence(self.met.at(places), [flags[places] for flags in self.learns], self.agreed, self.total, self.first)
+        return replace(self, met=self.met.at(places), learns=[flags[places] for flags in self.learns])
 
     def first_guess(self) -> Guess:
         """Where learning begins."""
         return Guess(self.first, [first_guess(len(each)) for each in self.agreed], self.agreed)
 
-    def learned(self, matched: Floats, before: Guess, held: Sequence[int] = ()) -> Guess:
-        """The next guess: what the pairs that are expected to be one show; m of comparisons that are held stays."""
+    def learned(self, matched: Floats, before: Guess) -> Guess:
+        """The next guess: what the pairs that are expected to be one show."""
         prior = float(np.clip(matched.sum() / self.total, *PRIOR))
-        m = [
-            known if place in held else learned(self.met.level[:, place], matched * self.learns[place], known)
-            for place, known in enumerate(before.m)
-        ]
-        return Guess(prior, m, [_apart(shares, ones, prior) for shares, ones in zip(self.agreed, m, strict=True)])
+        m = [shares_of(self.met.level[:, place], matched * self.learns[place], known) for place, known in enumerate(before.m)]
+        return Guess(prior, m, [apart(shares, [(prior, ones)]) for shares, ones in zip(self.agreed, m, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def first_guess(count: int) -> Floats:
     return share
 
 
-def learned(levels: Ints, matched: Floats, before: Floats) -> Floats:
+def shares_of(levels: Ints, matched: Floats, before: Floats) -> Floats:
     """Shares of levels among pairs, weighed; what was before counts as one pair."""
     counted = np.bincount(levels, weights=matched, minlength=len(before) + 1)[1:]
     shares = (counted + before) / (counted.sum() + 1) if counted.sum() else before
@@ -169,8 +168,10 @@ def learned(levels: Ints, matched: Floats, before: Floats) -> Floats:
     return share
 
 
-def _apart(shares: Floats, ones: Floats, prior: float) -> Floats:
-    """Each u, from what random pairs show, a few of which are one."""
-    apart = np.maximum((shares - prior * ones) / (1 - prior), np.maximum(shares * 0.01, _LEAST / 100))
-    share: Floats = apart / apart.sum()
+def apart(shares: Floats, others: Sequence[tuple[float, Floats]]) -> Floats:
+    """Each u, from what random pairs show, a few of which are of other sorts: of each its share, and the shares of its levels."""
+    rest = 1 - sum(prior for prior, _ in others)
+    left = shares - sum(prior * each for prior, each in others)
+    found = np.maximum(left / rest, np.maximum(shares * 0.01, _LEAST / 100))
+    share: Floats = found / found.sum()
     return share

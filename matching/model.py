@@ -176,12 +176,16 @@ class Related:
 
     Args:
         prior: log2 of how many pairs are such, beside those that are two.
-        bits: comparison → of each of its levels, how much oftener it is met among them, log2; the comparisons that are left out they
-            agree in by chance.
+        bits: comparison → of each of its levels, how much oftener it is met among them, log2.
+        apart_by: the other comparisons, in which they agree by chance alone.
+        together: numbers of the levels of `apart_by` → log2 of how much oftener chance shows them together than each alone would say:
+            what a request tells goes with its category. 0 where a combination is left out.
     """
 
     prior: float
     bits: Mapping[str, tuple[float, ...]]
+    apart_by: tuple[str, ...]
+    together: Mapping[tuple[int, ...], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -84,12 +84,13 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
     document["fields"] = {name: entry for name, entry in fields.items() if name in used or entry.get("as") in _OWN}
     document["blocking"] = [{"name": "_and_".join(rule.fields), "fields": list(rule.fields)} for rule in rules]
     document["comparisons"] = comparisons
-    if apart_by := told_apart_by(rows, table_model_from(document, "the draft")):
-        document["told_apart_by"] = list(apart_by)
+    where = frozenset(name for column in columns if column.role in _SAYS_WHERE for name, _ in _fields(column))
+    document["told_apart_by"] = list(told_apart_by(rows, table_model_from(document, "the draft"), where))
     return Draft(document, columns, rules)
 
 
 _OWN = ("person_name", "organisation_name", "id_no", "uscc", "phone", "address", "place")
+_SAYS_WHERE = {"telephone", "email", "url", "phone", "address", "place", "longitude", "latitude"}  # what columns are taken for
 _HOST = r"^(?:https?://)?(?:www\.)?([^/]+)"
 _FORMS = {
     "url": "code",
@@ -162,7 +163,7 @@ def _graded(*bounds: float) -> list[dict[str, Any]]:
 
 def _plain_name(column: str) -> str:
     """A field's name: the column's, but for words that forms use themselves."""
-    return f"{column}_" if column in ("id", "identifier", "apart", "place", "longitude", "latitude", "cells") else column
+    return f"{column}_" if column in ("id", "identifier", "apart", "place", "longitude", "latitude", "cells", "related") else column
 
 
 def _place(columns: Sequence[Profile]) -> tuple[str, str] | None:

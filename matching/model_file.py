@@ -12,7 +12,7 @@ import yaml
 
 from hub.errors import ContractError
 from hub.settings import get_settings
-from matching.model import GRADED, OUTCOMES, RELATED, RELATIONS, TESTS, Adjustment, BlockingRule, Comparison, Level, Model, Rarity, Related
+from matching.model import GRADED, OUTCOMES, RELATIONS, TESTS, Adjustment, BlockingRule, Comparison, Level, Model, Rarity, Related
 
 MODELS = Path(__file__).parent / "models"
 
@@ -254,21 +254,30 @@ class ModelReader:
             raise self.error(f"told_apart_by: there is no comparison {', '.join(unknown)}", f"name some of {', '.join(known)}")
         if len(names) == len(known):
             raise self.error("told_apart_by names every comparison", "leave out those in which things of one group agree")
-        if RELATED in known and (names or "related" in top):
-            raise self.error(f"a comparison is called {RELATED}", "name it otherwise: what is of groups is told under that name")
+        if not names and "related" in top:
+            raise self.error("told_apart_by says that there are no groups, and related what they show", "take related: out")
+        if names and "related" not in top and not any(isnan(level.bits) for comparison in comparisons for level in comparison.levels):
+            raise self.error("told_apart_by is for training, and every level has its weight", "take it out, or a comparison's weights")
         return names
 
     def related(self, document: object, comparisons: tuple[Comparison, ...]) -> Related:
         """What pairs of one group show, as training found it."""
-        entry = self.mapping(document, "related", {"prior", "bits"})
+        entry = self.mapping(document, "related", {"prior", "apart_by", "bits", "together"})
         levels = {comparison.name: len(comparison.levels) for comparison in comparisons}
-        found = {}
-        for name, stated in self.mapping(entry["bits"], "related.bits").items():
-            bits = tuple(self.number(value, f"related.bits.{name}") for value in self.sequence(stated, f"related.bits.{name}"))
-            if levels.get(name) != len(bits):
-                raise self.error(f"related.bits.{name}: no comparison has that name and {len(bits)} levels", "train the model anew")
-            found[str(name)] = bits
-        return Related(self.number(entry["prior"], "related.prior"), found)
+        apart_by = tuple(map(str, self.sequence(entry["apart_by"], "related.apart_by")))
+        bits = {
+            str(name): tuple(self.number(value, f"related.bits.{name}") for value in self.sequence(stated, f"related.bits.{name}"))
+            for name, stated in self.mapping(entry["bits"], "related.bits").items()
+        }
+        together = {}
+        for stated in self.sequence(entry["together"], "related.together"):
+            each = self.mapping(stated, "an entry of related.together", {"levels", "bits"})
+            numbers = self.sequence(each["levels"], "related.together.levels")
+            together[tuple(int(self.number(number, "related.together.levels")) for number in numbers)] = self.number(each["bits"], "bits")
+        is_whole = set(apart_by) | bits.keys() == levels.keys() and all(levels[name] == len(each) for name, each in bits.items())
+        if not is_whole or any(len(numbers) != len(apart_by) for numbers in together):
+            raise self.error("related is not of these comparisons and their levels", "take it out, and train the model anew")
+        return Related(self.number(entry["prior"], "related.prior"), bits, apart_by, together)
 
     def check_limits(self, name: str, limit: str, levels: tuple[Level, ...]) -> None:
         """Limits stand in order, and only the last level goes without."""

@@ -2,7 +2,8 @@
 
 They agree in what the group shares, far oftener than pairs drawn at random do, and training with two sorts of pairs alone takes
 them for one. Here they are a third sort, between those that are one and those that are two: in the comparisons by which things of
-one group are told apart they agree by chance alone, and in all others as often as is found.
+one group are told apart they agree by chance alone, and in all others as often as is found. Chance is what random pairs show, in these
+comparisons together: what a request tells goes with its category.
 
 Which comparisons these are is a matter of what the rows are: a table of persons who moved looks like one of homes with many persons.
 So a model may state them (`told_apart_by`). Where it does not they are looked for if far more pairs are taken for one than there are
@@ -13,33 +14,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import log2
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from scipy.optimize import isotonic_regression
 
-from matching.expectation import PRIOR, ROUNDS, SETTLED, Evidence, Expected, Floats, Guess, first_guess, learned
-from matching.model import Comparison, Related
+from matching.expectation import PRIOR, ROUNDS, Evidence, Expected, Flags, Floats, Guess, Ints, apart, first_guess, shares_of
+from matching.model import GRADED, Comparison, Related
 
-_HELD = 10  # rounds in which those that are one agree in what tells apart: else the group is soon taken for the one
+_SETTLED = 1e-5  # of every probability, from one round to the next
 _TRIED = 25  # rounds, to choose between
 _PLAUSIBLE = -10.0  # bits, from which a combination may be more than chance
 _TELLING = 1.0  # bits that a comparison tells of a pair that is one, on average, for it to tell things of a group apart …
 _TELLING_TOGETHER = 3.0  # … and two of them together
 _SHARE = 0.25  # of those that are one: fewer that agree so are rather slips
+_MOST_APART = 4  # comparisons that tell apart
+_GAIN = 0.01  # bits a pair, on average, for one more
+_FEW = 5.0  # random pairs, beside which a few more or less say nothing
 _CROWDED = 1.25  # pairs a row that are taken for one, from which some of them may be of one group alone
 
-_WORDS = frozenset({"lat", "lon", "lng", "tel", "fax", "zip", "plz", "web", "url", "city", "town", "state", "road", "ort", "ville", "unit"})
-_BEGINNINGS = ("addr", "stra", "street", "suburb", "district", "region", "count", "post", "domain", "website", "location") + (
-    "phone",
-    "mobile",
-    "mail",
-    "email",
-    "latitude",
-    "longitude",
+_WORDS = frozenset(
+    ["lat", "lon", "lng", "tel", "fax", "zip", "plz", "web", "url", "city", "town", "state", "road", "ort", "ville", "cell", "post"]
 )
-_SAYS_WHERE = re.compile("地址|住址|街|路|区|市|省|县|村|栋|房|楼|电话|手机|邮|经度|纬度|网址|坐标")
+_IN_WORDS = re.compile(
+    "address|adress|street|strasse|straße|suburb|postal|postcode|zipcode|district|county|country|region|municipal|resid|apartment|location|"
+    "phone|telefon|mobile|mail|website|domain|latitude|longitude|地址|住址|住所|户籍|所在地|街道|社区|乡镇|区县|城市|省份|联系方式|电话|手机|"
+    "邮编|邮箱|经度|纬度|网址|坐标"
+)
+_ORDERED = {"string", "equal", "date", "phone", *GRADED}  # kinds whose levels stand from the best to the worst
+_PATTERNS = 20_000  # the commonest, to choose by
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,10 @@ class Grouped:
 
     Args:
         expected: of those that are one.
-        shares: of the related, for each comparison the shares of its levels.
+        shares: of the related, for each comparison the shares of its levels; u, of those in which they agree by chance.
         prior: the share of all pairs that are related.
         count: pairs among those that met which are expected to be related.
+        chance: what tells them apart.
         likelihood: log2 of how probable what was met is.
     """
 
@@ -58,17 +66,93 @@ class Grouped:
     shares: list[Floats]
     prior: float
     count: float
+    chance: Chance
     likelihood: float
 
     def bits(self, comparisons: Sequence[Comparison]) -> Related:
-        """As a model has it."""
-        guess = self.expected.guess
+        """As a model has it; of the comparisons what their trained levels are beside."""
+        guess, names = self.expected.guess, [comparison.name for comparison in comparisons]
         found = {
-            comparison.name: tuple(round(float(bits), 3) for bits in np.log2(kin / twos))
-            for comparison, kin, twos in zip(comparisons, self.shares, guess.u, strict=True)
-            if kin is not twos
+            comparison.name: tuple(round(float(bits), 3) for bits in np.log2(_no_worse(comparison, kin) / guess.u[place]))
+            for place, (comparison, kin) in enumerate(zip(comparisons, self.shares, strict=True))
+            if place not in self.chance.places
         }
-        return Related(round(log2(self.prior / (1 - guess.prior - self.prior)), 3), found)
+        together = zip(self.chance.level.tolist(), self.chance.together(guess).round(2).tolist(), strict=True)
+        prior = round(log2(self.prior / (1 - guess.prior - self.prior)), 3)
+        kept = {tuple(levels): bits for levels, bits in together if bits}
+        return Related(prior, found, tuple(names[place] for place in self.chance.places), kept)
+
+
+def _no_worse(comparison: Comparison, kin: Floats) -> Floats:
+    """The shares of levels among related pairs by which no level says less that two are one than a worse one after it does.
+
+    A level that hardly any of them shows would else say more than the ones before it, by chance.
+    """
+    ones = np.array([level.m for level in comparison.levels], dtype=np.float64)
+    ordered = in_order(comparison)
+    if ordered.sum() < 2:  # noqa: PLR2004 - two can be out of order
+        return kin
+    smoothed = kin.copy()
+    fitted = isotonic_regression(kin[ordered] / ones[ordered], weights=ones[ordered], increasing=True)
+    smoothed[ordered] = fitted.x * ones[ordered]
+    return smoothed
+
+
+def in_order(comparison: Comparison) -> Flags:
+    """Which levels stand from the best to the worst. Those of the hub's own kinds do not, and what stands in another field
+    (`swapped_with`) is evidence of another sort.
+    """
+    tested = np.array([all(test != "swapped_with" for test, _ in level.tests) for level in comparison.levels], dtype=np.bool_)
+    found: Flags = tested & (comparison.kind in _ORDERED)
+    return found
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Combinations of the levels of some comparisons that pairs met show, and how often random pairs do.
+
+    Args:
+        places: of the comparisons.
+        level: (combinations, comparisons).
+        of: for each pattern its combination.
+        shown: random pairs that show each.
+        among: random pairs in which the same comparisons have a level.
+    """
+
+    places: tuple[int, ...]
+    level: Ints
+    of: Ints
+    shown: Floats
+    among: Floats
+
+    @classmethod
+    def of_places(cls, evidence: Evidence, places: Sequence[int]) -> Chance:
+        """Those of some comparisons."""
+        level, of = np.unique(evidence.met.level[:, places], axis=0, return_inverse=True)
+        random, many = evidence.random[:, places], [len(evidence.agreed[place]) + 1 for place in places]
+        shown, among = _counted(random, level, many), _counted(random > 0, level > 0, [2] * len(many))
+        return cls(tuple(places), level, of.reshape(-1), shown, among)
+
+    def together(self, guess: Guess) -> Floats:
+        """log2 of how much oftener chance shows each combination than its levels' shares say; 0 where too few pairs tell.
+
+        Random pairs that are one are left aside, as many as are expected.
+        """
+        ones, twos = np.ones(len(self.level)), np.ones(len(self.level))
+        for column, place in enumerate(self.places):
+            ones *= np.concatenate(([1.0], guess.m[place]))[self.level[:, column]]
+            twos *= np.concatenate(([1.0], guess.u[place]))[self.level[:, column]]
+        shown = np.maximum(self.shown - self.among * guess.prior * ones, 0)
+        bits: Floats = np.log2((shown + _FEW) / (self.among * twos + _FEW))
+        return bits
+
+
+def _counted(random: npt.NDArray[Any], wanted: npt.NDArray[Any], many: Sequence[int]) -> Floats:
+    """How many rows are as each of those that are wanted; in each column there may be so many different numbers, from 0 on."""
+    scale = np.cumprod([1, *many[:-1]])
+    counts = np.bincount(random.astype(np.int64) @ scale, minlength=int(np.prod(many)))
+    found: Floats = counts[wanted.astype(np.int64) @ scale].astype(np.float64)
+    return found
 
 
 def grouped(evidence: Evidence, apart_by: Sequence[int], most: int = ROUNDS) -> Grouped:
@@ -80,36 +164,58 @@ def grouped(evidence: Evidence, apart_by: Sequence[int], most: int = ROUNDS) -> 
         most: rounds.
     """
     met, guess, prior = evidence.met, evidence.first_guess(), evidence.first
-    kin = [first_guess(len(each)) for each in evidence.agreed]
-    rounds, is_settled = 0, False
-    while rounds < most and not is_settled:
+    chance, kin = Chance.of_places(evidence, apart_by), [first_guess(len(each)) for each in evidence.agreed]
+    rounds, moved = 0, 1.0
+    while rounds < most and moved > _SETTLED:
         kin = [guess.u[place] if place in apart_by else each for place, each in enumerate(kin)]
-        ones, twos, related, likelihood = _sorted(evidence, guess, kin, prior)
-        before, guess = guess, evidence.learned(ones, guess, apart_by if rounds < _HELD else ())
-        kin = [learned(met.level[:, place], related, each) for place, each in enumerate(kin)]
+        (ones, related), likelihood = _sorted(evidence, guess, chance, (prior, kin))
+        before, known = guess, kin
+        guess = evidence.learned(ones, guess)
+        kin = [shares_of(met.level[:, place], related, each) for place, each in enumerate(kin)]
         prior = float(np.clip(related.sum() / evidence.total, *PRIOR)) * (1 - 1e-9)
-        rounds, is_settled = rounds + 1, rounds > _HELD and guess.moved(before) < SETTLED
+        guess = _without(evidence, guess, prior, kin, apart_by)
+        shared = [float(np.abs(new - old).max()) for place, (new, old) in enumerate(zip(kin, known, strict=True)) if place not in apart_by]
+        rounds, moved = rounds + 1, max([guess.moved(before), *shared])
     kin = [guess.u[place] if place in apart_by else each for place, each in enumerate(kin)]
-    return Grouped(Expected(guess, rounds, float(ones.sum()), is_settled), kin, prior, float(related.sum()), likelihood)
+    expected = Expected(guess, rounds, float(ones.sum()), moved <= _SETTLED)
+    return Grouped(expected, kin, prior, float(related.sum()), chance, likelihood)
 
 
-def _sorted(evidence: Evidence, guess: Guess, kin: list[Floats], prior: float) -> tuple[Floats, Floats, Floats, float]:
-    """Of each combination the pairs that are one, two and related, and log2 of how probable all of it is."""
-    met = evidence.met
-    logs = [
-        met.log2(guess.m) + log2(guess.prior),
-        met.log2(guess.u) + log2(max(1 - guess.prior - prior, PRIOR[0])),
-        met.log2(kin) + log2(prior),
+def _without(evidence: Evidence, guess: Guess, prior: float, kin: list[Floats], apart_by: Sequence[int]) -> Guess:
+    """The guess, its u without what is related: random pairs hold some, which agree in what the group shares."""
+    u = [
+        twos if place in apart_by else apart(shares, [(guess.prior, ones), (prior, each)])
+        for place, (twos, shares, ones, each) in enumerate(zip(guess.u, evidence.agreed, guess.m, kin, strict=True))
     ]
-    top = np.maximum.reduce(logs)
-    parts = [np.exp2(each - top) for each in logs]
-    whole = parts[0] + parts[1] + parts[2]
-    ones, twos, related = (met.count * part / whole for part in parts)
-    return ones, twos, related, float((met.count * (top + np.log2(whole))).sum())
+    return replace(guess, u=u)
+
+
+def _sorted(
+    evidence: Evidence, guess: Guess, chance: Chance, related: tuple[float, list[Floats]] | None
+) -> tuple[tuple[Floats, Floats], float]:
+    """Of each combination the pairs that are one and those that are related (their share, and the shares of levels), and log2 of
+    how probable all of it is.
+    """
+    met, together = evidence.met, chance.together(guess)[chance.of]
+    share, kin = (0.0, guess.u) if related is None else related
+    rest = max(1 - guess.prior - share, PRIOR[0])
+    logs = np.stack(
+        [
+            met.log_likelihood(guess.m) + log2(guess.prior),
+            met.log_likelihood(guess.u) + together + log2(rest),
+            met.log_likelihood(kin) + together + log2(max(share, PRIOR[0])),
+        ]
+    )
+    top = logs.max(axis=0)
+    parts = np.exp2(logs - top)
+    whole = parts.sum(axis=0)
+    return (met.count * parts[0] / whole, met.count * parts[2] / whole), float((met.count * (top + np.log2(whole))).sum())
 
 
 def suggested(evidence: Evidence, found: Expected, rows: float, may_tell: Sequence[int]) -> list[int]:
-    """Places of the two comparisons by which things of one group may be told apart, if pairs of groups seem to be taken for one.
+    """Places of the comparisons by which things of one group may be told apart, if pairs of groups seem to be taken for one.
+
+    The two by which three sorts explain most that two sorts do not, and others that groups do not share either.
 
     Args:
         evidence: what was learned from.
@@ -117,18 +223,25 @@ def suggested(evidence: Evidence, found: Expected, rows: float, may_tell: Sequen
         rows: of the table; of a sample so many as its pairs are fewer.
         may_tell: places of the comparisons that may tell things apart.
     """
-    if found.matches < _CROWDED * rows:
+    if found.matches <= _CROWDED * rows:
         return []
     tried = evidence.at(evidence.met.bits(found.guess) >= _PLAUSIBLE)
-    best: tuple[float, tuple[int, int]] | None = None
+    tried = tried.at(np.isin(np.arange(len(tried.met.count)), np.argsort(-tried.met.count, kind="stable")[:_PATTERNS]))
+    most, best, likelihood = 0.0, list[int](), 0.0
     for pair in combinations(may_tell, 2):
         each = grouped(tried, pair, _TRIED)
+        gain = each.likelihood - _sorted(tried, found.guess, each.chance, None)[1]
         telling = [_information(each.expected.guess, place) for place in pair]
         is_telling = min(telling) >= _TELLING and sum(telling) >= _TELLING_TOGETHER
-        is_kept = is_telling and each.count >= _SHARE * each.expected.matches
-        if is_kept and (best is None or each.likelihood > best[0]):
-            best = (each.likelihood, pair)
-    return [] if best is None else list(best[1])
+        if is_telling and each.count >= _SHARE * each.expected.matches and gain > most:
+            most, best, likelihood = gain, list(pair), each.likelihood
+    while best and len(best) < _MOST_APART:
+        further = [(grouped(tried, [*best, place], _TRIED).likelihood, place) for place in may_tell if place not in best]
+        likelier, place = max(further, default=(likelihood, 0))
+        if likelier - likelihood < _GAIN * tried.met.count.sum():
+            break
+        best, likelihood = [*best, place], likelier
+    return best
 
 
 def _information(guess: Guess, place: int) -> float:
@@ -140,7 +253,8 @@ def _information(guess: Guess, place: int) -> float:
 def says_where(columns: Iterable[str]) -> bool:
     """Whether columns are called as what tells where somebody is or how to reach them: that changes, and whose it is does not."""
     for column in columns:
+        plain = column.lower()
         words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower())
-        if any(word in _WORDS or word.startswith(_BEGINNINGS) for word in words) or _SAYS_WHERE.search(column):
+        if _WORDS.intersection(words) or _IN_WORDS.search(plain) or _IN_WORDS.search(plain.replace("-", "").replace("_", "")):
             return True
     return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -99,18 +99,22 @@ def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda
     return TableLinkage(clusters, edges, rules, model, training)
 
 
-def told_apart_by(rows: pl.DataFrame, table: TableModel) -> tuple[str, ...]:
+def told_apart_by(rows: pl.DataFrame, table: TableModel, where: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Comparisons by which training tells things of one group apart, by what some of the rows show.
 
     Args:
         rows: as read.
         table: its model, whose weights are still to be trained.
+        where: comparisons of what says where somebody is: by these it is not told.
     """
     tried = rows if len(rows) <= _TRIED else rows.sample(_TRIED, seed=1)
+    limit = max(2, table.model.block_limit * len(tried) // max(len(rows), 1))  # what is too large a block stays one in the sample
+    model = replace(table.model, block_limit=limit)
     forms = table_forms(tried, table)
-    pairs, found_by, _ = candidates(forms, table.model)
-    levels = compare(table.model.relation, forms, pairs, table.model)
-    return train(forms, levels, found_by, table.model, _sources(table), len(rows)).told_apart_by
+    pairs, found_by, _ = candidates(forms, model)
+    levels = compare(model.relation, forms, pairs, model)
+    sources = _sources(table)
+    return train(forms, levels, found_by, model, replace(sources, where=sources.where | where), len(rows)).told_apart_by
 
 
 def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.int64], tuple[RuleReport, ...]]:
@@ -146,6 +150,11 @@ def _rule_pairs(forms: pa.Table, rule: BlockingRule, model: Model) -> tuple[pl.D
     return met.select(left="id", right="id_other").unique().collect(), over
 
 
+_SAYS_WHERE = frozenset({"phone", "address", "place"})  # forms
+
+
 def _sources(table: TableModel) -> Sources:
     rules = {rule.name: table.columns_of(*rule.fields, *rule.refine) for rule in table.model.blocking}
-    return Sources(rules, {comparison.name: table.columns_of(comparison.column) for comparison in table.model.comparisons})
+    comparisons = {comparison.name: table.columns_of(comparison.column) for comparison in table.model.comparisons}
+    moving = [set(field.columns) for field in table.fields if field.form in _SAYS_WHERE]
+    return Sources(rules, comparisons, frozenset(name for name, columns in comparisons.items() if any(columns <= each for each in moving)))

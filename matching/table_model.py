@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from matching.model import TABLE, Model
+from matching.model import RELATED, TABLE, Model
 from matching.model_file import ModelReader, document_of
 
 #: What a field may be made into, and what it needs beside `from`.
@@ -195,6 +195,8 @@ class _TableReader(ModelReader):
             if forms.count(form) > 1:
                 raise self.error(f"two fields are {form}", "make one of them a text")
         self.check_kinds(table)
+        if RELATED in [each.name for each in table.model.comparisons] + [each.name for each in table.model.adjustments]:
+            raise self.error(f"a comparison or an adjustment is called {RELATED}", "name it otherwise: what groups share stands there")
         names = {field.name for field in table.fields}
         if names & {"id", "identifier", "apart"}:
             raise self.error("a field is called id, identifier or apart", "name it otherwise")

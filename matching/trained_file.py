@@ -16,7 +16,7 @@ def trained_document(document: object, model: Model) -> str:
         document: what the file held, as `document_of` gives it.
         model: the same, trained.
     """
-    kept = dict(document) if isinstance(document, dict) else {}
+    kept = {key: value for key, value in document.items() if key != "related"} if isinstance(document, dict) else {}
     stated = {str(entry["name"]): entry for entry in kept["comparisons"]}
     kept["prior"] = model.prior
     kept["comparisons"] = [{**stated[comparison.name], **_trained(comparison)} for comparison in model.comparisons]
@@ -26,7 +26,9 @@ def trained_document(document: object, model: Model) -> str:
             for name, rarity in model.rarity.items()
         }
     if model.related:
-        kept["related"] = {"prior": model.related.prior, "bits": {name: list(bits) for name, bits in model.related.bits.items()}}
+        together = [{"levels": list(levels), "bits": bits} for levels, bits in model.related.together.items()]
+        bits = {name: list(each) for name, each in model.related.bits.items()}
+        kept["related"] = {"prior": model.related.prior, "apart_by": list(model.related.apart_by), "bits": bits, "together": together}
     return yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=140)
 
 

@@ -1,6 +1,6 @@
 """TRAINING: m and u of every level from the records themselves, without a truth.
 
-u, how often two records that are two agree, comes from pairs drawn at random, less those that are one; m, how often two
+u, how often two records that are two agree, comes from pairs drawn at random, less those that are one or of one group; m, how often two
 records that are one agree, from the pairs that met, by expectation maximisation (Fellegi–Sunter). What a blocking rule
 asks for agrees in every pair that it finds, and says nothing of m: a comparison learns from pairs that a rule on other
 columns found. Both, the prior and how rare values are go into a model, which then decides alone.
@@ -20,22 +20,22 @@ from scipy.optimize import isotonic_regression
 
 from matching.comparison import compare
 from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise
-from matching.model import GRADED, Comparison, Model, Rarity
-from matching.related import grouped, says_where, suggested
+from matching.model import Comparison, Model, Rarity
+from matching.related import grouped, in_order, says_where, suggested
 from schema.records import PAIR
 
 RANDOM_PAIRS = 1_000_000  # of which u is estimated; all there are, where there are no more
 _SELECTIVE = 2.0  # pairs a row, up to which a rule finds mostly what is one
-_ORDERED = {"string", "equal", "date", "phone", *GRADED}  # kinds whose levels stand from the best to the worst
 _COMMONEST = 1_000  # values whose share a model remembers
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Columns of the table that each blocking rule and each comparison reads, by its name."""
+    """Columns of the table that each blocking rule and each comparison reads, by its name; comparisons of what says where one is."""
 
     rules: Mapping[str, frozenset[str]]
     comparisons: Mapping[str, frozenset[str]]
+    where: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -81,27 +81,31 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
         sources: what its rules and comparisons read.
         sampled_from: the rows of which these were drawn; None where these are all.
     """
-    count = forms.num_rows
+    model, count = replace(model, related=None), forms.num_rows
+    share = count / (sampled_from or count or 1)  # of a sample so many of the pairs are one, beside the whole table
     total = max(1.0, count * (count - 1) / 2)
     chance = compare(model.relation, forms, random_pairs(count), model)
-    agreed = [_shares(chance.column(comparison.name).to_numpy(), len(comparison.levels)) for comparison in model.comparisons]
+    random = np.stack([chance.column(comparison.name).to_numpy() for comparison in model.comparisons], axis=1)
+    agreed = [_shares(random[:, place], len(comparison.levels)) for place, comparison in enumerate(model.comparisons)]
     met = Patterns.of(levels, found_by, model)
-    first = float(np.clip(count / 2 / total, *PRIOR))
-    evidence = Evidence(met, _learns(met, model, sources, _SELECTIVE * count), agreed, total, first)
+    first = float(np.clip(share * count / 2 / total, *PRIOR))
+    evidence = Evidence(met, _learns(met, model, sources, _SELECTIVE * count * share), random, agreed, total, first)
     names = [comparison.name for comparison in model.comparisons]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
     if model.told_apart_by is None:
-        telling = [place for place, name in enumerate(names) if not says_where(sources.comparisons[name])]
-        apart_by = suggested(evidence, expected, count * count / (sampled_from or count or 1), telling)
+        telling = [place for place, name in enumerate(names) if name not in sources.where and not says_where(sources.comparisons[name])]
+        apart_by = suggested(evidence, expected, count * share, telling)
     if not apart_by:
         return Training(_weighed(model, forms, expected.guess), expected.rounds, expected.matches, expected.settled)
     found = grouped(evidence, apart_by)
-    told, expected = replace(model, related=found.bits(model.comparisons)), found.expected
+    trained = _weighed(model, forms, found.expected.guess, found.prior)
+    trained, expected = replace(trained, related=found.bits(trained.comparisons)), found.expected
     by = tuple(names[place] for place in apart_by)
-    return Training(_weighed(told, forms, expected.guess), expected.rounds, expected.matches, expected.settled, found.count, by)
+    return Training(trained, expected.rounds, expected.matches, expected.settled, found.count, by)
 
 
-def _weighed(model: Model, forms: pa.Table, guess: Guess) -> Model:
+def _weighed(model: Model, forms: pa.Table, guess: Guess, related: float = 0.0) -> Model:
+    """The model with the weights of a guess; `related` is the share of pairs that are neither one nor simply two."""
     comparisons, rarity = [], {}
     for comparison, learned, twos in zip(model.comparisons, guess.m, guess.u, strict=True):
         ones = _in_order(comparison, learned, twos)
@@ -109,7 +113,7 @@ def _weighed(model: Model, forms: pa.Table, guess: Guess) -> Model:
         comparisons.append(replace(comparison, levels=tuple(levels)))
         if comparison.term_frequency:
             rarity[comparison.name] = _rarity(forms, comparison, float(twos[0]))
-    prior = round(log2(guess.prior / (1 - guess.prior)), 3)
+    prior = round(log2(guess.prior / (1 - guess.prior - related)), 3)
     return replace(model, comparisons=tuple(comparisons), prior=prior, rarity=rarity)
 
 
@@ -117,11 +121,9 @@ def _in_order(comparison: Comparison, ones: Floats, twos: Floats) -> Floats:
     """The m by which no level weighs more than a better one before it: neighbours that would are given the bits of both together.
 
     Few pairs show a rare level, and what they show by chance would make a near value better evidence than an equal one.
-    Levels of the hub's own kinds are not in such an order, and what stands in another field (`swapped_with`) is evidence
-    of another sort.
     """
-    ordered = np.array([all(test != "swapped_with" for test, _ in level.tests) for level in comparison.levels])
-    if comparison.kind not in _ORDERED or ordered.sum() < 2:  # noqa: PLR2004 - two can be out of order
+    ordered = in_order(comparison)
+    if ordered.sum() < 2:  # noqa: PLR2004 - two can be out of order
         return ones
     smoothed = ones.copy()
     fitted = isotonic_regression(ones[ordered] / twos[ordered], weights=twos[ordered], increasing=False)

@@ -143,19 +143,19 @@ def _related(distinct: _Ints, rarity: _Ints, rarities: list[str], model: Model) 
     """For each combination the bits that it loses because pairs of one group show it too, in hundredths.
 
     What says that two are one says it against both sorts that are two, those of one group and all others: the more of the former show
-    a combination, the less it says.
+    a combination, and the oftener chance shows it, the less it says.
     """
     if model.related is None:
         return np.zeros(len(distinct))
-    likelier = np.full(len(distinct), model.related.prior)
-    for column, comparison in enumerate(model.comparisons):
-        bits = model.related.bits.get(comparison.name)
-        if bits is not None:
-            likelier += np.array([0.0, *bits])[distinct[:, column]]
+    likelier, place = np.full(len(distinct), model.related.prior), {each.name: number for number, each in enumerate(model.comparisons)}
+    for name, bits in model.related.bits.items():
+        likelier += np.array([0.0, *bits])[distinct[:, place[name]]]
     for column, name in enumerate(rarities):
         if name.removesuffix(RARITY) in model.related.bits:  # what is rare is so in a group, too
             likelier += rarity[:, column]
-    lost: _Floats = -np.logaddexp2(0.0, likelier).round(2)
+    apart = distinct[:, [place[name] for name in model.related.apart_by]].tolist()
+    together = np.array([model.related.together.get(tuple(levels), 0.0) for levels in apart])
+    lost: _Floats = -(np.logaddexp2(0.0, likelier) + together).round(2)
     return lost
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import json
 import random
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import yaml
 
 from hub.errors import ContractError
 from matching.evaluation import evaluate
+from matching.model import Related
 from matching.model_draft import draft
 from matching.model_file import document_of
 from matching.related import says_where
@@ -24,7 +27,7 @@ from matching.weights import explain, waterfall
 from tests.unit.matching.table_builders import write_model
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-#: Comparisons of the homes below; `apart` is how the persons of a home are told apart.
+#: Of the homes below.
 DOCUMENT: dict[str, Any] = {
     "version": 1,
     "truth": "person",
@@ -55,8 +58,8 @@ def slip(dice: random.Random, text: str, chance: float) -> str:
     return text[:place] + dice.choice(LETTERS) + text[place + 1 :] if dice.random() < chance else text
 
 
-def homes(count: int = 250, persons: int = 4, addresses: int = 1, seed: int = 5) -> pl.DataFrame:
-    """Persons who live together, each named two to four times, at one of so many addresses, now and then with a slip."""
+def homes(count: int = 250, persons: int = 4, addresses: int = 1, mentions: tuple[int, int] = (2, 4), seed: int = 5) -> pl.DataFrame:
+    """Persons who live together, each named some times, at one of so many addresses, now and then with a slip."""
     dice = random.Random(seed)
     given, families, towns = ([word(dice, 6) for _ in range(many)] for many in (80, 150, 8))
     rows = []
@@ -68,7 +71,7 @@ def homes(count: int = 250, persons: int = 4, addresses: int = 1, seed: int = 5)
         ]
         for person in range(persons):
             name, born = dice.choice(given), f"{dice.randint(1930, 2010)}-{dice.randint(1, 12):02}-{dice.randint(1, 28):02}"
-            for _ in range(dice.randint(2, 4)):
+            for _ in range(dice.randint(*mentions)):
                 street, town, phone = dice.choice(places)
                 own = slip(dice, name, 0.15), slip(dice, family, 0.1), slip(dice, born, 0.08)
                 rows.append((*own, slip(dice, street, 0.1), town, phone if dice.random() < 0.7 else None, f"{home}/{person}"))
@@ -116,14 +119,82 @@ def test_nothing_is_found_where_each_lives_alone() -> None:
 
 
 def test_a_draft_states_it() -> None:
-    assert set(draft(homes(), "person").document["told_apart_by"]) == {"given", "born"}
-    assert "told_apart_by" not in draft(homes(1_000, 1), "person").document
+    assert draft(homes(), "person").document["told_apart_by"] == ["given", "born"]
+    assert draft(homes(1_000, 1), "person").document["told_apart_by"] == []
+
+
+def moved() -> pl.DataFrame:
+    """Persons who live alone, each named at two addresses: more pairs of them are one than there are rows."""
+    return homes(500, 1, addresses=2, mentions=(3, 6))
 
 
 def test_persons_of_two_addresses_are_no_groups() -> None:
-    rows = homes(900, 1, addresses=2)
-    assert "told_apart_by" not in draft(rows, "person").document
-    assert f1(rows, linked(rows, DOCUMENT)) > 0.95
+    rows = moved()
+    found = linked(rows, DOCUMENT)
+    assert found.training is not None
+    assert found.training.matches > 1.5 * len(rows)
+    assert found.training.told_apart_by == ()
+    assert f1(rows, found) > 0.97
+    assert draft(rows, "person").document["told_apart_by"] == []
+
+
+def test_what_the_values_say_is_an_address_or_a_phone_tells_nothing_apart() -> None:
+    rows = moved().rename({"phone": "a4"})
+    document = {**DOCUMENT, "fields": {**DOCUMENT["fields"], "phone": {"from": "a4", "as": "code"}}}
+    assert told_apart_by(rows, table_model_from(document, "the model"), frozenset({"phone"})) == ()
+
+
+def test_slips_in_two_names_are_no_groups() -> None:
+    dice = random.Random(1)
+    rows = homes(500, 1, mentions=(3, 6))
+    swapped = pl.Series([dice.random() < 0.1 for _ in range(len(rows))])
+    names = [pl.when(swapped).then(one).otherwise(other).alias(other) for one, other in (("given", "family"), ("family", "given"))]
+    found = linked(rows.with_columns(names), DOCUMENT)
+    assert found.training is not None
+    assert found.training.matches > 1.5 * len(rows)
+    assert found.training.told_apart_by == ()
+
+
+def requests(incidents: int = 900, seed: int = 4) -> pl.DataFrame:
+    """Requests about incidents, of which several happen at one spot; what a request says goes with its category."""
+    dice = random.Random(seed)
+    says = {kind: [" ".join(word(dice, 6) for _ in range(3)) for _ in range(3)] for kind in ("light", "noise", "road", "trash", "water")}
+    spots = [(f"{dice.randint(1, 400)} {word(dice, 7)} street", word(dice, 8), word(dice, 5)) for _ in range(incidents // 6)]
+    rows = []
+    for incident in range(incidents):
+        spot, kind, begun = dice.choice(spots), dice.choice(list(says)), dt.date(2025, 1, 1) + dt.timedelta(days=dice.randrange(365))
+        for _ in range(dice.choice((1, 1, 2, 3, 4))):
+            told = kind if dice.random() < 0.9 else dice.choice(list(says))
+            when = begun + dt.timedelta(days=dice.choice((0, 0, 0, 1, 2)))
+            rows.append((told, dice.choice(says[kind]), *spot, when.isoformat(), str(incident)))
+    dice.shuffle(rows)
+    return pl.DataFrame(rows, schema=["kind", "says", "spot", "owner", "ward", "day", "person"], orient="row")
+
+
+def test_what_goes_together_by_chance_tells_once() -> None:
+    document: dict[str, Any] = {
+        "version": 1,
+        "fields": {**{name: name for name in ("kind", "says", "spot", "owner", "ward")}, "day": {"from": "day", "as": "date"}},
+        "blocking": [
+            {"name": "spot", "fields": ["spot"]},
+            {"name": "ward", "fields": ["ward"]},
+            {"name": "day", "fields": ["day", "kind"]},
+        ],
+        "comparisons": [
+            {"name": "kind", "kind": "code"},
+            {"name": "says", "kind": "phrase"},
+            *({"name": name, "kind": "name", "term_frequency": True} for name in ("spot", "owner", "ward")),
+            {"name": "day", "kind": "days", "levels": [{"name": "same", "at_most": 0}, {"name": "near", "at_most": 3}, {"name": "far"}]},
+        ],
+    }
+    rows = requests()
+    found = linked(rows, document)
+    assert found.training is not None
+    assert set(found.training.told_apart_by) >= {"kind", "day"}
+    assert f1(rows, found) > 0.9
+    assert f1(rows, linked(rows, {**document, "told_apart_by": []})) < 0.6
+    assert found.model.related is not None
+    assert max(found.model.related.together.values()) > 1
 
 
 def test_the_steps_of_a_pair_come_to_its_weight_and_name_the_group() -> None:
@@ -135,6 +206,34 @@ def test_the_steps_of_a_pair_come_to_its_weight_and_name_the_group() -> None:
         steps = explain(levels, stated.model)
         assert sum(steps.values()) == pytest.approx(edge["match_weight"], abs=1e-6)
         assert waterfall(levels, steps)[-1].so_far == pytest.approx(edge["match_weight"], abs=1e-6)
+
+
+def test_no_level_of_what_is_shared_says_less_than_a_worse_one() -> None:
+    model = linked(homes(), APART).model
+    assert model.related is not None
+    for comparison in model.comparisons:
+        if comparison.name in model.related.bits:
+            against = [level.bits - kin for level, kin in zip(comparison.levels, model.related.bits[comparison.name], strict=True)]
+            assert against == sorted(against, reverse=True) or max(b - a for a, b in itertools.pairwise(against)) < 0.01
+
+
+def test_training_settles() -> None:
+    stated = linked(homes(), APART)
+    assert stated.training is not None
+    assert stated.training.settled
+
+
+def test_what_was_found_before_is_forgotten_when_a_model_is_trained_anew(tmp_path: Path) -> None:
+    rows, path = homes(), tmp_path / "model.yml"
+    path.write_text(yaml.safe_dump(DOCUMENT), encoding="utf-8")
+    document = yaml.safe_load(trained_document(document_of(path), link_table(rows, read_table_model(path)).model))
+    assert "related" in document
+    for level in document["comparisons"][0]["levels"]:
+        del level["m"], level["u"]
+    again = linked(homes(1_000, 1), document)
+    assert again.training is not None
+    assert again.model.related is None
+    assert "related" not in yaml.safe_load(trained_document(document, again.model))
 
 
 def test_a_trained_model_decides_the_same_alone(tmp_path: Path) -> None:
@@ -150,6 +249,29 @@ def test_a_trained_model_decides_the_same_alone(tmp_path: Path) -> None:
     assert kept.clusters == stated.clusters
 
 
+def related(**change: Any) -> dict[str, Any]:
+    """What training might have found for the model that `write_model` writes."""
+    found = {
+        "prior": -9,
+        "apart_by": ["given", "born"],
+        "bits": {"surname": [3, 2, 1, 0, -4]},
+        "together": [{"levels": [1, 1], "bits": 0.5}],
+    }
+    return {**found, **change}
+
+
+def weighed(document: dict[str, Any], **change: Any) -> None:
+    """The document with one comparison more than is told apart by, every level with its bits."""
+    levels = [{"name": "exact", "exact": True, "bits": 5}, {"name": "differ", "bits": -5}]
+    comparisons = [{"name": name, "kind": "string", "levels": levels} for name in ("surname", "born")]
+    document.update(comparisons=comparisons, prior=-9, **change)
+
+
+def test_what_training_found_is_read(tmp_path: Path) -> None:
+    model = read_table_model(write_model(tmp_path, lambda d: d.update(related=related()))).model
+    assert model.related == Related(-9, {"surname": (3, 2, 1, 0, -4)}, ("given", "born"), {(1, 1): 0.5})
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -158,14 +280,19 @@ def test_a_trained_model_decides_the_same_alone(tmp_path: Path) -> None:
         pytest.param(lambda d: d.update(told_apart_by=["given", "surname", "born"]), "every", id="all of them"),
         pytest.param(lambda d: d.update(told_apart_by="given"), "list", id="a word"),
         pytest.param(lambda d: d.update(related={"prior": -9}), "bits", id="no bits"),
-        pytest.param(lambda d: d.update(related={"prior": -9, "bits": {"born": [1]}}), "1 levels", id="of other levels"),
+        pytest.param(lambda d: d.update(related=related(bits={"surname": [1]})), "not of these", id="of other levels"),
+        pytest.param(lambda d: d.update(related=related(apart_by=["born"])), "not of these", id="of fewer comparisons"),
+        pytest.param(lambda d: d.update(related=related(together=[{"levels": [1], "bits": 2}])), "not of these", id="of fewer levels"),
+        pytest.param(lambda d: d.update(related=related(), told_apart_by=[]), "no groups", id="groups where there are none"),
         pytest.param(
-            lambda d: d.update(
-                comparisons=[{**d["comparisons"][0], "name": "related", "column": "given"}, *d["comparisons"]], told_apart_by=["born"]
-            ),
-            "called related",
-            id="a comparison of that name",
+            lambda d: d["comparisons"][0].update(name="related", column="given"), "called related", id="a comparison of that name"
         ),
+        pytest.param(
+            lambda d: d.update(adjustments=[{"name": "related", "when": {"born": ["exact"]}, "bits": 1}]),
+            "called related",
+            id="an adjustment of that name",
+        ),
+        pytest.param(lambda d: weighed(d, told_apart_by=["born"]), "for training", id="nothing to train"),
     ],
 )
 def test_what_cannot_be_done_is_refused(tmp_path: Path, change: Callable[[dict[str, Any]], object], words: str) -> None:
@@ -175,11 +302,16 @@ def test_what_cannot_be_done_is_refused(tmp_path: Path, change: Callable[[dict[s
     assert refused.value.remedy
 
 
-@pytest.mark.parametrize("column", ["street", "Zip_Code", "homeAddress", "PHONE_2", "联系电话", "住址", "lat", "county", "e-mail"])
+@pytest.mark.parametrize(
+    "column",
+    ["street", "Zip_Code", "zipcode", "homeAddress", "PHONE_2", "telephone", "联系方式", "住址", "lat", "county", "e-mail", "residence"],
+)
 def test_columns_that_say_where(column: str) -> None:
     assert says_where([column])
 
 
-@pytest.mark.parametrize("column", ["title", "latest", "given_name", "statement", "born", "姓名", "capacity", "number", "telling"])
+@pytest.mark.parametrize(
+    "column", ["title", "latest", "count", "track_count", "strategy", "unit_price", "born", "姓名", "市场价", "思路", "capacity", "telling"]
+)
 def test_columns_that_say_who(column: str) -> None:
     assert not says_where([column])
