@@ -54,7 +54,7 @@ def draft(
         rules.add_row(" + ".join(rule.fields), f"{rule.pairs:,}")
     console.print(shown, rules, markup=False)
     if apart_by := made.document.get("told_apart_by"):
-        words = "其余都同而这些不同的，看作同组的两个（同一专辑的两首），若其实是同一个请删去此键"
-        told = "rows that differ in these and else agree are two of one group (tracks of one album): take the key away where they are one"
+        words = "其余都同而这些不同的，看作同组的两个（同一专辑的两首），若其实是同一个则改为 []"
+        told = "rows that differ in these and else agree are two of one group (tracks of one album): make it [] where they are one"
         console.print(f"told_apart_by: {', '.join(apart_by)}\n{words} · {told}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"已写入，核对后运行 · written, check it and run it: casehub match run --model {to}", markup=False, highlight=False)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from cli import main
 from cli.match import app
 from hub.errors import HubError, NotFound, RequestError
+from tests.unit.matching.table_builders import homes
 
 NAMES = ("stone", "river", "forest", "valley", "meadow", "canyon", "island", "desert", "harbour", "garden", "bridge", "castle")
 
@@ -42,6 +43,17 @@ def test_a_drafted_model_runs_as_it_is(table: Path, tmp_path: Path) -> None:
     told = match("run", "--model", model, "--input", table, "--to", clusters)
     assert "120 簇" in told and "1.0000" in told
     assert pl.read_csv(clusters)["cluster"].n_unique() == 120
+
+
+def test_what_tells_things_of_a_group_apart_is_told_and_can_be_taken_back(tmp_path: Path) -> None:
+    table, model, clusters = tmp_path / "homes.csv", tmp_path / "homes.yml", tmp_path / "clusters.csv"
+    homes(120).write_csv(table)
+    told = match("draft", "--input", table, "--to", model, "--truth", "person")
+    assert "told_apart_by: given, born" in told
+    told = match("run", "--model", model, "--input", table, "--to", clusters)
+    assert "of one group, and two" in told and "given, born" in told
+    model.write_text(model.read_text(encoding="utf-8").replace("[given, born]", "[]"), encoding="utf-8")
+    assert "of one group" not in match("run", "--model", model, "--input", table, "--to", clusters)
 
 
 @pytest.mark.parametrize(
