@@ -223,7 +223,8 @@ def suggested(evidence: Evidence, found: Expected, rows: float, may_tell: Sequen
         rows: of the table; of a sample so many as its pairs are fewer.
         may_tell: places of the comparisons that may tell things apart.
     """
-    if found.matches <= _CROWDED * rows:
+    most_apart = min(_MOST_APART, len(evidence.agreed) - 1)  # a group has something in common
+    if found.matches <= _CROWDED * rows or most_apart < 2:  # noqa: PLR2004 - one alone tells too little
         return []
     tried = evidence.at(evidence.met.bits(found.guess) >= _PLAUSIBLE)
     tried = tried.at(np.isin(np.arange(len(tried.met.count)), np.argsort(-tried.met.count, kind="stable")[:_PATTERNS]))
@@ -235,7 +236,7 @@ def suggested(evidence: Evidence, found: Expected, rows: float, may_tell: Sequen
         is_telling = min(telling) >= _TELLING and sum(telling) >= _TELLING_TOGETHER
         if is_telling and each.count >= _SHARE * each.expected.matches and gain > most:
             most, best, likelihood = gain, list(pair), each.likelihood
-    while best and len(best) < _MOST_APART:
+    while best and len(best) < most_apart:
         further = [(grouped(tried, [*best, place], _TRIED).likelihood, place) for place in may_tell if place not in best]
         likelier, place = max(further, default=(likelihood, 0))
         if likelier - likelihood < _GAIN * tried.met.count.sum():

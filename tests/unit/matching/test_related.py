@@ -113,6 +113,13 @@ def test_what_the_values_say_is_an_address_or_a_phone_tells_nothing_apart() -> N
     assert told_apart_by(rows, table_model_from(document, "the model"), frozenset({"phone"})) == ()
 
 
+def test_a_group_has_something_in_common() -> None:
+    fewer = {**DOCUMENT, "comparisons": [each for each in DOCUMENT["comparisons"] if each["name"] in ("given", "born")]}
+    found = linked(homes(500, 1, mentions=(3, 6)), fewer)
+    assert found.training is not None
+    assert found.training.told_apart_by == ()
+
+
 def test_slips_in_two_names_are_no_groups() -> None:
     dice = random.Random(1)
     rows = homes(500, 1, mentions=(3, 6))
