@@ -84,8 +84,7 @@ class Patterns:
 
     def weights(self, guess: Guess) -> Floats:
         """How probably a pair of each combination is one."""
-        probability: Floats = 1 / (1 + np.exp2(np.clip(-self.bits(guess), -500, 500)))
-        return probability
+        return probability(self.bits(guess))
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ class Evidence:
         met: pairs that met.
         learns: for each comparison the combinations that it learns from.
         random: (pairs drawn at random, comparisons): the number of the level.
+        two: how probably each of these is not one.
         agreed: for each comparison the shares of its levels among these.
         total: pairs that there are, met or not.
         first: the prior to begin with.
@@ -104,6 +104,7 @@ class Evidence:
     met: Patterns
     learns: list[Flags]
     random: npt.NDArray[np.int8]
+    two: Floats
     agreed: list[Floats]
     total: float
     first: float
@@ -149,6 +150,20 @@ def maximise(evidence: Evidence) -> Expected:
         before, guess = guess, evidence.learned(matched, guess)
         rounds, is_settled = rounds + 1, guess.moved(before) < SETTLED
     return Expected(guess, rounds, float(matched.sum()), is_settled)
+
+
+def probability(bits: Floats) -> Floats:
+    """How probable is what so many bits speak for."""
+    found: Floats = 1 / (1 + np.exp2(np.clip(-bits, -500, 500)))
+    return found
+
+
+def without_ones(evidence: Evidence, found: Guess) -> Evidence:
+    """The same, and of each random pair how probably it is not one, by all that it shows."""
+    bits = np.full(len(evidence.random), log2(found.prior / (1 - found.prior)))
+    for place, (ones, twos) in enumerate(zip(found.m, found.u, strict=True)):
+        bits += np.concatenate(([0.0], np.log2(ones / twos)))[evidence.random[:, place]]
+    return replace(evidence, two=1 - probability(bits))
 
 
 def first_guess(count: int) -> Floats:

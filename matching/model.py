@@ -13,6 +13,7 @@ from math import isnan, log2, nan
 
 RELATIONS = ("person", "organisation", "case")
 MOST_RARITY = 15  # bits that a rare or common value may add or take
+MOST_APART = 4  # comparisons by which things of one group are told apart
 RELATED = "related"  # under which the bits stand that a group in common takes away
 TABLE = "table"  # the relation of rows of any other table
 

@@ -12,7 +12,20 @@ import yaml
 
 from hub.errors import ContractError
 from hub.settings import get_settings
-from matching.model import GRADED, OUTCOMES, RELATIONS, TESTS, Adjustment, BlockingRule, Comparison, Level, Model, Rarity, Related
+from matching.model import (
+    GRADED,
+    MOST_APART,
+    OUTCOMES,
+    RELATIONS,
+    TESTS,
+    Adjustment,
+    BlockingRule,
+    Comparison,
+    Level,
+    Model,
+    Rarity,
+    Related,
+)
 
 MODELS = Path(__file__).parent / "models"
 
@@ -254,10 +267,12 @@ class ModelReader:
             raise self.error(f"told_apart_by: there is no comparison {', '.join(unknown)}", f"name some of {', '.join(known)}")
         if len(names) == len(known):
             raise self.error("told_apart_by names every comparison", "leave out those in which things of one group agree")
-        if not names and "related" in top:
-            raise self.error("told_apart_by says that there are no groups, and related what they show", "take related: out")
+        if len(names) > MOST_APART:
+            raise self.error(f"told_apart_by names more than {MOST_APART} comparisons", "keep those that tell most")
+        if "related" in top and names != tuple(self.mapping(top["related"], "related").get("apart_by", ())):
+            raise self.error("told_apart_by is not what related was trained with", "take related: and the weights out, and train anew")
         if names and "related" not in top and not any(isnan(level.bits) for comparison in comparisons for level in comparison.levels):
-            raise self.error("told_apart_by is for training, and every level has its weight", "take it out, or a comparison's weights")
+            raise self.error("told_apart_by is for training, and every level has its weight", "take it out, or the weights")
         return names
 
     def related(self, document: object, comparisons: tuple[Comparison, ...]) -> Related:
@@ -274,9 +289,10 @@ class ModelReader:
             each = self.mapping(stated, "an entry of related.together", {"levels", "bits"})
             numbers = self.sequence(each["levels"], "related.together.levels")
             together[tuple(int(self.number(number, "related.together.levels")) for number in numbers)] = self.number(each["bits"], "bits")
-        is_whole = set(apart_by) | bits.keys() == levels.keys() and all(levels[name] == len(each) for name, each in bits.items())
-        if not is_whole or any(len(numbers) != len(apart_by) for numbers in together):
-            raise self.error("related is not of these comparisons and their levels", "take it out, and train the model anew")
+        is_whole = sorted([*apart_by, *bits]) == sorted(levels) and all(levels[name] == len(each) for name, each in bits.items())
+        most = [levels[name] for name in apart_by if name in levels]
+        if not is_whole or not apart_by or not all(_are_levels(numbers, most) for numbers in together):
+            raise self.error("related is not of these comparisons and their levels", "take it and the weights out, and train anew")
         return Related(self.number(entry["prior"], "related.prior"), bits, apart_by, together)
 
     def check_limits(self, name: str, limit: str, levels: tuple[Level, ...]) -> None:
@@ -345,3 +361,8 @@ class ModelReader:
     def error(self, message: str, remedy: str) -> ContractError:
         """A complaint that names the file."""
         return ContractError(f"{self.file}: {message}", remedy=remedy, file=self.file)
+
+
+def _are_levels(numbers: tuple[int, ...], most: list[int]) -> bool:
+    """Whether these are numbers of levels, 0 for none, of comparisons that have so many."""
+    return len(numbers) == len(most) and all(0 <= number <= last for number, last in zip(numbers, most, strict=True))

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
 from matching.expectation import PRIOR, ROUNDS, Evidence, Expected, Flags, Floats, Guess, Ints, apart, first_guess, shares_of
-from matching.model import GRADED, Comparison, Related
+from matching.model import GRADED, MOST_APART, Comparison, Related
 
 _SETTLED = 1e-5  # of every probability, from one round to the next
 _TRIED = 25  # rounds, to choose between
@@ -32,19 +32,21 @@ _PLAUSIBLE = -10.0  # bits, from which a combination may be more than chance
 _TELLING = 1.0  # bits that a comparison tells of a pair that is one, on average, for it to tell things of a group apart …
 _TELLING_TOGETHER = 3.0  # … and two of them together
 _SHARE = 0.25  # of those that are one: fewer that agree so are rather slips
-_MOST_APART = 4  # comparisons that tell apart
 _GAIN = 0.01  # bits a pair, on average, for one more
 _FEW = 5.0  # random pairs, beside which a few more or less say nothing
 _CROWDED = 1.25  # pairs a row that are taken for one, from which some of them may be of one group alone
 
+#: Words in columns' names, whole, at the beginning and at the end of one, and Chinese ones wherever they stand.
 _WORDS = frozenset(
     ["lat", "lon", "lng", "tel", "fax", "zip", "plz", "web", "url", "city", "town", "state", "road", "ort", "ville", "cell", "post"]
 )
-_IN_WORDS = re.compile(
-    "address|adress|street|strasse|straße|suburb|postal|postcode|zipcode|district|county|country|region|municipal|resid|apartment|location|"
-    "phone|telefon|mobile|mail|website|domain|latitude|longitude|地址|住址|住所|户籍|所在地|街道|社区|乡镇|区县|城市|省份|联系方式|电话|手机|"
-    "邮编|邮箱|经度|纬度|网址|坐标"
+_BEGINNINGS = (
+    *("addr", "adress", "street", "strasse", "suburb", "postal", "postcode", "zipcode", "district", "county", "countr", "region"),
+    *("municipal", "residen", "apartment", "location", "phone", "telephon", "telefon", "mobile", "mail", "email", "website", "domain"),
+    *("latitude", "longitude"),
 )
+_ENDINGS = ("address", "phone", "street", "strasse", "straße", "postcode", "zipcode")
+_CHINESE = re.compile("地址|住址|住所|户籍|所在地|街道|社区|乡镇|区县|城市|省份|联系方式|电话|手机|邮编|邮箱|经度|纬度|网址|坐标")
 _ORDERED = {"string", "equal", "date", "phone", *GRADED}  # kinds whose levels stand from the best to the worst
 _PATTERNS = 20_000  # the commonest, to choose by
 
@@ -115,8 +117,8 @@ class Chance:
         places: of the comparisons.
         level: (combinations, comparisons).
         of: for each pattern its combination.
-        shown: random pairs that show each.
-        among: random pairs in which the same comparisons have a level.
+        shown: random pairs that show each, those that are one left aside.
+        among: of them those in which the same comparisons have a level.
     """
 
     places: tuple[int, ...]
@@ -130,28 +132,24 @@ class Chance:
         """Those of some comparisons."""
         level, of = np.unique(evidence.met.level[:, places], axis=0, return_inverse=True)
         random, many = evidence.random[:, places], [len(evidence.agreed[place]) + 1 for place in places]
-        shown, among = _counted(random, level, many), _counted(random > 0, level > 0, [2] * len(many))
+        shown = _counted(random, evidence.two, level, many)
+        among = _counted(random > 0, evidence.two, level > 0, [2] * len(many))
         return cls(tuple(places), level, of.reshape(-1), shown, among)
 
     def together(self, guess: Guess) -> Floats:
-        """log2 of how much oftener chance shows each combination than its levels' shares say; 0 where too few pairs tell.
-
-        Random pairs that are one are left aside, as many as are expected.
-        """
-        ones, twos = np.ones(len(self.level)), np.ones(len(self.level))
+        """log2 of how much oftener chance shows each combination than its levels' shares say; 0 where too few pairs tell."""
+        twos = np.ones(len(self.level))
         for column, place in enumerate(self.places):
-            ones *= np.concatenate(([1.0], guess.m[place]))[self.level[:, column]]
             twos *= np.concatenate(([1.0], guess.u[place]))[self.level[:, column]]
-        shown = np.maximum(self.shown - self.among * guess.prior * ones, 0)
-        bits: Floats = np.log2((shown + _FEW) / (self.among * twos + _FEW))
+        bits: Floats = np.log2((self.shown + _FEW) / (self.among * twos + _FEW))
         return bits
 
 
-def _counted(random: npt.NDArray[Any], wanted: npt.NDArray[Any], many: Sequence[int]) -> Floats:
-    """How many rows are as each of those that are wanted; in each column there may be so many different numbers, from 0 on."""
+def _counted(random: npt.NDArray[Any], weight: Floats, wanted: npt.NDArray[Any], many: Sequence[int]) -> Floats:
+    """What rows weigh that are as each of those that are wanted; in each column there may be so many different numbers, from 0 on."""
     scale = np.cumprod([1, *many[:-1]])
-    counts = np.bincount(random.astype(np.int64) @ scale, minlength=int(np.prod(many)))
-    found: Floats = counts[wanted.astype(np.int64) @ scale].astype(np.float64)
+    counts = np.bincount(random.astype(np.int64) @ scale, weights=weight, minlength=int(np.prod(many)))
+    found: Floats = counts[wanted.astype(np.int64) @ scale]
     return found
 
 
@@ -223,7 +221,7 @@ def suggested(evidence: Evidence, found: Expected, rows: float, may_tell: Sequen
         rows: of the table; of a sample so many as its pairs are fewer.
         may_tell: places of the comparisons that may tell things apart.
     """
-    most_apart = min(_MOST_APART, len(evidence.agreed) - 1)  # a group has something in common
+    most_apart = min(MOST_APART, len(evidence.agreed) - 1)  # a group has something in common
     if found.matches <= _CROWDED * rows or most_apart < 2:  # noqa: PLR2004 - one alone tells too little
         return []
     tried = evidence.at(evidence.met.bits(found.guess) >= _PLAUSIBLE)
@@ -254,8 +252,7 @@ def _information(guess: Guess, place: int) -> float:
 def says_where(columns: Iterable[str]) -> bool:
     """Whether columns are called as what tells where somebody is or how to reach them: that changes, and whose it is does not."""
     for column in columns:
-        plain = column.lower()
         words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower())
-        if _WORDS.intersection(words) or _IN_WORDS.search(plain) or _IN_WORDS.search(plain.replace("-", "").replace("_", "")):
+        if any(word in _WORDS or word.startswith(_BEGINNINGS) or word.endswith(_ENDINGS) for word in words) or _CHINESE.search(column):
             return True
     return False

@@ -14,9 +14,10 @@ from matching.blocking import rule_keys
 from matching.clustering import cluster
 from matching.comparison import compare
 from matching.contraction import contract
-from matching.model import BlockingRule, Model
+from matching.model import BlockingRule, Comparison, Model
 from matching.table_forms import table_forms
 from matching.table_model import TableModel
+from matching.table_names import OF_FORMS
 from matching.training import Sources, Training, train
 from matching.weights import weigh
 from schema.records import PAIR
@@ -155,6 +156,13 @@ _SAYS_WHERE = frozenset({"phone", "address", "place"})  # forms
 
 def _sources(table: TableModel) -> Sources:
     rules = {rule.name: table.columns_of(*rule.fields, *rule.refine) for rule in table.model.blocking}
-    comparisons = {comparison.name: table.columns_of(comparison.column) for comparison in table.model.comparisons}
+    comparisons = {comparison.name: _columns_of(comparison, table) for comparison in table.model.comparisons}
     moving = [set(field.columns) for field in table.fields if field.form in _SAYS_WHERE]
     return Sources(rules, comparisons, frozenset(name for name, columns in comparisons.items() if any(columns <= each for each in moving)))
+
+
+def _columns_of(comparison: Comparison, table: TableModel) -> frozenset[str]:
+    """Columns of the table that a comparison reads: of a kind of the hub's own, those of the field made as it needs."""
+    forms = {comparison.column} if comparison.kind == "identifier" else {*OF_FORMS.get(comparison.kind, ())}
+    own = frozenset(name for field in table.fields if field.form in forms for name in field.columns)
+    return own or table.columns_of(comparison.column)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,8 @@ class _TableReader(ModelReader):
             if forms.count(form) > 1:
                 raise self.error(f"two fields are {form}", "make one of them a text")
         self.check_kinds(table)
+        if table.model.is_trained and isnan(table.model.prior):
+            raise self.error("there is no prior, and every level has its weight", "state prior:, or take the weights out and train")
         if RELATED in [each.name for each in table.model.comparisons] + [each.name for each in table.model.adjustments]:
             raise self.error(f"a comparison or an adjustment is called {RELATED}", "name it otherwise: what groups share stands there")
         names = {field.name for field in table.fields}

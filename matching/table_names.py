@@ -16,7 +16,7 @@ from matching.table_model import TableModel
 #: Words that YAML reads as yes or no where they stand without quotes, by what becomes of them.
 _YAML_WORDS = {"False": ("no", "off", "false"), "True": ("yes", "on", "true")}
 #: Kinds that look at what a field of one of these forms makes, or at none's, whatever their `column`.
-_OF_FORMS = {
+OF_FORMS = {
     "identifier": ("id_no", "uscc"),
     "person_name": ("person_name",),
     "organisation_name": ("organisation_name",),
@@ -70,7 +70,7 @@ def require_fields(made: Sequence[str], table: TableModel) -> None:
             )
     forms = {field.form for field in table.fields}
     for comparison in table.model.comparisons:
-        needed = _OF_FORMS.get(comparison.kind, ())
+        needed = OF_FORMS.get(comparison.kind, ())
         known = comparison.column in needed if comparison.kind in _OWN_COLUMN else forms & {*needed}
         if needed and not known:
             raise ContractError(
@@ -87,7 +87,7 @@ def _used(table: TableModel) -> Iterator[tuple[str, str]]:
         yield from ((f"blocking rule {rule.name}", column) for column in (*rule.fields, *rule.refine))
     for comparison in table.model.comparisons:
         place = f"comparison {comparison.name}"
-        if comparison.kind not in _OF_FORMS or comparison.kind in _OWN_COLUMN or comparison.term_frequency:
+        if comparison.kind not in OF_FORMS or comparison.kind in _OWN_COLUMN or comparison.term_frequency:
             yield place, comparison.column
         tests = (test for level in comparison.levels for test in level.tests)
         yield from ((f"{place}: swapped_with", str(value)) for test, value in tests if test == "swapped_with")

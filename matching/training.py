@@ -19,7 +19,7 @@ import pyarrow as pa
 from scipy.optimize import isotonic_regression
 
 from matching.comparison import compare
-from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise
+from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise, without_ones
 from matching.model import Comparison, Model, Rarity
 from matching.related import grouped, in_order, says_where, suggested
 from schema.records import PAIR
@@ -89,9 +89,11 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     agreed = [_shares(random[:, place], len(comparison.levels)) for place, comparison in enumerate(model.comparisons)]
     met = Patterns.of(levels, found_by, model)
     first = float(np.clip(share * count / 2 / total, *PRIOR))
-    evidence = Evidence(met, _learns(met, model, sources, _SELECTIVE * count * share), random, agreed, total, first)
+    learns = _learns(met, model, sources, _SELECTIVE * count * share)
+    evidence = Evidence(met, learns, random, np.ones(len(random)), agreed, total, first)
     names = [comparison.name for comparison in model.comparisons]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
+    evidence = without_ones(evidence, expected.guess)
     if model.told_apart_by is None:
         telling = [place for place, name in enumerate(names) if name not in sources.where and not says_where(sources.comparisons[name])]
         apart_by = suggested(evidence, expected, count * share, telling)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
 
 from hub.errors import ContractError
 from matching.evaluation import evaluate
+from matching.expectation import Evidence, Guess, Patterns
 from matching.model import Related
 from matching.model_draft import draft
 from matching.model_file import document_of
-from matching.related import says_where
+from matching.related import Chance, says_where
 from matching.table_linkage import TableLinkage, link_table, told_apart_by
 from matching.table_model import read_table_model, table_model_from
 from matching.trained_file import trained_document
@@ -193,6 +196,22 @@ def test_no_level_of_what_is_shared_says_less_than_a_worse_one() -> None:
             assert against == sorted(against, reverse=True) or max(b - a for a, b in itertools.pairwise(against)) < 0.01
 
 
+def test_chance_is_what_random_pairs_show_that_are_not_one() -> None:
+    """Of 1,000 random pairs 40 agree in both comparisons, where 10 would, and 20 that are one do, too."""
+    shown = [((1, 1), 40, 1.0), ((1, 2), 60, 1.0), ((2, 1), 60, 1.0), ((2, 2), 840, 1.0), ((1, 1), 20, 0.0), ((1, 0), 50, 1.0)]
+    random_levels = np.repeat([levels for levels, _, _ in shown], [count for _, count, _ in shown], axis=0).astype(np.int8)
+    two = np.repeat([weight for _, _, weight in shown], [count for _, count, _ in shown])
+    shares = [np.array([0.1, 0.9])] * 2
+    met = Patterns(np.array([[1, 1], [1, 2], [1, 0], [0, 0]]), np.zeros(4, np.int64), np.ones(4))
+    evidence = Evidence(met, [np.ones(4, np.bool_)] * 2, random_levels, two, shares, 1e6, 1e-3)
+    chance = Chance.of_places(evidence, (0, 1))
+    found = dict(zip(map(tuple, chance.level.tolist()), chance.together(Guess(1e-3, shares, shares)).tolist(), strict=True))
+    assert found[1, 1] == pytest.approx(math.log2(45 / 15))
+    assert found[1, 2] == pytest.approx(math.log2(65 / 95))
+    assert found[1, 0] == pytest.approx(math.log2(55 / 10))  # all pairs without the second have the first at its best
+    assert found[0, 0] == 0
+
+
 def test_training_settles() -> None:
     stated = linked(homes(), APART)
     assert stated.training is not None
@@ -243,6 +262,11 @@ def weighed(document: dict[str, Any], **change: Any) -> None:
     document.update(comparisons=comparisons, prior=-9, **change)
 
 
+def six(document: dict[str, Any], **change: Any) -> None:
+    comparisons = [{"name": name, "kind": "code", "column": "born"} for name in "abcdef"]
+    document.update(comparisons=comparisons, **change)
+
+
 def test_what_training_found_is_read(tmp_path: Path) -> None:
     model = read_table_model(write_model(tmp_path, lambda d: d.update(related=related()))).model
     assert model.related == Related(-9, {"surname": (3, 2, 1, 0, -4)}, ("given", "born"), {(1, 1): 0.5})
@@ -259,7 +283,14 @@ def test_what_training_found_is_read(tmp_path: Path) -> None:
         pytest.param(lambda d: d.update(related=related(bits={"surname": [1]})), "not of these", id="of other levels"),
         pytest.param(lambda d: d.update(related=related(apart_by=["born"])), "not of these", id="of fewer comparisons"),
         pytest.param(lambda d: d.update(related=related(together=[{"levels": [1], "bits": 2}])), "not of these", id="of fewer levels"),
-        pytest.param(lambda d: d.update(related=related(), told_apart_by=[]), "no groups", id="groups where there are none"),
+        pytest.param(
+            lambda d: d.update(related=related(bits={"surname": [3, 2, 1, 0, -4], "given": [0] * 5})), "not of these", id="in both"
+        ),
+        pytest.param(lambda d: d.update(related=related(together=[{"levels": [9, 1], "bits": 2}])), "not of these", id="of no such level"),
+        pytest.param(lambda d: d.update(related=related(), told_apart_by=[]), "not what related", id="groups where there are none"),
+        pytest.param(lambda d: d.update(related=related(), told_apart_by=["born"]), "not what related", id="trained with others"),
+        pytest.param(lambda d: six(d, told_apart_by=list("abcde")), "more than 4", id="too many"),
+        pytest.param(lambda d: (weighed(d), d.pop("prior")), "no prior", id="no prior"),
         pytest.param(
             lambda d: d["comparisons"][0].update(name="related", column="given"), "called related", id="a comparison of that name"
         ),
@@ -280,14 +311,45 @@ def test_what_cannot_be_done_is_refused(tmp_path: Path, change: Callable[[dict[s
 
 @pytest.mark.parametrize(
     "column",
-    ["street", "Zip_Code", "zipcode", "homeAddress", "PHONE_2", "telephone", "联系方式", "住址", "lat", "county", "e-mail", "residence"],
+    [
+        "street",
+        "Zip_Code",
+        "zipcode",
+        "homeAddress",
+        "PHONE_2",
+        "telephone",
+        "联系方式",
+        "住址",
+        "lat",
+        "county",
+        "e-mail",
+        "residence",
+        "HOMEADDRESS",
+        "addr1",
+    ],
 )
 def test_columns_that_say_where(column: str) -> None:
     assert says_where([column])
 
 
 @pytest.mark.parametrize(
-    "column", ["title", "latest", "count", "track_count", "strategy", "unit_price", "born", "姓名", "市场价", "思路", "capacity", "telling"]
+    "column",
+    [
+        "title",
+        "latest",
+        "count",
+        "track_count",
+        "strategy",
+        "unit_price",
+        "born",
+        "姓名",
+        "市场价",
+        "思路",
+        "capacity",
+        "telling",
+        "president",
+        "allocation",
+    ],
 )
 def test_columns_that_say_who(column: str) -> None:
     assert not says_where([column])

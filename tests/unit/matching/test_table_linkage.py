@@ -239,7 +239,7 @@ def test_forms_with_options() -> None:
 )
 def test_each_measure_of_two_texts(tmp_path: Path, test: dict[str, Any], one: str, other: str, holds: bool) -> None:
     levels = [{"name": "alike", "bits": 1, **test}, {"name": "differ", "bits": -1}]
-    table = make_table(tmp_path, lambda d: d.update(comparisons=[{"name": "surname", "kind": "string", "levels": levels}]))
+    table = make_table(tmp_path, lambda d: d.update(prior=-5, comparisons=[{"name": "surname", "kind": "string", "levels": levels}]))
     filling = [("x", text, None) for text in ("hill", "golden", "water", "bank", "old town hall", "park lane")]
     forms = table_forms(make_rows(("x", one, None), ("x", other, None), *filling), table)
     for pair in ((0, 1), (1, 0)):
@@ -249,7 +249,7 @@ def test_each_measure_of_two_texts(tmp_path: Path, test: dict[str, Any], one: st
 
 def test_names_that_changed_places_are_seen(tmp_path: Path) -> None:
     levels = [{"name": "swapped", "bits": 1, "swapped_with": "given"}, {"name": "differ", "bits": -1}]
-    table = make_table(tmp_path, lambda d: d.update(comparisons=[{"name": "surname", "kind": "string", "levels": levels}]))
+    table = make_table(tmp_path, lambda d: d.update(prior=-5, comparisons=[{"name": "surname", "kind": "string", "levels": levels}]))
     forms = table_forms(make_rows(("li", "wei", None), ("wei", "li", None), ("li", "na", None), (None, "wei", None)), table)
     pairs = make_pairs((0, 1), (1, 0), (0, 2), (1, 2), (0, 3))
     assert compare("table", forms, pairs, table.model).column("surname").to_pylist() == [1, 1, 2, 2, 2]
@@ -267,7 +267,7 @@ def test_days_between_dates_of_a_table(tmp_path: Path) -> None:
     def dated(document: dict[str, Any]) -> None:
         document["fields"]["born"] = {"from": "born", "as": "date"}
         levels = [{"name": "near", "bits": 1, "at_most": 2}, {"name": "far", "bits": -1}]
-        document["comparisons"] = [{"name": "born", "kind": "days", "levels": levels}]
+        document["prior"], document["comparisons"] = -5, [{"name": "born", "kind": "days", "levels": levels}]
 
     table = make_table(tmp_path, dated)
     forms = table_forms(make_rows(("a", "b", "2026-01-01"), ("a", "b", "2026-01-03"), ("a", "b", "2026-01-04"), ("a", "b", None)), table)
