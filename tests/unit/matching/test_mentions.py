@@ -94,6 +94,7 @@ def test_pieces(text: str | None, pieces: list[str] | None) -> None:
 def test_what_two_rows_have_in_common(tmp_path: Path, kind: str, levels: list[dict[str, Any]], expected: list[int]) -> None:
     def listed(document: dict[str, Any]) -> None:
         document["fields"]["surname"] = {"from": "surname", "as": "words"}
+        document["prior"] = 0
         document["comparisons"] = [{"name": "surname", "kind": kind, "levels": [{**level, "bits": 0} for level in levels]}]
 
     table = make_table(tmp_path, listed)
