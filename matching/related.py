@@ -210,19 +210,28 @@ def _sorted(
     return (met.count * parts[0] / whole, met.count * parts[2] / whole), float((met.count * (top + np.log2(whole))).sum())
 
 
-def suggested(evidence: Evidence, found: Expected, rows: float, may_tell: Sequence[int]) -> list[int]:
-    """Places of the comparisons by which things of one group may be told apart, if pairs of groups seem to be taken for one.
+def is_crowded(found: Expected, rows: float) -> bool:
+    """Whether so many pairs are taken for one that some of them may be of one group alone.
+
+    Args:
+        found: with two sorts of pairs.
+        rows: of the table; of a sample so many as its pairs are fewer.
+    """
+    return found.matches > _CROWDED * rows
+
+
+def suggested(evidence: Evidence, found: Expected, may_tell: Sequence[int]) -> list[int]:
+    """Places of the comparisons by which things of one group may be told apart; none where groups do not seem to be taken for one.
 
     The two by which three sorts explain most that two sorts do not, and others that groups do not share either.
 
     Args:
         evidence: what was learned from.
         found: with two sorts of pairs.
-        rows: of the table; of a sample so many as its pairs are fewer.
         may_tell: places of the comparisons that may tell things apart.
     """
     most_apart = min(MOST_APART, len(evidence.agreed) - 1)  # a group has something in common
-    if found.matches <= _CROWDED * rows or most_apart < 2:  # noqa: PLR2004 - one alone tells too little
+    if most_apart < 2:  # noqa: PLR2004 - one alone tells too little
         return []
     tried = evidence.at(evidence.met.bits(found.guess) >= _PLAUSIBLE)
     tried = tried.at(np.isin(np.arange(len(tried.met.count)), np.argsort(-tried.met.count, kind="stable")[:_PATTERNS]))

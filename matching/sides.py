@@ -105,16 +105,25 @@ class Sides:
         Returns:
             one side's (value, *more), the other's, and for each flagged pair the number of its value pair.
         """
-        codes, dictionary = self._coded(column)
-        size = len(dictionary)
-        left, right = codes[self.left[where]], codes[self.right[where]]
-        low, high = np.minimum(left, right), np.maximum(left, right)
-        joint, number = np.unique(low * size + high, return_inverse=True)
-        row_of = np.zeros(max(size, 1), dtype=np.int64)
-        row_of[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
+        one, other, number = self._distinct_rows(column, where)
         values = self.forms.select(pl.col(name).fill_null("") for name in (column, *more))
-        one, other = (values[row_of[side]].rows() for side in (joint // max(size, 1), joint % max(size, 1)))
-        return one, other, number
+        return values[one].rows(), values[other].rows(), number
+
+    def distinct_texts(self, column: str, where: Flags) -> tuple[list[str], list[str], Codes]:
+        """The same of one column, as plain texts: a tuple for each of a million takes as long as comparing them."""
+        one, other, number = self._distinct_rows(column, where)
+        values = self.forms[column]
+        return values.gather(one).to_list(), values.gather(other).to_list(), number
+
+    def _distinct_rows(self, column: str, where: Flags) -> tuple[Codes, Codes, Codes]:
+        """Of each distinct value pair a row with one side's value and a row with the other's; for each flagged pair its value pair."""
+        codes, dictionary = self._coded(column)
+        size = max(len(dictionary), 1)
+        left, right = codes[self.left[where]], codes[self.right[where]]
+        joint, number = np.unique(np.minimum(left, right) * size + np.maximum(left, right), return_inverse=True)
+        row_of = np.zeros(size, dtype=np.int64)
+        row_of[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
+        return row_of[joint // size], row_of[joint % size], number
 
     def edits(self, column: str, where: Flags, at_most: int) -> Codes:
         """Edits (one character put in, left out, changed, or two neighbours swapped) between the values of a text column.
@@ -124,9 +133,8 @@ class Sides:
         """
         edits = np.full(len(self), at_most + 1, dtype=np.int64)
         if where.any():
-            left, right, number = self.distinct(column, where)
-            ours, theirs = ([value for (value,) in side] for side in (left, right))
-            found = cpdist(ours, theirs, scorer=OSA.distance, score_cutoff=at_most, dtype=np.int32)
+            left, right, number = self.distinct_texts(column, where)
+            found = cpdist(left, right, scorer=OSA.distance, score_cutoff=at_most, dtype=np.int32)
             edits[where] = found[number]
         return edits
 

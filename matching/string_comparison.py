@@ -48,10 +48,11 @@ class _Measures:
 
     def __init__(self, sides: Sides, column: str, unequal: Flags) -> None:
         self.unequal = unequal
-        self.left, self.right, self.number = ([], [], np.empty(0, dtype=np.int64))
+        self.left: list[str] = []
+        self.right: list[str] = []
+        self.number = np.empty(0, dtype=np.int64)
         if unequal.any():
-            left, right, self.number = sides.distinct(column, unequal)
-            self.left, self.right = ([value for (value,) in side] for side in (left, right))
+            self.left, self.right, self.number = sides.distinct_texts(column, unequal)
         self.values = sides.values(column)
         self._found: dict[str, Floats] = {}
 

@@ -21,7 +21,7 @@ from scipy.optimize import isotonic_regression
 from matching.comparison import compare
 from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise, without_ones
 from matching.model import Comparison, Model, Rarity
-from matching.related import grouped, in_order, says_where, suggested
+from matching.related import grouped, in_order, is_crowded, says_where, suggested
 from schema.records import PAIR
 
 RANDOM_PAIRS = 1_000_000  # of which u is estimated; all there are, where there are no more
@@ -93,10 +93,10 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     evidence = Evidence(met, learns, random, np.ones(len(random)), agreed, total, first)
     names = [comparison.name for comparison in model.comparisons]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
-    evidence = without_ones(evidence, expected.guess)
-    if model.told_apart_by is None:
+    if apart_by or (model.told_apart_by is None and is_crowded(expected, count * share)):
+        evidence = without_ones(evidence, expected.guess)
         telling = [place for place, name in enumerate(names) if name not in sources.where and not says_where(sources.comparisons[name])]
-        apart_by = suggested(evidence, expected, count * share, telling)
+        apart_by = apart_by or suggested(evidence, expected, telling)
     if not apart_by:
         return Training(_weighed(model, forms, expected.guess), expected.rounds, expected.matches, expected.settled)
     found = grouped(evidence, apart_by)
