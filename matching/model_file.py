@@ -12,9 +12,9 @@ import yaml
 
 from hub.errors import ContractError
 from hub.settings import get_settings
+from matching.document_reader import DocumentReader
 from matching.model import (
     GRADED,
-    MOST_APART,
     OUTCOMES,
     RELATIONS,
     TESTS,
@@ -24,7 +24,6 @@ from matching.model import (
     Level,
     Model,
     Rarity,
-    Related,
 )
 
 MODELS = Path(__file__).parent / "models"
@@ -151,11 +150,8 @@ USUAL: dict[str, tuple[str, list[dict[str, Any]]]] = {
 }
 
 
-class ModelReader:
-    """Reads one document, naming the file in each complaint."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
+class ModelReader(DocumentReader):
+    """Reads the model of one document."""
 
     def model(self, document: object) -> Model:
         """All of the document as the model of a relation, every level with its weight."""
@@ -186,8 +182,6 @@ class ModelReader:
             placeholders=self.words(top.get("placeholders", {}), "placeholders"),
             over_common=self.words(top.get("over_common", {}), "over_common"),
             rarity=self.rarity(top.get("rarity", {})),
-            told_apart_by=self.told_apart_by(top, comparisons),
-            related=self.related(top["related"], comparisons) if "related" in top else None,
         )
         self.distinct([rule.name for rule in model.blocking], "blocking rule")
         if model.review > model.link:
@@ -255,46 +249,6 @@ class ModelReader:
             found[str(name)] = Rarity(shares, rest, agreement)
         return found
 
-    def told_apart_by(self, top: dict[str, Any], comparisons: tuple[Comparison, ...]) -> tuple[str, ...] | None:
-        """Comparisons in which things of one group differ: some, but not all; none at all where there are no groups."""
-        if top.get("told_apart_by") is None:
-            return None
-        names = tuple(map(str, self.sequence(top["told_apart_by"], "told_apart_by")))
-        self.distinct(list(names), "in told_apart_by")
-        known = [comparison.name for comparison in comparisons]
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise self.error(f"told_apart_by: there is no comparison {', '.join(unknown)}", f"name some of {', '.join(known)}")
-        if len(names) == len(known):
-            raise self.error("told_apart_by names every comparison", "leave out those in which things of one group agree")
-        if len(names) > MOST_APART:
-            raise self.error(f"told_apart_by names more than {MOST_APART} comparisons", "keep those that tell most")
-        if "related" in top and names != tuple(self.mapping(top["related"], "related").get("apart_by", ())):
-            raise self.error("told_apart_by is not what related was trained with", "take related: and the weights out, and train anew")
-        if names and "related" not in top and not any(isnan(level.bits) for comparison in comparisons for level in comparison.levels):
-            raise self.error("told_apart_by is for training, and every level has its weight", "take it out, or the weights")
-        return names
-
-    def related(self, document: object, comparisons: tuple[Comparison, ...]) -> Related:
-        """What pairs of one group show, as training found it."""
-        entry = self.mapping(document, "related", {"prior", "apart_by", "bits", "together"})
-        levels = {comparison.name: len(comparison.levels) for comparison in comparisons}
-        apart_by = tuple(map(str, self.sequence(entry["apart_by"], "related.apart_by")))
-        bits = {
-            str(name): tuple(self.number(value, f"related.bits.{name}") for value in self.sequence(stated, f"related.bits.{name}"))
-            for name, stated in self.mapping(entry["bits"], "related.bits").items()
-        }
-        together = {}
-        for stated in self.sequence(entry["together"], "related.together"):
-            each = self.mapping(stated, "an entry of related.together", {"levels", "bits"})
-            numbers = self.sequence(each["levels"], "related.together.levels")
-            together[tuple(int(self.number(number, "related.together.levels")) for number in numbers)] = self.number(each["bits"], "bits")
-        is_whole = sorted([*apart_by, *bits]) == sorted(levels) and all(levels[name] == len(each) for name, each in bits.items())
-        most = [levels[name] for name in apart_by if name in levels]
-        if not is_whole or not apart_by or not all(_are_levels(numbers, most) for numbers in together):
-            raise self.error("related is not of these comparisons and their levels", "take it and the weights out, and train anew")
-        return Related(self.number(entry["prior"], "related.prior"), bits, apart_by, together)
-
     def check_limits(self, name: str, limit: str, levels: tuple[Level, ...]) -> None:
         """Limits stand in order, and only the last level goes without."""
         bounds = [level.limit for level in levels[:-1]] + ([levels[-1].limit] if levels[-1].limit is not None else [])
@@ -323,46 +277,3 @@ class ModelReader:
             if unknown:
                 raise self.error(f"adjustment {name}: {comparison} has no level {', '.join(sorted(unknown))}", "name a level of the model")
         return Adjustment(name, when, self.number(entry["bits"], f"{name}.bits"), bool(entry.get("cannot_link", False)))
-
-    def mapping(self, value: object, what: str, needed: set[str] | None = None, optional: set[str] | None = None) -> dict[str, Any]:
-        """A mapping, with the keys that it needs and may have."""
-        if not isinstance(value, dict):
-            raise self.error(f"{what} is not a mapping", "write it as key: value")
-        if needed is not None:
-            missing, unknown = needed - value.keys(), value.keys() - needed - (optional or set())
-            if missing or unknown:
-                words = ", ".join(sorted(map(str, missing or unknown)))
-                allowed = ", ".join(sorted(needed | (optional or set())))
-                raise self.error(f"{what} {'lacks' if missing else 'has unknown'} {words}", f"its keys are {allowed}")
-        return value
-
-    def sequence(self, value: object, what: str) -> list[Any]:
-        """A list."""
-        if not isinstance(value, list):
-            raise self.error(f"{what} is not a list", "write it as a list")
-        return value
-
-    def number(self, value: object, what: str) -> float:
-        """A number; true and false are none."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(f"{what} is not a number", "write bits and limits as numbers")
-        return float(value)
-
-    def words(self, value: object, what: str) -> dict[str, frozenset[str]]:
-        """Sets of words by column."""
-        return {str(key): frozenset(map(str, words)) for key, words in self.mapping(value, what).items()}
-
-    def distinct(self, names: list[str], what: str) -> None:
-        """Names that stand once each."""
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise self.error(f"{what} {', '.join(twice)} stands twice", "name each once")
-
-    def error(self, message: str, remedy: str) -> ContractError:
-        """A complaint that names the file."""
-        return ContractError(f"{self.file}: {message}", remedy=remedy, file=self.file)
-
-
-def _are_levels(numbers: tuple[int, ...], most: list[int]) -> bool:
-    """Whether these are numbers of levels, 0 for none, of comparisons that have so many."""
-    return len(numbers) == len(most) and all(0 <= number <= last for number, last in zip(numbers, most, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +28,7 @@ def person_name(sides: Sides, comparison: Comparison) -> Levels:
     rest = plain & ~same & ~sound & ~looks
     near = rest & _one_character_more(sides, rest)
     hidden, agree_given = _masks(sides, both & masked)
+    slips = sides.same("surname") & bool(comparison.index("two_slips"))
     return first_of(
         comparison,
         [
@@ -40,9 +42,9 @@ def person_name(sides: Sides, comparison: Comparison) -> Levels:
             ("look_alike", looks),
             ("near", near),
             ("married", _married(sides, rest & ~near)),
-            ("similar_look", _similar_look(sides, rest & ~near)),
+            ("similar_look", _where_names(sides, rest & ~near, one_looks_like)),
             ("same_given", rest & _same_given(sides)),
-            ("two_slips", _two_slips(sides, rest & sides.same("surname") & bool(comparison.index("two_slips")))),
+            ("two_slips", _where_names(sides, rest & slips, two_slips_of_one)),
             ("same_surname", both & sides.same("surname")),
             ("differ", both),
         ],
@@ -134,21 +136,16 @@ def _one_character_more(sides: Sides, where: Flags) -> Flags:
 def _married(sides: Sides, where: Flags) -> Flags:
     """Where one name is the other with a husband's surname before it: 陈李美 and 李美."""
     length = sides.forms["name"].str.len_chars().fill_null(0).to_numpy().astype(np.int64)
-    found: Flags = where & (np.abs(length[sides.left] - length[sides.right]) == 1)
-    if found.any():
-        left, right, number = sides.distinct("name", found)
-        ends = [one[1:] == other or other[1:] == one for (one,), (other,) in zip(left, right, strict=True)]
-        found[found] = np.array(ends, dtype=np.bool_)[number]
-    return found
+    by_one = where & (np.abs(length[sides.left] - length[sides.right]) == 1)
+    return _where_names(sides, by_one, lambda one, other: one[1:] == other or other[1:] == one)
 
 
-def _similar_look(sides: Sides, where: Flags) -> Flags:
-    """Where the names differ in one character, and the two look alike."""
+def _where_names(sides: Sides, where: Flags, agree: Callable[[str, str], bool]) -> Flags:
+    """Of the pairs flagged those whose names agree so; each distinct pair of names is asked once."""
     found = where.copy()
     if where.any():
-        left, right, number = sides.distinct("name", where)
-        alike = np.array([one_looks_like(one, other) for (one,), (other,) in zip(left, right, strict=True)], dtype=np.bool_)
-        found[where] = alike[number]
+        left, right, number = sides.distinct_texts("name", where)
+        found[where] = np.array([agree(one, other) for one, other in zip(left, right, strict=True)], dtype=np.bool_)[number]
     return found
 
 
@@ -158,16 +155,6 @@ def one_looks_like(one: str, other: str) -> bool:
         return False
     unlike = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
     return len(unlike) == 1 and look_alike(*unlike[0])
-
-
-def _two_slips(sides: Sides, where: Flags) -> Flags:
-    """Where both names may be slips of a third."""
-    found = where.copy()
-    if where.any():
-        left, right, number = sides.distinct("name", where)
-        both = np.array([two_slips_of_one(one, other) for (one,), (other,) in zip(left, right, strict=True)], dtype=np.bool_)
-        found[where] = both[number]
-    return found
 
 
 def two_slips_of_one(one: str, other: str) -> bool:

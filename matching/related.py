@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
-from matching.expectation import PRIOR, ROUNDS, Evidence, Expected, Flags, Floats, Guess, Ints, apart, first_guess, shares_of
-from matching.model import GRADED, MOST_APART, Comparison, Related
+from matching.expectation import PRIOR, ROUNDS, Evidence, Expected, Floats, Guess, Ints, apart, first_guess, shares_of
+from matching.level_order import in_order
+from matching.model import MOST_APART, Comparison, Related
 
 _SETTLED = 1e-5  # of every probability, from one round to the next
 _TRIED = 25  # rounds, to choose between
@@ -47,7 +47,6 @@ _BEGINNINGS = (
 )
 _ENDINGS = ("address", "phone", "street", "strasse", "straße", "postcode", "zipcode")
 _CHINESE = re.compile("地址|住址|住所|户籍|所在地|街道|社区|乡镇|区县|城市|省份|联系方式|电话|手机|邮编|邮箱|经度|纬度|网址|坐标")
-_ORDERED = {"string", "equal", "date", "phone", *GRADED}  # kinds whose levels stand from the best to the worst
 _PATTERNS = 20_000  # the commonest, to choose by
 
 
@@ -74,39 +73,17 @@ class Grouped:
     def bits(self, comparisons: Sequence[Comparison]) -> Related:
         """As a model has it; of the comparisons what their trained levels are beside."""
         guess, names = self.expected.guess, [comparison.name for comparison in comparisons]
-        found = {
-            comparison.name: tuple(round(float(bits), 3) for bits in np.log2(_no_worse(comparison, kin) / guess.u[place]))
-            for place, (comparison, kin) in enumerate(zip(comparisons, self.shares, strict=True))
-            if place not in self.chance.places
-        }
+        found = {}
+        for place, (comparison, kin) in enumerate(zip(comparisons, self.shares, strict=True)):
+            if place not in self.chance.places:
+                ones = np.array([level.m for level in comparison.levels], dtype=np.float64)
+                # A level that hardly any of them shows would else say more that two are one than the better ones before it.
+                shares = in_order(comparison, kin, ones, rises=True)
+                found[comparison.name] = tuple(round(float(bits), 3) for bits in np.log2(shares / guess.u[place]))
         together = zip(self.chance.level.tolist(), self.chance.together(guess).round(2).tolist(), strict=True)
         prior = round(log2(self.prior / (1 - guess.prior - self.prior)), 3)
         kept = {tuple(levels): bits for levels, bits in together if bits}
         return Related(prior, found, tuple(names[place] for place in self.chance.places), kept)
-
-
-def _no_worse(comparison: Comparison, kin: Floats) -> Floats:
-    """The shares of levels among related pairs by which no level says less that two are one than a worse one after it does.
-
-    A level that hardly any of them shows would else say more than the ones before it, by chance.
-    """
-    ones = np.array([level.m for level in comparison.levels], dtype=np.float64)
-    ordered = in_order(comparison)
-    if ordered.sum() < 2:  # noqa: PLR2004 - two can be out of order
-        return kin
-    smoothed = kin.copy()
-    fitted = isotonic_regression(kin[ordered] / ones[ordered], weights=ones[ordered], increasing=True)
-    smoothed[ordered] = fitted.x * ones[ordered]
-    return smoothed
-
-
-def in_order(comparison: Comparison) -> Flags:
-    """Which levels stand from the best to the worst. Those of the hub's own kinds do not, and what stands in another field
-    (`swapped_with`) is evidence of another sort.
-    """
-    tested = np.array([all(test != "swapped_with" for test, _ in level.tests) for level in comparison.levels], dtype=np.bool_)
-    found: Flags = tested & (comparison.kind in _ORDERED)
-    return found
 
 
 @dataclass(frozen=True)

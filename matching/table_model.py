@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from matching.group_reader import GroupReader
 from matching.model import RELATED, TABLE, Model
 from matching.model_file import ModelReader, document_of
 
@@ -151,8 +152,10 @@ class _TableReader(ModelReader):
         if top.get("relation", TABLE) != TABLE:
             raise self.error(f"relation {top['relation']} is no table's", f"write relation: {TABLE}, or leave it out")
         fields = tuple(self.field(name, entry) for name, entry in self.mapping(top["fields"], "fields").items())
+        model, groups = self.decisions({"relation": TABLE, **top}), GroupReader(self.file)
+        related = groups.related(top["related"], model.comparisons) if "related" in top else None
         table = TableModel(
-            model=self.decisions({"relation": TABLE, **top}),
+            model=replace(model, told_apart_by=groups.told_apart_by(top, model.comparisons), related=related),
             fields=fields,
             id=self.word(top, "id"),
             source=self.word(top, "source"),

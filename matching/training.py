@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-from scipy.optimize import isotonic_regression
 
 from matching.comparison import compare
 from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise, without_ones
+from matching.level_order import in_order
 from matching.model import Comparison, Model, Rarity
-from matching.related import grouped, in_order, is_crowded, says_where, suggested
+from matching.related import grouped, is_crowded, says_where, suggested
 from schema.records import PAIR
 
 RANDOM_PAIRS = 1_000_000  # of which u is estimated; all there are, where there are no more
@@ -110,27 +110,14 @@ def _weighed(model: Model, forms: pa.Table, guess: Guess, related: float = 0.0) 
     """The model with the weights of a guess; `related` is the share of pairs that are neither one nor simply two."""
     comparisons, rarity = [], {}
     for comparison, learned, twos in zip(model.comparisons, guess.m, guess.u, strict=True):
-        ones = _in_order(comparison, learned, twos)
+        # Few pairs show a rare level: what they show by chance would make a near value better evidence than an equal one.
+        ones = in_order(comparison, learned, twos, rises=False)
         levels = [level.trained(float(m), float(u)) for level, m, u in zip(comparison.levels, ones, twos, strict=True)]
         comparisons.append(replace(comparison, levels=tuple(levels)))
         if comparison.term_frequency:
             rarity[comparison.name] = _rarity(forms, comparison, float(twos[0]))
     prior = round(log2(guess.prior / (1 - guess.prior - related)), 3)
     return replace(model, comparisons=tuple(comparisons), prior=prior, rarity=rarity)
-
-
-def _in_order(comparison: Comparison, ones: Floats, twos: Floats) -> Floats:
-    """The m by which no level weighs more than a better one before it: neighbours that would are given the bits of both together.
-
-    Few pairs show a rare level, and what they show by chance would make a near value better evidence than an equal one.
-    """
-    ordered = in_order(comparison)
-    if ordered.sum() < 2:  # noqa: PLR2004 - two can be out of order
-        return ones
-    smoothed = ones.copy()
-    fitted = isotonic_regression(ones[ordered] / twos[ordered], weights=twos[ordered], increasing=False)
-    smoothed[ordered] = fitted.x * twos[ordered]
-    return smoothed
 
 
 def _learns(met: Patterns, model: Model, sources: Sources, most: float) -> list[Flags]:
