@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ app = typer.Typer(
 
 #: In two lines each, so that a row fits into eighty columns.
 _COLUMNS = ("批次\nbatch", *BATCH_COLUMNS[:6], "挂起\nheld", *BATCH_COLUMNS[6:])
+_UNDER_WAY = frozenset({"landed", "validated", "failed"})  # rows of such a batch may be in no state yet
 _LIST = """
 SELECT batch_id, department, kind, state, pulled, landed, already_known, accepted, quarantined, held, deleted, error FROM ops.batch
 WHERE (:department = '' OR department = :department) AND (:state = '' OR state = :state) ORDER BY batch_id DESC LIMIT :limit
@@ -57,11 +59,15 @@ def check() -> None:
     from pipeline.conservation import recount, require_law
 
     with store() as engine, engine.connect() as connection:
-        batch_ids = list(connection.execute(text("SELECT batch_id FROM ops.batch WHERE state <> 'open' ORDER BY batch_id")).scalars())
-        counts = recount(connection, batch_ids)
-    require_law(counts)
+        rows = connection.execute(text("SELECT batch_id, state FROM ops.batch WHERE state <> 'open' ORDER BY batch_id"))
+        states: dict[int, str] = {row.batch_id: row.state for row in rows}
+        counts = recount(connection, list(states))
+    waiting = sum(count.unfinished for count in counts if states[count.batch_id] in _UNDER_WAY)
+    require_law([replace(count, unfinished=0) if states[count.batch_id] in _UNDER_WAY else count for count in counts])
     pulled, landed, known = (sum(getattr(count, name) for count in counts) for name in ("pulled", "landed", "already_known"))
     Console().print(f"守恒律成立 · the law holds: {len(counts)} 批 batches, {pulled:,} = {landed:,} + {known:,}")
+    if waiting:
+        Console().print(f"{waiting:,} 行等待处理，下次运行接着做 · rows wait: they are being taken in, or the next run takes them along")
 
 
 @app.command()
@@ -83,10 +89,22 @@ def discard(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
     with store() as engine:
         department = _department(engine, batch_id)
         kind = discard_batch(engine, department, batch_id)
+        mode = _feed_mode(engine, department)
+    if mode == "events":
+        Console().print(
+            f"批次 {batch_id} 已作废 · discarded; 请 {department} 重新推送 ask the department to send its events again", soft_wrap=True
+        )
+        return
     again = " ".join(["casehub run", department, *([] if kind == "ingest" else [f"--{kind}"])])
     Console().print(
         f"批次 {batch_id} 已作废 · discarded; `{again}` 重新取数 asks the source for its rows again", markup=False, soft_wrap=True
     )
+
+
+def _feed_mode(engine: Engine, department: str) -> str:
+    statement = "SELECT document -> 'feed' ->> 'mode' FROM ops.contract WHERE department = :department ORDER BY first_used_at DESC LIMIT 1"
+    with engine.connect() as connection:
+        return str(connection.execute(text(statement), {"department": department}).scalar())
 
 
 def _department(engine: Engine, batch_id: int) -> str:

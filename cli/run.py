@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ from rich.table import Table
 from cli.console import Console
 from cli.session import active_contracts, store
 from cli.words import BATCH_COLUMNS, STATES
+from connectors.contract import Contract
+from hub.errors import RequestError
 from hub.settings import get_settings
 from pipeline.ingest import BatchReport
 
@@ -89,6 +92,8 @@ def run(
 
     settings, console = get_settings(), Console()
     contracts = active_contracts(settings, departments)
+    if reconcile:
+        contracts = _that_can_be_swept(contracts, is_named=bool(departments))
     kind = "reconcile" if reconcile else "backfill" if backfill else "ingest"
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
     with store() as engine, PassTable(titles, console) as table:
@@ -102,6 +107,17 @@ def run(
         console.print(failure.message, markup=False, highlight=False)
     _print_resolved(console, report.resolved, report.seconds)
     raise typer.Exit(0 if report.is_clean else 1)
+
+
+def _that_can_be_swept(contracts: Sequence[Contract], *, is_named: bool) -> list[Contract]:
+    """Those of which everything can be asked for; of a department that pushes nothing can be."""
+    pushing = [contract.department for contract in contracts if contract.feed.mode == "events"]
+    if pushing and is_named:
+        raise RequestError(
+            f"{', '.join(pushing)}: 推送的来源无法对账 · what is pushed cannot be swept: it is told of each change and deletion",
+            remedy="去掉 --reconcile，或请部门重新推送 · leave --reconcile out, or ask the department to send its events again",
+        )
+    return [contract for contract in contracts if contract.feed.mode != "events"]
 
 
 def resolve_pending() -> None:

@@ -111,6 +111,9 @@ def preview(
         if names:
             console.print(f"[yellow]{words}[/yellow]: ", end="")
             console.print(", ".join(names), markup=False, highlight=False)
+    if not page.rows.num_rows:
+        console.print("[yellow]没有取到行 · the source gave no row[/yellow]: ", end="")
+        console.print("来源为空，或契约里的 path、items、record 没有指到行 · it is empty, or path:, items: or record: leads to no rows")
     if look.faults:
         told = escape(", ".join(sorted(set(look.faults))))
         console.print(f"[yellow]读不懂的行 · rows that cannot be read[/yellow]: {len(look.faults)} ({told})")

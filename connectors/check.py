@@ -224,7 +224,11 @@ def _expectation_problems(subject: _Subject) -> Iterator[Problem]:
 def _connection_problems(subject: _Subject) -> Iterator[Problem]:
     connector = subject.contract.connector
     try:
-        load_connection(connector.connection, connector.kind)
+        connection = load_connection(connector.connection, connector.kind)
+        if connector.kind in ("rest", "soap"):
+            from connectors.transports.http import http_url  # not at the top: parsing the DAGs checks no connection
+
+            http_url(connection.url, variable(connection.name))
     except SettingsError as error:
         yield subject.problem(
             ("connector", "connection"), "connector.connection", error.message, error.remedy, (variable(connector.connection),)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,6 +92,8 @@ __all__ = [
     "read_contracts",
 ]
 
+_WITH_TRAILER = ("csv", "jsonl", "fixed_width")  # formats whose last line may be none of the rows
+
 #: The hub's own contracts.
 DEPARTMENTS = Path(__file__).parent / "departments"
 
@@ -153,6 +156,7 @@ class Contract(Strict):
             )
         if isinstance(self.connector, RestConnector) and self.connector.since_param and self.feed.mode != "cursor":
             raise refuse("needs mode: cursor", remedy="remove it, or say feed: {mode: cursor, field: …}", at=("connector", "since_param"))
+        _refuse_trailer(self.connector, self.feed)
         both = sorted(set(self.ignore) & self.mapped_columns())
         if both:
             raise refuse(f"{', '.join(both)} is mapped as well", remedy="remove it from ignore", at=("ignore",))
@@ -198,11 +202,25 @@ class Contract(Strict):
     def source_columns(self) -> frozenset[str]:
         """Every top-level source column the contract knows, taken or not: any other is drift (new_column)."""
         tested = {head(name) for expectation in self.expectations for name in expectation.columns}
-        return self.required_columns() | {*self.ignore, *self.volatile} | tested
+        return self.required_columns() | {*self.ignore, *self.volatile, *map(head, self.volatile)} | tested
 
     def code_lists(self) -> frozenset[str]:
         """Names of the code lists it uses."""
         return frozenset(mapping.codes for _, mapping in self.mappings() if mapping.codes)
+
+
+def _refuse_trailer(connector: Connector, feed: Feed) -> None:
+    """A trailer that nothing looks for would let every cut-off file pass for whole."""
+    complete = feed.complete if isinstance(feed, SnapshotFeed) else None
+    if complete is None or complete.trailer_count is False:
+        return
+    at = ("feed", "complete", "trailer_count")
+    if not isinstance(connector, FileConnector) or connector.format not in _WITH_TRAILER:
+        raise refuse(f"is for files of lines: {', '.join(_WITH_TRAILER)}", remedy="remove it", at=at)
+    of_width = connector.fixed_width.trailer if connector.fixed_width else None
+    if complete.trailer_count is True and (of_width is None or not re.compile(of_width).groups):
+        remedy = "write the last line's regular expression here, its first group the number of rows: '^total:(\\d+)'"
+        raise refuse("true takes the number from fixed_width.trailer, which has no group", remedy=remedy, at=at)
 
 
 def contract_folders(extra: Iterable[Path] | None = None) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
+from connectors.connector import Pattern
 from connectors.document import did_you_mean
 from connectors.mapping import Condition, Deleted
 from connectors.model import Duration, Positive, Strict, Text, Whole, refuse
@@ -44,7 +45,7 @@ class CursorFeed(Strict):
 class Complete(Strict):
     """How a snapshot shows that it is whole."""
 
-    trailer_count: StrictBool | Text = Field(
+    trailer_count: StrictBool | Pattern = Field(
         description="true: the first group of fixed_width.trailer is the number of rows; or a regular expression for the last line."
     )
 

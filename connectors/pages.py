@@ -122,6 +122,7 @@ class Paginator:
         columns: Iterable[str] = (),
         stamps: Sequence[Stamp] = (),
         total: int | None = None,
+        is_aside: bool = False,
     ) -> Page:
         """One page.
 
@@ -131,6 +132,7 @@ class Paginator:
             columns: what the source says its columns are, where it says so (a header); those seen in rows are added.
             stamps: one a row, from the inbox.
             total: how many rows the source says it has, where it says so.
+            is_aside: they are those without a key, out of their turn: they say nothing of how far the pull has come.
 
         Raises:
             SourceLimitError: the same page came before.
@@ -141,7 +143,8 @@ class Paginator:
         encoded = encode(rows)
         built = _Columns(encoded.rows, encoded.payloads, encoded.bad)
         self._identify(built)
-        self._check_keys(built)
+        if not is_aside:
+            self._check_keys(built)
         self._check_repeats(built)
         self._check_order(built)
         if not columns:
@@ -149,7 +152,7 @@ class Paginator:
                 if index not in built.bad:
                     names.update(dict.fromkeys(row))
         names = dict.fromkeys(shown_name(name, self._known) for name in names)  # they are kept in the clear, and told
-        if not stamps:
+        if not stamps and not is_aside:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
         if total is not None:
             self._highest_total = max(total, self._highest_total or 0)

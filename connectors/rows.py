@@ -74,7 +74,12 @@ def encode(rows: Sequence[Row]) -> Encoded:
     return Encoded(found, texts, bad)
 
 
-def _encode(row: dict[str, Any]) -> tuple[bytes, str | None]:
+def as_row(value: Any) -> Row:
+    """What stands in a list of rows: an object, or else something that is kept as it is and is none."""
+    return value if isinstance(value, dict) else Unreadable(_encode(value)[0], "not an object")
+
+
+def _encode(row: Any) -> tuple[bytes, str | None]:
     try:
         text = orjson.dumps(row, default=plain, option=_OPTIONS)
     except TypeError:  # an integer beyond 64 bits, half a character, or deeper than orjson goes
@@ -82,7 +87,7 @@ def _encode(row: dict[str, Any]) -> tuple[bytes, str | None]:
     return text, NUL_FAULT if b"\\u0000" in text and _NUL.search(text) else None
 
 
-def _encode_slowly(row: dict[str, Any]) -> tuple[bytes, str | None]:
+def _encode_slowly(row: Any) -> tuple[bytes, str | None]:
     def dumps(**options: Any) -> str:
         return json.dumps(row, default=plain, sort_keys=True, separators=(",", ":"), **options)
 

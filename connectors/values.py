@@ -43,7 +43,7 @@ def key_text(value: Any) -> str | None:
         return format(value.normalize(), "f")
     if isinstance(value, (datetime, date)):
         return value.isoformat()
-    return str(value)
+    return str(plain(value))
 
 
 def bounded(text: str | None, longest: int) -> str | None:

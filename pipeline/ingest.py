@@ -55,10 +55,10 @@ def ingest(
 
 
 def finish(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
-    """Validate and normalise whatever of a department is in no state yet; where nothing is, only close the batch."""
+    """Validate and normalise whatever of a department is in no state yet; where nothing is, see whether enough came, and close it."""
     with engine.connect() as connection:
         has_work = connection.execute(text(_UNFINISHED), {"department": contract.department, "batch_id": batch_id}).scalar_one()
-    if has_work:
+    if has_work or contract.volume.min is not None:
         validate(engine, contract, batch_id, settings, is_released=is_released)
     normalise(engine, contract, batch_id, settings, is_released=is_released)
 

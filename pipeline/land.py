@@ -39,7 +39,7 @@ _HASHED = f"""
 WITH hashed AS MATERIALIZED (
     SELECT ctid AS place, ordinal, source_record_id, event_id,
            CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
-                ELSE sha256(convert_to((payload - cast(:volatile AS text[]))::text, 'UTF8')) END AS content_hash
+                ELSE sha256(convert_to((payload - cast(:volatile AS text[]){{nested}})::text, 'UTF8')) END AS content_hash
     FROM staged
 ), keyed AS MATERIALIZED (
     SELECT h.*, source_record_id IS NOT NULL AND NOT (:is_snapshot AND (
@@ -251,9 +251,10 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
     keys = {"department": contract.department, "batch_id": landing.batch_id}
     if contract.feed.mode == "events":
         connection.execute(text(_TAKE_FROM_INBOX), keys)
+    volatile = {"volatile": list(contract.volatile), **_within(contract)}
+    statement = _LAND.replace("{nested}", "".join(f" #- cast(:{name} AS text[])" for name in volatile if name != "volatile"))
     counts = connection.execute(
-        text(_LAND),
-        {**keys, "volatile": list(contract.volatile), "is_snapshot": landing.is_snapshot, "is_sweep": landing.is_sweep},
+        text(statement), {**keys, **volatile, "is_snapshot": landing.is_snapshot, "is_sweep": landing.is_sweep}
     ).one()
     connection.execute(
         text(_COUNT),
@@ -271,6 +272,11 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
     connection.commit()
     landing.swept.pulled += page.rows.num_rows
     landing.swept.keyless += page.rows.column("source_record_id").null_count
+
+
+def _within(contract: Contract) -> dict[str, list[str]]:
+    """Paths of volatile values within objects: meta.exported_at."""
+    return {f"volatile_{place}": name.split(".") for place, name in enumerate(contract.volatile) if "." in name}
 
 
 def _finish(landing: _Landing, watermark: str | None) -> None:

@@ -44,6 +44,8 @@ _TURN_BACK = """
 UPDATE ops.source s SET watermark = b.watermark_from FROM ops.batch b
 WHERE s.department = :department AND b.batch_id = :batch_id AND (b.watermark_from IS NULL OR b.watermark_from COLLATE "C" < s.watermark)
 """
+# What was pushed stands in landing; left here, it would make the event that the department sends again "already known".
+_FORGET_PUSHED = "DELETE FROM ops.inbox WHERE department = :department AND batch_id = :batch_id"
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def release(engine: Engine, contract: Contract, batch_id: int, settings: Setting
 def discard_batch(engine: Engine, department: str, batch_id: int) -> str:
     """Put a held batch aside: its rows stay in landing, superseded, and the next pull lands what the source then says.
 
-    None of them is known any more (pipeline/discarded.py), and the watermark goes back to where it stood before the batch.
+    None of them is known any more (pipeline/discarded.py), and the watermark goes back to where it stood before the batch. Events
+    come when their department sends them again.
 
     Returns:
         The batch's kind: another pull of that kind asks for its rows again.
@@ -148,6 +151,7 @@ def _take_held(engine: Engine, department: str, batch_id: int, *, record_state: 
         kind = connection.execute(text(_TAKE), words).scalar_one()
         if batch_state == "discarded":
             connection.execute(text(_TURN_BACK), words)
+            connection.execute(text(_FORGET_PUSHED), words)
         else:
             work.to_be_validated(connection, [batch_id])
         counts = recount(connection, [batch_id])

@@ -1,7 +1,8 @@
 """VALIDATE: landed rows → quarantined with rule and reason, held as a batch, or on their way to NORMALISE.
 
 Judged in this order: rows that could not be read or have no key, drift of the columns, then the contract's expectations
-through Great Expectations, in chunks. Nothing is judged where nothing landed, and Great Expectations is not even imported.
+through Great Expectations, in chunks. Where nothing landed, only how many rows there are is judged: Great Expectations is not
+even imported.
 """
 
 from __future__ import annotations
@@ -106,8 +107,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         verdict = _Verdict(rows=total + unreadable)
         if total:
             _judge(connection, contract, keys, settings, verdict)
-        if verdict.rows:
-            _volume(connection, contract, batch_id, verdict)
+        _volume(connection, contract, batch_id, verdict, holds=bool(batches))
         _store(connection, keys, verdict)
         alert(connection, department, batch_id, verdict.alerts)
         _write_data_docs(connection, contract, batch_id, settings, verdict)
@@ -198,8 +198,11 @@ def _drift_in_batch(contract: Contract, known: dict[str, list[str]], shape: drif
                 verdict.halts.append(f"{kind} {column}")
 
 
-def _volume(connection: Connection, contract: Contract, batch_id: int, verdict: _Verdict) -> None:
-    """Compare the rows of the window with what the contract calls healthy: too few hold a snapshot, anything else alerts."""
+def _volume(connection: Connection, contract: Contract, batch_id: int, verdict: _Verdict, *, holds: bool) -> None:
+    """Compare the rows of the window with what the contract calls healthy: too few hold a snapshot, anything else alerts.
+
+    A snapshot that was cut off brings nothing new, and deletes: so it is judged whatever landed. `holds` says that something did.
+    """
     low, high = contract.volume.min, contract.volume.max
     if contract.feed.mode == "snapshot":
         pulled = connection.execute(text("SELECT pulled FROM ops.batch WHERE batch_id = :batch_id"), {"batch_id": batch_id}).scalar_one()
@@ -210,7 +213,7 @@ def _volume(connection: Connection, contract: Contract, batch_id: int, verdict: 
         verdict.alerts.append(f"volume: {pulled} rows, at most {high} are healthy")
     if low is not None and pulled < low:
         verdict.alerts.append(f"volume: {pulled} rows, at least {low} are healthy")
-        if contract.feed.mode == "snapshot":
+        if contract.feed.mode == "snapshot" and holds:
             verdict.halts.append(f"only {pulled} rows, at least {low} are healthy")
 
 

@@ -89,8 +89,8 @@ def _records(reader: Iterator[list[str]], lines: TextLines, header: list[str]) -
             yield _dirty(lines, header, fields)
             continue
         taken = lines.take()
-        if len(fields) == width + 1 and not fields[width]:  # a delimiter at the line's end
-            fields.pop()
+        if not any(field.strip() for field in fields[width:]):  # delimiters at the line's end, as a sheet with empty columns has them
+            del fields[width:]
         if len(fields) == width:
             yield {name: field or None for name, field in zip(header, fields, strict=True)}
         elif any(field.strip() for field in fields):

@@ -37,7 +37,7 @@ def pages(contract: Contract, paginator: Paginator) -> Iterator[Page]:
         SourceRefused: credentials, permissions or host key.
         SourceFormatError: damaged, another encoding, a moved header, no key column.
         SourceLimitError: more bytes than the contract allows, after decompression.
-        SnapshotError: a trailer is missing, or counts other than the rows.
+        SnapshotError: a snapshot's trailer is missing, or counts other than the rows; of another feed it is SourceUnavailable.
     """
     connector = contract.connector
     assert isinstance(connector, FileConnector)  # noqa: S101 - extract() chose this transport by the kind
@@ -149,11 +149,13 @@ def _check_trailer(contract: Contract, found: Found, trailer: re.Pattern[str] | 
     """A file without its trailer was cut off; one that counts otherwise lost rows on the way."""
     if trailer is None:
         return
+    # A snapshot is held. Another feed's rows are good without the rest, and holding them would keep them from its next pull.
+    broken = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
     if found.trailer is None:
-        raise SnapshotError(f"{what} does not end with its trailer: it is incomplete", remedy="pull again once it is whole", rows=count)
+        raise broken(f"{what} does not end with its trailer: it is incomplete", remedy="pull again once it is whole", rows=count)
     counted = found.trailer[1] if found.trailer.re.groups else None
     if counted is not None and counted.strip().isdigit() and int(counted) != count:
-        raise SnapshotError(
+        raise broken(
             f"{what} holds {count} rows and its trailer says {int(counted)}",
             remedy="ask the department to deliver it again; nothing was taken for deleted",
             department=contract.department,

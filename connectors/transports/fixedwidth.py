@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from connectors.connector import FileConnector, FixedWidthOptions
 from connectors.rows import Row, Unreadable
@@ -24,7 +23,7 @@ def rows(stream: Bounded, connector: FileConnector, trailer: re.Pattern[str] | N
     found.columns = tuple(column.name for column in options.columns)
     cuts, width, shortest = _cuts(options)
     encoding = connector.encoding
-    for line in islice(byte_lines(stream, trailer, encoding, found), options.skip_rows, None):
+    for line in byte_lines(stream, trailer, encoding, found, skip=options.skip_rows):
         found.lines += 1
         if not shortest < len(line) <= width:
             yield Unreadable(line, f"{len(line)} bytes where the columns take {width}", _readable(line, cuts, encoding))

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from httpx_retries import Retry, RetryTransport
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from connectors.connections import Connection
+from connectors.connections import Connection, variable
 from connectors.connector import RestConnector, SoapConnector
 from connectors.transports.signing import Signer, signer
 from hub.errors import SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
@@ -50,6 +49,26 @@ class _BodyBroke(Exception):
     """The connection failed while the body was read, which the retries of the transport do not see."""
 
 
+def http_url(text: str, what: str) -> httpx.URL:
+    """An address of an HTTP server.
+
+    Args:
+        text: the address; it may hold a password, and is not shown.
+        what: the setting that holds it.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    try:
+        url = httpx.URL(text)
+    except (ValueError, httpx.InvalidURL):  # its words quote what stands where a port should: often a part of a password
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        remedy = "begin with https://, and write what is special in a password as %40 for @, %2F for /, %23 for #"
+        raise SettingsError(f"{what} is no http URL", remedy=remedy)
+    return url
+
+
 class HttpSource:
     """One department's HTTP system; a context manager.
 
@@ -60,13 +79,11 @@ class HttpSource:
     """
 
     def __init__(self, connector: RestConnector | SoapConnector, connection: Connection, department: str) -> None:
-        parts = urlsplit(connection.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError(f"CASEHUB_CONNECTION_{connection.name.upper()} is no http URL", remedy="begin with https://")
-        self.host = parts.netloc.rpartition("@")[2]
+        self._base = http_url(connection.url.rstrip("/"), variable(connection.name))
+        self.host = self._base.netloc.decode("ascii")
         self.department = department
         self._connector = connector
-        self._base = httpx.URL(connection.url.rstrip("/"))
+        self._connection = connection.name
         self._tries = connector.retries + 1
         retry = Retry(
             total=connector.retries,
@@ -125,7 +142,7 @@ class HttpSource:
 
     def _post_form(self, url: str, headers: Mapping[str, str], form: bytes) -> httpx.Response:
         """What the signer fetches its tokens with: the same limits and retries, no signature."""
-        answer = self._retried("POST", httpx.URL(url), headers, form)
+        answer = self._retried("POST", http_url(url, f"token_url of {variable(self._connection)}"), headers, form)
         if answer.status >= 500 or answer.status in _RETRIED:
             self._refuse_status(answer)
         return httpx.Response(answer.status, content=answer.body, request=httpx.Request("POST", url))

@@ -7,14 +7,13 @@ import hmac
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from connectors.connector import InboxConnector
 from connectors.contract import Contract
 from connectors.pages import Page, Paginator, Stamp
 from connectors.paths import compile_path
-from connectors.rows import Row, Unreadable
+from connectors.rows import Row, Unreadable, as_row
 from connectors.transports.rest import loads
 from connectors.values import key_text
 from hub.encryption import Protected, clear_bytes
@@ -79,7 +78,7 @@ def _rows(body: bytes, connector: InboxConnector) -> list[Row]:
         return [found]
     if not isinstance(found, list) or not found:
         return [Unreadable(body, "an event without a row")]
-    return [row if isinstance(row, dict) else Unreadable(orjson.dumps(row), "not an object") for row in found]
+    return [as_row(row) for row in found]
 
 
 def _event_ids(rows: list[Row], connector: InboxConnector, stored: str | None) -> list[str | None]:

@@ -34,13 +34,19 @@ class Found:
     undecodable: int = field(default=0)
 
 
-def byte_lines(stream: Bounded, trailer: re.Pattern[str] | None, encoding: str, found: Found) -> Iterator[bytes]:
-    """Lines without their ends, nor the encoding's mark; the last one is held back, and left out if it is the trailer."""
+def byte_lines(stream: Bounded, trailer: re.Pattern[str] | None, encoding: str, found: Found, skip: int = 0) -> Iterator[bytes]:
+    """Lines without their ends, nor the encoding's mark; the last one is held back, and left out if it is the trailer.
+
+    Blank ones are left out; of the first, `skip` of them, blank or not.
+    """
     held: bytes | None = None
     mark = _mark(_plain_name(encoding))
     for block in _blocks(stream):
         block, mark = block.removeprefix(mark), b""
-        for line in block.split(b"\n"):
+        lines = block.split(b"\n")
+        ends = len(lines) - 1  # what follows the last end is no line, or the file's last without one
+        lines, skip = lines[min(skip, len(lines)) :], max(0, skip - ends)
+        for line in lines:
             if not line.strip(b"\r\x1a \t"):
                 continue
             if held is not None:

@@ -16,7 +16,7 @@ from connectors.contract import Contract
 from connectors.masking import told_keys
 from connectors.pages import Page, Paginator
 from connectors.paths import compile_path
-from connectors.rows import Row, Unreadable
+from connectors.rows import Row, as_row
 from connectors.transports.http import Answer, HttpSource
 from hub.errors import SourceFormatError, SourceLimitError, SourceRefused
 
@@ -170,9 +170,16 @@ def loads(text: bytes) -> Any:
     """JSON, with every integer exact (orjson alone would round those beyond 64 bits), and half characters kept.
 
     Raises:
-        ValueError: not JSON.
+        ValueError: not JSON, or nested deeper than anything that is kept.
     """
     text = text.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return _loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _loads(text: bytes) -> Any:
     try:
         has_long = _LONG_NUMBER in (b":" + text).translate(_FIGURES)
         return json.loads(text, parse_constant=_refuse_constant) if has_long else orjson.loads(text)
@@ -202,7 +209,7 @@ def items(document: Any, path: str, department: str) -> list[Row]:
         raise SourceFormatError(
             f"{department}: there is no list at {path!r}; {seen}", remedy="correct items: in the contract", department=department, path=path
         )
-    return [row if isinstance(row, dict) else Unreadable(orjson.dumps(row), "not an object") for row in found]
+    return [as_row(row) for row in found]
 
 
 def _is_null(document: Any, path: str) -> bool:

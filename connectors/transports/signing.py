@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from connectors.connections import Connection
+from connectors.connections import Connection, variable
 from connectors.connector import RestConnector, SoapConnector
-from hub.errors import SourceFormatError, SourceRefused
+from hub.errors import SettingsError, SourceFormatError, SourceRefused
 
 Post = Callable[[str, Mapping[str, str], bytes], httpx.Response]
 
@@ -96,12 +96,24 @@ def signer(connector: RestConnector | SoapConnector, connection: Connection, dep
         SettingsError: the connection lacks what this needs.
     """
     if connector.auth == "api_key":
-        return Signer({connector.api_key_header: connection.need("api_key")[0]})
+        return Signer({connector.api_key_header: _in_header(connection, "api_key")})
     if connector.auth == "basic":
         pair = ":".join(connection.need("username", "password"))
         return Signer({"Authorization": f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"})
     if connector.auth == "bearer":
-        return Signer({"Authorization": f"Bearer {connection.need('token')[0]}"})
+        return Signer({"Authorization": f"Bearer {_in_header(connection, 'token')}"})
     if connector.auth == "oauth2_client_credentials":
         return ClientCredentials(connection, department, post)
     return Signer()
+
+
+def _in_header(connection: Connection, name: str) -> str:
+    """An option that goes into a header as it is."""
+    (value,) = connection.need(name)
+    if not (value.isascii() and value.isprintable()):
+        raise SettingsError(
+            f"{variable(connection.name)}: {name} holds a character that no header can carry",
+            remedy="copy it anew: letters, figures and marks of ASCII, and no line end",
+            setting=variable(connection.name),
+        )
+    return value

@@ -2,13 +2,14 @@
 
 A page begins where the last one ended, by cursor and key (by key alone in a snapshot or a sweep), with a LIMIT at the server and
 never an OFFSET. The boundary row is read again and told apart by content, so that rows which share cursor and key are not lost
-between two pages. Rows without a key come last.
+between two pages. Rows without a key come before the others, which move the watermark: then nobody would ask for them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,6 +50,9 @@ class _Source:
     def key_columns(self) -> list[sa.ColumnElement[Any]]:
         return [self.column(name) for name in self.contract.key]
 
+    def has_key(self) -> sa.ColumnElement[bool]:
+        return sa.and_(*(key.is_not(None) for key in self.key_columns()))
+
     def select(self, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
         return sa.select(*(self.column(name) for name in self.columns)).where(*where)
 
@@ -71,24 +75,35 @@ def pages(contract: Contract, since: str | None, paginator: Paginator, *, sweep:
     """
     with SqlServer(contract) as server:
         source = _open(contract, server)
-        for rows in _row_lists(source, since, sweep):
+        keyed = _keyed(source, since, sweep)
+        first = next(keyed, None)
+        for rows in _stream(source, _keyless(source, since, sweep)):
+            yield paginator.page(rows, columns=source.columns, is_aside=first is not None)
+        for rows in keyed if first is None else chain([first], keyed):
             yield paginator.page(rows, columns=source.columns)
         yield paginator.page([], complete=True, columns=source.columns)
 
 
-def _row_lists(source: _Source, since: str | None, sweep: bool) -> Iterator[list[dict[str, Any]]]:
-    feed, has_key = source.contract.feed, sa.and_(*(key.is_not(None) for key in source.key_columns()))
-    below: list[sa.ColumnElement[bool]] = []
-    if isinstance(feed, CursorFeed) and not sweep:
-        cursor = source.column(feed.field)
-        if since is None:  # rows without a cursor are found from the beginning and by sweeps alone: they would come with every pull
-            yield from _keyset(source, source.key_columns(), [has_key, cursor.is_(None)])
-        else:
-            below = [cursor >= bound_since(_sample(source, cursor), since, source.contract)]
-        yield from _keyset(source, [cursor, *source.key_columns()], [has_key, cursor.is_not(None), *below])
-    else:
+def _keyed(source: _Source, since: str | None, sweep: bool) -> Iterator[list[dict[str, Any]]]:
+    feed, has_key = source.contract.feed, source.has_key()
+    if not isinstance(feed, CursorFeed) or sweep:
         yield from _keyset(source, source.key_columns(), [has_key])
-    yield from _stream(source, source.select(sa.not_(has_key), *below))
+        return
+    cursor = source.column(feed.field)
+    if since is None:  # rows without a cursor are found from the beginning and by sweeps alone: they would come with every pull
+        yield from _keyset(source, source.key_columns(), [has_key, cursor.is_(None)])
+    yield from _keyset(source, [cursor, *source.key_columns()], [has_key, cursor.is_not(None), *_not_older(source, cursor, since)])
+
+
+def _keyless(source: _Source, since: str | None, sweep: bool) -> sa.Select[Any]:
+    feed, newer = source.contract.feed, []
+    if isinstance(feed, CursorFeed) and not sweep:
+        newer = _not_older(source, source.column(feed.field), since)
+    return source.select(sa.not_(source.has_key()), *newer)
+
+
+def _not_older(source: _Source, cursor: sa.ColumnElement[Any], since: str | None) -> list[sa.ColumnElement[bool]]:
+    return [] if since is None else [cursor >= bound_since(_sample(source, cursor), since, source.contract)]
 
 
 def _keyset(source: _Source, order: Sequence[sa.ColumnElement[Any]], where: list[sa.ColumnElement[bool]]) -> Iterator[list[dict[str, Any]]]:

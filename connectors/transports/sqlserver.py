@@ -18,6 +18,7 @@ from connectors.connections import load_connection, variable
 from connectors.connector import SqlConnector
 from connectors.contract import Contract
 from connectors.document import did_you_mean
+from connectors.transports.sqltimes import keep_times_as_written
 from hub.errors import ContractError, HubError, SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 
 _FETCH = 500
@@ -85,6 +86,8 @@ class SqlServer:
             yield from self._run(statement, size)
         except exc.DBAPIError as error:
             raise self._translated(error) from None
+        except (ValueError, ArithmeticError):
+            raise self._no_value() from None
 
     def columns(self, statement: sa.Select[Any], connector: SqlConnector) -> list[str]:
         """Column names of a statement.
@@ -114,7 +117,7 @@ class SqlServer:
                     read += sum([len(value) for row in chunk for value in row if type(value) in _SIZED])
                     if read > limit:
                         raise self._too_long(limit)
-                    yield [tuple(row) for row in chunk]
+                    yield [tuple([bytes(value) if type(value) is memoryview else value for value in row]) for row in chunk]
             except HubError:
                 connection.invalidate()  # closing it in order would first read the rest
                 raise
@@ -132,6 +135,8 @@ class SqlServer:
                 return action()
             except exc.DBAPIError as error:
                 raise self._translated(error) from None
+            except (ValueError, ArithmeticError):
+                raise self._no_value() from None
 
         return attempts(once)
 
@@ -176,6 +181,14 @@ class SqlServer:
             allowed=list(names),
         )
 
+    def _no_value(self) -> SourceFormatError:
+        """The driver cannot make anything of a value, and its own words may quote it."""
+        return SourceFormatError(
+            f"{self._contract.department}: the {self._engine.dialect.name} database holds a value that its driver cannot read",
+            remedy="a date out of range? in query:, cast such a column to text, or leave it out",
+            department=self._contract.department,
+        )
+
     def _too_long(self, limit: int) -> SourceLimitError:
         return SourceLimitError(
             f"{self._contract.department}: a page is longer than {limit} bytes",
@@ -204,6 +217,8 @@ class SqlServer:
     def _on_connect(self, connection: Any, record: object) -> None:
         """Read only, times in a known zone, statements that end."""
         dialect, seconds = self._engine.dialect.name, self._connector.timeout_s
+        if dialect == "postgresql" and self._engine.dialect.driver == "psycopg2":
+            keep_times_as_written(connection)
         if dialect == "sqlite":
             if self._keeps_bytes:
                 connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,7 @@ SAFE: dict[str, Any] = {
     "remove_pis": True,
 }
 _GB18030_MARK = "\ufeff".encode("gb18030")  # libxml2 knows the marks of UTF-8 and UTF-16 alone
+_LAST_STEP = re.compile(r"(?:^|/)([\w.-]+)(?:\[[^\]]*\])*$")
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 
@@ -65,13 +67,35 @@ def find(root: etree._Element, xpath: str, namespaces: dict[str, str]) -> list[e
     """Elements at an XPath.
 
     Raises:
-        ContractError: the XPath cannot be evaluated.
+        ContractError: the XPath cannot be evaluated, or leads to something else than elements.
+        SourceFormatError: it finds nothing, for what it names stands in a namespace there.
     """
     try:
         found = root.xpath(xpath, namespaces=namespaces or None)
     except etree.XPathError as error:
         raise ContractError(f"{xpath!r} is no XPath that can be evaluated: {error}", remedy="name its prefixes in namespaces:") from None
-    return [node for node in found if isinstance(node, etree._Element)] if isinstance(found, list) else []
+    nodes = found if isinstance(found, list) else [found]
+    elements = [node for node in nodes if isinstance(node, etree._Element)]
+    if len(elements) < len(nodes):
+        raise ContractError(
+            f"{xpath!r} leads to something else than elements", remedy="leave out what follows the element: //row, not //row/@id"
+        )
+    if not elements:
+        _refuse_other_namespace(root, xpath)
+    return elements
+
+
+def _refuse_other_namespace(root: etree._Element, xpath: str) -> None:
+    """Without a prefix an XPath names elements of no namespace: it finds none in a document that has a default one, and says nothing."""
+    named = _LAST_STEP.search(xpath)
+    spaces = {etree.QName(element).namespace for element in root.iter(etree.Element) if local(element.tag) == named[1]} if named else set()
+    spaces.discard(None)
+    if spaces:
+        raise SourceFormatError(
+            f"{xpath!r} finds nothing, and the document has elements of that name in the namespace {min(map(str, spaces))}",
+            remedy=f"in xml:, namespaces: {{x: {min(map(str, spaces))}}} and record: //x:{named[1] if named else ''}",
+            path=xpath,
+        )
 
 
 def to_row(element: etree._Element, lists: frozenset[str]) -> dict[str, Any]:

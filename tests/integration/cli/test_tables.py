@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 
 from cli import batches, quarantine, run
 from cli.main import app
+from hub.errors import ConservationError, RequestError
+from pipeline.land import land
+from tests.integration.pipeline.builders import giving, make_contract, make_page, make_row
 
 _BATCH = "INSERT INTO ops.batch (department, kind, state, contract_version, pulled) VALUES (:department, 'reconcile', 'failed', 1, 123456)"
 _ITEM = (
@@ -77,3 +80,31 @@ def test_a_discard_says_which_pull_asks_for_the_rows_again(database: Engine, kin
         held = "INSERT INTO ops.batch (department, kind, state, contract_version) VALUES ('works', :kind, 'held', 1)"
         connection.execute(text(held), {"kind": kind})
     assert command in CliRunner().invoke(app, ["batches", "discard", "1"]).output
+
+
+def test_rows_that_the_next_run_takes_along_break_no_law(database: Engine) -> None:
+    land(database, make_contract(), source=giving(make_page([make_row(n) for n in range(3)])))
+    with database.begin() as connection:
+        connection.execute(text("UPDATE ops.batch SET state = 'failed'"))
+    result = CliRunner().invoke(app, ["batches", "check"])
+    assert result.exit_code == 0, result.output
+    assert "3 行等待处理" in result.output
+    with database.begin() as connection:
+        connection.execute(text("UPDATE ops.batch SET state = 'done'"))
+    assert isinstance(CliRunner().invoke(app, ["batches", "check"]).exception, ConservationError)
+
+
+@pytest.mark.parametrize(("mode", "words"), [("snapshot", "`casehub run works`"), ("events", "send its events again")])
+def test_a_discarded_batch_says_how_its_rows_come_again(database: Engine, mode: str, words: str) -> None:
+    inbox = {"connector": {"kind": "inbox", "connection": "works", "event_id": {"path": "event"}}, "feed": {"mode": "events"}}
+    land(database, make_contract(**(inbox if mode == "events" else {})), source=giving(make_page([make_row(1)])))
+    with database.begin() as connection:
+        connection.execute(text("UPDATE ops.batch SET state = 'held'"))
+        connection.execute(text("UPDATE landing.record SET state = 'held'"))
+    result = CliRunner().invoke(app, ["batches", "discard", "1"])
+    assert words in " ".join(result.output.split()), result.output
+
+
+def test_what_is_pushed_cannot_be_swept() -> None:
+    with pytest.raises(RequestError, match="cannot be swept"):
+        CliRunner().invoke(app, ["run", "emergency_management", "--reconcile"], catch_exceptions=False)

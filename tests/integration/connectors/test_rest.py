@@ -429,6 +429,18 @@ def test_no_error_shows_an_address_with_a_password(serve: Serve) -> None:
 
 
 def test_a_url_that_is_none(serve: Serve) -> None:
-    serve.connect(url="ftp://host")
-    with pytest.raises(SettingsError, match="no http URL"):
-        pull(contract_on())
+    for url in ("ftp://host", "https://user:S3cret!/x@host.example", "https://host:port"):
+        serve.connect(url=url)
+        with pytest.raises(SettingsError, match="no http URL") as caught:
+            pull(contract_on())
+        assert "S3cret" not in str(caught.value) + repr(caught.value.__cause__)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("secret", ["密钥", "key\n", "key\x00"])
+def test_a_credential_that_no_header_can_carry_is_told(serve: Serve, secret: str) -> None:
+    serve.connect(url="http://127.0.0.1:1/", token=secret, api_key=secret)
+    for auth in ("bearer", "api_key"):
+        with pytest.raises(SettingsError, match="holds a character that no header can carry") as caught:
+            pull(contract_on(auth=auth))
+        assert secret not in str(caught.value)

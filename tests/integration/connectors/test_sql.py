@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
 from connectors.rows import SURROGATE_FAULT
+from connectors.transports.sqlserver import SqlServer
 from hub.errors import ContractError, SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 from tests.integration.connectors.servers import free_port
 from tests.unit.connectors.builders import make_contract, payloads, pull, rows_of
@@ -127,8 +129,24 @@ def test_rows_without_key_or_cursor_come_too(source: Source) -> None:
     rows = [case(1, 0), case(2), {"ajbh": None, "ajmc": "无", "gxsj": TIME}, {"ajbh": None, "ajmc": "无", "gxsj": None}]
     source.table("v_case", *columns(), rows=rows)
     pages = pull(contract_on())
-    assert keys(pages) == ["A002", "A001", None, None]
+    assert keys(pages) == [None, None, "A002", "A001"]
     assert sorted(keys(reconcile(contract_on())), key=str) == ["A001", "A002", None, None]
+
+
+def test_rows_without_a_key_come_before_any_page_that_moves_the_watermark(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = [{"ajbh": None, "ajmc": name, "gxsj": TIME + datetime.timedelta(days=1)} for name in "甲乙"]
+    source.table("v_case", *columns(), rows=[*(case(number, number) for number in range(4)), *nobody])
+    pages = pull(contract_on(page_size=2))
+    seen = [(page.cursor, [row["source_record_id"] for row in rows_of([page])]) for page in pages if page.rows.num_rows]
+    assert seen[0] == (None, [None, None])
+    assert [keys for _, keys in seen[1:]] == [["A000", "A001"], ["A002", "A003"]]
+    assert pages[-1].cursor == "2026-01-01T00:03:00.000000Z"  # what has no key says nothing of how far the others have come
+
+
+def test_a_source_of_which_no_row_has_its_key_is_told(source: Source) -> None:
+    source.table("v_case", *columns(), rows=[{"ajbh": None, "ajmc": name, "gxsj": TIME} for name in "甲乙"])
+    with pytest.raises(SourceFormatError, match="none of the first 2 rows has the key 'ajbh'"):
+        pull(contract_on())
 
 
 def test_a_second_pull_takes_what_is_new_and_what_came_late(source: Source) -> None:
@@ -255,6 +273,54 @@ def test_values_become_json(source: Source) -> None:
     assert (float(row["je"]), row["zp"], row["rq"], row["n"]) == (12.5, "AP8=", "2026-01-01", 2**53 + 1)
     if source.engine.dialect.name != "sqlite":
         assert (row["je"], row["gxsj"]) == ("12.50", "2026-01-01T08:00:00")
+
+
+def test_rows_with_bytes_are_told_apart_where_pages_meet(source: Source) -> None:
+    rows = [{**case(number, 0), "zp": bytes([number, 255])} for number in range(10)]
+    source.table("v_case", *columns(), sa.Column("zp", sa.LargeBinary), rows=rows)
+    for feed in ({"mode": "snapshot"}, {"mode": "cursor", "field": "gxsj"}):
+        assert keys(pull(contract_on(feed=feed, page_size=3))) == [f"A{number:03d}" for number in range(10)]
+
+
+def test_a_key_of_bytes_is_the_same_at_each_pull(source: Source) -> None:
+    kind = sa.LargeBinary(16).with_variant(mysql.BINARY(2), "mysql", "mariadb")
+    source.table("v_case", sa.Column("id", kind), sa.Column("gxsj", sa.DateTime), rows=[{"id": b"\x01\xff", "gxsj": TIME}])
+    contract = contract_on(key=("id",))
+    assert keys(pull(contract)) == keys(pull(contract)) == ["Af8="]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        pytest.param("timestamp", "20226-01-01 08:00:00", "20226-01-01 08:00:00", id="a year of five figures"),
+        pytest.param("timestamptz", "20226-01-01 08:00:00+00", "20226-01-01 08:00:00+00", id="with a zone"),
+        pytest.param("date", "0044-03-15 BC", "0044-03-15 BC", id="before Christ"),
+        pytest.param("time", "24:00:00", "24:00:00", id="the end of a day"),
+        pytest.param("date[]", "{20226-01-01}", ["20226-01-01"], id="in a list"),
+    ],
+)
+def test_a_time_that_python_does_not_have_stays_as_it_is_written(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, kind: str, value: str, text: object
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", postgres_url)
+    source = Source(sa.create_engine(postgres_url))
+    source.run(
+        f"create table v_case (ajbh text, gxsj timestamp, odd {kind})",
+        f"insert into v_case values ('A1', '2026-01-01', '{value}'), ('A2', '2026-01-02', null)",
+    )
+    assert [row["odd"] for row in payloads(pull(contract_on()))] == [text, None]
+    source.engine.dispose()
+
+
+def test_a_value_that_a_driver_cannot_read_is_told_without_it(sqlite: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(*_: object) -> Any:
+        raise ValueError("13912345678")
+
+    sqlite.table("v_case", *columns(sa.String(30)), rows=[{"ajbh": "A1", "ajmc": "好", "gxsj": "2026-01-01 08:00:00"}])
+    monkeypatch.setattr(SqlServer, "_run", cannot)
+    with pytest.raises(SourceFormatError, match="a value that its driver cannot read") as caught:
+        pull(contract_on())
+    assert "139" not in str(caught.value)
 
 
 def test_json_columns_are_opened_where_a_path_goes_into_them(source: Source) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import orjson
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from connectors.contract import Contract
 from connectors.extract import Page, Pull
 from hub.errors import BatchHeld
 from pipeline.conservation import recount, require_law
+from pipeline.ingest import ingest
 from pipeline.land import Order, land
 from pipeline.quarantine import Choice, discard, discard_batch
-from tests.integration.pipeline.builders import Row, ask, giving, make_contract, make_page, make_row, take_in
+from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
 HALT = {**REQUIRED, "on_failure": "halt"}
@@ -147,3 +150,27 @@ def test_the_watermark_of_an_older_discard_is_not_moved_on_by_a_later_one(databa
     assert ask(database, "SELECT watermark FROM ops.source") == [None]
     land(database, contract, source=giving(make_page([make_row(1, at="2026-03-01T00:00:00Z")], cursor_field="at")))
     assert ask(database, "SELECT state FROM landing.record ORDER BY landed_at DESC LIMIT 1") == ["landed"]
+
+
+def test_events_that_are_sent_again_after_their_batch_was_discarded_come_in(database: Engine) -> None:
+    contract, store = (
+        make_contract(**EVENTS, expectations=[HALT]),
+        "INSERT INTO ops.inbox (department, event_id, body) VALUES ('works', :id, :body)",
+    )
+
+    def send(**row: Any) -> None:
+        with database.begin() as connection:
+            connection.execute(
+                text(f"{store} ON CONFLICT DO NOTHING"), {"id": "e1", "body": orjson.dumps({**make_row(1), "event": "e1", **row})}
+            )
+
+    send(text=None)
+    with pytest.raises(BatchHeld):
+        ingest(database, contract, SETTINGS)
+    discard_batch(database, "works", 1)
+    send(text="corrected")
+    report = ingest(database, contract, SETTINGS)
+    assert (report.pulled, report.landed, report.accepted) == (1, 1, 1)
+    send(text="once more")
+    assert ingest(database, contract, SETTINGS).pulled == 0
+    require_the_law(database)

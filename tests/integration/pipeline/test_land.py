@@ -53,6 +53,18 @@ def test_versions_within_one_page_are_kept_in_order(database: Engine) -> None:
     assert (report.landed, report.accepted, report.superseded) == (3, 1, 2)
 
 
+def test_volatile_fields_within_others_make_no_version(database: Engine) -> None:
+    contract = make_contract(volatile=["meta.run.exported", "meta.by"], ignore=["meta"])
+    for exported in (1, 2):
+        meta = {"run": {"exported": exported, "kept": 1}, "by": str(exported)}
+        report = take_in(database, contract, make_page([make_row(1, meta=meta), make_row(2, meta=None), make_row(3)]))
+        assert (report.landed, report.already_known) == ((3, 0) if exported == 1 else (0, 3))
+    report = take_in(
+        database, contract, make_page([make_row(1, meta={"run": {"exported": 3, "kept": 2}}), make_row(2, meta=None), make_row(3)])
+    )
+    assert (report.landed, report.already_known) == (1, 2)
+
+
 def test_volatile_fields_make_no_version(database: Engine) -> None:
     contract = make_contract(volatile=["exported"])
     take_in(database, contract, make_page([make_row(1, exported="a")]))

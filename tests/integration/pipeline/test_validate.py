@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from hub.errors import BatchHeld, NotFound
 from hub.settings import Settings
@@ -94,12 +94,12 @@ def test_a_new_column_that_is_named_by_a_person_is_told_without_the_number(datab
             take_in(database, contract, page)
     else:
         assert sorted(take_in(database, contract, page).alerts) == sorted(told)
-    for text in (
+    for statement in (
         "SELECT (error, alerts)::text FROM ops.batch",
         "SELECT coalesce(columns::text, '') FROM ops.source",
         "SELECT column_name FROM quarantine.item UNION SELECT column_name FROM ops.validation_result",
     ):
-        assert not any(value in str(ask(database, text)) for value in ("440311198001011010", "13912345678", "张伟")), text
+        assert not any(value in str(ask(database, statement)) for value in ("440311198001011010", "13912345678", "张伟")), text
 
 
 def test_columns_beyond_a_few_are_told_as_a_number(database: Engine) -> None:
@@ -128,6 +128,28 @@ def test_a_column_that_is_gone_holds_the_batch(database: Engine) -> None:
 def test_too_small_a_snapshot_is_held(database: Engine) -> None:
     with pytest.raises(BatchHeld, match="only 2 rows, at least 5 are healthy"):
         take_in(database, make_contract(volume={"min": 5}), make_page([make_row(1), make_row(2)]))
+
+
+def test_a_snapshot_that_was_cut_off_is_held_though_nothing_in_it_is_new(database: Engine) -> None:
+    contract = make_contract(volume={"min": 9}, feed={"mode": "snapshot", "max_vanished": 0.5})
+    rows = [make_row(n) for n in range(10)]
+    take_in(database, contract, make_page(rows))
+    with pytest.raises(BatchHeld, match="only 6 rows, at least 9 are healthy"):
+        take_in(database, contract, make_page(rows[:6]))
+    assert ask(database, "SELECT count(*) FROM store.source_record WHERE is_deleted") == [0]
+    report = take_in(database, contract, make_page(rows))
+    assert (report.state, report.deleted) == ("done", 0)
+    assert ask(database, "SELECT count(*) FROM store.source_record s WHERE is_deleted AND known_to IS NULL") == [0]
+
+
+def test_a_feed_that_goes_silent_is_told(database: Engine) -> None:
+    contract = make_contract(volume={"min": 3}, feed={"mode": "cursor", "field": "at"})
+    take_in(database, contract, make_page([make_row(n) for n in range(5)], cursor_field="at"))
+    assert take_in(database, contract, make_page([])).alerts == ()
+    with database.begin() as connection:
+        connection.execute(text("UPDATE ops.batch SET started_at = started_at - interval '2 days'"))
+    report = take_in(database, contract, make_page([]))
+    assert (report.state, report.alerts) == ("done", ("volume: 0 rows, at least 3 are healthy",))
 
 
 def test_an_unreadable_value_is_refused_with_its_column_and_not_its_value(database: Engine) -> None:

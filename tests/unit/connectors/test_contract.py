@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from connectors.contract import (
     read_contracts,
 )
 from hub.errors import ContractError
-from tests.unit.connectors.builders import SQL, contract_dict, make_contract, write_contract
+from tests.unit.connectors.builders import SQL, contract_dict, file_contract, make_contract, write_contract
 
 #: A party whose one column holds a person's number or an organisation's code.
 EITHER: dict[str, Any] = {"role": "agent", "id_no": {"from": "a", "as": "id_no"}, "uscc": {"from": "a", "as": "uscc"}}
@@ -402,3 +403,29 @@ def test_reading_contracts_loads_nothing_heavy() -> None:
 
 def test_contract_dict_is_what_the_other_tests_vary() -> None:
     assert make_contract(**contract_dict()).department == "labour"
+
+
+FIXED_WIDTH = {"columns": [{"name": "id", "width": 4}]}
+
+
+@pytest.mark.parametrize(
+    ("fmt", "options", "trailer", "words"),
+    [
+        pytest.param("csv", {}, True, "true takes the number from fixed_width.trailer", id="true for a CSV"),
+        pytest.param("fixed_width", {"fixed_width": FIXED_WIDTH}, True, "true takes the number", id="true without a trailer"),
+        pytest.param(
+            "fixed_width", {"fixed_width": {**FIXED_WIDTH, "trailer": "^END"}}, True, "has no group", id="a trailer without a number"
+        ),
+        pytest.param("xlsx", {}, "^END", "is for files of lines", id="a workbook"),
+        pytest.param("csv", {}, "((", "is not a regular expression", id="no regular expression"),
+    ],
+)
+def test_a_trailer_that_nothing_would_look_for_is_refused(fmt: str, options: dict[str, Any], trailer: object, words: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        file_contract(fmt=fmt, feed={"mode": "snapshot", "complete": {"trailer_count": trailer}}, **options)
+
+
+def test_a_trailer_is_taken_where_it_is_looked_for() -> None:
+    feed = {"mode": "snapshot", "complete": {"trailer_count": True}}
+    file_contract(fmt="fixed_width", feed=feed, fixed_width={**FIXED_WIDTH, "trailer": r"^END(\d+)"})
+    file_contract(feed={"mode": "snapshot", "complete": {"trailer_count": r"^END(\d+)"}})

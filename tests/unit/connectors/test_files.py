@@ -19,7 +19,7 @@ from connectors.extract import Pull, reconcile
 from connectors.rows import NUL_FAULT
 from connectors.transports import workbook
 from connectors.transports.lines import Found, TextLines
-from hub.errors import SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+from hub.errors import ContractError, SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 from tests.unit.connectors.builders import file_contract, make_contract, payloads, pull, rows_of
 
 CURSOR = {"mode": "cursor", "field": "t"}
@@ -79,6 +79,13 @@ def test_csv_that_quotes_nothing(folder: Path) -> None:
 def test_csv_whose_lines_end_with_a_delimiter(folder: Path) -> None:
     (folder / "cases.csv").write_text("id|name|\n1|a|\n", encoding="utf-8")
     assert payloads(pull(csv_contract(csv={"delimiter": "|"}))) == [{"id": "1", "name": "a"}]
+
+
+def test_csv_with_empty_columns_at_its_end(folder: Path) -> None:
+    (folder / "cases.csv").write_text("id,name,,,\n1,a,,,\n2,b, ,\n3,c\n4,d,,x,\n", encoding="utf-8")
+    rows = rows_of(pull(csv_contract()))
+    assert [row["payload"] for row in rows[:3]] == [{"id": "1", "name": "a"}, {"id": "2", "name": "b"}, {"id": "3", "name": "c"}]
+    assert rows[3]["fault"] == "5 fields where the header has 2"
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", b""), ("utf-8-sig", b""), ("utf-8-sig", codecs.BOM_UTF8)])
@@ -309,6 +316,30 @@ def test_fixed_width_cut_off_is_told(folder: Path) -> None:
         pull(fixed_contract())
 
 
+@pytest.mark.parametrize(
+    ("skipped", "ids"), [(0, ["titl", "1", "2", "3"]), (1, ["1", "2", "3"]), (2, ["1", "2", "3"]), (3, ["2", "3"]), (9, [])]
+)
+def test_fixed_width_lines_are_skipped_as_they_are_counted_in_an_editor(folder: Path, skipped: int, ids: list[str]) -> None:
+    content = fixed(b"title", b"", line("1", "a"), line("2", "b"), line("3", "c"))
+    (folder / "cases.dat").write_bytes(content)
+    options = {"columns": FIXED["columns"], "skip_rows": skipped}
+    rows = rows_of(pull(file_contract("cases.dat", "fixed_width", encoding="gbk", fixed_width=options)))
+    assert [row["raw"].decode() if row["raw"] else row["source_record_id"] for row in rows] == ids
+
+
+def test_lines_are_skipped_across_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.transports.lines.BLOCK", 30)
+    (folder / "cases.dat").write_bytes(fixed(*(line(str(number), "a") for number in range(9))))
+    contract = file_contract("cases.dat", "fixed_width", encoding="gbk", fixed_width={"columns": FIXED["columns"], "skip_rows": 4})
+    assert [row["source_record_id"] for row in rows_of(pull(contract))] == ["4", "5", "6", "7", "8"]
+
+
+def test_rows_of_a_cursor_feed_are_good_without_the_trailer(folder: Path) -> None:
+    (folder / "cases.dat").write_bytes(fixed(line("1", "a"), line("2", "b")))
+    with pytest.raises(SourceUnavailable, match="incomplete"):  # no SnapshotError: what came would be held, and known from then on
+        pull(fixed_contract(feed=CURSOR))
+
+
 def test_fixed_width_in_the_wrong_encoding_is_told(folder: Path) -> None:
     lines = [line(str(number), "拖欠工资") for number in range(40)]
     (folder / "cases.dat").write_bytes(fixed(*lines, trailer=b"ZZZEND40"))
@@ -333,6 +364,22 @@ def test_json_lines(folder: Path) -> None:
     assert [row["fault"] for row in rows] == [None, "not JSON", "not an object", "not JSON", None]
     assert rows[1]["raw"] == b"not json"
     assert rows[4]["payload"]["id"] == 2
+
+
+def test_a_line_of_json_that_no_parser_takes_does_not_end_the_file(folder: Path) -> None:
+    deep = b'{"id": "2", "x": "\\ud800", "y": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    odd = [b"123456789012345678901234567890", b'"\\ud800"']
+    (folder / "cases.jsonl").write_bytes(b"\n".join([b'{"id": "1"}', deep, *odd, b'{"id": "3"}']))
+    rows = rows_of(pull(file_contract("cases.jsonl", "jsonl")))
+    assert [row["source_record_id"] for row in rows] == ["1", None, None, None, "3"]
+    assert [row["fault"] for row in rows[1:4]] == ["not JSON", "not an object", "not an object"]
+
+
+def test_odd_things_in_a_list_of_rows_are_kept(folder: Path) -> None:
+    (folder / "cases.json").write_text('[{"id": "1"}, 123456789012345678901234567890, "\\ud800", null]', encoding="utf-8")
+    rows = rows_of(pull(file_contract("cases.json", "json")))
+    kept = [b"123456789012345678901234567890", b'"\\ud800"', b"null"]
+    assert [row["raw"] for row in rows] == [None, *kept]
 
 
 def test_json_lines_in_gb18030(folder: Path) -> None:
@@ -438,6 +485,30 @@ def test_xml_without_a_value_is_null(folder: Path) -> None:
     nil = '<id xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
     (folder / "cases.xml").write_text(f"<x><案件><id>1</id><a> </a></案件><案件>{nil}<b> c </b></案件></x>", encoding="utf-8")
     assert payloads(pull(file_contract("cases.xml", "xml", xml=XML))) == [{"id": "1", "a": None}, {"id": None, "b": "c"}]
+
+
+def test_xml_of_a_namespace_that_is_not_named_is_told(folder: Path) -> None:
+    (folder / "cases.xml").write_text('<x xmlns="urn:cases"><row><id>1</id></row></x>', encoding="utf-8")
+    with pytest.raises(SourceFormatError, match="in the namespace urn:cases") as caught:
+        pull(file_contract("cases.xml", "xml", xml={"record": "//row"}))
+    assert "namespaces: {x: urn:cases} and record: //x:row" in str(caught.value)
+    named = {"record": "//x:row[1]", "namespaces": {"x": "urn:cases"}}
+    assert payloads(pull(file_contract("cases.xml", "xml", xml=named))) == [{"id": "1"}]
+
+
+@pytest.mark.parametrize("record", ["//row", "//row[@kind='case']", "/x/none"])
+def test_xml_without_a_row_is_an_empty_source(folder: Path, record: str) -> None:
+    (folder / "cases.xml").write_text(
+        "<x><head/><row kind='other'/></x>".replace("<row kind='other'/>" * (record == "//row"), ""), encoding="utf-8"
+    )
+    assert payloads(pull(file_contract("cases.xml", "xml", xml={"record": record}))) == []
+
+
+@pytest.mark.parametrize("record", ["//row/@id", "count(//row)", "//id/text()"])
+def test_an_xpath_to_something_else_than_elements_is_told(folder: Path, record: str) -> None:
+    (folder / "cases.xml").write_text("<x><row id='1'><id>1</id></row></x>", encoding="utf-8")
+    with pytest.raises(ContractError, match="something else than elements"):
+        pull(file_contract("cases.xml", "xml", xml={"record": record}))
 
 
 def test_xml_bomb_is_refused(folder: Path) -> None:

@@ -34,6 +34,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
         pytest.param(["a"], None, id="list"),
         pytest.param({"a": 1}, None, id="object"),
         pytest.param(date(2026, 1, 2), "2026-01-02", id="date"),
+        pytest.param(b"\x00\xff", "AP8=", id="bytes"),
     ],
 )
 def test_key_text(value: Any, text: str | None) -> None:
