@@ -79,7 +79,7 @@ class Rights:
         others: how fields of others' records are shown.
         endpoints: names of routes, `cases.*` for all that begin so.
         rate: how often it may ask.
-        numbers: how many phones, ID numbers and birth dates it may ask about without a purpose; None: as many as it likes.
+        numbers: how many phones, ID numbers, birth dates and houses it may ask about without a purpose; None: as many as it likes.
         masks: how values are masked.
         is_operator: keeps the platform running, and so sees counts of every department.
         version: of the policy that says so.

@@ -75,7 +75,7 @@ def ask(engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Seq
                 _require_reviewed(connection, caller)
                 until = connection.execute(text("SELECT now() + :kept"), {"kept": dt.timedelta(hours=emergency_hours)}).scalar_one()
                 row |= {"state": "granted", "granted_until": until}
-                write_audits(connection, caller, [("access_requests.emergency", 201, [asked.case_id])])
+                write_audits(connection, caller, [("access_requests.emergency", 201, [asked.case_id], [])])
             connection.execute(insert(access_request).values(**row))
             records = [{"request_id": request_id, "record_id": record_id} for record_id in record_ids]
             connection.execute(insert(access_request_record), records)

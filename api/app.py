@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
@@ -48,6 +49,7 @@ from api.state import make_hub, trace_of
 from hub.errors import HubError
 from hub.settings import Settings
 
+_WORD = re.compile(r"[A-Za-z_]{1,40}")  # as fields are called
 _DESCRIPTION = """
 十六个部门的记录汇成统一案件，一个入口查询。 · Sixteen departments' records made one store of cases, with one entry to ask it by.
 
@@ -157,7 +159,7 @@ async def _hub_error(request: Request, error: Exception) -> JSONResponse:
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     """Which fields, and why; pydantic's own words for a value are left out, for they repeat it."""
     found = cast(RequestValidationError, error).errors()
-    errors = [{"field": ".".join(str(part) for part in each["loc"]), "problem": _reason(each)} for each in found]
+    errors = [{"field": ".".join(_told(each)), "problem": _reason(each)} for each in found]
     return problem_response(
         PROBLEMS["request"],
         "请求参数有误，详见 errors · the request has mistakes, see errors",
@@ -165,6 +167,14 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
         request_id=trace_of(request).request_id,
         errors=errors[:20],
     )
+
+
+def _told(error: dict[str, Any]) -> Iterator[str]:
+    """Where a mistake is. A name that nobody knows was sent, and may be anything: it is told where it can be but a misspelt one."""
+    *places, last = error["loc"]
+    yield from map(str, places)
+    if error["type"] != "extra_forbidden" or _WORD.fullmatch(str(last)):
+        yield str(last)
 
 
 def _reason(error: dict[str, Any]) -> str:

@@ -53,6 +53,8 @@ def _history(view: CaseView, chronicle: Chronicle, rows: list[Row], names: set[s
             for field, value in shown[place].items()
             if place and value != before[field]
         ]
+        if place and not changes and view.presenter.hidden_in(row):
+            continue  # what is hidden may have changed, or nothing: it is told of neither
         number = row["known_from"]
         position = chronicle.position(number)
         versions.append(VersionAnswer(version=row["version"], change_number=position, at=at.get(number), changes=changes))

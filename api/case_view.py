@@ -71,10 +71,15 @@ class CaseView:
         """
         found: dict[str, list[tuple[str, list[int]]]] = {}
         for row in self.golden:
-            staters = [record_id for record_id in row["stated_by"] if record_id in self.readable]
+            # Whose record hides the field states nothing: beside another's value it would be told that it is the same.
+            staters = [one for one in row["stated_by"] if one in self.readable and row["field"] not in self._hidden[one]]
             if staters:
                 found.setdefault(row["field"], []).append((row["value"], staters))
         return {name: self._ranked(name, values) for name, values in found.items()}
+
+    @cached_property
+    def _hidden(self) -> dict[int, frozenset[str]]:
+        return {record_id: self.presenter.hidden_in(row) for record_id, row in self.readable.items()}
 
     def _ranked(self, name: str, values: Iterable[tuple[str, list[int]]]) -> list[tuple[str, list[int]]]:
         rule = self.rule(name)

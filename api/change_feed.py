@@ -72,7 +72,8 @@ def read_page(hub: Hub, caller: Caller, after: Position, limit: int, relation: s
                 window = queries.changes(store, position, end.number, WINDOW)
                 asked = _as_many_as_bearable(window)
                 wanted = [change for change in asked if relation in (None, change.relation)]
-                found = queries.visible(connection, wanted, caller.department)
+                hidden = queries.Hidden(caller.rights.own.hidden, caller.rights.others.hidden)
+                found = queries.visible(connection, wanted, caller.department, hidden)
                 items += [_seen(after.epoch, change, found[change.number]) for change in wanted if change.number in found]
                 reached = asked[-1].number if len(asked) < len(window) or len(window) == WINDOW else end.number
                 position = Position(after.epoch, reached)

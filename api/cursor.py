@@ -63,7 +63,7 @@ def read_case_cursor(cursor: str) -> CasePosition | RankPosition:
         if len(parts) == 3 and parts[2] == "oldest":  # noqa: PLR2004 - time, id, sort
             return _case_position(parts[:2], "oldest")
         return _case_position(parts)
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError):
         raise _no_cursor() from None
 
 
@@ -88,7 +88,8 @@ def _case_position(parts: list[Any], sort: Sort = "newest") -> CasePosition:
     reported_at = None if at is None else dt.datetime.fromisoformat(at)
     if reported_at is not None and reported_at.tzinfo is None:
         raise ValueError
-    return CasePosition(reported_at, uuid.UUID(hex=case_id), sort)
+    # Python knows offsets up to a day, PostgreSQL to sixteen hours: what nobody made is no reason to fail.
+    return CasePosition(None if reported_at is None else reported_at.astimezone(dt.UTC), uuid.UUID(hex=case_id), sort)
 
 
 def _rank_position(parts: list[Any]) -> RankPosition:

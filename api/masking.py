@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from schema.numbers import FULL_WIDTH, ID_NUMBER, PHONE, has_long_number
+from schema.numbers import replaced
 
 _WRITTEN = """欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 司徒 令狐 夏侯 轩辕 宇文 长孙 端木 南宫 独孤 百里 呼延 闻人 申屠 太史 澹台 濮阳
 歐陽 司馬 諸葛 東方 尉遲 公孫 軒轅 長孫 南宮 獨孤 聞人 澹臺 濮陽"""
@@ -76,11 +76,7 @@ class Masks:
 
     def text(self, text: str, names: Iterable[str]) -> str:
         """Free text without ID numbers, phones and the given persons' names."""
-        masked = text
-        if has_long_number(text):
-            masked = text.translate(FULL_WIDTH)
-            masked = ID_NUMBER.sub(lambda found: self.of("id_no", re.sub("[ -]", "", found.group())), masked)
-            masked = PHONE.sub(lambda found: self.of("phone", found.group()), masked)
+        masked = replaced(text, lambda number: self.of("id_no", number), lambda number: self.of("phone", number))
         stated = [name for name in names if len(name) > 1 and name in masked]
         for name in sorted(stated, key=lambda name: (-len(name), name)):
             if name in masked:

@@ -43,6 +43,11 @@ class Presenter:
         """Whether a record is the caller's own department's."""
         return self.caller.department is not None and row["department"] == self.caller.department
 
+    def hidden_in(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """Fields of a record that are not shown to the caller."""
+        rights = self.caller.rights
+        return (rights.own if self.is_own(row) else rights.others).hidden
+
     def value(self, field: str, value: str, names: Iterable[str], *, is_own: bool) -> str | None:
         """A field of a case or record as the caller may see it: clear, masked, or not at all."""
         how = treatment(self.caller, is_own, field)

@@ -21,6 +21,7 @@ from hub.errors import RequestError
 from matching.search_keys import spoken
 from pipeline.transforms.base import Options
 from pipeline.transforms.identifiers import phone as dialled
+from schema.numbers import holds_number
 from schema.search import Query, number_part, query_of, tsquery
 
 MAX_CHARACTERS = 200
@@ -168,7 +169,7 @@ def _loosely_read(text: str, compact: str, numbers: tuple[str, ...]) -> Reading:
 def holds_identifier(entry: str) -> bool:
     """Whether an ID number, phone or credit code stands anywhere in an entry, however it is spaced."""
     text = unicodedata.normalize("NFKC", entry).upper()
-    if _MOBILE_INSIDE.search(text) or _LANDLINE_INSIDE.search(text):
+    if _MOBILE_INSIDE.search(text) or _LANDLINE_INSIDE.search(text) or holds_number(text):
         return True
     for found in _ID_INSIDE.finditer(text):  # between letters, where case numbers begin with a region and a date, the check digit decides
         compact = re.sub(r"[ \-.]", "", found.group())
@@ -179,7 +180,7 @@ def holds_identifier(entry: str) -> bool:
 
 def numbers_in(entry: str | None) -> int:
     """How many phones and ID numbers an entry asks about: one, if it is one, or the end of one, or has one in it."""
-    if entry is None or not any(map(str.isdigit, entry)):
+    if entry is None or not any(map(str.isdigit, unicodedata.normalize("NFKC", entry))):
         return 0
     reading = recognise(entry)
     if reading.kind in (Kind.CREDIT_CODE, Kind.CASE_ID):

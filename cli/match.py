@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import polars as pl
 import typer
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from cli import match_draft, match_store
@@ -135,7 +136,8 @@ def explain(
     left: Annotated[
         str,
         typer.Argument(
-            metavar="A", help="行的编号或行号；库中为 部门/编号[/当事人序号] · a row's id or number; of the store department/number[/party]"
+            metavar="A",
+            help="行的编号或行号；库中为 部门/编号 或 部门/编号/序号 · a row's id or number; of the store department/number",
         ),
     ],
     right: Annotated[str, typer.Argument(metavar="B", help="另一行的 · another's")],
@@ -209,7 +211,21 @@ def _linked(console: Console, rows: pl.DataFrame, table: TableModel) -> TableLin
 
     with console.status("…") as status:
         show: Callable[[str], None] = lambda step: status.update(f"{_STEPS[step]} · {step}")  # noqa: E731 - typed where it stands
-        return link_table(rows, table, show)
+        linkage = link_table(rows, table, show)
+    _tell_unread(console, rows, table)
+    return linkage
+
+
+def _tell_unread(console: Console, rows: pl.DataFrame, table: TableModel) -> None:
+    from matching.table_forms import unread
+
+    forms = {field.name: field.form for field in table.fields}
+    for name, (filled, missed) in unread(rows, table).items():
+        remedy = (
+            "formats: 写明日期的写法 · write formats: as its dates are written" if forms[name] == "date" else "见该列 · look at its column"
+        )
+        words = f"{name}: {filled:,} 个值中 {missed:,} 个读不出 {forms[name]} · of its values so many are no {forms[name]}; {remedy}"
+        console.print(f"[yellow]提醒 · note[/yellow] {escape(words)}", highlight=False)
 
 
 def _require_distinct(ids: pl.Series) -> None:

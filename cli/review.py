@@ -21,7 +21,9 @@ Clear = Annotated[bool, typer.Option("--clear", help="显示个人信息原文 �
 Reason = Annotated[str | None, typer.Option("--reason", help="理由 · why, in words")]
 Verdict = Annotated[str, typer.Argument(metavar="VERDICT", help="yes | no | unsure")]
 TaskId = Annotated[int, typer.Argument(metavar="TASK", help="任务编号 · a task's number, from `casehub review list`")]
-NodeName = Annotated[str, typer.Argument(metavar="NODE", help="部门/编号[/当事人序号] · department/number[/place of the party, from 0]")]
+NodeName = Annotated[
+    str, typer.Argument(metavar="NODE", help="部门/编号，当事人再加 /序号 · department/number, of a party /place as well, from 0")
+]
 
 _APPLIES = "下次汇聚时生效 · takes effect with the next pass, or now: casehub resolve"
 _KEYS = {"y": "yes", "n": "no", "u": "unsure"}

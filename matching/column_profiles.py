@@ -14,12 +14,13 @@ import polars as pl
 #: What a column may be taken for, the surest sign first.
 ROLES = (
     "nothing", "truth", "source", "id", "longitude", "latitude", "id_no", "uscc", "phone", "email", "url", "address", "organisation_name",
-    "person_name", "birth", "date", "year", "number", "category", "telephone", "code", "name", "phrase",
+    "person_name", "birth", "birth_date", "date", "year", "number", "category", "telephone", "code", "name", "phrase",
 )  # fmt: skip
 
 _LOOKED_AT = 20_000  # distinct values of a column
 _LEAST_FILLED = 0.02  # of the rows; what stands in fewer tells too little
 _MOST = 0.8  # of the values must look so
+_SOME = 0.02  # of the values look otherwise
 _PATTERNS = {
     "digits": r"^\d+$",
     "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
@@ -27,7 +28,10 @@ _PATTERNS = {
     "id_no": r"^\d{17}[\dXx]$",
     "uscc": r"^[0-9A-HJ-NPQRTUWXY]{18}$",
     "mobile": r"^1[3-9]\d{9}$",
-    "date": r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?:[ T].*)?$",
+    "date": r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4})(?:[ T].*)?$",
+    "date_by_year": r"^\d{4}[-/.]",
+    "month_first": r"^(?:0?[1-9]|1[0-2])[-/.](?:1[3-9]|2\d|3[01])[-/.]\d{4}",
+    "day_first": r"^(?:1[3-9]|2\d|3[01])[-/.](?:0?[1-9]|1[0-2])[-/.]\d{4}",
     "packed_date": r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$",
     "year": r"^(?:1[5-9]|20)\d\d$",
     "decimal": r"^-?\d{1,3}(?:,\d{3})*\.\d+$|^-?\d+\.\d+$",
@@ -48,7 +52,8 @@ _CALLED = {
     "date": r"date|time|day|日期|时间",
     "year": r"year|年份|年度",
     "telephone": r"phone|tel|mobile|fax|电话|手机",
-    "code": r"code|zip|post|ssn|soc_?sec|isbn|ean|number|号|编码",
+    "code": r"code|zip|post|ssn|soc_?sec|isbn|ean|number|号|编码|(?:^|_)(?:no|model|sku|reg|vat|ref|serial|invoice)(?:_|$)",
+    "amount": r"price|amount|cost|salary|income|quantity|(?:^|_)(?:fee|qty)(?:_|$)|employees|population|价格|金额|数量|人数|员工|面积",
     "person_name": r"姓名|名字|name|当事人|申请人|联系人|person",
     "address": r"地址|住址|address|addr",
 }
@@ -65,6 +70,7 @@ class Profile:
         distinct: values.
         length: characters of a value, on average; `words` likewise.
         is_han: most values hold Chinese characters.
+        is_month_first: of its dates those that tell have the month before the day.
     """
 
     name: str
@@ -74,6 +80,7 @@ class Profile:
     length: float
     words: float
     is_han: bool
+    is_month_first: bool = False
 
 
 def profiles(rows: pl.DataFrame, truth: str | None = None) -> tuple[Profile, ...]:
@@ -100,7 +107,8 @@ def _profile(rows: pl.DataFrame, name: str, taken: set[str]) -> Profile:
     length = float(looked_at.str.len_chars().mean() or 0.0)  # type: ignore[arg-type]
     words = float(looked_at.str.count_matches(r"\S+").mean() or 0.0)  # type: ignore[arg-type]
     known = _Known(name.lower(), shares, filled, len(distinct), len(values), length, words)
-    return Profile(name, known.role(taken), filled, len(distinct), length, words, shares["han"] >= _MOST / 2)
+    is_month_first = shares["month_first"] > shares["day_first"]
+    return Profile(name, known.role(taken), filled, len(distinct), length, words, shares["han"] >= _MOST / 2, is_month_first)
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,8 @@ class _Known:
             if self._called(role) and self._mostly("number"):
                 return role
         if self._called("birth") and (self._mostly("date") or self._mostly("digits")):
-            return "birth"
+            is_mixed = _SOME < self.shares["date_by_year"] < self.shares["date"] - _SOME  # as figures they would never be the same
+            return "birth_date" if is_mixed else "birth"
         if self._called("year") and self._mostly("year"):
             return "year"
         if self._called("telephone") and self._mostly("telephone") and not self._mostly("mobile"):
@@ -177,7 +186,8 @@ class _Known:
         if self._is_category():
             return "category"
         if self._mostly("number"):
-            return "year" if self._mostly("year") else "code" if self._mostly("digits") else "number"
+            is_code = self._mostly("digits") and not self._called("amount")
+            return "year" if self._mostly("year") else "code" if is_code else "number"
         if self._called("code") and self.words < 1.5:  # noqa: PLR2004 - one word, or nearly
             return "code"
         wordy = self.length > 12 if self.shares["han"] >= _MOST / 2 else self.words > 3  # noqa: PLR2004 - more than a name

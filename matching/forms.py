@@ -22,6 +22,7 @@ from matching.model_file import model_of
 from matching.names import PERSON_NAME, person_names
 from matching.texts import signatures
 from schema.codes import sides
+from schema.numbers import LONG_NUMBER, whole_numbers
 
 #: Form columns that decide nothing by themselves but say what may never be one: see `clustering.cluster`.
 CONSTRAINTS = ("id", "identifier", "apart")
@@ -207,7 +208,10 @@ def _windows(days: Sequence[pl.Expr], length: int, steps: int = 2) -> pl.Expr:
 
 
 def _wording(frame: pl.DataFrame) -> pl.Series:
-    return pl.select(pl.concat_str(frame["title"], frame["text"], separator=" ", ignore_nulls=True)).to_series()
+    """What is said, without the phones and ID numbers in it: they are masked in a text, and how like it is to another would tell them."""
+    words = pl.select(pl.concat_str(frame["title"], frame["text"], separator=" ", ignore_nulls=True)).to_series()
+    numbered = words.str.contains(LONG_NUMBER).fill_null(value=False).arg_true()
+    return words.scatter(numbered, [whole_numbers(text, told=()) for text in words.gather(numbered)]) if len(numbered) else words
 
 
 def cells(frame: pl.DataFrame) -> pl.Series:

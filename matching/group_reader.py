@@ -46,7 +46,11 @@ class GroupReader(DocumentReader):
             each = self.mapping(stated, "an entry of related.together", {"levels", "bits"})
             numbers = self.sequence(each["levels"], "related.together.levels")
             together[tuple(int(self.number(number, "related.together.levels")) for number in numbers)] = self.number(each["bits"], "bits")
-        is_whole = sorted([*apart_by, *bits]) == sorted(levels) and all(levels[name] == len(each) for name, each in bits.items())
+        is_whole = (
+            {*apart_by, *bits} == set(levels)
+            and len(set(apart_by)) == len(apart_by)
+            and all(levels[name] == len(each) for name, each in bits.items())
+        )
         most = [levels[name] for name in apart_by if name in levels]
         if not is_whole or not apart_by or not all(_are_levels(numbers, most) for numbers in together):
             raise self.error("related is not of these comparisons and their levels", "take it and the weights out, and train anew")

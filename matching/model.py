@@ -81,6 +81,7 @@ TESTS: dict[str, type] = {
     "words": float,  # 0–1, at least: cosine of their words, rare ones weighing more
     "ngrams": float,  # 0–1, at least: cosine of their pieces of three characters, rare ones weighing more
     "contains": bool,  # one is a piece of the other, whole words alone
+    "ending": int,  # so many characters at their ends are equal: a phone with and without the country's digits
     "swapped_with": str,  # a field: each side's value stands in the other side's field
 }
 

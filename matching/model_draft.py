@@ -18,7 +18,7 @@ from matching.column_profiles import Profile, profiles
 from matching.model_file import BLOCK_LIMIT
 from matching.table_forms import form_of
 from matching.table_linkage import told_apart_by
-from matching.table_model import Field, table_model_from
+from matching.table_model import TAKEN_NAMES, Field, table_model_from
 
 _TRIED = 200_000  # rows that rules are tried on
 _PAIRS_A_ROW = 8  # that one rule may form
@@ -85,17 +85,21 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
     document["blocking"] = [{"name": "_and_".join(rule.fields), "fields": list(rule.fields)} for rule in rules]
     document["comparisons"] = comparisons
     where = frozenset(name for column in columns if column.role in _SAYS_WHERE for name, _ in _fields(column))
-    document["told_apart_by"] = list(told_apart_by(rows, table_model_from(document, "the draft"), where))
+    # Nothing is stated where none are found: with unique_within, or of other rows, they may be.
+    if apart_by := told_apart_by(rows, table_model_from(document, "the draft"), where):
+        document["told_apart_by"] = list(apart_by)
     return Draft(document, columns, rules)
 
 
 _OWN = ("person_name", "organisation_name", "id_no", "uscc", "phone", "address", "place")
 _SAYS_WHERE = {"telephone", "email", "url", "phone", "address", "place", "longitude", "latitude"}  # what columns are taken for
 _HOST = r"^(?:https?://)?(?:www\.)?([^/]+)"
+_MONTH_FIRST = ["%Y-%m-%d", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y"]
 _FORMS = {
     "url": "code",
     "telephone": "code",
     "birth": "code",
+    "birth_date": "date",
     "code": "code",
     "category": "code",
     "date": "date",
@@ -120,7 +124,10 @@ def _fields(column: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
     if role in ("nothing", "truth", "source", "id", "longitude", "latitude"):
         return
     form = role if role in _OWN else _FORMS.get(role, "text")
-    yield name, {"from": column.name, "as": form} | ({"pattern": _HOST} if role == "url" else {})
+    more: dict[str, Any] = (
+        {"pattern": _HOST} if role == "url" else {"formats": _MONTH_FIRST} if column.is_month_first and form == "date" else {}
+    )
+    yield name, {"from": column.name, "as": form, **more}
     if role == "email":
         yield f"{name}_user", {"from": column.name, "as": "code", "pattern": "^([^@]+)@"}
     if role in ("name", "phrase"):
@@ -141,6 +148,8 @@ def _comparisons(column: Profile) -> list[dict[str, Any]]:
         return [{"name": name, "kind": "difference", "levels": _graded(0, 1, 3)}]
     if role == "number":
         return [{"name": name, "kind": "ratio", "levels": _graded(0, 0.01, 0.1)}]
+    if role == "birth_date":
+        return [{"name": name, "kind": "date"}]
     if role == "date":
         return [{"name": name, "kind": "days", "levels": _graded(0, 3, 14, 60)}]
     if role == "telephone":
@@ -152,7 +161,7 @@ def _comparisons(column: Profile) -> list[dict[str, Any]]:
 
 
 #: With or without the country's and the area's digits.
-_TELEPHONE = [{"name": "exact", "exact": True}, {"name": "within", "contains": True}, {"name": "one_off", "edits": 1}, {"name": "differ"}]
+_TELEPHONE = [{"name": "exact", "exact": True}, {"name": "ending", "ending": 7}, {"name": "one_off", "edits": 1}, {"name": "differ"}]
 
 
 def _graded(*bounds: float) -> list[dict[str, Any]]:
@@ -163,7 +172,7 @@ def _graded(*bounds: float) -> list[dict[str, Any]]:
 
 def _plain_name(column: str) -> str:
     """A field's name: the column's, but for words that forms use themselves."""
-    return f"{column}_" if column in ("id", "identifier", "apart", "place", "longitude", "latitude", "cells", "related") else column
+    return f"{column}_" if column in TAKEN_NAMES | {"place", "longitude", "latitude", "cells"} else column
 
 
 def _place(columns: Sequence[Profile]) -> tuple[str, str] | None:

@@ -26,15 +26,18 @@ from matching.expectation import PRIOR, ROUNDS, Evidence, Expected, Floats, Gues
 from matching.level_order import in_order
 from matching.model import MOST_APART, Comparison, Related
 
+_RARE = 1e-9  # a share that is none
 _SETTLED = 1e-5  # of every probability, from one round to the next
 _TRIED = 25  # rounds, to choose between
-_PLAUSIBLE = -10.0  # bits, from which a combination may be more than chance
+_PLAUSIBLE = -25.0  # bits, from which a combination may be more than chance
 _TELLING = 1.0  # bits that a comparison tells of a pair that is one, on average, for it to tell things of a group apart …
 _TELLING_TOGETHER = 3.0  # … and two of them together
+_TELLING_ALONE = 5.0  # … and one alone
 _SHARE = 0.25  # of those that are one: fewer that agree so are rather slips
+_SHARE_ALONE = 1.0  # … where one alone tells them apart: in what is filled in anew each time two of five may differ
 _GAIN = 0.01  # bits a pair, on average, for one more
 _FEW = 5.0  # random pairs, beside which a few more or less say nothing
-_CROWDED = 1.25  # pairs a row that are taken for one, from which some of them may be of one group alone
+_CROWDED = 0.3  # pairs a row that are taken for one, from which some of them may be of one group alone
 
 #: Words in columns' names, whole, at the beginning and at the end of one, and Chinese ones wherever they stand.
 _WORDS = frozenset(
@@ -61,6 +64,7 @@ class Grouped:
         count: pairs among those that met which are expected to be related.
         chance: what tells them apart.
         likelihood: log2 of how probable what was met is.
+        near: places of comparisons that tell related pairs apart, and in which they may be near each other.
     """
 
     expected: Expected
@@ -69,13 +73,14 @@ class Grouped:
     count: float
     chance: Chance
     likelihood: float
+    near: frozenset[int] = frozenset()
 
     def bits(self, comparisons: Sequence[Comparison]) -> Related:
         """As a model has it; of the comparisons what their trained levels are beside."""
         guess, names = self.expected.guess, [comparison.name for comparison in comparisons]
         found = {}
         for place, (comparison, kin) in enumerate(zip(comparisons, self.shares, strict=True)):
-            if place not in self.chance.places:
+            if place not in self.chance.places or place in self.near:
                 ones = np.array([level.m for level in comparison.levels], dtype=np.float64)
                 # A level that hardly any of them shows would else say more that two are one than the better ones before it.
                 shares = in_order(comparison, kin, ones, rises=True)
@@ -130,19 +135,20 @@ def _counted(random: npt.NDArray[Any], weight: Floats, wanted: npt.NDArray[Any],
     return found
 
 
-def grouped(evidence: Evidence, apart_by: Sequence[int], most: int = ROUNDS) -> Grouped:
+def grouped(evidence: Evidence, apart_by: Sequence[int], near: Sequence[int] = (), most: int = ROUNDS) -> Grouped:
     """m, u and the prior, pairs being one, two, or related.
 
     Args:
         evidence: what is learned from.
         apart_by: places of the comparisons in which related pairs agree by chance.
+        near: of them those in which related pairs may be near each other all the same: numbers that are given one after another.
         most: rounds.
     """
     met, guess, prior = evidence.met, evidence.first_guess(), evidence.first
     chance, kin = Chance.of_places(evidence, apart_by), [first_guess(len(each)) for each in evidence.agreed]
     rounds, moved = 0, 1.0
     while rounds < most and moved > _SETTLED:
-        kin = [guess.u[place] if place in apart_by else each for place, each in enumerate(kin)]
+        kin = _by_chance(guess, kin, apart_by, near)
         (ones, related), likelihood = _sorted(evidence, guess, chance, (prior, kin))
         before, known = guess, kin
         guess = evidence.learned(ones, guess)
@@ -151,9 +157,24 @@ def grouped(evidence: Evidence, apart_by: Sequence[int], most: int = ROUNDS) -> 
         guess = _without(evidence, guess, prior, kin, apart_by)
         shared = [float(np.abs(new - old).max()) for place, (new, old) in enumerate(zip(kin, known, strict=True)) if place not in apart_by]
         rounds, moved = rounds + 1, max([guess.moved(before), *shared])
-    kin = [guess.u[place] if place in apart_by else each for place, each in enumerate(kin)]
+    kin = _by_chance(guess, kin, apart_by, near)
     expected = Expected(guess, rounds, float(ones.sum()), moved <= _SETTLED)
-    return Grouped(expected, kin, prior, float(related.sum()), chance, likelihood)
+    return Grouped(expected, kin, prior, float(related.sum()), chance, likelihood, frozenset(near))
+
+
+def _by_chance(guess: Guess, kin: list[Floats], apart_by: Sequence[int], near: Sequence[int]) -> list[Floats]:
+    """Shares of the levels of related pairs: what tells them apart is equal by chance, and no nearer than that but where it may be."""
+
+    def share(place: int, learned: Floats) -> Floats:
+        twos = guess.u[place]
+        if place not in apart_by:
+            return learned
+        if place not in near:
+            return twos
+        rest = np.maximum(learned[1:], _RARE)
+        return np.concatenate((twos[:1], rest / rest.sum() * (1 - twos[0])))
+
+    return [share(place, learned) for place, learned in enumerate(kin)]
 
 
 def _without(evidence: Evidence, guess: Guess, prior: float, kin: list[Floats], apart_by: Sequence[int]) -> Guess:
@@ -187,6 +208,12 @@ def _sorted(
     return (met.count * parts[0] / whole, met.count * parts[2] / whole), float((met.count * (top + np.log2(whole))).sum())
 
 
+def is_of_codes(comparison: Comparison) -> bool:
+    """Whether a comparison is of numbers and codes, by a few edits alone: models of one family have numbers that are near each other."""
+    tests = {test for level in comparison.levels for test, _ in level.tests}
+    return "edits" in tests and tests <= {"exact", "edits"}
+
+
 def is_crowded(found: Expected, rows: float) -> bool:
     """Whether so many pairs are taken for one that some of them may be of one group alone.
 
@@ -197,7 +224,7 @@ def is_crowded(found: Expected, rows: float) -> bool:
     return found.matches > _CROWDED * rows
 
 
-def suggested(evidence: Evidence, found: Expected, may_tell: Sequence[int]) -> list[int]:
+def suggested(evidence: Evidence, found: Expected, may_tell: Sequence[int], near: Sequence[int] = ()) -> list[int]:
     """Places of the comparisons by which things of one group may be told apart; none where groups do not seem to be taken for one.
 
     The two by which three sorts explain most that two sorts do not, and others that groups do not share either.
@@ -206,22 +233,24 @@ def suggested(evidence: Evidence, found: Expected, may_tell: Sequence[int]) -> l
         evidence: what was learned from.
         found: with two sorts of pairs.
         may_tell: places of the comparisons that may tell things apart.
+        near: as `grouped` takes them.
     """
     most_apart = min(MOST_APART, len(evidence.agreed) - 1)  # a group has something in common
-    if most_apart < 2:  # noqa: PLR2004 - one alone tells too little
-        return []
     tried = evidence.at(evidence.met.bits(found.guess) >= _PLAUSIBLE)
     tried = tried.at(np.isin(np.arange(len(tried.met.count)), np.argsort(-tried.met.count, kind="stable")[:_PATTERNS]))
     most, best, likelihood = 0.0, list[int](), 0.0
-    for pair in combinations(may_tell, 2):
-        each = grouped(tried, pair, _TRIED)
+    for places in (*combinations(may_tell, 2), *combinations(may_tell, 1)):
+        if len(places) > most_apart or len(best) > len(places):
+            continue
+        each = grouped(tried, places, near, _TRIED)
         gain = each.likelihood - _sorted(tried, found.guess, each.chance, None)[1]
-        telling = [_information(each.expected.guess, place) for place in pair]
-        is_telling = min(telling) >= _TELLING and sum(telling) >= _TELLING_TOGETHER
-        if is_telling and each.count >= _SHARE * each.expected.matches and gain > most:
-            most, best, likelihood = gain, list(pair), each.likelihood
+        telling = [_information(each.expected.guess, place) for place in places]
+        together, share = (_TELLING_ALONE, _SHARE_ALONE) if len(places) == 1 else (_TELLING_TOGETHER, _SHARE)
+        is_telling = min(telling) >= _TELLING and sum(telling) >= together
+        if is_telling and each.count >= share * each.expected.matches and gain > most:
+            most, best, likelihood = gain, list(places), each.likelihood
     while best and len(best) < most_apart:
-        further = [(grouped(tried, [*best, place], _TRIED).likelihood, place) for place in may_tell if place not in best]
+        further = [(grouped(tried, [*best, place], near, _TRIED).likelihood, place) for place in may_tell if place not in best]
         likelier, place = max(further, default=(likelihood, 0))
         if likelier - likelihood < _GAIN * tried.met.count.sum():
             break

@@ -6,6 +6,7 @@ For what no Chinese form fits: English names, codes, titles. Each distinct pair 
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -84,6 +85,12 @@ def _contains(left: _Texts, right: _Texts, _: _Texts) -> Floats:
     return np.array([float(f" {one} " in f" {other} " or f" {other} " in f" {one} ") for one, other in pairs])
 
 
+def _ending(left: _Texts, right: _Texts, _: _Texts) -> Floats:
+    """How many characters at their ends are equal."""
+    pairs = zip(left, right, strict=True)
+    return np.array([float(len(os.path.commonprefix((one[::-1], other[::-1])))) for one, other in pairs])
+
+
 def _words(left: _Texts, right: _Texts, values: _Texts) -> Floats:
     return _cosine(left, right, values, lambda texts: texts.str.split(" "))
 
@@ -134,6 +141,7 @@ _MEASURES: dict[str, Callable[[_Texts, _Texts, _Texts], Floats]] = {
     "words": _words,
     "ngrams": _ngrams,
     "contains": _contains,
+    "ending": _ending,
 }
 
 

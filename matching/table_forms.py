@@ -27,6 +27,7 @@ _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y")
 #: Values that say nothing in any table, as texts are folded; NA and NAN are names, too.
 _NOTHING = frozenset({"", "NULL", "NONE", "N A", "UNKNOWN", "无", "不详", "未知"})
 _HAN = r"\p{Han}"
+_READ = frozenset({"number", "date", "year"})  # forms that not every text can be read as
 _MOST_LATITUDE = 90.0  # degrees
 _MOST_BANDED = 2_000  # characters of one text
 
@@ -48,6 +49,18 @@ def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
     ).to_arrow()
 
 
+def unread(rows: pl.DataFrame, table: TableModel) -> dict[str, tuple[int, int]]:
+    """Fields of numbers, dates and years of which not all values could be read → (values, those that could not be)."""
+    found: dict[str, tuple[int, int]] = {}
+    for field in table.fields:
+        if field.form in _READ:
+            text = _joined(rows, field).str.strip_chars()
+            filled = pl.select(text != "").to_series().fill_null(value=False)
+            missed = int((filled & form_of(rows, field)[field.name].is_null()).sum())
+            found |= {field.name: (int(filled.sum()), missed)} if missed else {}
+    return found
+
+
 def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
     """The columns that one field makes."""
     if field.form == "place":
@@ -61,7 +74,7 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
     text = _joined(rows, field)
     if field.form in _PLAIN:
         made = once(text, lambda distinct: _PLAIN[field.form](distinct, field).alias(field.name).to_frame())
-        if field.form in ("number", "date", "year") and len(text) > text.null_count() and made[field.name].null_count() == len(made):
+        if field.form in _READ and len(text) > text.null_count() and made[field.name].null_count() == len(made):
             remedy = "write formats: as strptime does" if field.form == "date" else "look at its column, or make it a text"
             raise ContractError(f"field {field.name}: no row holds a {field.form}", remedy=remedy, field=field.name)
         return made

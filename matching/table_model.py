@@ -59,6 +59,11 @@ CLUSTERS = ("evidence", "connected")
 OWN_COLUMNS = ("place", "person_name", "organisation_name", "id_no", "uscc", "address")
 
 
+_BESIDE_LEVELS = frozenset({"left", "right", "found by", "pairs of it"})  # columns beside a comparison's in tables of levels
+#: Words that forms and levels use themselves, which no field of a draft is called.
+TAKEN_NAMES = _BESIDE_LEVELS | {"id", "identifier", "apart", RELATED}
+
+
 @dataclass(frozen=True)
 class Field:
     """A column of the table, or several, made comparable.
@@ -201,8 +206,7 @@ class _TableReader(ModelReader):
         self.check_kinds(table)
         if table.model.is_trained and isnan(table.model.prior):
             raise self.error("there is no prior, and every level has its weight", "state prior:, or take the weights out and train")
-        if RELATED in [each.name for each in table.model.comparisons] + [each.name for each in table.model.adjustments]:
-            raise self.error(f"a comparison or an adjustment is called {RELATED}", "name it otherwise: what groups share stands there")
+        self.check_taken(table.model)
         names = {field.name for field in table.fields}
         if names & {"id", "identifier", "apart"}:
             raise self.error("a field is called id, identifier or apart", "name it otherwise")
@@ -222,6 +226,14 @@ class _TableReader(ModelReader):
         for place, column in used:
             if column not in names:
                 raise self.error(f"{place}: there is no field {column}", f"name one of {', '.join(sorted(names))}")
+
+    def check_taken(self, model: Model) -> None:
+        """No comparison is called as what stands beside it."""
+        if RELATED in [each.name for each in model.comparisons] + [each.name for each in model.adjustments]:
+            raise self.error(f"a comparison or an adjustment is called {RELATED}", "name it otherwise: what groups share stands there")
+        taken = next((each.name for each in model.comparisons if each.name in _BESIDE_LEVELS), None)
+        if taken is not None:
+            raise self.error(f"a comparison is called {taken}", "name it otherwise: the rows of a pair stand under that name")
 
     def check_kinds(self, table: TableModel) -> None:
         """What compares days, numbers and places is of fields that are such."""

@@ -21,7 +21,7 @@ from matching.comparison import compare
 from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise, without_ones
 from matching.level_order import in_order
 from matching.model import Comparison, Model, Rarity
-from matching.related import grouped, is_crowded, says_where, suggested
+from matching.related import grouped, is_crowded, is_of_codes, says_where, suggested
 from schema.records import PAIR
 
 RANDOM_PAIRS = 1_000_000  # of which u is estimated; all there are, where there are no more
@@ -92,14 +92,15 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     learns = _learns(met, model, sources, _SELECTIVE * count * share)
     evidence = Evidence(met, learns, random, np.ones(len(random)), agreed, total, first)
     names = [comparison.name for comparison in model.comparisons]
+    near = [place for place, comparison in enumerate(model.comparisons) if is_of_codes(comparison)]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
     if apart_by or (model.told_apart_by is None and is_crowded(expected, count * share)):
         evidence = without_ones(evidence, expected.guess)
         telling = [place for place, name in enumerate(names) if name not in sources.where and not says_where(sources.comparisons[name])]
-        apart_by = apart_by or suggested(evidence, expected, telling)
+        apart_by = apart_by or suggested(evidence, expected, telling, near)
     if not apart_by:
         return Training(_weighed(model, forms, expected.guess), expected.rounds, expected.matches, expected.settled)
-    found = grouped(evidence, apart_by)
+    found = grouped(evidence, apart_by, near)
     trained = _weighed(model, forms, found.expected.guess, found.prior)
     trained, expected = replace(trained, related=found.bits(trained.comparisons)), found.expected
     by = tuple(names[place] for place in apart_by)

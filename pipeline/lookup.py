@@ -163,10 +163,16 @@ class Asked:
         """The same by the column functions, for a model that compares what one pair alone does not tell."""
         schema = pl.DataFrame(self.relation.shape.empty_table()).schema
         nodes = pl.DataFrame([{name: row.get(name) for name in schema} for row in (self.row, *rows)], schema=schema)
-        forms = forms_in(self.relation, nodes, self.model, self.unique_within)
+        forms = self._told(forms_in(self.relation, nodes, self.model, self.unique_within), rows)
         pairs = pa.table([[self.row["id"]] * len(rows), [row["id"] for row in rows]], schema=PAIR)
         edges = link(self.relation.name, forms, None, pairs, self.model).to_pylist()
         return [Weighed(edge["decision"], edge["match_weight"], orjson.loads(edge["levels"])) for edge in edges]
+
+    def _told(self, forms: pa.Table, rows: Sequence[Row]) -> pa.Table:
+        """Forms of the row and of candidates, these as far as the caller is told of them."""
+        asked, *known = forms.to_pylist()
+        told = [self.reach.treated(row).told(asked, form) for row, form in zip(rows, known, strict=True)]
+        return pa.Table.from_pylist([asked, *map(dict, told)], schema=forms.schema)
 
 
 def _known(

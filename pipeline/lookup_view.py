@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Fields whose nearness is told by a level of its own.
-GRADUAL = ("phone", "id_no", "birth_date")
+GRADUAL = ("phone", "id_no", "birth_date", "address")
+_NUMBERED = ("number", "building", "room")  # of a person's address, what masks hide
 _FAR = "-"  # more than one character off from any number
 
 
@@ -35,8 +36,15 @@ class Treated:
 
     def told(self, asked: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
         """The form of a node as it is compared with what was asked: what is masked and is another is far off, however near it is."""
+        known = self._as_far_as_shown(asked, known)
         others = [name for name in self.masked if asked.get(name) is not None and known.get(name) not in (None, asked[name])]
         return {**known, **{name: _far_from(asked[name]) for name in others}} if others else known
+
+    def _as_far_as_shown(self, asked: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A person's address down to the road, unless the whole is the one that was asked about: it would be found house by house."""
+        if "address" not in self.masked or "id_no" not in known or all(asked.get(name) == known.get(name) for name in _NUMBERED):
+            return known
+        return {**known, **dict.fromkeys(_NUMBERED)}
 
 
 def _far_from(value: Any) -> Any:

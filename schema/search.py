@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from schema.folding import HAN_RANGES, PLANE, fold, fold_text
-from schema.numbers import LONG_NUMBER, has_long_number, whole_numbers
+from schema.numbers import IN_PIECES, LONG_NUMBER, has_long_number, whole_numbers
 
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
 COMMON = 0.05  # of all texts; a word in more of them spares an index hardly anything
@@ -42,7 +42,7 @@ _NUMBER = r"(?:1[3-9][0-9]{9}|0[0-9]{9,11}|[1-9][0-9]{14}|[1-9][0-9]{16}[0-9Xx])
 _TEXT = pl.col("text")
 #: Texts that have to be looked at one by one: a number in them may be in pieces, or a piece of a word, or cut. Case numbers are no such.
 _IN_PIECES = _TEXT.str.contains(LONG_NUMBER) & (
-    _TEXT.str.contains(r"\d[ \u3000\u00a0－-][\dXxＸｘ]|[\p{N}--[0-9０-９]]")
+    _TEXT.str.contains(rf"{IN_PIECES}|[\p{{N}}--[0-9０-９]]")
     | _TEXT.str.normalize("NFKC").str.contains(rf"{_LETTERS_ALONE}{_NUMBER}(?:[^0-9]|$)|(?:^|[^0-9]){_NUMBER}{_LETTERS_ALONE}")
     | (_TEXT.str.len_bytes() > MAX_CHARACTERS)
 )

@@ -16,14 +16,14 @@ from sqlalchemy import Connection
 
 from api.queries.rows import fetch
 from api.queries.visible import ACKNOWLEDGED, MEMBERS, READABLE
-from api.recognise import Kind, recognise
+from api.recognise import Kind, Reading, recognise
 from api.trace import Trace
 from hub.encryption import number_forms
 
 _PAGING = frozenset({"q", "cursor", "limit", "include"})
 _COLUMNS = {Kind.ID_NUMBER: "id_no", Kind.PHONE: "phone"}
 _PERSONS = f"""
-SELECT DISTINCT e.person_id FROM store.party p
+SELECT DISTINCT p.{{column}} AS value, m.case_id, e.person_id FROM store.party p
 JOIN store.person_member e ON e.party_id = p.party_id AND e.known_to IS NULL
 JOIN {MEMBERS} ON r.record_id = p.record_id AND r.version = p.version
 WHERE p.{{column}} = ANY(:values) AND m.case_id = ANY(:case_ids) AND ({READABLE} OR {ACKNOWLEDGED})
@@ -66,12 +66,30 @@ def note_search(
 
 def persons_by_identifier(connection: Connection, entry: str, case_ids: Sequence[uuid.UUID], own: str | None) -> list[uuid.UUID]:
     """Whom an ID number or phone found in these cases, among the records that the caller may know of; nobody for any other entry."""
-    reading = recognise(entry)
-    column = _COLUMNS.get(reading.kind)
-    if column is None:
-        return []
-    values = {"values": number_forms(column, reading.values), "case_ids": list(case_ids), "own": own}
-    return [row["person_id"] for row in fetch(connection, _PERSONS.format(column=column), values)]
+    return persons_by_identifiers(connection, {0: [recognise(entry)]}, {0: case_ids}, own).get(0, [])
+
+
+def persons_by_identifiers(
+    connection: Connection, asked: Mapping[int, Iterable[Reading]], case_ids: Mapping[int, Sequence[uuid.UUID]], own: str | None
+) -> dict[int, list[uuid.UUID]]:
+    """`persons_by_identifier` of many entries, by their numbers."""
+    found: dict[int, list[uuid.UUID]] = {}
+    for kind, column in _COLUMNS.items():
+        values = {
+            number: frozenset(form for reading in several if reading.kind is kind for form in number_forms(column, reading.values))
+            for number, several in asked.items()
+            if case_ids.get(number)
+        }
+        every = sorted(frozenset().union(*values.values()))
+        if not every:
+            continue
+        shown_by_them = list({case_id for number, forms in values.items() if forms for case_id in case_ids[number]})
+        rows = fetch(connection, _PERSONS.format(column=column), {"values": every, "case_ids": shown_by_them, "own": own})
+        for number, forms in values.items():
+            shown = set(case_ids[number])
+            persons = [row["person_id"] for row in rows if row["value"] in forms and row["case_id"] in shown]
+            found[number] = list(dict.fromkeys([*found.get(number, []), *persons]))
+    return found
 
 
 def note_parties(trace: Trace, parties: Iterable[Mapping[str, Any]]) -> None:

@@ -69,21 +69,21 @@ def write_audit(engine: Engine, trace: Trace, action: str, outcome: int | None) 
         connection.execute(insert(access).values(**row_of(trace, action, outcome)))
 
 
-def write_audits(connection: Connection, caller: Caller, rows: Sequence[tuple[str, int, Sequence[UUID]]]) -> None:
+def write_audits(connection: Connection, caller: Caller, rows: Sequence[tuple[str, int, Sequence[UUID], Sequence[UUID]]]) -> None:
     """Write many looks of one call down, in the transaction that keeps their answers.
 
     Args:
         connection: of that transaction.
         caller: who looks, and what for.
-        rows: action, outcome and case ids of each.
+        rows: action, outcome, case ids and ids of the persons asked for, of each.
     """
     who = Trace("")
     who.name(caller)
     if caller.purpose is not None:
         who.purpose, who.case_reference = caller.purpose.code, caller.purpose.case_reference
     written = [
-        row_of(replace(who, entity_ids=list(ids), results=len(ids)), action, outcome) | {"request_id": None}
-        for action, outcome, ids in rows
+        row_of(replace(who, entity_ids=list(ids), person_ids=list(persons), results=len(ids)), action, outcome) | {"request_id": None}
+        for action, outcome, ids, persons in rows
     ]
     if written:
         connection.execute(insert(access), written)

@@ -14,15 +14,17 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import anyio
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.access import Caller
 from api.audit import write_audit
+from api.audit.notes import persons_by_identifier
 from api.entity_tag import VARY
 from api.export.formats import MEDIA_TYPES, End, writer_of
 from api.export.rows import COLUMNS, Row, rows
@@ -58,6 +60,7 @@ class Export:
         self._most = most_rows(hub.settings.export_rows, caller.role, question.limit)
         self._count = 0
         self._outcome = BROKEN
+        self._connection: Connection | None = None  # that is read from
         self._parts = self._running()
         next(self._parts)
 
@@ -78,6 +81,7 @@ class Export:
             self._hub.read(self._caller) as connection,
             contextlib.ExitStack() as reading,  # its server's cursor ends before the connection does
         ):
+            self._connection = connection
             bound_idleness(connection, settings.export_idle_seconds)
             read = reading.enter_context(contextlib.closing(rows(connection, Presenter(self._caller, self._hub.directory), self._question)))
             first = next(read, [])
@@ -112,15 +116,22 @@ class Export:
         yield writer.end(End(self._count, is_complete))
 
     def _note(self, action: str, outcome: int, part: list[Row] | None = None) -> None:
-        """Write down what leaves, or how many rows have left in all."""
+        """Write down what leaves, or how many rows have left in all; and whom it was asked of."""
         rows_ = part or []
+        case_ids = _ids(row["case_id"] for row in rows_)
         told = dataclasses.replace(
             self._trace,
-            entity_ids=_ids(row["case_id"] for row in rows_),
-            person_ids=_ids(row.get("person_id") for row in rows_),
+            entity_ids=case_ids,
+            person_ids=[*self._trace.person_ids, *self._asked_for(case_ids), *_ids(row.get("person_id") for row in rows_)],
             results=self._count if part is None else len(part),
         )
         write_audit(self._hub.engine, told, action, outcome)
+
+    def _asked_for(self, case_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+        """Persons whom an ID number or phone found in these cases."""
+        if not case_ids or self._question.q is None or self._connection is None:
+            return []
+        return persons_by_identifier(self._connection, self._question.q, case_ids, self._caller.department)
 
 
 def _ids(found: Iterable[str | None]) -> list[uuid.UUID]:

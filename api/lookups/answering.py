@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api.access import Caller
+from api.audit.notes import persons_by_identifiers
 from api.lookups.reading import Asked, CellError, read_row
 from api.presenter import Presenter
 from api.queries import shown
@@ -34,6 +35,7 @@ class Answer:
     is_cut: bool = False  # there are more
     items: list[dict[str, Any]] = field(default_factory=list)  # case_id, title, departments, matched
     ask: list[str] = field(default_factory=list)  # departments that hold a further record
+    person_ids: list[uuid.UUID] = field(default_factory=list)  # whom an ID number or phone found; for the audit log alone
 
     @property
     def case_ids(self) -> list[uuid.UUID]:
@@ -47,7 +49,7 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         """For the store."""
-        return dataclasses.asdict(self)
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "person_ids"}
 
 
 def answer_rows(
@@ -86,6 +88,10 @@ def answer_rows(
         answers[ordinal].cases = len(found)
         answers[ordinal].is_cut = any(row["is_cut"] for rows in found.values() for row in rows)
     _describe(connection, presenter, answers, hits)
+    readings = {ordinal: [each.reading for each in several] for ordinal, several in asked.items()}
+    named = {ordinal: answers[ordinal].case_ids for ordinal in hits}
+    for ordinal, person_ids in persons_by_identifiers(connection, readings, named, own).items():
+        answers[ordinal].person_ids = person_ids
     return answers
 
 

@@ -7,6 +7,7 @@ people have one name. A row of names alone is looked for by them. Each cell is r
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from hub.errors import RequestError
 _LOST_FROM = 10**15
 _SURE = IDENTIFIERS | {Kind.CASE_NUMBER, Kind.CASE_ID}
 _MASK = re.compile(r"[*＊×]")
-_DIGITS = re.compile(r"\d(?:\D?\d){3}")  # of anything that could be a number, or its end
+_LEAST_DIGITS = 4  # of anything that could be a number, or its end
 _NUMBER_KINDS = (Kind.ID_NUMBER.value, Kind.PHONE.value)
 
 
@@ -70,9 +71,12 @@ def numbers_asked(rows: Iterable[Sequence[Any] | None], kinds: Sequence[str]) ->
 
 
 def _is_number(value: Any, kind: str) -> bool:
-    if value is None or kind == Kind.CASE_NUMBER.value or not _DIGITS.search(str(value)):
+    if value is None or kind == Kind.CASE_NUMBER.value:
         return False
-    return kind in _NUMBER_KINDS or numbers_in(str(value)[:MAX_CHARACTERS]) > 0
+    written = unicodedata.normalize("NFKC", str(value))  # as `recognise` reads it
+    if sum(map(str.isdigit, written)) < _LEAST_DIGITS:
+        return False
+    return kind in _NUMBER_KINDS or numbers_in(written[:MAX_CHARACTERS]) > 0
 
 
 def _read_cell(value: Any, kind: str) -> Reading:

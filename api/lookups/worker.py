@@ -123,7 +123,8 @@ class Worker:
         presenter = Presenter(caller, self._hub.directory)
         answers = self._answers(presenter, {row["ordinal"]: clear_json(Protected.CELLS, row["cells"]) for row in rows}, job["kinds"])
         _keep(connection, job, answers)
-        write_audits(connection, caller, [(f"{ACTION}:{answer.shape}", 200, answer.case_ids) for answer in answers.values()])
+        looks = [(f"{ACTION}:{answer.shape}", 200, answer.case_ids, answer.person_ids) for answer in answers.values()]
+        write_audits(connection, caller, looks)
 
     def _answers(self, presenter: Presenter, rows: dict[int, Any], kinds: Sequence[str]) -> dict[int, Answer]:
         """In the caller's view of this moment. One row that alone takes too long is told as too common."""

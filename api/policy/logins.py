@@ -27,7 +27,8 @@ from hub.settings import Settings
 from schema.tables import row_scope
 
 READER = "casehub_reader"
-MAX_ENGINES = 16  # logins whose connections are kept; the one that was not asked for longest goes
+OWNER = "owner"  # execution option of a login's engine: the store's own, for what is of no record
+MAX_ENGINES = 32  # logins whose connections are kept, two of sixteen departments; the one that was not asked for longest goes
 _NAME_BYTES = 63  # of a role in PostgreSQL
 _SECRET_FILE = "logins.secret"  # noqa: S105 - a file's name
 
@@ -48,6 +49,8 @@ class Logins:
         self._engine, self._settings, self._make = engine, settings, make
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, tuple[int, Engine]] = OrderedDict()
+        self._made: dict[str, int] = {}  # login → the policy that it was made for: who comes back needs no more than a connection
+        self._making: dict[str, threading.Lock] = {}  # nobody waits for a login that is another's
 
     def engine(self, caller: Caller) -> Engine:
         """The engine on which this caller's statements are run.
@@ -57,19 +60,39 @@ class Logins:
             SettingsError: the secret cannot be read.
         """
         login = login_of(caller, self._engine.url.database or "")
+        known = self._known(login, caller)
+        if known is not None:
+            return known
         with self._lock:
-            known = self._engines.get(login)
-            if known is None or known[0] != caller.rights.version:
-                if known is not None:
-                    known[1].dispose()
-                password = self._ensure(login, caller)
-                known = (caller.rights.version, self._make(self._engine.url.set(username=login, password=password)))
-                self._engines[login] = known
+            making = self._making.setdefault(login, threading.Lock())
+        with making:
+            known = self._known(login, caller)
+            if known is not None:
+                return known
+            password = hmac.new(_secret(self._settings), login.encode(), hashlib.sha256).hexdigest()
+            if self._made.get(login) != caller.rights.version:
+                self._ensure(login, password, caller)
+                self._made[login] = caller.rights.version
+            engine = self._make(self._engine.url.set(username=login, password=password))
+            engine.update_execution_options(**{OWNER: self._engine})
+            return self._kept(login, caller, engine)
+
+    def _known(self, login: str, caller: Caller) -> Engine | None:
+        with self._lock:
+            version, engine = self._engines.get(login, (None, None))
+            if engine is None or version != caller.rights.version:
+                return None
             self._engines.move_to_end(login)
-            while len(self._engines) > MAX_ENGINES:
-                _, (_, oldest) = self._engines.popitem(last=False)
-                oldest.dispose()
-            return known[1]
+            return engine
+
+    def _kept(self, login: str, caller: Caller, engine: Engine) -> Engine:
+        with self._lock:
+            _, former = self._engines.pop(login, (0, None))
+            self._engines[login] = (caller.rights.version, engine)
+            gone = [self._engines.popitem(last=False)[1][1] for _ in range(len(self._engines) - MAX_ENGINES)]
+        for one in (*gone, *((former,) if former is not None else ())):
+            one.dispose()
+        return engine
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -77,9 +100,8 @@ class Logins:
             while self._engines:
                 self._engines.popitem()[1][1].dispose()
 
-    def _ensure(self, login: str, caller: Caller) -> str:
+    def _ensure(self, login: str, password: str, caller: Caller) -> None:
         """Make the login and say in `ops.row_scope` what it may read; a scope of a newer policy is left as it is."""
-        password = hmac.new(_secret(self._settings), login.encode(), hashlib.sha256).hexdigest()
         rights = caller.rights
         scope = {
             "login": login,
@@ -99,7 +121,6 @@ class Logins:
             # A temporary table or function would be a place to gather what is read, and to plan with.
             connection.exec_driver_sql(f'REVOKE TEMPORARY ON DATABASE "{self._engine.url.database}" FROM PUBLIC')
             connection.execute(statement)
-        return password
 
 
 def login_of(caller: Caller, database: str) -> str:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import Connection, text
 
@@ -110,21 +111,22 @@ seen AS MATERIALIZED (
            n.was_in AND b.version IS NOT NULL AND (o.is_open OR b.is_closing) AS was,
            n.is_in AND x.version IS NOT NULL AND o.is_open AS is_now,
            x.version IS NOT NULL AND o.is_open AS is_somewhere,
-           coalesce(b.record_id, x.record_id) AS record_id, b.version AS version_before, x.version AS version_after
+           coalesce(b.record_id, x.record_id) AS record_id, b.version AS version_before, x.version AS version_after,
+           coalesce(b.department, x.department) IS NOT DISTINCT FROM :own AS is_own
     FROM (
         SELECT a.*, m.{node} AS node, m.known_from < a.start AS was_in, (m.known_to IS NULL OR m.known_to > a.start) AS is_in
         FROM asked a CROSS JOIN LATERAL (SELECT * FROM store.{relation}_member WHERE {relation}_id = a.entity_id OFFSET 0) m
         WHERE m.known_from <= a.start AND (m.known_to IS NULL OR m.known_to >= a.start)
     ) n
     LEFT JOIN LATERAL (
-        SELECT r.record_id, r.version, r.known_to = n.start AND NOT EXISTS (
+        SELECT r.record_id, r.version, r.department, r.known_to = n.start AND NOT EXISTS (
             SELECT FROM store.source_record s WHERE s.record_id = r.record_id AND s.known_from = n.start AND {readable_next} OFFSET 0
         ) AS is_closing
         FROM {versions} AND r.known_from < n.start AND (r.known_to IS NULL OR r.known_to >= n.start) AND NOT r.is_deleted AND {readable}
         LIMIT 1
     ) b ON true
     LEFT JOIN LATERAL (
-        SELECT r.record_id, r.version
+        SELECT r.record_id, r.version, r.department
         FROM {versions} AND r.known_from <= n.start AND (r.known_to IS NULL OR r.known_to > n.start) AND NOT r.is_deleted AND {readable}
         LIMIT 1
     ) x ON true
@@ -164,59 +166,76 @@ _PARTY_VERSIONS = (
 )
 
 
-def _row(alias: str, columns: Sequence[str]) -> str:
-    return f"({', '.join(f'{alias}.{name}' for name in columns)})"
+_RECORD_COLUMNS = tuple(name for name in RECORD.names if name not in _SAYS_NOTHING)
+_PARTY_COLUMNS = tuple(name for name in PARTY.names if name not in _SAYS_NOTHING)
 
 
-def _differ(table: str, key: str, columns: Sequence[str]) -> str:
+@dataclass(frozen=True)
+class Hidden:
+    """Fields that a caller is not shown, of his own department's records and of others': no change of theirs alone is told."""
+
+    own: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+
+    def row(self, alias: str, columns: Iterable[str]) -> str:
+        """What is shown of these columns of a version of `s`, as a row."""
+        return f"({', '.join(self._shown(alias, name) for name in columns)})"
+
+    def _shown(self, alias: str, name: str) -> str:
+        column, hides = f'{alias}."{name}"', (name in self.own, name in self.others)
+        if hides == (False, False):
+            return column
+        return "NULL" if hides == (True, True) else f"CASE WHEN {'NOT ' if hides[0] else ''}s.is_own THEN {column} END"
+
+
+def _differ(table: str, key: str, at: str, columns: Sequence[str], hidden: Hidden) -> str:
     return (
-        f"EXISTS (SELECT FROM store.{table} v JOIN store.{table} w ON w.{key} = v.{key} WHERE v.{key} = s.{{at}} "
-        f"AND v.version = s.version_before AND w.version = s.version_after AND {_row('v', columns)} IS DISTINCT FROM {_row('w', columns)})"
+        f"EXISTS (SELECT FROM store.{table} v JOIN store.{table} w ON w.{key} = v.{key} WHERE v.{key} = s.{at} "
+        f"AND v.version = s.version_before AND w.version = s.version_after "
+        f"AND {hidden.row('v', columns)} IS DISTINCT FROM {hidden.row('w', columns)})"
     )
 
 
-_RECORD_COLUMNS = [f'"{name}"' for name in RECORD.names if name not in _SAYS_NOTHING]
-_PARTY_COLUMNS = [name for name in PARTY.names if name not in _SAYS_NOTHING]
-_PARTIES = (
-    f"(SELECT array_agg(ROW{_row('p', ['party_id', *_PARTY_COLUMNS])}::text ORDER BY p.ordinal, p.party_id) FROM store.party p "
-    "WHERE p.record_id = s.record_id AND p.version = {version})"
-)
-_RECORD_DIFFERS = (
-    f"{_differ('source_record', 'record_id', _RECORD_COLUMNS).format(at='record_id')} OR "
-    f"{_PARTIES.format(version='s.version_before')} IS DISTINCT FROM {_PARTIES.format(version='s.version_after')}"
-)
-_PARTY_DIFFERS = _differ("party", "party_id", _PARTY_COLUMNS).format(at="node")
+def _parties(version: str, hidden: Hidden) -> str:
+    return (
+        f"(SELECT array_agg(ROW{hidden.row('p', ('party_id', *_PARTY_COLUMNS))}::text ORDER BY p.ordinal, p.party_id) FROM store.party p "
+        f"WHERE p.record_id = s.record_id AND p.version = s.{version})"
+    )
 
 
-def _visible(relation: str) -> str:
+def _record_differs(hidden: Hidden) -> str:
+    parties = (_parties(version, hidden) for version in ("version_before", "version_after"))
+    return f"{_differ('source_record', 'record_id', 'record_id', _RECORD_COLUMNS, hidden)} OR {' IS DISTINCT FROM '.join(parties)}"
+
+
+@lru_cache(64)
+def _visible(relation: str, hidden: Hidden) -> str:
     is_case = relation == "case"
     return _VISIBLE.format(
         relation=relation,
         node=_NODES[relation],
         versions=_RECORD_VERSIONS if is_case else _PARTY_VERSIONS,
-        differs=_RECORD_DIFFERS if is_case else _PARTY_DIFFERS,
+        differs=_record_differs(hidden) if is_case else _differ("party", "party_id", "node", _PARTY_COLUMNS, hidden),
         readable=READABLE,
         readable_next=READABLE.replace("r.", "s."),
     )
 
 
-_STATEMENTS = {relation: _visible(relation) for relation in RELATIONS}
-
-
-def visible(connection: Connection, asked: Sequence[Change], own: str | None) -> dict[int, Row]:
+def visible(connection: Connection, asked: Sequence[Change], own: str | None, hidden: Hidden = Hidden()) -> dict[int, Row]:  # noqa: B008 - frozen
     """Of these changes those that the caller may know of, by number.
 
     Args:
         connection: of the caller's login.
         asked: changes.
         own: the caller's department.
+        hidden: fields that he is not shown.
 
     Returns:
         Number → was and is_now (whether he could read anything of the entity before and can after), has_left (something that he
         can read went to another entity), into_id (the entity that this one became part of).
     """
     found: dict[int, Row] = {}
-    for relation, statement in _STATEMENTS.items():
+    for relation in RELATIONS:
         of_it = [change for change in asked if change.relation == relation]
         if of_it:
             values = {
@@ -225,5 +244,5 @@ def visible(connection: Connection, asked: Sequence[Change], own: str | None) ->
                 "starts": [change.start for change in of_it],
                 "own": own,
             }
-            found |= {row["number"]: row for row in fetch(connection, statement, values)}
+            found |= {row["number"]: row for row in fetch(connection, _visible(relation, hidden), values)}
     return found

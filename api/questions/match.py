@@ -80,6 +80,10 @@ Amount = Annotated[
 ]
 
 
+def _has_house(address: str | None) -> bool:
+    return any(map(str.isdigit, address or ""))
+
+
 class MatchParty(Strict):
     """A person or organisation; one of name, id_no, uscc and phone is given at least."""
 
@@ -97,8 +101,10 @@ class MatchParty(Strict):
 
     @property
     def numbers(self) -> int:
-        """How many of its values are phones, ID numbers and birth dates."""
-        return sum(value is not None for value in (self.id_no, self.phone, self.birth_date))
+        """How many of its values are phones, ID numbers, birth dates and a person's house."""
+        return sum(value is not None for value in (self.id_no, self.phone, self.birth_date)) + (
+            self.kind == "person" and _has_house(self.address)
+        )
 
     @model_validator(mode="after")
     def _says_who(self) -> Self:
@@ -153,6 +159,12 @@ class MatchRecord(Strict):
     def has_case(self) -> bool:
         """Whether it tells anything of the case beside its parties, the time of report aside."""
         return bool(self.references) or any(getattr(self, name) is not None for name in _VALUES)
+
+    @property
+    def numbers(self) -> int:
+        """How many such values it asks about; a person without an address of his own is looked for at its."""
+        lives_here = any(party.kind == "person" and party.address is None for party in self.parties)
+        return sum(party.numbers for party in self.parties) + (lives_here and _has_house(self.address))
 
     def values(self, department: str | None) -> dict[str, Any]:
         """Columns of CASE_INPUT, with the department that would file it."""

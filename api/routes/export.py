@@ -13,7 +13,7 @@ from api.export.formats import MEDIA_TYPES
 from api.export.running import Export, ExportResponse
 from api.problems import documented
 from api.questions.export import ExportQuery
-from api.recognise import numbers_in
+from api.recognise import numbers_in, recognise
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
@@ -47,5 +47,7 @@ def export_cases(
     """
     hub.limits.take_numbers(caller, numbers_in(query.q))
     trace.receiver = query.receiver
-    trace.shape = shape_of(query.page(None, 1), format=query.format, level=query.level)
+    entry = None if query.q is None else recognise(query.q).kind.value
+    trace.shape = shape_of(query.page(None, 1), entry=entry, format=query.format, level=query.level)
+    trace.person_ids = [] if query.person_id is None else [query.person_id]
     return ExportResponse(Export(hub, caller, query, trace), query)

@@ -73,7 +73,7 @@ def match_batch(
 
 
 def _answer(records: Sequence[MatchRecord], request: Request, caller: Caller, hub: Hub, trace: Trace) -> list[MatchAnswer]:
-    hub.limits.take_numbers(caller, sum(party.numbers for record in records for party in record.parties))
+    hub.limits.take_numbers(caller, sum(record.numbers for record in records))
     with hub.read() as unrestricted, hub.read(caller) as connection:
         matcher = Matcher(Presenter(caller, hub.directory), unrestricted, connection, request.app.state.promises)
         answers = matcher.answer(records)

@@ -127,6 +127,7 @@ def _detail(found: store.Watch) -> WatchDetail:
 @router.get("", name="watches.list", response_model_exclude_none=True, responses=documented(401, 403, 422, 503, 504))
 def list_watches(caller: CallerDep, hub: HubDep, trace: TraceDep) -> WatchList:
     """本人的关注，不含查询内容 · The caller's watches, without what a query asks."""
+    store.note_presence(hub, caller)
     with hub.read() as connection:
         rows = store.owned(connection, caller)
     trace.entity_ids = [row.entity_id for row in rows if row.entity_id is not None]

@@ -6,6 +6,7 @@ twice. An owner who may no longer ask is passed over: should he come back, his w
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,10 @@ from api.watches.owner import standing
 from api.watches.store import Owner, Watch, is_owned, opened
 from api.watches.tolerance import Changed
 from hub.database import store_errors
-from hub.errors import RequestError
+from hub.errors import RequestError, StoreUnavailable
 from schema.tables import watch, watch_delivery, watch_event
+
+logger = logging.getLogger(__name__)
 
 PAGE = 500
 PAGES = 20  # of one owner in one pass, so that everybody has his turn
@@ -60,7 +63,18 @@ def evaluate(hub: Hub) -> int:
         with hub.read() as reading:
             owners = reading.execute(text(_BEHIND), end._asdict()).all()
         callers = [caller for owner in owners if (caller := standing(hub, Owner(*owner))) is not None]
-        return sum(_evaluate(hub, caller, end) for caller in callers)
+        return sum(_evaluated(hub, caller, end) for caller in callers)
+
+
+def _evaluated(hub: Hub, caller: Caller, end: Position) -> int:
+    """`_evaluate`, so that what goes wrong for one owner stops no other; his watches go on from where they stand."""
+    try:
+        return _evaluate(hub, caller, end)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # a question that takes too long, or a mistake of the hub; the words may hold values
+        logger.error("watches of one owner: %s, tried again", type(error).__name__)
+        return 0
 
 
 def _evaluate(hub: Hub, caller: Caller, end: Position) -> int:

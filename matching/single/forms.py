@@ -22,6 +22,7 @@ from matching.single.names import person_name
 from matching.single.patterns import column, is_ordinary, without
 from matching.single.texts import bands, signature
 from schema.codes import sides
+from schema.numbers import whole_numbers
 
 Row: TypeAlias = Mapping[str, Any]
 Form: TypeAlias = dict[str, Any]
@@ -76,7 +77,7 @@ def case_form(row: Row, model: Model, unique_within: frozenset[str] = _NONE, *, 
     """A row of `forms.case_forms`; without what blocking keys alone are made of where it `is_keyed` not, which spares half of the time."""
     spot = address(row.get("address"), model.placeholders.get("address", _NONE))
     wording = [part for part in (row.get("title"), row.get("text")) if part is not None]
-    words = " ".join(wording)
+    words = whole_numbers(" ".join(wording), told=())
     days = {name: _days(row.get(at)) for name, at in (("occurred_day", "occurred_at"), ("reported_day", "reported_at"))}
     department = row.get("department")
     return {

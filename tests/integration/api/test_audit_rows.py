@@ -10,6 +10,7 @@ import pytest
 from api.audit.writer import _Table
 from hub.errors import StoreUnavailable
 from tests.integration.api.builders import Api, Store
+from tests.integration.api.test_lookups import csv_of, looked_up
 
 ID_NUMBER = "440311199001011234"
 PHONE = "13800138000"
@@ -197,3 +198,18 @@ def test_the_request_id_of_the_answer_is_in_its_row(api: Api, store: Store) -> N
     assert answer.headers["x-request-id"] == last(store)["request_id"] == "trace-12345"
     api.get("/v1/sources", headers={"X-Request-Id": "a b"})
     assert re.fullmatch("[0-9a-f]{32}", str(last(store)["request_id"]))
+
+
+def test_whom_an_export_or_a_look_up_asked_for_is_named(api: Api, store: Store, case_id: uuid.UUID) -> None:
+    clerk, asked = api.as_("clerk", "labour"), {"format": "jsonl", "receiver": "区信访局督查科"}
+    for question in ({"q": ID_NUMBER}, {"q": PHONE, "level": "records"}):
+        assert clerk.post("/v1/cases/export", json={**asked, **question}).status_code == 200
+        part = next(row for row in reversed(rows(store)) if row["action"] == "cases.export.part")
+        assert part["person_ids"] == [PERSON], question
+    assert {"entry": "phone"}.items() <= dict(last(store)["shape"]).items()  # type: ignore[call-overload]
+    stranger = uuid.uuid4()
+    assert clerk.post("/v1/cases/export", json={**asked, "person_id": str(stranger)}).status_code == 200
+    assert [row["person_ids"] for row in rows(store)[-2:]] == [[stranger]] * 2
+    looked_up(clerk, csv_of(["身份证号"], [ID_NUMBER], ["44031119900101987X"]))
+    looks = [row for row in rows(store) if str(row["action"]).startswith("lookups.row")]
+    assert [row["person_ids"] for row in looks] == [[PERSON], None]

@@ -12,12 +12,15 @@ from api.queries import found
 from api.state import Hub
 from api.watches.evaluate import evaluate
 from tests.integration.api.builders import Api, Store, at
-from tests.integration.api.changing import NOISE, settle
+from tests.integration.api.changing import NOISE, follow, latest, settle
 from tests.integration.api.receiving import worker
 from tests.integration.api.test_lookups import csv_of, looked_up
+from tests.integration.api.test_match import ABOUT, WHO
+from tests.integration.api.test_match import FIRM as MATCHED
 from tests.integration.api.test_watch_tolerance import written
 from tests.integration.api.test_watches import told, watch
-from tests.integration.pipeline.resolving import firm, person
+from tests.integration.pipeline.resolving import cases, firm, person
+from tests.integration.pipeline.resolving import record as store_record
 
 HERE = "440311001001"
 PLACE = {"community": HERE, "street": HERE[:9]}
@@ -138,3 +141,51 @@ def test_nobody_is_found_by_a_hidden_identifier(api: Api, store: Store, treat: A
     assert str(case) in row["案件标识 · case ids"]
     (matched,) = clerk.post("/v1/match", json=asked).json()["parties"]
     assert len(matched["acknowledged"]) == 1
+
+
+def test_neither_lineage_nor_links_tell_what_is_hidden(api: Api, store: Store, treat: Any) -> None:
+    """Beside another's value, a record that states the same would be named; how near two amounts are is told by the level of a link."""
+    named = (person(**WHO), firm(**MATCHED))
+    said = {"people_involved": 7, **ABOUT}
+    amounts = {"petition": "36000.00", "labour": "36100.00"}
+    records = [store_record(dept, "1", *named, amount=amount, **said) for dept, amount in amounts.items()]
+    settle(store.engine, *records)
+    case = cases(store.engine)["petition/1"]
+    clerk = api.as_("clerk", "labour")
+    before = clerk.case(case, "lineage,links")
+    assert {"amount", "people_involved"} <= before["links"][0]["levels"].keys()
+    treat(others=hiding("amount", "people_involved"))
+    answer = api.as_("clerk", "labour").case(case, "lineage,links")
+    for line in answer["lineage"]:
+        if line["field"] in ("amount", "people_involved"):
+            assert {each["department"]["code"] for each in line["stated_by"]} == {"labour"}
+            assert line["losing"] == []
+    (link,) = answer["links"]
+    steps = {step["step"]: step["bits"] for step in link["waterfall"]["steps"]}
+    assert not {"amount", "people_involved"} & {*link["levels"], *steps}
+    assert link["match_weight"] == pytest.approx(sum(steps.values())) == pytest.approx(link["waterfall"]["total"])
+    assert link["match_weight"] < before["links"][0]["match_weight"]
+    assert link["decision"] == before["links"][0]["decision"]
+
+
+def test_a_change_of_what_is_hidden_is_not_told(api: Api, store: Store, treat: Any) -> None:
+    def put(**changed: Any) -> None:
+        settle(
+            store.engine,
+            store_record("petition", "1", person(**{**WHO, "phone": changed.pop("phone", WHO["phone"])}), **{**ABOUT, **changed}),
+        )
+
+    put(amount="36000.00")
+    treat(others=hiding("amount", "phone"))
+    others, own = api.as_("clerk", "labour"), api.as_("clerk", "petition")
+    case = cases(store.engine)["petition/1"]
+    for changed, is_told in (
+        ({"amount": "99.00"}, False),
+        ({"amount": "99.00", "phone": "13912349999"}, False),
+        ({"text": "另有说明"}, True),
+    ):
+        since, since_own = latest(others), latest(own)
+        put(**{"amount": "99.00", "phone": "13912349999", **changed})
+        assert bool(follow(others, since)) is is_told, changed
+        assert follow(own, since_own) or changed == {"amount": "99.00", "phone": "13912349999"}
+    assert [len(each["versions"]) for each in others.case(case, "history")["history"]] == [2]

@@ -94,13 +94,15 @@ def test_a_mask_is_not_filled_in_by_asking_for_every_number(wary_api: Api) -> No
     assert "X-Purpose" in refused.json()["remedy"]
     assert clerk.post("/v1/match/batch", json=_phones(5)).status_code == 200
     assert clerk.post("/v1/match", json=_phones(1)["records"][0]).status_code == 429
-    for query in ("13800138000", "8000", "王某 13800138000", "44031119900101123X"):
+    ways = ("1--3--8--0--0--1--3--8--0--0--0", "①③⑧00①③⑧000", "138—0013—8000 王某", "+86 138 0013 8000", "㊱㉞⑫㊺")
+    for query in ("13800138000", "8000", "王某 13800138000", "44031119900101123X", *ways):
         assert clerk.post("/v1/cases/search", json={"q": query}).status_code == 429, query
     assert clerk.get("/v1/cases", params={"q": "8000"}).status_code == 429
     assert clerk.post("/v1/cases/export", json={"q": "13800138000", "format": "csv", "receiver": "区信访局督查科"}).status_code == 429
     assert clerk.post("/v1/watches", json={"watched": "query", "query": {"q": "13800138000"}}).status_code == 429
-    upload = "电话\n13800138000\n".encode()
-    assert clerk.post("/v1/lookups", content=upload, headers={"Content-Type": "text/csv"}).status_code == 429
+    for number in ("13800138000", *ways):
+        upload = f"电话\n{number}\n".encode()
+        assert clerk.post("/v1/lookups", content=upload, headers={"Content-Type": "text/csv"}).status_code == 429, number
 
 
 def test_names_words_firms_and_case_numbers_are_no_numbers_to_guess(wary_api: Api) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api.access import FieldRule, Treatment
+from api.questions.match import MatchRecord
 from pipeline.lookup_view import GRADUAL, Treated
 from tests.integration.api.builders import PURPOSE, Api, Store
 from tests.integration.api.test_match import ABOUT, FIRM, NONE, QUESTION, WHO, ask, ask_person
@@ -188,3 +189,28 @@ def test_a_firm_is_known_still_when_the_mention_that_stood_for_it_was_sealed(api
     (answered,) = ask(api.as_("clerk", "court"), parties=[{"kind": "organisation", **FIRM}])["parties"]
     assert answered["answer"] == "certain"
     assert answered["candidates"][0]["compared_with"]["department"]["code"] in ("petition", "labour")
+
+
+def test_a_masked_address_is_not_found_house_by_house(api: Api, store: Store) -> None:
+    """Which number, building or room comes nearer is told to nobody who is not shown it; the very one may be asked for."""
+    settle(store.engine, record("petition", "XF-1", person(WHO["name"], phone=WHO["phone"], address="马田街道将石路3号2栋301")))
+    clerk, owner = api.as_("clerk", "court"), api.as_("clerk", "petition")
+    asked = {"name": WHO["name"], "phone": WHO["phone"]}
+    near, nearer, far, right = ("马田街道将石路3号2栋302", "马田街道将石路3号2栋", "马田街道将石路9号7栋808", "马田街道将石路3号2栋301")
+
+    def told(address: str, caller: Api = clerk) -> dict[str, Any]:
+        (candidate,) = ask_person(caller, **asked, address=address)["candidates"]
+        return candidate
+
+    assert [levels(told(address, owner))["address"] for address in (near, nearer, right)] == ["neighbour", "building", "room"]
+    assert told(near) == told(nearer) == told(far)
+    assert levels(told(far))["address"] == "road"
+    assert levels(told(right))["address"] == "room"
+
+
+@pytest.mark.parametrize(("address", "numbers"), [(None, 1), ("马田街道将石路", 1), ("马田街道将石路3号", 2)])
+def test_a_house_that_is_asked_about_counts_as_a_number(address: str | None, numbers: int) -> None:
+    party = {"kind": "person", "name": "王小明", "phone": WHO["phone"]}
+    assert MatchRecord.model_validate({"parties": [party | ({"address": address} if address else {})]}).numbers == numbers
+    assert MatchRecord.model_validate({"parties": [party], "address": address}).numbers == numbers
+    assert MatchRecord.model_validate({"parties": [{"kind": "organisation", "name": "维珍妮", "address": address}]}).numbers == 0

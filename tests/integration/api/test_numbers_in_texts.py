@@ -20,7 +20,20 @@ from tests.integration.pipeline.resolving import person
 
 PHONE = "13857264913"
 ID = "440311198405123457"
-WAYS = (PHONE, "138-5726-4913", "138 5726 4913", "１３８５７２６４９１３", "１３８－５７２６－４９１３")
+WAYS = (
+    PHONE,
+    "138-5726-4913",
+    "138 5726 4913",
+    "１３８５７２６４９１３",
+    "１３８－５７２６－４９１３",
+    "+8613857264913",
+    "+86 138 5726 4913",
+    "0086-13857264913",
+    "138.5726.4913",
+    "138—5726—4913",
+    "138  5726  4913",
+    "138-572-64913",
+)
 
 
 @pytest.fixture
@@ -90,3 +103,26 @@ def test_a_part_of_a_case_number_still_finds_it(api: Api, store: Store) -> None:
     clerk = api.as_("clerk", "labour")
     for q in ("GMXF2025", "000123", "20250103", "GMXF20250103000123"):
         assert clerk.ids(q=q) == [str(case)], q
+
+
+def test_landlines_are_masked_however_they_are_written(api: Api, store: Store) -> None:
+    ways = ("0755-27881234", "(0755)27881234", "（0755） 2788 1234", "+86 755 2788 1234", "0755—2788—1234")
+    case = case_saying(store, "；".join(f"座机{way}" for way in ways))
+    clerk = without_purpose(api.as_("clerk", "labour"))
+    shown = clerk.case(case, "records")["records"][0]["text"]
+    assert shown == "；".join(["座机****34"] * len(ways))
+    assert clerk.ids(q="噪音 2788") == []
+    assert clerk.ids(q="(0755)27881234 噪音") == [str(case)]
+
+
+def test_how_like_a_text_is_to_another_tells_none_of_its_figures(api: Api, store: Store) -> None:
+    said = "夜间噪音扰民睡不着，请联系{}王先生"
+    about = {"category": "noise", "address": "马田街道将石路3号", "occurred_at": "2026-02-27T00:00:00Z", "amount": "36000.00"}
+    kept = {"title": "反映噪音", "text": said.format(PHONE), "reported_at": "2026-02-27T00:00:00Z", **about}
+    settle(store.engine, written("petition", "XF-1", person("王小明", phone="13912340001"), **kept))
+    clerk = without_purpose(api.as_("clerk", "labour"))
+    party = {"kind": "person", "role": "petitioner", "name": "王小明"}
+    guesses = [PHONE, "13812345678", "138 5726 4914", ID, ""]
+    answers = [clerk.post("/v1/match", json={**about, "text": said.format(guess), "parties": [party]}).json() for guess in guesses]
+    assert answers[0]["case"]["candidates"]
+    assert all(answer == answers[0] for answer in answers)

@@ -11,9 +11,10 @@ from typing import Any
 import psycopg2.errors
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from api.access import Caller
+from api.policy import logins as module
 from api.policy.document import DEFAULT, read_policy
 from api.policy.logins import READER, Logins, login_of
 from api.state import reading_engine
@@ -436,3 +437,25 @@ def test_reading_shared_records_asks_no_function(logins: Logins, store: Store) -
     store.record("court", "2", visibility="restricted")
     with logins.engine(caller("petition")).connect() as connection, pytest.raises(DBAPIError):
         numbers(connection, f"SELECT department FROM store.known_record WHERE '{case_id}' IS NOT NULL")
+
+
+def test_a_login_is_made_once_however_many_there_are(database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, real = [], Logins._ensure
+
+    def counting(self: Logins, login: str, password: str, asking: Caller) -> None:
+        made.append(login)
+        real(self, login, password, asking)
+
+    monkeypatch.setattr(Logins, "_ensure", counting)
+    monkeypatch.setattr(module, "MAX_ENGINES", 2)
+    logins = Logins(database, Settings(home=tmp_path), lambda url: reading_engine(url, 1))
+    for department in ("petition", "labour", "court") * 3:
+        with logins.engine(caller(department)).connect() as connection:
+            assert connection.execute(text("SELECT session_user")).scalar_one() == login_of(caller(department), database.url.database or "")
+    logins.dispose()
+    assert len(made) == 3
+
+
+def test_no_login_is_told_the_words_of_all_records(logins: Logins) -> None:
+    with logins.engine(caller("petition")).connect() as connection, pytest.raises(ProgrammingError, match="permission denied"):
+        connection.execute(text("SELECT * FROM store.common_words()"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from api.access import Caller, Rights
 from api.change_feed import beginning, read_page
+from api.routes.watches import list_watches
+from api.trace import Trace
+from api.watches import evaluate as evaluating
 from api.watches import worker as workers
 from cli.watches import app
-from hub.errors import StoreUnavailable
+from hub.errors import StoreError, StoreUnavailable
 from hub.settings import get_settings
 from tests.integration.api.builders import Api, Store
 from tests.integration.api.changing import NOISE, WAGES, case_of, record, settle
@@ -73,3 +77,36 @@ def test_a_caller_of_some_departments_is_told_of_theirs_alone(api: Api, store: S
         told = [str(seen.entity_id) for seen in read_page(hub, narrow, start, 100, "case").items]
         assert told == [case_of(store.engine, "court", "2")]
         assert read_page(hub, placed, start, 100).items == []
+
+
+def test_what_goes_wrong_for_one_owner_stops_no_other(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for department in ("court", "labour"):
+        assert (
+            api.as_("clerk", department).post("/v1/watches", json={"watched": "query", "query": {"category": "noise"}}).status_code == 201
+        )
+    settle(store.engine, record("police", "1", **NOISE))
+    real = evaluating.Changed.found_by
+
+    def breaking(self: evaluating.Changed, question: Any, ids: Any) -> Any:
+        if self._caller.department == "court":
+            raise StoreError("cancelled", remedy="", sqlstate="57014")
+        return real(self, question, ids)
+
+    with worker(store.engine) as hub:
+        with monkeypatch.context() as patched:
+            patched.setattr(evaluating.Changed, "found_by", breaking)
+            workers.run_once(hub)
+        assert events(store) == 1
+        workers.run_once(hub)
+    assert events(store) == 2
+
+
+def test_whoever_lists_his_watches_has_shown_himself(api: Api, store: Store) -> None:
+    clerk = api.as_("clerk", "labour")
+    assert clerk.post("/v1/watches", json={"watched": "query", "query": {"category": "noise"}}).status_code == 201
+    li = "li@issuer.example/"
+    store.run(f"UPDATE ops.watch SET owner_kind = 'token', owner = '{li}', seen_at = now() - interval '9 days'")
+    with worker(store.engine) as hub:
+        listed = list_watches(Caller(li, "clerk", "labour", Rights(version=1), kind="token"), hub, Trace("1"))
+    assert len(listed.items) == 1
+    assert store.rows("SELECT seen_at > now() - interval '1 hour' AS is_fresh FROM ops.watch") == [{"is_fresh": True}]

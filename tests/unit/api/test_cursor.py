@@ -61,3 +61,15 @@ def test_anything_else_is_refused(cursor: str) -> None:
         read_case_cursor(cursor)
     with pytest.raises(RequestError):
         read_number_cursor(cursor)
+
+
+@pytest.mark.parametrize("at", ["2025-01-01T00:00:00+23:59", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_the_store_does_not_know_is_read_or_refused(at: str) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps([at, "0" * 32]).encode()).decode().rstrip("=")
+    try:
+        position = read_case_cursor(cursor)
+    except RequestError:
+        return
+    assert isinstance(position, CasePosition)
+    assert position.reported_at is not None
+    assert position.reported_at.utcoffset() == dt.timedelta(0)

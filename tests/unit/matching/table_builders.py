@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,40 @@ def homes(count: int = 250, persons: int = 4, addresses: int = 1, mentions: tupl
                 rows.append((*own, slip(dice, street, 0.1), town, phone if dice.random() < 0.7 else None, f"{home}/{person}"))
     dice.shuffle(rows)
     return pl.DataFrame(rows, schema=["given", "family", "born", "street", "town", "phone", "person"], orient="row")
+
+
+def shops(malls: int = 4, in_each: int = 12, elsewhere: int = 500, seed: int = 6) -> pl.DataFrame:
+    """Shops of two directories; those of one mall share address and place. Fewer pairs are of a mall than there are rows."""
+    dice = random.Random(seed)
+    rows = []
+    names = [(word(dice, 6), word(dice, 5), word(dice, 4)) for _ in range(malls * in_each + elsewhere)]
+    for number, (one, two, kind) in enumerate(names):
+        mall = number // in_each
+        at = random.Random(mall if mall < malls else number + 1_000_000)
+        street, spot = f"{at.randint(1, 300)} {word(at, 7)} street", (round(at.uniform(8, 9), 5), round(at.uniform(47, 48), 5))
+        for source in ("guide", "map"):
+            name = dice.choice((f"{one} {two} {kind}", f"{one} {slip(dice, two, 0.5)}", f"the {slip(dice, one, 0.3)} {kind}"))
+            own = f"0{zlib.crc32(one.encode()) % 10**8:08}"
+            phone = dice.choice((own, own, None, f"0{dice.randint(10_000_000, 99_999_999)}"))
+            rows.append((f"{source}{number}", source, name, street, phone, *spot, str(number)))
+    dice.shuffle(rows)
+    return pl.DataFrame(rows, schema=["id", "source", "name", "street", "phone", "lon", "lat", "shop"], orient="row").with_columns(
+        pl.col("lon", "lat").cast(pl.String)
+    )
+
+
+def models_of_families(families: int = 120, in_each: int = 4, seed: int = 7) -> pl.DataFrame:
+    """Products of some families: brand, category and most of the number are the family's; each is named by two or three shops."""
+    dice = random.Random(seed)
+    rows = []
+    for family in range(families):
+        brand, category, letters = f"brand{dice.randrange(25)}", f"kind{dice.randrange(12)}", word(dice, 2).upper()
+        for model in range(in_each):
+            number = f"{letters}{100 + family}{'ABDEGHKM'[model]}{dice.randint(0, 3)}0"
+            about, price = f"{brand} {category} {word(dice, 5)} {number}", dice.randint(50, 2_000)
+            for _ in range(dice.choice((2, 2, 3))):
+                stated = None if dice.random() < 0.2 else number
+                paid = round(price * dice.uniform(0.9, 1.1))
+                rows.append((brand, category, stated, slip(dice, about.lower(), 0.3), str(paid), f"{family}/{model}"))
+    dice.shuffle(rows)
+    return pl.DataFrame(rows, schema=["brand", "category", "model_no", "title", "price", "product"], orient="row")

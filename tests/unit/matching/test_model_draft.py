@@ -6,15 +6,19 @@ import random
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 import yaml
 
 from hub.errors import RequestError
 from matching.column_profiles import profiles
+from matching.comparison import compare
 from matching.evaluation import evaluate
 from matching.model_draft import draft
+from matching.table_forms import form_of, table_forms, unread
 from matching.table_linkage import link_table
-from matching.table_model import read_table_model
+from matching.table_model import read_table_model, table_model_from
+from schema.records import PAIR
 
 GIVEN = ("ada", "ben", "cleo", "dan", "eva", "finn", "gwen", "hugo", "iris", "jack", "kate", "liam")
 FAMILY = ("stone", "river", "forest", "valley", "meadow", "canyon", "island", "desert", "harbour", "garden")
@@ -110,3 +114,53 @@ def test_a_table_with_nothing_to_compare_is_refused() -> None:
     alike = pl.DataFrame({"a": ["x", "y"] * 500, "b": ["u", "v"] * 500})
     with pytest.raises(RequestError, match="bring rows together"):
         draft(alike)
+
+
+def test_dates_with_the_month_first_are_read_so() -> None:
+    drawn = random.Random(2)
+    days = [(drawn.randint(1, 12), drawn.randint(1, 28), drawn.randint(1990, 2020)) for _ in range(200)]
+    american = pl.DataFrame({"name": [f"firm {n // 2}" for n in range(200)], "founded_date": [f"{m:02}/{d:02}/{y}" for m, d, y in days]})
+    european = american.with_columns(founded_date=pl.Series([f"{d:02}/{m:02}/{y}" for m, d, y in days]))
+    for rows, is_month_first in ((american, True), (european, False)):
+        table = table_model_from(dict(draft(rows).document), "the draft")
+        read = form_of(rows, next(field for field in table.fields if field.name == "founded_date"))["founded_date"]
+        assert [(one.month, one.day, one.year) for one in read] == days, is_month_first
+        assert unread(rows, table) == {}
+    by_default = table_model_from({**draft(european).document}, "the draft")
+    filled, missed = unread(american, by_default)["founded_date"]
+    assert filled == 200
+    assert 50 < missed < 150
+
+
+def test_a_birth_in_two_ways_of_writing_is_a_date() -> None:
+    days = [f"{1950 + n % 50}-0{1 + n % 9}-{10 + n % 18}" for n in range(100)]
+    assert roles(birth_date=days) == {"birth_date": "birth"}
+    mixed = [day if n % 3 else f"{day[8:]}.{day[5:7]}.{day[:4]}" for n, day in enumerate(days)]
+    assert roles(birth_date=mixed) == {"birth_date": "birth_date"}
+    document = draft(pl.DataFrame({"name": [f"name {n // 2}" for n in range(100)], "birth_date": mixed})).document
+    assert {"name": "birth_date", "kind": "date"} in document["comparisons"]
+
+
+def test_amounts_and_numbers_of_models_are_told_by_their_names() -> None:
+    whole = [str(37 * n % 991 + 100) for n in range(300)]
+    codes = [f"HV{n:03}X" for n in range(300)]
+    assert roles(price=whole, employees=whole, box=whole) == {"price": "number", "employees": "number", "box": "code"}
+    assert roles(model_no=codes, sku=codes, reg_no=codes[:-1] + codes[:1]) == {"model_no": "id", "sku": "code", "reg_no": "code"}
+
+
+def test_columns_that_are_called_as_what_stands_beside_levels_get_another_name() -> None:
+    rows = people(60).rename({"surname": "left", "first_name": "right", "email": "pairs of it"})
+    document = draft(rows).document
+    assert {"left_", "pairs of it_"} <= {each["name"] for each in document["comparisons"]}
+    assert link_table(rows, table_model_from(dict(document), "the draft")).clusters.num_rows == len(rows)
+
+
+def test_a_phone_is_the_same_with_and_without_the_countrys_digits() -> None:
+    ways = ("+44 20 7946 {:04}", "020 7946 {:04}", "7946 {:04}")
+    rows = pl.DataFrame({"name": [f"shop {n // 3}" for n in range(300)], "phone": [ways[n % 3].format(n // 3 * 97) for n in range(300)]})
+    table = table_model_from(dict(draft(rows).document), "the draft")
+    forms = table_forms(rows, table)
+    pairs = pa.table([[0, 0, 1, 0], [1, 2, 2, 3]], names=["left", "right"]).cast(PAIR)
+    levels = next(one for one in table.model.comparisons if one.name == "phone").levels
+    found = compare(table.model.relation, forms, pairs, table.model).column("phone").to_pylist()
+    assert [levels[number - 1].name for number in found] == ["ending", "ending", "ending", "differ"]

@@ -27,7 +27,7 @@ from matching.table_linkage import TableLinkage, link_table, told_apart_by
 from matching.table_model import read_table_model, table_model_from
 from matching.trained_file import trained_document
 from matching.weights import explain, waterfall
-from tests.unit.matching.table_builders import homes, word, write_model
+from tests.unit.matching.table_builders import homes, models_of_families, shops, word, write_model
 
 #: Of the homes below.
 DOCUMENT: dict[str, Any] = {
@@ -92,7 +92,7 @@ def test_nothing_is_found_where_each_lives_alone() -> None:
 
 def test_a_draft_states_it() -> None:
     assert draft(homes(), "person").document["told_apart_by"] == ["given", "born"]
-    assert draft(homes(1_000, 1), "person").document["told_apart_by"] == []
+    assert "told_apart_by" not in draft(homes(1_000, 1), "person").document
 
 
 def moved() -> pl.DataFrame:
@@ -107,7 +107,7 @@ def test_persons_of_two_addresses_are_no_groups() -> None:
     assert found.training.matches > 1.5 * len(rows)
     assert found.training.told_apart_by == ()
     assert f1(rows, found) > 0.97
-    assert draft(rows, "person").document["told_apart_by"] == []
+    assert "told_apart_by" not in draft(rows, "person").document
 
 
 def test_what_the_values_say_is_an_address_or_a_phone_tells_nothing_apart() -> None:
@@ -284,7 +284,7 @@ def test_what_training_found_is_read(tmp_path: Path) -> None:
         pytest.param(lambda d: d.update(related=related(apart_by=["born"])), "not of these", id="of fewer comparisons"),
         pytest.param(lambda d: d.update(related=related(together=[{"levels": [1], "bits": 2}])), "not of these", id="of fewer levels"),
         pytest.param(
-            lambda d: d.update(related=related(bits={"surname": [3, 2, 1, 0, -4], "given": [0] * 5})), "not of these", id="in both"
+            lambda d: d.update(related=related(apart_by=["given", "born", "born"])), "not of these", id="one twice in what was found"
         ),
         pytest.param(lambda d: d.update(related=related(together=[{"levels": [9, 1], "bits": 2}])), "not of these", id="of no such level"),
         pytest.param(lambda d: d.update(related=related(), told_apart_by=[]), "not what related", id="groups where there are none"),
@@ -294,6 +294,7 @@ def test_what_training_found_is_read(tmp_path: Path) -> None:
         pytest.param(
             lambda d: d["comparisons"][0].update(name="related", column="given"), "called related", id="a comparison of that name"
         ),
+        pytest.param(lambda d: d["comparisons"][0].update(name="left", column="given"), "called left", id="as one of the pair"),
         pytest.param(
             lambda d: d.update(adjustments=[{"name": "related", "when": {"born": ["exact"]}, "bits": 1}]),
             "called related",
@@ -353,3 +354,30 @@ def test_columns_that_say_where(column: str) -> None:
 )
 def test_columns_that_say_who(column: str) -> None:
     assert not says_where([column])
+
+
+def drafted(rows: pl.DataFrame, truth: str) -> tuple[dict[str, Any], float]:
+    """A model that is drafted of a table, and how well it links it."""
+    document = dict(draft(rows, truth).document)
+    clusters = pl.DataFrame(linked(rows, document).clusters).sort("id")["cluster"]
+    return document, evaluate(clusters, rows[truth]).pairwise.f1
+
+
+def test_shops_of_one_mall_are_told_apart_by_their_names_alone() -> None:
+    """What else such a table has says where they are."""
+    rows = shops()
+    document, found = drafted(rows, "shop")
+    assert document["told_apart_by"] == ["name"]
+    assert found > 0.8
+    assert f1(rows.rename({"shop": "person"}), linked(rows, {**document, "told_apart_by": []})) < 0.6
+
+
+def test_models_of_one_family_have_numbers_that_are_near_each_other() -> None:
+    rows = models_of_families()
+    document, found = drafted(rows, "product")
+    assert document["told_apart_by"][0] == "model_no"
+    assert found > 0.95
+    trained = linked(rows, document).model.related
+    assert trained is not None
+    assert trained.bits["model_no"][0] == 0  # equal by chance alone …
+    assert trained.bits["model_no"][1] > 3  # … and one character off oftener than that
