@@ -21,8 +21,11 @@ _LOOKED_AT = 20_000  # distinct values of a column
 _LEAST_FILLED = 0.02  # of the rows; what stands in fewer tells too little
 _MOST = 0.8  # of the values must look so
 _SOME = 0.02  # of the values look otherwise
+#: A word of letters and figures within a text: HV-950X.
+CODE = r"\b([A-Za-z]{1,5}-?\d{2,}[A-Za-z0-9-]*)\b"
 _PATTERNS = {
     "digits": r"^\d+$",
+    "code": CODE,
     "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
     "url": r"^(?:https?://|www\.)?[\w-]+(?:\.[\w-]+)+(?:/\S*)?$",
     "id_no": r"^\d{17}[\dXx]$",
@@ -71,6 +74,7 @@ class Profile:
         length: characters of a value, on average; `words` likewise.
         is_han: most values hold Chinese characters.
         is_month_first: of its dates those that tell have the month before the day.
+        has_codes: it is a phrase, and most values hold a word of letters and figures, as models are called.
     """
 
     name: str
@@ -81,6 +85,7 @@ class Profile:
     words: float
     is_han: bool
     is_month_first: bool = False
+    has_codes: bool = False
 
 
 def profiles(rows: pl.DataFrame, truth: str | None = None) -> tuple[Profile, ...]:
@@ -108,7 +113,8 @@ def _profile(rows: pl.DataFrame, name: str, taken: set[str]) -> Profile:
     words = float(looked_at.str.count_matches(r"\S+").mean() or 0.0)  # type: ignore[arg-type]
     known = _Known(name.lower(), shares, filled, len(distinct), len(values), length, words)
     is_month_first = shares["month_first"] > shares["day_first"]
-    return Profile(name, known.role(taken), filled, len(distinct), length, words, shares["han"] >= _MOST / 2, is_month_first)
+    role, is_han, has_codes = known.role(taken), shares["han"] >= _MOST / 2, shares["code"] >= _MOST / 2
+    return Profile(name, role, filled, len(distinct), length, words, is_han, is_month_first, role == "phrase" and has_codes)
 
 
 @dataclass(frozen=True)

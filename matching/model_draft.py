@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from hub.errors import RequestError
-from matching.column_profiles import Profile, profiles
+from matching.column_profiles import CODE, Profile, profiles
 from matching.model_file import BLOCK_LIMIT
 from matching.table_forms import form_of
 from matching.table_linkage import told_apart_by
@@ -137,6 +137,8 @@ def _fields(column: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
     if role == "phrase":
         yield f"{name}_words", {"from": column.name, "as": "words"}
         yield f"{name}_bands", {"from": column.name, "as": "bands"}
+        if column.has_codes:
+            yield f"{name}_code", {"from": column.name, "as": "code", "pattern": CODE}
 
 
 def _comparisons(column: Profile) -> list[dict[str, Any]]:
@@ -157,7 +159,8 @@ def _comparisons(column: Profile) -> list[dict[str, Any]]:
     if role not in _KINDS:
         return []
     often = {"term_frequency": True} if role in ("name", "category", "code") else {}
-    return [{"name": name, "kind": _KINDS[role], **often}]
+    codes = [{"name": f"{name}_code", "kind": "code"}] if role == "phrase" and column.has_codes else []
+    return [{"name": name, "kind": _KINDS[role], **often}, *codes]
 
 
 #: With or without the country's and the area's digits.
@@ -244,7 +247,8 @@ def _keys(rows: pl.DataFrame, fields: Mapping[str, Any]) -> Iterator[tuple[str, 
         columns = tuple(entry["from"]) if isinstance(entry["from"], list) else (entry["from"],)
         made = form_of(rows, Field(name, columns, form, length=entry.get("length", 0), pattern=entry.get("pattern")))
         column = _BY_OWN.get(form, form if form in ("id_no", "uscc") else name)
-        yield column, (made[column], frozenset(columns))
+        piece = {f"a piece of {columns[0]}"} if entry.get("pattern") == CODE else set()  # as good as a column of its own
+        yield column, (made[column], frozenset({*columns, *piece}))
 
 
 def _pairs(keys: Sequence[pl.Series]) -> int:

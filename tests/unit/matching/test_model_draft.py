@@ -19,6 +19,7 @@ from matching.table_forms import form_of, table_forms, unread
 from matching.table_linkage import link_table
 from matching.table_model import read_table_model, table_model_from
 from schema.records import PAIR
+from tests.unit.matching.table_builders import models_of_families
 
 GIVEN = ("ada", "ben", "cleo", "dan", "eva", "finn", "gwen", "hugo", "iris", "jack", "kate", "liam")
 FAMILY = ("stone", "river", "forest", "valley", "meadow", "canyon", "island", "desert", "harbour", "garden")
@@ -164,3 +165,24 @@ def test_a_phone_is_the_same_with_and_without_the_countrys_digits() -> None:
     levels = next(one for one in table.model.comparisons if one.name == "phone").levels
     found = compare(table.model.relation, forms, pairs, table.model).column("phone").to_pylist()
     assert [levels[number - 1].name for number in found] == ["ending", "ending", "ending", "differ"]
+
+
+def test_codes_within_titles_bring_rows_together_and_are_compared() -> None:
+    rows = models_of_families().drop("model_no")
+    drafted = draft(rows, "product")
+    assert [column.name for column in drafted.columns if column.has_codes] == ["title"]
+    document = drafted.document
+    assert ["title_code"] in [rule["fields"] for rule in document["blocking"]]
+    assert {"name": "title_code", "kind": "code"} in document["comparisons"]
+    without = {
+        **{name: part for name, part in document.items() if name != "told_apart_by"},
+        "blocking": [rule for rule in document["blocking"] if rule["fields"] != ["title_code"]],
+        "comparisons": [each for each in document["comparisons"] if each["name"] != "title_code"],
+    }
+    found, fewer = (
+        evaluate(pl.DataFrame(link_table(rows, table_model_from(each, "the draft")).clusters).sort("id")["cluster"], rows["product"])
+        for each in (dict(document), without)
+    )
+    assert found.pairwise.f1 > max(0.75, fewer.pairwise.f1)
+    plain = draft(rows.with_columns(title=pl.col("title").str.replace_all(r"\d", "")), "product")
+    assert not any(column.has_codes for column in plain.columns)
