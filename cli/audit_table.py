@@ -26,6 +26,7 @@ _COLUMNS = (
     "结果\noutcome",
     "事由\npurpose",
     "案号\nreference",
+    "对象\nreceiver",
     "形式\nshape",
 )
 
@@ -44,6 +45,7 @@ def show_rows(console: Console, rows: Iterable[tuple[RowMapping, str | None]], *
             "开始 begun" if row["outcome"] is None else str(row["outcome"]),
             row["purpose"] or "",
             row["case_reference"] or "",
+            row["receiver"] or "",
             json.dumps(row["shape"], ensure_ascii=False) if row["shape"] else "",
         )
         table.add_row(*cells, *((HOW[how],) if with_how else ()))

@@ -24,6 +24,7 @@ app = typer.Typer(
 #: In two lines each, so that a row fits into eighty columns.
 _COLUMNS = ("批次\nbatch", *BATCH_COLUMNS[:6], "挂起\nheld", *BATCH_COLUMNS[6:])
 _UNDER_WAY = frozenset({"landed", "validated", "failed"})  # rows of such a batch may be in no state yet
+_CLOSED = "SELECT batch_id, state, validated_at FROM ops.batch WHERE state <> 'open' ORDER BY batch_id"
 _LIST = """
 SELECT batch_id, department, kind, state, pulled, landed, already_known, accepted, quarantined, held, deleted, error FROM ops.batch
 WHERE (:department = '' OR department = :department) AND (:state = '' OR state = :state) ORDER BY batch_id DESC LIMIT :limit
@@ -59,11 +60,11 @@ def check() -> None:
     from pipeline.conservation import recount, require_law
 
     with store() as engine, engine.connect() as connection:
-        rows = connection.execute(text("SELECT batch_id, state FROM ops.batch WHERE state <> 'open' ORDER BY batch_id"))
-        states: dict[int, str] = {row.batch_id: row.state for row in rows}
-        counts = recount(connection, list(states))
-    waiting = sum(count.unfinished for count in counts if states[count.batch_id] in _UNDER_WAY)
-    require_law([replace(count, unfinished=0) if states[count.batch_id] in _UNDER_WAY else count for count in counts])
+        rows = connection.execute(text(_CLOSED)).all()
+        counts = recount(connection, [row.batch_id for row in rows])
+    under_way = {row.batch_id for row in rows if row.state in _UNDER_WAY or row.validated_at is None}  # a replay puts rows back
+    waiting = sum(count.unfinished for count in counts if count.batch_id in under_way)
+    require_law([replace(count, unfinished=0) if count.batch_id in under_way else count for count in counts])
     pulled, landed, known = (sum(getattr(count, name) for count in counts) for name in ("pulled", "landed", "already_known"))
     Console().print(f"守恒律成立 · the law holds: {len(counts)} 批 batches, {pulled:,} = {landed:,} + {known:,}")
     if waiting:

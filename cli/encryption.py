@@ -48,11 +48,13 @@ def new_key(
 def status() -> None:
     """各表有多少值为明文、多少在各密钥之下 · How many values of each table are in the clear, and how many under each key."""
     from hub.encryption import key_ring
+    from hub.encryption.key_document import RESERVED as LOOKUP
+    from hub.encryption.store_keys import keys_in_use
     from pipeline.rotation import status as count
 
     ring = key_ring()
     with store(needs_keys=False) as engine, engine.connect() as connection:
-        held = count(connection)
+        held, in_use = count(connection), keys_in_use(connection)
     table = Table("表 table", "密钥 key", "值 values")
     for one in held:
         table.add_row(one.table, one.key_id or _CLEAR, f"{one.values:,}")
@@ -62,7 +64,8 @@ def status() -> None:
         console.print("未设密钥，新值以明文存储 · no keys are set: new values are kept in the clear")
         return
     console.print(f"当前密钥 · current key: {ring.current}", markup=False, highlight=False)
-    wanted = {one.key_id for one in held} | {ring.current}
+    # A key that was current once is in use until a rotation has found nothing under it: without it the hub does not start.
+    wanted = {one.key_id for one in held} | (in_use.keys() - {LOOKUP}) | {ring.current}
     for name in ring.key_ids:
         if name not in wanted:
             console.print(f"可移除 · may be taken out of the key document: {name}", markup=False, highlight=False)

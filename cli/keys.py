@@ -64,7 +64,7 @@ def rotate(
 @app.command("list")
 def list_all() -> None:
     """列出密钥（不含密钥本身） · Every key with its role, department, end and last use, without the secret."""
-    from api.authentication.keys import list_keys
+    from api.authentication.keys import KEY_ID_LENGTH, list_keys
 
     words = (
         "编号 id",
@@ -78,6 +78,9 @@ def list_all() -> None:
         "使用 used",
     )
     table = Table(*words)
+    table.columns[0].no_wrap, table.columns[0].min_width = True, KEY_ID_LENGTH  # it is typed again, to revoke the key
+    for column in table.columns[1:]:
+        column.overflow = "fold"
     with store() as engine:
         for key in list_keys(engine):
             times = (key.created_at, key.expires_at, key.revoked_at, key.last_used_at)

@@ -16,7 +16,9 @@ from sqlalchemy import Engine
 from cli.acting import os_account
 from cli.console import Console
 from cli.session import store
+from connectors.contract import contract_folders, load_contracts
 from hub.errors import AccessDenied, ContractError
+from hub.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="访问策略 · The policy: who may see what. Two people change it.")
 
@@ -29,9 +31,11 @@ Version = Annotated[int, typer.Argument(min=0, help="版本 · its version")]
 def check(file: File) -> None:
     """检查策略文件及其中的示例 · Every mistake in a policy file with its line, and every example that does not hold."""
     from api.policy.document import read_policy
+    from api.policy.words import require_known_words
 
     try:
         policy = read_policy(file)
+        require_known_words(policy, _departments())
     except ContractError as error:
         for problem in typing.cast(list[str], error.detail["problems"]):
             Console(soft_wrap=True).print(problem, markup=False, highlight=False)
@@ -72,8 +76,10 @@ def propose(file: File) -> None:
     """提出策略 · Put a policy up for a second administrator to approve; asks for your key."""
     from api.policy.document import read_policy
     from api.policy.store import propose as put_up
+    from api.policy.words import require_known_words
 
     policy = read_policy(file)
+    require_known_words(policy, _departments())
     with store() as engine:
         put_up(engine, policy, _administrator(engine), os_account())
     Console().print(
@@ -102,6 +108,10 @@ def withdraw(version: Version) -> None:
     Console().print(f"版本 {version} 已撤回 · version {version} is withdrawn")
 
 
+def _departments() -> frozenset[str]:
+    return frozenset(load_contracts(contract_folders(get_settings().contract_folders)))
+
+
 def _yaml_of(version: int) -> str:
     from api.policy.store import in_force, policy_version
 
@@ -121,9 +131,12 @@ def _administrator(engine: Engine) -> str:
         AccessDenied: the key is not valid, or not an administrator's.
     """
     from api.authentication.key_check import KeyCheck
+    from api.policy.store import in_force
 
     key = os.environ.get(KEY_VARIABLE) or typer.prompt("您的密钥 · your key", hide_input=True)
-    caller = KeyCheck(engine.connect, engine).check(key, None)
+    caller = KeyCheck(engine.connect, engine).check(key, None, is_here=True)
+    with engine.connect() as connection:
+        in_force(connection).rights(caller.department, caller.role)  # a role that the policy took away changes it no more
     if caller.role != "admin":
         raise AccessDenied(
             "策略须由管理员更改 · a policy is changed by administrators", remedy="用管理员的密钥 · use an administrator's key"

@@ -18,6 +18,7 @@ from connectors.contract import Contract
 from hub.errors import RequestError
 from hub.settings import get_settings
 from pipeline.ingest import BatchReport
+from pipeline.run import PassReport
 
 
 class PassTable:
@@ -92,12 +93,23 @@ def run(
 
     settings, console = get_settings(), Console()
     contracts = active_contracts(settings, departments)
+    if reconcile and backfill:
+        raise RequestError(
+            "--reconcile 与 --backfill 只能选一个 · one of --reconcile and --backfill", remedy="先后各运行一次 · run one after the other"
+        )
     if reconcile:
         contracts = _that_can_be_swept(contracts, is_named=bool(departments))
     kind = "reconcile" if reconcile else "backfill" if backfill else "ingest"
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
-    with store() as engine, PassTable(titles, console) as table:
-        report = run_pass(engine, contracts, settings, table.update, Order(kind, accepts_deletions=accept_deletions), resolves=resolve)
+    with store() as engine:
+        with PassTable(titles, console) as table:
+            report = run_pass(engine, contracts, settings, table.update, Order(kind, accepts_deletions=accept_deletions), resolves=resolve)
+        _print_outcome(console, report)
+        if not report.is_clean:
+            raise typer.Exit(1)  # within: the call is written down as what it came to
+
+
+def _print_outcome(console: Console, report: PassReport) -> None:
     for batch in report.batches:
         for alert in batch.alerts:
             console.print(f"[yellow]提醒 · alert[/yellow] {escape(batch.department)}: ", end="")
@@ -106,7 +118,6 @@ def run(
         console.print(f"[red]{escape(failure.kind)}[/red] ", end="")
         console.print(failure.message, markup=False, highlight=False)
     _print_resolved(console, report.resolved, report.seconds)
-    raise typer.Exit(0 if report.is_clean else 1)
 
 
 def _that_can_be_swept(contracts: Sequence[Contract], *, is_named: bool) -> list[Contract]:

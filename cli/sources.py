@@ -68,6 +68,9 @@ def list_sources() -> None:
     table = Table(
         "部门 department", "名称 title", "方式 kind", "模式 mode", "周期 schedule", "版本 version", "连接 connection", "启用 active"
     )
+    table.columns[0].no_wrap = True  # it is typed again
+    for column in table.columns[1:]:
+        column.overflow = "fold"
     for name, contract in contracts.items():
         is_active = not settings.active_departments or name in settings.active_departments
         connector = contract.connector

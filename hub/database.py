@@ -95,6 +95,7 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
     """
     with store_errors(), engine.connect() as connection:
         before = _revision(connection)
+        _require_no_newer(before)
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
         config.attributes["connection"] = connection
@@ -117,8 +118,20 @@ def require_schema(engine: Engine) -> None:
     head = ScriptDirectory.from_config(config).get_current_head()
     with store_errors(), engine.connect() as connection:
         found = _revision(connection)
+    _require_no_newer(found)
     if found != head:
         raise SchemaError(f"the database's schema is {found or 'missing'}, this version wants {head}", remedy="run `casehub migrate`")
+
+
+def _require_no_newer(revision: str | None) -> None:
+    """Refuse a store that a later version of the hub has migrated."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaError(
+            f"the database's schema is {revision}, which this version does not know", remedy="install the version that migrated it"
+        )
 
 
 def _revision(connection: Connection) -> str | None:

@@ -11,10 +11,14 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from hub.errors import SettingsError
 from hub.urls import is_safe_on_the_way
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "example", "todo"}
 _BOUND_ISSUER = re.compile(r"^([a-z][a-z0-9_]{1,39})=")
 
@@ -113,6 +117,23 @@ class Settings(BaseSettings):
     )
     exports_at_once: int = Field(2, ge=1, le=8, description="Exports of one department and role that one server runs at a time.")
 
+    @field_validator("audit_head", "login_secret_file", "encryption_keys_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("encryption_keys_command")
+    @classmethod
+    def _without_blanks(cls, value: str) -> str:
+        return value.strip()
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+        return value.upper()
+
     @field_validator("database_url", "airflow_database_url")
     @classmethod
     def _is_a_real_server(cls, value: SecretStr | None) -> SecretStr | None:
@@ -121,6 +142,10 @@ class Settings(BaseSettings):
         url = value.get_secret_value()
         if not url.startswith("postgresql"):
             raise ValueError("must be a PostgreSQL URL, postgresql+psycopg2://…")
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError):  # their words may quote a part of the password
+            raise ValueError("cannot be read; write what is special in a password as %40 for @, %2F for /, %23 for #") from None
         if any(f":{word}@" in url.lower() for word in PLACEHOLDERS):
             raise ValueError("the password is a placeholder; set a real one")
         return SecretStr(url.replace("postgresql://", "postgresql+psycopg2://", 1))
@@ -191,6 +216,9 @@ def get_settings() -> Settings:
     """
     try:
         return Settings()  # type: ignore[call-arg,unused-ignore] # every field has a default
+    except SourceError as error:
+        name = next((f"CASEHUB_{name.upper()}" for name in Settings.model_fields if f'"{name}"' in str(error)), "a setting")
+        raise SettingsError(f"{name} is not JSON", remedy=f"correct {name} in the environment or in .env", setting=name) from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "CASEHUB_" + "_".join(str(part) for part in first["loc"]).upper()

@@ -15,7 +15,10 @@ taken, are not there. Rows are in the order of department, record and ordinal.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -66,19 +69,29 @@ def membership(engine: Engine, path: Path) -> int:
     """
     if path.suffix not in (".csv", ".parquet") or not path.parent.is_dir():
         raise RequestError(f"{path.name} cannot be written", remedy="name a .csv or .parquet file in a folder that is there")
-    with store_errors(), engine.connect() as connection:
+    with _writing(path) as written, store_errors(), engine.connect() as connection:
         cursor = cursor_of(connection)
         if path.suffix == ".csv":
-            with path.open("wb") as file:
-                cursor.copy_expert(f"COPY ({_MEMBERSHIP}) TO STDOUT (FORMAT csv, HEADER)", file)
+            cursor.copy_expert(f"COPY ({_MEMBERSHIP}) TO STDOUT (FORMAT csv, HEADER)", written)
             return int(cursor.rowcount)
         with tempfile.TemporaryFile() as file:  # as text first: so the store is read in one go, and the memory stays small
             cursor.copy_expert(f"COPY ({_MEMBERSHIP}) TO STDOUT (FORMAT csv)", file)
             file.seek(0)
-            return _as_parquet(file, path)
+            return _as_parquet(file, written)
 
 
-def _as_parquet(file: IO[bytes], path: Path) -> int:
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[IO[bytes]]:
+    """The file, for its owner alone."""
+    try:
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    except OSError as error:
+        raise RequestError(f"{path.name} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None
+    with file:
+        yield file
+
+
+def _as_parquet(file: IO[bytes], to: IO[bytes]) -> int:
     from pyarrow import csv, parquet
 
     convert = csv.ConvertOptions(
@@ -89,7 +102,7 @@ def _as_parquet(file: IO[bytes], path: Path) -> int:
         include_columns=MEMBERSHIP.names,
     )
     count = 0
-    with parquet.ParquetWriter(path, MEMBERSHIP) as writer:
+    with parquet.ParquetWriter(to, MEMBERSHIP) as writer:
         if not file.read(1):
             return count
         file.seek(0)

@@ -52,10 +52,13 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
         RequestError: see `require_writable`.
     """
     require_writable(path)
-    if path.suffix == ".parquet":
-        frame.write_parquet(path)
-    else:
-        frame.write_csv(path)
+    try:
+        if path.suffix == ".parquet":
+            frame.write_parquet(path)
+        else:
+            frame.write_csv(path)
+    except OSError as error:
+        raise RequestError(f"{path.name} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None
 
 
 def _require_text(path: Path) -> None:

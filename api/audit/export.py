@@ -69,11 +69,11 @@ def export(engine: Engine, path: Path, period: Period) -> int:
         RequestError: the file cannot be written.
     """
     require_exportable(path)
-    with (
-        store_errors(),
-        engine.connect() as connection,
-        open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline="") as file,  # noqa: PTH123
-    ):
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise RequestError(f"{path.name} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None
+    with open(handle, "w", encoding="utf-8", newline="") as file, store_errors(), engine.connect() as connection:  # noqa: PTH123 - of that mode
         connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         return _WRITERS[path.suffix](file, _period(connection, period))
 

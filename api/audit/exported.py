@@ -11,12 +11,12 @@ import datetime as dt
 import itertools
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from api.audit.canonical import FIELDS, Seal, Tombstone, canonical
-from api.audit.export import cell
+from api.audit.export import SEAL_COLUMNS, cell
 from api.audit.findings import Report
 from api.audit.heads import read_heads
 from api.audit.verify import Checker, Rows
@@ -31,14 +31,18 @@ def verify_file(path: Path, head_file: Path | None) -> Report:
         head_file: published heads; None: they are not looked at.
 
     Raises:
-        RequestError: it is no such file.
+        RequestError: it is no such file, or holds nothing, or there is no file of heads.
     """
+    if head_file is not None and not head_file.is_file():
+        raise RequestError(f"there is no file {head_file.name} of published heads", remedy="name it with --head, or leave --head out")
     checker = Checker(None if head_file is None else read_heads(head_file), is_whole=False)
     try:
         for seal, rows in _read_table(path) if path.suffix == ".csv" else _read_lines(path):
             checker.take(seal, rows)
     except (OSError, ValueError, KeyError, TypeError, csv.Error):
         raise RequestError(f"{path.name} is no exported audit log", remedy="name a file that `casehub audit export` wrote") from None
+    if not checker.report.seals:
+        raise RequestError(f"{path.name} holds no seal: there is nothing to verify", remedy="name a file that `casehub audit export` wrote")
     return checker.finish()
 
 
@@ -60,6 +64,7 @@ def _read_table(path: Path) -> Iterator[tuple[Seal, Rows]]:
         for number, group in itertools.groupby(csv.DictReader(file), lambda row: row["seal"]):
             found = list(group)
             first, chained = found[0], [row for row in found if row["access_id"]]
+            _require_of_one(found, chained)
             document = {
                 "number": int(number),
                 "previous_hash": first["previous_hash"],
@@ -71,6 +76,16 @@ def _read_table(path: Path) -> Iterator[tuple[Seal, Rows]]:
             if first["pruned"]:
                 document["pruned"] = json.loads(first["pruned"])
             yield _seal(document, first["seal_hash"]), {int(row["access_id"]): _content(row) for row in chained if row["canonical"]}
+
+
+def _require_of_one(found: Sequence[Mapping[str, str]], chained: Sequence[Mapping[str, str]]) -> None:
+    """Rows of one seal say the same of it, each stands at its place, and none stands there that is not chained."""
+    first = found[0]
+    is_one = all(row[name] == first[name] for row in found for name in SEAL_COLUMNS)
+    places = [int(row["place"]) for row in chained]
+    is_in_place = places == list(range(int(first["first_place"]), int(first["first_place"]) + len(chained)))
+    if not is_one or not is_in_place or (len(chained) < len(found) and len(found) > 1):
+        raise ValueError(first["seal"])
 
 
 def _content(row: Mapping[str, str]) -> tuple[str, str]:

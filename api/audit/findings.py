@@ -8,7 +8,7 @@ from typing import Literal
 
 Kind = Literal[
     "edited", "removed", "added", "reordered", "unsealed", "sealed_twice", "backdated", "seal_edited", "seal_removed", "rewritten",
-    "truncated", "not_published", "unreadable_head", "pruned_early",
+    "truncated", "not_published", "unreadable_head", "pruned_early", "misdated",
 ]  # fmt: skip
 #: Each kind in words, Chinese first.
 WORDS: dict[Kind, str] = {
@@ -26,6 +26,7 @@ WORDS: dict[Kind, str] = {
     "not_published": "链头未公布或文件缺失 · the chain's head is not published",
     "unreadable_head": "链头文件有不可读的行 · a line of the published heads cannot be read",
     "pruned_early": "清除了不满保存期的记录 · rows were pruned before their time",
+    "misdated": "封印的时间不实 · the seal says a time that cannot be",
 }
 MAX_KEPT = 1_000
 

@@ -67,11 +67,18 @@ def publish(path: Path, head: Head) -> bool:
     return True
 
 
-def read_heads(path: Path) -> Iterator[tuple[int, Head | None]]:
-    """Every published head with the number of its line, oldest first; None for a line that is none."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
+def read_heads(path: Path, until: int | None = None) -> Iterator[tuple[int, Head | None]]:
+    """Every published head with the number of its line, oldest first; None for a line that is none.
+
+    Args:
+        path: of the file.
+        until: bytes of it that are read; what is published meanwhile is of later than the log that it is held against.
+    """
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            yield number, _read(line)
+            if until is not None and lines.tell() > until:
+                return
+            yield number, _read(line.decode("utf-8", "replace"))
 
 
 def _last(tail: bytes) -> Head | None:

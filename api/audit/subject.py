@@ -58,7 +58,8 @@ SELECT (EXISTS (SELECT FROM store.person WHERE person_id = :id) OR EXISTS (SELEC
            AS is_case
 """
 _LOOKS = """
-SELECT access_id, at, caller, department, purpose, case_reference, action, shape, outcome, request_id, entity_ids, person_ids, record_ids
+SELECT access_id, at, caller, department, purpose, case_reference, receiver, action, shape, outcome, request_id,
+       entity_ids, person_ids, record_ids
 FROM audit.access
 WHERE (entity_ids && CAST(:entities AS uuid[]) OR person_ids && CAST(:persons AS uuid[]) OR record_ids && CAST(:records AS bigint[]))
   AND (CAST(:since AS timestamptz) IS NULL OR at >= :since) AND (CAST(:before AS timestamptz) IS NULL OR at < :before)

@@ -20,6 +20,7 @@ from hub.database import store_errors
 
 LATE = dt.timedelta(seconds=60)  # a row is chained within this time, if a sealer is at work
 KEPT = dt.timedelta(days=180)
+ASKEW = dt.timedelta(minutes=5)  # by so much a clock may be set back
 _PAGE = 20  # seals read at once
 
 _SEALS = "SELECT * FROM audit.seal WHERE number > :after AND {range} ORDER BY number LIMIT :most"
@@ -42,9 +43,10 @@ def verify(engine: Engine, head_file: Path) -> Report:
     Raises:
         StoreUnavailable: the database went away.
     """
+    heads = _heads(head_file)  # as they stand before the moment that is looked at: a sealer may be at work
     with store_errors(), engine.connect() as connection:
         connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        checker = Checker(_heads(head_file))
+        checker = Checker(heads)
         for seal in read_seals(connection):
             checker.take(seal, read_rows(connection, seal))
         report = checker.finish(connection.execute(text("SELECT now()")).scalar_one())
@@ -61,7 +63,7 @@ def verify(engine: Engine, head_file: Path) -> Report:
 
 
 def _heads(path: Path) -> Iterator[tuple[int, Head | None]] | None:
-    return read_heads(path) if path.is_file() else None
+    return read_heads(path, path.stat().st_size) if path.is_file() else None
 
 
 def read_seals(connection: Connection, within: str = "true", values: Mapping[str, Any] | None = None) -> Iterator[Seal]:
@@ -114,6 +116,8 @@ class Checker:
         self._found: dict[int, bytes] = {}  # what such a row is now
         self._before_first: Head | None = None  # the last head of a seal that is not there any more
         self._tombstone: Seal | None = None
+        self._latest: Seal | None = None  # of all seals the one with the latest time
+        self._matched = 0  # the last seal that is the one that was published
 
     def take(self, seal: Seal, rows: Rows) -> None:
         """Check one seal and its rows."""
@@ -127,6 +131,7 @@ class Checker:
         else:
             self._check_order(seal)
         self._check_heads(seal)
+        self._check_time(seal)
         self._check_rows(seal, rows)
         if seal.tombstone is not None:
             self._check_tombstone(seal)
@@ -142,9 +147,28 @@ class Checker:
         """
         self._check_beginning()
         self._tell_wrong_rows()
+        if now is not None and self._latest is not None and self._latest.sealed_at > now + ASKEW:
+            self.report.add(Finding("misdated", seal=self._latest.number, note="it is later than now"))
         if self._is_whole:
             self._check_tail(now)
+        elif self._has_heads:
+            self._require_published()
         return self.report
+
+    def _require_published(self) -> None:
+        """Of a file, the heads say that it is what was sealed: up to its last seal, for all that is hashed hangs together."""
+        last = self._previous
+        if last is not None and self._matched < last.number:
+            note = "none of its seals was" if not self._matched else f"none after {self._matched} was"
+            self.report.add(Finding("not_published", seal=last.number, note=f"{note} among the heads"))
+
+    def _check_time(self, seal: Seal) -> None:
+        """A time that is ahead would make what was pruned under it look old."""
+        if self._latest is not None and seal.sealed_at < self._latest.sealed_at - ASKEW:
+            self.report.add(Finding("misdated", seal=self._latest.number, note=f"it is later than seal {seal.number}, which follows it"))
+            self._latest = seal
+        if self._latest is None or seal.sealed_at >= self._latest.sealed_at:
+            self._latest = seal
 
     def _check_tail(self, now: dt.datetime | None) -> None:
         last, cut_off = self._previous, 0
@@ -172,6 +196,8 @@ class Checker:
             if head.number == seal.number:
                 if (head.hash, head.rows, head.sealed_at) != (seal.hash.hex(), seal.last_place, utc_text(seal.sealed_at)):
                     self.report.add(Finding("rewritten", seal=seal.number))
+                else:
+                    self._matched = seal.number
             elif self._previous is None:
                 self._before_first = head
             self._head = self._next_head()

@@ -28,7 +28,7 @@ PREFIX = "casehub_"  # so that a secret scanner knows a key that was committed b
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _UNIQUE_VIOLATION = "23505"
 _ID_LETTERS = string.ascii_lowercase + string.digits
-_ID_LENGTH = 12
+KEY_ID_LENGTH = 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}")
 _DEPARTMENT = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _LISTED = ("key_id", "name", "role", "department", "networks", "created_at", "expires_at", "revoked_at", "last_used_at")
@@ -153,7 +153,7 @@ def split_key(credential: str) -> tuple[str, bytes]:
     """A key's id and its secret's hash; of what is no key an id that no key has, so that it is looked up all the same."""
     whole = credential.removeprefix(PREFIX)
     key_id, mark, secret = whole.partition("_")
-    is_one = len(whole) < len(credential) and bool(mark) and len(key_id) == _ID_LENGTH and key_id.isascii() and key_id.isalnum()
+    is_one = len(whole) < len(credential) and bool(mark) and len(key_id) == KEY_ID_LENGTH and key_id.isascii() and key_id.isalnum()
     return key_id if is_one else "", _hash(secret)
 
 
@@ -192,7 +192,7 @@ def _row(caller: Caller, networks: Sequence[str] | None, days: int) -> dict[str,
 
 
 def _insert(connection: Connection, row: dict[str, Any], replaces: str | None) -> str:
-    key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+    key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(KEY_ID_LENGTH))
     secret = secrets.token_urlsafe(32)
     connection.execute(insert(api_key).values(key_id=key_id, secret_hash=_hash(secret), replaces=replaces, **row))
     return f"{PREFIX}{key_id}_{secret}"

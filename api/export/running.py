@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from api.access import Caller
 from api.audit import write_audit
 from api.audit.notes import persons_by_identifier
+from api.authentication.standing import is_good
 from api.entity_tag import VARY
 from api.export.formats import MEDIA_TYPES, End, writer_of
 from api.export.rows import COLUMNS, Row, rows
@@ -38,6 +39,7 @@ from hub.errors import AccessDenied, BusyError, HubError, StoreError
 PART, ENDED = "cases.export.part", "cases.export.end"
 DONE, GONE, BROKEN = 200, 499, 500  # outcomes: whole; whoever asked went away; broken off
 ANYBODY = "*"
+ASKED_EVERY_S = 1.0  # whether the key is still good
 
 _now = time.monotonic
 _log = logging.getLogger("api")
@@ -60,6 +62,7 @@ class Export:
         self._most = most_rows(hub.settings.export_rows, caller.role, question.limit)
         self._count = 0
         self._outcome = BROKEN
+        self._asked_at = _now()
         self._connection: Connection | None = None  # that is read from
         self._parts = self._running()
         next(self._parts)
@@ -106,6 +109,7 @@ class Export:
                 raise StoreError("an export took longer than it may", remedy="narrow the question, or raise CASEHUB_EXPORT_SECONDS")
             is_complete = self._count + len(part) <= self._most
             kept = part[: self._most - self._count]
+            self._require_good()
             if kept:
                 self._note(PART, DONE, kept)
                 self._count += len(kept)
@@ -114,6 +118,13 @@ class Export:
         self._note(ENDED, DONE)  # before the end itself: a file is only whole if that is written down
         self._outcome = DONE
         yield writer.end(End(self._count, is_complete))
+
+    def _require_good(self) -> None:
+        """Go on only for a key that is not revoked; asked once a second."""
+        if _now() - self._asked_at >= ASKED_EVERY_S:
+            self._asked_at = _now()
+            if not is_good(self._hub, self._caller):
+                raise AccessDenied("密钥已吊销 · the key was revoked", remedy="用有效的密钥重新导出 · begin anew with a key that is good")
 
     def _note(self, action: str, outcome: int, part: list[Row] | None = None) -> None:
         """Write down what leaves, or how many rows have left in all; and whom it was asked of."""

@@ -116,7 +116,7 @@ class Logins:
             index_elements=["login"], set_=scope, where=row_scope.c.policy_version <= rights.version
         )
         with store_errors(), self._engine.begin() as connection:
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(470312)")  # two servers that make it at once
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(470313)")  # two servers that make it at once
             _create_role(connection.connection.driver_connection, login, password)  # type: ignore[arg-type]
             # A temporary table or function would be a place to gather what is read, and to plan with.
             connection.exec_driver_sql(f'REVOKE TEMPORARY ON DATABASE "{self._engine.url.database}" FROM PUBLIC')

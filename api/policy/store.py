@@ -15,6 +15,8 @@ from hub.database import store_errors
 from hub.errors import AccessDenied, NotFound, RequestError
 from schema.tables import policy as table
 
+_MOST_AHEAD = 1_000  # of the newest version: after the largest number that there is no policy could follow
+
 FRESH_S = 1.0  # a policy is in force everywhere within this time of its approval
 
 
@@ -90,6 +92,12 @@ def propose(engine: Engine, policy: Policy, by: str, account: str | None = None)
         if policy.version <= newest:
             raise RequestError(
                 f"version {policy.version} is not above {newest}, the newest there is", remedy=f"write version: {newest + 1}", newest=newest
+            )
+        if policy.version > newest + _MOST_AHEAD:
+            raise RequestError(
+                f"version {policy.version} is far above {newest}, the newest there is: no later one could be written",
+                remedy=f"write version: {newest + 1}",
+                newest=newest,
             )
         document = policy.model_dump(mode="json")
         connection.execute(insert(table).values(version=policy.version, document=document, proposed_by=by, proposed_account=account))

@@ -15,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from api.access import Caller
 from api.answers.changes import ChangeAnswer, ChangePage
 from api.audit import write_audit
+from api.authentication.standing import is_good
 from api.change_feed import Seen, beginning, read_head, read_page
 from api.change_waiting import ChangeWaiting
 from api.dependencies import CallerDep, HubDep, TraceDep
@@ -130,6 +131,8 @@ async def stream_changes(stream: Annotated[_Stream, Depends(stream_of)]) -> Asyn
     yield ServerSentEvent(retry=RETRY_MS, comment="casehub")
     while not stream.waiting.is_closed and (left := deadline - time.monotonic()) > 0:
         page = await stream.waiting.read(partial(read_page, stream.hub, stream.caller, position, STREAM_PAGE, stream.relation))
+        if not await stream.waiting.read(partial(is_good, stream.hub, stream.caller)):
+            return  # the key was revoked meanwhile: who comes again is told
         if page.items:
             ids = list({seen.entity_id for seen in page.items})
             trace = dataclasses.replace(stream.trace, entity_ids=ids)

@@ -166,6 +166,8 @@ def write_document(path: Path, document: KeyDocument) -> None:
             file.write(document.as_json())
             file.flush()
             os.fsync(file.fileno())
+            if path.exists() and os.geteuid() == 0:  # whoever it was for must be able to read it still
+                os.fchown(file.fileno(), path.stat().st_uid, path.stat().st_gid)
         Path(name).replace(path)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None

@@ -147,3 +147,14 @@ def test_a_server_that_ends_lets_everybody_go(database: Engine) -> None:
     assert time.monotonic() - began < 6
     assert found["poll"] == 200
     assert found["stream"]
+
+
+def test_a_stream_ends_when_its_key_is_revoked(api: Api, store: Store) -> None:
+    clerk = api.as_("clerk", "labour")
+    with clerk.stream("GET", "/v1/changes/stream", params={"since": "latest", "relation": "case"}) as answer:
+        coming = events(answer)
+        settle(store.engine, record("police", "1", **NOISE))
+        assert next(coming)["event"] == "change"
+        store.run("UPDATE ops.api_key SET revoked_at = now()")
+        settle(store.engine, record("police", "2", **NOISE))
+        assert list(coming) == []

@@ -310,7 +310,7 @@ def test_who_goes_away_ends_the_export(api: Api, store: Store, monkeypatch: pyte
 
 def test_what_takes_too_long_breaks_off(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.case(store.record("petition", "XF-1", title="噪音"))
-    monkeypatch.setattr(running, "_now", iter([0.0, 1e6]).__next__)
+    monkeypatch.setattr(running, "_now", iter([0.0, 0.0, 1e6]).__next__)
     with pytest.raises(httpx.RemoteProtocolError):
         api.as_("clerk", "petition").post("/v1/cases/export", json={"format": "jsonl", "receiver": RECEIVER})
     assert written(store)[-1]["outcome"] == 500
@@ -380,3 +380,22 @@ def test_twenty_thousand_cases_need_no_more_memory_than_a_few(api: Api, store: S
     assert size > 2_000_000 or format_ == "parquet"
     assert all_ - few < 24 * 2**20
     assert [row["outcome"] for row in written(store) if row["action"] == "cases.export.end"] == [200] * 3
+
+
+def test_an_export_breaks_off_when_its_key_is_revoked(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        store.case(store.record("petition", f"XF-{number}", title="噪音"))
+    monkeypatch.setattr("api.export.rows.CASES_AT_ONCE", 1)
+    monkeypatch.setattr(running, "ASKED_EVERY_S", 0.0)
+    real, parts = running.Export._note, []
+
+    def noting(self: running.Export, action: str, outcome: int, part: Any = None) -> None:
+        real(self, action, outcome, part)
+        parts.append(action)
+        store.run("UPDATE ops.api_key SET revoked_at = now()")
+
+    monkeypatch.setattr(running.Export, "_note", noting)
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.as_("clerk", "petition").post("/v1/cases/export", json={"format": "jsonl", "receiver": RECEIVER})
+    assert parts == ["cases.export.part", "cases.export.end"]
+    assert written(store)[-1]["outcome"] == 500

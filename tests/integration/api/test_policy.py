@@ -15,7 +15,7 @@ from api.policy import store as policies
 from api.policy.document import DEFAULT, Policy, policy_of, read_policy
 from cli.acting import os_account, os_user
 from cli.policy import app
-from hub.errors import AccessDenied, HubError, NotFound, RequestError
+from hub.errors import AccessDenied, ContractError, HubError, NotFound, RequestError
 from hub.settings import get_settings
 from schema import tables
 from tests.integration.api.builders import PURPOSE, Api, Store
@@ -235,3 +235,50 @@ def test_the_account_is_the_one_that_signed_in(tmp_path: Path) -> None:
     for kept, account in (("4294967295", os_user()), ("0", "root"), ("3999999999", "3999999999"), ("", os_user())):
         login.write_text(kept, encoding="ascii")
         assert os_account(login) == account
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("cases.*", "case.*"), "'case.*' names no route → did you mean 'cases.*'"),
+        (("sources.list", "sources.lst"), "'sources.lst' names no route"),
+        (("of: all", "of: [labor]"), "'labor' is no department → did you mean 'labour'"),
+        (("{departments: all, places: all}", "{departments: [labor], places: all}"), "'labor' is no department"),
+        (
+            ("visibility: sealed}, sees: clear", "visibility: sealed}, purpose: hnadling, sees: clear"),
+            "'hnadling' is no purpose → did you mean 'handling'",
+        ),
+        (("  admin:", "  superintendent:"), "there is no admin"),
+    ],
+)
+def test_words_that_name_nothing_are_told(command: Any, store: Store, tmp_path: Path, change: tuple[str, str], told: str) -> None:
+    file = tmp_path / "policy.yml"
+    text = DEFAULT.read_text(encoding="utf-8").replace("version: 0", "version: 5")
+    before, after = change
+    assert before in text
+    file.write_text(text.replace(before, after) if "superintendent" in after else text.replace(before, after, 1), encoding="utf-8")
+    if "is no department" in told or "superintendent" in after:  # examples speak of whom it was
+        file.write_text(file.read_text(encoding="utf-8").partition("examples:")[0], encoding="utf-8")
+    result = CliRunner().invoke(app, ["check", str(file)])
+    assert (result.exit_code, told in " ".join(result.output.split())) == (1, True), result.output
+    with pytest.raises(ContractError):
+        command("propose", str(file), key=store.token("admin"))
+
+
+def test_who_may_change_the_policy_is_asked_of_the_policy(command: Any, store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yml"
+    file.write_text(DEFAULT.read_text(encoding="utf-8").replace("version: 0", "version: 5"), encoding="utf-8")
+    of_labour, of_none = store.token("admin", "labour"), store.token("admin")
+    narrower = read_policy(DEFAULT).model_dump(mode="json") | {"version": 1, "examples": []}
+    narrower["roles"]["admin"]["of"] = ["none"]
+    policies.propose(store.engine, policy_of(narrower), "li")
+    policies.approve(store.engine, 1, "wang")
+    with pytest.raises(AccessDenied, match="no such role"):
+        command("propose", str(file), key=of_labour)
+    store.run("UPDATE ops.api_key SET networks = ARRAY['10.0.0.0/8']")
+    command("propose", str(file), key=of_none)  # on the hub's own machine its networks do not count
+
+
+def test_a_version_far_ahead_is_refused(store: Store) -> None:
+    with pytest.raises(RequestError, match="far above 0"):
+        policies.propose(store.engine, policy(2**31 - 1), "li")

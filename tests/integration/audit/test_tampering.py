@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
-from api.audit.canonical import seal_of, stored
+from api.audit import verify as verifying
+from api.audit.canonical import Seal, Tombstone, seal_of, stored
 from api.audit.sealing import seal_all
 from api.audit.verify import verify
 from schema.tables import seal as seal_table
@@ -75,7 +78,8 @@ def test_an_untouched_log_is_sound(log: Engine, heads: Path) -> None:
             id="row removed from its seal too",
         ),
         pytest.param(
-            ["UPDATE audit.seal SET sealed_at = sealed_at - interval '1 day' WHERE number = 2"], {("seal_edited", 2), ("rewritten", 2)}
+            ["UPDATE audit.seal SET sealed_at = sealed_at - interval '1 day' WHERE number = 2"],
+            {("seal_edited", 2), ("rewritten", 2), ("misdated", 1)},
         ),
         pytest.param(
             ["UPDATE audit.seal SET hash = sha256('x') WHERE number = 2"], {("seal_edited", 2), ("seal_edited", 3), ("rewritten", 2)}
@@ -196,3 +200,34 @@ def _rewrite(engine: Engine) -> None:
             new = replace(seal, previous_hash=previous, row_hashes=[hashes[number] for number in seal.access_ids]).hashed()
             connection.execute(seal_table.insert().values(**stored(new)))
             previous = new.hash
+
+
+def test_a_log_that_is_sealed_meanwhile_is_sound(log: Engine, heads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = verifying.read_seals
+
+    def slowly(connection: Any, *given: Any) -> Any:
+        for seal in real(connection, *given):
+            call(log)
+            seal_all(log, heads)  # another process: its head is of later than what is looked at
+            yield seal
+
+    monkeypatch.setattr(verifying, "read_seals", slowly)
+    assert check(log, heads) == set()
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_tombstone_from_the_future_does_not_hide_what_was_pruned(log: Engine, heads: Path, *, goes_on: bool) -> None:
+    """Whoever owns the database removes the first seals, and chains a tombstone that says a time at which they were old."""
+    with log.connect() as connection:
+        seals = list(verifying.read_seals(connection))
+    last, gone = seals[-1], seals[1]
+    at = last.sealed_at + dt.timedelta(days=181)
+    told = Tombstone(gone.number, gone.last_place, gone.hash, at - dt.timedelta(days=180, seconds=1))
+    forged = Seal(last.number + 1, last.hash, last.last_place + 1, last.last_place, at, [], [], told, b"").hashed()
+    with tampering(log) as connection:
+        connection.execute(insert(seal_table).values(**stored(forged)))
+    tamper(log, *(f"DELETE FROM audit.{table} WHERE {where}" for table, where in (("access", "access_id <= 10"), ("seal", "number <= 2"))))
+    if goes_on:
+        call(log)
+        seal_all(log, heads)
+    assert "misdated" in {kind for kind, _ in check(log, heads)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pwd
@@ -238,3 +239,64 @@ def test_what_is_no_export_is_told(tmp_path: Path) -> None:
 def test_migrate_needs_no_log(database: Engine) -> None:
     run("migrate")
     assert rows(database, "migrate") == []
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_a_file_is_what_was_sealed_if_the_heads_say_so(database: Engine, heads: Path, tmp_path: Path, ending: str) -> None:
+    call(database, "chen")
+    file, empty, others = tmp_path / f"log.{ending}", tmp_path / f"none.{ending}", tmp_path / "others.jsonl"
+    run("audit", "export", "--to", str(file))
+    assert "完好" in run("audit", "verify", "--file", str(file), "--head", str(heads))
+    others.write_text("".join(line.replace('"number":', '"number":1') + "\n" for line in heads.read_text().splitlines()), encoding="utf-8")
+    assert "none of its seals was among the heads" in run("audit", "verify", "--file", str(file), "--head", str(others), code=1)
+    with pytest.raises(RequestError, match="no file"):
+        run("audit", "verify", "--file", str(file), "--head", str(tmp_path / "nowhere.jsonl"))
+    empty.write_text(file.read_text().splitlines()[0] + "\n" if ending == "csv" else "", encoding="utf-8")
+    with pytest.raises(RequestError, match="holds no seal"):
+        run("audit", "verify", "--file", str(empty))
+
+
+def test_rows_that_are_not_chained_have_no_place_in_a_table(database: Engine, tmp_path: Path) -> None:
+    for _ in range(2):
+        call(database, "chen")
+    file = tmp_path / "log.csv"
+    run("audit", "export", "--to", str(file))
+    with file.open(newline="", encoding="utf-8") as lines:
+        head, *listed = csv.reader(lines)
+    place, access_id = head.index("place"), head.index("access_id")
+
+    def changed(row: list[str], **cells: str) -> list[str]:
+        return [cells.get(name, value) for name, value in zip(head, row, strict=True)]
+
+    for bad in (
+        [changed(row, place="7") for row in listed],
+        [*listed, changed(listed[-1], access_id="", caller="zhang")],
+        [listed[0], changed(listed[1], seal_hash="00"), *listed[2:]],
+    ):
+        with file.open("w", newline="", encoding="utf-8") as lines:
+            csv.writer(lines).writerows([head, *bad])
+        with pytest.raises(RequestError, match="no exported audit log"):
+            run("audit", "verify", "--file", str(file))
+    assert place and access_id
+
+
+def test_the_list_shows_for_whom_a_key_was_made(database: Engine) -> None:
+    run("keys", "create", "li-of-court", "--role", "clerk", "--department", "court")
+    assert "li-of-court" in run("audit", "list", "--action", "keys.create")
+
+
+def test_ids_of_keys_can_be_copied_from_a_narrow_terminal(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("keys", "create", "li", "--role", "clerk", "--department", "court")
+    monkeypatch.setenv("COLUMNS", "80")
+    with database.connect() as connection:
+        key_id = connection.execute(text("SELECT key_id FROM ops.api_key")).scalar_one()
+    assert key_id in run("keys", "list")
+    assert all(code in run("sources", "list") for code in ("civil_affairs", "mass_organisations", "emergency_management"))
+
+
+def test_a_run_that_failed_is_written_down_as_failed(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CASEHUB_CONNECTION_COURT", raising=False)
+    run("run", "court", "--no-resolve", code=1)
+    assert [row.outcome for row in rows(database, "run")] == [None, 1]
+    with pytest.raises(RequestError, match="one of --reconcile and --backfill"):
+        run("run", "court", "--reconcile", "--backfill")

@@ -95,3 +95,16 @@ def test_a_key_is_shown_only_to_who_asks_for_it(keys_file: Path, as_new: None, m
     ):
         with pytest.raises(SettingsError, match=said):
             run("encryption", *words, keys=None, monkeypatch=monkeypatch)
+
+
+def test_a_key_is_said_to_go_only_when_the_hub_starts_without_it(
+    database: Engine, keys_file: Path, as_new: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was current and under which nothing came to be: it is in use until a rotation has looked."""
+    for name in ("one", "two"):
+        run("encryption", "new-key", str(keys_file), "--id", name, keys=None if name == "one" else keys_file, monkeypatch=monkeypatch)
+        run("resolve", keys=keys_file, monkeypatch=monkeypatch)
+    told = run("encryption", "status", keys=keys_file, monkeypatch=monkeypatch)
+    assert "taken out" not in told and "casehub encryption rotate" in told
+    assert "taken out of the key document: one" in run("encryption", "rotate", keys=keys_file, monkeypatch=monkeypatch)
+    assert "taken out of the key document: one" in run("encryption", "status", keys=keys_file, monkeypatch=monkeypatch)

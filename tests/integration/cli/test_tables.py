@@ -91,6 +91,9 @@ def test_rows_that_the_next_run_takes_along_break_no_law(database: Engine) -> No
     assert "3 行等待处理" in result.output
     with database.begin() as connection:
         connection.execute(text("UPDATE ops.batch SET state = 'done'"))
+    assert "3 行等待处理" in CliRunner().invoke(app, ["batches", "check"]).output  # as a replay leaves them: nothing has judged them yet
+    with database.begin() as connection:
+        connection.execute(text("UPDATE ops.batch SET validated_at = now()"))
     assert isinstance(CliRunner().invoke(app, ["batches", "check"]).exception, ConservationError)
 
 

@@ -53,9 +53,14 @@ def test_numbers_in_pieces_become_whole_ones(database: Engine) -> None:
 
 def test_a_schema_of_another_version_is_refused(database: Engine) -> None:
     with database.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(SchemaError, match="casehub migrate"):
         require_schema(database)
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    for refused in (require_schema, migrate):
+        with pytest.raises(SchemaError, match="does not know → install the version that migrated it"):
+            refused(database)
 
 
 def test_a_server_that_is_not_there_is_store_unavailable(postgres_server: Server) -> None:

@@ -38,6 +38,8 @@ def test_lists_are_read_as_path_and_commas() -> None:
         pytest.param("CASEHUB_TRUSTED_PROXIES", "10.0.0.1/8", "no network", id="no network"),
         pytest.param("CASEHUB_DATABASE_URL", "sqlite:///x", "PostgreSQL URL", id="not PostgreSQL"),
         pytest.param("CASEHUB_DATABASE_URL", "postgresql://u:changeme@h/d", "placeholder", id="placeholder"),
+        pytest.param("CASEHUB_DATABASE_URL", "postgresql://u:changeme!/x@h:port/d", "cannot be read", id="a port that is none"),
+        pytest.param("CASEHUB_LOG_LEVEL", "loud", "DEBUG, INFO", id="no level"),
     ],
 )
 def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str) -> None:
@@ -81,3 +83,21 @@ def test_only_what_may_mend_itself_is_retryable() -> None:
     retryable = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, HubError) and item.retryable}
     assert retryable == {"SourceUnavailable", "BusyError", "StoreUnavailable", "TooManyRequests", "IssuerUnavailable", "TooBusy"}
     assert SourceUnavailable("x").retryable
+
+
+def test_what_is_left_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AUDIT_HEAD", "LOGIN_SECRET_FILE", "ENCRYPTION_KEYS_FILE"):
+        monkeypatch.setenv(f"CASEHUB_{name}", "")
+    monkeypatch.setenv("CASEHUB_ENCRYPTION_KEYS_COMMAND", "  ")
+    monkeypatch.setenv("CASEHUB_LOG_LEVEL", "debug")
+    settings = Settings()
+    assert (settings.audit_head, settings.login_secret_file, settings.encryption_keys_file) == (None, None, None)
+    assert (settings.encryption_keys_command, settings.log_level) == ("", "DEBUG")
+
+
+def test_what_is_no_json_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASEHUB_EXPORT_ROWS", "")
+    get_settings.cache_clear()
+    with pytest.raises(SettingsError, match="CASEHUB_EXPORT_ROWS is not JSON"):
+        get_settings()
+    get_settings.cache_clear()
