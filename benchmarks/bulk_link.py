@@ -154,7 +154,7 @@ class _Whole:
         entity_of = self._publish(clusters.join(labels.select("id", "identifier_hash"), on="id"))
         self._linked.entities[self._relation] = entity_of
         tell(f"{name}: {entity_of['entity'].n_unique():,} published")
-        self._show_keys(like["right"], entity_of)
+        self._show_keys(like["right"])
         tell(f"{name}: keys")
 
     def _represented(self, forms: pa.Table) -> pl.DataFrame:
@@ -219,7 +219,7 @@ class _Whole:
             entity_of.append(fates.moves.select("id", "entity"))
         return pl.concat(entity_of)
 
-    def _show_keys(self, represented: pl.Series, entity_of: pl.DataFrame) -> None:
+    def _show_keys(self, represented: pl.Series) -> None:
         """Key lists of all nodes but those that another stands for, and the key table, crowded keys by entity."""
         keys = []
         for part in self._job.parts():
@@ -235,7 +235,7 @@ class _Whole:
             part_of = all_keys.filter(pl.col("key") % _KEY_PARTS == place)
             with Channel(self._connection) as channel:
                 crowded = show_keys(channel, self._relation, part_of, _NOBODY)
-                show_crowded_keys(channel, self._relation, crowded, _NOBODY, entity_of)
+                show_crowded_keys(channel, self._relation, crowded, _NOBODY)
         self._connection.commit()
 
 

@@ -191,19 +191,19 @@ def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met
     return crowded
 
 
-def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFrame, met: Met, entity_of: pl.DataFrame) -> None:
+def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFrame, met: Met) -> None:
     """Put keys that many show into the key table, for nodes whose entity does not show them often enough.
 
     Args:
-        channel: of the chunk's transaction.
+        channel: of the chunk's transaction, in which memberships have been written.
         relation: whose key table.
         crowded: as `show_keys` gives them.
         met: published nodes that share them.
-        entity_of: (id, entity) of the chunk's nodes, as clustering has just left them.
     """
     if crowded.is_empty():
         return
-    placed = crowded.join(entity_of, on="id", how="left")
+    # Of all nodes, those too that stay where they were: without an entity they would share one's places.
+    placed = crowded.join(entities_of(channel, relation, crowded["id"]), on="id", how="left")
     there = met.shared.join(crowded.select("key").unique(), on="key", how="semi").unique(["key", "other"]).select("key", "other")
     entities = entities_of(channel, relation, there["other"])
     theirs = there.join(entities, left_on="other", right_on="id").join(placed, on=["key", "entity"], how="semi")

@@ -224,8 +224,10 @@ class _Resolving:
     def _show(settled: _Settled, intake: Intake, done: Done) -> None:
         """Redirects, crowded keys, review tasks, golden values, entities and change numbers of one relation."""
         task, evaluation, fates = settled.task, settled.evaluation, settled.fates
-        write_redirects(task, fates, settled.assignment.entities["entity"])
-        show_crowded_keys(task.channel, task.relation, settled.crowded, evaluation.met, fates.moves.select("id", "entity"))
+        known = evaluation.nodes.filter(pl.col("version") > 1)["id"]
+        returning = fates.moves["id"].filter(fates.moves["id"].is_in(known.implode()))
+        write_redirects(task, fates, settled.assignment.entities["entity"], returning)
+        show_crowded_keys(task.channel, task.relation, settled.crowded, evaluation.met)
         done.review_tasks += update_reviews(task, evaluation, fates)
         numbers = Numbers(intake.epoch, intake.change + sum(done.changes.values()))
         done.changes[task.relation.name] = publish(task, settled.assignment, fates, evaluation.nodes, settled.standing, numbers)

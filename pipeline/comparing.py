@@ -99,18 +99,17 @@ class _Comparing:
     def bereft(self) -> pl.Series:
         """Nodes that nobody has looked at and that lost a link, which may have been the one that spared them others, or their stand-in."""
         links = self._before.filter(pl.col("decision") == "link").join(self._edges, on=[*_PAIR, "decision"], how="anti")
-        ends = pl.concat([links["left"], links["right"], self._behind_closed()]).unique()
+        ends = pl.concat([links["left"], links["right"], self._behind_changed()]).unique()
         return ends.filter(~ends.is_in(pl.concat([self._seen, self._task.gone]).implode())).sort()
 
-    def _behind_closed(self) -> pl.Series:
-        """Nodes without keys of their own that are linked to one which was closed: who may not read it would find none of them."""
+    def _behind_changed(self) -> pl.Series:
+        """Nodes without keys of their own that are linked to one which changed: it may show others now, or be closed to who reads them."""
         task = self._task
         is_alike = any(rule.fields == ("fingerprint",) for rule in task.model.blocking)
         if not is_alike or task.changed.is_empty():
             return self._seen.clear()
-        readers = readers_of(task.channel, task.relation, task.changed)
-        closed = readers.filter(pl.col("readers") != "")["id"].implode()
-        links = self._before.filter((pl.col("decision") == "link") & (pl.col("left").is_in(closed) | pl.col("right").is_in(closed)))
+        changed = task.changed.implode()
+        links = self._before.filter((pl.col("decision") == "link") & (pl.col("left").is_in(changed) | pl.col("right").is_in(changed)))
         ends = pl.concat([links["left"], links["right"]]).unique()
         sql = _UNLISTED.format(key_lists=task.relation.key_lists, node=task.relation.node)
         return task.channel.read(sql, ids=ends.sort())["id"] if len(ends) else ends
@@ -184,7 +183,7 @@ class _Comparing:
         """Pairs that are linked by now, and pairs that a person has judged."""
         pairs = [self._before.select(_PAIR)]
         if self._task.has_decisions:
-            pairs.append(self._verdicts(ids).select(_PAIR))
+            pairs.append(self._verdicts(ids).filter(pl.col("verdict") != "unsure").select(_PAIR))  # which is no word at all
         return pl.concat(pairs).filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode()))
 
     def _verdicts(self, ids: pl.Series) -> pl.DataFrame:

@@ -21,6 +21,14 @@ CROSS JOIN LATERAL (
 JOIN {table} e ON e.{entity} = r.from_id
 LEFT JOIN {members} m ON m.{node} = e.founder_id AND m.known_to IS NULL
 """
+# Of closed entities whose founder has come back elsewhere: each with where it leads now, if anywhere.
+_RETURNED = """
+SELECT e.{entity}::text AS entity, r.to_id::text AS target, m.{entity}::text AS founder_in
+FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT * FROM {table} WHERE founder_id = t.id AND known_to IS NOT NULL OFFSET 0) e
+JOIN {members} m ON m.{node} = t.id AND m.known_to IS NULL
+LEFT JOIN store.redirect r ON r.relation = '{name}' AND r.from_id = e.{entity} AND r.known_to IS NULL
+"""
 _CLOSE_REDIRECTS = """
 UPDATE store.redirect SET known_to = %(change)s WHERE relation = %(name)s AND from_id = ANY (%(entities)s::uuid[]) AND known_to IS NULL
 """
@@ -38,21 +46,27 @@ def write_memberships(task: Task, fates: Fates) -> None:
     channel.copy(relation.members, rows)
 
 
-def write_redirects(task: Task, fates: Fates, walked: pl.Series) -> None:
+def write_redirects(task: Task, fates: Fates, walked: pl.Series, returning: pl.Series) -> None:
     """Let ids that gave way lead to where their founder is now; an id that came back leads nowhere else.
 
     Args:
         task: the chunk's relation.
         fates: what becomes of entities; memberships must have been written.
         walked: entities whose members were clustered anew.
+        returning: nodes of these that are in an entity from now on and may have founded another.
     """
     relation, channel = task.relation, task.channel
     about = pl.concat([walked, pl.Series([*fates.merged, *fates.reopened], dtype=pl.String)]).unique()
-    if about.is_empty():
+    if about.is_empty() and returning.is_empty():
         return
-    sql = _REDIRECTS.format(entity=relation.entity, node=relation.node, members=relation.members, table=relation.table, name=relation.name)
-    standing = {entity: (target, founder_in) for entity, target, founder_in in channel.read(sql, entities=about).iter_rows()}
+    names = {"entity": relation.entity, "node": relation.node, "members": relation.members, "table": relation.table, "name": relation.name}
+    standing = {entity: rest for entity, *rest in channel.read(_REDIRECTS.format(**names), entities=about).iter_rows()}
     wanted: dict[str, str | None] = dict(fates.merged)
+    if len(returning):
+        for entity, target, founder_in in channel.read(_RETURNED.format(**names), ids=returning).iter_rows():
+            wanted.setdefault(entity, founder_in)
+            if target is not None:
+                standing[entity] = [target, founder_in]
     for entity, (target, founder_in) in standing.items():
         wanted.setdefault(entity, founder_in or fates.merged.get(target, target))
     wanted |= dict.fromkeys(fates.reopened)

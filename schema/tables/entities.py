@@ -54,6 +54,7 @@ def _entity(name: str, id_column: str, *more: Column[object] | Index) -> Table:
         Column("changed", BigInteger, nullable=False),  # the last change number
         Column("identifier_hash", BigInteger),  # of the one verified number that its members state
         *more,
+        Index(f"ix_{name}_founder_id", "founder_id", postgresql_where=text("known_to IS NOT NULL")),  # its founder may come back elsewhere
         schema="store",
         postgresql_with={"fillfactor": "70"},
     )

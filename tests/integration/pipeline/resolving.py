@@ -37,7 +37,7 @@ def credit_code(number: int) -> str:
     return body + _CODE_ALPHABET[(31 - total % 31) % 31]
 
 
-def person(name: str, role: str = "petitioner", **values: Any) -> Party:
+def person(name: str | None, role: str = "petitioner", **values: Any) -> Party:
     """A person as a record mentions one."""
     return {"kind": "person", "role": role, "name": name, "id_type": "resident_id" if values.get("id_no") else None} | values
 

@@ -14,6 +14,7 @@ from pipeline.decisions import decide
 from pipeline.resolve import resolve
 from tests.integration.pipeline.resolving import (
     SETTINGS,
+    Record,
     cases,
     clusters,
     credit_code,
@@ -377,4 +378,50 @@ def test_a_mention_between_two_firms_that_stay_two_changes_one_of_them(database:
     settle(database, record("court", "9", firm("深圳市维珍妮鞋业有限公司", address="光明区松白路2号")))
     assert {len(one) for one in clusters(parties(database, "organisation"))} == {3, 4}
     assert len(numbers().items() - before.items()) == 1  # who watches the other is told nothing
+    assert invariants(database) == []
+
+
+def test_who_was_spared_a_comparison_is_found_once_the_one_that_spared_it_says_otherwise(database: Engine) -> None:
+    shoes, code = SHOES["name"], credit_code(1)
+    settle(database, record("labour", "1", SHOES))
+    settle(database, record("court", "2", SHOES))  # compared with the first alone, which stands for it
+    settle(database, record("labour", "1", firm("深圳市宝恒达电子有限公司", uscc=code)))
+    settle(database, record("police", "3", firm(shoes)))
+    found = parties(database, "organisation")
+    assert found["police/3/0"] == found["court/2/0"]
+    assert invariants(database) == []
+
+
+def test_each_of_a_crowd_is_found_after_all_have_changed(database: Engine) -> None:
+    def member(number: int, **values: str) -> Record:
+        return record(
+            "labour", str(number), person("欧阳震华", id_no=id_number(number), phone=f"138{number:02}{number:02}{number:04}", **values)
+        )
+
+    settle(database, *(member(number) for number in range(1, 25)))
+    settle(database, *(member(number, address="劳动东路12号") for number in range(1, 25)))
+    for number in (1, 12, 24):  # a digit of whose phone is written otherwise
+        phone = f"138{number:02}{number:02}{number:04}"
+        near = person("欧阳震华", birth_date="1980-01-01", phone=f"{phone[:-1]}{(int(phone[-1]) + 5) % 10}")
+        settle(database, record("court", str(number), near))
+        found = parties(database)
+        assert found[f"court/{number}/0"] == found[f"labour/{number}/0"]
+    assert invariants(database) == []
+
+
+def test_an_id_leads_to_where_its_founder_has_come_back(database: Engine) -> None:
+    settle(database, record("police", "1", WANG))
+    former = parties(database)["police/1/0"]
+    settle(database, record("police", "1", is_deleted=True))
+    settle(database, record("court", "2", WANG))
+    settle(database, record("police", "1", WANG))
+    now = parties(database)["police/1/0"]
+    assert now == parties(database)["court/2/0"] != former
+    redirects = "SELECT from_id::text, to_id::text FROM store.redirect WHERE relation = 'person' AND known_to IS NULL"
+    assert rows(database, redirects) == [(former, now)]
+    settle(database, record("police", "1", is_deleted=True))
+    settle(database, record("court", "2", is_deleted=True))
+    settle(database, record("police", "1", WANG))
+    assert parties(database)["police/1/0"] == former
+    assert rows(database, redirects) == []
     assert invariants(database) == []

@@ -148,3 +148,16 @@ def test_what_cannot_be_decided_is_said(database: Engine) -> None:
     with pytest.raises(NotFound):
         decide(database, "person", (one, waiting), "no", decided_by="clerk")
     assert rows(database, "SELECT count(*) FROM ops.decision") == [0]
+
+
+def test_who_could_not_tell_has_joined_nobody(database: Engine) -> None:
+    settle(
+        database,
+        record("police", "1", person(None, phone="13912340003", birth_date="1980-01-01")),
+        record("court", "1", person("王建国", phone="13912340001", birth_date="1980-01-01")),
+    )
+    ids = party_ids(database)
+    decide(database, "person", (ids["police/1/0"], ids["court/1/0"]), "unsure", decided_by="clerk")
+    settle(database)
+    assert len(clusters(parties(database))) == 2
+    assert rows(database, "SELECT count(*) FROM store.link WHERE relation = 'person' AND known_to IS NULL") == [0]
