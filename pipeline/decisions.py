@@ -3,8 +3,8 @@
 A "no" keeps the two apart through any chain, a "yes" links them; the newest word on a pair counts. Two parties with two
 verified numbers are two whatever anybody says: to join them, the wrong number has to be corrected at its source.
 
-A decision is about ids. A party has a new one once its record names it by another number, or has left it out for a version that
-nobody has seen; where it is by its name and number the same as before, what was said of it goes on to the new id.
+A decision is about ids. A party has a new one once its record names it by another number; where that is only a number that
+was not there before, or no longer is, what was said of it goes on to the new id.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, rea
 
 
 def carry_over(channel: Channel, records: pl.Series, change: int) -> None:
-    """Say of parties that have a new id, and are the same as before by name and number, what a person said last of the old one.
+    """Say of parties that have a new id, for their number came or went, what a person said last of the old one.
 
     It is done when versions are published and not when they are written: until then a person judges the old id.
 
