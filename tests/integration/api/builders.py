@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import polars as pl
-from sqlalchemy import Engine, text
+from sqlalchemy import Column, Engine, func, select, text
 
 from api.access import Caller
 from api.authentication.keys import create_key
@@ -68,7 +68,7 @@ DIRECTORY = Directory(
 
 @dataclass
 class Store:
-    """Writes rows as resolve publishes them."""
+    """Writes rows as resolve publishes them; what the pipeline wrote into the same store has numbers of its own."""
 
     engine: Engine
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -77,9 +77,15 @@ class Store:
         with self.engine.begin() as connection:
             connection.execute(table.insert().values(**values))
 
+    def next(self, column: Column[int]) -> int:
+        """A number above those that there are."""
+        with self.engine.connect() as connection:
+            most = connection.scalar(select(func.max(column))) or 0
+        return next(number for number in self._numbers if number > most)
+
     def record(self, dept: str, number: str, parties: Sequence[dict[str, Any]] = (), **fields: Any) -> int:
         """A published record and its parties."""
-        record_id = next(self._numbers)
+        record_id = self.next(tables.source_record.c.record_id)
         row = {"visibility": "shared", "case_number": number, "category": "wages", "reported_at": at(3), **fields}
         words = " ".join(str(part) for part in (row.get("title"), row.get("text"), row.get("address"), number) if part)
         words += " " + " ".join(party["name"] for party in parties if party.get("name"))
@@ -96,7 +102,7 @@ class Store:
     def party(self, record_id: int, version: int, ordinal: int, **fields: Any) -> None:
         values = {"role": "petitioner", "kind": "person", **fields}
         entity = values.pop("entity", None)
-        party_id = next(self._numbers)
+        party_id = self.next(tables.party.c.party_id)
         self.insert(tables.party, party_id=party_id, record_id=record_id, version=version, ordinal=ordinal, known_from=1, **stored(values))
         if entity is not None:
             relation = values["kind"]
