@@ -51,7 +51,6 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     """
     home = _in_memory() or tmp_path_factory.mktemp("home")
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB"}.items():
                 patch.setitem(postgres.SERVER_OPTIONS, name, value)
@@ -62,6 +61,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
         engine.dispose()
         yield server
     shutil.rmtree(postgres.folder_of(home))  # for root it may be outside of pytest's own folder
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _in_memory() -> Path | None:
