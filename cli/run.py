@@ -82,6 +82,10 @@ def run(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="从头再拉一遍，不移动水位 · pull from the beginning, the watermark stays")
     ] = False,
+    remap: Annotated[
+        bool,
+        typer.Option("--remap", help="不取数，按现行契约重新归一已接受的行 · pull nothing, map what was accepted anew"),
+    ] = False,
     resolve: Annotated[bool, typer.Option("--resolve/--no-resolve", help="是否随后识别发布 · match and publish afterwards")] = True,
     accept_deletions: Annotated[
         bool, typer.Option("--accept-deletions", help="快照中消失的行确已删除 · rows absent from a snapshot are gone")
@@ -93,13 +97,19 @@ def run(
 
     settings, console = get_settings(), Console()
     contracts = active_contracts(settings, departments)
-    if reconcile and backfill:
+    chosen = [kind for kind, is_chosen in {"reconcile": reconcile, "backfill": backfill, "remap": remap}.items() if is_chosen]
+    if len(chosen) > 1:
+        options = [f"--{kind}" for kind in chosen]
         raise RequestError(
-            "--reconcile 与 --backfill 只能选一个 · one of --reconcile and --backfill", remedy="先后各运行一次 · run one after the other"
+            f"{'、'.join(options)} 只能选一个 · one of {', '.join(options)}", remedy="先后各运行一次 · run one after the other"
+        )
+    if remap and not departments:
+        raise RequestError(
+            "--remap 须指明部门 · --remap wants departments named", remedy="写明契约改过的部门 · name those whose contract was changed"
         )
     if reconcile:
         contracts = _that_can_be_swept(contracts, is_named=bool(departments))
-    kind = "reconcile" if reconcile else "backfill" if backfill else "ingest"
+    kind = chosen[0] if chosen else "ingest"
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
     with store() as engine:
         with PassTable(titles, console) as table:
