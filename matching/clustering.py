@@ -41,6 +41,9 @@ def cluster(nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = No
     Returns:
         CLUSTER, a row for each node, ordered by id; `cluster` is the least id in it.
     """
+    if not edges.num_rows and not (verdicts is not None and verdicts.num_rows):  # nothing joins anything
+        alone = nodes["id"].unique().sort()
+        return pa.table([alone, alone], schema=CLUSTER)
     frame = _nodes(nodes)
     joins, forbidden = _joins_and_forbidden(frame, pl.DataFrame(edges), cannot_links, verdicts)
     frame = _listed_twice(frame, joins)

@@ -189,12 +189,14 @@ class _Resolving:
         self._has_decisions = bool(channel.read("SELECT EXISTS (SELECT FROM ops.decision) AS found").item())
         if self._has_decisions:
             carry_over(channel, intake.records, intake.change)
+        touched = [relation for relation in (PERSON, ORGANISATION) if not intake.touched[relation].is_empty]
         with ThreadPoolExecutor(2, "settle") as settling, ThreadPoolExecutor(1, "show") as showing:
-            parties = [settling.submit(self._settle, intake, relation) for relation in (PERSON, ORGANISATION)]
+            parties = [settling.submit(self._settle, intake, relation) for relation in touched]
             shown = [showing.submit(self._show, one.result(), intake, done) for one in parties]
             shown.append(showing.submit(write_names, channel, _named([one.result() for one in parties])))
-            self._look_again(intake, pl.concat([one.result().moved for one in parties]))
-            shown.append(showing.submit(self._show, self._settle(intake, CASE), intake, done))
+            self._look_again(intake, pl.concat([intake.records.clear(), *(one.result().moved for one in parties)]))
+            if not intake.touched[CASE].is_empty:
+                shown.append(showing.submit(self._show, self._settle(intake, CASE), intake, done))
             for one in shown:
                 one.result()
         taken = sum(done.changes.values())

@@ -115,6 +115,11 @@ class Touched:
     gone: pl.Series  # published before, and no longer there
     news: pl.Series  # of all these, those that say something else to somebody, compared or not
 
+    @property
+    def is_empty(self) -> bool:
+        """The chunk has nothing to do with the relation."""
+        return not any(map(len, (self.new, self.changed, self.refresh, self.gone)))
+
 
 @dataclass
 class Intake:

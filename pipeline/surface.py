@@ -78,6 +78,8 @@ class _Sorting:
     def _troubled(self, lessened: pl.Series) -> pl.Series:
         """Components with an entity in them of which it is not said at once that the others join it."""
         with_entity = self._nodes.drop_nulls("entity")
+        if with_entity.is_empty():
+            return self._nodes["component"].clear()
         nodes = self._nodes.join(with_entity, on="component", how="semi").join(self._evaluation.labels, on="id", how="left")
         several = with_entity.group_by("component").agg(pl.col("entity").n_unique()).filter(pl.col("entity") > 1)["component"]
         hashes = [nodes.select("component", number="identifier_hash_right"), nodes.select("component", number="identifier_hash")]
