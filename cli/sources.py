@@ -15,6 +15,7 @@ from rich.table import Table
 from cli.console import Console
 from cli.session import active_contracts, store
 from connectors.contract import Contract, contract_folders, read_contracts
+from connectors.document import Problem
 from connectors.extract import Page, Pull, extract
 from connectors.masking import mask_row, masked, scrubbed
 from connectors.paths import lookup, top_level_names
@@ -45,8 +46,17 @@ def check(
     known = {folder.resolve() for folder in folders}
     folders += sorted({path.parent for path in wanted} - known)  # a draft need not be in a folder of contracts yet
     # A file that is named is judged whether its department is active or not.
-    checked = look(folders, connections=connections, active=() if wanted else settings.active_departments)
-    problems = [problem for problem in checked.problems if not wanted or problem.file.resolve() in wanted]
+    checked = look(folders, connections=connections, active=() if wanted else settings.active_departments, named=wanted)
+    _print_problems(checked.problems)
+    console = Console(soft_wrap=True)
+    if checked.problems:
+        told, readable = len(checked.problems), len(checked.contracts)
+        console.print(f"[red]{told} 处问题 · problems[/red], {readable} 份契约可读 · contracts that can be read")
+        raise typer.Exit(1)
+    console.print(f"[green]{len(wanted) or len(checked.contracts)} 份契约无误 · contracts without a mistake[/green]")
+
+
+def _print_problems(problems: list[Problem]) -> None:
     console = Console(soft_wrap=True)
     for problem in problems:
         place = f"{_shown(problem.file)}:{problem.line}" if problem.line else _shown(problem.file)
@@ -54,10 +64,6 @@ def check(
         console.print(problem.message, markup=False, highlight=False)
         if problem.remedy:
             console.print("  → " + problem.remedy, style="green", markup=False, highlight=False)
-    if problems:
-        console.print(f"[red]{len(problems)} 处问题 · problems[/red], {len(checked.contracts)} 份契约可读 · contracts that can be read")
-        raise typer.Exit(1)
-    console.print(f"[green]{len(wanted) or len(checked.contracts)} 份契约无误 · contracts without a mistake[/green]")
 
 
 @app.command("list")

@@ -40,17 +40,20 @@ class Checked:
     problems: list[Problem] = field(default_factory=list)
 
 
-def check(folders: Iterable[Path] | None = None, *, connections: bool = False, active: Collection[str] = ()) -> Checked:
+def check(
+    folders: Iterable[Path] | None = None, *, connections: bool = False, active: Collection[str] = (), named: Collection[Path] = ()
+) -> Checked:
     """Look at every contract and code list.
 
     Args:
         folders: folders of contracts; None takes the hub's own and those of CASEHUB_CONTRACTS.
         connections: whether each connection's environment variable must be there and readable.
         active: departments that are connected to; empty: all.
+        named: contracts whose mistakes are told, with those of the code lists that they use; empty: all.
     """
     places = list(contract_folders() if folders is None else folders)
     checked = Checked()
-    lists = _code_lists(places, checked.problems)
+    lists = _CodeLists.read(places, checked.problems)
     unread = []  # named as their files are: a mistake in one contract is no mistake of those that cite its department
     for path in contract_files(places, checked.problems):
         contract, problems = read_contract(path)
@@ -67,8 +70,46 @@ def check(folders: Iterable[Path] | None = None, *, connections: bool = False, a
     for path, contract in checked.contracts.values():
         wants_connection = connections and (not active or contract.department in active)
         checked.problems += _contract_problems(_Subject(Document(path), contract, lists, departments), wants_connection)
+    if named:
+        told = {path.resolve() for path in named} | {path.resolve() for path in _lists_used(named, lists)}
+        checked.problems = [problem for problem in checked.problems if problem.file.resolve() in told]
     checked.problems.sort(key=lambda problem: (str(problem.file), problem.line))
     return checked
+
+
+@dataclass(frozen=True)
+class _CodeLists:
+    """Code lists by name: where each is, and what those hold that can be read."""
+
+    files: dict[str, Path]
+    readable: dict[str, CodeList]
+
+    @classmethod
+    def read(cls, places: Iterable[Path], problems: list[Problem]) -> _CodeLists:
+        files, readable = code_list_files(places), {}
+        for name, path in files.items():
+            codes, found = read_code_list(path)
+            problems += found
+            if codes is not None:
+                readable[name] = codes
+        return cls(files, readable)
+
+
+def _lists_used(contracts: Iterable[Path], lists: _CodeLists) -> Iterator[Path]:
+    """Files of the code lists that contracts name, also where a contract has other mistakes."""
+    for path in contracts:
+        for name in _codes_said(Document(path).data):
+            if name in lists.files:
+                yield lists.files[name]
+
+
+def _codes_said(data: object) -> Iterator[str]:
+    if isinstance(data, dict):
+        if isinstance(data.get("codes"), str):
+            yield data["codes"]
+        data = list(data.values())
+    for part in data if isinstance(data, list) else ():
+        yield from _codes_said(part)
 
 
 @dataclass(frozen=True)
@@ -77,21 +118,11 @@ class _Subject:
 
     document: Document
     contract: Contract
-    lists: dict[str, CodeList]
+    lists: _CodeLists
     departments: tuple[str, ...]
 
     def problem(self, loc: Loc, where: str, message: str, remedy: str = "", allowed: tuple[str, ...] = ()) -> Problem:
         return Problem(self.document.path, self.document.line_of(loc), where, message, remedy, allowed)
-
-
-def _code_lists(places: Iterable[Path], problems: list[Problem]) -> dict[str, CodeList]:
-    lists = {}
-    for name, path in code_list_files(places).items():
-        codes, found = read_code_list(path)
-        problems += found
-        if codes is not None:
-            lists[name] = codes
-    return lists
 
 
 def _contract_problems(subject: _Subject, connections: bool) -> Iterator[Problem]:
@@ -131,13 +162,13 @@ def _allowed_codes(name: str) -> tuple[str, ...] | None:
 
 def _code_problems(subject: _Subject, where: str, loc: Loc, name: str, mapping: Mapping) -> Iterator[Problem]:
     allowed = _allowed_codes(name)
-    if mapping.codes is not None and mapping.codes not in subject.lists:
-        known = tuple(sorted(subject.lists))
+    listed = subject.lists.readable.get(mapping.codes or "")
+    if mapping.codes is not None and mapping.codes not in subject.lists.files:
+        known = tuple(sorted(subject.lists.files))
         yield subject.problem(
             (*loc, "codes"), f"{where}.codes", f"there is no code list {mapping.codes!r}", did_you_mean(mapping.codes, known), known
         )
-    elif mapping.codes is not None and allowed is not None:
-        listed = subject.lists[mapping.codes]
+    elif listed is not None and allowed is not None:  # of one that cannot be read, its own mistakes are told
         given = {code for code in (*listed.codes.values(), listed.default) if code is not None}
         for code in sorted(given - set(allowed)):
             message = f"code list {mapping.codes} gives {code!r}, which is no code of the hub"

@@ -46,3 +46,18 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     assert isinstance(result.exception, NotFound)
     with pytest.raises(NotFound, match="no contract file"):
         raise result.exception
+
+
+@pytest.mark.parametrize("more", ["", "freshnes: PT1H\n"], ids=["alone", "beside a mistake of the contract"])
+def test_a_mistake_in_a_list_that_a_draft_uses_is_told_and_the_list_is_not_missing(tmp_path: Path, more: str) -> None:
+    lists = tmp_path / "codes"
+    lists.mkdir()
+    (lists / "water_status.yml").write_text("list: water_status\ncodes:\n  a: received\n  a: accepted\n", encoding="utf-8")
+    (lists / "others_status.yml").write_text("list: others_status\ncods: {}\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["sources", "check", str(draft(tmp_path, LABOUR.replace("labour_status", "water_status") + more))])
+    assert result.exit_code == 1
+    assert "codes/water_status.yml:4" in result.output
+    assert "stands twice" in result.output
+    assert "there is no code list" not in result.output
+    assert "others_status" not in result.output
+    assert ("freshnes is not a word" in result.output) == bool(more)
