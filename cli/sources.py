@@ -43,12 +43,13 @@ def check(
             raise NotFound(f"there is no contract file {path}", remedy="name an existing YAML file, or none to check them all")
     settings = get_settings()
     folders = contract_folders(settings.contract_folders)
-    known = {folder.resolve() for folder in folders}
-    folders += sorted({path.parent for path in wanted} - known)  # a draft need not be in a folder of contracts yet
     # A file that is named is judged whether its department is active or not.
     checked = look(folders, connections=connections, active=() if wanted else settings.active_departments, named=wanted)
     _print_problems(checked.problems)
     console = Console(soft_wrap=True)
+    for draft, installed in checked.replaced.items():
+        words = f"{_shown(draft)}: 按替换此文件检查 · checked as what replaces {_shown(installed)}"
+        console.print(words, style="yellow", markup=False, highlight=False)
     if checked.problems:
         told, readable = len(checked.problems), len(checked.contracts)
         console.print(f"[red]{told} 处问题 · problems[/red], {readable} 份契约可读 · contracts that can be read")
