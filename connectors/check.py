@@ -289,9 +289,9 @@ def _connection_problems(subject: _Subject) -> Iterator[Problem]:
     try:
         connection = load_connection(connector.connection, connector.kind)
         if connector.kind in ("rest", "soap"):
-            from connectors.transports.http import http_url  # not at the top: parsing the DAGs checks no connection
+            from connectors.transports.http import require_usable  # not at the top: parsing the DAGs checks no connection
 
-            http_url(connection.url, variable(connection.name))
+            require_usable(connector, connection, subject.contract.department)
     except SettingsError as error:
         yield subject.problem(
             ("connector", "connection"), "connector.connection", error.message, error.remedy, (variable(connector.connection),)

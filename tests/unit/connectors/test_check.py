@@ -124,6 +124,36 @@ def test_connections_are_looked_at_if_asked(tmp_path: Path, monkeypatch: pytest.
     assert messages(tmp_path, connections=True) == []
 
 
+@pytest.mark.parametrize(
+    ("auth", "more", "words"),
+    [
+        pytest.param("api_key", {}, "has no api_key", id="API key"),
+        pytest.param("api_key", {"api_key": ""}, "has no api_key", id="empty API key"),
+        pytest.param("api_key", {"api_key": "钥匙"}, "no header can carry", id="API key that no header carries"),
+        pytest.param("basic", {}, "has no username and no password", id="name and password"),
+        pytest.param("bearer", {"api_key": "k"}, "has no token", id="token"),
+        pytest.param("oauth2_client_credentials", {"client_id": "c"}, "has no token_url and no client_secret", id="client credentials"),
+        pytest.param(
+            "oauth2_client_credentials",
+            {"token_url": "here", "client_id": "c", "client_secret": "hunter2"},
+            "token_url of CASEHUB_CONNECTION_SOURCE is no http URL",
+            id="address of tokens",
+        ),
+        pytest.param("api_key", {"api_key": "k"}, None, id="all that is needed"),
+        pytest.param("none", {}, None, id="nothing is needed"),
+    ],
+)
+def test_a_connection_is_asked_for_what_its_authentication_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: str, more: dict[str, str], words: str | None
+) -> None:
+    write_contract(tmp_path, connector={"kind": "rest", "connection": "source", "path": "/x", "auth": auth})
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", json.dumps({"url": "https://host", **more}))
+    found = messages(tmp_path, connections=True)
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]
+    assert "hunter2" not in "".join(found)
+
+
 def test_the_command_shows_file_line_and_remedy_and_fails(runner: CliRunner, tmp_path: Path) -> None:
     write_contract(tmp_path, "mine", department="mine", connector={"kind": "sql", "connection": "source", "relatoin": "x"})
     done = runner.invoke(app, ["check"])
