@@ -204,11 +204,63 @@ def test_a_preview_shows_columns_and_hides_persons(runner: CliRunner, tmp_path: 
         parties=[{"role": "petitioner", "name": {"from": "xm", "as": "person_name"}, "id_no": {"from": "sfzh", "as": "id_no"}}],
     )
     done = runner.invoke(app, ["preview", "mine", "--rows", "3"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
     assert all(word in done.output for word in ("A0", "A2", "noise", "王＊＊", "parties[0].name", "people_involved"))
     assert not any(word in done.output for word in ("王小明", "440306199001011234", "13800001234", "A3"))
     assert "bz" in done.output.partition("the contract does not know")[2]
     assert "gone" in done.output.partition("it misses")[2]
+
+
+def nested(runner: CliRunner, folder: Path, monkeypatch: pytest.MonkeyPatch, **overrides: Any) -> Any:
+    """The preview of rows that hold objects and a list of persons."""
+    workers = [{"xm": "李四", "idno": "440306199001011234"}, {"xm": "赵六海", "idno": "440306199001015678"}]
+    row = {"id": "A1", "n": None, "applicant": {"name": "王小明", "where": {"street": "440311001"}}, "workers": workers, "meta": {"at": 1}}
+    (folder / "cases.jsonl").write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", folder.as_uri())
+    contract: dict[str, Any] = {
+        "connector": {"kind": "file", "connection": "source", "path": "cases.jsonl", "format": "jsonl"},
+        "feed": {"mode": "snapshot"},
+        "key": ["id"],
+        "record": {"street": {"path": "applicant.where.street", "as": "street"}, "handling_unit": {"path": "applicant"}},
+        "parties": [
+            {"role": "petitioner", "name": {"path": "applicant.name", "as": "person_name"}},
+            {"role": "agent", "each": {"path": "workers"}, "name": {"from": "xm"}, "id_no": {"from": "id", "as": "id_no"}},
+        ],
+    }
+    write_contract(folder, "mine", department="mine", **(contract | overrides))
+    return runner.invoke(app, ["preview", "mine"])
+
+
+def test_a_preview_shows_paths_and_parties_masked(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = nested(runner, tmp_path, monkeypatch)
+    assert done.exit_code == 0, done.output
+    table = done.output.partition("before their transform")[2]
+    assert all(word in table for word in ("440311001", "王＊＊", "李＊; 赵＊＊", "path applicant.name", "each workers: xm", "{…"))
+    assert not any(word in done.output for word in ("王小明", "李四", "赵六海", "440306199001011234"))
+
+
+def test_a_preview_tells_a_field_that_finds_nothing_in_any_row(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (told,) = [line for line in nested(runner, tmp_path, monkeypatch).output.splitlines() if "without a value" in line]
+    assert told.endswith(": parties[1].id_no (each workers: id)")
+
+
+def test_a_preview_tells_names_of_ignore_and_volatile_that_are_no_column(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = nested(runner, tmp_path, monkeypatch, ignore=["n", "m"], volatile=["meta.at", "meta.att", "dqsj"])
+    assert done.exit_code == 0, done.output
+    (told,) = [line for line in done.output.splitlines() if "ignore or volatile" in line]
+    assert told.endswith(": m, meta.att, dqsj")
+
+
+@pytest.mark.parametrize(("field", "code"), [("meta.tme", 0), ("gxsj", 1)])
+def test_a_preview_tells_a_cursor_field_that_no_row_has(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, code: int
+) -> None:
+    done = nested(runner, tmp_path, monkeypatch, feed={"mode": "cursor", "field": field})
+    (told,) = [line for line in done.output.splitlines() if "cursor field has no value" in line]
+    assert told.endswith(f": {field}")
+    assert done.exit_code == code
 
 
 def test_a_preview_shows_no_number_that_stands_for_a_key_or_for_a_column(
@@ -226,7 +278,7 @@ def test_a_preview_shows_no_number_that_stands_for_a_key_or_for_a_column(
         record={"title": {"from": "name"}},
     )
     done = runner.invoke(app, ["preview", "mine"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
     assert "＊＊＊＊＊＊＊＊＊＊＊" in done.output
     assert not any(number in done.output for number in ("13800001234", "440306199001011234", "13800001235"))
 
