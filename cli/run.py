@@ -100,6 +100,8 @@ def run(
     if reconcile:
         contracts = _that_can_be_swept(contracts, is_named=bool(departments))
     kind = "reconcile" if reconcile else "backfill" if backfill else "ingest"
+    if accept_deletions and kind != "reconcile":
+        _tell_where_nothing_is_deleted(console, contracts, is_named=bool(departments))
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
     with store() as engine:
         with PassTable(titles, console) as table:
@@ -118,6 +120,18 @@ def _print_outcome(console: Console, report: PassReport) -> None:
         console.print(f"[red]{escape(failure.kind)}[/red] ", end="")
         console.print(failure.message, markup=False, highlight=False)
     _print_resolved(console, report.resolved, report.seconds)
+
+
+def _tell_where_nothing_is_deleted(console: Console, contracts: Sequence[Contract], *, is_named: bool) -> None:
+    """Of all departments at once, the snapshots are meant."""
+    others = [contract.department for contract in contracts if contract.feed.mode != "snapshot"]
+    if others and (is_named or len(others) == len(contracts)):
+        console.print(f"[yellow]--accept-deletions[/yellow] {', '.join(others)}: ", end="")
+        console.print(
+            "不是快照，只在对账时查出删除，本次不起作用；加上 --reconcile · no snapshot: deletions are found in a sweep alone, "
+            "it does nothing here; add --reconcile",
+            markup=False,
+        )
 
 
 def _that_can_be_swept(contracts: Sequence[Contract], *, is_named: bool) -> list[Contract]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from cli.acting import acting
-from connectors.contract import Contract, contract_folders, load_contracts
-from hub.database import opened, require_schema
+from connectors.contract import Contract, contract_folders, load_contracts, read_contracts
+from hub.database import opened, require_schema, store_errors
 from hub.encryption import key_ring
 from hub.encryption.store_keys import require_keys
 from hub.errors import NotFound
 from hub.settings import Settings, get_settings
+
+#: Rows of a department may outlive its contract.
+_DEPARTMENTS = "SELECT department FROM ops.batch UNION SELECT department FROM quarantine.item"
 
 
 @contextlib.contextmanager
@@ -57,9 +60,29 @@ def active_contracts(settings: Settings, names: list[str] | None = None) -> list
     return [contract for name, contract in contracts.items() if not active or name in active]
 
 
+def require_department(engine: Engine, name: str) -> None:
+    """Refuse a name that is no department's, by contract or by what the store holds; an empty name stands for all.
+
+    Raises:
+        NotFound: suggests the nearest.
+    """
+    contracts, problems = read_contracts(contract_folders(get_settings().contract_folders))
+    known = {*contracts, *(problem.file.stem for problem in problems)}
+    if not name or name in known:
+        return
+    with store_errors(), engine.connect() as connection:
+        known |= set(connection.execute(text(_DEPARTMENTS)).scalars())
+    if name not in known:
+        raise _no_department(name, known)
+
+
 def _named(contracts: dict[str, Contract], name: str) -> Contract:
     if name not in contracts:
-        close = difflib.get_close_matches(name, contracts, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise NotFound(f"no contract for department {name}", remedy=f"{hint}`casehub sources list` shows them all")
+        raise _no_department(name, contracts)
     return contracts[name]
+
+
+def _no_department(name: str, known: Iterable[str]) -> NotFound:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return NotFound(f"没有这个部门 · no such department: {name}", remedy=f"{hint}`casehub sources list` shows them all")
