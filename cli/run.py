@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import Console
-from cli.session import active_contracts, store
+from cli.problems import print_problems
+from cli.session import sound_contracts, store
 from cli.words import BATCH_COLUMNS, STATES
 from connectors.contract import Contract
 from hub.errors import RequestError
@@ -92,7 +93,8 @@ def run(
     from pipeline.run import run_pass
 
     settings, console = get_settings(), Console()
-    contracts = active_contracts(settings, departments)
+    contracts, broken = sound_contracts(settings, departments)
+    print_problems(problem for problems in broken.values() for problem in problems)
     if reconcile and backfill:
         raise RequestError(
             "--reconcile 与 --backfill 只能选一个 · one of --reconcile and --backfill", remedy="先后各运行一次 · run one after the other"
@@ -107,7 +109,7 @@ def run(
         with PassTable(titles, console) as table:
             report = run_pass(engine, contracts, settings, table.update, Order(kind, accepts_deletions=accept_deletions), resolves=resolve)
         _print_outcome(console, report)
-        if not report.is_clean:
+        if not report.is_clean or broken.keys() & set(departments or settings.active_departments or broken):
             raise typer.Exit(1)  # within: the call is written down as what it came to
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sqlalchemy import Engine, text
 
 from cli.acting import acting
-from connectors.contract import Contract, contract_folders, load_contracts, read_contracts
+from connectors.contract import Contract, broken_departments, contract_folders, load_contracts, read_contracts
+from connectors.document import Problem, raise_problems
 from hub.database import opened, require_schema, store_errors
 from hub.encryption import key_ring
 from hub.encryption.store_keys import require_keys
@@ -45,18 +46,46 @@ def store(*, needs_schema: bool = True, needs_keys: bool = True) -> Iterator[Eng
 
 
 def active_contracts(settings: Settings, names: list[str] | None = None) -> list[Contract]:
-    """The contracts of the named departments, or of all that are active.
+    """The contracts of the named departments, whatever is in others', or of all that are active.
 
     Raises:
-        ContractError: a contract has a mistake.
+        ContractError: a contract that is asked for has a mistake.
         NotFound: no such department; suggests the nearest.
     """
-    contracts = load_contracts(contract_folders(settings.contract_folders))
     if names:
-        return [_named(contracts, name) for name in names]
+        contracts, broken = _read(settings)
+        return [_named(contracts, broken, name) for name in names]
+    contracts = load_contracts(contract_folders(settings.contract_folders))
+    return _active(contracts, {}, settings)
+
+
+def sound_contracts(settings: Settings, names: list[str] | None = None) -> tuple[list[Contract], dict[str, list[Problem]]]:
+    """The same of those that can be read, and the mistakes of all others by department: one broken contract stops no other.
+
+    Raises:
+        ContractError: not one of those that are asked for can be read.
+        NotFound: no such department; suggests the nearest.
+    """
+    contracts, broken = _read(settings)
+    unreadable = {name: problems for name, problems in broken.items() if name not in contracts}
+    if names:
+        chosen = [_named(contracts, broken, name) for name in names if name not in unreadable]
+    else:
+        chosen = _active(contracts, unreadable, settings)
+    if broken and not chosen:
+        raise_problems([problem for problems in broken.values() for problem in problems])
+    return chosen, broken
+
+
+def _read(settings: Settings) -> tuple[dict[str, Contract], dict[str, list[Problem]]]:
+    contracts, problems = read_contracts(contract_folders(settings.contract_folders))
+    return contracts, broken_departments(problems)
+
+
+def _active(contracts: dict[str, Contract], unreadable: Collection[str], settings: Settings) -> list[Contract]:
     active = settings.active_departments
-    for name in active:
-        _named(contracts, name)
+    for name in active - set(unreadable):
+        _named(contracts, {}, name)
     return [contract for name, contract in contracts.items() if not active or name in active]
 
 
@@ -66,8 +95,8 @@ def require_department(engine: Engine, name: str) -> None:
     Raises:
         NotFound: suggests the nearest.
     """
-    contracts, problems = read_contracts(contract_folders(get_settings().contract_folders))
-    known = {*contracts, *(problem.file.stem for problem in problems)}
+    contracts, broken = _read(get_settings())
+    known = {*contracts, *broken}
     if not name or name in known:
         return
     with store_errors(), engine.connect() as connection:
@@ -76,10 +105,12 @@ def require_department(engine: Engine, name: str) -> None:
         raise _no_department(name, known)
 
 
-def _named(contracts: dict[str, Contract], name: str) -> Contract:
-    if name not in contracts:
-        raise _no_department(name, contracts)
-    return contracts[name]
+def _named(contracts: dict[str, Contract], broken: dict[str, list[Problem]], name: str) -> Contract:
+    if name in contracts:
+        return contracts[name]
+    if name in broken:
+        raise_problems(broken[name])
+    raise _no_department(name, {*contracts, *broken})
 
 
 def _no_department(name: str, known: Iterable[str]) -> NotFound:

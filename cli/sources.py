@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from cli.console import Console
+from cli.problems import print_problems, shown_path
 from cli.session import active_contracts, store
 from connectors.contract import Contract, contract_folders, read_contracts
-from connectors.document import Problem
 from connectors.extract import Page, Pull, extract
 from hub.errors import NotFound
 from hub.settings import get_settings
@@ -42,26 +41,16 @@ def check(
     folders = contract_folders(settings.contract_folders)
     # A file that is named is judged whether its department is active or not.
     checked = look(folders, connections=connections, active=() if wanted else settings.active_departments, named=wanted)
-    _print_problems(checked.problems)
+    print_problems(checked.problems)
     console = Console(soft_wrap=True)
     for draft, installed in checked.replaced.items():
-        words = f"{_shown(draft)}: 按替换此文件检查 · checked as what replaces {_shown(installed)}"
+        words = f"{shown_path(draft)}: 按替换此文件检查 · checked as what replaces {shown_path(installed)}"
         console.print(words, style="yellow", markup=False, highlight=False)
     if checked.problems:
         told, readable = len(checked.problems), len(checked.contracts)
         console.print(f"[red]{told} 处问题 · problems[/red], {readable} 份契约可读 · contracts that can be read")
         raise typer.Exit(1)
     console.print(f"[green]{len(wanted) or len(checked.contracts)} 份契约无误 · contracts without a mistake[/green]")
-
-
-def _print_problems(problems: list[Problem]) -> None:
-    console = Console(soft_wrap=True)
-    for problem in problems:
-        place = f"{_shown(problem.file)}:{problem.line}" if problem.line else _shown(problem.file)
-        console.print(f"[bold]{escape(place)}[/bold] [red]{escape(problem.where)}[/red] ", end="", highlight=False)
-        console.print(problem.message, markup=False, highlight=False)
-        if problem.remedy:
-            console.print("  → " + problem.remedy, style="green", markup=False, highlight=False)
 
 
 @app.command("list")
@@ -144,10 +133,3 @@ def _first_page(contract: Contract, rows: int, engine: Any) -> Page:
             break
         page = following
     return page
-
-
-def _shown(path: Path) -> str:
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -83,6 +83,7 @@ __all__ = [
     "Volume",
     "XlsxOptions",
     "XmlOptions",
+    "broken_departments",
     "contract_folders",
     "load_code_list",
     "load_code_lists",
@@ -291,6 +292,16 @@ def contract_files(folders: Iterable[Path], problems: list[Problem] | None = Non
         for path in sorted((*folder.glob("*.yml"), *folder.glob("*.yaml"))):
             if not is_code_list(path):
                 yield path
+
+
+def broken_departments(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    """Mistakes of contracts that cannot be read, by the department that each file says it is, else by the file's name."""
+    broken: dict[str, list[Problem]] = {}
+    for problem in problems:
+        data = Document(problem.file).data
+        said = data.get("department") if isinstance(data, dict) else None
+        broken.setdefault(said if isinstance(said, str) else problem.file.stem, []).append(problem)
+    return broken
 
 
 def read_contract(path: Path) -> tuple[Contract | None, list[Problem]]:

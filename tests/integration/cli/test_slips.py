@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from cli.main import app
-from hub.errors import HubError, NotFound, RequestError
+from hub.errors import ContractError, HubError, NotFound, RequestError
 from hub.settings import get_settings
 from tests.unit.connectors.builders import write_contract
 
@@ -125,3 +125,32 @@ def test_an_item_that_there_is_not(command: str) -> None:
 )
 def test_deletions_that_nobody_looks_for(words: tuple[str, ...], is_told: bool) -> None:
     assert ("water: 不是快照" in run("run", *words, "--no-resolve")) == is_told
+
+
+@pytest.mark.parametrize(
+    ("words", "active", "code", "ran"),
+    [
+        pytest.param(("works",), "", 0, ("works",), id="a good one named"),
+        pytest.param(("works", "broken"), "", 1, ("works",), id="a good and the broken one named"),
+        pytest.param((), "works, water", 0, ("works", "water"), id="good ones active"),
+        pytest.param((), "works, broken", 1, ("works",), id="a good and the broken one active"),
+    ],
+)
+def test_a_broken_contract_is_told_and_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], active: str, code: int, ran: tuple[str, ...]
+) -> None:
+    (tmp_path / "br.yml").write_text("department: broken\nno_such_key: 1\n", encoding="utf-8")
+    monkeypatch.setenv("CASEHUB_DEPARTMENTS", active)
+    get_settings.cache_clear()
+    output = run("run", *words, "--no-resolve", code=code)
+    assert "br.yml:2 no_such_key is not a word of the contract here" in output
+    assert all(f"{department}: 完成 done" in output for department in ran)
+
+
+def test_a_broken_contract_alone_runs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "br.yml").write_text("department: broken\nno_such_key: 1\n", encoding="utf-8")
+    error = refused("run", "broken")
+    assert isinstance(error, ContractError)
+    assert "br.yml:1" in error.message
+    assert isinstance(refused("sources", "preview", "broken"), ContractError)
+    assert "A1" in run("sources", "preview", "works")
