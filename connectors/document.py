@@ -57,7 +57,7 @@ def raise_problems(problems: Sequence[Problem]) -> typing.NoReturn:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     place = f"{first.file}:{first.line}: " if first.line else f"{first.file}: "
     where = f"{first.where}: " if first.where else ""
-    raise ContractError(
+    error = ContractError(
         f"{place}{where}{first.message}{more}",
         remedy=first.remedy or "run `casehub sources check`",
         file=str(first.file),
@@ -66,6 +66,9 @@ def raise_problems(problems: Sequence[Problem]) -> typing.NoReturn:
         allowed=list(first.allowed),
         problems=[str(problem) for problem in problems],
     )
+    if more:
+        error.add_note("\n".join(map(str, problems)))  # a traceback is all that Airflow shows of an import error
+    raise error
 
 
 class Document:

@@ -23,6 +23,7 @@ from connectors.contract import Contract, read_contracts
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from connectors.document import Problem
     from hub.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -37,15 +38,19 @@ RETRIES: dict[str, Any] = {
 
 
 @functools.cache  # four files of one parse ask
-def contracts_and_mistakes() -> tuple[dict[str, Contract], int]:
-    """Contracts that can be read, and the number of mistakes in others, which dags/contracts.py shows."""
-    contracts, problems = read_contracts()
-    return contracts, len(problems)
+def contracts_and_mistakes() -> tuple[dict[str, Contract], list[Problem]]:
+    """Contracts that can be read, and the mistakes in others, which dags/contracts.py shows."""
+    return read_contracts()
+
+
+def active_departments() -> list[str]:
+    """Departments that are named in CASEHUB_DEPARTMENTS; none: all are active."""
+    return sorted({name.strip() for name in os.environ.get("CASEHUB_DEPARTMENTS", "").split(",") if name.strip()})
 
 
 def active_contracts() -> list[Contract]:
     """Contracts that can be read and are active."""
-    active = {name.strip() for name in os.environ.get("CASEHUB_DEPARTMENTS", "").split(",") if name.strip()}
+    active = active_departments()
     return [contract for name, contract in contracts_and_mistakes()[0].items() if not active or name in active]
 
 

@@ -111,3 +111,15 @@ def test_departments_can_be_narrowed(inspect: Inspect) -> None:
     found = inspect(CASEHUB_DEPARTMENTS="petition, court")
     assert {dag_id for dag_id in found["dags"] if dag_id.startswith("ingest_")} == {"ingest_petition", "ingest_court"}
     assert found["dags"]["resolve_cases"]["assets"] == ["casehub://court", "casehub://petition"]
+
+
+def test_a_department_that_there_is_not_is_shown_and_hides_no_dag(inspect: Inspect, tmp_path: Path) -> None:
+    (tmp_path / "broken.yml").write_text(BROKEN)
+    found = inspect(CASEHUB_CONTRACTS=str(tmp_path), CASEHUB_DEPARTMENTS="urban_managment, court, broken")
+    assert set(found["errors"]) == {"contracts.py"}
+    assert "CASEHUB_DEPARTMENTS: 'urban_managment' is no department" in found["errors"]["contracts.py"]
+    assert "did you mean 'urban_management'?" in found["errors"]["contracts.py"]
+    assert "'broken' is no department" not in found["errors"]["contracts.py"]
+    assert "broken.yml:2: no_such_key" in found["errors"]["contracts.py"]
+    assert {dag_id for dag_id in found["dags"] if dag_id.startswith("ingest_")} == {"ingest_court"}
+    assert "resolve_cases" in found["dags"]
