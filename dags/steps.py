@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: For errors that another try may mend; any other fails at once.
+#: For errors that another try may mend, and those that the hub does not know; what `opened_store` knows for good fails at once.
 RETRIES: dict[str, Any] = {
     "retries": 3,
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 3.0,
     "max_retry_delay": timedelta(minutes=10),
 }
+
+#: The same for about two hours: where a source is down, or a long ingest holds the department, the next sweep may be a day away.
+SWEEP_RETRIES: dict[str, Any] = {**RETRIES, "retries": 15}
 
 
 @functools.cache  # four files of one parse ask
@@ -101,7 +104,7 @@ def ingest_like(dag_id: str, contract: Contract, kind: str, schedule: Any) -> DA
 def land(department: str, kind: str) -> Any:
     """EXTRACT and LAND, one task: rows never travel through XCom."""
 
-    @task(task_id="land")
+    @task(task_id="land", **(SWEEP_RETRIES if kind == "reconcile" else RETRIES))
     def run(**context: Any) -> int:
         from pipeline.land import Order, land
 

@@ -48,9 +48,17 @@ def test_every_dag(parsed: dict[str, Any], dag_id: str) -> None:
     assert dag["max_active_runs"] == 1
     assert dag["catchup"] is False
     assert dag["doc"]
-    for task in dag["tasks"].values():
-        assert task["retries"] == 3
+    for name, task in dag["tasks"].items():
+        assert task["retries"] == (15 if (dag_id.startswith("reconcile_") and name == "land") else 3)
         assert task["backoff"] > 1
+
+
+@pytest.mark.parametrize("name", SWEPT)
+def test_a_sweep_is_tried_for_about_two_hours(parsed: dict[str, Any], name: str) -> None:
+    land = parsed["dags"][f"reconcile_{name}"]["tasks"]["land"]
+    shortest = [land["first_wait_s"] * land["backoff"] ** place for place in range(land["retries"])]  # Airflow waits up to twice as long
+    waits = [sum(min(factor * wait, land["longest_wait_s"]) for wait in shortest) for factor in (1, 2)]
+    assert all(1.75 * 3600 < seconds < 2.25 * 3600 for seconds in waits)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS.keys())
