@@ -82,8 +82,10 @@ class Document:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
-            self.problems.append(Problem(path, 0, "", reason))
+            if isinstance(error, UnicodeDecodeError):
+                self.problems.append(Problem(path, 0, "", "is not UTF-8 text", "save it as UTF-8: an editor may have written GBK"))
+            else:
+                self.problems.append(Problem(path, 0, "", f"cannot be read ({error.strerror})"))
             return
         self._parse(text)
 

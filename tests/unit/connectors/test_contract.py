@@ -196,8 +196,9 @@ def test_what_is_no_contract_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.yml").write_bytes("department: 劳动".encode("gb18030"))
-    with pytest.raises(ContractError, match="not UTF-8"):
+    with pytest.raises(ContractError, match="not UTF-8") as caught:
         load_contract(tmp_path / "x.yml")
+    assert "save it as UTF-8" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
