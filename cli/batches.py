@@ -102,6 +102,11 @@ def discard(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
         )
         return
     again = " ".join(["casehub run", department, *([] if kind == "ingest" else [f"--{kind}"])])
+    if kind == "remap":
+        Console().print(
+            f"批次 {batch_id} 已作废 · discarded; 改好契约后 once the contract is mended: `{again}`", markup=False, soft_wrap=True
+        )
+        return
     Console().print(
         f"批次 {batch_id} 已作废 · discarded; `{again}` 重新取数 asks the source for its rows again", markup=False, soft_wrap=True
     )

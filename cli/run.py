@@ -83,6 +83,10 @@ def run(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="从头再拉一遍，不移动水位 · pull from the beginning, the watermark stays")
     ] = False,
+    remap: Annotated[
+        bool,
+        typer.Option("--remap", help="不取数，按现行契约重新归一已接受的行 · pull nothing, map what was accepted anew"),
+    ] = False,
     resolve: Annotated[bool, typer.Option("--resolve/--no-resolve", help="是否随后识别发布 · match and publish afterwards")] = True,
     accept_deletions: Annotated[
         bool, typer.Option("--accept-deletions", help="快照中消失的行确已删除 · rows absent from a snapshot are gone")
@@ -93,16 +97,12 @@ def run(
     from pipeline.run import run_pass
 
     settings, console = get_settings(), Console()
+    kind = _kind_of({"reconcile": reconcile, "backfill": backfill, "remap": remap}, is_named=bool(departments))
     contracts, broken = sound_contracts(settings, departments)
     print_problems(problem for problems in broken.values() for problem in problems)
-    if reconcile and backfill:
-        raise RequestError(
-            "--reconcile 与 --backfill 只能选一个 · one of --reconcile and --backfill", remedy="先后各运行一次 · run one after the other"
-        )
     if reconcile:
         contracts = _that_can_be_swept(contracts, is_named=bool(departments))
-    kind = "reconcile" if reconcile else "backfill" if backfill else "ingest"
-    if accept_deletions and kind != "reconcile":
+    elif accept_deletions:
         _tell_where_nothing_is_deleted(console, contracts, is_named=bool(departments))
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
     with store() as engine:
@@ -111,6 +111,19 @@ def run(
         _print_outcome(console, report)
         if not report.is_clean or broken.keys() & set(departments or settings.active_departments or broken):
             raise typer.Exit(1)  # within: the call is written down as what it came to
+
+
+def _kind_of(options: dict[str, bool], *, is_named: bool) -> str:
+    """What is asked of each department: one of the options, or what is new."""
+    chosen = [kind for kind, is_chosen in options.items() if is_chosen]
+    if len(chosen) > 1:
+        told = [f"--{kind}" for kind in chosen]
+        raise RequestError(f"{'、'.join(told)} 只能选一个 · one of {', '.join(told)}", remedy="先后各运行一次 · run one after the other")
+    if chosen == ["remap"] and not is_named:
+        raise RequestError(
+            "--remap 须指明部门 · --remap wants departments named", remedy="写明契约改过的部门 · name those whose contract was changed"
+        )
+    return chosen[0] if chosen else "ingest"
 
 
 def _print_outcome(console: Console, report: PassReport) -> None:

@@ -26,8 +26,9 @@ from pipeline.batch_errors import place, words
 from pipeline.conservation import recount
 from pipeline.discarded import is_discarded
 from pipeline.locks import department_lock
+from pipeline.remap import land_accepted, mapped_otherwise
 from pipeline.staging import prepare, stage
-from pipeline.watermark import Mark, move
+from pipeline.watermark import Mark, move, read, require_zone
 
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
@@ -109,6 +110,7 @@ _FAIL_DEAD = """
 UPDATE ops.batch SET state = 'failed', error = 'the run ended before its end', finished_at = now()
 WHERE department = :department AND state = 'open'
 """
+_HELD = "SELECT count(*), min(batch_id) FROM ops.batch WHERE department = :department AND state = 'held' HAVING count(*) > 0"
 _LANDED = """
 UPDATE ops.batch SET state = 'landed', landed_at = now(), watermark_to = coalesce(:watermark, watermark_to) WHERE batch_id = :batch_id
 """
@@ -124,6 +126,7 @@ class _Landing:
     order: Order
     batch_id: int = 0
     watermark: str | None = None  # as it stood before
+    watermark_timezone: str | None = None
     swept: Swept = field(default_factory=Swept)
 
     @property
@@ -140,13 +143,19 @@ class _Landing:
         """The source is asked for everything, so what is absent was deleted."""
         return self.is_snapshot or self.order.kind == "reconcile"
 
+    @property
+    def is_remap(self) -> bool:
+        """The source is not asked."""
+        return self.order.kind == "remap"
+
 
 @dataclass(frozen=True)
 class Order:
     """What is asked of a pull.
 
     Attributes:
-        kind: ingest, reconcile (a sweep of everything; deletions come to light) or backfill (never moves the watermark).
+        kind: ingest, reconcile (a sweep of everything; deletions come to light), backfill (never moves the watermark) or remap (the
+            source is not asked: what was accepted lands again).
         run_id: the DAG run, for the batch's row; the process where None.
         accepts_deletions: a person says that rows absent from a snapshot are gone, however many.
     """
@@ -193,10 +202,11 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         landing = _Landing(connection, contract, order)
         _open_batch(landing)
         try:
-            pull = Pull.after(contract, landing.watermark if order.kind == "ingest" else None)
-            source = source or (sweep if order.kind == "reconcile" else from_system)
             with store_errors():  # within: what is kept with the batch must not be the database's own words
-                _land_pages(landing, together(source(contract, pull, engine), _ROWS_TOGETHER))
+                if landing.is_remap:
+                    _land_accepted(landing)
+                else:
+                    _land_pages(landing, together(_pages(landing, source, engine), _ROWS_TOGETHER))
         except Exception as error:
             place(contract.department, landing.batch_id, error)
             with contextlib.suppress(SQLAlchemyError):  # the store may be what broke; the next run then closes the batch
@@ -206,14 +216,30 @@ def land(engine: Engine, contract: Contract, order: Order = Order(), source: Sou
         return landing.batch_id
 
 
+def _pages(landing: _Landing, source: Source | None, engine: Engine) -> Iterable[Page]:
+    """What the source is asked for; nothing is, where the contract does not go on from the watermark."""
+    contract, order = landing.contract, landing.order
+    if landing.moves_watermark:
+        require_zone(contract, landing.watermark, landing.watermark_timezone)
+    pull = Pull.after(contract, landing.watermark if order.kind == "ingest" else None)
+    source = source or (sweep if order.kind == "reconcile" else from_system)
+    return source(contract, pull, engine)
+
+
+def _land_accepted(landing: _Landing) -> None:
+    land_accepted(landing.connection, landing.contract.department, landing.batch_id)
+    _finish(landing, None)
+
+
 def _open_batch(landing: _Landing) -> None:
     connection, contract = landing.connection, landing.contract
     key = {"department": contract.department, "version": contract.version}
     prepare(connection)
     connection.execute(text(_FAIL_DEAD), key)
-    connection.execute(text(_REMEMBER_CONTRACT), {**key, "hash": contract.content_version, "document": _document(contract)})
+    document, key_of_contract = _document(contract), {**key, "hash": contract.content_version}
+    is_new = connection.execute(text(_REMEMBER_CONTRACT), {**key_of_contract, "document": document}).rowcount
     connection.execute(text("INSERT INTO ops.source (department) VALUES (:department) ON CONFLICT DO NOTHING"), key)
-    landing.watermark = connection.execute(text("SELECT watermark FROM ops.source WHERE department = :department"), key).scalar_one()
+    landing.watermark, landing.watermark_timezone = read(connection, contract.department)
     landing.batch_id = connection.execute(
         text(
             "INSERT INTO ops.batch (department, kind, state, contract_version, run_id, watermark_from) "
@@ -221,6 +247,13 @@ def _open_batch(landing: _Landing) -> None:
         ),
         {**key, "kind": landing.order.kind, "run_id": landing.order.run_id or f"process {os.getpid()}", "watermark": landing.watermark},
     ).scalar_one()
+    told = [
+        f"held: {count} batches wait for a person, {first} the first; `casehub batches list --state held` tells why"
+        for count, first in connection.execute(text(_HELD), key)
+    ]
+    if is_new and not landing.is_remap:
+        told += mapped_otherwise(connection, key_of_contract, orjson.loads(document))
+    alert(connection, contract.department, landing.batch_id, told)
     connection.commit()
 
 
@@ -268,7 +301,7 @@ def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:
         },
     )
     if watermark is not None:
-        move(connection, contract.department, watermark)
+        move(connection, contract, watermark)
     connection.commit()
     landing.swept.pulled += page.rows.num_rows
     landing.swept.keyless += page.rows.column("source_record_id").null_count
@@ -283,7 +316,7 @@ def _finish(landing: _Landing, watermark: str | None) -> None:
     connection = landing.connection
     keys = {"department": landing.contract.department, "batch_id": landing.batch_id, "watermark": watermark}
     if watermark is not None:
-        move(connection, landing.contract.department, watermark)
+        move(connection, landing.contract, watermark)
     connection.execute(text(_LANDED), keys)
     connection.commit()
 

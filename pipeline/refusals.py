@@ -13,12 +13,23 @@ COLUMNS = ("source_record_id", "version", "rule", "column_name", "reason")
 _TABLE = """
 CREATE TEMP TABLE IF NOT EXISTS refused (source_record_id text, version integer, rule text, column_name text, reason text)
 """
+# What a record said before the version that is accepted needs nobody's attention any more: it is superseded, whatever it says.
 _QUARANTINE = """
-WITH items AS (
+WITH judged AS MATERIALIZED (
+    SELECT f.*, EXISTS (
+        SELECT FROM landing.record a
+        WHERE a.department = :department AND a.source_record_id = f.source_record_id AND a.version > f.version AND a.state = 'accepted'
+    ) AS is_stale FROM refused f
+), stale AS (
+    UPDATE landing.record r SET state = 'superseded'
+    FROM (SELECT DISTINCT source_record_id, version FROM judged WHERE is_stale) s
+    WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
+), items AS (
     INSERT INTO quarantine.item (department, source_record_id, version, batch_id, rule, column_name, reason)
     SELECT :department, f.source_record_id, f.version, r.batch_id, f.rule, f.column_name, f.reason
-    FROM refused f JOIN landing.record r
+    FROM judged f JOIN landing.record r
     ON r.department = :department AND r.source_record_id = f.source_record_id AND r.version = f.version
+    WHERE NOT f.is_stale
     RETURNING source_record_id, version
 )
 UPDATE landing.record r SET state = 'quarantined' FROM (SELECT DISTINCT source_record_id, version FROM items) i

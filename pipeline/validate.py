@@ -39,8 +39,10 @@ FROM landing.record
 WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'upsert' AND (payload IS NULL OR NOT has_key)
 """
 _LANDED_IN_WINDOW = """
-SELECT coalesce(sum(landed), 0) FROM ops.batch WHERE department = :department AND started_at > now() - cast(:per AS interval)
+SELECT coalesce(sum(landed), 0) FROM ops.batch
+WHERE department = :department AND kind <> 'remap' AND started_at > now() - cast(:per AS interval)
 """
+_PULLED = "SELECT pulled FROM ops.batch WHERE batch_id = :batch_id AND kind <> 'remap'"
 _WORST_RULES = """
 SELECT rule || coalesce(' on ' || column_name, '') || ' × ' || count(*) FROM refused
 GROUP BY rule, column_name ORDER BY count(*) DESC LIMIT 3
@@ -202,10 +204,13 @@ def _volume(connection: Connection, contract: Contract, batch_id: int, verdict: 
     """Compare the rows of the window with what the contract calls healthy: too few hold a snapshot, anything else alerts.
 
     A snapshot that was cut off brings nothing new, and deletes: so it is judged whatever landed. `holds` says that something did.
+    What is mapped anew comes from no source, and says nothing of its health.
     """
     low, high = contract.volume.min, contract.volume.max
     if contract.feed.mode == "snapshot":
-        pulled = connection.execute(text("SELECT pulled FROM ops.batch WHERE batch_id = :batch_id"), {"batch_id": batch_id}).scalar_one()
+        pulled = connection.execute(text(_PULLED), {"batch_id": batch_id}).scalar()
+        if pulled is None:
+            return
     else:
         window = {"department": contract.department, "per": contract.volume.per}
         pulled = connection.execute(text(_LANDED_IN_WINDOW), window).scalar_one()

@@ -14,17 +14,17 @@ from connectors.contract import Contract, CursorFeed
 from connectors.extract import Page
 from connectors.values import cursor_text, utc_text
 from hub.database import store_errors
-from hub.errors import RequestError
+from hub.errors import ContractError, RequestError
 from pipeline.locks import department_lock
 
 _TOLERANCE = timedelta(days=1)  # a source whose clock or zone is a little off is no slip
 
-_READ = "SELECT watermark FROM ops.source WHERE department = :department"
+_READ = "SELECT watermark, watermark_timezone FROM ops.source WHERE department = :department"
 _MOVE = """
-UPDATE ops.source SET watermark = :watermark
+UPDATE ops.source SET watermark = :watermark, watermark_timezone = :timezone
 WHERE department = :department AND (watermark IS NULL OR watermark COLLATE "C" < :watermark)
 """
-_SET = "UPDATE ops.source SET watermark = :watermark WHERE department = :department"
+_SET = "UPDATE ops.source SET watermark = :watermark, watermark_timezone = :timezone WHERE department = :department"
 
 
 class Mark:
@@ -71,9 +71,36 @@ class Mark:
         return told
 
 
-def move(connection: Connection, department: str, watermark: str) -> None:
+def read(connection: Connection, department: str) -> tuple[str | None, str | None]:
+    """A department's watermark, and the time zone that it was read in, as far as either is known."""
+    watermark, timezone = connection.execute(text(_READ), {"department": department}).one()
+    return watermark, timezone
+
+
+def require_zone(contract: Contract, watermark: str | None, timezone: str | None) -> None:
+    """Refuse to go on from a watermark that was read in another time zone.
+
+    Ahead by the hours between the two, it would leave out what changes in them, and nobody would know.
+
+    Raises:
+        ContractError: the contract's time zone is another than the watermark's.
+    """
+    is_time = isinstance(contract.feed, CursorFeed) and contract.feed.cursor_type == "time"
+    if not is_time or watermark is None or timezone in (None, contract.timezone):
+        return
+    department = contract.department
+    raise ContractError(
+        f"{department}: the watermark was read in the time zone {timezone}, the contract now says {contract.timezone}",
+        remedy=f"`casehub sources rewind {department}`, then run it: rows that come again are already known; "
+        f"`casehub run {department} --remap` mends the times of those accepted before",
+        department=department,
+    )
+
+
+def move(connection: Connection, contract: Contract, watermark: str) -> None:
     """Move a watermark on; one that is further already stays."""
-    connection.execute(text(_MOVE), {"department": department, "watermark": watermark})
+    keys = {"department": contract.department, "timezone": contract.timezone}
+    connection.execute(text(_MOVE), {**keys, "watermark": watermark})
 
 
 def rewind(engine: Engine, contract: Contract, to: str | None = None) -> str | None:
@@ -107,6 +134,6 @@ def rewind(engine: Engine, contract: Contract, to: str | None = None) -> str | N
                 f"{department}: nothing is known to have landed up to there, and a watermark only goes back",
                 remedy="name an earlier one, or leave --to out: from the beginning",
             )
-        connection.execute(text(_SET), {**key, "watermark": watermark})
+        connection.execute(text(_SET), {**key, "watermark": watermark, "timezone": contract.timezone})
         connection.commit()
     return watermark

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -22,6 +24,7 @@ from tests.integration.encryption.builders import ring
 # A property holds or does not; how long one example takes says how busy the machine is.
 hypothesis.settings.register_profile("hub", deadline=None)
 hypothesis.settings.load_profile("hub")
+_ROOM = 4 * 2**30  # bytes: what a worker's server comes to, and as much again
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,13 +46,14 @@ def keys() -> Iterator[None]:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """An embedded server of this test process's own, with a migrated template database.
 
-    It does not wait for the disk, which each test's own database would make it do: no test ends the machine.
+    It does not wait for the disk, which each test's own database would make it do: no test ends the machine. Each such database is
+    copied, and all buffers are looked through when it comes and when it goes: they are few, and it lies in memory where there is room.
     """
-    home = tmp_path_factory.mktemp("home")
+    home = _in_memory() or tmp_path_factory.mktemp("home")
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("fsync", "full_page_writes"):
-                patch.setitem(postgres.SERVER_OPTIONS, name, "off")
+            for name, value in {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB"}.items():
+                patch.setitem(postgres.SERVER_OPTIONS, name, value)
             server = stack.enter_context(postgres.running(Settings(home=home, postgres_port=0)))
         _run(server, "CREATE DATABASE template_casehub")
         engine = make_engine(server.url("template_casehub"))
@@ -57,6 +61,17 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
         engine.dispose()
         yield server
     shutil.rmtree(postgres.folder_of(home))  # for root it may be outside of pytest's own folder
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _in_memory() -> Path | None:
+    """A new folder in shared memory, or None where the machine has none or little of it."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+    if not memory.is_dir() or not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < _ROOM:
+        return None
+    home = Path(tempfile.mkdtemp(prefix="casehub-test-", dir=memory))
+    home.chmod(0o755)  # the server's unprivileged user must be able to enter
+    return home
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ batch = Table(
     time_column("landed_at"),
     time_column("validated_at"),  # since when every landed row of it has been judged; null where one was not, or not again
     time_column("finished_at"),
-    one_of("kind", ("ingest", "reconcile", "backfill")),
+    one_of("kind", ("ingest", "reconcile", "backfill", "remap")),
     one_of("state", BATCH_STATES),
     Index("ix_batch_department", "department", "batch_id"),
     schema="ops",
@@ -55,6 +55,7 @@ source = Table(
     metadata,
     Column("department", Text, primary_key=True),
     Column("watermark", Text),  # everything up to here has landed
+    Column("watermark_timezone", Text),  # in which the source's times were read for it
     Column("columns", JSONB),  # top-level source columns → their JSON types as last seen; success, errors and counts stand in ops.batch
     schema="ops",
 )

@@ -298,5 +298,5 @@ def test_a_run_that_failed_is_written_down_as_failed(database: Engine, monkeypat
     monkeypatch.delenv("CASEHUB_CONNECTION_COURT", raising=False)
     run("run", "court", "--no-resolve", code=1)
     assert [row.outcome for row in rows(database, "run")] == [None, 1]
-    with pytest.raises(RequestError, match="one of --reconcile and --backfill"):
+    with pytest.raises(RequestError, match="one of --reconcile, --backfill"):
         run("run", "court", "--reconcile", "--backfill")

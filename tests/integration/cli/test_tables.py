@@ -73,7 +73,12 @@ def test_no_picture_takes_the_place_of_letters(database: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "command"),
-    [("ingest", "`casehub run works`"), ("reconcile", "`casehub run works --reconcile`"), ("backfill", "`casehub run works --backfill`")],
+    [
+        ("ingest", "`casehub run works`"),
+        ("reconcile", "`casehub run works --reconcile`"),
+        ("backfill", "`casehub run works --backfill`"),
+        ("remap", "`casehub run works --remap`"),
+    ],
 )
 def test_a_discard_says_which_pull_asks_for_the_rows_again(database: Engine, kind: str, command: str) -> None:
     with database.begin() as connection:

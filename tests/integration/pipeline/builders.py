@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from connectors.contract import Contract
 from connectors.extract import Page, Pull
 from hub.settings import Settings
+from pipeline.conservation import recount, require_law
 from pipeline.ingest import BatchReport, batch_report, finish
 from pipeline.land import Order, Source, land
 from schema.records import RAW_PAGE
@@ -104,3 +105,9 @@ def ask(engine: Engine, sql: str, **params: Any) -> list[Any]:
     with engine.connect() as connection:
         rows = [tuple(row) for row in connection.execute(text(sql), params)]
     return [row[0] for row in rows] if rows and len(rows[0]) == 1 else rows
+
+
+def require_the_law(engine: Engine) -> None:
+    """Recount every batch."""
+    with engine.connect() as connection:
+        require_law(recount(connection, ask(engine, "SELECT batch_id FROM ops.batch")))

@@ -12,11 +12,10 @@ from sqlalchemy import Engine, text
 from connectors.contract import Contract
 from connectors.extract import Page, Pull
 from hub.errors import BatchHeld
-from pipeline.conservation import recount, require_law
 from pipeline.ingest import ingest
 from pipeline.land import Order, land
 from pipeline.quarantine import Choice, discard, discard_batch
-from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, take_in
+from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
 HALT = {**REQUIRED, "on_failure": "halt"}
@@ -30,11 +29,6 @@ def discard_held(database: Engine, contract: Contract, rows: list[Row | bytes]) 
     with pytest.raises(BatchHeld):
         take_in(database, contract, make_page(rows))
     discard_batch(database, "works", ask(database, "SELECT max(batch_id) FROM ops.batch")[0])
-
-
-def require_the_law(database: Engine) -> None:
-    with database.connect() as connection:
-        require_law(recount(connection, ask(database, "SELECT batch_id FROM ops.batch")))
 
 
 def test_rows_that_were_right_both_times_land_with_the_right_file(database: Engine) -> None:

@@ -7,10 +7,9 @@ from sqlalchemy import Engine
 
 from hub.errors import BatchHeld
 from hub.settings import Settings
-from pipeline.conservation import recount, require_law
 from pipeline.land import land
 from pipeline.quarantine import discard_batch, release
-from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, take_in
+from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
 UNREADABLE = "2026年三月 张伟"
@@ -21,11 +20,6 @@ BATCHES = "SELECT batch_id, state, accepted, quarantined, held FROM ops.batch OR
 def rows_with(bad: range, count: int = 30, **overrides: str) -> list[Row]:
     """Rows of which some have a time that no transform can read."""
     return [make_row(n, **({"at": UNREADABLE} if n in bad else {}), **overrides) for n in range(count)]
-
-
-def require_the_law(database: Engine) -> None:
-    with database.connect() as connection:
-        require_law(recount(connection, ask(database, "SELECT batch_id FROM ops.batch")))
 
 
 def test_too_many_rows_that_a_transform_refuses_hold_the_batch(database: Engine) -> None:

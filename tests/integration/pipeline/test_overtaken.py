@@ -13,13 +13,12 @@ from sqlalchemy import Engine
 from connectors.contract import Contract
 from hub.errors import BatchHeld, SnapshotError
 from pipeline import quarantine
-from pipeline.conservation import recount, require_law
 from pipeline.ingest import finish
 from pipeline.land import land
 from pipeline.normalise import normalise
 from pipeline.quarantine import Choice, release, replay
 from pipeline.validate import validate
-from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
+from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
 BATCHES = "SELECT batch_id, state FROM ops.batch ORDER BY batch_id"
@@ -43,11 +42,6 @@ def overtake(monkeypatch: pytest.MonkeyPatch, step: Callable[[], None]) -> None:
         finish(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(quarantine, "finish", overtaken)
-
-
-def require_the_law(database: Engine) -> None:
-    with database.connect() as connection:
-        require_law(recount(connection, ask(database, "SELECT batch_id FROM ops.batch")))
 
 
 def settled_by_another(database: Engine, contract: Contract, **overrides: str) -> tuple[int, int]:

@@ -160,3 +160,21 @@ def test_the_command_sets_it_back_and_is_in_the_audit_log(database: Engine, monk
         ("sources.rewind", 1),
         ("sources.rewind", None),
     ]
+
+
+def test_a_watermark_read_in_another_time_zone_is_refused_until_it_is_set_back(database: Engine) -> None:
+    wrong, right = make_contract(feed=FEED, timezone="UTC"), make_contract(feed=FEED, timezone="Asia/Shanghai", version=2)
+    take_in(database, wrong, make_page([make_row(1)], cursor_field="at"))
+    with pytest.raises(ContractError, match="in the time zone UTC, the contract now says Asia/Shanghai"):
+        land(database, right, source=giving())
+    assert ask(database, "SELECT state FROM ops.batch ORDER BY batch_id") == ["done", "failed"]
+    assert asked(database, right, Order("backfill")) == Pull()
+    rewind(database, right)
+    assert asked(database, right) == Pull()
+    take_in(database, right, make_page([make_row(1)], cursor_field="at"))
+    assert asked(database, right).since is not None
+
+
+def test_a_watermark_of_which_no_time_zone_is_known_goes_on(database: Engine) -> None:
+    stand(database, TIME)
+    assert asked(database, make_contract(feed=FEED, timezone="UTC")).since is not None

@@ -1,0 +1,63 @@
+"""REMAP: what was accepted of a department lands again as it is, so that it is mapped as the contract says now.
+
+Enter the accepted versions of landing.record, in LAND's transaction; leave the same content as new versions of a batch of its own, which
+VALIDATE and NORMALISE take in as any other. What was accepted stands until then, and what it came to stays in the store's history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+#: Parts of a contract that make records of rows: what was accepted before one of them changed would come to something else today.
+_MAPPING = ("timezone", "record", "parties", "references", "visibility")
+
+# A record of which something newer waits, in quarantine or held, is left to that: mapped anew, the older would be the newer one.
+_LAND_AGAIN = """
+INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw,
+                            source_cursor, state)
+SELECT r.department, r.source_record_id, n.newest + 1, :batch_id, row_number() OVER (ORDER BY r.batch_id, r.ordinal), r.operation,
+       r.content_hash, r.has_key, r.payload, r.raw, r.source_cursor, 'landed'
+FROM landing.record r CROSS JOIN LATERAL (
+    SELECT max(o.version) AS newest, bool_or(o.version > r.version AND o.state IN ('landed', 'quarantined', 'held')) AS waits
+    FROM landing.record o WHERE o.department = r.department AND o.source_record_id = r.source_record_id
+) n
+WHERE r.department = :department AND r.state = 'accepted' AND r.operation = 'upsert' AND r.payload IS NOT NULL AND NOT n.waits
+"""
+_COUNT = "UPDATE ops.batch SET pulled = :rows, landed = :rows WHERE batch_id = :batch_id"
+_BEFORE = """
+SELECT document FROM ops.contract WHERE department = :department AND (version, content_hash) IS DISTINCT FROM (:version, :hash)
+ORDER BY first_used_at DESC LIMIT 1
+"""
+_HAS_ACCEPTED = "SELECT EXISTS (SELECT FROM landing.record WHERE department = :department AND state = 'accepted')"
+
+
+def land_accepted(connection: Connection, department: str, batch_id: int) -> int:
+    """Land every accepted row again, and count it with its batch.
+
+    Returns:
+        How many rows.
+    """
+    keys = {"department": department, "batch_id": batch_id}
+    rows = connection.execute(text(_LAND_AGAIN), keys).rowcount
+    connection.execute(text(_COUNT), {**keys, "rows": rows})
+    return rows
+
+
+def mapped_otherwise(connection: Connection, keys: dict[str, Any], document: dict[str, Any]) -> list[str]:
+    """What a person should know when a contract is used for the first time: rows that were accepted by another mapping stay so.
+
+    Args:
+        connection: of LAND.
+        keys: department, version and hash of the contract.
+        document: of it.
+    """
+    before = connection.execute(text(_BEFORE), keys).scalar()
+    changed = [part for part in _MAPPING if before is not None and before.get(part) != document.get(part)]
+    if not changed or not connection.execute(text(_HAS_ACCEPTED), keys).scalar_one():
+        return []
+    return [
+        f"contract_changed: {', '.join(changed)}; rows accepted before stay as they were mapped, until "
+        f"`casehub run {keys['department']} --remap`"
+    ]
