@@ -21,6 +21,12 @@ from hub.settings import get_settings
 from pipeline.ingest import BatchReport
 from pipeline.run import PassReport
 
+#: Why --accept-deletions does nothing in an ordinary run, by the feed's mode.
+_NOTHING_IS_DELETED = {
+    "cursor": "不是快照，本次不起作用，加上 --reconcile · no snapshot: deletions are found in a sweep alone; add --reconcile",
+    "events": "推送的来源自己告知删除，此选项不起作用 · what is pushed tells of its deletions itself: the option does nothing",
+}
+
 
 class PassTable:
     """The departments of a pass with their counts, redrawn at every step; plain lines where there is no terminal."""
@@ -139,14 +145,13 @@ def _print_outcome(console: Console, report: PassReport) -> None:
 
 def _tell_where_nothing_is_deleted(console: Console, contracts: Sequence[Contract], *, is_named: bool) -> None:
     """Of all departments at once, the snapshots are meant."""
-    others = [contract.department for contract in contracts if contract.feed.mode != "snapshot"]
-    if others and (is_named or len(others) == len(contracts)):
-        console.print(f"[yellow]--accept-deletions[/yellow] {', '.join(others)}: ", end="")
-        console.print(
-            "不是快照，只在对账时查出删除，本次不起作用；加上 --reconcile · no snapshot: deletions are found in a sweep alone, "
-            "it does nothing here; add --reconcile",
-            markup=False,
-        )
+    others = [contract for contract in contracts if contract.feed.mode != "snapshot"]
+    if not is_named and len(others) < len(contracts):
+        return
+    for mode, words in _NOTHING_IS_DELETED.items():
+        named = [contract.department for contract in others if contract.feed.mode == mode]
+        if named:
+            console.print(f"[yellow]--accept-deletions[/yellow] {', '.join(named)}: {words}")
 
 
 def _that_can_be_swept(contracts: Sequence[Contract], *, is_named: bool) -> list[Contract]:

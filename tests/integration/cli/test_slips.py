@@ -154,3 +154,7 @@ def test_a_broken_contract_alone_runs_nothing(tmp_path: Path) -> None:
     assert "br.yml:1" in error.message
     assert isinstance(refused("sources", "preview", "broken"), ContractError)
     assert "A1" in run("sources", "preview", "works")
+
+
+def test_deletions_that_are_pushed() -> None:
+    assert "what is pushed tells of its deletions itself" in run("run", "emergency_management", "--accept-deletions", "--no-resolve")
