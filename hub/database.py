@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import psycopg2
 from alembic import command
@@ -14,12 +15,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from hub import postgres
-from hub.errors import SchemaError, StoreError, StoreUnavailable
+from hub.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
 from hub.settings import Settings
 
 _MIGRATIONS = Path(__file__).parent.parent / "schema" / "migrations"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_CONFLICTS = ("40P01", "40001")  # a deadlock; a serialisation failure
 
 
 def make_engine(url: URL | str) -> Engine:
@@ -53,7 +59,7 @@ def opened(settings: Settings) -> Iterator[Engine]:
 
 @contextlib.contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn a vanished server into StoreUnavailable, and any other refusal into a StoreError that quotes no value.
+    """Turn a vanished server into StoreUnavailable, a deadlock into StoreConflict, and any other refusal into a StoreError without values.
 
     PostgreSQL's own messages repeat what was sent (`Key (id_no)=(…)`, `COPY staged, line 1, column payload: …`).
     """
@@ -63,6 +69,17 @@ def store_errors() -> Iterator[None]:
         raise _store_error(error.orig, is_gone=error.connection_invalidated) from None
     except psycopg2.Error as error:  # COPY goes past SQLAlchemy
         raise _store_error(error) from None
+
+
+def retried(transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call what is one transaction, and call it again where the database ended it for another's sake.
+
+    Raises:
+        StoreConflict: four times in a row.
+        StoreError, StoreUnavailable: as `store_errors` has them.
+    """
+    retrying = Retrying(retry=retry_if_exception_type(StoreConflict), stop=stop_after_attempt(4), wait=wait_random(0, 1), reraise=True)
+    return retrying(store_errors()(transaction), *args, **kwargs)
 
 
 def _store_error(error: BaseException | None, *, is_gone: bool = False) -> StoreError:
@@ -76,6 +93,10 @@ def _store_error(error: BaseException | None, *, is_gone: bool = False) -> Store
         return StoreUnavailable(
             "the database went away or cannot be reached",
             remedy="check CASEHUB_DATABASE_URL and the server; what had landed is safe, run again",
+        )
+    if state in _CONFLICTS:
+        return StoreConflict(
+            f"another transaction was in the way: SQLSTATE {state}", remedy="run again: nothing of this one was written", sqlstate=state
         )
     diagnosis = getattr(error, "diag", None)
     names = [str(name) for name in (getattr(diagnosis, part, None) for part in ("table_name", "column_name", "constraint_name")) if name]

@@ -13,6 +13,7 @@
     ├── ConservationError        a row was lost or doubled: the run fails
     ├── BusyError                another run holds this department or resolve           (retryable)
     ├── StoreError               the database refused a statement: told by SQLSTATE alone, its message may hold values
+    │   ├── StoreConflict        two transactions waited for each other, and this one gave way   (retryable)
     │   └── StoreUnavailable     the database went away                                 (retryable)
     ├── DecryptionError          a stored value does not decrypt: its key is missing or another, or it was changed
     ├── EngineError              the engine asked for is not installed, does not start, or broke off
@@ -111,6 +112,12 @@ class BusyError(HubError):
 
 class StoreError(HubError):
     """The database refused a statement; the message has its SQLSTATE and names, no values."""
+
+
+class StoreConflict(StoreError):
+    """Two transactions waited for each other: the database ended this one, and let the other through."""
+
+    retryable = True
 
 
 class StoreUnavailable(StoreError):

@@ -82,7 +82,8 @@ class _Comparing:
         alone = forms if like.is_empty() else forms.filter(pa.array(~nodes["id"].is_in(like["right"].implode())))
         within, published = self._candidates(alone)
         first = published.filter("is_first").select(left="id", right="other")
-        edges = self._link(_ordered(pl.concat([within, first, like, self._known_pairs(nodes["id"])])))
+        met = _ordered(pl.concat([within, first, like]))
+        edges = self._link(_ordered(pl.concat([met, self._known_pairs(nodes["id"], met)])))
         rest = _not_linked(published, edges)
         if rest.height:
             edges = pl.concat([edges, self._link(_ordered(rest))])
@@ -179,12 +180,28 @@ class _Comparing:
         self._met.append(met.shared)
         return meet_within(keys, self._keys), in_turn(task.channel, task.relation, met)
 
-    def _known_pairs(self, ids: pl.Series) -> pl.DataFrame:
-        """Pairs that are linked by now, and pairs that a person has judged."""
-        pairs = [self._before.select(_PAIR)]
+    def _known_pairs(self, ids: pl.Series, met: pl.DataFrame) -> pl.DataFrame:
+        """Pairs that are linked by now and meet still, beside those that met anyhow, and pairs that a person has judged."""
+        before = self._before.filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode()))
+        by_engine = pl.col("decided_by") == ENGINE
+        pairs = [before.filter(~by_engine).select(_PAIR), self._sharing_a_key(before.filter(by_engine).join(met, on=_PAIR, how="anti"))]
         if self._task.has_decisions:
-            pairs.append(self._verdicts(ids).filter(pl.col("verdict") != "unsure").select(_PAIR))  # which is no word at all
-        return pl.concat(pairs).filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode()))
+            judged = self._verdicts(ids).filter(pl.col("verdict") != "unsure").select(_PAIR)  # which is no word at all
+            pairs.append(judged.filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode())))
+        return pl.concat(pairs)
+
+    def _sharing_a_key(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Of pairs those that share a key, however crowded: others nobody would compare who came to them now, and so they part."""
+        if pairs.is_empty():
+            return _PAIRS
+        task, here = self._task, self._latest_forms()
+        ends = pl.concat([pairs["left"], pairs["right"]]).unique()
+        others = read_nodes(task.channel, task.relation, ends.filter(~ends.is_in(pl.concat([pl.Series(here["id"]), task.gone]).implode())))
+        forms = [here.filter(pa.array(pl.Series(here["id"]).is_in(ends.implode())))]
+        forms += [forms_of(task, others)] if others.height else []
+        keys = pl.concat(pl.DataFrame(blocking_keys(task.relation.name, each, task.model)) for each in forms)
+        shared = pairs.join(keys, left_on="left", right_on="id").join(keys, left_on=["right", "key"], right_on=["id", "key"], how="semi")
+        return shared.select(_PAIR).unique()
 
     def _verdicts(self, ids: pl.Series) -> pl.DataFrame:
         task = self._task

@@ -82,13 +82,21 @@ def membership(engine: Engine, path: Path) -> int:
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[IO[bytes]]:
-    """The file, for its owner alone."""
+    """The file, for its owner alone; it takes its name once it is whole, and until then what had that name stays."""
+    whole = path.resolve()
     try:
-        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        file = tempfile.NamedTemporaryFile(prefix=f".{whole.name}.", dir=whole.parent, delete=False)  # noqa: SIM115 - closed below
     except OSError as error:
         raise RequestError(f"{path.name} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None
-    with file:
-        yield file
+    try:
+        with file:
+            yield file.file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(file.name, whole)  # noqa: PTH105 - its name is text
+    except BaseException:
+        Path(file.name).unlink(missing_ok=True)
+        raise
 
 
 def _as_parquet(file: IO[bytes], to: IO[bytes]) -> int:

@@ -18,7 +18,7 @@ from time import perf_counter
 import polars as pl
 from sqlalchemy import Connection, Engine, text
 
-from hub.database import store_errors
+from hub.database import retried, store_errors
 from hub.settings import Settings
 from matching import engines
 from matching.clustering import VERDICT, cluster
@@ -137,10 +137,14 @@ def swap(store: Engine, settings: Settings, found: Sequence[Relinked]) -> Resolv
     """
     records = pl.concat([one.records for one in found]).unique().sort()
     if len(records):
-        ids = "{" + ",".join(map(str, records.to_list())) + "}"
-        with store_errors(), store.begin() as connection:
-            connection.execute(text(_PUT), {"ids": ids, "reason": RELINK})
+        retried(_put, store, records)
     return resolve(store, settings)
+
+
+def _put(store: Engine, records: pl.Series) -> None:
+    ids = "{" + ",".join(map(str, records.to_list())) + "}"
+    with store.begin() as connection:
+        connection.execute(text(_PUT), {"ids": ids, "reason": RELINK})
 
 
 def table_of(found: Sequence[Relinked]) -> pl.DataFrame:

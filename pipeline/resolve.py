@@ -14,7 +14,7 @@ from time import perf_counter
 
 from sqlalchemy import Connection, Engine, text
 
-from hub.database import store_errors
+from hub.database import retried, store_errors
 from hub.settings import Settings
 from pipeline.locks import resolve_lock
 
@@ -78,7 +78,8 @@ def _resolve_all(connection: Connection, settings: Settings, report: ResolveRepo
     most = settings.resolve_chunk_records
     while True:
         start = perf_counter()
-        done = resolve_chunk(connection, Chunk(after, most, settings.resolve_chunk_records, unique_within))
+        # What waits is also written by NORMALISE and `relink --swap`: a chunk and one of them may come to wait for each other.
+        done = retried(resolve_chunk, connection, Chunk(after, most, settings.resolve_chunk_records, unique_within))
         if done is None:
             if after == start_over:
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,16 +19,33 @@ def read_table(paths: Sequence[Path]) -> pl.DataFrame:
     """Files as one table, CSV's cells as the text that they are, blanks around names and cells taken away.
 
     Columns that one file alone has are null in the others. Where several files are read and none has a column `source`,
-    it is made of their names.
+    it is made of their names, with their folders where files of two have one name.
 
     Raises:
         NotFound: no such file.
-        RequestError: it is neither CSV nor Parquet, a workbook under such an ending, or cannot be read as what its ending says.
+        RequestError: it is neither CSV nor Parquet, a workbook under such an ending, or cannot be read as what its ending says; it names a
+            column twice; a file is named twice; a column is of one type in one file and of another, that goes with it nowhere, in the next.
     """
     frames = [_read(path) for path in paths]
     if len(frames) > 1 and not any("source" in frame.columns for frame in frames):
-        frames = [frame.with_columns(source=pl.lit(path.stem)) for frame, path in zip(frames, paths, strict=True)]
-    return pl.concat(frames, how="diagonal_relaxed")
+        frames = [frame.with_columns(source=pl.lit(name)) for frame, name in zip(frames, _names(paths), strict=True)]
+    try:
+        return pl.concat(frames, how="diagonal_relaxed")
+    except pl.exceptions.PolarsError as error:
+        names = ", ".join(path.name for path in paths)
+        raise RequestError(f"{names}: columns of one name are of different kinds", remedy="write them as CSV, or alike") from error
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """A name for each file, by which it can be told from the others."""
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        whole = [path.resolve() for path in paths]
+        folder = os.path.commonpath([path.parent for path in whole])
+        names = [path.relative_to(folder).as_posix() for path in whole]
+    if len(set(names)) < len(names):
+        raise RequestError("a file is named twice", remedy="name each file once")
+    return names
 
 
 def require_writable(path: Path, read: Sequence[Path] = ()) -> None:
@@ -89,4 +108,7 @@ def _read(path: Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise RequestError(f"{path.name} cannot be read", remedy="write it as UTF-8 with a header line, or as Parquet") from error
     names = {name: name.strip().removeprefix("\ufeff") for name in read.columns}
+    twice = [name for name, count in Counter(names.values()).items() if count > 1]
+    if twice:
+        raise RequestError(f"{path.name} has the column {twice[0]} twice", remedy="give each column a name of its own")
     return read.rename(names).with_columns(pl.all().str.strip_chars())

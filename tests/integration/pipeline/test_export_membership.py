@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from sqlalchemy import Engine
 
-from hub.errors import RequestError
+from hub.errors import RequestError, StoreError
 from pipeline.export import MEMBERSHIP, membership
 from tests.integration.pipeline.resolving import cases, firm, id_number, parties, person, put, record, settle
 
@@ -54,6 +54,23 @@ def test_an_empty_store_gives_an_empty_file(database: Engine, tmp_path: Path) ->
     assert membership(database, tmp_path / "m.parquet") == 0
     assert pl.read_parquet(tmp_path / "m.parquet").columns == MEMBERSHIP.names
     assert membership(database, tmp_path / "m.csv") == 0
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.parquet"])
+def test_a_file_takes_its_name_once_it_is_whole_and_for_its_owner_alone(database: Engine, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("as it was")
+    path.chmod(0o644)
+    filled(database)
+    with database.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE store.case_member RENAME TO elsewhere")
+    with pytest.raises(StoreError):
+        membership(database, path)
+    assert (path.read_text(), [each.name for each in tmp_path.iterdir()]) == ("as it was", [name])
+    with database.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE store.elsewhere RENAME TO case_member")
+    assert membership(database, path) == 4
+    assert (path.stat().st_mode & 0o777, [each.name for each in tmp_path.iterdir()]) == (0o600, [name])
 
 
 @pytest.mark.parametrize("name", [pytest.param("m.xlsx", id="ending"), pytest.param("nowhere/m.csv", id="folder")])

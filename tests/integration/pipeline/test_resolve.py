@@ -425,3 +425,14 @@ def test_an_id_leads_to_where_its_founder_has_come_back(database: Engine) -> Non
     assert parties(database)["police/1/0"] == former
     assert rows(database, redirects) == []
     assert invariants(database) == []
+
+
+@pytest.mark.parametrize("phone", ["13912340001", "13800138000", None])
+def test_two_that_share_no_key_any_more_part_as_they_would_at_once(database: Engine, phone: str | None) -> None:
+    first = [record("court", "1", person("欧陽震華", phone="13912340000")), record("police", "2", person("欧陽震華", phone="13912340000"))]
+    settle(database, *first)
+    assert len(set(parties(database).values())) == 1
+    settle(database, record("police", "2", person("欧陽震華", phone=phone)))
+    assert len(set(parties(database).values())) == 2
+    settle(database, first[1])
+    assert len(set(parties(database).values())) == 1

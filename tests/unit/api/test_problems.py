@@ -30,6 +30,7 @@ STATUS = {
     "BusyError": 409,
     "DecryptionError": 500,
     "StoreError": 500,
+    "StoreConflict": 409,
     "StoreUnavailable": 503,
     "EngineError": 500,
     "SchemaError": 503,

@@ -81,7 +81,15 @@ def test_every_error_is_drawn_in_the_tree_and_survives_another_process() -> None
 
 def test_only_what_may_mend_itself_is_retryable() -> None:
     retryable = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, HubError) and item.retryable}
-    assert retryable == {"SourceUnavailable", "BusyError", "StoreUnavailable", "TooManyRequests", "IssuerUnavailable", "TooBusy"}
+    assert retryable == {
+        "SourceUnavailable",
+        "BusyError",
+        "StoreConflict",
+        "StoreUnavailable",
+        "TooManyRequests",
+        "IssuerUnavailable",
+        "TooBusy",
+    }
     assert SourceUnavailable("x").retryable
 
 

@@ -1,0 +1,58 @@
+"""Files that `casehub match` reads: as one table, each row with the file that it is of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hub.errors import RequestError
+from pipeline.table_files import read_table
+
+
+def written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("names", "sources"),
+    [
+        pytest.param(["a.csv", "b.csv"], ["a", "b"], id="by their names"),
+        pytest.param(["a/x.csv", "b/x.csv"], ["a/x.csv", "b/x.csv"], id="by their folders"),
+        pytest.param(["x.csv", "b/c/x.csv"], ["x.csv", "b/c/x.csv"], id="one within the other's folder"),
+    ],
+)
+def test_rows_are_told_apart_by_their_files(tmp_path: Path, names: list[str], sources: list[str]) -> None:
+    paths = [written(tmp_path / name, "id,name\n1,张伟\n") for name in names]
+    assert read_table(paths)["source"].to_list() == sources
+
+
+def test_a_table_and_a_parquet_of_one_name_are_two(tmp_path: Path) -> None:
+    pl.DataFrame({"id": ["1"], "name": ["张伟"]}).write_parquet(tmp_path / "x.parquet")
+    paths = [written(tmp_path / "x.csv", "id,name\n1,张伟\n"), tmp_path / "x.parquet"]
+    assert read_table(paths)["source"].to_list() == ["x.csv", "x.parquet"]
+
+
+def test_a_column_source_of_ones_own_stays(tmp_path: Path) -> None:
+    paths = [written(tmp_path / folder / "x.csv", f"id,source\n1,{folder}\n") for folder in ("one", "two")]
+    assert read_table(paths)["source"].to_list() == ["one", "two"]
+
+
+def test_a_file_named_twice_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.csv", "id\n1\n")
+    with pytest.raises(RequestError, match="named twice"):
+        read_table([path, path])
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"x.csv has the column name twice → give each column a name of its own"):
+        read_table([written(tmp_path / "x.csv", "name, name\n1,2\n")])
+
+
+def test_columns_that_go_nowhere_together_are_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"id": ["1"], "name": [["张伟", "张三"]]}).write_parquet(tmp_path / "y.parquet")
+    with pytest.raises(RequestError, match=r"x.csv, y.parquet: columns of one name are of different kinds"):
+        read_table([written(tmp_path / "x.csv", "id,name\n1,张伟\n"), tmp_path / "y.parquet"])
