@@ -12,10 +12,12 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 
 from cli.console import Console
-from cli.session import active_contracts, store
+from cli.session import active_contracts, require_department, store
 from cli.words import BATCH_COLUMNS, STATES
-from hub.errors import NotFound
+from connectors.document import did_you_mean
+from hub.errors import NotFound, RequestError
 from hub.settings import get_settings
+from schema.tables import BATCH_STATES
 
 app = typer.Typer(
     no_args_is_help=True, help="批次 · Batches: what each pull brought; release or discard held ones; check the conservation law."
@@ -34,11 +36,14 @@ WHERE (:department = '' OR department = :department) AND (:state = '' OR state =
 @app.command("list")
 def list_batches(
     department: Annotated[str, typer.Option(help="部门 · department")] = "",
-    state: Annotated[str, typer.Option(help="状态 · state: done, held, failed …")] = "",
+    state: Annotated[str, typer.Option(help=f"状态 · state: {', '.join(BATCH_STATES)}")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20,
 ) -> None:
     """最近的批次 · The latest batches, newest first."""
+    if state and state not in BATCH_STATES:
+        raise RequestError(f"没有这种状态 · no such state: {state}", remedy=did_you_mean(state, BATCH_STATES))
     with store() as engine, engine.connect() as connection:
+        require_department(engine, department)
         rows = connection.execute(text(_LIST), {"department": department, "state": state, "limit": limit}).all()
     table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0), show_edge=False)
     table.columns[1].overflow, table.columns[1].min_width = "fold", 11

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cli.acting import os_user
 from cli.console import Console
-from cli.session import active_contracts, store
+from cli.session import active_contracts, require_department, store
 from hub.settings import get_settings
 from pipeline.quarantine import Choice
 
@@ -31,13 +31,15 @@ def list_refused(
     limit: Annotated[int, typer.Option(min=1, help="行数 · rows")] = 50,
 ) -> None:
     """列出被拒的行：哪一行、哪条规则、为什么 · Which row, which rule, why; never the value."""
-    from pipeline.quarantine import list_items
+    from pipeline.quarantine import list_items, require_known
 
     table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
     for column in table.columns:
         column.overflow = "fold"
     table.columns[4].no_wrap = True  # a rule is to be copied after --rule
     with store() as engine:
+        require_department(engine, department)
+        require_known(engine, Choice(department, rule))
         for item in islice(list_items(engine, department, rule), limit):
             table.add_row(
                 str(item.item_id), item.department, item.source_record_id, str(item.version), item.rule, item.column_name, item.reason
@@ -50,10 +52,13 @@ def list_refused(
 def replay(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
     """修好契约或代码表后重跑 · Run refused rows again after the contract or a code list was mended."""
     from pipeline.quarantine import replay as run_again
+    from pipeline.quarantine import require_known
 
+    choice = Choice(department, rule, item)
     with store() as engine:
         contract = active_contracts(get_settings(), [department])[0]
-        rows = run_again(engine, contract, Choice(department, rule, item), get_settings(), by=os_user())
+        require_known(engine, choice)
+        rows = run_again(engine, contract, choice, get_settings(), by=os_user())
     Console().print(f"重放 {rows} 行 · replayed {rows} rows; `casehub resolve` 发布 publishes what was accepted")
 
 
@@ -61,7 +66,11 @@ def replay(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
 def discard(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
     """永久搁置被拒的行，原始行保留 · Put refused rows aside for good; they stay in landing."""
     from pipeline.quarantine import discard as put_aside
+    from pipeline.quarantine import require_known
 
+    choice = Choice(department, rule, item)
     with store() as engine:
-        rows = put_aside(engine, Choice(department, rule, item), by=os_user())
+        require_department(engine, department)
+        require_known(engine, choice)
+        rows = put_aside(engine, choice, by=os_user())
     Console().print(f"作废 {rows} 行 · discarded {rows} rows")

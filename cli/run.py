@@ -12,13 +12,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import Console
-from cli.session import active_contracts, store
+from cli.problems import print_problems
+from cli.session import sound_contracts, store
 from cli.words import BATCH_COLUMNS, STATES
 from connectors.contract import Contract
 from hub.errors import RequestError
 from hub.settings import get_settings
 from pipeline.ingest import BatchReport
 from pipeline.run import PassReport
+
+#: Why --accept-deletions does nothing in an ordinary run, by the feed's mode.
+_NOTHING_IS_DELETED = {
+    "cursor": "不是快照，本次不起作用，加上 --reconcile · no snapshot: deletions are found in a sweep alone; add --reconcile",
+    "events": "推送的来源自己告知删除，此选项不起作用 · what is pushed tells of its deletions itself: the option does nothing",
+}
 
 
 class PassTable:
@@ -96,27 +103,33 @@ def run(
     from pipeline.run import run_pass
 
     settings, console = get_settings(), Console()
-    contracts = active_contracts(settings, departments)
-    chosen = [kind for kind, is_chosen in {"reconcile": reconcile, "backfill": backfill, "remap": remap}.items() if is_chosen]
-    if len(chosen) > 1:
-        options = [f"--{kind}" for kind in chosen]
-        raise RequestError(
-            f"{'、'.join(options)} 只能选一个 · one of {', '.join(options)}", remedy="先后各运行一次 · run one after the other"
-        )
-    if remap and not departments:
-        raise RequestError(
-            "--remap 须指明部门 · --remap wants departments named", remedy="写明契约改过的部门 · name those whose contract was changed"
-        )
+    kind = _kind_of({"reconcile": reconcile, "backfill": backfill, "remap": remap}, is_named=bool(departments))
+    contracts, broken = sound_contracts(settings, departments)
+    print_problems(problem for problems in broken.values() for problem in problems)
     if reconcile:
         contracts = _that_can_be_swept(contracts, is_named=bool(departments))
-    kind = chosen[0] if chosen else "ingest"
+    elif accept_deletions:
+        _tell_where_nothing_is_deleted(console, contracts, is_named=bool(departments))
     titles = {contract.department: f"{contract.title.zh} {contract.department}" for contract in contracts}
     with store() as engine:
         with PassTable(titles, console) as table:
             report = run_pass(engine, contracts, settings, table.update, Order(kind, accepts_deletions=accept_deletions), resolves=resolve)
         _print_outcome(console, report)
-        if not report.is_clean:
+        if not report.is_clean or broken.keys() & set(departments or settings.active_departments or broken):
             raise typer.Exit(1)  # within: the call is written down as what it came to
+
+
+def _kind_of(options: dict[str, bool], *, is_named: bool) -> str:
+    """What is asked of each department: one of the options, or what is new."""
+    chosen = [kind for kind, is_chosen in options.items() if is_chosen]
+    if len(chosen) > 1:
+        told = [f"--{kind}" for kind in chosen]
+        raise RequestError(f"{'、'.join(told)} 只能选一个 · one of {', '.join(told)}", remedy="先后各运行一次 · run one after the other")
+    if chosen == ["remap"] and not is_named:
+        raise RequestError(
+            "--remap 须指明部门 · --remap wants departments named", remedy="写明契约改过的部门 · name those whose contract was changed"
+        )
+    return chosen[0] if chosen else "ingest"
 
 
 def _print_outcome(console: Console, report: PassReport) -> None:
@@ -128,6 +141,17 @@ def _print_outcome(console: Console, report: PassReport) -> None:
         console.print(f"[red]{escape(failure.kind)}[/red] ", end="")
         console.print(failure.message, markup=False, highlight=False)
     _print_resolved(console, report.resolved, report.seconds)
+
+
+def _tell_where_nothing_is_deleted(console: Console, contracts: Sequence[Contract], *, is_named: bool) -> None:
+    """Of all departments at once, the snapshots are meant."""
+    others = [contract for contract in contracts if contract.feed.mode != "snapshot"]
+    if not is_named and len(others) < len(contracts):
+        return
+    for mode, words in _NOTHING_IS_DELETED.items():
+        named = [contract.department for contract in others if contract.feed.mode == mode]
+        if named:
+            console.print(f"[yellow]--accept-deletions[/yellow] {', '.join(named)}: {words}")
 
 
 def _that_can_be_swept(contracts: Sequence[Contract], *, is_named: bool) -> list[Contract]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from cli.acting import acting
-from connectors.contract import Contract, contract_folders, load_contracts
-from hub.database import opened, require_schema
+from connectors.contract import Contract, broken_departments, contract_folders, load_contracts, read_contracts
+from connectors.document import Problem, raise_problems
+from hub.database import opened, require_schema, store_errors
 from hub.encryption import key_ring
 from hub.encryption.store_keys import require_keys
 from hub.errors import NotFound
 from hub.settings import Settings, get_settings
+
+#: Rows of a department may outlive its contract.
+_DEPARTMENTS = "SELECT department FROM ops.batch UNION SELECT department FROM quarantine.item"
 
 
 @contextlib.contextmanager
@@ -42,24 +46,74 @@ def store(*, needs_schema: bool = True, needs_keys: bool = True) -> Iterator[Eng
 
 
 def active_contracts(settings: Settings, names: list[str] | None = None) -> list[Contract]:
-    """The contracts of the named departments, or of all that are active.
+    """The contracts of the named departments, whatever is in others', or of all that are active.
 
     Raises:
-        ContractError: a contract has a mistake.
+        ContractError: a contract that is asked for has a mistake.
         NotFound: no such department; suggests the nearest.
     """
-    contracts = load_contracts(contract_folders(settings.contract_folders))
     if names:
-        return [_named(contracts, name) for name in names]
+        contracts, broken = _read(settings)
+        return [_named(contracts, broken, name) for name in names]
+    contracts = load_contracts(contract_folders(settings.contract_folders))
+    return _active(contracts, {}, settings)
+
+
+def sound_contracts(settings: Settings, names: list[str] | None = None) -> tuple[list[Contract], dict[str, list[Problem]]]:
+    """The same of those that can be read, and the mistakes of all others by department: one broken contract stops no other.
+
+    Raises:
+        ContractError: not one of those that are asked for can be read.
+        NotFound: no such department; suggests the nearest.
+    """
+    contracts, broken = _read(settings)
+    unreadable = {name: problems for name, problems in broken.items() if name not in contracts}
+    if names:
+        chosen = [_named(contracts, broken, name) for name in names if name not in unreadable]
+    else:
+        chosen = _active(contracts, unreadable, settings)
+    if broken and not chosen:
+        raise_problems([problem for problems in broken.values() for problem in problems])
+    return chosen, broken
+
+
+def _read(settings: Settings) -> tuple[dict[str, Contract], dict[str, list[Problem]]]:
+    contracts, problems = read_contracts(contract_folders(settings.contract_folders))
+    return contracts, broken_departments(problems)
+
+
+def _active(contracts: dict[str, Contract], unreadable: Collection[str], settings: Settings) -> list[Contract]:
     active = settings.active_departments
-    for name in active:
-        _named(contracts, name)
+    for name in active - set(unreadable):
+        _named(contracts, {}, name)
     return [contract for name, contract in contracts.items() if not active or name in active]
 
 
-def _named(contracts: dict[str, Contract], name: str) -> Contract:
-    if name not in contracts:
-        close = difflib.get_close_matches(name, contracts, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise NotFound(f"no contract for department {name}", remedy=f"{hint}`casehub sources list` shows them all")
-    return contracts[name]
+def require_department(engine: Engine, name: str) -> None:
+    """Refuse a name that is no department's, by contract or by what the store holds; an empty name stands for all.
+
+    Raises:
+        NotFound: suggests the nearest.
+    """
+    contracts, broken = _read(get_settings())
+    known = {*contracts, *broken}
+    if not name or name in known:
+        return
+    with store_errors(), engine.connect() as connection:
+        known |= set(connection.execute(text(_DEPARTMENTS)).scalars())
+    if name not in known:
+        raise _no_department(name, known)
+
+
+def _named(contracts: dict[str, Contract], broken: dict[str, list[Problem]], name: str) -> Contract:
+    if name in contracts:
+        return contracts[name]
+    if name in broken:
+        raise_problems(broken[name])
+    raise _no_department(name, {*contracts, *broken})
+
+
+def _no_department(name: str, known: Iterable[str]) -> NotFound:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return NotFound(f"没有这个部门 · no such department: {name}", remedy=f"{hint}`casehub sources list` shows them all")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from connectors.codes import CodeList, code_list_files, read_code_list
+from connectors.codes import CodeList, code_list_files, code_list_files_beside, is_code_list, read_code_list
 from connectors.connections import load_connection, variable
 from connectors.connector import FileConnector, InboxConnector, RestConnector, SoapConnector
 from connectors.contract import CODED_FIELDS, Contract, contract_files, contract_folders, read_contract
@@ -34,41 +34,114 @@ class Checked:
     Attributes:
         contracts: those that can be read, by department, with their files.
         problems: every mistake, in the order of files and lines.
+        replaced: a named draft → the contract of its department that stands in a folder of contracts.
     """
 
     contracts: dict[str, tuple[Path, Contract]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    replaced: dict[Path, Path] = field(default_factory=dict)
 
 
-def check(folders: Iterable[Path] | None = None, *, connections: bool = False, active: Collection[str] = ()) -> Checked:
+def check(
+    folders: Iterable[Path] | None = None, *, connections: bool = False, active: Collection[str] = (), named: Collection[Path] = ()
+) -> Checked:
     """Look at every contract and code list.
 
     Args:
         folders: folders of contracts; None takes the hub's own and those of CASEHUB_CONTRACTS.
         connections: whether each connection's environment variable must be there and readable.
         active: departments that are connected to; empty: all.
+        named: contracts or code lists whose mistakes are told, with those of the lists that they use; empty: all. One outside the
+            folders is a draft: it is looked at as what replaces the contract of its department, if there is one.
     """
     places = list(contract_folders() if folders is None else folders)
+    installed = {place.resolve() for place in places}
+    drafts = [path for path in named if path.resolve().parent not in installed]
+    places += sorted({path.parent for path in drafts})
     checked = Checked()
-    lists = _code_lists(places, checked.problems)
-    unread = []  # named as their files are: a mistake in one contract is no mistake of those that cite its department
-    for path in contract_files(places, checked.problems):
-        contract, problems = read_contract(path)
-        checked.problems += problems
-        if contract is None:
-            unread.append(path.stem)
-            continue
-        if contract.department in checked.contracts:
-            first = checked.contracts[contract.department][0]
-            checked.problems.append(Problem(path, 1, "department", f"{contract.department} is already in {first}", "keep one of the two"))
-            continue
-        checked.contracts[contract.department] = (path, contract)
+    read, unread = _read(places, [path for path in drafts if not is_code_list(path)], checked.problems)
+    subjects = [(path, contract) for path, contract in read if _takes_its_place(path, contract, checked, drafts)]
+    lists = _CodeLists.read(places, [path for path in drafts if _replaces(path, checked)], checked.problems)
     departments = tuple(sorted({*checked.contracts, *unread}))
-    for path, contract in checked.contracts.values():
+    for path, contract in subjects:
         wants_connection = connections and (not active or contract.department in active)
         checked.problems += _contract_problems(_Subject(Document(path), contract, lists, departments), wants_connection)
+    if named:
+        told = {path.resolve() for path in (*named, *_lists_used(named, lists))}
+        checked.problems = [problem for problem in checked.problems if problem.file.resolve() in told]
     checked.problems.sort(key=lambda problem: (str(problem.file), problem.line))
     return checked
+
+
+def _read(places: list[Path], drafts: list[Path], problems: list[Problem]) -> tuple[list[tuple[Path, Contract]], list[str]]:
+    """Contracts that can be read, drafts first; and names of the others, as their files are: they may be cited all the same."""
+    read, unread = [], []
+    seen = {path.resolve() for path in drafts}
+    for path in (*drafts, *(path for path in contract_files(places, problems) if path.resolve() not in seen)):
+        contract, found = read_contract(path)
+        problems += found
+        if contract is None:
+            unread.append(path.stem)
+        else:
+            read.append((path, contract))
+    return read, unread
+
+
+def _takes_its_place(path: Path, contract: Contract, checked: Checked, drafts: list[Path]) -> bool:
+    """Whether a contract is looked at: all are, but those that a draft replaces."""
+    first = checked.contracts.setdefault(contract.department, (path, contract))[0]
+    if first in drafts and path not in drafts:
+        checked.replaced.setdefault(first, path)
+        return False
+    if first != path:
+        checked.problems.append(Problem(path, 1, "department", f"{contract.department} is already in {first}", "keep one of the two"))
+    return True
+
+
+def _replaces(draft: Path, checked: Checked) -> bool:
+    """Whether a draft is of a department that has a contract, also where the draft has mistakes and cannot be read."""
+    data = Document(draft).data
+    first = checked.contracts.get(str(data.get("department"))) if isinstance(data, dict) else None
+    return draft in checked.replaced or (first is not None and first[0] != draft)
+
+
+@dataclass(frozen=True)
+class _CodeLists:
+    """Code lists by name: where each is, and what those hold that can be read."""
+
+    files: dict[str, Path]
+    readable: dict[str, CodeList]
+
+    @classmethod
+    def read(cls, places: Iterable[Path], drafts: Iterable[Path], problems: list[Problem]) -> _CodeLists:
+        """All of the places, and those beside drafts that replace a contract, for its lists are replaced with it."""
+        files = code_list_files(places)
+        for path in drafts:
+            files |= code_list_files_beside(path)
+        readable = {}
+        for name, path in files.items():
+            codes, found = read_code_list(path)
+            problems += found
+            if codes is not None:
+                readable[name] = codes
+        return cls(files, readable)
+
+
+def _lists_used(contracts: Iterable[Path], lists: _CodeLists) -> Iterator[Path]:
+    """Files of the code lists that contracts name, also where a contract has other mistakes."""
+    for path in contracts:
+        for name in _codes_said(Document(path).data):
+            if name in lists.files:
+                yield lists.files[name]
+
+
+def _codes_said(data: object) -> Iterator[str]:
+    if isinstance(data, dict):
+        if isinstance(data.get("codes"), str):
+            yield data["codes"]
+        data = list(data.values())
+    for part in data if isinstance(data, list) else ():
+        yield from _codes_said(part)
 
 
 @dataclass(frozen=True)
@@ -77,21 +150,11 @@ class _Subject:
 
     document: Document
     contract: Contract
-    lists: dict[str, CodeList]
+    lists: _CodeLists
     departments: tuple[str, ...]
 
     def problem(self, loc: Loc, where: str, message: str, remedy: str = "", allowed: tuple[str, ...] = ()) -> Problem:
         return Problem(self.document.path, self.document.line_of(loc), where, message, remedy, allowed)
-
-
-def _code_lists(places: Iterable[Path], problems: list[Problem]) -> dict[str, CodeList]:
-    lists = {}
-    for name, path in code_list_files(places).items():
-        codes, found = read_code_list(path)
-        problems += found
-        if codes is not None:
-            lists[name] = codes
-    return lists
 
 
 def _contract_problems(subject: _Subject, connections: bool) -> Iterator[Problem]:
@@ -131,13 +194,13 @@ def _allowed_codes(name: str) -> tuple[str, ...] | None:
 
 def _code_problems(subject: _Subject, where: str, loc: Loc, name: str, mapping: Mapping) -> Iterator[Problem]:
     allowed = _allowed_codes(name)
-    if mapping.codes is not None and mapping.codes not in subject.lists:
-        known = tuple(sorted(subject.lists))
+    listed = subject.lists.readable.get(mapping.codes or "")
+    if mapping.codes is not None and mapping.codes not in subject.lists.files:
+        known = tuple(sorted(subject.lists.files))
         yield subject.problem(
             (*loc, "codes"), f"{where}.codes", f"there is no code list {mapping.codes!r}", did_you_mean(mapping.codes, known), known
         )
-    elif mapping.codes is not None and allowed is not None:
-        listed = subject.lists[mapping.codes]
+    elif listed is not None and allowed is not None:  # of one that cannot be read, its own mistakes are told
         given = {code for code in (*listed.codes.values(), listed.default) if code is not None}
         for code in sorted(given - set(allowed)):
             message = f"code list {mapping.codes} gives {code!r}, which is no code of the hub"
@@ -226,9 +289,9 @@ def _connection_problems(subject: _Subject) -> Iterator[Problem]:
     try:
         connection = load_connection(connector.connection, connector.kind)
         if connector.kind in ("rest", "soap"):
-            from connectors.transports.http import http_url  # not at the top: parsing the DAGs checks no connection
+            from connectors.transports.http import require_usable  # not at the top: parsing the DAGs checks no connection
 
-            http_url(connection.url, variable(connection.name))
+            require_usable(connector, connection, subject.contract.department)
     except SettingsError as error:
         yield subject.problem(
             ("connector", "connection"), "connector.connection", error.message, error.remedy, (variable(connector.connection),)

@@ -47,13 +47,14 @@ class Connection:
         """Options that an authentication cannot do without.
 
         Raises:
-            SettingsError: one is missing.
+            SettingsError: some are missing; names each of them.
         """
-        for name in names:
-            if not self.options.get(name):
-                raise SettingsError(
-                    f"{variable(self.name)} has no {name}", remedy=f'make it a JSON object with "{name}"', setting=variable(self.name)
-                )
+        missing = [name for name in names if not self.options.get(name)]
+        if missing:
+            setting, quoted = variable(self.name), ", ".join(f'"{name}"' for name in missing)
+            raise SettingsError(
+                f"{setting} has no {' and no '.join(missing)}", remedy=f"make it a JSON object with {quoted}", setting=setting
+            )
         return tuple(self.options[name] for name in names)
 
 

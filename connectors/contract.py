@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +31,7 @@ from connectors.connector import (
     XlsxOptions,
     XmlOptions,
 )
-from connectors.document import Document, Problem, problems_of, raise_problems
+from connectors.document import Document, Problem, did_you_mean, problems_of, raise_problems
 from connectors.feed import CursorFeed, Drift, EventsFeed, Expectation, Feed, SnapshotFeed, Visibility, Volume
 from connectors.mapping import Condition, Deleted, Each, Mapping, Party, Reference, Split
 from connectors.model import Duration, Name, Positive, Strict, Text, cron_line, refuse, unique, zone_name
@@ -83,13 +83,16 @@ __all__ = [
     "Volume",
     "XlsxOptions",
     "XmlOptions",
+    "broken_departments",
     "contract_folders",
     "load_code_list",
     "load_code_lists",
     "load_contract",
     "load_contracts",
+    "raise_problems",
     "read_contract",
     "read_contracts",
+    "unknown_departments",
 ]
 
 _WITH_TRAILER = ("csv", "jsonl", "fixed_width")  # formats whose last line may be none of the rows
@@ -291,6 +294,22 @@ def contract_files(folders: Iterable[Path], problems: list[Problem] | None = Non
         for path in sorted((*folder.glob("*.yml"), *folder.glob("*.yaml"))):
             if not is_code_list(path):
                 yield path
+
+
+def unknown_departments(names: Iterable[str], known: Collection[str]) -> list[Problem]:
+    """Names in CASEHUB_DEPARTMENTS that are no department's."""
+    words, place = tuple(sorted(known)), Path("CASEHUB_DEPARTMENTS")
+    return [Problem(place, 0, "", f"{name!r} is no department", did_you_mean(name, words), words) for name in names if name not in known]
+
+
+def broken_departments(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    """Mistakes of contracts that cannot be read, by the department that each file says it is, else by the file's name."""
+    broken: dict[str, list[Problem]] = {}
+    for problem in problems:
+        data = Document(problem.file).data
+        said = data.get("department") if isinstance(data, dict) else None
+        broken.setdefault(said if isinstance(said, str) else problem.file.stem, []).append(problem)
+    return broken
 
 
 def read_contract(path: Path) -> tuple[Contract | None, list[Problem]]:

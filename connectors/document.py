@@ -57,7 +57,7 @@ def raise_problems(problems: Sequence[Problem]) -> typing.NoReturn:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     place = f"{first.file}:{first.line}: " if first.line else f"{first.file}: "
     where = f"{first.where}: " if first.where else ""
-    raise ContractError(
+    error = ContractError(
         f"{place}{where}{first.message}{more}",
         remedy=first.remedy or "run `casehub sources check`",
         file=str(first.file),
@@ -66,6 +66,9 @@ def raise_problems(problems: Sequence[Problem]) -> typing.NoReturn:
         allowed=list(first.allowed),
         problems=[str(problem) for problem in problems],
     )
+    if more:
+        error.add_note("\n".join(map(str, problems)))  # a traceback is all that Airflow shows of an import error
+    raise error
 
 
 class Document:
@@ -79,8 +82,10 @@ class Document:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
-            self.problems.append(Problem(path, 0, "", reason))
+            if isinstance(error, UnicodeDecodeError):
+                self.problems.append(Problem(path, 0, "", "is not UTF-8 text", "save it as UTF-8: an editor may have written GBK"))
+            else:
+                self.problems.append(Problem(path, 0, "", f"cannot be read ({error.strerror})"))
             return
         self._parse(text)
 

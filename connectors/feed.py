@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, model_validator
+from pydantic import ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from connectors.connector import Pattern
 from connectors.document import did_you_mean
 from connectors.mapping import Condition, Deleted
 from connectors.model import Duration, Positive, Strict, Text, Whole, refuse
 from connectors.words import BATCH_EXPECTATIONS, EXPECTATIONS
+
+#: More often no sweep is asked for: the DAGs' cron lines are hours apart.
+SHORTEST_SWEEP = timedelta(hours=1)
 
 DriftAction = Literal["land_and_alert", "quarantine", "halt"]
 
@@ -31,9 +34,18 @@ class CursorFeed(Strict):
     field: Text = Field(description="Source column whose value grows with every change.")
     cursor_type: Literal["time", "integer", "text"] = "time"
     lag: Duration = Field(timedelta(0), description="How far behind the watermark the next pull begins, for rows committed late.")
-    reconcile: Duration | None = Field(None, description="How often all keys and hashes are swept.")
+    reconcile: Duration | None = Field(None, description="How often all keys and hashes are swept; PT1H at the least.")
     ordered: StrictBool = Field(False, description="Rows come in cursor order, so that each page moves the watermark; sql: always true.")
     deleted: Deleted | None = None
+
+    @field_validator("reconcile")
+    @classmethod
+    def _at_most_hourly(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < SHORTEST_SWEEP:
+            raise refuse(
+                "is shorter than an hour: a sweep asks for everything the source holds", remedy="write PT1H or longer, P1D as a rule"
+            )
+        return value
 
     @model_validator(mode="after")
     def _lag_is_for_times(self) -> CursorFeed:

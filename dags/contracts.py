@@ -1,12 +1,14 @@
-"""Shows every mistake in a contract as Airflow's import error of this file, so that one broken contract hides no good DAG.
+"""Shows every mistake in a contract, and in CASEHUB_DEPARTMENTS, as Airflow's import error of this file: it hides no good DAG.
 
 It makes no DAG of its own.
 """
 
 from __future__ import annotations
 
-from connectors.contract import load_contracts
-from dags.steps import contracts_and_mistakes
+from connectors.contract import broken_departments, raise_problems, unknown_departments
+from dags.steps import active_departments, contracts_and_mistakes
 
-if contracts_and_mistakes()[1]:
-    load_contracts()  # raises, with every mistake
+contracts, mistakes = contracts_and_mistakes()
+mistakes = [*mistakes, *unknown_departments(active_departments(), {*contracts, *broken_departments(mistakes)})]
+if mistakes:
+    raise_problems(mistakes)

@@ -23,11 +23,12 @@ from connectors.contract import Contract, read_contracts
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from connectors.document import Problem
     from hub.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: For errors that another try may mend; any other fails at once.
+#: For errors that another try may mend, and those that the hub does not know; what `opened_store` knows for good fails at once.
 RETRIES: dict[str, Any] = {
     "retries": 3,
     "retry_delay": timedelta(seconds=10),
@@ -35,17 +36,24 @@ RETRIES: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
 }
 
+#: The same for about two hours: where a source is down, or a long ingest holds the department, the next sweep may be a day away.
+SWEEP_RETRIES: dict[str, Any] = {**RETRIES, "retries": 15}
+
 
 @functools.cache  # four files of one parse ask
-def contracts_and_mistakes() -> tuple[dict[str, Contract], int]:
-    """Contracts that can be read, and the number of mistakes in others, which dags/contracts.py shows."""
-    contracts, problems = read_contracts()
-    return contracts, len(problems)
+def contracts_and_mistakes() -> tuple[dict[str, Contract], list[Problem]]:
+    """Contracts that can be read, and the mistakes in others, which dags/contracts.py shows."""
+    return read_contracts()
+
+
+def active_departments() -> list[str]:
+    """Departments that are named in CASEHUB_DEPARTMENTS; none: all are active."""
+    return sorted({name.strip() for name in os.environ.get("CASEHUB_DEPARTMENTS", "").split(",") if name.strip()})
 
 
 def active_contracts() -> list[Contract]:
     """Contracts that can be read and are active."""
-    active = {name.strip() for name in os.environ.get("CASEHUB_DEPARTMENTS", "").split(",") if name.strip()}
+    active = active_departments()
     return [contract for name, contract in contracts_and_mistakes()[0].items() if not active or name in active]
 
 
@@ -96,7 +104,7 @@ def ingest_like(dag_id: str, contract: Contract, kind: str, schedule: Any) -> DA
 def land(department: str, kind: str) -> Any:
     """EXTRACT and LAND, one task: rows never travel through XCom."""
 
-    @task(task_id="land")
+    @task(task_id="land", **(SWEEP_RETRIES if kind == "reconcile" else RETRIES))
     def run(**context: Any) -> int:
         from pipeline.land import Order, land
 

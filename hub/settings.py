@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     api_port: int = Field(18480, ge=0, le=65535, description="Port of the query API.")
     airflow_port: int = Field(18490, ge=0, le=65535, description="Port of Airflow's web server and API.")
     simulator_port: int = Field(
-        18600, ge=0, le=65535, description="First port of the simulated systems, which take the twenty from it on; 0 takes free ones."
+        18600, ge=0, le=65535, description="First port of the simulated systems, which take the six after it; 0 takes free ones."
     )
     contracts: str = Field("", description="Folders of contracts and code lists of your own, separated as in PATH.")
     models: str = Field(

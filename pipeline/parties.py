@@ -45,14 +45,14 @@ def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataF
     Returns:
         Parties (`row` in the chunk, then PARTY's columns from role on), and each column read with the rows it is of.
     """
-    mentions = _mentions(party, source)
+    found = mentions(party, source)
     columns = {
-        field: read(f"{party.role}.{field}", mapping, mentions.source, reader, PARTY.field(field).type)
+        field: read(f"{party.role}.{field}", mapping, found.source, reader, PARTY.field(field).type)
         for field, mapping in party.fields.items()
     }
     if party.shares_number:
         columns |= _told_apart(party.role, columns)
-    frame = pl.DataFrame({"row": mentions.rows, **{field: column.values for field, column in columns.items()}})
+    frame = pl.DataFrame({"row": found.rows, **{field: column.values for field, column in columns.items()}})
     missing = [pl.lit(None, dtype=_dtype(field)).alias(field) for field in _VALUES if field not in columns]
     frame = frame.with_columns(*missing, role=pl.lit(party.role))
     frame = frame.filter(pl.any_horizontal(pl.col(_SAYS_WHO).is_not_null()))
@@ -60,8 +60,8 @@ def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataF
         frame = _completed(frame.with_columns(kind=_kind(party.kind_given)))
     else:
         frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
-    faults = path_faults(mentions.source) if mentions.source is not source else []
-    return frame.select("row", "role", "kind", *_VALUES), [(mentions.rows, column) for column in (*columns.values(), *faults)]
+    faults = path_faults(found.source) if found.source is not source else []
+    return frame.select("row", "role", "kind", *_VALUES), [(found.rows, column) for column in (*columns.values(), *faults)]
 
 
 def _told_apart(role: str, columns: dict[str, Column]) -> dict[str, Column]:
@@ -98,7 +98,8 @@ def _dtype(field: str) -> pl.DataType:
     return pl.Date() if PARTY.field(field).type == pa.date32() else pl.String()
 
 
-def _mentions(party: Party, source: Payloads) -> Mentions:
+def mentions(party: Party, source: Payloads) -> Mentions:
+    """Persons or organisations that rows mention in one entry of `parties:`, those that say nobody included."""
     rows = pl.int_range(len(source), dtype=pl.UInt32, eager=True)
     if party.each is None:
         if party.when is None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
+from connectors.document import did_you_mean
 from hub.database import store_errors
 from hub.errors import NotFound
 from hub.settings import Settings
@@ -35,6 +36,8 @@ UPDATE landing.record r SET state = :record_state FROM chosen c
 WHERE r.department = :department AND r.source_record_id = c.source_record_id AND r.version = c.version AND r.state = 'quarantined'
 RETURNING r.batch_id
 """
+_RULES = "SELECT DISTINCT rule FROM quarantine.item WHERE :department = '' OR department = :department ORDER BY rule"
+_HAS_ITEM = "SELECT EXISTS (SELECT FROM quarantine.item WHERE department = :department AND item_id = :item_id)"
 _RELEASE = """
 UPDATE landing.record SET state = :state WHERE department = :department AND batch_id = :batch_id AND state = 'held'
 """
@@ -82,6 +85,23 @@ def list_items(engine: Engine, department: str = "", rule: str = "") -> Iterator
             if not rows:
                 return
             after = rows[-1]["item_id"]
+
+
+def require_known(engine: Engine, choice: Choice) -> None:
+    """Refuse a rule that never refused a row, and an item that is none: a slip of the pen would choose nothing, in silence.
+
+    Raises:
+        NotFound: names the nearest rule, and all there are.
+    """
+    with store_errors(), engine.connect() as connection:
+        rules = connection.execute(text(_RULES), vars(choice)).scalars().all() if choice.rule else []
+        is_item = not choice.item_id or connection.execute(text(_HAS_ITEM), vars(choice)).scalar_one()
+    of = f" of {choice.department}" if choice.department else ""
+    if choice.rule and choice.rule not in rules:
+        remedy = did_you_mean(choice.rule, rules) if rules else "`casehub quarantine list` shows what there is"
+        raise NotFound(f"没有被规则 {choice.rule} 拒绝的行 · no row{of} was refused by the rule {choice.rule}", remedy=remedy)
+    if not is_item:
+        raise NotFound(f"没有条目 · no item {choice.item_id}{of}", remedy="`casehub quarantine list` shows those that are open")
 
 
 def replay(engine: Engine, contract: Contract, choice: Choice, settings: Settings, *, by: str) -> int:

@@ -49,8 +49,17 @@ def read_code_list(path: Path) -> tuple[CodeList | None, list[Problem]]:
 
 def code_list_files(folders: Iterable[Path]) -> dict[str, Path]:
     """Where each code list is: the hub's own, then `codes/` of each folder and the folder itself, the first that has it."""
+    return _first_of_each([CODES, *(place for folder in folders for place in (folder / "codes", folder))])
+
+
+def code_list_files_beside(contract: Path) -> dict[str, Path]:
+    """Where the code lists are that a contract's own folder has."""
+    return _first_of_each([contract.parent / "codes", contract.parent])
+
+
+def _first_of_each(places: Iterable[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for place in [CODES, *(place for folder in folders for place in (folder / "codes", folder))]:
+    for place in places:
         for path in sorted((*place.glob("*.yml"), *place.glob("*.yaml"))):
             if place.name == "codes" or is_code_list(path):
                 found.setdefault(path.stem, path)

@@ -225,7 +225,9 @@ class _Guarded:
         kind, detail = type(error).__name__, {"department": self._department, "path": self._path}
         if isinstance(error, FileNotFoundError) or kind == "NoSuchBucket":
             return SourceUnavailable(
-                f"{self._department}: there is no file or folder at {self._path}", remedy="has the department delivered?", **detail
+                f"{self._department}: there is no file or folder at {self._path} of {self._variable}",
+                remedy=f"has the department delivered? if it has, correct the folder in {self._variable}, or path: in the contract",
+                **detail,
             )
         if kind in ("HostKeyNotVerifiable", "KeyImportError"):
             remedy = f'put the server\'s public key into {self._variable} as "known_host_key", after asking the department for it'

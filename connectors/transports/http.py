@@ -69,6 +69,22 @@ def http_url(text: str, what: str) -> httpx.URL:
     return url
 
 
+def require_usable(connector: RestConnector | SoapConnector, connection: Connection, department: str) -> None:
+    """Refuse a connection that no request could be made with; asks nobody.
+
+    Raises:
+        SettingsError: its address is none, or it lacks what the contract's auth needs.
+    """
+    http_url(connection.url, variable(connection.name))
+    signer(connector, connection, department, _post_nothing)
+    if connector.auth == "oauth2_client_credentials":
+        http_url(connection.options["token_url"], f"token_url of {variable(connection.name)}")
+
+
+def _post_nothing(url: str, headers: Mapping[str, str], form: bytes) -> httpx.Response:
+    raise RuntimeError("a signer asks for a token when a request is made")
+
+
 class HttpSource:
     """One department's HTTP system; a context manager.
 

@@ -58,6 +58,8 @@ def _dag(dag: airflow.sdk.DAG) -> dict[str, object]:
             step.task_id: {
                 "retries": step.retries,
                 "backoff": step.retry_exponential_backoff,
+                "first_wait_s": step.retry_delay.total_seconds(),
+                "longest_wait_s": step.max_retry_delay.total_seconds(),
                 "downstream": sorted(step.downstream_task_ids),
                 "outlets": [asset.name for asset in step.outlets],
                 "owner": step.owner,

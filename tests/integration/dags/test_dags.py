@@ -48,9 +48,17 @@ def test_every_dag(parsed: dict[str, Any], dag_id: str) -> None:
     assert dag["max_active_runs"] == 1
     assert dag["catchup"] is False
     assert dag["doc"]
-    for task in dag["tasks"].values():
-        assert task["retries"] == 3
+    for name, task in dag["tasks"].items():
+        assert task["retries"] == (15 if (dag_id.startswith("reconcile_") and name == "land") else 3)
         assert task["backoff"] > 1
+
+
+@pytest.mark.parametrize("name", SWEPT)
+def test_a_sweep_is_tried_for_about_two_hours(parsed: dict[str, Any], name: str) -> None:
+    land = parsed["dags"][f"reconcile_{name}"]["tasks"]["land"]
+    shortest = [land["first_wait_s"] * land["backoff"] ** place for place in range(land["retries"])]  # Airflow waits up to twice as long
+    waits = [sum(min(factor * wait, land["longest_wait_s"]) for wait in shortest) for factor in (1, 2)]
+    assert all(1.75 * 3600 < seconds < 2.25 * 3600 for seconds in waits)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS.keys())
@@ -111,3 +119,15 @@ def test_departments_can_be_narrowed(inspect: Inspect) -> None:
     found = inspect(CASEHUB_DEPARTMENTS="petition, court")
     assert {dag_id for dag_id in found["dags"] if dag_id.startswith("ingest_")} == {"ingest_petition", "ingest_court"}
     assert found["dags"]["resolve_cases"]["assets"] == ["casehub://court", "casehub://petition"]
+
+
+def test_a_department_that_there_is_not_is_shown_and_hides_no_dag(inspect: Inspect, tmp_path: Path) -> None:
+    (tmp_path / "broken.yml").write_text(BROKEN)
+    found = inspect(CASEHUB_CONTRACTS=str(tmp_path), CASEHUB_DEPARTMENTS="urban_managment, court, broken")
+    assert set(found["errors"]) == {"contracts.py"}
+    assert "CASEHUB_DEPARTMENTS: 'urban_managment' is no department" in found["errors"]["contracts.py"]
+    assert "did you mean 'urban_management'?" in found["errors"]["contracts.py"]
+    assert "'broken' is no department" not in found["errors"]["contracts.py"]
+    assert "broken.yml:2: no_such_key" in found["errors"]["contracts.py"]
+    assert {dag_id for dag_id in found["dags"] if dag_id.startswith("ingest_")} == {"ingest_court"}
+    assert "resolve_cases" in found["dags"]

@@ -124,6 +124,36 @@ def test_connections_are_looked_at_if_asked(tmp_path: Path, monkeypatch: pytest.
     assert messages(tmp_path, connections=True) == []
 
 
+@pytest.mark.parametrize(
+    ("auth", "more", "words"),
+    [
+        pytest.param("api_key", {}, "has no api_key", id="API key"),
+        pytest.param("api_key", {"api_key": ""}, "has no api_key", id="empty API key"),
+        pytest.param("api_key", {"api_key": "钥匙"}, "no header can carry", id="API key that no header carries"),
+        pytest.param("basic", {}, "has no username and no password", id="name and password"),
+        pytest.param("bearer", {"api_key": "k"}, "has no token", id="token"),
+        pytest.param("oauth2_client_credentials", {"client_id": "c"}, "has no token_url and no client_secret", id="client credentials"),
+        pytest.param(
+            "oauth2_client_credentials",
+            {"token_url": "here", "client_id": "c", "client_secret": "hunter2"},
+            "token_url of CASEHUB_CONNECTION_SOURCE is no http URL",
+            id="address of tokens",
+        ),
+        pytest.param("api_key", {"api_key": "k"}, None, id="all that is needed"),
+        pytest.param("none", {}, None, id="nothing is needed"),
+    ],
+)
+def test_a_connection_is_asked_for_what_its_authentication_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: str, more: dict[str, str], words: str | None
+) -> None:
+    write_contract(tmp_path, connector={"kind": "rest", "connection": "source", "path": "/x", "auth": auth})
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", json.dumps({"url": "https://host", **more}))
+    found = messages(tmp_path, connections=True)
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]
+    assert "hunter2" not in "".join(found)
+
+
 def test_the_command_shows_file_line_and_remedy_and_fails(runner: CliRunner, tmp_path: Path) -> None:
     write_contract(tmp_path, "mine", department="mine", connector={"kind": "sql", "connection": "source", "relatoin": "x"})
     done = runner.invoke(app, ["check"])
@@ -174,11 +204,63 @@ def test_a_preview_shows_columns_and_hides_persons(runner: CliRunner, tmp_path: 
         parties=[{"role": "petitioner", "name": {"from": "xm", "as": "person_name"}, "id_no": {"from": "sfzh", "as": "id_no"}}],
     )
     done = runner.invoke(app, ["preview", "mine", "--rows", "3"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
     assert all(word in done.output for word in ("A0", "A2", "noise", "王＊＊", "parties[0].name", "people_involved"))
     assert not any(word in done.output for word in ("王小明", "440306199001011234", "13800001234", "A3"))
     assert "bz" in done.output.partition("the contract does not know")[2]
     assert "gone" in done.output.partition("it misses")[2]
+
+
+def nested(runner: CliRunner, folder: Path, monkeypatch: pytest.MonkeyPatch, **overrides: Any) -> Any:
+    """The preview of rows that hold objects and a list of persons."""
+    workers = [{"xm": "李四", "idno": "440306199001011234"}, {"xm": "赵六海", "idno": "440306199001015678"}]
+    row = {"id": "A1", "n": None, "applicant": {"name": "王小明", "where": {"street": "440311001"}}, "workers": workers, "meta": {"at": 1}}
+    (folder / "cases.jsonl").write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", folder.as_uri())
+    contract: dict[str, Any] = {
+        "connector": {"kind": "file", "connection": "source", "path": "cases.jsonl", "format": "jsonl"},
+        "feed": {"mode": "snapshot"},
+        "key": ["id"],
+        "record": {"street": {"path": "applicant.where.street", "as": "street"}, "handling_unit": {"path": "applicant"}},
+        "parties": [
+            {"role": "petitioner", "name": {"path": "applicant.name", "as": "person_name"}},
+            {"role": "agent", "each": {"path": "workers"}, "name": {"from": "xm"}, "id_no": {"from": "id", "as": "id_no"}},
+        ],
+    }
+    write_contract(folder, "mine", department="mine", **(contract | overrides))
+    return runner.invoke(app, ["preview", "mine"])
+
+
+def test_a_preview_shows_paths_and_parties_masked(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = nested(runner, tmp_path, monkeypatch)
+    assert done.exit_code == 0, done.output
+    table = done.output.partition("before their transform")[2]
+    assert all(word in table for word in ("440311001", "王＊＊", "李＊; 赵＊＊", "path applicant.name", "each workers: xm", "{…"))
+    assert not any(word in done.output for word in ("王小明", "李四", "赵六海", "440306199001011234"))
+
+
+def test_a_preview_tells_a_field_that_finds_nothing_in_any_row(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (told,) = [line for line in nested(runner, tmp_path, monkeypatch).output.splitlines() if "without a value" in line]
+    assert told.endswith(": parties[1].id_no (each workers: id)")
+
+
+def test_a_preview_tells_names_of_ignore_and_volatile_that_are_no_column(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = nested(runner, tmp_path, monkeypatch, ignore=["n", "m"], volatile=["meta.at", "meta.att", "dqsj"])
+    assert done.exit_code == 0, done.output
+    (told,) = [line for line in done.output.splitlines() if "ignore or volatile" in line]
+    assert told.endswith(": m, meta.att, dqsj")
+
+
+@pytest.mark.parametrize(("field", "code"), [("meta.tme", 0), ("gxsj", 1)])
+def test_a_preview_tells_a_cursor_field_that_no_row_has(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, code: int
+) -> None:
+    done = nested(runner, tmp_path, monkeypatch, feed={"mode": "cursor", "field": field})
+    (told,) = [line for line in done.output.splitlines() if "cursor field has no value" in line]
+    assert told.endswith(f": {field}")
+    assert done.exit_code == code
 
 
 def test_a_preview_shows_no_number_that_stands_for_a_key_or_for_a_column(
@@ -196,7 +278,7 @@ def test_a_preview_shows_no_number_that_stands_for_a_key_or_for_a_column(
         record={"title": {"from": "name"}},
     )
     done = runner.invoke(app, ["preview", "mine"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
     assert "＊＊＊＊＊＊＊＊＊＊＊" in done.output
     assert not any(number in done.output for number in ("13800001234", "440306199001011234", "13800001235"))
 

@@ -128,6 +128,8 @@ def test_content_version_follows_the_meaning_and_not_the_writing(design: Path, t
         pytest.param("kind: sql", "kind: sqll", 8, "connector.kind", "did you mean 'sql'?", id="unknown kind"),
         pytest.param("kind: sql, ", "", 8, "connector.kind", "is missing", id="no kind"),
         pytest.param("lag: PT10M", "lag: 10m", 9, "feed.lag", "PT10M for ten minutes", id="no duration"),
+        pytest.param("reconcile: P1D", "reconcile: PT30M", 9, "feed.reconcile", "write PT1H or longer", id="sweeps of half an hour"),
+        pytest.param("reconcile: P1D", "reconcile: PT0S", 9, "feed.reconcile", "write PT1H or longer", id="sweeps without end"),
         pytest.param("lag: PT10M", "lag: 600", 9, "feed.lag", "not an ISO-8601 duration", id="a number for a duration"),
         pytest.param('legal_basis: "…"\n', "", 1, "legal_basis", "is missing", id="missing key"),
         pytest.param("on_failure: warn", "on_failure: wran", 30, "expectations[1].on_failure", "did you mean 'warn'?", id="on_failure"),
@@ -194,8 +196,9 @@ def test_what_is_no_contract_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.yml").write_bytes("department: 劳动".encode("gb18030"))
-    with pytest.raises(ContractError, match="not UTF-8"):
+    with pytest.raises(ContractError, match="not UTF-8") as caught:
         load_contract(tmp_path / "x.yml")
+    assert "save it as UTF-8" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

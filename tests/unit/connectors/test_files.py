@@ -810,7 +810,7 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: 
 
 def test_a_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", str(tmp_path / "nowhere"))
-    with pytest.raises(SourceUnavailable, match="no file or folder"):
+    with pytest.raises(SourceUnavailable, match="no file or folder at cases.csv of CASEHUB_CONNECTION_SOURCE"):
         pull(csv_contract())
 
 

@@ -9,10 +9,13 @@ import pytest
 import yaml
 
 from cli.main import app
+from connectors.codes import read_code_list
 from hub import errors
 from hub.errors import HubError
 from hub.settings import Settings
+from schema import codes as hub_codes
 from schema.tables import BATCH_STATES, RECORD_STATES
+from simulator.serve import DEPARTMENTS
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -43,6 +46,21 @@ def test_every_department_is_an_example_in_onboarding() -> None:
     departments = {path.stem for path in (ROOT / "connectors" / "departments").glob("*.yml")}
     assert len(departments) == 16
     assert [name for name in departments if f"`{name}`" not in page("docs/onboarding.md")] == []
+
+
+def test_the_example_of_a_code_list_is_one(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```\n(list: .*?)```", page("docs/onboarding.md"), re.DOTALL)
+    (tmp_path / "water_status.yml").write_text(example, encoding="utf-8")
+    codes, problems = read_code_list(tmp_path / "water_status.yml")
+    assert problems == []
+    assert codes is not None
+    assert {code for code in (*codes.codes.values(), codes.default) if code} <= set(hub_codes.load("status"))
+    assert "01" in codes.codes
+
+
+def test_the_simulated_systems_take_the_ports_that_the_setting_names() -> None:
+    assert max(place for _, place in DEPARTMENTS.values()) == 6
+    assert "take the six after it" in (Settings.model_fields["simulator_port"].description or "")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
