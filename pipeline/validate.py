@@ -176,7 +176,8 @@ def _drift_in_rows(
     if contract.drift.retyped_column == "quarantine":
         for column, kinds in drift.retyped_columns(known, seen).items():
             indexes = [index for index, row in enumerate(rows) if drift.has_type(row.get(column), kinds)]
-            _refuse(connection, chunk, indexes, "drift:retyped_column", column, f"the column now holds values of another type: {', '.join(sorted(kinds))}")
+            reason = f"the column now holds values of another type: {', '.join(sorted(kinds))}"
+            _refuse(connection, chunk, indexes, "drift:retyped_column", column, reason)
             verdict.count(Finding("drift:retyped_column", column, "quarantine", len(rows), len(indexes), indexes))
     if contract.drift.new_column == "quarantine":
         for column, columns in drift.named(contract, drift.new_columns(contract, seen)).items():
