@@ -291,6 +291,12 @@ def test_the_api_says_that_a_value_does_not_decrypt_and_not_which(database: Engi
         assert len(clerk.ids()) == 1  # what needs no number is told
 
 
+def job() -> dict[str, Any]:
+    """A batch look-up that somebody handed in."""
+    asked = {"caller": "x", "role": "clerk", "format": "csv", "columns": ["a"], "kinds": ["phone"], "rows": 2}
+    return asked | {"expires_at": dt.datetime.now(dt.UTC)}
+
+
 def test_events_and_batch_look_ups_are_rotated_too(database: Engine) -> None:
     cells, answer, result, body = (
         [PHONES[0], None],
@@ -299,18 +305,9 @@ def test_events_and_batch_look_ups_are_rotated_too(database: Engine) -> None:
         b'{"id": "1"}',
     )
     lookup_id = uuid.uuid4()
-    job = {
-        "caller": "x",
-        "role": "clerk",
-        "format": "csv",
-        "columns": ["a"],
-        "kinds": ["phone"],
-        "rows": 2,
-        "expires_at": dt.datetime.now(dt.UTC),
-    }
     with database.begin() as connection:
         connection.execute(tables.inbox.insert().values(department="works", event_id="1", body=body))
-        connection.execute(tables.lookup.insert().values(lookup_id=lookup_id, result=result, **job))
+        connection.execute(tables.lookup.insert().values(lookup_id=lookup_id, result=result, **job()))
         connection.execute(tables.lookup_row.insert().values(lookup_id=lookup_id, ordinal=1, cells=cells, answer=answer))
         connection.execute(tables.lookup_row.insert().values(lookup_id=lookup_id, ordinal=2))  # a line that could not be read
     for keys in (ring("k1"), ring("k1", "k2")):
@@ -323,3 +320,23 @@ def test_events_and_batch_look_ups_are_rotated_too(database: Engine) -> None:
             assert (clear_json(Protected.CELLS, first[0]), clear_json(Protected.ANSWER, first[1])) == (cells, answer)
             assert tuple(second) == (None, None)
     assert {key for held in key_ids(database).values() for key in held} == {"k2"}
+
+
+def test_large_rows_are_rotated_a_few_at_a_time(database: Engine) -> None:
+    size, most = 1_000, 2_500
+    files = {uuid.UUID(int=place): b"," * size * times for place, times in enumerate((1, 1, 1, 4, 1))}  # as stored, all are small
+    page = make_page([make_row(place, text="x" * size * times) for place, times in enumerate((1, 9, 1, 1, 1))])
+    with using(None), database.begin() as connection:
+        for lookup_id, result in files.items():
+            connection.execute(tables.lookup.insert().values(lookup_id=lookup_id, result=result, **job()))
+        connection.execute(tables.inbox.insert(), [{"department": "works", "event_id": str(place), "body": b"1"} for place in range(7)])
+        ingest(database, make_contract(), SETTINGS, Order(), lambda *_: [page])
+    told: list[tuple[str, int]] = []
+    with using(ring("k1")):
+        assert rotate(database, ring("k1"), lambda *done: told.append(done), batch_bytes=most).left == 0
+        found = rows(database, "SELECT lookup_id, result FROM ops.lookup")
+        kept = {lookup_id: clear_bytes(Protected.RESULT, bytes(result)) for lookup_id, result in found}
+    assert kept == files
+    assert [done for table, done in told if table == "ops.lookup"] == [2, 3, 4, 5]
+    assert [done for table, done in told if table == "ops.inbox"] == [7]
+    assert [done for table, done in told if table == "landing.record"] == [1, 2, 4, 5]
