@@ -19,6 +19,7 @@ from hub.encryption import KeyRing, Protected, clear_bytes, clear_json, key_ring
 from hub.encryption.store_keys import require_keys
 from hub.errors import DecryptionError, SettingsError
 from pipeline import rotation
+from pipeline.decisions import decide
 from pipeline.export import membership
 from pipeline.ingest import ingest
 from pipeline.land import Order
@@ -29,7 +30,7 @@ from schema import tables
 from tests.integration.api.builders import running_api
 from tests.integration.encryption.builders import document, places_of, ring, write_keys_down
 from tests.integration.pipeline.builders import SETTINGS, make_contract, make_page, make_row
-from tests.integration.pipeline.resolving import id_number, invariants, parties, person, record, rows, settle
+from tests.integration.pipeline.resolving import id_number, invariants, parties, party_ids, person, record, rows, settle
 
 PHONES = [f"139{number:08d}" for number in range(12345670, 12345690)]
 
@@ -340,3 +341,24 @@ def test_large_rows_are_rotated_a_few_at_a_time(database: Engine) -> None:
     assert [done for table, done in told if table == "ops.lookup"] == [2, 3, 4, 5]
     assert [done for table, done in told if table == "ops.inbox"] == [7]
     assert [done for table, done in told if table == "landing.record"] == [1, 2, 4, 5]
+
+
+@pytest.mark.parametrize("former", [None, ring("k1")], ids=["in the clear", "k1"])
+@pytest.mark.parametrize("verdict", ["yes", "no"])
+def test_a_verdict_on_who_has_no_name_outlives_the_number_that_comes_under_the_next_key(
+    database: Engine, former: KeyRing | None, verdict: str
+) -> None:
+    nameless, other = person(None, phone=PHONES[0]), person("王五", phone=PHONES[0] if verdict == "no" else PHONES[1])
+    with using(former):
+        settle(database, record("police", "1", nameless), record("court", "2", other))
+        ids = party_ids(database)
+        decide(database, "person", (ids["police/1/0"], ids["court/2/0"]), verdict, decided_by="clerk")
+        resolve(database, SETTINGS)
+    with using(ring("k1", "k2")):
+        settle(database, record("police", "1", nameless | {"id_no": id_number(1), "id_type": "resident_id"}))
+        now = party_ids(database)
+        assert now["police/1/0"] != ids["police/1/0"]
+        told = rows(database, "SELECT left_id, right_id, verdict FROM ops.decision ORDER BY decision_id")
+        pairs = [sorted(each[one] for one in ("police/1/0", "court/2/0")) for each in (ids, now)]
+        assert told == [(*pair, verdict) for pair in pairs]
+        assert len(set(parties(database).values())) == (1 if verdict == "yes" else 2)
