@@ -15,6 +15,7 @@
     ├── StoreError               the database refused a statement: told by SQLSTATE alone, its message may hold values
     │   └── StoreUnavailable     the database went away                                 (retryable)
     ├── DecryptionError          a stored value does not decrypt: its key is missing or another, or it was changed
+    │   └── KeyMissing           the store is under a key that came since this process started, and it cannot be had
     ├── EngineError              the engine asked for is not installed, does not start, or broke off
     ├── SchemaError              the database's schema is not this version's
     ├── NotFound                 no such department, record, case, quarantine item
@@ -125,6 +126,10 @@ class SchemaError(HubError):
 
 class DecryptionError(HubError):
     """A stored value does not decrypt: its key is missing or another, or it was changed."""
+
+
+class KeyMissing(DecryptionError):
+    """The store is under a key that this process does not have: it came after its start, and cannot be had."""
 
 
 class EngineError(HubError):
