@@ -92,7 +92,10 @@ async def caller_of(
         AccessDenied: the policy does not give its role this route.
         TooManyRequests: the caller asked more often than the policy lets it.
         RequestError: the purpose is none of the policy's, or is given without a case.
+        KeyMissing: the store is under a key that this process does not have.
     """
+    if not hub.ring.is_whole():
+        await run_in_threadpool(hub.ring.require)
     policy = hub.policies.known()
     if policy is None:
         policy = await run_in_threadpool(hub.policies.current)

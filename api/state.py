@@ -27,6 +27,7 @@ from api.departments import Directory
 from api.policy.grants import Grants
 from api.policy.logins import Logins
 from api.policy.store import Policies
+from api.ring_check import RingCheck
 from api.trace import Trace
 from hub.database import store_errors
 from hub.settings import Settings
@@ -55,6 +56,7 @@ class Hub:
     logins: Logins
     policies: Policies
     grants: Grants
+    ring: RingCheck
     directory: Directory
     revision: str | None  # of the schema that this version works on
     limits: CallerLimits = field(default_factory=CallerLimits)
@@ -95,7 +97,8 @@ def trace_of(request: Request) -> Trace:
 def make_hub(settings: Settings, engine: Engine, directory: Directory) -> Hub:
     """A hub on a store; `close` gives back what it opens."""
     logins = Logins(engine, settings, reading_engine)
-    return Hub(settings, engine, reading_engine(engine.url), logins, Policies(engine), Grants(engine), directory, newest_revision())
+    reading, policies, grants = reading_engine(engine.url), Policies(engine), Grants(engine)
+    return Hub(settings, engine, reading, logins, policies, grants, RingCheck(engine), directory, newest_revision())
 
 
 def reading_engine(url: URL, pool_size: int = POOL_SIZE) -> Engine:

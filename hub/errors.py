@@ -16,6 +16,7 @@
     │   ├── StoreConflict        two transactions waited for each other, and this one gave way   (retryable)
     │   └── StoreUnavailable     the database went away                                 (retryable)
     ├── DecryptionError          a stored value does not decrypt: its key is missing or another, or it was changed
+    │   └── KeyMissing           the store is under a key that came since this process started, and it cannot be had
     ├── EngineError              the engine asked for is not installed, does not start, or broke off
     ├── SchemaError              the database's schema is not this version's
     ├── NotFound                 no such department, record, case, quarantine item
@@ -132,6 +133,10 @@ class SchemaError(HubError):
 
 class DecryptionError(HubError):
     """A stored value does not decrypt: its key is missing or another, or it was changed."""
+
+
+class KeyMissing(DecryptionError):
+    """The store is under a key that this process does not have: it came after its start, and cannot be had."""
 
 
 class EngineError(HubError):

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
         None, description="File with the keys that ID numbers and phones are encrypted with in the store; empty: they are not encrypted."
     )
     encryption_keys_command: str = Field(
-        "", description="Command that prints the same, run once by each process: of a key management service. No shell is between."
+        "", description="Command that prints the same, run by each process at its start: of a key management service. No shell is between."
     )
     exports_at_once: int = Field(2, ge=1, le=8, description="Exports of one department and role that one server runs at a time.")
 

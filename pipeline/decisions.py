@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, text
 
 from hub.database import store_errors
-from hub.encryption import clear_number
+from hub.encryption import NUMBERS, clear_number, key_ring
 from hub.errors import BusyError, NotFound, RequestError
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ WHERE m.{node} = :node AND m.known_to IS NULL
 # was said last may be from before a deletion, and what was never published nobody can have judged.
 _CARRY_OVER = """
 WITH now AS (
-    SELECT p.*, coalesce(p.name, p.phone) AS who, coalesce(p.id_no, p.uscc) AS number
+    SELECT p.*, coalesce(p.name, {phone}) AS who, coalesce({id_no}, p.uscc) AS number
     FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
         SELECT * FROM store.party WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL AND version > 1 OFFSET 0
     ) p
 ), before AS (
-    SELECT p.*, coalesce(p.name, p.phone) AS who, coalesce(p.id_no, p.uscc) AS number
+    SELECT p.*, coalesce(p.name, {phone}) AS who, coalesce({id_no}, p.uscc) AS number
     FROM (SELECT DISTINCT record_id, version FROM now) n CROSS JOIN LATERAL (
         SELECT max(version) AS version FROM store.source_record s
         WHERE s.record_id = n.record_id AND s.version < n.version AND s.known_from < %(change)s AND s.known_to > s.known_from
@@ -85,6 +85,14 @@ SELECT relation, least(one, other), greatest(one, other), verdict, decided_by, d
     SELECT s.*, coalesce(l.new, s.left_id) AS one, coalesce(r.new, s.right_id) AS other
     FROM said s LEFT JOIN heir l ON l.old = s.left_id LEFT JOIN heir r ON r.old = s.right_id
 ) renamed ORDER BY decision_id
+"""
+_AS_STORED = {name: f"p.{name}" for name in NUMBERS}
+# While a store is being encrypted, or from one key to another, one number stands in two forms. A phone tells who only where no name does.
+_STORED_OTHERWISE = """
+SELECT DISTINCT p.id_no, CASE WHEN p.name IS NULL THEN p.phone END AS phone
+FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT name, id_no, phone FROM store.party WHERE record_id = t.id OFFSET 0
+) p WHERE left(p.id_no, %(length)s) <> %(prefix)s OR (p.name IS NULL AND left(p.phone, %(length)s) <> %(prefix)s)
 """
 
 
@@ -170,7 +178,25 @@ def carry_over(channel: Channel, records: pl.Series, change: int) -> None:
         records: whose.
         change: their change number.
     """
-    channel.run(_CARRY_OVER, ids=records, change=change)
+    from pipeline.protected import RENEWED_NUMBERS
+
+    numbers = RENEWED_NUMBERS if _renew(channel, records) else _AS_STORED
+    channel.run(_CARRY_OVER.format(**numbers), ids=records, change=change)
+
+
+def _renew(channel: Channel, records: pl.Series) -> bool:
+    """Note the current form of numbers that versions of these records hold in another one, in `renewed`; whether there are any."""
+    from pipeline.protected import RENEWED_TABLE, renewed
+
+    ring = key_ring()
+    if ring is None:
+        return False
+    prefix = ring.current_prefix
+    found = renewed(ring, channel.read(_STORED_OTHERWISE, ids=records, prefix=prefix, length=len(prefix)))
+    if found.height:
+        channel.run(RENEWED_TABLE)
+        channel.copy("renewed", found)
+    return found.height > 0
 
 
 def _hold(connection: Connection, relation: str, ids: Sequence[int]) -> bool:

@@ -24,7 +24,7 @@ from pipeline.copying import copy_in, cursor_of, read_frame
 from pipeline.holding import Refused, hold
 from pipeline.locks import department_lock
 from pipeline.mapping import Mapped, code_lists_of, map_records
-from pipeline.protected import renewed, store_numbers
+from pipeline.protected import RENEWED_NUMBERS, RENEWED_TABLE, renewed, store_numbers
 from schema.records import PARTY
 from schema.search import search_tokens
 
@@ -113,22 +113,20 @@ SELECT coalesce(b.party_id, nextval('store.party_id_seq')), s.record, {said}, s.
 FROM said s LEFT JOIN before b ON (b.record_id, b.role, b.kind, b.who, b.turn) = (s.record, s.role, s.kind, s.who, s.turn)
 """
 _WHO = "coalesce({id_no}, p.uscc, p.name, {phone})"
-_RENEWED = "coalesce((SELECT n.current FROM renewed n WHERE n.stored = p.{column}), p.{column})"
 _LATER_PARTIES, _LATER_PARTIES_RENEWED = (
     _LATER_PARTIES_SQL.format(
         who=_WHO.format(id_no="p.id_no", phone="p.phone"),
-        before=_WHO.format(id_no=column.format(column="id_no"), phone=column.format(column="phone")),
+        before=_WHO.format(**numbers),
         fields=", ".join(_PARTY_FIELDS),
         said=", ".join(f"s.{name}" for name in _PARTY_FIELDS),
     )
-    for column in ("p.{column}", _RENEWED)
+    for numbers in ({name: f"p.{name}" for name in NUMBERS}, RENEWED_NUMBERS)
 )
 # While a store is being encrypted, or from one key to another, what stood before may be the same number in another form.
 _STORED_BEFORE = """
 SELECT DISTINCT p.id_no, p.phone FROM mapped m JOIN store.party p ON p.record_id = m.record_id
 WHERE m.version > 1 AND (left(p.id_no, %(length)s) <> %(prefix)s OR left(p.phone, %(length)s) <> %(prefix)s)
 """
-_RENEW = "CREATE TEMP TABLE IF NOT EXISTS renewed (stored text PRIMARY KEY, current text NOT NULL) ON COMMIT DELETE ROWS"
 _DELETED_RECORDS = """
 INSERT INTO store.source_record (record_id, version, department, source_record_id, is_deleted, visibility)
 SELECT record_id, version, :department, source_record_id, true, 'shared' FROM mapped
@@ -233,11 +231,10 @@ def _renew(connection: Connection) -> bool:
         return False
     prefix = ring.current_prefix
     before = read_frame(connection, _STORED_BEFORE, {"prefix": prefix, "length": len(prefix)})
-    found = renewed(ring, {name: before[name].drop_nulls().unique().to_list() for name in NUMBERS})
-    connection.execute(text(_RENEW))
+    found = renewed(ring, before)
+    connection.execute(text(RENEWED_TABLE))
     connection.execute(text("TRUNCATE renewed"))
-    copy_in(cursor_of(connection), "renewed", pl.DataFrame(list(found.items()), schema=["stored", "current"], orient="row"))
-    return bool(found)
+    return copy_in(cursor_of(connection), "renewed", found) > 0
 
 
 def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:

@@ -5,11 +5,16 @@ Each distinct number is worked on once. Only what stands here under a protected 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 import polars as pl
 
 from hub.encryption import NUMBERS, PREFIX, KeyRing, Protected, key_ring
+
+#: Where the current form of numbers is noted that the store holds in another one, for statements that compare: none joins it.
+RENEWED_TABLE = "CREATE TEMP TABLE IF NOT EXISTS renewed (stored text PRIMARY KEY, current text NOT NULL) ON COMMIT DELETE ROWS"
+#: A number of a party `p` in the current form, by the name of its column.
+RENEWED_NUMBERS = {name: f"coalesce((SELECT n.current FROM renewed n WHERE n.stored = p.{name}), p.{name})" for name in NUMBERS}
 
 
 def store_numbers(frame: pl.DataFrame) -> pl.DataFrame:
@@ -68,14 +73,19 @@ def clear_payloads(payloads: pl.Series) -> pl.Series:
     )
 
 
-def renewed(ring: KeyRing, stored: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Texts of columns of store.party that are in the clear or under an old key → the same under the current one."""
-    return {
-        text: ring.store_number(NUMBERS[name], ring.number(NUMBERS[name], text))
-        for name, texts in stored.items()
-        for text in texts
+def renewed(ring: KeyRing, before: pl.DataFrame) -> pl.DataFrame:
+    """Texts of columns of store.party that are in the clear or under an old key, and the same under the current one: (stored, current).
+
+    Raises:
+        DecryptionError: a value does not decrypt.
+    """
+    found = {
+        text: ring.store_number(field, ring.number(field, text))
+        for name, field in NUMBERS.items()
+        for text in before[name].drop_nulls().unique()
         if not text.startswith(ring.current_prefix)
     }
+    return pl.DataFrame({"stored": list(found), "current": list(found.values())}, {"stored": pl.String, "current": pl.String})
 
 
 def _each_column(frame: pl.DataFrame, change: Callable[[Protected, str], str]) -> pl.DataFrame:

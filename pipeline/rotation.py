@@ -1,8 +1,9 @@
 """ROTATE: everything protected that the store holds in the clear or under an old key → under the current key.
 
-In batches along each table's primary key, one short transaction each: a killed rotation has lost nothing, and the next takes up what
-is left. A row that somebody else works on is passed over and comes in the next round, so that rotation waits for nobody and
-nobody long for it. Numbers that stand for blocking keys are hidden once, under RESOLVE's lock, when a store is first encrypted.
+In batches along each table's primary key, bounded in rows and bytes, one short transaction each: a killed rotation has lost nothing,
+and the next takes up what is left. A row that somebody else works on is passed over and comes in the next round, so that rotation
+waits for nobody and nobody long for it. Numbers that stand for blocking keys are hidden once, under RESOLVE's lock, when a store is
+first encrypted.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pipeline.locks import resolve_lock
 from pipeline.relations import RELATIONS, Relation
 
 BATCH = 1_000
+BATCH_BYTES = 32_000_000  # a file of a batch look-up has 16 MiB and more, and PostgreSQL takes a statement of 1 GB at most
 ROUNDS = 5  # over what others worked on; what is left then is told
 _FORM = f"^{PREFIX}{KEY_ID.strip('^$')}:"
 
@@ -123,9 +125,16 @@ SELECT CASE WHEN v.stored ~ %(form)s THEN split_part(v.stored, ':', 2) ELSE '' E
 FROM {table} t CROSS JOIN LATERAL unnest({texts}) v (stored) WHERE v.stored IS NOT NULL GROUP BY 1
 """
 _IS_STALE = "EXISTS (SELECT FROM unnest({texts}) v (stored) WHERE v.stored IS NOT NULL AND NOT starts_with(v.stored, %(prefix)s))"
+# Cut by size as stored first, which is known without reading: only what passes is opened to know its size for certain.
 _STALE = f"""
-SELECT {{keys}}, {{columns}} FROM {{table}} t WHERE ({{after}}) AND {_IS_STALE}
-ORDER BY {{keys}} LIMIT {{most}} FOR UPDATE SKIP LOCKED
+WITH t AS (
+    SELECT t.* FROM {{table}} t WHERE ({{after}}) AND {_IS_STALE} ORDER BY {{keys}} LIMIT {{most}} FOR UPDATE SKIP LOCKED
+), stored AS (
+    SELECT t.*, sum({{stored}}) OVER w AS until, row_number() OVER w AS place FROM t WINDOW w AS (ORDER BY {{keys}})
+), plain AS (
+    SELECT t.*, sum({{plain}}) OVER (ORDER BY {{keys}}) AS whole FROM stored t WHERE until <= %(bytes)s OR place = 1
+)
+SELECT {{keys}}, {{columns}} FROM plain t WHERE whole <= %(bytes)s OR place = 1 ORDER BY {{keys}}
 """
 _WRITE = "UPDATE {table} t SET {sets} FROM (VALUES %s) AS n ({names}) WHERE {same}"
 
@@ -166,8 +175,17 @@ def waiting(connection: Connection, ring: KeyRing) -> dict[str, int]:
     return counts
 
 
-def rotate(engine: Engine, ring: KeyRing, progress: Progress = lambda *_: None, *, batch: int = BATCH) -> Rotation:
+def rotate(
+    engine: Engine, ring: KeyRing, progress: Progress = lambda *_: None, *, batch: int = BATCH, batch_bytes: int = BATCH_BYTES
+) -> Rotation:
     """Bring every protected value under the current key, and write down which keys are no longer wanted.
+
+    Args:
+        engine: the store.
+        ring: of this process.
+        progress: told after each batch.
+        batch: rows of one, at most.
+        batch_bytes: of its values as they stand, at most; a row that is larger is a batch of its own.
 
     Raises:
         SettingsError: the ring lacks a key which values are under, or has another under its id.
@@ -186,7 +204,7 @@ def rotate(engine: Engine, ring: KeyRing, progress: Progress = lambda *_: None, 
         for _ in range(ROUNDS):
             done = 0
             for place in PLACES:
-                for count in _rotate(engine, place, ring, batch):
+                for count in _rotate(engine, place, ring, (batch, batch_bytes)):
                     done += count
                     rows[place.table] += count
                     progress(place.table, rows[place.table])
@@ -204,12 +222,12 @@ def _ended(engine: Engine, ring: KeyRing, rows: dict[str, int]) -> Rotation:
     return Rotation(rows, sum(one.values for one in held if one.key_id != ring.current), tuple(retired))
 
 
-def _rotate(engine: Engine, place: Place, ring: KeyRing, batch: int) -> Iterator[int]:
+def _rotate(engine: Engine, place: Place, ring: KeyRing, most: tuple[int, int]) -> Iterator[int]:
     """Rows of each batch of one table, in the order of its key."""
     last: tuple[Any, ...] | None = None
     while True:
         with engine.begin() as connection:
-            rows = _stale(connection, place, ring, last, batch)
+            rows = _stale(connection, place, ring, last, most)
             if rows:
                 _write(connection, place, [_changed(place, ring, row) for row in rows])
         if not rows:
@@ -218,17 +236,23 @@ def _rotate(engine: Engine, place: Place, ring: KeyRing, batch: int) -> Iterator
         yield len(rows)
 
 
-def _stale(connection: Connection, place: Place, ring: KeyRing, last: tuple[Any, ...] | None, most: int) -> list[tuple[Any, ...]]:
+def _stale(
+    connection: Connection, place: Place, ring: KeyRing, last: tuple[Any, ...] | None, most: tuple[int, int]
+) -> list[tuple[Any, ...]]:
+    """The next rows, of at most so many rows and bytes, but one at least; others of the same look are held until the batch is done."""
     names = ", ".join(f"t.{name}" for name in place.keys)
     marks = ", ".join(f"%(k{number})s::{kind}" for number, kind in enumerate(place.keys.values()))
-    values: dict[str, Any] = {"prefix": ring.current_prefix} | {f"k{number}": _plain(value) for number, value in enumerate(last or ())}
+    values: dict[str, Any] = {"prefix": ring.current_prefix, "bytes": most[1]}
+    values |= {f"k{number}": _plain(value) for number, value in enumerate(last or ())}
     sql = _STALE.format(
         keys=names,
         columns=", ".join(_read(name, kind) for name, (kind, _) in place.columns.items()),
         table=place.table,
         after="true" if last is None else f"({names}) > ({marks})",
         texts=place.texts,
-        most=most,
+        most=most[0],
+        stored=" + ".join(f"coalesce(pg_column_size(t.{name}), 0)" for name in place.columns),
+        plain=" + ".join(f"coalesce({_size(name, kind)}, 0)" for name, (kind, _) in place.columns.items()),
     )
     return [tuple(row) for row in connection.exec_driver_sql(sql, values)]
 
@@ -238,6 +262,11 @@ def _read(name: str, kind: str) -> str:
     if kind == "text[]":
         return f"json_build_array(t.fields, t.{name})"
     return f"t.{name}::text" if kind == "jsonb" else f"t.{name}"
+
+
+def _size(name: str, kind: str) -> str:
+    """How many bytes of a column come."""
+    return f"pg_column_size(t.{name})" if kind == "text[]" else f"octet_length({_read(name, kind)})"
 
 
 def _changed(place: Place, ring: KeyRing, row: Sequence[Any]) -> tuple[Any, ...]:

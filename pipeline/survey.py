@@ -19,6 +19,8 @@ import yaml
 from sqlalchemy import Engine
 
 from hub.database import store_errors
+from hub.encryption import key_ring
+from hub.errors import SettingsError
 from matching.blocking import rule_keys
 from matching.model import Model
 from matching.model_file import document_of, load_model, model_path
@@ -40,6 +42,11 @@ SELECT name AS value, count(*) AS mentions, count(DISTINCT coalesce(phone, addre
 WHERE kind = %(kind)s AND known_to IS NULL AND known_from IS NOT NULL AND name IS NOT NULL
 GROUP BY 1 HAVING count(*) >= 3 * %(names)s AND count({number}) = 0 AND count(DISTINCT coalesce(phone, address)) >= %(names)s
 ORDER BY 2 DESC, 1
+"""
+_IS_BETWEEN_KEYS = """
+SELECT EXISTS (
+    SELECT FROM store.party WHERE left(phone, %(length)s) <> %(prefix)s OR left(id_no, %(length)s) <> %(prefix)s
+) AS found
 """
 _CROWDED = "SELECT key, count(*) AS nodes, min({node}) AS id FROM {keys} GROUP BY key HAVING count(*) > %(limit)s ORDER BY 2 DESC, 1"
 
@@ -85,6 +92,9 @@ def survey(engine: Engine, relation: Relation, names: int = NAMES) -> Survey:
         engine: of the store.
         relation: person, organisation or case.
         names: different names from which on a number is nobody's own.
+
+    Raises:
+        SettingsError: numbers of parties wait for a rotation.
     """
     model = load_model(relation.name)
     with store_errors(), engine.begin() as connection, Channel(connection) as channel:
@@ -107,6 +117,7 @@ def next_version(found: Survey) -> str:
 
 
 def _placeholders(channel: Channel, relation: Relation, model: Model, names: int) -> tuple[Common, ...]:
+    _require_one_key(channel)
     number = _NUMBERS[relation.name][1]
     found = [(column, _shared(channel, relation, column, names)) for column in _NUMBERS[relation.name]]
     found.append(("name", channel.read(_NAMES.format(number=number), kind=relation.name, names=names)))
@@ -117,6 +128,20 @@ def _placeholders(channel: Channel, relation: Relation, model: Model, names: int
         for value, mentions, of_names in rows.iter_rows()
         if value not in listed.get(column, frozenset())
     )
+
+
+def _require_one_key(channel: Channel) -> None:
+    """Refuse to count while one number may stand in two forms: each would be counted by itself, and too few of either be found."""
+    ring = key_ring()
+    if ring is None:
+        return
+    prefix = ring.current_prefix
+    if channel.read(_IS_BETWEEN_KEYS, prefix=prefix, length=len(prefix)).item():
+        raise SettingsError(
+            "phones and ID numbers of this store are not all under the current key, and cannot be counted",
+            remedy="run `casehub encryption rotate`, and then this again",
+            key_id=ring.current,
+        )
 
 
 def _shared(channel: Channel, relation: Relation, column: str, names: int) -> pl.DataFrame:

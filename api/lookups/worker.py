@@ -30,7 +30,7 @@ from api.queries.rows import Row, fetch
 from api.state import Hub
 from hub.database import store_errors
 from hub.encryption import Protected, clear_json, store_bytes, store_json
-from hub.errors import AccessDenied, StoreError, StoreUnavailable
+from hub.errors import AccessDenied, KeyMissing, StoreError, StoreUnavailable
 
 THREAD = "casehub-lookups"
 FIRST_ROWS, MOST_ROWS = 100, 1_000  # of a chunk
@@ -80,6 +80,8 @@ class Worker:
                     jobs.purge(self._hub.engine)
                     purged = time.monotonic()
                 is_idle = not self.step()
+            except KeyMissing:
+                _log.warning("the store is under a key that is not here; jobs wait")
             except StoreError as error:
                 if error.detail.get("sqlstate") == _TIMED_OUT and self._job is not None:
                     self._size, is_idle = max(1, self._size // 4), False
@@ -95,6 +97,7 @@ class Worker:
     def step(self) -> bool:
         """Do one chunk of the job that waited longest; False: there is none."""
         self._job = None
+        self._hub.ring.require()
         began = time.monotonic()
         with store_errors(), self._hub.engine.begin() as connection:
             taken = fetch(connection, _TAKE)

@@ -24,7 +24,8 @@ def healthz() -> Health:
 
 @router.get("/readyz", name="ready", responses=documented(503))
 def readyz(hub: HubDep) -> Health:
-    """可以应答 · The store can be reached and its schema is this version's."""
+    """可以应答 · The store can be reached, its schema is this version's, and its keys are there."""
+    hub.ring.require()
     with hub.read() as connection:
         found = schema_revision(connection)
     if found != hub.revision:

@@ -31,7 +31,9 @@ def run_once(hub: Hub) -> tuple[int, int]:
 
     Raises:
         StoreUnavailable: the database went away.
+        KeyMissing: the store is under a key that this process does not have.
     """
+    hub.ring.require()
     return evaluate(hub), deliver(hub)
 
 

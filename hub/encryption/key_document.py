@@ -123,7 +123,7 @@ def parse_document(text: str, setting: str) -> KeyDocument:
         SettingsError: says where the mistake is, and never what stands there.
     """
     try:
-        return KeyDocument.model_validate(yaml.safe_load(text))
+        return KeyDocument.model_validate(_loaded(text))
     except yaml.YAMLError:
         problem = "it is neither JSON nor YAML"
     except ValidationError as error:
@@ -134,6 +134,14 @@ def parse_document(text: str, setting: str) -> KeyDocument:
         remedy="`casehub encryption new-key FILE` makes one; docs/operations.md says what stands in it",
         setting=setting,
     )
+
+
+def _loaded(text: str) -> object:
+    """JSON first: YAML takes no tabs to indent by, as JSON does."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.safe_load(text)
 
 
 def with_new_key(document: KeyDocument | None, key_id: str, cipher: Cipher) -> KeyDocument:

@@ -24,9 +24,23 @@ def key_ring() -> KeyRing | None:
         SettingsError: the key document cannot be had, or says what cannot be done.
     """
     if not _Process.is_read:
-        document = read_document(get_settings())
-        _Process.ring, _Process.is_read = None if document is None else KeyRing(document), True
+        use(read_ring())
     return _Process.ring
+
+
+def read_ring() -> KeyRing | None:
+    """The keys that the settings name, as they are now.
+
+    Raises:
+        SettingsError: the key document cannot be had, or says what cannot be done.
+    """
+    document = read_document(get_settings())
+    return None if document is None else KeyRing(document)
+
+
+def use(ring: KeyRing | None) -> None:
+    """Have this process use these keys from now on."""
+    _Process.ring, _Process.is_read = ring, True
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from hub.database import store_errors
 from hub.encryption.key_document import FILE_SETTING
 from hub.encryption.key_document import RESERVED as LOOKUP
 from hub.encryption.key_ring import KeyRing
+from hub.encryption.process import read_ring, use
 from hub.errors import SettingsError
 
 _IN_USE = "SELECT key_id, check_value FROM ops.encryption_key WHERE retired_at IS NULL ORDER BY key_id"
@@ -47,6 +48,24 @@ def require_keys(engine: Engine, ring: KeyRing | None) -> None:
         write_down(connection, ring)
 
 
+def missing_key(connection: Connection, ring: KeyRing | None) -> str | None:
+    """Id of a key that values are under and that a ring lacks; None: it lacks none."""
+    known = {LOOKUP, *(() if ring is None else ring.key_ids)}
+    return next((name for name in keys_in_use(connection) if name not in known), None)
+
+
+def renew_ring(engine: Engine) -> None:
+    """Read the key document again, and work with it from now on.
+
+    Raises:
+        SettingsError: it cannot be had, or does not go with the store; the process goes on with the keys that it had.
+        StoreUnavailable: the database cannot be reached.
+    """
+    ring = read_ring()
+    require_keys(engine, ring)
+    use(ring)
+
+
 def keys_in_use(connection: Connection) -> dict[str, str]:
     """Ids of keys that values are under, each with its check value; the lookup key among them."""
     return {row.key_id: row.check_value for row in connection.execute(text(_IN_USE))}
@@ -58,9 +77,9 @@ def require_same(connection: Connection, ring: KeyRing) -> None:
     Raises:
         SettingsError: names the key's id, and what to do.
     """
-    for name in keys_in_use(connection):
-        if name != LOOKUP and name not in ring.key_ids:
-            raise _missing(name)
+    lacking = missing_key(connection, ring)
+    if lacking is not None:
+        raise _missing(lacking)
     known = connection.execute(text("SELECT key_id, check_value FROM ops.encryption_key"))
     for name, check_value in ((row.key_id, row.check_value) for row in known):
         if (name == LOOKUP or name in ring.key_ids) and ring.check_value(name) != check_value:

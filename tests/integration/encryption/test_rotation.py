@@ -19,6 +19,7 @@ from hub.encryption import KeyRing, Protected, clear_bytes, clear_json, key_ring
 from hub.encryption.store_keys import require_keys
 from hub.errors import DecryptionError, SettingsError
 from pipeline import rotation
+from pipeline.decisions import decide
 from pipeline.export import membership
 from pipeline.ingest import ingest
 from pipeline.land import Order
@@ -29,7 +30,7 @@ from schema import tables
 from tests.integration.api.builders import running_api
 from tests.integration.encryption.builders import document, places_of, ring, write_keys_down
 from tests.integration.pipeline.builders import SETTINGS, make_contract, make_page, make_row
-from tests.integration.pipeline.resolving import id_number, invariants, parties, person, record, rows, settle
+from tests.integration.pipeline.resolving import id_number, invariants, parties, party_ids, person, record, rows, settle
 
 PHONES = [f"139{number:08d}" for number in range(12345670, 12345690)]
 
@@ -291,6 +292,12 @@ def test_the_api_says_that_a_value_does_not_decrypt_and_not_which(database: Engi
         assert len(clerk.ids()) == 1  # what needs no number is told
 
 
+def job() -> dict[str, Any]:
+    """A batch look-up that somebody handed in."""
+    asked = {"caller": "x", "role": "clerk", "format": "csv", "columns": ["a"], "kinds": ["phone"], "rows": 2}
+    return asked | {"expires_at": dt.datetime.now(dt.UTC)}
+
+
 def test_events_and_batch_look_ups_are_rotated_too(database: Engine) -> None:
     cells, answer, result, body = (
         [PHONES[0], None],
@@ -299,18 +306,9 @@ def test_events_and_batch_look_ups_are_rotated_too(database: Engine) -> None:
         b'{"id": "1"}',
     )
     lookup_id = uuid.uuid4()
-    job = {
-        "caller": "x",
-        "role": "clerk",
-        "format": "csv",
-        "columns": ["a"],
-        "kinds": ["phone"],
-        "rows": 2,
-        "expires_at": dt.datetime.now(dt.UTC),
-    }
     with database.begin() as connection:
         connection.execute(tables.inbox.insert().values(department="works", event_id="1", body=body))
-        connection.execute(tables.lookup.insert().values(lookup_id=lookup_id, result=result, **job))
+        connection.execute(tables.lookup.insert().values(lookup_id=lookup_id, result=result, **job()))
         connection.execute(tables.lookup_row.insert().values(lookup_id=lookup_id, ordinal=1, cells=cells, answer=answer))
         connection.execute(tables.lookup_row.insert().values(lookup_id=lookup_id, ordinal=2))  # a line that could not be read
     for keys in (ring("k1"), ring("k1", "k2")):
@@ -323,3 +321,44 @@ def test_events_and_batch_look_ups_are_rotated_too(database: Engine) -> None:
             assert (clear_json(Protected.CELLS, first[0]), clear_json(Protected.ANSWER, first[1])) == (cells, answer)
             assert tuple(second) == (None, None)
     assert {key for held in key_ids(database).values() for key in held} == {"k2"}
+
+
+def test_large_rows_are_rotated_a_few_at_a_time(database: Engine) -> None:
+    size, most = 1_000, 2_500
+    files = {uuid.UUID(int=place): b"," * size * times for place, times in enumerate((1, 1, 1, 4, 1))}  # as stored, all are small
+    page = make_page([make_row(place, text="x" * size * times) for place, times in enumerate((1, 9, 1, 1, 1))])
+    with using(None), database.begin() as connection:
+        for lookup_id, result in files.items():
+            connection.execute(tables.lookup.insert().values(lookup_id=lookup_id, result=result, **job()))
+        connection.execute(tables.inbox.insert(), [{"department": "works", "event_id": str(place), "body": b"1"} for place in range(7)])
+        ingest(database, make_contract(), SETTINGS, Order(), lambda *_: [page])
+    told: list[tuple[str, int]] = []
+    with using(ring("k1")):
+        assert rotate(database, ring("k1"), lambda *done: told.append(done), batch_bytes=most).left == 0
+        found = rows(database, "SELECT lookup_id, result FROM ops.lookup")
+        kept = {lookup_id: clear_bytes(Protected.RESULT, bytes(result)) for lookup_id, result in found}
+    assert kept == files
+    assert [done for table, done in told if table == "ops.lookup"] == [2, 3, 4, 5]
+    assert [done for table, done in told if table == "ops.inbox"] == [7]
+    assert [done for table, done in told if table == "landing.record"] == [1, 2, 4, 5]
+
+
+@pytest.mark.parametrize("former", [None, ring("k1")], ids=["in the clear", "k1"])
+@pytest.mark.parametrize("verdict", ["yes", "no"])
+def test_a_verdict_on_who_has_no_name_outlives_the_number_that_comes_under_the_next_key(
+    database: Engine, former: KeyRing | None, verdict: str
+) -> None:
+    nameless, other = person(None, phone=PHONES[0]), person("王五", phone=PHONES[0] if verdict == "no" else PHONES[1])
+    with using(former):
+        settle(database, record("police", "1", nameless), record("court", "2", other))
+        ids = party_ids(database)
+        decide(database, "person", (ids["police/1/0"], ids["court/2/0"]), verdict, decided_by="clerk")
+        resolve(database, SETTINGS)
+    with using(ring("k1", "k2")):
+        settle(database, record("police", "1", nameless | {"id_no": id_number(1), "id_type": "resident_id"}))
+        now = party_ids(database)
+        assert now["police/1/0"] != ids["police/1/0"]
+        told = rows(database, "SELECT left_id, right_id, verdict FROM ops.decision ORDER BY decision_id")
+        pairs = [sorted(each[one] for one in ("police/1/0", "court/2/0")) for each in (ids, now)]
+        assert told == [(*pair, verdict) for pair in pairs]
+        assert len(set(parties(database).values())) == (1 if verdict == "yes" else 2)

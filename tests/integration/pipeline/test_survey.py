@@ -9,12 +9,15 @@ import pytest
 import yaml
 from sqlalchemy import Engine, text
 
-from hub.errors import ContractError
+from hub.encryption import using
+from hub.errors import ContractError, SettingsError
 from hub.settings import get_settings
 from matching.model_file import MODELS, load_model, read_model
 from pipeline.relations import CASE, ORGANISATION, PERSON
 from pipeline.resolve import resolve
+from pipeline.rotation import rotate
 from pipeline.survey import next_version, survey
+from tests.integration.encryption.builders import ring, write_keys_down
 from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
 
 SURNAMES, GIVEN = "赵钱孙李周吴郑冯陈褚卫蒋沈韩杨", "建国志强秀英桂兰海燕文静"
@@ -46,6 +49,23 @@ def test_a_phone_of_many_names_and_a_name_that_never_has_a_number_say_nothing(da
     assert [(one.column, one.value, one.names) for one in found.placeholders] == [("phone", RECEPTION, 25), ("name", "过路群众", 60)]
     assert survey(database, PERSON, names=26).placeholders == ()
     assert survey(database, CASE).placeholders == ()
+
+
+def test_a_number_that_stands_under_two_keys_is_not_counted_as_two(database: Engine) -> None:
+    shared = [record("police", str(place), person(name, phone=RECEPTION)) for place, name in enumerate(names(25))]
+    for keys, half in ((ring("k1"), shared[:13]), (ring("k1", "k2"), shared[13:])):
+        with using(keys):
+            settle(database, *half)
+            write_keys_down(database)
+    both = ring("k1", "k2")
+    with using(both):
+        with pytest.raises(SettingsError, match="not all under the current key") as refused:
+            survey(database, PERSON)
+        assert "casehub encryption rotate" in refused.value.remedy
+        assert RECEPTION not in str(refused.value)
+        assert survey(database, CASE).placeholders == ()
+        rotate(database, both)
+        assert [(one.column, one.value, one.names) for one in survey(database, PERSON).placeholders] == [("phone", RECEPTION, 25)]
 
 
 def test_a_crowded_key_is_named_by_its_value(database: Engine, own_models: Path) -> None:

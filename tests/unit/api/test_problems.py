@@ -29,6 +29,7 @@ STATUS = {
     "ConservationError": 500,
     "BusyError": 409,
     "DecryptionError": 500,
+    "KeyMissing": 503,
     "StoreError": 500,
     "StoreConflict": 409,
     "StoreUnavailable": 503,

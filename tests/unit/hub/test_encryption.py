@@ -206,6 +206,11 @@ def test_a_mistake_is_named_and_no_key_is_shown(text: str, words: str) -> None:
     assert KEY["key"] not in str(refused.value)
 
 
+def test_a_document_may_be_indented_with_tabs() -> None:
+    text = json.dumps(json.loads(document().as_json()), indent="\t")
+    assert parse_document(text, "x") == document()
+
+
 def test_a_document_may_be_yaml() -> None:
     key = KEY["key"]
     lookup = base64.b64encode(document().lookup).decode()
