@@ -181,7 +181,9 @@ def carry_over(channel: Channel, records: pl.Series, change: int) -> None:
     from pipeline.protected import RENEWED_NUMBERS
 
     numbers = RENEWED_NUMBERS if _renew(channel, records) else _AS_STORED
+    channel.run("SET LOCAL enable_hashjoin = on")  # thousands of parties that went are joined with thousands that came
     channel.run(_CARRY_OVER.format(**numbers), ids=records, change=change)
+    channel.run("SET LOCAL enable_hashjoin = off")
 
 
 def _renew(channel: Channel, records: pl.Series) -> bool:
