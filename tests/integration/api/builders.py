@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import ssl
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from tests.integration.encryption.builders import stored
 UTC = dt.UTC
 PURPOSE = {"X-Purpose": "handling", "X-Case-Reference": "T-1"}  # without it nothing is shown in the clear
 SECRET = "a-shared-secret-for-tests"
+_CERTIFICATES = ssl.create_default_context()  # read once, and not for each of thousands of clients
 GOLDEN = ("title", "text", "category", "status", "grade", "street", "community", "reported_at", "amount", "address")
 EVENTS = ("reported", "accepted", "resolved")
 
@@ -181,7 +183,7 @@ class Api(httpx.Client):
     """A client of a running API."""
 
     def __init__(self, url: str, store: Store) -> None:
-        super().__init__(base_url=url, trust_env=False, timeout=30)
+        super().__init__(base_url=url, trust_env=False, timeout=30, verify=_CERTIFICATES)
         self.store = store
         self._others: list[Api] = []
 

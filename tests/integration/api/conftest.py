@@ -37,9 +37,8 @@ def api(standing: Api) -> Iterator[Api]:
     """A running API on an empty store, asked without a key; `api.as_(role, department)` has one."""
     with standing.store.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # triggers keep the audit log from being emptied
-        for table in metadata.sorted_tables:
-            if table not in (change_counter, row_scope):  # logins stand as long as the server does
-                connection.execute(table.delete())
+        emptied = [table for table in metadata.sorted_tables if table not in (change_counter, row_scope)]  # logins stand as the server does
+        connection.exec_driver_sql("; ".join(f"DELETE FROM {table.fullname}" for table in emptied))
     yield standing
     standing.close_others()
 
