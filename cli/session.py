@@ -110,6 +110,9 @@ def _named(contracts: dict[str, Contract], broken: dict[str, list[Problem]], nam
         return contracts[name]
     if name in broken:
         raise_problems(broken[name])
+    folders = [problem for problems in broken.values() for problem in problems if not problem.line]
+    if folders:  # it may be in one that is not there
+        raise_problems(folders)
     raise _no_department(name, {*contracts, *broken})
 
 

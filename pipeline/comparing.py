@@ -183,8 +183,7 @@ class _Comparing:
     def _known_pairs(self, ids: pl.Series, met: pl.DataFrame) -> pl.DataFrame:
         """Pairs that are linked by now and meet still, beside those that met anyhow, and pairs that a person has judged."""
         before = self._before.filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode()))
-        by_engine = pl.col("decided_by") == ENGINE
-        pairs = [before.filter(~by_engine).select(_PAIR), self._sharing_a_key(before.filter(by_engine).join(met, on=_PAIR, how="anti"))]
+        pairs = [self._sharing_a_key(before.join(met, on=_PAIR, how="anti"))]
         if self._task.has_decisions:
             judged = self._verdicts(ids).filter(pl.col("verdict") != "unsure").select(_PAIR)  # which is no word at all
             pairs.append(judged.filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode())))

@@ -242,10 +242,16 @@ def _open_batch(landing: _Landing) -> None:
     landing.watermark, landing.watermark_timezone = read(connection, contract.department)
     landing.batch_id = connection.execute(
         text(
-            "INSERT INTO ops.batch (department, kind, state, contract_version, run_id, watermark_from) "
-            "VALUES (:department, :kind, 'open', :version, :run_id, :watermark) RETURNING batch_id"
+            "INSERT INTO ops.batch (department, kind, state, contract_version, run_id, watermark_from, watermark_timezone) "
+            "VALUES (:department, :kind, 'open', :version, :run_id, :watermark, :timezone) RETURNING batch_id"
         ),
-        {**key, "kind": landing.order.kind, "run_id": landing.order.run_id or f"process {os.getpid()}", "watermark": landing.watermark},
+        {
+            **key,
+            "kind": landing.order.kind,
+            "run_id": landing.order.run_id or f"process {os.getpid()}",
+            "watermark": landing.watermark,
+            "timezone": landing.watermark_timezone,
+        },
     ).scalar_one()
     told = [
         f"held: {count} batches wait for a person, {first} the first; `casehub batches list --state held` tells why"

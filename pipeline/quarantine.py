@@ -42,10 +42,16 @@ _RELEASE = """
 UPDATE landing.record SET state = :state WHERE department = :department AND batch_id = :batch_id AND state = 'held'
 """
 _TAKE = "UPDATE ops.batch SET state = :batch_state WHERE batch_id = :batch_id RETURNING kind"
-# What pulls after the batch found already known may be known by it alone: it is asked for again, too.
+# What pulls after the batch found already known may be known by it alone: it is asked for again, too. From the beginning, where the batch
+# began at a watermark that was read in another time zone. What was mapped anew was asked of nobody.
 _TURN_BACK = """
-UPDATE ops.source s SET watermark = b.watermark_from FROM ops.batch b
-WHERE s.department = :department AND b.batch_id = :batch_id AND (b.watermark_from IS NULL OR b.watermark_from COLLATE "C" < s.watermark)
+WITH began AS (
+    SELECT b.department, CASE WHEN coalesce(b.watermark_timezone = s.watermark_timezone, true) THEN b.watermark_from END AS watermark
+    FROM ops.batch b JOIN ops.source s USING (department)
+    WHERE s.department = :department AND b.batch_id = :batch_id AND b.kind <> 'remap'
+)
+UPDATE ops.source s SET watermark = b.watermark FROM began b
+WHERE s.department = b.department AND (b.watermark IS NULL OR b.watermark COLLATE "C" < s.watermark)
 """
 # What was pushed stands in landing; left here, it would make the event that the department sends again "already known".
 _FORGET_PUSHED = "DELETE FROM ops.inbox WHERE department = :department AND batch_id = :batch_id"

@@ -10,20 +10,27 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from connectors.contract import Contract
+from pipeline.discarded import is_discarded
+
 #: Parts of a contract that make records of rows: what was accepted before one of them changed would come to something else today.
 _MAPPING = ("timezone", "record", "parties", "references", "visibility")
 
-# A record of which something newer waits, in quarantine or held, is left to that: mapped anew, the older would be the newer one.
-_LAND_AGAIN = """
+# A record of which the source has said something newer is left to that, in quarantine, held, or put aside by a person: mapped anew, the
+# older would be the newer one, and what was put aside would come again. Locked, for a rotation of keys passes over what is locked, and so
+# does not end before it has seen the copies.
+_LAND_AGAIN = f"""
 INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw,
                             source_cursor, state)
 SELECT r.department, r.source_record_id, n.newest + 1, :batch_id, row_number() OVER (ORDER BY r.batch_id, r.ordinal), r.operation,
        r.content_hash, r.has_key, r.payload, r.raw, r.source_cursor, 'landed'
-FROM landing.record r CROSS JOIN LATERAL (
-    SELECT max(o.version) AS newest, bool_or(o.version > r.version AND o.state IN ('landed', 'quarantined', 'held')) AS waits
+FROM (
+    SELECT * FROM landing.record
+    WHERE department = :department AND state = 'accepted' AND operation = 'upsert' AND payload IS NOT NULL FOR SHARE
+) r CROSS JOIN LATERAL (
+    SELECT max(o.version) AS newest, bool_or(o.version > r.version AND NOT {is_discarded("o")}) AS has_newer
     FROM landing.record o WHERE o.department = r.department AND o.source_record_id = r.source_record_id
-) n
-WHERE r.department = :department AND r.state = 'accepted' AND r.operation = 'upsert' AND r.payload IS NOT NULL AND NOT n.waits
+) n WHERE NOT n.has_newer
 """
 _COUNT = "UPDATE ops.batch SET pulled = :rows, landed = :rows WHERE batch_id = :batch_id"
 _BEFORE = """
@@ -54,10 +61,15 @@ def mapped_otherwise(connection: Connection, keys: dict[str, Any], document: dic
         document: of it.
     """
     before = connection.execute(text(_BEFORE), keys).scalar()
-    changed = [part for part in _MAPPING if before is not None and before.get(part) != document.get(part)]
+    changed = [part for part in _MAPPING if before is not None and _said(before, part) != _said(document, part)]
     if not changed or not connection.execute(text(_HAS_ACCEPTED), keys).scalar_one():
         return []
     return [
         f"contract_changed: {', '.join(changed)}; rows accepted before stay as they were mapped, until "
         f"`casehub run {keys['department']} --remap`"
     ]
+
+
+def _said(document: dict[str, Any], part: str) -> Any:
+    """What a contract says of a part; a time zone that it leaves out is the usual one."""
+    return document.get(part) or (Contract.model_fields[part].default if part == "timezone" else None)

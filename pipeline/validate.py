@@ -42,7 +42,9 @@ _LANDED_IN_WINDOW = """
 SELECT coalesce(sum(landed), 0) FROM ops.batch
 WHERE department = :department AND kind <> 'remap' AND started_at > now() - cast(:per AS interval)
 """
-_PULLED = "SELECT pulled FROM ops.batch WHERE batch_id = :batch_id AND kind <> 'remap'"
+_PULLED = """
+SELECT pulled FROM ops.batch WHERE batch_id = ANY(:batches) AND kind <> 'remap' ORDER BY batch_id DESC LIMIT 1
+"""
 _WORST_RULES = """
 SELECT rule || coalesce(' on ' || column_name, '') || ' × ' || count(*) FROM refused
 GROUP BY rule, column_name ORDER BY count(*) DESC LIMIT 3
@@ -109,7 +111,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         verdict = _Verdict(rows=total + unreadable)
         if total:
             _judge(connection, contract, keys, settings, verdict)
-        _volume(connection, contract, batch_id, verdict, holds=bool(batches))
+        _volume(connection, contract, [*batches, batch_id], verdict, holds=bool(batches))
         _store(connection, keys, verdict)
         alert(connection, department, batch_id, verdict.alerts)
         _write_data_docs(connection, contract, batch_id, settings, verdict)
@@ -201,7 +203,7 @@ def _drift_in_batch(contract: Contract, known: dict[str, list[str]], shape: drif
                 verdict.halts.append(f"{kind} {column}")
 
 
-def _volume(connection: Connection, contract: Contract, batch_id: int, verdict: _Verdict, *, holds: bool) -> None:
+def _volume(connection: Connection, contract: Contract, batches: list[int], verdict: _Verdict, *, holds: bool) -> None:
     """Compare the rows of the window with what the contract calls healthy: too few hold a snapshot, anything else alerts.
 
     A snapshot that was cut off brings nothing new, and deletes: so it is judged whatever landed. `holds` says that something did.
@@ -209,7 +211,7 @@ def _volume(connection: Connection, contract: Contract, batch_id: int, verdict: 
     """
     low, high = contract.volume.min, contract.volume.max
     if contract.feed.mode == "snapshot":
-        pulled = connection.execute(text(_PULLED), {"batch_id": batch_id}).scalar()
+        pulled = connection.execute(text(_PULLED), {"batches": batches}).scalar()
         if pulled is None:
             return
     else:

@@ -22,7 +22,8 @@ LEFT JOIN LATERAL (
     FROM ops.batch b WHERE b.department = d.department ORDER BY b.batch_id DESC LIMIT 1
 ) last ON true
 LEFT JOIN LATERAL (
-    SELECT b.finished_at FROM ops.batch b WHERE b.department = d.department AND b.state = 'done' ORDER BY b.batch_id DESC LIMIT 1
+    SELECT b.finished_at FROM ops.batch b WHERE b.department = d.department AND b.state = 'done' AND b.kind <> 'remap'
+    ORDER BY b.batch_id DESC LIMIT 1
 ) success ON true
 LEFT JOIN LATERAL (
     SELECT b.finished_at FROM ops.batch b WHERE b.department = d.department AND b.state = 'done' AND b.kind = 'reconcile'

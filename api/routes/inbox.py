@@ -64,6 +64,7 @@ def take_push(
 
     With 202 every event of it is stored; an event that was sent before is counted, not kept twice.
     """
+    hub.ring.require()  # what is kept under a key that was retired meanwhile could not be read again
     received = receive(hub.engine, hub.directory.get(department), push)
     trace.caller = trace.department = department  # its signature says so
     trace.results = received.received

@@ -28,6 +28,7 @@ batch = Table(
     Column("contract_version", Integer, nullable=False),
     Column("run_id", Text),  # the DAG run, or the process that ran it
     Column("watermark_from", Text),
+    Column("watermark_timezone", Text),  # in which that was read
     Column("watermark_to", Text),
     Column("pulled", BigInteger, nullable=False, server_default="0"),  # counted by the transport
     Column("landed", BigInteger, nullable=False, server_default="0"),  # counted by the INSERT

@@ -46,6 +46,7 @@ def test_numbers_in_pieces_become_whole_ones(database: Engine) -> None:
         f"UPDATE store.source_record SET case_number = NULL, tokens = $${pieces}$$::tsvector",
         "DROP INDEX store.ix_person_founder_id, store.ix_organisation_founder_id, store.ix_unified_case_founder_id",
         "ALTER TABLE ops.source DROP COLUMN watermark_timezone",
+        "ALTER TABLE ops.batch DROP COLUMN watermark_timezone",
         "UPDATE alembic_version SET version_num = '0017'",
     )
     migrate(database)

@@ -15,6 +15,7 @@ from hub.errors import BatchHeld
 from pipeline.ingest import ingest
 from pipeline.land import Order, land
 from pipeline.quarantine import Choice, discard, discard_batch
+from pipeline.watermark import rewind
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
@@ -168,3 +169,15 @@ def test_events_that_are_sent_again_after_their_batch_was_discarded_come_in(data
     send(text="once more")
     assert ingest(database, contract, SETTINGS).pulled == 0
     require_the_law(database)
+
+
+def test_a_watermark_read_in_another_time_zone_is_not_gone_back_to(database: Engine) -> None:
+    wrong = make_contract(**CURSOR, timezone="UTC", expectations=[REQUIRED])
+    take_in(database, wrong, make_page([make_row(n, text="x") for n in range(30)], cursor_field="at"))
+    with pytest.raises(BatchHeld):
+        take_in(database, wrong, make_page([make_row(n, text=None, at="2026-03-01 10:00:00") for n in range(30)], cursor_field="at"))
+    right = make_contract(**CURSOR, version=2, expectations=[REQUIRED])
+    rewind(database, right)
+    take_in(database, right, make_page([make_row(n, text="x") for n in range(30)], cursor_field="at"))
+    discard_batch(database, "works", 2)
+    assert ask(database, "SELECT watermark FROM ops.source") == [None]

@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from connectors.contract import Contract
 from hub.errors import BatchHeld
 from pipeline.ingest import ingest
-from pipeline.land import Order
+from pipeline.land import Order, land
 from pipeline.quarantine import Choice, discard, discard_batch, list_items, release, replay
-from tests.integration.pipeline.builders import SETTINGS, ask, make_contract, make_page, make_row, require_the_law, take_in
+from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 PARTY = {"role": "petitioner", "name": {"from": "who", "as": "person_name"}}
 WRONG = {"parties": [{**PARTY, "id_no": {"path": "reporter.idno", "as": "id_no"}}]}
@@ -77,8 +77,10 @@ def test_a_record_of_which_something_newer_waits_is_left_to_that(database: Engin
     assert ask(database, CURRENT) == [("1", 1, "accepted"), ("1", 2, "quarantined"), ("2", 2, "accepted")]
     assert len(list(list_items(database))) == 1
     discard(database, Choice("works"), by="tester")
-    assert remap(database, contract).landed == 2
-    assert ask(database, CURRENT) == [("1", 3, "accepted"), ("2", 3, "accepted")]
+    assert remap(database, contract).landed == 1
+    assert ask(database, CURRENT) == [("1", 1, "accepted"), ("2", 3, "accepted")]
+    report = take_in(database, contract, make_page([make_row(1, phone="no number"), make_row(2)]))
+    assert (report.already_known, list(list_items(database))) == (2, [])  # what a person put aside does not come again
     require_the_law(database)
 
 
@@ -136,3 +138,29 @@ def test_a_batch_that_waits_for_a_person_is_told_with_each_that_follows(database
     for _ in range(2):
         report = take_in(database, contract, page)
         assert report.alerts == ("held: 1 batches wait for a person, 1 the first; `casehub batches list --state held` tells why",)
+
+
+def test_the_usual_time_zone_written_out_is_no_change(database: Engine) -> None:
+    take_in(database, make_contract(), make_page([make_row(1)]))
+    assert take_in(database, make_contract(version=2, timezone="Asia/Shanghai"), make_page([make_row(1)])).alerts == ()
+
+
+def test_a_cut_off_snapshot_that_it_takes_along_is_held_all_the_same(database: Engine) -> None:
+    contract = make_contract(volume={"min": 3}, feed={"mode": "snapshot", "max_vanished": 1.0})
+    take_in(database, contract, make_page([make_row(n) for n in range(3)]))
+    land(database, contract, source=giving(make_page([make_row(1, text="x")])))  # killed before it was judged
+    with pytest.raises(BatchHeld, match="only 1 rows, at least 3 are healthy"):
+        remap(database, contract)
+
+
+def test_a_discarded_one_takes_no_watermark_back(database: Engine) -> None:
+    feed = {"mode": "cursor", "field": "at"}
+    rows = [make_row(n, who=None) for n in range(30)]
+    take_in(database, make_contract(feed=feed), make_page(rows, cursor_field="at"))
+    worse = make_contract(version=2, feed=feed, record={"occurred_at": {"from": "text", "as": "datetime"}})
+    with pytest.raises(BatchHeld):
+        remap(database, worse)
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE ops.source SET watermark = '2027'")
+    discard_batch(database, "works", 2)
+    assert ask(database, "SELECT watermark FROM ops.source") == ["2027"]
