@@ -3,8 +3,9 @@
 A "no" keeps the two apart through any chain, a "yes" links them; the newest word on a pair counts. Two parties with two
 verified numbers are two whatever anybody says: to join them, the wrong number has to be corrected at its source.
 
-A decision is about ids. A party has a new one once its record names it by another number; where that is only a number that
-was not there before, or no longer is, what was said of it goes on to the new id.
+A decision is about ids. A party has a new one once its record names it by another number or name, or has left it out for a version that
+nobody has seen. Where it is the same by its name and number, a name came to its phone or went from it, or the name is written in other
+characters (traditional ones, full width), what was said of it goes on to the new id.
 """
 
 from __future__ import annotations
@@ -50,30 +51,37 @@ _ONE_WITH = """
 SELECT o.{node} FROM {table} m JOIN {table} o ON o.{entity} = m.{entity} AND o.known_to IS NULL
 WHERE m.{node} = :node AND m.known_to IS NULL
 """
-# Told before and now by role, kind and name, in the order in which the record names them; two numbers are two people. What
-# was said last may be from before a deletion, and what was never published nobody can have judged.
+# Told before and now by role, kind and name, however that is written, in the order in which the record names them; two numbers are
+# two people. A phone tells who where a name came to it or went, and nobody else has it. What was said last may be from before a
+# deletion, and what was never published nobody can have judged.
 _CARRY_OVER = """
 WITH now AS (
-    SELECT p.*, coalesce(p.name, {phone}) AS who, coalesce({id_no}, p.uscc) AS number
+    SELECT p.*, coalesce({name}, {phone}) AS who, {phone} AS dialled, coalesce({id_no}, p.uscc) AS number
     FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
         SELECT * FROM store.party WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL AND version > 1 OFFSET 0
     ) p
 ), before AS (
-    SELECT p.*, coalesce(p.name, {phone}) AS who, coalesce({id_no}, p.uscc) AS number
+    SELECT p.*, coalesce({name}, {phone}) AS who, {phone} AS dialled, coalesce({id_no}, p.uscc) AS number
     FROM (SELECT DISTINCT record_id, version FROM now) n CROSS JOIN LATERAL (
         SELECT max(version) AS version FROM store.source_record s
         WHERE s.record_id = n.record_id AND s.version < n.version AND s.known_from < %(change)s AND s.known_to > s.known_from
           AND NOT s.is_deleted
     ) newest CROSS JOIN LATERAL (SELECT * FROM store.party WHERE record_id = n.record_id AND version = newest.version OFFSET 0) p
 ), came AS (
-    SELECT *, row_number() OVER (PARTITION BY record_id, role, kind, who ORDER BY ordinal) AS turn
+    SELECT *, row_number() OVER (PARTITION BY record_id, role, kind, who ORDER BY ordinal) AS turn,
+           count(*) OVER (PARTITION BY record_id, role, kind, dialled) AS sharing
     FROM now WHERE party_id NOT IN (SELECT party_id FROM before)
 ), went AS (
-    SELECT *, row_number() OVER (PARTITION BY record_id, role, kind, who ORDER BY ordinal) AS turn
+    SELECT *, row_number() OVER (PARTITION BY record_id, role, kind, who ORDER BY ordinal) AS turn,
+           count(*) OVER (PARTITION BY record_id, role, kind, dialled) AS sharing
     FROM before WHERE party_id NOT IN (SELECT party_id FROM now)
 ), heir AS (
     SELECT w.kind, w.party_id AS old, c.party_id AS new FROM went w JOIN came c USING (record_id, role, kind, who, turn)
     WHERE w.number IS NULL OR c.number IS NULL OR w.number = c.number
+    UNION ALL
+    SELECT w.kind, w.party_id, c.party_id FROM went w JOIN came c USING (record_id, role, kind, dialled)
+    WHERE (w.name IS NULL) <> (c.name IS NULL) AND w.sharing = 1 AND c.sharing = 1
+      AND (w.number IS NULL OR c.number IS NULL OR w.number = c.number)
 ), said AS (
     SELECT DISTINCT ON (d.relation, d.left_id, d.right_id) d.* FROM heir h CROSS JOIN LATERAL (
         SELECT * FROM ops.decision WHERE relation = h.kind AND left_id = h.old
@@ -87,12 +95,19 @@ SELECT relation, least(one, other), greatest(one, other), verdict, decided_by, d
 ) renamed ORDER BY decision_id
 """
 _AS_STORED = {name: f"p.{name}" for name in NUMBERS}
-# While a store is being encrypted, or from one key to another, one number stands in two forms. A phone tells who only where no name does.
+_NAMES = """
+SELECT DISTINCT p.name FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT name FROM store.party WHERE record_id = t.id AND name IS NOT NULL AND (version > 1 OR known_to IS NOT NULL) OFFSET 0
+) p
+"""
+# Names that are written in traditional characters, in full width or in capitals, and the same without.
+_FOLDED_TABLE = "CREATE TEMP TABLE IF NOT EXISTS folded (stored text PRIMARY KEY, plain text NOT NULL) ON COMMIT DELETE ROWS"
+_FOLDED = "coalesce((SELECT f.plain FROM folded f WHERE f.stored = p.name), p.name)"
+# While a store is being encrypted, or from one key to another, one number stands in two forms. A phone tells who where a name does not.
 _STORED_OTHERWISE = """
-SELECT DISTINCT p.id_no, CASE WHEN p.name IS NULL THEN p.phone END AS phone
-FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
-    SELECT name, id_no, phone FROM store.party WHERE record_id = t.id OFFSET 0
-) p WHERE left(p.id_no, %(length)s) <> %(prefix)s OR (p.name IS NULL AND left(p.phone, %(length)s) <> %(prefix)s)
+SELECT DISTINCT p.id_no, p.phone FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT id_no, phone FROM store.party WHERE record_id = t.id AND (version > 1 OR known_to IS NOT NULL) OFFSET 0
+) p WHERE left(p.id_no, %(length)s) <> %(prefix)s OR left(p.phone, %(length)s) <> %(prefix)s
 """
 
 
@@ -169,7 +184,7 @@ def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, rea
 
 
 def carry_over(channel: Channel, records: pl.Series, change: int) -> None:
-    """Say of parties that have a new id, for their number came or went, what a person said last of the old one.
+    """Say of parties that have a new id, and are the same as before by name, number or phone, what a person said last of the old one.
 
     It is done when versions are published and not when they are written: until then a person judges the old id.
 
@@ -181,8 +196,9 @@ def carry_over(channel: Channel, records: pl.Series, change: int) -> None:
     from pipeline.protected import RENEWED_NUMBERS
 
     numbers = RENEWED_NUMBERS if _renew(channel, records) else _AS_STORED
+    name = _FOLDED if _fold(channel, records) else "p.name"
     channel.run("SET LOCAL enable_hashjoin = on")  # thousands of parties that went are joined with thousands that came
-    channel.run(_CARRY_OVER.format(**numbers), ids=records, change=change)
+    channel.run(_CARRY_OVER.format(**numbers, name=name), ids=records, change=change)
     channel.run("SET LOCAL enable_hashjoin = off")
 
 
@@ -199,6 +215,19 @@ def _renew(channel: Channel, records: pl.Series) -> bool:
         channel.run(RENEWED_TABLE)
         channel.copy("renewed", found)
     return found.height > 0
+
+
+def _fold(channel: Channel, records: pl.Series) -> bool:
+    """Note in `folded` the plain form of names that versions of these records write otherwise; whether there are any."""
+    from schema.folding import fold
+
+    names = channel.read(_NAMES, ids=records)["name"]
+    plain = fold(names)
+    is_other = plain != names
+    if is_other.any():
+        channel.run(_FOLDED_TABLE)
+        channel.copy("folded", names.filter(is_other).to_frame("stored").with_columns(plain=plain.filter(is_other)))
+    return bool(is_other.any())
 
 
 def _hold(connection: Connection, relation: str, ids: Sequence[int]) -> bool:

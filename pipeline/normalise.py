@@ -94,29 +94,53 @@ INSERT INTO store.party (party_id, record_id, {fields}, version)
 SELECT nextval('store.party_id_seq'), m.record_id, {said}, p.version
 FROM mapped_party p JOIN mapped m USING (source_record_id, version) WHERE m.version = 1
 """.format(fields=", ".join(_PARTY_FIELDS), said=", ".join(f"p.{name}" for name in _PARTY_FIELDS))
-# A party keeps its id while the record goes on naming the same one: same role and kind, and the same number, else name.
+# A party keeps its id while the record goes on naming the same one: same role and kind, and the same number, else name. A number that
+# comes to a name, or leaves it, makes it nobody else; one that comes after another does. Nobody can tell the planner how many rows its
+# parts have: left to itself it takes each for one, and goes through all of the one for each of the other.
+_HASHED = "SET LOCAL enable_nestloop = {}"
 _LATER_PARTIES_SQL = """
 WITH said AS (
-    SELECT p.*, m.record_id AS record, {who} AS who,
+    SELECT p.*, m.record_id AS record, coalesce(p.id_no, p.uscc) AS number, {who} AS who,
            row_number() OVER (PARTITION BY m.record_id, p.role, p.kind, {who} ORDER BY p.ordinal) AS turn
     FROM mapped_party p JOIN mapped m USING (source_record_id, version) WHERE m.version > 1
 ), before AS (
-    SELECT p.party_id, p.record_id, p.role, p.kind, {before} AS who,
+    SELECT p.party_id, p.record_id, p.role, p.kind, p.name, p.ordinal, {number_before} AS number, {before} AS who,
            row_number() OVER (PARTITION BY p.record_id, p.role, p.kind, {before} ORDER BY p.ordinal) AS turn
     FROM mapped m CROSS JOIN LATERAL (
         SELECT max(version) AS version FROM store.source_record s
         WHERE s.record_id = m.record_id AND s.version < m.version AND NOT s.is_deleted
-    ) newest JOIN store.party p ON p.record_id = m.record_id AND p.version = newest.version
+    ) newest CROSS JOIN LATERAL (
+        SELECT * FROM store.party WHERE record_id = m.record_id AND version = newest.version OFFSET 0
+    ) p WHERE m.version > 1
+), same AS (
+    SELECT s.record, s.ordinal, b.party_id
+    FROM said s JOIN before b ON (b.record_id, b.role, b.kind, b.who, b.turn) = (s.record, s.role, s.kind, s.who, s.turn)
+), came AS (
+    SELECT s.*, row_number() OVER (PARTITION BY s.record, s.role, s.kind, s.name ORDER BY s.ordinal) AS place
+    FROM said s LEFT JOIN same a ON (a.record, a.ordinal) = (s.record, s.ordinal) WHERE s.name IS NOT NULL AND a.party_id IS NULL
+), went AS (
+    SELECT b.*, row_number() OVER (PARTITION BY b.record_id, b.role, b.kind, b.name ORDER BY b.ordinal) AS place
+    FROM before b LEFT JOIN same a ON a.party_id = b.party_id WHERE b.name IS NOT NULL AND a.party_id IS NULL
+), kept AS (
+    SELECT record, ordinal, party_id FROM same
+    UNION ALL
+    SELECT c.record, c.ordinal, w.party_id FROM came c
+    JOIN went w ON (w.record_id, w.role, w.kind, w.name, w.place) = (c.record, c.role, c.kind, c.name, c.place)
+    CROSS JOIN LATERAL (
+        SELECT bool_or({number_before} <> c.number) AS had_another FROM store.party p WHERE p.party_id = w.party_id
+    ) ever
+    WHERE (c.number IS NULL) <> (w.number IS NULL) AND ever.had_another IS NOT TRUE
 )
 INSERT INTO store.party (party_id, record_id, {fields}, version)
-SELECT coalesce(b.party_id, nextval('store.party_id_seq')), s.record, {said}, s.version
-FROM said s LEFT JOIN before b ON (b.record_id, b.role, b.kind, b.who, b.turn) = (s.record, s.role, s.kind, s.who, s.turn)
+SELECT coalesce(k.party_id, nextval('store.party_id_seq')), s.record, {said}, s.version
+FROM said s LEFT JOIN kept k ON (k.record, k.ordinal) = (s.record, s.ordinal)
 """
 _WHO = "coalesce({id_no}, p.uscc, p.name, {phone})"
 _LATER_PARTIES, _LATER_PARTIES_RENEWED = (
     _LATER_PARTIES_SQL.format(
         who=_WHO.format(id_no="p.id_no", phone="p.phone"),
         before=_WHO.format(**numbers),
+        number_before=f"coalesce({numbers['id_no']}, p.uscc)",
         fields=", ".join(_PARTY_FIELDS),
         said=", ".join(f"s.{name}" for name in _PARTY_FIELDS),
     )
@@ -220,7 +244,10 @@ def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> N
     copy_in(cursor_of(connection), "mapped_party", store_numbers(parties.drop("department")))
     connection.execute(text(_FIRST_PARTIES))
     if _has_later(numbered):
-        connection.execute(text(_LATER_PARTIES_RENEWED if _renew(connection) else _LATER_PARTIES))
+        statement = _LATER_PARTIES_RENEWED if _renew(connection) else _LATER_PARTIES
+        connection.execute(text(_HASHED.format("off")))
+        connection.execute(text(statement))
+        connection.execute(text(_HASHED.format("on")))
     _accept(connection, keys, numbered)
 
 

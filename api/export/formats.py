@@ -25,8 +25,11 @@ ROW_GROUP = 2_000
 BOM = "\ufeff"  # by which Excel knows UTF-8
 BETWEEN = "|"  # values of one CSV cell
 
-#: What Excel and its like take for a number, and then lose zeros or digits of.
-_NO_NUMBER = re.compile(r"0[0-9]+|[0-9]{12,}|[0-9]+[eE][0-9]+")
+#: What Excel and its like take for a number, and then lose zeros or digits of; or for a date or a time (3-12, 5/8, 12:30).
+_NO_NUMBER = re.compile(
+    r"0[0-9]+|[0-9]{12,}|[0-9]+[eE][0-9]+"
+    r"|[0-9]{1,4}[-/][0-9]{1,2}|[0-9]{1,2}[-/][0-9]{1,4}(?:[-/][0-9]{1,4})?|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?"
+)
 
 
 @dataclass(frozen=True)

@@ -374,12 +374,12 @@ def test_twenty_thousand_cases_need_no_more_memory_than_a_few(api: Api, store: S
                 size, peak = size + len(piece), max(peak, process.memory_info().rss)
         return size, peak
 
-    most(2_000)  # what the first one sets up
-    _, few = most(2_000)
+    # What the first one sets up counts as theirs, and what each thread that answers one takes for itself.
+    few = max(most(2_000)[1] for _ in range(5))
     size, all_ = most(20_000)
     assert size > 2_000_000 or format_ == "parquet"
     assert all_ - few < 24 * 2**20
-    assert [row["outcome"] for row in written(store) if row["action"] == "cases.export.end"] == [200] * 3
+    assert [row["outcome"] for row in written(store) if row["action"] == "cases.export.end"] == [200] * 6
 
 
 def test_an_export_breaks_off_when_its_key_is_revoked(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

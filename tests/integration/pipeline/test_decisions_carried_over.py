@@ -75,12 +75,9 @@ def test_a_verdict_outlives_the_number_that_comes(database: Engine, tmp_path: Pa
     assert persons(database) == count
     take_in(database, works, make_page([make_row(1, **one | {"zjhm": id_number(1)})]))
     resolve(database, SETTINGS)
-    now = party_ids(database)
-    assert now["works/1/0"] != before["works/1/0"]
+    assert party_ids(database) == before
     assert persons(database) == count
-    first, copy = rows(database, DECISIONS)
-    assert first == said
-    assert copy == (*sorted((now["works/1/0"], now["tax/2/0"])), *said[2:])  # by whom, when and why stay; and it has been applied
+    assert rows(database, DECISIONS) == [said]
     take_in(database, tax, make_page([make_row(2, **two, text="another text")]))
     take_in(database, works, make_page([make_row(1, **one)]))  # and the number that goes
     resolve(database, SETTINGS)
@@ -90,6 +87,34 @@ def test_a_verdict_outlives_the_number_that_comes(database: Engine, tmp_path: Pa
     assert all(each.records.is_empty() for each in found)
     swap(database, settings, found)
     assert persons(database) == count
+
+
+def test_a_party_left_out_by_a_version_that_nobody_saw_is_the_one_that_was_judged(database: Engine) -> None:
+    works, tax = contract_of("works"), contract_of("tax")
+    one = {"who": BY_PHONE["name"], "phone": BY_PHONE["phone"], "zjhm": None}
+    take_in(database, works, make_page([make_row(1, **one)]))
+    take_in(database, tax, make_page([make_row(2, **one)]))
+    resolve(database, SETTINGS)
+    say(database, "no", "works/1/0", "tax/2/0")
+    before = party_ids(database)
+    take_in(database, works, make_page([make_row(1, **one | {"who": None, "phone": None})]))
+    take_in(database, works, make_page([make_row(1, **one | {"zjhm": id_number(1)})]))
+    resolve(database, SETTINGS)
+    assert party_ids(database)["works/1/0"] != before["works/1/0"]
+    assert persons(database) == APART
+
+
+def test_a_person_stays_who_he_is_when_his_number_comes_goes_and_comes_again(database: Engine) -> None:
+    works = contract_of("works")
+    one = {"who": BY_PHONE["name"], "phone": BY_PHONE["phone"]}
+    found = []
+    for number in (None, id_number(1), None, id_number(1), None, id_number(2)):
+        take_in(database, works, make_page([make_row(1, **one, zjhm=number)]))
+        resolve(database, SETTINGS)
+        found.append(parties(database)["works/1/0"])
+    assert len(set(found[:5])) == 1
+    assert found[5] != found[0]  # another number is another person
+    assert invariants(database) == []
 
 
 def test_a_pair_that_nobody_could_tell_is_not_asked_again(database: Engine) -> None:
@@ -210,3 +235,48 @@ def test_another_number_is_another_person_of_whom_nothing_was_said(database: Eng
     settle(database, record("police", "1", BY_PHONE | {"id_no": id_number(2), "id_type": "resident_id"}))
     assert len(rows(database, DECISIONS)) == 1
     assert persons(database) == TOGETHER
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "now"),
+    [
+        pytest.param("person", person("欧阳震华", phone="13912340001"), person("歐陽震華", phone="13912340001"), id="traditional"),
+        pytest.param("person", person("歐陽震華", phone="13912340001"), person("欧阳震华", phone="13912340001"), id="simplified"),
+        pytest.param("person", person("Smith", phone="13912340001"), person("ＳＭＩＴＨ", phone="13912340001"), id="full width"),
+        pytest.param(
+            "organisation",
+            firm("深圳市维珍妮鞋业有限公司", phone="075512345678"),
+            firm("深圳市維珍妮鞋業有限公司", phone="075512345678"),
+            id="a firm",
+        ),
+    ],
+)
+@pytest.mark.parametrize("verdict", ["no", "yes"])
+def test_a_verdict_outlives_another_writing_of_the_name(database: Engine, kind: str, before: Party, now: Party, verdict: str) -> None:
+    other = before if verdict == "no" else (person("王五") if kind == "person" else firm("光明区某某食品厂"))
+    settle(database, record("police", "1", before), record("court", "2", other))
+    say(database, verdict, relation=kind)
+    settle(database, record("police", "1", now))
+    assert persons(database, kind) == (APART if verdict == "no" else TOGETHER)
+    assert [row[2] for row in rows(database, DECISIONS)] == [verdict, verdict]
+
+
+NAMELESS = person(None, phone="13912340001")
+
+
+@pytest.mark.parametrize(("before", "now"), [(NAMELESS, BY_PHONE), (BY_PHONE, NAMELESS)], ids=["comes", "goes"])
+@pytest.mark.parametrize("verdict", ["no", "yes"])
+def test_a_verdict_outlives_a_name_that_comes_to_a_phone_or_goes(database: Engine, before: Party, now: Party, verdict: str) -> None:
+    other = person("王五", phone="13912340001" if verdict == "no" else "13912340009")
+    settle(database, record("police", "1", before), record("court", "2", other))
+    say(database, verdict)
+    settle(database, record("police", "1", now))
+    assert persons(database) == (APART if verdict == "no" else TOGETHER)
+    assert [row[2] for row in rows(database, DECISIONS)] == [verdict, verdict]
+
+
+def test_of_two_with_one_phone_nothing_is_said_of_the_name_that_comes(database: Engine) -> None:
+    settle(database, record("police", "1", NAMELESS, person("李四", phone="13912340001")), record("court", "2", ANOTHER))
+    say(database, "yes")
+    settle(database, record("police", "1", person("赵六", phone="13912340001"), person("孙七", phone="13912340001")))
+    assert [row[2] for row in rows(database, DECISIONS)] == ["yes"]

@@ -37,6 +37,11 @@ def test_text_that_would_be_a_formula_is_marked_as_text(text: str) -> None:
     assert cell(text) == f"'{text}"
 
 
+@pytest.mark.parametrize("text", ["3-12", "12-3", "5/8", "1/2025", "2025/3", "3-12-5", "12:30", "1:02:03"])
+def test_text_that_would_be_a_date_or_a_time_is_marked_as_text(text: str) -> None:
+    assert cell(text) == f"'{text}"
+
+
 @pytest.mark.parametrize("text", ["440311199001011237", "440311001001", "0755", "00", "1e5", "12E3"])
 def test_text_that_would_be_another_number_is_marked_as_text(text: str) -> None:
     assert cell(text) == f"'{text}"
@@ -50,6 +55,9 @@ def test_text_that_would_be_another_number_is_marked_as_text(text: str) -> None:
         ("欠薪", "欠薪"),
         ("13800138000", "13800138000"),
         ("440311005", "440311005"),
+        ("2025-01-03", "2025-01-03"),
+        ("XF-2025-3", "XF-2025-3"),
+        ("3-12号", "3-12号"),
         ('说"好"', '说"好"'),
         ("a=b", "a=b"),
         (True, "true"),
