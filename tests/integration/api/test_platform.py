@@ -76,6 +76,7 @@ def test_a_feed_without_a_success_or_behind_its_freshness_is_late(api: Api, stor
     assert is_late() is True
     make_batch(store, "petition", finished_at=NOW - dt.timedelta(hours=1))
     make_batch(store, "petition", state="failed")
+    make_batch(store, "petition", kind="remap")  # for which the source was asked nothing
     assert is_late() is True
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE ops.batch SET finished_at = now()"))

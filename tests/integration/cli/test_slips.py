@@ -158,3 +158,11 @@ def test_a_broken_contract_alone_runs_nothing(tmp_path: Path) -> None:
 
 def test_deletions_that_are_pushed() -> None:
     assert "what is pushed tells of its deletions itself" in run("run", "emergency_management", "--accept-deletions", "--no-resolve")
+
+
+def test_a_folder_of_contracts_that_is_not_there_is_told_and_not_its_departments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASEHUB_CONTRACTS", str(tmp_path / "contract"))
+    get_settings.cache_clear()
+    error = refused("quarantine", "replay", "works")
+    assert isinstance(error, ContractError)
+    assert "there is no such folder" in str(error)

@@ -65,6 +65,8 @@ def test_without_the_new_key_nothing_is_answered_by_half(database: Engine, key_f
             assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:key-missing")
             assert "casehub serve" in answer.json()["remedy"]
             assert "Retry-After" in answer.headers
+        pushed = api.post("/v1/inbox/emergency_management", content=b"{}")
+        assert (pushed.status_code, pushed.json()["type"]) == (503, "urn:casehub:problem:key-missing")
         assert "under key k2, which is not in the key document" in caplog.text
         assert clerk.get("/healthz").status_code == 200
         write_document(key_file, document("k1", "k2"))

@@ -12,6 +12,7 @@ from hub.errors import BatchHeld
 from pipeline.ingest import ingest
 from pipeline.land import Order, land
 from pipeline.quarantine import Choice, discard, discard_batch, list_items, release, replay
+from pipeline.remap import land_accepted
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 PARTY = {"role": "petitioner", "name": {"from": "who", "as": "person_name"}}
@@ -164,3 +165,11 @@ def test_a_discarded_one_takes_no_watermark_back(database: Engine) -> None:
         connection.exec_driver_sql("UPDATE ops.source SET watermark = '2027'")
     discard_batch(database, "works", 2)
     assert ask(database, "SELECT watermark FROM ops.source") == ["2027"]
+
+
+def test_rows_that_it_copies_are_locked_until_the_copies_are_seen(database: Engine) -> None:
+    take_in(database, make_contract(), make_page([make_row(1)]))
+    rows = "SELECT ordinal FROM landing.record FOR UPDATE SKIP LOCKED"  # as a rotation of keys looks for them
+    with database.begin() as copying, database.begin() as rotating:
+        assert land_accepted(copying, "works", 0) == 1
+        assert rotating.exec_driver_sql(rows).all() == []
