@@ -65,7 +65,8 @@ def look(values: pl.Series) -> pl.Series:
 
 def fold_one(text: str) -> str | None:
     """`fold` of one text."""
-    return _folded(text.replace("\n", " ")) or None
+    folded = text.replace("\n", " ").translate(_folds())
+    return (_folded(text.replace("\n", " ")) if _MORE in folded else folded) or None
 
 
 def pinyin_one(text: str) -> str:
@@ -100,6 +101,7 @@ def _folded(text: str) -> str:
 
 #: In the folding table: this character stands for more than one (㎡ for M2).
 SEVERAL = np.iinfo(np.uint32).max
+_MORE = "\ufdd0"  # stands for it in a text: no character
 
 
 @cache
@@ -119,6 +121,20 @@ def folding() -> npt.NDArray[np.uint32]:
     table[:0x20] = 0
     table[ord("\n")] = ord("\n")
     return table
+
+
+class _Folds(dict[int, str | None]):
+    """Code point → what it is folded to, for one text, whose way through numpy would cost more; found out when first met."""
+
+    def __missing__(self, code: int) -> str | None:
+        folded = int(folding()[code])
+        self[code] = _MORE if folded == SEVERAL else chr(folded) if folded else None
+        return self[code]
+
+
+@cache
+def _folds() -> _Folds:
+    return _Folds()
 
 
 def _code(char: str) -> int:

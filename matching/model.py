@@ -215,6 +215,12 @@ class Model:
         return not any(isnan(level.bits) for comparison in self.comparisons for level in comparison.levels)
 
     @cached_property
+    def most_bits(self) -> Mapping[str, float]:
+        """Comparison → the bits that it, and how rare what agrees is, may add at most."""
+        most = {comparison.name: max([0.0, *(level.bits for level in comparison.levels)]) for comparison in self.comparisons}
+        return {name: bits + MOST_RARITY * (name in self.rarity) for name, bits in most.items()}
+
+    @cached_property
     def corrections(self) -> tuple[tuple[Adjustment, tuple[tuple[str, frozenset[int]], ...]], ...]:
         """Each adjustment, and of each comparison the numbers of the levels at which it applies: 0 for one that the model leaves out."""
         comparisons = {comparison.name: comparison for comparison in self.comparisons}

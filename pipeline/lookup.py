@@ -12,7 +12,7 @@ no weight, and whether there is none or a closed one the same statements are run
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -26,8 +26,8 @@ from hub.encryption import clear_rows
 from matching.linkage import link
 from matching.model import Model
 from matching.model_file import load_model
-from matching.single.comparison import Weighed, is_known, weigh_pair
-from matching.single.forms import case_form, organisation_form, person_form
+from matching.single.comparison import Weighed, in_turn, is_known, weigh_in_turn
+from matching.single.forms import LATER, case_form, organisation_form, parts_of, person_form
 from matching.single.keys import keys_of
 from pipeline.candidates import key_numbers_of
 from pipeline.links import forms_in
@@ -139,10 +139,6 @@ class Asked:
     reach: Reach
     unseen: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
-    def form_of(self, row: Row, *, is_keyed: bool = False) -> Row:
-        """The form of a candidate; what it tells of a hidden field beside the field itself, the asked form has nothing to compare with."""
-        return _form(self.relation, row, self.model, self.unique_within, is_keyed=is_keyed)
-
     def met(self, rows: Sequence[Row]) -> list[Row]:
         """Candidates as the caller's own reading tells them: those that still share a key, where persons were joined unseen."""
         if self.relation is not CASE:
@@ -151,13 +147,20 @@ class Asked:
         if not self.unseen:
             return told
         own = set(keys_of(self.form, self.model))
-        return [row for row in told if not own.isdisjoint(keys_of(self.form_of(row, is_keyed=True), self.model))]
+        return [row for row in told if not own.isdisjoint(keys_of(_form(self.relation, row, self.model, self.unique_within), self.model))]
 
-    def weighed(self, rows: Sequence[Row]) -> list[Weighed]:
-        """Each candidate, compared and weighed."""
+    def weighed(self, rows: Sequence[Row]) -> Sequence[Weighed | None]:
+        """Each candidate, compared and weighed; None where no answer comes of it."""
         if not is_known(self.model):
             return self._weighed_as_columns(rows) if rows else []
-        return [weigh_pair(self.form, self.reach.treated(row).told(self.form, self.form_of(row)), self.model) for row in rows]
+        turns = in_turn(self.model, LATER[self.relation.name])
+        return [weigh_in_turn(self.form, self._parts(row), turns, self.model) for row in rows]
+
+    def _parts(self, row: Row) -> Iterator[Mapping[str, Any]]:
+        """A candidate's form, as far as the caller is told of it; what a hidden field makes, the asked form has nothing to compare with."""
+        treated = self.reach.treated(row)
+        for part in parts_of(self.relation.name, row, self.model, self.unique_within):
+            yield treated.told(self.form, part)
 
     def _weighed_as_columns(self, rows: Sequence[Row]) -> list[Weighed]:
         """The same by the column functions, for a model that compares what one pair alone does not tell."""
@@ -196,9 +199,9 @@ def _known(
     return [_told(part) for part in parts]
 
 
-def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[str], *, is_keyed: bool = True) -> Row:
+def _form(relation: Relation, row: Row, model: Model, unique_within: frozenset[str]) -> Row:
     if relation is CASE:
-        return case_form(row, model, unique_within, is_keyed=is_keyed)
+        return case_form(row, model, unique_within)
     return person_form(row, model) if relation is PERSON else organisation_form(row, model)
 
 
@@ -252,7 +255,7 @@ def _told(parts: Sequence[tuple[Asked, Sequence[Row]]]) -> Known:
     weighed: list[tuple[Row, Weighed]] = []
     for asked, nodes in parts:
         met = asked.met(nodes)
-        weighed += [(row, pair) for row, pair in zip(met, asked.weighed(met), strict=True) if pair.decision in ANSWERS]
+        weighed += [(row, pair) for row, pair in zip(met, asked.weighed(met), strict=True) if pair is not None and pair.decision in ANSWERS]
     linked: dict[str, set[int]] = defaultdict(set)
     for row, pair in weighed:
         if ANSWERS[pair.decision] == "certain":

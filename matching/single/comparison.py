@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from matching.model import GRADED, Comparison, Model
+from matching.model import GRADED, MOST_RARITY, Comparison, Model
 from matching.single import case_comparison
 from matching.single.name_comparison import both, edits, organisation_name, person_name, same
 from matching.weights import RARITY
@@ -37,7 +37,21 @@ class Weighed:
     levels: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Comparisons that a part of a form makes possible.
+
+    Args:
+        comparisons: the model's, in its order.
+        left: bits that all later ones may add at most.
+    """
+
+    comparisons: Sequence[Comparison]
+    left: float
+
+
 _MILLION = 1e6
+_ROUNDED = 1 / _MILLION  # by no more is a weight rounded
 
 
 def is_known(model: Model) -> bool:
@@ -69,6 +83,46 @@ def weigh_pair(one: Form, other: Form, model: Model) -> Weighed:
     rare = {f"{name}{RARITY}": f"{bits:+}" for name, bits in rarities.items() if bits}
     weight = float(np.rint((weight + sum(rarities.values())) * _MILLION) / _MILLION)  # as np.round does, which takes five times as long
     return Weighed(_decision(weight, model, is_forbidden=is_forbidden), weight, {**reached, **rare, **applied})
+
+
+def in_turn(model: Model, later: Sequence[frozenset[str]]) -> list[Turn]:
+    """A model's comparisons by the part of the form that they wait for.
+
+    Args:
+        model: what is compared.
+        later: of each part after the first, the columns that it brings.
+    """
+    waits = {comparison.name: _part_of(comparison, later) for comparison in model.comparisons}
+    lifted = sum(max(0.0, adjustment.bits) for adjustment in model.adjustments)
+    return [
+        Turn(
+            [comparison for comparison in model.comparisons if waits[comparison.name] == part],
+            lifted + sum(model.most_bits[name] for name, waited in waits.items() if waited > part),
+        )
+        for part in range(len(later) + 1)
+    ]
+
+
+def weigh_in_turn(one: Form, parts: Iterable[Form], turns: Sequence[Turn], model: Model) -> Weighed | None:
+    """`weigh_pair` with a form that is made in parts; None as soon as no review can come of it any more, and no further part is made."""
+    other: dict[str, Any] = {}
+    most = model.prior
+    for part, turn in zip(parts, turns, strict=True):
+        other |= part
+        most += sum(_most(one, other, comparison, model) for comparison in turn.comparisons)
+        if most + turn.left < model.review - _ROUNDED:
+            return None
+    return weigh_pair(one, other, model)
+
+
+def _most(one: Form, other: Form, comparison: Comparison, model: Model) -> float:
+    """Bits that a comparison shows, with as much as it may tell by what is rare."""
+    number = KINDS[comparison.kind](one, other, comparison)
+    return (comparison.levels[number - 1].bits if number else 0.0) + MOST_RARITY * (comparison.name in model.rarity)
+
+
+def _part_of(comparison: Comparison, later: Sequence[frozenset[str]]) -> int:
+    return max((part for part, columns in enumerate(later, 1) if comparison.column in columns), default=0)
 
 
 def _decision(weight: float, model: Model, *, is_forbidden: bool) -> str:

@@ -56,7 +56,8 @@ def _name_alone(name: str) -> str:
 
 def _usual_words(name: str) -> str:
     for short, long in vocabulary().short_for.items():
-        name = without_first(f"{short}$", name, long)
+        if name.endswith(short):
+            name = name.removesuffix(short) + long
     if "第" in name:
         for number, numeral in enumerate(firms.NUMERALS, 1):
             name = without_first(rf"第{number}(\D)", name, lambda found, numeral=numeral: f"第{numeral}{found[1]}")  # type: ignore[misc]

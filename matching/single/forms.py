@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from matching.addresses import ADDRESS, community_name, street_name
@@ -58,41 +58,83 @@ def person_form(row: Row, model: Model) -> Form:
 
 def organisation_form(row: Row, model: Model) -> Form:
     """A row of `forms.organisation_forms`."""
+    form = _organisation_named(row, model) | _organisation_reached(row, model)
+    return form | {"fingerprint": _fingerprint(form)}
+
+
+def _organisation_named(row: Row, model: Model) -> Form:
     words = model.placeholders
     code = credit_code(row.get("uscc"), words.get("uscc", _NONE))
-    form = {
+    return {
         **organisation_name(row.get("name"), words.get("name", _NONE)),
-        **address(row.get("address"), words.get("address", _NONE)),
         **code,
         "id": row["id"],
         "role": row.get("role"),
         "identifier": code["uscc"] if code["uscc_state"] == "verified" else None,
         "apart": _apart(row),
-        "phone": phone(row.get("phone"), words.get("phone", _NONE)),
     }
-    return form | {"fingerprint": _fingerprint(form)}
 
 
-def case_form(row: Row, model: Model, unique_within: frozenset[str] = _NONE, *, is_keyed: bool = True) -> Form:
-    """A row of `forms.case_forms`; without what blocking keys alone are made of where it `is_keyed` not, which spares half of the time."""
-    spot = address(row.get("address"), model.placeholders.get("address", _NONE))
-    wording = [part for part in (row.get("title"), row.get("text")) if part is not None]
-    words = whole_numbers(" ".join(wording), told=())
-    days = {name: _days(row.get(at)) for name, at in (("occurred_day", "occurred_at"), ("reported_day", "reported_at"))}
+def _organisation_reached(row: Row, model: Model) -> Form:
+    words = model.placeholders
+    spot = address(row.get("address"), words.get("address", _NONE))
+    return {**spot, "phone": phone(row.get("phone"), words.get("phone", _NONE))}
+
+
+def case_form(row: Row, model: Model, unique_within: frozenset[str] = _NONE) -> Form:
+    """A row of `forms.case_forms`."""
+    told = _case_told(row, unique_within)
+    return {**told, **_case_placed(row, model), **_case_worded(row), **_for_keys(row, told)}
+
+
+def _case_told(row: Row, unique_within: frozenset[str]) -> Form:
     department = row.get("department")
     return {
-        **spot,
         **{name: row.get(name) for name in _COPIED},
         **{name: None if row.get(name) is None else [one for one in row[name] if one is not None] for name in _PARTIES},
         **_numbers(row),
-        **days,
-        "street": _first(street_name(row.get("street")), spot["street"]),
-        "community": _first(community_name(row.get("community")), spot["community"]),
+        "occurred_day": _days(row.get("occurred_at")),
+        "reported_day": _days(row.get("reported_at")),
         "identifier": None,
         "apart": department if department in unique_within else None,
-        "text_signature": signature(words),
-        **(_for_keys(row, days, words) if is_keyed else {}),
     }
+
+
+def _case_placed(row: Row, model: Model) -> Form:
+    spot = address(row.get("address"), model.placeholders.get("address", _NONE))
+    return {
+        **spot,
+        "street": _first(street_name(row.get("street")), spot["street"]),
+        "community": _first(community_name(row.get("community")), spot["community"]),
+    }
+
+
+def _case_worded(row: Row) -> Form:
+    return {"text_signature": signature(_words(row))}
+
+
+#: Relation → of its form's later parts the columns, and `address` for what is compared by several.
+LATER = {
+    "person": (),
+    "organisation": (frozenset(("address", "places", "phone", *ADDRESS)),),
+    "case": (frozenset(("address", "places", *ADDRESS)), frozenset(("text_signature",))),
+}
+
+
+def parts_of(relation: str, row: Row, model: Model, unique_within: frozenset[str] = _NONE) -> Iterator[Form]:
+    """A row's form in parts, made one after the other: what tells most pairs apart for the least time first.
+
+    What blocking keys alone are made of is in none of them, and of organisations no fingerprint.
+    """
+    if relation == "person":
+        yield person_form(row, model)
+    elif relation == "organisation":
+        yield _organisation_named(row, model)
+        yield _organisation_reached(row, model)
+    else:
+        yield _case_told(row, unique_within)
+        yield _case_placed(row, model)
+        yield _case_worded(row)
 
 
 def _apart(row: Row) -> str | None:
@@ -130,16 +172,20 @@ def _case_number(number: str) -> str | None:
     return None if folded is None else without(NO_NUMBER, folded)
 
 
-def _for_keys(row: Row, days: Mapping[str, float | None], words: str) -> Form:
+def _words(row: Row) -> str:
+    return whole_numbers(" ".join(part for part in (row.get("title"), row.get("text")) if part is not None), told=())
+
+
+def _for_keys(row: Row, told: Form) -> Form:
     """What blocking keys alone are made of."""
-    both = [day for day in days.values() if day is not None]
+    both = [day for day in (told["occurred_day"], told["reported_day"]) if day is not None]
     return {
         "days_3": _windows(both[:1], 3),
         "days_30": _windows(both, 30),
         "days_120": _windows(both, 120),
         "months": _windows(both, 30, steps=1),
         "cells": _cells(row.get("longitude"), row.get("latitude")),
-        "text_bands": bands(words),
+        "text_bands": bands(_words(row)),
     }
 
 

@@ -72,13 +72,13 @@ def contains(pattern: str, text: str | None) -> bool:
 
 
 def without(pattern: str, text: str, put: str = "") -> str:
-    """Every place that fits taken out, or something put there."""
-    return compiled(pattern).sub(lambda _: put, text)
+    """Every place that fits taken out, or something put there, which holds no backslash."""
+    return compiled(pattern).sub(put, text)
 
 
 def without_first(pattern: str, text: str, put: str | Callable[[re.Match[str]], str] = "") -> str:
-    """The first place that fits taken out, or something put there."""
-    return compiled(pattern).sub(put if callable(put) else lambda _: put, text, count=1)
+    """The first place that fits taken out, or something put there, which holds no backslash."""
+    return compiled(pattern).sub(put, text, count=1)
 
 
 class _Bare(dict[int, str | None]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,11 +20,12 @@ from matching.blocking import blocking_keys
 from matching.firms import organisation_names
 from matching.identifiers import credit_codes, id_numbers, phones
 from matching.linkage import link
+from matching.model import Rarity
 from matching.model_file import load_model
 from matching.names import person_names
 from matching.single import forms as single
 from matching.single.addresses import address
-from matching.single.comparison import is_known, weigh_pair
+from matching.single.comparison import in_turn, is_known, weigh_in_turn, weigh_pair
 from matching.single.firms import organisation_name
 from matching.single.identifiers import credit_code, id_number, phone
 from matching.single.keys import keys_of
@@ -263,6 +265,9 @@ def _agree(relation: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None
     pair = weigh_pair(forms[0], forms[1], model)
     assert (pair.decision, pair.match_weight) == (edge["decision"], edge["match_weight"])
     assert list(pair.levels.items()) == list(orjson.loads(edge["levels"]).items())
+    parts = single.parts_of(relation, rows[1], model, **more)
+    in_parts = weigh_in_turn(forms[0], parts, in_turn(model, single.LATER[relation]), model)
+    assert in_parts == pair if in_parts or pair.decision in ("link", "review") else in_parts is None
 
 
 @given(st.lists(_PERSON, min_size=2, max_size=2))
@@ -273,6 +278,35 @@ def test_two_persons(rows: list[dict[str, Any]]) -> None:
 @given(st.lists(_FIRM, min_size=2, max_size=2))
 def test_two_firms(rows: list[dict[str, Any]]) -> None:
     _agree("organisation", ORGANISATION_INPUT, rows)
+
+
+@pytest.mark.parametrize(
+    ("relation", "one", "other", "made"),
+    [
+        ("organisation", {"name": "深圳市维珍妮鞋业有限公司"}, {"name": "深圳市维珍妮餐饮有限公司", "phone": "0755-27123456"}, 1),
+        ("organisation", {"name": "深圳市维珍妮鞋业有限公司"}, {"name": "维珍妮鞋业", "phone": "0755-27123456"}, 2),
+        ("case", {"category": "labour", "petitioner_persons": [1]}, {"category": "noise", "petitioner_persons": [2]}, 1),
+        ("case", {"petitioner_persons": [1], "respondent_persons": [3]}, {"petitioner_persons": [1], "respondent_persons": [3]}, 3),
+    ],
+)
+def test_what_is_told_apart_early_is_made_no_further(relation: str, one: dict[str, Any], other: dict[str, Any], made: int) -> None:
+    model = load_model(relation)
+    form = getattr(single, f"{relation}_form")({"id": 0, **one}, model)
+    parts = list(single.parts_of(relation, {"id": 1, **other}, model))
+    asked: list[int] = []
+    weigh_in_turn(form, (asked.append(1) or part for part in parts), in_turn(model, single.LATER[relation]), model)
+    assert len(asked) == made
+
+
+def test_how_rare_a_name_is_may_still_lift_what_is_far_below() -> None:
+    model = replace(load_model("organisation"), prior=-50.0, rarity={"name": Rarity({}, 1e-6, 0.1)})
+    row = {"id": 0, "name": "深圳市维珍妮鞋业有限公司", "phone": "0755-27123456"}
+    form = single.organisation_form(row, model)
+    turns = in_turn(model, single.LATER["organisation"])
+    pair = weigh_in_turn(form, single.parts_of("organisation", row, model), turns, model)
+    assert pair is not None
+    assert pair == weigh_pair(form, form, model)
+    assert pair.decision == "review"
 
 
 @given(st.lists(_CASE, min_size=2, max_size=2))
