@@ -22,6 +22,9 @@ _ID_WEIGHTS = np.array(ID_WEIGHTS, dtype=np.int64)
 _ID_CHECKS = np.frombuffer(ID_CHECKS.encode("ascii"), dtype=np.uint8)
 _CODE_WEIGHTS = np.array(CODE_WEIGHTS, dtype=np.int64)
 FIRST_PHONE = r"^([^/;,、或]+)"
+FLOAT = r"^(\+?[0-9]+)\.0{1,6}$"
+#: Scientific notation and decimals, not 0755.2712.3456: figures are lost, or some are there that nobody dials.
+ROUNDED = r"[0-9][eE][+-]?[0-9]|^[+-]?[0-9]\.[0-9]+$|[0-9]{8}\.[0-9]"
 ABROAD = r"^(?:0086|86)(1\d{10}|0\d{9,11})$"
 LONG_DISTANCE = r"^0(1[3-9]\d{9})$"
 BROKEN_ID = r"^\d{14,20}[\dX]?$"
@@ -103,8 +106,9 @@ def _credit_codes(codes: pl.Series, placeholders: frozenset[str]) -> pl.DataFram
 
 def _phones(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     # Of several numbers in one field the first is taken; a masked one (138****1234) is none.
-    first = plain_text(pl.col("phone")).str.extract(FIRST_PHONE).str.replace_all(r"[^0-9*]", "")
-    local = first.str.replace(ABROAD, "${1}").str.replace(LONG_DISTANCE, "${1}")
+    first = plain_text(pl.col("phone")).str.extract(FIRST_PHONE).str.replace(FLOAT, "${1}")
+    dialled = pl.when(~first.str.contains(ROUNDED)).then(first.str.replace_all(r"[^0-9*]", ""))
+    local = dialled.str.replace(ABROAD, "${1}").str.replace(LONG_DISTANCE, "${1}")
     digits = pl.col("phone")
     none = digits.str.contains(NO_PHONE) | ~digits.str.len_chars().is_between(7, 15)
     return numbers.to_frame("phone").select(or_null(local, placeholders)).select(pl.when(~none).then(digits))

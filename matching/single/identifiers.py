@@ -86,6 +86,9 @@ def phone(text: str | None, placeholders: frozenset[str]) -> str | None:
     first = extract(identifiers.FIRST_PHONE, plain_text(text))
     if first is None:
         return None
+    first = without_first(identifiers.FLOAT, first, lambda found: found[1])
+    if contains(identifiers.ROUNDED, first):
+        return None
     digits = without_first(identifiers.ABROAD, without(r"[^0-9*]", first), lambda found: found[1])
     digits = without_first(identifiers.LONG_DISTANCE, digits, lambda found: found[1])
     is_none = digits in placeholders or contains(identifiers.NO_PHONE, digits) or not 7 <= len(digits) <= 15  # noqa: PLR2004 - as dialled
