@@ -74,6 +74,11 @@ def encode(rows: Sequence[Row]) -> Encoded:
     return Encoded(found, texts, bad)
 
 
+def as_bytes(value: Any) -> bytes:
+    """What there is of a row that cannot be read and has no bytes of its own, as JSON."""
+    return _encode(value)[0]
+
+
 def as_row(value: Any) -> Row:
     """What stands in a list of rows: an object, or else something that is kept as it is and is none."""
     return value if isinstance(value, dict) else Unreadable(_encode(value)[0], "not an object")

@@ -16,6 +16,7 @@ _DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock's time; the contract's zone is put on later
 _LARGEST_SERIAL = 100_000  # days: the year 2173; seconds since 1970 that small are the second of January 1970
 _WORTH_A_COLUMN = 200
+_EXACT = 2**53
 _LARGEST_SECONDS = 100_000_000_000
 
 
@@ -37,8 +38,8 @@ def key_text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):  # above 2**53 it stands for several integers, and two keys would be one
+        return None if not abs(value) < _EXACT else str(int(value)) if value.is_integer() else str(value)
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     if isinstance(value, (datetime, date)):
