@@ -21,6 +21,7 @@ from connectors.transports.streams import Bounded, unpacked
 from hub.errors import SnapshotError, SourceFormatError, SourceUnavailable
 
 _TABULAR = ("csv", "xlsx", "fixed_width")
+_BETWEEN_FIGURES = re.compile(r"[\s,，'’]")  # 1,234 and 1 234
 #: Documents up to this size are read whole, so that a broken one can be kept as it came.
 _WHOLE_DOCUMENT = 16 << 20
 
@@ -153,11 +154,22 @@ def _check_trailer(contract: Contract, found: Found, trailer: re.Pattern[str] | 
     broken = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
     if found.trailer is None:
         raise broken(f"{what} does not end with its trailer: it is incomplete", remedy="pull again once it is whole", rows=count)
-    counted = found.trailer[1] if found.trailer.re.groups else None
-    if counted is not None and counted.strip().isdigit() and int(counted) != count:
+    if not found.trailer.re.groups:
+        return
+    counted = _BETWEEN_FIGURES.sub("", found.trailer[1] or "")
+    if not counted.isdecimal():
+        complete = contract.feed.complete if isinstance(contract.feed, SnapshotFeed) else None
+        if complete is not None and complete.trailer_count is not False:  # no proof that it is whole
+            raise broken(
+                f"{what} 的尾行没有可读的行数 · has a trailer whose count cannot be read",
+                remedy="更正合同中尾行表达式的第一个括号 · correct the first group of the trailer's expression in the contract",
+                department=contract.department,
+                rows=count,
+            )
+    elif int(counted) != count:
         raise broken(
-            f"{what} holds {count} rows and its trailer says {int(counted)}",
-            remedy="ask the department to deliver it again; nothing was taken for deleted",
+            f"{what} 有 {count} 行，尾行写 {int(counted)} · holds {count} rows and its trailer says {int(counted)}",
+            remedy="请部门重新提供；未作任何删除 · ask the department to deliver it again; nothing was taken for deleted",
             department=contract.department,
             rows=count,
             expected=int(counted),

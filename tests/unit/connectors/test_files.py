@@ -261,12 +261,16 @@ def test_json_in_a_column_is_opened_where_a_path_goes_into_it(folder: Path) -> N
         pytest.param("合计:2\n", None, id="agrees"),
         pytest.param("合计:2\n\n \n", None, id="agrees, blank lines after it"),
         pytest.param("合计:3\n", "trailer says 3", id="counts more"),
+        pytest.param("合计: 1,002 \n", "trailer says 1002", id="counts more, with separators"),
+        pytest.param("合计:　２\n", None, id="agrees, in full width"),
+        pytest.param("合计:约2\n", "count cannot be read", id="no number"),
+        pytest.param("合计:\n", "count cannot be read", id="nothing"),
         pytest.param("", "incomplete", id="missing"),
     ],
 )
 def test_a_snapshot_is_whole_if_its_trailer_says_so(folder: Path, last: str, error: str | None) -> None:
     (folder / "cases.csv").write_text("id,name\n1,a\n2,b\n" + last, encoding="utf-8")
-    contract = csv_contract(feed={"mode": "snapshot", "complete": {"trailer_count": r"^合计:(\d+)"}})
+    contract = csv_contract(feed={"mode": "snapshot", "complete": {"trailer_count": r"^合计:(.*)$"}})
     if error is None:
         assert [row["id"] for row in payloads(pull(contract))] == ["1", "2"]
     else:

@@ -54,6 +54,15 @@ def test_a_key_of_parts_is_joined_and_whole_or_not_there() -> None:
     assert made.rows.column("source_record_id").to_pylist() == ["7|a", None, None]
 
 
+def test_keys_of_parts_that_hold_the_mark_between_them_are_two() -> None:
+    contract = make_contract(key=["ajbh", "n"])
+    rows: list[Row] = [row("a|b", n="c"), row("a", n="b|c"), row("a\\", n="b"), row("a", n="\\b"), row("a\\|b", n="c")]
+    keys = page(contract, rows).rows.column("source_record_id").to_pylist()
+    assert keys == ["a\\|b|c", "a|b\\|c", "a\\\\|b", "a|\\\\b", "a\\\\\\|b|c"]
+    alone = page(make_contract(key=["case.id"]), [{"case": {"id": "a|b"}}])
+    assert alone.rows.column("source_record_id").to_pylist() == ["a|b"]
+
+
 def test_a_row_without_a_key_is_kept() -> None:
     made = rows_of([page(make_contract(), [row("1"), row(None), row(" ")])])
     assert [each["source_record_id"] for each in made] == ["1", None, None]
