@@ -55,7 +55,7 @@ def document_rows(content: bytes, connector: FileConnector, what: str, departmen
         SourceFormatError: it is no JSON, or has no list where the contract says.
     """
     try:
-        document = loads(content.decode(connector.encoding).encode("utf-8"))
+        document = loads(content.decode(connector.encoding).encode("utf-8"), with_infinity=True)
     except UnicodeError:
         raise SourceFormatError(f"{what} is not {connector.encoding}", remedy="correct encoding: in the contract") from None
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
@@ -22,8 +23,11 @@ from hub.errors import SourceFormatError, SourceLimitError, SourceRefused
 
 #: Pages after which a source is held to go on for ever.
 MAX_PAGES = 100_000
+_NO_CONTENT = 204
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,20})", re.ASCII | re.IGNORECASE)
 #: All figures made one, and all that can stand before a number: inside a text long runs of figures are nothing unusual.
 _FIGURES = bytes.maketrans(b"123456789,[-\t\n\r ", b"0" * 9 + b":" * 7)
+_TOO_LARGE = re.compile(rb"[0-9.][eE]\+?[0-9]{3}")  # orjson refuses the whole text
 _LONG_NUMBER = b":" + b"0" * 19
 
 
@@ -46,7 +50,7 @@ def pages(contract: Contract, since: str | None, paginator: Paginator) -> Iterat
         for _ in range(MAX_PAGES):
             answer = asking.ask()
             document = read_json(answer, contract.department)
-            rows = items(document, connector.items, contract.department)
+            rows = [] if answer.status == _NO_CONTENT else items(document, connector.items, contract.department)
             total = whole(compile_path(connector.pages.total).search(document)) if connector.pages.total else None
             is_last = not asking.goes_on(answer, document, len(rows), total)
             yield paginator.page(rows, complete=is_last, total=total)
@@ -125,7 +129,9 @@ class _Asking:
             )
         if str(url) in self._cursors:
             raise SourceLimitError(
-                f"{self._source.department}: the source links to the same next page for ever", department=self._source.department
+                f"{self._source.department}: 下一页的链接反复指向同一页 · the source links to the same next page for ever",
+                remedy="请询问部门，或改用合同中 pages: 的其他 style · ask the department's desk, or use another style in pages:",
+                department=self._source.department,
             )
         self._cursors.add(str(url))
         self._url, self._params = url, {}
@@ -142,11 +148,13 @@ def whole(value: Any) -> int | None:
 
 
 def read_json(answer: Answer, department: str) -> Any:
-    """An answer as JSON.
+    """An answer as JSON; null where the source has nothing to say.
 
     Raises:
-        SourceFormatError: it is HTML, or not JSON.
+        SourceFormatError: it is HTML, not JSON, or not in UTF-8.
     """
+    if answer.status == _NO_CONTENT:
+        return None
     head = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")) or (answer.media_type == "text/html" and head[:1] not in (b"{", b"[")):
         raise SourceFormatError(
@@ -156,35 +164,65 @@ def read_json(answer: Answer, department: str) -> Any:
             status=answer.status,
         )
     try:
-        return loads(answer.body)
+        return loads(answer.body, with_infinity=True)
     except ValueError:
-        raise SourceFormatError(
-            f"{department}: the source's answer of {len(answer.body)} bytes is not JSON",
-            remedy="check path: in the contract; ask the department's desk",
-            department=department,
-            status=answer.status,
-        ) from None
+        raise _no_json(answer, department) from None
 
 
-def loads(text: bytes) -> Any:
+def _no_json(answer: Answer, department: str) -> SourceFormatError:
+    remedy = "核对合同中的 path:，或询问部门 · check path: in the contract; ask the department's desk"
+    what = "不是 JSON · is not JSON"
+    charset = _charset(answer)
+    if charset is not None:
+        what = "不是 UTF-8 · is not in UTF-8"
+        remedy = f"编码为 {charset}：请部门以 UTF-8 返回 JSON · it is in {charset}: ask the department's desk for JSON in UTF-8"
+    return SourceFormatError(
+        f"{department}: 源系统的应答（{len(answer.body)} 字节）· the source's answer of {len(answer.body)} bytes {what}",
+        remedy=remedy,
+        department=department,
+        status=answer.status,
+    )
+
+
+def _charset(answer: Answer) -> str | None:
+    """What an answer is written in that is not UTF-8: as it says itself, or what it can be read in."""
+    try:
+        answer.body.decode("utf-8")
+    except UnicodeDecodeError:
+        said = _CHARSET.search(answer.headers.get("content-type", ""))
+        if said is not None and said[1].lower().replace("-", "") != "utf8":
+            return said[1]
+        try:
+            answer.body.decode("gb18030")
+        except UnicodeDecodeError:
+            return "another encoding"
+        return "gb18030 (GBK)"
+    return None
+
+
+def loads(text: bytes, *, with_infinity: bool = False) -> Any:
     """JSON, with every integer exact (orjson alone would round those beyond 64 bits), and half characters kept.
+
+    Args:
+        text: the document.
+        with_infinity: read 1e400, for one such number in a page of rows: `encode` refuses it with its row.
 
     Raises:
         ValueError: not JSON, or nested deeper than anything that is kept.
     """
     text = text.removeprefix(b"\xef\xbb\xbf")
     try:
-        return _loads(text)
+        return _loads(text, with_infinity=with_infinity)
     except RecursionError:
         raise ValueError("nested too deep") from None
 
 
-def _loads(text: bytes) -> Any:
+def _loads(text: bytes, *, with_infinity: bool) -> Any:
     try:
         has_long = _LONG_NUMBER in (b":" + text).translate(_FIGURES)
         return json.loads(text, parse_constant=_refuse_constant) if has_long else orjson.loads(text)
     except orjson.JSONDecodeError:
-        if rb"\ud" in text.lower():
+        if rb"\ud" in text.lower() or (with_infinity and _TOO_LARGE.search(text)):
             return json.loads(text, parse_constant=_refuse_constant)
         raise
 

@@ -40,7 +40,11 @@ def parse(content: bytes, what: str) -> etree._Element:
     try:
         root = etree.fromstring(content.removeprefix(_GB18030_MARK), etree.XMLParser(**SAFE))
     except etree.XMLSyntaxError as error:
-        raise SourceFormatError(f"{what} is not XML that can be read: {reason(error)}", line=error.lineno) from None
+        raise SourceFormatError(
+            f"{what} 不是可读的 XML · is not XML that can be read: {reason(error)}",
+            remedy="传输中断则重新拉取，否则请部门更正 · pull again if it was cut off, or else have the department correct that line",
+            line=error.lineno,
+        ) from None
     refuse_entities(root, what)
     return root
 

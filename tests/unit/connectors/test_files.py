@@ -16,7 +16,7 @@ import pytest
 from connectors.connector import XlsxOptions
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
-from connectors.rows import NUL_FAULT
+from connectors.rows import NUL_FAULT, NUMBER_FAULT
 from connectors.transports import workbook
 from connectors.transports.lines import Found, TextLines
 from hub.errors import ContractError, SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
@@ -445,6 +445,11 @@ def test_json_lines_that_are_something_else_are_told(folder: Path) -> None:
         pull(file_contract("cases.jsonl", "jsonl"))
 
 
+def test_a_number_too_large_in_a_json_document_spoils_its_row_alone(folder: Path) -> None:
+    (folder / "cases.json").write_text('[{"id": 1, "n": 1e400}, {"id": 2}]', encoding="utf-8")
+    assert [row["fault"] for row in rows_of(pull(file_contract("cases.json", "json")))] == [NUMBER_FAULT, None]
+
+
 def test_json_document(folder: Path) -> None:
     (folder / "cases.json").write_text('{"data": {"list": [{"id": 1}, {"id": 2}]}}', encoding="utf-8")
     assert payloads(pull(file_contract("cases.json", "json", json={"items": "data.list"}))) == [{"id": 1}, {"id": 2}]
@@ -538,8 +543,9 @@ def test_one_broken_document_of_many_is_a_row_and_a_lone_one_an_error(folder: Pa
     assert [row["fault"] for row in rows_of(pages)] == [None, "a document that is not xml"]
     assert rows_of(pages)[1]["raw"] == "<x><案件><id>2</id>".encode()
     assert rows_of(pages)[1]["source_record_id"] is None
-    with pytest.raises(SourceFormatError, match=r"b\.xml"):
+    with pytest.raises(SourceFormatError, match=r"b\.xml") as caught:
         pull(file_contract("b.xml", "xml", xml=XML))
+    assert "correct that line" in caught.value.remedy
 
 
 # --- XLSX --------------------------------------------------------------------------------------------------------------------
