@@ -18,7 +18,7 @@ from connectors.contract import Contract, CursorFeed
 from connectors.masking import known_among, shown_name
 from connectors.paths import compile_path, lookup
 from connectors.rows import KEY_FAULT, Row, Unreadable, encode
-from connectors.values import bounded, cursor_texts, flag_text, key_text
+from connectors.values import bounded, cursor_texts, flag_text, joined_key, key_text
 from hub.errors import HubError, SourceFormatError, SourceLimitError
 from schema.records import INDEXED_LONGEST, RAW_PAGE
 
@@ -282,12 +282,6 @@ def _whole_text(text: str | None) -> str | None:
         return None
 
 
-def key_of(parts: Iterable[str]) -> str:
-    r"""Parts of a key as one text; `\` and `|` within them are escaped where there are several, else ("a|b", "c") were ("a", "b|c")."""
-    texts = list(parts)
-    return "|".join([text.replace("\\", "\\\\").replace("|", "\\|") for text in texts]) if len(texts) > 1 else texts[0]
-
-
 def _key_reader(key: tuple[str, ...]) -> Callable[[dict[str, Any]], str | None]:
     if len(key) == 1 and "." not in key[0]:
         name = key[0]
@@ -295,7 +289,7 @@ def _key_reader(key: tuple[str, ...]) -> Callable[[dict[str, Any]], str | None]:
 
     def joined(row: dict[str, Any]) -> str | None:
         parts = [key_text(lookup(row, name)) for name in key]
-        return None if None in parts else key_of(part for part in parts if part is not None)
+        return None if None in parts else joined_key([part for part in parts if part is not None])
 
     return joined
 

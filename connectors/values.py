@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -45,6 +46,13 @@ def key_text(value: Any) -> str | None:
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     return str(plain(value))
+
+
+def joined_key(parts: Sequence[str]) -> str:
+    r"""Parts of a key as one text; `\` and `|` within them are escaped where there are several, else ("a|b", "c") were ("a", "b|c")."""
+    if len(parts) == 1:
+        return parts[0]
+    return "|".join([part.replace("\\", "\\\\").replace("|", "\\|") for part in parts])
 
 
 def bounded(text: str | None, longest: int) -> str | None:

@@ -47,7 +47,7 @@ def rows(
     except CalamineError:
         raise damaged(what) from None
     _put(cells, {} if is_lenient else faulty_cells(content, name, doubtful, what))
-    _fill_merged(cells, merges, f"{what}, sheet {name!r}")
+    _fill_merged(cells, merges, f"{what}, sheet {options.sheet!r}")  # as the contract names it: a sheet may bear a person's name
     first = options.skip_rows + options.header_rows
     if len(cells) < first:
         raise SourceFormatError(f"{what} has {len(cells)} lines and no header", remedy="correct xlsx: skip_rows and header_rows")
