@@ -106,6 +106,8 @@ def _has_no_number(value: Any) -> bool:
         value = value.values()
     elif kind is not list and kind is not tuple:
         return False
+    if _MAY_HOLD_NUMBERS.isdisjoint(map(type, value)):
+        return False
     return any(_has_no_number(each) for each in value if type(each) in _MAY_HOLD_NUMBERS)
 
 

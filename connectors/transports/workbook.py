@@ -55,9 +55,10 @@ def rows(
     names = _names(cells[options.skip_rows : first], read, what)
     _check_header(names, options.expect_header, what)
     found.columns = tuple(names)
+    _clear_beyond(cells, merges, len(names), first)
     for number, line in enumerate(cells[first:], start=first + 1):
         values = [read(value) for value in (line[: len(names)] if is_lenient else line)]
-        if any(value is not None for value in values):
+        if any(value is not None for value in values[: len(names)]) or any(map(_says_something, values[len(names) :])):
             yield _row(names, line, values, number)
 
 
@@ -153,6 +154,14 @@ def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int],
                 )
             marks[left:end] = b"\1" * (end - left)
             line[left:end] = [value] * (end - left)
+
+
+def _clear_beyond(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]], width: int, first: int) -> None:
+    """Blank again what a cell below the header's names was merged into beyond them: nothing is lost with it."""
+    for (top, left), (bottom, right) in merges:
+        if left < width <= right:
+            for line in cells[max(top, first) : bottom + 1]:
+                line[width : right + 1] = [""] * len(line[width : right + 1])
 
 
 def _names(lines: Sequence[Sequence[Any]], read: Callable[[Any], Any], what: str) -> list[str]:

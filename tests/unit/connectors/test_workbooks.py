@@ -130,3 +130,9 @@ def test_a_lenient_reader_leaves_it_to_its_caller_that_values_stand_in_the_heade
     content, found = book([[440311198001011010, "name"], ["1", "a"]]), Found()
     list(workbook.rows(content, XlsxOptions(sheet="台账"), 1 << 24, "upload", found, is_lenient=True))
     assert found.columns == ("4.40311198001011e+17", "name")
+
+
+def test_a_cell_merged_to_beyond_the_header_is_no_more_than_itself() -> None:
+    rows = read(book([["id", "name"], [1, "a"], [2, "b"], [None, None, None, " "], [3, "c", None, "d"]], merges=("B2:D2", "B3:C3")))
+    assert rows[:2] == [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
+    assert [fault(row)[0].partition(":")[0] for row in rows[2:]] == ["D5"]
