@@ -130,15 +130,6 @@ def representatives(forms: pa.Table) -> pa.Table:
     return frame.select("id", least.alias("representative")).to_arrow()
 
 
-def over_common_keys(keys: pa.Table, model: Model) -> pa.Table:
-    """Keys that more than the model's `block_limit` ids share, as (key, ids), the largest first.
-
-    They still form pairs. Their values belong into `over_common` of the model's next version.
-    """
-    counts = pl.DataFrame(keys).group_by("key").agg(pl.len().cast(pl.Int64).alias("ids"))
-    return counts.filter(pl.col("ids") > model.block_limit).sort(["ids", "key"], descending=[True, False]).to_arrow()
-
-
 def _rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pl.DataFrame:
     used = [name for name in forms.column_names if name in ("id", *rule.fields, *rule.refine)]
     return _keys(pl.DataFrame(forms.select(used)).lazy(), forms.column_names, rule, model).collect()
