@@ -49,7 +49,7 @@ def rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
 
 
 def pairs_within(forms: pa.Table, model: Model) -> pa.Table:
-    """Pairs of all forms that share a key, each once, as PAIR; what `candidate_pairs` of all their keys gives, in less memory.
+    """Pairs of all forms that share a key, each once, as PAIR; what all their keys joined on `key` give, in less memory.
 
     Pairs of one block stand by each other, as far as one rule found them: few of them name few forms.
 
@@ -101,22 +101,6 @@ def _first_places(rows: _Ints, count: int) -> _Ints:
     places = np.full(count, len(rows))
     places[rows[::-1]] = np.arange(len(rows))[::-1]
     return places
-
-
-def candidate_pairs(left_keys: pa.Table, right_keys: pa.Table | None = None) -> pa.Table:
-    """Pairs that share a key, each once, as PAIR.
-
-    Args:
-        left_keys: (id, key), as `blocking_keys` gives them.
-        right_keys: the same for the other side; left out, pairs are formed within `left_keys`.
-    """
-    left = pl.DataFrame(left_keys)
-    right = left if right_keys is None else pl.DataFrame(right_keys)
-    met = left.lazy().join(right.lazy(), on="key", suffix="_other").filter(pl.col("id") != pl.col("id_other"))
-    if right_keys is None:
-        met = met.filter(pl.col("id") < pl.col("id_other"))
-    ordered = met.select(left=pl.min_horizontal("id", "id_other"), right=pl.max_horizontal("id", "id_other"))
-    return ordered.unique().sort("left", "right").collect().to_arrow().cast(PAIR)
 
 
 def representatives(forms: pa.Table) -> pa.Table:

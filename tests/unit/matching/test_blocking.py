@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from matching.blocking import blocking_keys, candidate_pairs, representatives
+from matching.blocking import blocking_keys, representatives
 from matching.linkage import all_pairs
 from matching.model_file import load_model
-from tests.unit.matching.builders import day, make_forms, meet
+from tests.unit.matching.builders import candidate_pairs, day, make_forms, meet
 
 PHONE = "13911223344"
 
