@@ -36,11 +36,6 @@ logger = logging.getLogger(__name__)
 
 # Every query here looks up rows by index, and tables may have grown tenfold since they were last analysed.
 PLAN = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
-_UNIQUE = """
-SELECT department FROM (
-    SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
-) c WHERE document ->> 'unique_within' = 'true'
-"""
 _MODELS = "SELECT version, document FROM ops.model WHERE relation = :relation ORDER BY first_used_at"
 _KEEP_MODEL = "INSERT INTO ops.model (relation, version, document) VALUES (:relation, :version, CAST(:document AS jsonb))"
 _RECORDS_OF = """
@@ -74,11 +69,6 @@ class Done:
     last: Place
     changes: dict[str, int] = field(default_factory=dict)
     review_tasks: int = 0
-
-
-def unique_departments(connection: Connection) -> frozenset[str]:
-    """Departments whose newest contract promises no duplicate cases within themselves."""
-    return frozenset(connection.execute(text(_UNIQUE)).scalars())
 
 
 def record_models(connection: Connection) -> None:

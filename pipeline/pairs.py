@@ -19,9 +19,9 @@ from hub.errors import NotFound, RequestError
 from matching.linkage import link
 from matching.model import Model
 from matching.weights import explain
-from pipeline.channel import Channel, series
-from pipeline.chunk import unique_departments
+from pipeline.channel import Channel
 from pipeline.links import Task, forms_of
+from pipeline.promises import unique_departments
 from pipeline.relations import CASE, RELATIONS, Relation, read_nodes
 from schema.records import EDGE
 
@@ -148,7 +148,7 @@ def judged_by_engine(connection: Connection, relation: Relation, pairs: pl.DataF
     """
     unique_within = unique_departments(connection)
     with Channel(connection) as channel:
-        return _edges(_task(channel, relation, unique_within), pairs)[1]
+        return _edges(Task.reading(channel, relation, unique_within), pairs)[1]
 
 
 def examine(engine: Engine, relation: Relation, pairs: Sequence[tuple[int, int]]) -> list[Pair]:
@@ -159,7 +159,7 @@ def examine(engine: Engine, relation: Relation, pairs: Sequence[tuple[int, int]]
     with store_errors(), engine.begin() as connection:
         unique_within = unique_departments(connection)
         with Channel(connection) as channel:
-            task = _task(channel, relation, unique_within)
+            task = Task.reading(channel, relation, unique_within)
             nodes, edges = _edges(task, wanted.unique())
             ids = nodes["id"]
             sql = _ENTITIES.format(node=relation.node, entity=relation.entity, members=relation.members)
@@ -169,11 +169,6 @@ def examine(engine: Engine, relation: Relation, pairs: Sequence[tuple[int, int]]
     weighed = {(row["left"], row["right"]): row for row in edges.iter_rows(named=True)}
     verdicts = _verdicts(said)
     return [_pair(weighed[pair], by_id, task.model, verdicts.get(pair, ())) for pair in wanted.iter_rows() if pair in weighed]
-
-
-def _task(channel: Channel, relation: Relation, unique_within: frozenset[str]) -> Task:
-    none = series(())
-    return Task(channel, relation, 0, none, none, none, False, unique_within if relation is CASE else frozenset())
 
 
 def _edges(task: Task, pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -25,7 +25,7 @@ from matching.blocking import rule_keys
 from matching.model import Model
 from matching.model_file import document_of, load_model, model_path
 from pipeline.candidates import key_numbers
-from pipeline.channel import Channel, series
+from pipeline.channel import Channel
 from pipeline.links import Task, forms_of
 from pipeline.protected import clear_column
 from pipeline.relations import CASE, Relation, read_nodes
@@ -156,9 +156,7 @@ def _crowded(channel: Channel, relation: Relation, model: Model) -> tuple[tuple[
     crowded = channel.read(sql, limit=model.block_limit)
     if crowded.is_empty():
         return (), ()
-    none = series(())
-    task = Task(channel, relation, 0, none, none, none, False)
-    forms = forms_of(task, read_nodes(channel, relation, crowded["id"].unique()))
+    forms = forms_of(Task.reading(channel, relation), read_nodes(channel, relation, crowded["id"].unique()))
     over_common: list[Common] = []
     unrefined: list[Common] = []
     for rule in model.blocking:

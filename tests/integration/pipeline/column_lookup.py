@@ -14,11 +14,11 @@ from matching.blocking import blocking_keys
 from matching.linkage import link
 from pipeline.candidates import key_numbers, meet_published
 from pipeline.channel import Channel, series
-from pipeline.chunk import unique_departments
 from pipeline.links import Task, forms_of
 from pipeline.members import entities_of
+from pipeline.promises import unique_departments
 from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row
-from pipeline.relations import CASE, ORGANISATION, PERSON, Relation, read_nodes
+from pipeline.relations import CASE, ORGANISATION, PERSON, read_nodes
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,17 @@ def look_up(connection: Connection, prospect: Prospect) -> Answer:
             places = [place for place, party in enumerate(prospect.parties) if party["kind"] == relation.name]
             if places:
                 rows = [party_row(relation, prospect.values, prospect.parties[place], place) for place in places]
-                for place, entities in zip(places, _entities(_task(channel, relation), rows), strict=True):
+                for place, entities in zip(places, _entities(Task.reading(channel, relation), rows), strict=True):
                     found[place] = entities
         case = case_row(prospect, found)
-        return Answer(tuple(found), _entities(_task(channel, CASE, unique_within), [case])[0])
+        return Answer(tuple(found), _entities(Task.reading(channel, CASE, unique_within), [case])[0])
 
 
 def look_up_party(connection: Connection, party: Mapping[str, Any]) -> tuple[Found, ...]:
     """The persons or organisations that one party alone may be; `kind`, `role` and `department` are among its columns."""
     relation = PERSON if party["kind"] == PERSON.name else ORGANISATION
     with Channel(connection) as channel:
-        return _entities(_task(channel, relation), [party_row(relation, party, party, 0)])[0]
-
-
-def _task(channel: Channel, relation: Relation, unique_within: frozenset[str] = frozenset()) -> Task:
-    none = series(())
-    return Task(channel, relation, 0, none, none, none, False, unique_within)
+        return _entities(Task.reading(channel, relation), [party_row(relation, party, party, 0)])[0]
 
 
 def _entities(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Found, ...]]:
