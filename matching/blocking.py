@@ -124,7 +124,10 @@ def _keys(forms: pl.LazyFrame, known: Sequence[str], rule: BlockingRule, model: 
     columns = [*rule.fields, *(column for column in rule.refine if column not in rule.fields)]
     missing = sorted(set(columns) - set(known))
     if missing:
-        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {', '.join(known)}")
+        raise ContractError(
+            f"分块规则 {rule.name} 没有字段 {', '.join(missing)} · blocking rule {rule.name}: there is no field {', '.join(missing)}",
+            remedy=f"可用 · name one of: {', '.join(known)}",
+        )
     values = forms.select("id", *columns).drop_nulls(list(rule.fields))
     schema = values.collect_schema()
     for column in columns:

@@ -76,7 +76,9 @@ def department_of(connection: Connection, batch_id: int) -> str:
     """
     found = connection.execute(text("SELECT department FROM ops.batch WHERE batch_id = :id"), {"id": batch_id}).scalar()
     if found is None:
-        raise NotFound(f"no batch {batch_id}", remedy="list them with `casehub batches list`")
+        raise NotFound(
+            f"没有批次 {batch_id} · no batch {batch_id}", remedy="用 `casehub batches list` 查看 · list them with `casehub batches list`"
+        )
     return str(found)
 
 

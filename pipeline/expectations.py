@@ -15,6 +15,7 @@ import polars as pl
 
 from connectors.contract import BATCH_EXPECTATIONS, Contract, Expectation
 from hub.errors import ContractError
+from hub.wording import Words
 from pipeline.great_expectations_run import great_expectations, validate
 from pipeline.payloads import Payloads
 from pipeline.typed_columns import TypedColumn, as_written, typed_columns, with_typed
@@ -223,7 +224,12 @@ def _refuse_failure(contract: Contract, expectation: Expectation, result: Expect
     traces = [str(each.get("exception_traceback") or "") for each in raised if each.get("raised_exception")]
     if traces:
         root = re.search(r"^(?:\w+\.)*(\w+(?:Error|Exception|Invalid))\b", traces[0], re.MULTILINE)
-        raise _mistake(expectation, f"cannot be evaluated ({root[1] if root else 'error'})", contract.department)
+        raise _mistake(
+            expectation,
+            Words("无法计算", "cannot be evaluated"),
+            f" ({root[1] if root else 'error'})",
+            department=contract.department,
+        )
 
 
 def _built(expectation: Expectation, kwargs: dict[str, Any], place: int) -> Any:
@@ -236,16 +242,17 @@ def _built(expectation: Expectation, kwargs: dict[str, Any], place: int) -> Any:
     try:
         return get_expectation_impl(expectation.type)(**kwargs, severity=severity, meta=meta)
     except ExpectationNotFoundError as error:
-        raise _mistake(expectation, "is no expectation of this version") from error
+        raise _mistake(expectation, Words("不是此版本的规则", "is no expectation of this version")) from error
     except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
-        raise _mistake(expectation, "has arguments that are not of its kind") from error
+        raise _mistake(expectation, Words("参数类型不符", "has arguments that are not of its kind")) from error
 
 
-def _mistake(expectation: Expectation, what: str, department: str = "") -> ContractError:
+def _mistake(expectation: Expectation, what: Words, why: str = "", department: str = "") -> ContractError:
     column = ", ".join(expectation.columns)
     return ContractError(
-        f"{expectation.type}{f' on {column}' if column else ''} {what}",
-        remedy="correct its arguments in the contract; https://greatexpectations.io/expectations lists them",
+        f"{f'{column} 的' if column else ''}规则 {expectation.type} {what.zh} · "
+        f"{expectation.type}{f' on {column}' if column else ''} {what.en}{why}",
+        remedy="在契约中更正其参数 · correct its arguments in the contract; https://greatexpectations.io/expectations lists them",
         rule=expectation.type,
         column=column,
         department=department,

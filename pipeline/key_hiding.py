@@ -21,7 +21,10 @@ def hide_keys_once(engine: Engine, ring: KeyRing, progress: Callable[[str, int],
     """Hide the numbers of blocking keys and of identifiers, all in one transaction: one half hidden would be another store."""
     with resolve_lock(engine) as connection:
         if connection is None:
-            raise BusyError("resolve is at work", remedy="stop what works on the store, and run the command again")
+            raise BusyError(
+                "识别正在运行 · resolve is at work",
+                remedy="停止对此库的其他操作后重新运行 · stop what works on the store, and run the command again",
+            )
         connection.execute(text("LOCK TABLE ops.encryption_key IN EXCLUSIVE MODE"))
         require_same(connection, ring)
         if LOOKUP in keys_in_use(connection):  # another rotation came first, since this one looked: twice hidden is found by nobody

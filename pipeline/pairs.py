@@ -108,7 +108,7 @@ def relation_named(name: str) -> Relation:
     for relation in RELATIONS:
         if relation.name == name:
             return relation
-    raise RequestError(f"there is no relation {name}", remedy=f"give one of {', '.join(RELATION_NAMES)}")
+    raise RequestError(f"没有关系 {name} · there is no relation {name}", remedy=f"可用 · give one of: {', '.join(RELATION_NAMES)}")
 
 
 def find_node(engine: Engine, relation: Relation, name: str) -> int:
@@ -128,13 +128,18 @@ def find_node(engine: Engine, relation: Relation, name: str) -> int:
     if relation is not CASE:
         number, slash, ordinal = number.rpartition("/")
     if not slash or not number or not ordinal.isdecimal():
-        form = "department/number" if relation is CASE else "department/number/place of the party in its record, from 0"
-        raise RequestError(f"{name} names no node", remedy=f"write it as {form}", relation=relation.name)
+        case, party = "department/number", "department/number/place of the party in its record, from 0"
+        zh, en = ("部门/编号", case) if relation is CASE else ("部门/编号/当事人在记录中的序号（从 0 起）", party)
+        raise RequestError(f"{name} 不是节点名称 · {name} names no node", remedy=f"写作 {zh} · write it as {en}", relation=relation.name)
     values = {"department": department, "number": number} | ({} if relation is CASE else {"ordinal": int(ordinal)})
     with store_errors(), engine.connect() as connection:
         found = connection.execute(text(_RECORD if relation is CASE else _PARTY), values).scalar_one_or_none()
     if found is None:
-        raise NotFound(f"{name} is not, or no longer, in the store", remedy="look it up again", relation=relation.name)
+        raise NotFound(
+            f"库中没有 {name}，或已不在 · {name} is not, or no longer, in the store",
+            remedy="请重新查找 · look it up again",
+            relation=relation.name,
+        )
     return int(found)
 
 

@@ -138,8 +138,9 @@ def _require_one_key(channel: Channel) -> None:
     prefix = ring.current_prefix
     if channel.read(_IS_BETWEEN_KEYS, prefix=prefix, length=len(prefix)).item():
         raise SettingsError(
+            "库中电话与证件号码未全部使用当前密钥，无法统计 · "
             "phones and ID numbers of this store are not all under the current key, and cannot be counted",
-            remedy="run `casehub encryption rotate`, and then this again",
+            remedy="运行 `casehub encryption rotate` 后重试 · run `casehub encryption rotate`, and then this again",
             key_id=ring.current,
         )
 
