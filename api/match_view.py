@@ -19,11 +19,11 @@ from api.queries.rows import Row
 from api.queries.shown import stated_values, summaries
 from api.questions.match import MatchParty, MatchRecord
 from matching.model import Model
-from matching.model_file import load_model
 from matching.single.identifiers import id_number
 from matching.weights import explain
 from pipeline.lookup import Candidate, Known, Reach, Told, look_up_all
 from pipeline.lookup_view import GRADUAL, Treated
+from pipeline.models import load_model
 from pipeline.promises import unique_departments
 from pipeline.prospect import Prospect
 

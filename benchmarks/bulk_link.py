@@ -20,7 +20,6 @@ from matching.blocking import blocking_keys, pairs_within
 from matching.clustering import cluster
 from matching.engines.job import Job
 from matching.linkage import DECISIVE, edges_of
-from matching.model_file import load_model
 from pipeline.candidates import Met, key_numbers, list_keys, show_crowded_keys, show_keys
 from pipeline.channel import Channel
 from pipeline.chunk import PLAN
@@ -30,6 +29,7 @@ from pipeline.copying import copy_in, cursor_of, read_frame
 from pipeline.entity_ids import Fates, settle
 from pipeline.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, labels_of
 from pipeline.memberships import write_memberships
+from pipeline.models import load_model
 from pipeline.promises import unique_departments
 from pipeline.publish import Numbers, prepare, publish
 from pipeline.relations import CASE, ORGANISATION, PERSON, STAND_IN, Relation, all_cases, all_parties, as_input, plain, with_parties

@@ -161,13 +161,15 @@ def _our_relation(relation: str, folder: Path) -> Result:
     The rows are dropped when their forms are made, for nothing asks for them again.
     """
     from matching.linkage import all_forms, cluster_forms
+    from matching.model_file import packaged_model
 
     inputs = read_inputs(relation, folder)
     start = time.perf_counter()
-    forms = all_forms(relation, inputs)
+    model = packaged_model(relation)
+    forms = all_forms(relation, inputs, model)
     formed_at = time.perf_counter()
     del inputs
-    found = pl.DataFrame(cluster_forms(relation, forms))
+    found = pl.DataFrame(cluster_forms(relation, forms, model))
     seconds = time.perf_counter() - start
     del forms
     measured = Measured.load_judged(relation, folder)

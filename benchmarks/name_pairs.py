@@ -22,12 +22,13 @@ import pyarrow as pa
 
 from benchmarks.harness import Row, show
 from matching import forms, linkage
-from matching.model_file import load_model
+from matching.model import Model
+from matching.model_file import packaged_model
 from schema.records import ORGANISATION_INPUT, PAIR, PERSON_INPUT
 
 TABLE = Path(__file__).with_name("name_pairs.csv")
 TIERS = ("STRONG", "MEDIUM", "WEAK")
-_FORMS: dict[str, tuple[pa.Schema, Callable[[pa.Table], pa.Table]]] = {
+_FORMS: dict[str, tuple[pa.Schema, Callable[[pa.Table, Model], pa.Table]]] = {
     "person": (PERSON_INPUT, forms.person_forms),
     "organisation": (ORGANISATION_INPUT, forms.organisation_forms),
 }
@@ -68,7 +69,7 @@ def measure_names() -> None:
 
 
 def _scored(relation: str, pairs: pl.DataFrame) -> pl.DataFrame:
-    model = load_model(relation)
+    model = packaged_model(relation)
     (names,) = (comparison for comparison in model.comparisons if comparison.name == "name")
     least = min(level.bits for level in names.levels if level.name.startswith("exact"))
     left, right = pairs["left"].to_list(), pairs["right"].to_list()
@@ -81,13 +82,13 @@ def _scored(relation: str, pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _bits(relation: str, left: list[str], right: list[str]) -> list[float]:
     """Match weight without the prior, of a record that holds the left name alone and one that holds the right one."""
-    schema, make_forms = _FORMS[relation]
+    (schema, make_forms), model = _FORMS[relation], packaged_model(relation)
     rows = [
         {"id": number, "record_id": number, "department": "petition", "role": "petitioner", "name": name}
         for number, name in enumerate([*left, *right])
     ]
-    formed = make_forms(pa.Table.from_pylist(rows, schema=schema))
+    formed = make_forms(pa.Table.from_pylist(rows, schema=schema), model)
     pairs = pa.table([range(len(left)), range(len(left), len(rows))], schema=PAIR)
-    edges = linkage.link(relation, formed, None, pairs)
+    edges = linkage.link(relation, formed, None, pairs, model)
     found = dict(zip(edges.column("left").to_pylist(), edges.column("match_weight").to_pylist(), strict=True))
-    return [found[number] - load_model(relation).prior for number in range(len(left))]
+    return [found[number] - model.prior for number in range(len(left))]

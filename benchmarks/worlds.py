@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matching.linkage import deduplicate
+from matching.model_file import packaged_model
 from schema.codes import sides
 from schema.records import CASE_INPUT, ORGANISATION_INPUT, PERSON_INPUT
 from simulator.world import World, build_world
@@ -141,7 +142,7 @@ class Feeds:
         named = []
         for relation in ("person", "organisation"):
             parties = self.parties(relation)
-            found = pl.DataFrame(deduplicate(relation, parties.inputs))
+            found = pl.DataFrame(deduplicate(relation, parties.inputs, packaged_model(relation)))
             members = (
                 parties.rows.select("id", "record_id", "ordinal", "role", "name", "phone").join(found, on="id").with_columns(side=_side())
             )

@@ -38,7 +38,8 @@ def explain_pair(relation: str, left: str, right: str, *, clear: bool) -> None:
 def train_relation(relation: str, to: Path) -> None:
     """Move the weights of a relation's model to what people said, print those that moved, and write the model's next version."""
     from matching.calibration import calibrated_document
-    from matching.model_file import document_of, load_model, model_path
+    from matching.model_file import document_of
+    from pipeline.models import load_model, model_path
     from pipeline.pairs import relation_named
     from pipeline.verdicts import calibrated
 

@@ -25,13 +25,13 @@ _Ints: TypeAlias = npt.NDArray[np.int64]
 KEY = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("key", pa.string(), nullable=False)])
 
 
-def blocking_keys(relation: str, forms: pa.Table, model: Model | None = None) -> pa.Table:
+def blocking_keys(relation: str, forms: pa.Table, model: Model) -> pa.Table:
     """Every blocking key of every form, each (id, key) once.
 
     Args:
         relation: person, organisation or case.
         forms: as the relation's `*_forms` gives them.
-        model: the project's own where left out.
+        model: of that relation.
     """
     model = model_of(relation, model)
     frame = pl.DataFrame(forms).lazy()

@@ -19,14 +19,14 @@ from matching.model_file import model_of
 from matching.sides import Flags, Sides
 
 
-def compare(relation: str, forms: pa.Table, pairs: pa.Table, model: Model | None = None) -> pa.Table:
+def compare(relation: str, forms: pa.Table, pairs: pa.Table, model: Model) -> pa.Table:
     """Levels of every pair.
 
     Args:
         relation: person, organisation or case.
         forms: of every id that a pair names.
         pairs: PAIR.
-        model: the project's own where left out.
+        model: of that relation.
 
     Raises:
         ContractError: a pair names an id that has no form.

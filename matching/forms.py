@@ -75,7 +75,7 @@ A_DAY_US = 1 / DAY_US
 A_CELL_DEGREES = 1 / 0.003  # of about 330 m north to south
 
 
-def person_forms(parties: pa.Table, model: Model | None = None) -> pa.Table:
+def person_forms(parties: pa.Table, model: Model) -> pa.Table:
     """PERSON_INPUT → columns of PERSON_FORM.
 
     `identifier` is the verified ID number; `apart` is the record and side on which no other party is the same person.
@@ -102,7 +102,7 @@ def person_forms(parties: pa.Table, model: Model | None = None) -> pa.Table:
     return _arrow(form, PERSON_FORM)
 
 
-def organisation_forms(parties: pa.Table, model: Model | None = None) -> pa.Table:
+def organisation_forms(parties: pa.Table, model: Model) -> pa.Table:
     """ORGANISATION_INPUT → columns of ORGANISATION_FORM.
 
     `fingerprint` is the same for forms that are the same in all that is compared, so that a firm named alike in thousands
@@ -125,12 +125,12 @@ def organisation_forms(parties: pa.Table, model: Model | None = None) -> pa.Tabl
     return _arrow(form.with_columns(_fingerprints(compared)), ORGANISATION_FORM)
 
 
-def case_forms(records: pa.Table, model: Model | None = None, *, unique_within: frozenset[str] = frozenset()) -> pa.Table:
+def case_forms(records: pa.Table, model: Model, *, unique_within: frozenset[str] = frozenset()) -> pa.Table:
     """CASE_INPUT → columns of CASE_FORM.
 
     Args:
         records: CASE_INPUT.
-        model: of relation case; the project's own where left out.
+        model: of relation case.
         unique_within: departments that promise no duplicate cases within themselves: none of their records are one case.
     """
     placeholders = model_of("case", model).placeholders

@@ -19,7 +19,7 @@ from schema.records import EDGE, PAIR
 
 #: What clustering asks of an edge.
 DECISIVE = pa.schema([EDGE.field(name) for name in ("left", "right", "match_weight", "decision")])
-_FORMS: dict[str, Callable[[pa.Table, Model | None], pa.Table]] = {
+_FORMS: dict[str, Callable[[pa.Table, Model], pa.Table]] = {
     "person": person_forms,
     "organisation": organisation_forms,
     "case": case_forms,
@@ -31,7 +31,7 @@ ROWS_AT_ONCE = 200_000
 PAIRS_AT_ONCE = 250_000
 
 
-def link(relation: str, new_forms: pa.Table, known_forms: pa.Table | None, pairs: pa.Table, model: Model | None = None) -> pa.Table:
+def link(relation: str, new_forms: pa.Table, known_forms: pa.Table | None, pairs: pa.Table, model: Model) -> pa.Table:
     """EDGE of every pair: compared and weighed.
 
     Args:
@@ -39,7 +39,7 @@ def link(relation: str, new_forms: pa.Table, known_forms: pa.Table | None, pairs
         new_forms: forms of the chunk.
         known_forms: forms of the candidates that are not of the chunk; None where there are none.
         pairs: PAIR between any of them.
-        model: the project's own where left out.
+        model: of that relation.
     """
     model = model_of(relation, model)
     if not pairs.num_rows:
@@ -48,18 +48,18 @@ def link(relation: str, new_forms: pa.Table, known_forms: pa.Table | None, pairs
     return weigh(compare(relation, forms, pairs, model), model)
 
 
-def deduplicate(relation: str, inputs: pa.Table, model: Model | None = None) -> pa.Table:
+def deduplicate(relation: str, inputs: pa.Table, model: Model) -> pa.Table:
     """CLUSTER of a whole table, worked out in memory.
 
     Args:
         relation: person, organisation or case.
         inputs: PERSON_INPUT, ORGANISATION_INPUT or CASE_INPUT.
-        model: the project's own where left out.
+        model: of that relation.
     """
     return cluster_forms(relation, all_forms(relation, inputs, model), model)
 
 
-def all_forms(relation: str, inputs: pa.Table, model: Model | None = None) -> pa.Table:
+def all_forms(relation: str, inputs: pa.Table, model: Model) -> pa.Table:
     """Forms of a whole table, made a slice of rows at a time."""
     model = model_of(relation, model)
     make = _FORMS[relation]
@@ -67,20 +67,20 @@ def all_forms(relation: str, inputs: pa.Table, model: Model | None = None) -> pa
     return pa.concat_tables([make(inputs.slice(start, ROWS_AT_ONCE), model) for start in starts])
 
 
-def cluster_forms(relation: str, forms: pa.Table, model: Model | None = None) -> pa.Table:
+def cluster_forms(relation: str, forms: pa.Table, model: Model) -> pa.Table:
     """CLUSTER of all forms among themselves."""
     pairs = all_pairs(relation, forms, model)
     return cluster(forms.select(CONSTRAINTS), decisive_edges(relation, forms, pairs, model))
 
 
-def decisive_edges(relation: str, forms: pa.Table, pairs: pa.Table, model: Model | None = None) -> pa.Table:
+def decisive_edges(relation: str, forms: pa.Table, pairs: pa.Table, model: Model) -> pa.Table:
     """DECISIVE of the pairs that join or forbid, compared a batch at a time.
 
     Args:
         relation: person, organisation or case.
         forms: of every id that a pair names, and any others.
         pairs: PAIR.
-        model: the project's own where left out.
+        model: of that relation.
     """
     kept = [DECISIVE.empty_table()]
     for batch in edges_of(relation, forms, pairs, model):
@@ -89,14 +89,14 @@ def decisive_edges(relation: str, forms: pa.Table, pairs: pa.Table, model: Model
     return pa.concat_tables(kept)
 
 
-def edges_of(relation: str, forms: pa.Table, pairs: pa.Table, model: Model | None = None) -> Iterator[pa.Table]:
+def edges_of(relation: str, forms: pa.Table, pairs: pa.Table, model: Model) -> Iterator[pa.Table]:
     """EDGE of the pairs, a batch after the other; takes what `decisive_edges` takes."""
     model = model_of(relation, model)
     for batch in _batches(pairs, model):
         yield link(relation, _forms_of(batch, forms), None, batch, model)
 
 
-def all_pairs(relation: str, forms: pa.Table, model: Model | None = None) -> pa.Table:
+def all_pairs(relation: str, forms: pa.Table, model: Model) -> pa.Table:
     """PAIR of all forms among themselves; forms of one fingerprint meet others through their representative alone."""
     model = model_of(relation, model)
     own = PAIR.empty_table()

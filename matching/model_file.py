@@ -1,4 +1,4 @@
-"""Model files: YAML → a `Model`, as `model_reader` reads it, and which file is in force."""
+"""Model files: YAML → a `Model`, as `model_reader` reads it, and the project's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import yaml
 
 from hub.errors import ContractError
-from hub.settings import get_settings
 from hub.wording import Words
 from matching.model import RELATIONS, Model
 from matching.model_reader import ModelReader
@@ -17,23 +16,17 @@ MODELS = Path(__file__).parent / "models"
 
 
 @cache
-def load_model(relation: str) -> Model:
-    """The model in force of a relation: person, organisation or case.
+def packaged_model(relation: str) -> Model:
+    """The project's own model of a relation.
 
     Raises:
-        ContractError: there is no such relation, or the file says what cannot be done.
+        ContractError: there is no such relation.
     """
-    model = read_model(model_path(relation))
-    if model.relation != relation:
-        raise ContractError(
-            f"{relation} 的模型实为 {model.relation} 的 · the model of {relation} is one of {model.relation}",
-            remedy=f"写 relation: {relation}，或移走该文件 · write relation: {relation}, or move the file",
-        )
-    return model
+    return read_model(packaged_path(relation))
 
 
-def model_path(relation: str) -> Path:
-    """The file of the model in force: the one in CASEHUB_MODELS, or the project's own.
+def packaged_path(relation: str) -> Path:
+    """The file of it.
 
     Raises:
         ContractError: there is no such relation.
@@ -44,25 +37,21 @@ def model_path(relation: str) -> Path:
             remedy=f"可用 · name one of: {', '.join(RELATIONS)}",
             allowed=list(RELATIONS),
         )
-    own = get_settings().models
-    if own and (Path(own) / f"{relation}.yml").is_file():
-        return Path(own) / f"{relation}.yml"
     return MODELS / f"{relation}.yml"
 
 
-def model_of(relation: str, model: Model | None = None) -> Model:
-    """The given model, or the project's own of the relation.
+def model_of(relation: str, model: Model) -> Model:
+    """The given model.
 
     Raises:
-        ContractError: the given model is of another relation.
+        ContractError: it is of another relation.
     """
-    chosen = model or load_model(relation)
-    if chosen.relation != relation:
+    if model.relation != relation:
         raise ContractError(
-            f"给 {relation} 的是 {chosen.relation} 的模型 · a model of relation {chosen.relation} was given for {relation}",
+            f"给 {relation} 的是 {model.relation} 的模型 · a model of relation {model.relation} was given for {relation}",
             remedy="使用该关系自己的模型 · pass the relation's own model",
         )
-    return chosen
+    return model
 
 
 def read_model(path: Path) -> Model:

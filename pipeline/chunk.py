@@ -16,7 +16,7 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from hub.errors import ContractError
-from matching.model_file import document_of, load_model, model_path
+from matching.model_file import document_of
 from pipeline import intake as taking
 from pipeline.candidates import hide_keys, list_keys, show_crowded_keys, show_keys
 from pipeline.channel import Channel
@@ -27,6 +27,7 @@ from pipeline.entity_ids import Fates, settle
 from pipeline.intake import Intake, Place, Touched
 from pipeline.links import Evaluation, Task, write_links
 from pipeline.memberships import write_memberships, write_redirects
+from pipeline.models import load_model, model_path
 from pipeline.names import write_names
 from pipeline.publish import Numbers, prepare, publish
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from matching.forms import case_forms, organisation_forms, person_forms
 from matching.model import Model
-from matching.model_file import load_model
 from pipeline.candidates import Met, key_numbers
 from pipeline.channel import Channel, series
+from pipeline.models import load_model
 from pipeline.relations import CASE, PERSON, Relation, as_input
 
 ENGINE = "engine"

@@ -25,7 +25,6 @@ from sqlalchemy import Connection
 from hub.encryption import clear_rows
 from matching.linkage import link
 from matching.model import Model
-from matching.model_file import load_model
 from matching.single.comparison import Weighed, in_turn, is_known, weigh_in_turn
 from matching.single.forms import LATER, case_form, organisation_form, parts_of, person_form
 from matching.single.keys import keys_of
@@ -33,6 +32,7 @@ from pipeline.candidates import key_numbers_of
 from pipeline.links import forms_in
 from pipeline.lookup_statements import mentions, nodes_of
 from pipeline.lookup_view import Treated
+from pipeline.models import load_model
 from pipeline.prospect import ANSWERS, Prospect, case_row, party_row, stand_in
 from pipeline.relations import CASE, ORGANISATION, PERSON, Relation
 from schema.codes import sides

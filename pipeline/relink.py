@@ -25,12 +25,12 @@ from matching.clustering import VERDICT, cluster
 from matching.engines.job import Job
 from matching.forms import CONSTRAINTS
 from matching.linkage import DECISIVE
-from matching.model_file import load_model
 from pipeline.candidates import key_numbers
 from pipeline.copying import read_frame
 from pipeline.difference import Difference, difference
 from pipeline.intake import RELINK
 from pipeline.links import ENGINE, names_of
+from pipeline.models import load_model
 from pipeline.promises import unique_departments
 from pipeline.relations import (
     CASE,

@@ -23,10 +23,11 @@ from hub.encryption import key_ring
 from hub.errors import SettingsError
 from matching.blocking import rule_keys
 from matching.model import Model
-from matching.model_file import document_of, load_model, model_path
+from matching.model_file import document_of
 from pipeline.candidates import key_numbers
 from pipeline.channel import Channel
 from pipeline.links import Task, forms_of
+from pipeline.models import load_model, model_path
 from pipeline.protected import clear_column
 from pipeline.relations import CASE, Relation, read_nodes
 

@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 from hub.database import store_errors
 from matching.calibration import Calibration, calibrate
 from matching.comparison import compare
-from matching.model_file import load_model
 from pipeline.agreement import judged
 from pipeline.channel import Channel
 from pipeline.links import Task, forms_of
+from pipeline.models import load_model
 from pipeline.promises import unique_departments
 from pipeline.relations import CASE, Relation, read_nodes
 from schema.records import PAIR

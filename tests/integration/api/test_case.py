@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from api.case_parts import BECAUSE
-from matching.model_file import document_of, model_path
+from matching.model_file import document_of
+from pipeline.models import model_path
 from schema import tables
 from tests.integration.api.builders import Api, Store, at
 from tests.integration.api.counting import statements

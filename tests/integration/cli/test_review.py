@@ -16,8 +16,9 @@ from cli.acting import acting
 from cli.main import app
 from hub.errors import NotFound, RequestError
 from matching.model import Model
-from matching.model_file import load_model, read_model
+from matching.model_file import read_model
 from pipeline import links
+from pipeline.models import load_model
 from pipeline.resolve import resolve
 from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
 

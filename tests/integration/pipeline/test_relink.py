@@ -18,11 +18,11 @@ from hub.settings import Settings
 from matching.engines import spark
 from matching.engines.job import Job
 from matching.model import Model
-from matching.model_file import load_model
 from pipeline import chunk, links
 from pipeline.decisions import decide
 from pipeline.difference import Change
 from pipeline.locks import resolve_lock
+from pipeline.models import load_model
 from pipeline.relink import Relinked, relink, swap, table_of
 from pipeline.resolve import resolve
 from tests.integration.pipeline.resolving import (

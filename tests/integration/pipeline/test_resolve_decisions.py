@@ -10,9 +10,9 @@ from sqlalchemy import Engine, text
 
 from hub.errors import NotFound, RequestError
 from matching.model import Model
-from matching.model_file import load_model
 from pipeline import links
 from pipeline.decisions import decide
+from pipeline.models import load_model
 from pipeline.resolve import resolve
 from tests.integration.pipeline.resolving import (
     SETTINGS,

@@ -18,6 +18,7 @@ from matching.linkage import all_pairs, link
 from pipeline.channel import Channel
 from pipeline.copying import copy_in, cursor_of
 from pipeline.links import labels_of
+from pipeline.models import load_model
 from pipeline.relations import ORGANISATION, PERSON, as_input, read_nodes
 from pipeline.resolve import resolve
 from simulator.world import build_world
@@ -91,8 +92,9 @@ def test_the_store_comes_to_what_all_pairs_at_once_come_to(database: Engine) -> 
             entities = channel.read(
                 f"SELECT party_id AS id, {relation.entity}::text AS entity FROM {relation.members} WHERE known_to IS NULL"
             )
-        forms = forms_of(as_input(relation, nodes))
-        edges = link(relation.name, forms, None, all_pairs(relation.name, forms))
+        model = load_model(relation.name)
+        forms = forms_of(as_input(relation, nodes), model)
+        edges = link(relation.name, forms, None, all_pairs(relation.name, forms, model), model)
         at_once = pl.DataFrame(cluster(labels_of(nodes, forms).to_arrow(), edges)).join(entities, on="id")
         assert at_once["cluster"].n_unique() == at_once["entity"].n_unique() == at_once.select("cluster", "entity").n_unique()
 

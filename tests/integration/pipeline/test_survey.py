@@ -12,7 +12,8 @@ from sqlalchemy import Engine, text
 from hub.encryption import using
 from hub.errors import ContractError, SettingsError
 from hub.settings import get_settings
-from matching.model_file import MODELS, load_model, read_model
+from matching.model_file import MODELS, read_model
+from pipeline.models import load_model
 from pipeline.relations import CASE, ORGANISATION, PERSON
 from pipeline.resolve import resolve
 from pipeline.rotation import rotate

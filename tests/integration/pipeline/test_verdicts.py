@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.errors import RequestError
-from matching.model_file import load_model
 from pipeline.decisions import decide
+from pipeline.models import load_model
 from pipeline.relations import CASE, PERSON
 from pipeline.verdicts import calibrated
 from tests.integration.pipeline.resolving import party_ids, person, record, settle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -12,9 +13,13 @@ import pyarrow as pa
 from matching.blocking import blocking_keys
 from matching.forms import case_forms, organisation_forms, person_forms
 from matching.linkage import link
+from matching.model_file import packaged_model
 from schema.records import CASE_INPUT, EDGE, ORGANISATION_INPUT, PAIR, PERSON_INPUT
 
-FORMS = {"person": person_forms, "organisation": organisation_forms, "case": case_forms}
+FORMS = {
+    relation: partial(make, model=packaged_model(relation))
+    for relation, make in (("person", person_forms), ("organisation", organisation_forms), ("case", case_forms))
+}
 _SCHEMAS = {"person": PERSON_INPUT, "organisation": ORGANISATION_INPUT, "case": CASE_INPUT}
 DAY = datetime.datetime(2026, 3, 2, 9, tzinfo=datetime.UTC)
 
@@ -48,7 +53,7 @@ def edges_of(relation: str, *rows: dict[str, Any]) -> list[dict[str, Any]]:
     """EDGE rows of all pairs of such rows, whether or not blocking brings them together."""
     forms = make_forms(relation, *rows)
     pairs = make_pairs(*itertools.combinations(range(1, len(rows) + 1), 2))
-    edges: list[dict[str, Any]] = link(relation, forms, None, pairs).to_pylist()
+    edges: list[dict[str, Any]] = link(relation, forms, None, pairs, packaged_model(relation)).to_pylist()
     return edges
 
 
@@ -59,7 +64,7 @@ def decision(relation: str, one: dict[str, Any], other: dict[str, Any]) -> str:
 
 def meet(relation: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether blocking brings two rows together."""
-    pairs = candidate_pairs(blocking_keys(relation, make_forms(relation, one, other)))
+    pairs = candidate_pairs(blocking_keys(relation, make_forms(relation, one, other), packaged_model(relation)))
     return bool(pairs.num_rows)
 
 

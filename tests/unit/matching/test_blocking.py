@@ -9,7 +9,7 @@ import pytest
 
 from matching.blocking import blocking_keys, representatives
 from matching.linkage import all_pairs
-from matching.model_file import load_model
+from matching.model_file import packaged_model
 from tests.unit.matching.builders import candidate_pairs, day, make_forms, meet
 
 PHONE = "13911223344"
@@ -92,7 +92,7 @@ def test_rows_that_should_not_meet_do_not(relation: str, one: dict[str, Any], ot
 
 
 def test_over_common_value_needs_a_second_field() -> None:
-    model = dataclasses.replace(load_model("person"), over_common={"phone": frozenset({PHONE})})
+    model = dataclasses.replace(packaged_model("person"), over_common={"phone": frozenset({PHONE})})
     forms = make_forms("person", *({"name": name, "phone": PHONE} for name in ("王建国", "王秀英", "王健国", "王先生")))
     keys = blocking_keys("person", forms, model).to_pylist()
     assert {(key["id"], key["key"]) for key in keys if key["key"].startswith("ph")} == {
@@ -104,7 +104,7 @@ def test_over_common_value_needs_a_second_field() -> None:
 
 def test_pairs_between_two_sides_are_those_within_both() -> None:
     forms = make_forms("person", *({"name": "王建国", "phone": PHONE} for _ in range(4)))
-    keys = blocking_keys("person", forms)
+    keys = blocking_keys("person", forms, packaged_model("person"))
     new, known = keys.filter([id_ in (2, 3) for id_ in keys.column("id").to_pylist()]), keys
     assert candidate_pairs(keys).num_rows == 6
     assert candidate_pairs(new, known).to_pylist() == [
@@ -116,4 +116,4 @@ def test_a_firm_named_in_many_records_is_compared_once() -> None:
     firm, other = {"name": "深圳市维珍妮鞋业有限公司"}, {"name": "维珍妮鞋业"}
     forms = make_forms("organisation", other, *([firm] * 50))
     assert set(representatives(forms).column("representative").to_pylist()) == {1, 2}
-    assert all_pairs("organisation", forms).num_rows == 1 + 49
+    assert all_pairs("organisation", forms, packaged_model("organisation")).num_rows == 1 + 49

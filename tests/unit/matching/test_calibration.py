@@ -10,9 +10,9 @@ import yaml
 from hub.errors import RequestError
 from matching.calibration import calibrate, calibrated_document
 from matching.model import Model
-from matching.model_file import document_of, load_model, model_path, read_model
+from matching.model_file import document_of, packaged_model, packaged_path, read_model
 
-MODEL = load_model("person")
+MODEL = packaged_model("person")
 
 
 def judged(model: Model, *pairs: dict[str, str]) -> pa.Table:
@@ -69,7 +69,7 @@ def test_adjustments_are_moved_as_levels_are() -> None:
 def test_the_next_versions_document_is_read_as_the_calibrated_model(tmp_path_factory: pytest.TempPathFactory) -> None:
     found = calibrate(judged(MODEL, *[{"name": "near", "phone": "same"}] * 20), pa.array([False] * 20), MODEL)
     path = tmp_path_factory.mktemp("models") / "person.yml"
-    path.write_text(calibrated_document(document_of(model_path("person")), found.model), encoding="utf-8")
+    path.write_text(calibrated_document(document_of(packaged_path("person")), found.model), encoding="utf-8")
     read = read_model(path)
     assert read.comparisons == found.model.comparisons
     assert read.adjustments == found.model.adjustments

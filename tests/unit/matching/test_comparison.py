@@ -9,7 +9,7 @@ import pytest
 
 from hub.errors import ContractError
 from matching.comparison import compare
-from matching.model_file import load_model
+from matching.model_file import packaged_model
 from matching.weights import explain, weigh
 from schema.records import EDGE
 from tests.unit.matching.builders import day, decision, edges_of, make_forms, make_pairs
@@ -206,8 +206,8 @@ def test_cases(one: dict[str, Any], other: dict[str, Any], said: str) -> None:
 
 def test_an_edge_explains_itself() -> None:
     edge = edges_of("case", _case(), _case(petitioner_persons=[2]))[0]
-    steps = explain(json.loads(edge["levels"]), load_model("case"))
-    assert steps["prior"] == load_model("case").prior
+    steps = explain(json.loads(edge["levels"]), packaged_model("case"))
+    assert steps["prior"] == packaged_model("case").prior
     assert steps["petitioner"] < 0 < steps["respondent"]
     assert steps["place_of_respondent"] < 0
     assert sum(steps.values()) == pytest.approx(edge["match_weight"])
@@ -215,14 +215,14 @@ def test_an_edge_explains_itself() -> None:
 
 @pytest.mark.parametrize("relation", ["person", "organisation", "case"])
 def test_levels_and_edges_of_no_pairs(relation: str) -> None:
-    model = load_model(relation)
-    levels = compare(relation, make_forms(relation, {}), make_pairs())
+    model = packaged_model(relation)
+    levels = compare(relation, make_forms(relation, {}), make_pairs(), packaged_model(relation))
     assert levels.column_names == ["left", "right", *(comparison.name for comparison in model.comparisons)]
     assert weigh(levels, model).schema == EDGE
 
 
 def test_a_pair_without_forms_is_an_error() -> None:
     with pytest.raises(ContractError):
-        compare("person", make_forms("person", {}), make_pairs((1, 2)))
+        compare("person", make_forms("person", {}), make_pairs((1, 2)), packaged_model("person"))
     with pytest.raises(ContractError):
-        compare("person", make_forms("person"), make_pairs((1, 2)))
+        compare("person", make_forms("person"), make_pairs((1, 2)), packaged_model("person"))

@@ -20,7 +20,7 @@ from matching.evaluation import evaluate
 from matching.forms import CONSTRAINTS
 from matching.linkage import all_pairs, deduplicate, link
 from matching.model import Comparison, Level
-from matching.model_file import load_model
+from matching.model_file import packaged_model
 from tests.unit.matching.builders import FORMS, candidate_pairs, day, make_forms, make_inputs, make_pairs
 
 _NAMES = ["王建国", "王健国", "王先生", "王建军", "李秀英", "张伟", "張偉", "匿名"]
@@ -43,10 +43,10 @@ _PERSONS = st.fixed_dictionaries(
 def test_weight_is_symmetric(rows: list[dict[str, Any]]) -> None:
     count = len(rows)
     pairs = [(a, b) for a in range(1, count + 1) for b in range(a + 1, count + 1)]
-    forward = link("person", make_forms("person", *rows), None, make_pairs(*pairs))
+    forward = link("person", make_forms("person", *rows), None, make_pairs(*pairs), packaged_model("person"))
     turned = [{**row, "id": count - number} for number, row in enumerate(rows)]
     mirrored = [(count + 1 - b, count + 1 - a) for a, b in pairs]
-    backward = link("person", make_forms("person", *turned), None, make_pairs(*mirrored))
+    backward = link("person", make_forms("person", *turned), None, make_pairs(*mirrored), packaged_model("person"))
     for column in ("match_weight", "decision", "levels"):
         assert forward.column(column).to_pylist() == backward.column(column).to_pylist()
 
@@ -57,10 +57,10 @@ def _in_chunks(inputs: pa.Table, sizes: list[int]) -> set[frozenset[int]]:
     for size in sizes:
         new = FORMS["person"](inputs.slice(start, size))
         start += size
-        keys.append(blocking_keys("person", new))
+        keys.append(blocking_keys("person", new, packaged_model("person")))
         pairs = candidate_pairs(keys[-1], pa.concat_tables(keys))
         before = pa.concat_tables(known) if known else None
-        edges.append(link("person", new, before, pairs))
+        edges.append(link("person", new, before, pairs, packaged_model("person")))
         known.append(new)
     names = pl.Series("key", [f"{number:03}" for number in inputs.column("record_id").to_pylist()])
     nodes = pl.DataFrame(pa.concat_tables(known).select(CONSTRAINTS)).with_columns(names).to_arrow()
@@ -87,25 +87,25 @@ def test_94_workers_are_94_persons_and_one_case() -> None:
     names = [f"{surname}{one}{other}" for surname in "赵钱孙李周" for one, other in zip(given_names, given_names[::-1], strict=True)][:94]
     parties = [{"name": name, "phone": "13911223344", "record_id": 1} for name in names]
     parties += [{"name": name, "phone": "13911223344", "record_id": 2 + number} for number, name in enumerate(names[:3])]
-    persons = deduplicate("person", make_inputs("person", *parties)).column("cluster").to_pylist()
+    persons = _clusters("person", *parties)
     assert len(set(persons[:94])) == 94
     assert persons[94:] == persons[:3]
     wages = {"category": "wages", "respondent_organisations": [9], "occurred_at": day(0), "address": "光侨大道1200号"}
     records = [{**wages, "petitioner_persons": persons[:94], "people_involved": 94}]
     records += [{**wages, "department": "labour", "petitioner_persons": [person]} for person in persons[94:]]
     records += [{**wages, "department": "court", "petitioner_persons": [1000]}]
-    assert deduplicate("case", make_inputs("case", *records)).column("cluster").to_pylist() == [1, 1, 1, 1, 5]
+    assert _clusters("case", *records) == [1, 1, 1, 1, 5]
 
 
 def test_two_slips_of_one_name_meet_through_it_alone() -> None:
     slips = [{"name": name, "phone": "13911223344"} for name in ("黄车海", "黄军梅", "黄军军海")]
-    assert deduplicate("person", make_inputs("person", *slips)).column("cluster").to_pylist() == [1, 2, 3]
+    assert _clusters("person", *slips) == [1, 2, 3]
     whole = {"name": "黄军海", "phone": "13911223344"}
-    assert deduplicate("person", make_inputs("person", *slips, whole)).column("cluster").to_pylist() == [1, 1, 1, 1]
+    assert _clusters("person", *slips, whole) == [1, 1, 1, 1]
 
 
 def test_a_model_without_the_level_takes_two_slips_for_two_of_a_family() -> None:
-    model = load_model("person")
+    model = packaged_model("person")
     names = next(comparison for comparison in model.comparisons if comparison.name == "name")
     fewer = dataclasses.replace(names, levels=tuple(level for level in names.levels if level.name != "two_slips"))
     model = dataclasses.replace(model, comparisons=tuple(fewer if each is names else each for each in model.comparisons))
@@ -116,8 +116,14 @@ def test_a_model_without_the_level_takes_two_slips_for_two_of_a_family() -> None
 def test_firms_of_one_stem_stay_apart_through_their_short_form() -> None:
     firms = [{"name": "深圳市维珍妮鞋业有限公司"}] * 3 + [{"name": "深圳市维珍妮服装有限公司"}] * 2
     short = [{"name": "维珍妮", "phone": "13911223344"}]
-    found = deduplicate("organisation", make_inputs("organisation", *firms, *short)).column("cluster").to_pylist()
+    found = _clusters("organisation", *firms, *short)
     assert found[:5] == [1, 1, 1, 4, 4]
+
+
+def _clusters(relation: str, *rows: dict[str, Any]) -> list[int]:
+    """The cluster of each of such rows."""
+    found: list[int] = deduplicate(relation, make_inputs(relation, *rows), packaged_model(relation)).column("cluster").to_pylist()
+    return found
 
 
 def _some(relation: str) -> pa.Table:
@@ -140,14 +146,14 @@ def _some(relation: str) -> pa.Table:
 @pytest.mark.parametrize("relation", ["person", "organisation", "case"])
 @pytest.mark.parametrize(("rows", "pairs"), [(5, 7), (1, 1), (16, 1000)])
 def test_slices_and_batches_change_nothing(relation: str, rows: int, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    inputs = _some(relation)
-    whole, met = deduplicate(relation, inputs), all_pairs(relation, FORMS[relation](inputs))
+    inputs, model = _some(relation), packaged_model(relation)
+    whole, met = deduplicate(relation, inputs, model), all_pairs(relation, FORMS[relation](inputs), model)
     assert met.num_rows >= 3 * 7
     assert 1 < len(set(whole.column("cluster").to_pylist())) < inputs.num_rows
     monkeypatch.setattr(linkage, "ROWS_AT_ONCE", rows)
     monkeypatch.setattr(linkage, "PAIRS_AT_ONCE", pairs)
-    assert deduplicate(relation, inputs).equals(whole)
-    again = all_pairs(relation, linkage.all_forms(relation, inputs))
+    assert deduplicate(relation, inputs, model).equals(whole)
+    again = all_pairs(relation, linkage.all_forms(relation, inputs, model), model)
     by_id = [("left", "ascending"), ("right", "ascending")]
     assert again.sort_by(by_id).equals(met.sort_by(by_id))
 
@@ -155,12 +161,12 @@ def test_slices_and_batches_change_nothing(relation: str, rows: int, pairs: int,
 @pytest.mark.parametrize("relation", ["person", "case"])
 def test_pairs_rule_by_rule_are_those_of_all_keys(relation: str) -> None:
     forms = FORMS[relation](_some(relation))
-    found = all_pairs(relation, forms).sort_by([("left", "ascending"), ("right", "ascending")])
-    assert found.equals(candidate_pairs(blocking_keys(relation, forms)))
+    found = all_pairs(relation, forms, packaged_model(relation)).sort_by([("left", "ascending"), ("right", "ascending")])
+    assert found.equals(candidate_pairs(blocking_keys(relation, forms, packaged_model(relation))))
 
 
 def test_where_a_measure_looks_at_the_whole_table_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = load_model("person")
+    model = packaged_model("person")
     levels = (Level("alike", 30.0, tests=(("ngrams", 0.4),)), Level("differ", -30.0))
     by_pieces = dataclasses.replace(model, comparisons=(Comparison("name", "string", "name", levels),), adjustments=())
     names = ["王建国先锋", "王建国先生", "王建军先锋", "李建国先锋", "王秀英", "王健康", "王先"]
@@ -172,7 +178,7 @@ def test_where_a_measure_looks_at_the_whole_table_batches_change_nothing(monkeyp
 
 @pytest.mark.parametrize("relation", ["person", "organisation", "case"])
 def test_a_table_of_nothing(relation: str) -> None:
-    assert deduplicate(relation, make_inputs(relation)).num_rows == 0
+    assert deduplicate(relation, make_inputs(relation), packaged_model(relation)).num_rows == 0
 
 
 def test_evaluation_counts_pairs_and_rows() -> None:

@@ -12,7 +12,7 @@ import yaml
 from hub.errors import ContractError
 from matching.comparison import KINDS
 from matching.model import GRADED, OUTCOMES, RELATIONS
-from matching.model_file import MODELS, load_model, model_of, read_model
+from matching.model_file import MODELS, model_of, packaged_model, read_model
 from matching.survivorship import read_rules, survivorship_rules
 from tests.unit.matching.builders import make_forms
 
@@ -32,7 +32,7 @@ def _changed(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Path
 
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_own_models_load_and_name_columns_that_forms_have(relation: str) -> None:
-    model, columns = load_model(relation), set(make_forms(relation, {}).column_names)
+    model, columns = packaged_model(relation), set(make_forms(relation, {}).column_names)
     assert model.relation == relation
     assert {name for rule in model.blocking for name in (*rule.fields, *rule.refine)} <= columns
     assert set(model.placeholders) <= {"name", "id_no", "uscc", "phone", "address"}
@@ -83,9 +83,9 @@ def test_unreadable_file(tmp_path: Path, text: str) -> None:
 
 def test_relation_and_model_must_agree() -> None:
     with pytest.raises(ContractError):
-        model_of("person", load_model("case"))
+        model_of("person", packaged_model("case"))
     with pytest.raises(ContractError):
-        load_model("animal")
+        packaged_model("animal")
 
 
 def test_survivorship_rules_refuse_unknown_words() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.name_pairs import TIERS, name_pairs, tiers
 from matching.forms import organisation_forms
+from matching.model_file import packaged_model
 from matching.vocabulary import vocabulary
 from tests.unit.matching.builders import make_inputs
 
@@ -50,5 +51,5 @@ def test_a_variant_is_no_character_of_its_own() -> None:
     ],
 )
 def test_city_of_a_firm(name: str, city: str | None) -> None:
-    forms = organisation_forms(make_inputs("organisation", {"name": name}))
+    forms = organisation_forms(make_inputs("organisation", {"name": name}), packaged_model("organisation"))
     assert forms.column("city").to_pylist() == [city]

@@ -21,7 +21,7 @@ from matching.firms import organisation_names
 from matching.identifiers import credit_codes, id_numbers, phones
 from matching.linkage import link
 from matching.model import Rarity
-from matching.model_file import load_model
+from matching.model_file import packaged_model
 from matching.names import person_names
 from matching.single import forms as single
 from matching.single.addresses import address
@@ -117,7 +117,9 @@ DIGITS = st.one_of(
     st.from_regex(r"(\+86|0086|86|0)?1[3-9][0-9]{9}", fullmatch=True),
     st.text(max_size=5),
 )
-_PLACEHOLDERS = {name: words for model in map(load_model, ("person", "organisation", "case")) for name, words in model.placeholders.items()}
+_PLACEHOLDERS = {
+    name: words for relation in ("person", "organisation", "case") for name, words in packaged_model(relation).placeholders.items()
+}
 
 
 def value(text: str | None) -> pl.Series:
@@ -126,13 +128,13 @@ def value(text: str | None) -> pl.Series:
 
 @given(TEXTS)
 def test_a_name(text: str) -> None:
-    names = load_model("person").placeholders["name"]
+    names = packaged_model("person").placeholders["name"]
     assert dict(person_name(text, names)) == person_names(value(text), names).row(0, named=True)
 
 
 @given(TEXTS)
 def test_a_firm(text: str) -> None:
-    names = load_model("organisation").placeholders["name"]
+    names = packaged_model("organisation").placeholders["name"]
     assert dict(organisation_name(text, names)) == organisation_names(value(text), names).row(0, named=True)
 
 
@@ -252,7 +254,7 @@ _CASE = st.fixed_dictionaries(
 
 def _agree(relation: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
     """Forms, keys and the edge of two rows are the same either way."""
-    model = load_model(relation)
+    model = packaged_model(relation)
     assert is_known(model)
     rows = [{**row, "id": number} for number, row in enumerate(rows)]
     more = {"unique_within": frozenset({"court"})} if relation == "case" else {}
@@ -291,7 +293,7 @@ def test_two_firms(rows: list[dict[str, Any]]) -> None:
     ],
 )
 def test_what_is_told_apart_early_is_made_no_further(relation: str, one: dict[str, Any], other: dict[str, Any], made: int) -> None:
-    model = load_model(relation)
+    model = packaged_model(relation)
     form = getattr(single, f"{relation}_form")({"id": 0, **one}, model)
     parts = list(single.parts_of(relation, {"id": 1, **other}, model))
     asked: list[int] = []
@@ -300,7 +302,7 @@ def test_what_is_told_apart_early_is_made_no_further(relation: str, one: dict[st
 
 
 def test_how_rare_a_name_is_may_still_lift_what_is_far_below() -> None:
-    model = replace(load_model("organisation"), prior=-50.0, rarity={"name": Rarity({}, 1e-6, 0.1)})
+    model = replace(packaged_model("organisation"), prior=-50.0, rarity={"name": Rarity({}, 1e-6, 0.1)})
     row = {"id": 0, "name": "深圳市维珍妮鞋业有限公司", "phone": "0755-27123456"}
     form = single.organisation_form(row, model)
     turns = in_turn(model, single.LATER["organisation"])
