@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match as RouteMatch
 
+from api import field_words
 from api.audit.sealing import Sealer
 from api.audit.writer import AuditWriter
 from api.authentication.authenticator import make_authenticator
@@ -73,7 +74,7 @@ _TAGS = {
     "reports": "异议",
     "restricted records": "受限记录",
     "platform": "平台",
-    "inbox": "推送",
+    "inbox": "部门推送接收",
     "operation": "运行",
 }
 
@@ -161,7 +162,7 @@ async def _hub_error(request: Request, error: Exception) -> JSONResponse:
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     """Which fields, and why; pydantic's own words for a value are left out, for they repeat it."""
     found = cast(RequestValidationError, error).errors()
-    errors = [{"field": ".".join(_told(each)), "problem": _reason(each)} for each in found]
+    errors = [{"field": ".".join(_told(each)), "problem": field_words.told(each)} for each in found]
     return problem_response(
         PROBLEMS["request"],
         "请求参数有误，详见 errors · the request has mistakes, see errors",
@@ -177,10 +178,6 @@ def _told(error: dict[str, Any]) -> Iterator[str]:
     yield from map(str, places)
     if error["type"] != "extra_forbidden" or _WORD.fullmatch(str(last)):
         yield str(last)
-
-
-def _reason(error: dict[str, Any]) -> str:
-    return "the body is not JSON" if error["type"] == "json_invalid" else str(error["msg"])
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

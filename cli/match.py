@@ -49,11 +49,13 @@ def run(
     model: ModelFile,
     inputs: Inputs,
     to: Annotated[Path, typer.Option("--to", help="结果写入 · clusters go to FILE.csv or FILE.parquet")],
-    links: Annotated[Path | None, typer.Option("--links", help="每对的权重与层级写入 · every pair with weight and levels, to FILE")] = None,
+    links: Annotated[
+        Path | None, typer.Option("--links", help="每对的权重与比较等级写入 · every pair with weight and levels, to FILE")
+    ] = None,
     truth: Truth = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="链接阈值，比特 · bits from which a pair is linked")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="关联阈值（比特） · bits from which a pair is linked")] = None,
 ) -> None:
-    """链接或去重一张表，缺的权重从表中学 · Link or deduplicate a table; weights that its model lacks are trained from it."""
+    """关联或去重一张表，缺的权重从表中学 · Link or deduplicate a table; weights that its model lacks are trained from it."""
     for path in (to, *([links] if links else [])):
         require_writable(path, [*inputs, model])
     start, console = time.perf_counter(), Console(soft_wrap=True)
@@ -70,7 +72,7 @@ def run(
     linked, review = ((edges["decision"] == word).sum() for word in ("link", "review"))
     console.print(
         f"{len(rows):,} 行 · rows → {clusters.n_unique():,} 簇 · clusters; {len(edges):,} 对比较 · pairs compared, "
-        f"{linked:,} 链接 · linked, {review:,} 待审 · for review; {time.perf_counter() - start:.1f} s → {to}",
+        f"{linked:,} 关联 · linked, {review:,} 待复核 · for review; {time.perf_counter() - start:.1f} s → {to}",
         markup=False,
     )
     largest = max(clusters.value_counts()["count"].to_list(), default=0)
@@ -92,7 +94,10 @@ def train(
     from matching.trained_file import trained_document
 
     if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
-        raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+        raise RequestError(
+            f"{to.name} 无法写入 · {to.name} cannot be written",
+            remedy="指定已有文件夹中的 .yml 文件 · name a .yml file in a folder that is there",
+        )
     if relation is not None:
         match_store.train_relation(relation, to)
         return
@@ -101,7 +106,7 @@ def train(
     table, rows = _read(model, inputs, None)
     linkage = _linked(console, rows, table)
     to.write_text(trained_document(document_of(model), linkage.model), encoding="utf-8")
-    shown = Table("比较 · comparison", "层级 · level", "m", "u", "比特 · bits", box=box.SIMPLE_HEAD)
+    shown = Table("比较 · comparison", "比较等级 · level", "m", "u", "权重（比特） · bits", box=box.SIMPLE_HEAD)
     for comparison in linkage.model.comparisons:
         for level in comparison.levels:
             probabilities = ("" if value is None else f"{value:.2g}" for value in (level.m, level.u))
@@ -146,7 +151,7 @@ def explain(
     relation: OfStore = None,
     clear: Annotated[bool, typer.Option("--clear", help="库中个人信息显示原文 · of the store, personal values unmasked")] = False,
 ) -> None:
-    """两行为什么相同或不同：逐项比特 · Why two rows are one or two: every step in bits, whether or not blocking brings them together."""
+    """两行为什么相同或不同：逐项权重（比特） · Why two rows are one or two: every step in bits, whether or not they share a block."""
     from matching.comparison import compare
     from matching.table_forms import table_forms
     from matching.weights import explain as steps_of
@@ -167,7 +172,7 @@ def explain(
     pair = pa.table([[min(places)], [max(places)]], schema=PAIR)
     edge = weigh(compare(decides.relation, table_forms(rows, table), pair, decides), decides).to_pylist()[0]
     levels = json.loads(edge["levels"])
-    shown = Table("步骤 · step", "层级 · level", "比特 · bits", "累计 · so far", box=box.SIMPLE_HEAD)
+    shown = Table("步骤 · step", "比较等级 · level", "权重（比特） · bits", "累计 · so far", box=box.SIMPLE_HEAD)
     total = 0.0
     for name, bits in steps_of(levels, decides).items():
         total += bits
@@ -178,7 +183,10 @@ def explain(
 
 def _given(model: Path | None, inputs: list[Path] | None) -> tuple[Path, list[Path]]:
     if model is None or not inputs:
-        raise RequestError("there is nothing to look at", remedy="give --model and --input for a table, or --relation for the store")
+        raise RequestError(
+            "未指明数据 · there is nothing to look at",
+            remedy="表用 --model 和 --input，库中数据用 --relation · give --model and --input for a table, or --relation for the store",
+        )
     return model, inputs
 
 
@@ -193,7 +201,9 @@ def _read(model: Path, inputs: list[Path], truth: str | None) -> tuple[TableMode
     require_columns(rows, table)  # before the column of ids is read
     if truth is not None:
         if truth not in rows.columns:
-            raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")
+            raise NotFound(
+                f"表中没有列 {truth} · the table has no column {truth}", remedy=f"表中的列 · its columns are {', '.join(rows.columns)}"
+            )
         table = replace(table, truth=Field("truth", (truth,), "exact"))
     missing = _truth_columns_missing(rows, table)
     if missing:
@@ -232,8 +242,9 @@ def _require_distinct(ids: pl.Series) -> None:
     double = ids.is_duplicated().sum()
     if double:
         raise RequestError(
+            f"列 {ids.name} 不能区分各行，{double:,} 行与他行同值 · "
             f"column {ids.name} does not tell rows apart: {double:,} share its value with another",
-            remedy="name another id:, or leave it out",
+            remedy="另写 id:，或省略 · name another id:, or leave it out",
         )
 
 
@@ -247,7 +258,11 @@ def _place(ids: pl.Series, one: str) -> int:
         return int(found[0])
     if one.isdecimal() and int(one) < len(ids):
         return int(one)
-    raise NotFound(f"the table has no row {one}", remedy=f"name a row by the model's id column, or by its number from 0 to {len(ids) - 1}")
+    raise NotFound(
+        f"表中没有行 {one} · the table has no row {one}",
+        remedy=f"用模型的 id 列指明行，或用行号 0 至 {len(ids) - 1} · "
+        f"name a row by the model's id column, or by its number from 0 to {len(ids) - 1}",
+    )
 
 
 def _entities(rows: pl.DataFrame, table: TableModel) -> pl.Series | None:

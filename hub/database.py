@@ -91,12 +91,15 @@ def _store_error(error: BaseException | None, *, is_gone: bool = False) -> Store
         or (isinstance(error, psycopg2.OperationalError) and not state)
     ):
         return StoreUnavailable(
-            "the database went away or cannot be reached",
-            remedy="check CASEHUB_DATABASE_URL and the server; what had landed is safe, run again",
+            "数据库不可用或连接中断 · the database went away or cannot be reached",
+            remedy="稍后再试；如持续出现请联系管理员 · "
+            "try again later; if it goes on, the administrator checks the server and CASEHUB_DATABASE_URL",
         )
     if state in _CONFLICTS:
         return StoreConflict(
-            f"another transaction was in the way: SQLSTATE {state}", remedy="run again: nothing of this one was written", sqlstate=state
+            f"与另一事务冲突，请重试 · another transaction was in the way: SQLSTATE {state}",
+            remedy="重新运行，本次未写入任何内容 · run again: nothing of this one was written",
+            sqlstate=state,
         )
     diagnosis = getattr(error, "diag", None)
     names = [str(name) for name in (getattr(diagnosis, part, None) for part in ("table_name", "column_name", "constraint_name")) if name]

@@ -21,6 +21,7 @@ from schema.records import PARTY, RECORD
 DEFAULT = Path(__file__).parent / "default.yml"
 NO_DEPARTMENT = "none"
 HIDING_REMEDY = (
+    "写 clear，个人信息可写 masked，或不给该角色此类记录；可隐藏的字段见后 · "
     f"write clear, or masked where it is personal, or give the role no such records; what can be hidden: {', '.join(sorted(HIDEABLE))}"
 )
 EACH_COMMUNITY = "each_community"
@@ -65,7 +66,8 @@ class Records(_Strict):
         unknown = [] if isinstance(value, str) else [place for place in value if place not in known]
         if unknown:
             raise refuse(
-                f"names {', '.join(unknown)}, which are no streets or communities", remedy="write the codes of schema/codes/region.yml"
+                f"{', '.join(unknown)} 不是街道或社区代码 · names {', '.join(unknown)}, which are no streets or communities",
+                remedy="写 schema/codes/region.yml 中的代码 · write the codes of schema/codes/region.yml",
             )
         return value
 
@@ -82,11 +84,16 @@ class Fields(_Strict):
         for name, shown in value.items():
             if name not in _FIELDS:
                 raise refuse(
-                    f"there is no field {name}", remedy="name a field of schema/records.py", allowed=tuple(sorted(_FIELDS)), at=(name,)
+                    f"没有字段 {name} · there is no field {name}",
+                    remedy="写 schema/records.py 中的字段 · name a field of schema/records.py",
+                    allowed=tuple(sorted(_FIELDS)),
+                    at=(name,),
                 )
             if shown is Treatment.MASKED and name not in PERSONAL:
                 raise refuse(
-                    f"{name} has no mask", remedy=f"write clear or hidden; masks are for {', '.join(sorted(PERSONAL))}", at=(name,)
+                    f"{name} 没有脱敏方式 · {name} has no mask",
+                    remedy=f"写 clear 或 hidden；可脱敏的字段见后 · write clear or hidden; masks are for {', '.join(sorted(PERSONAL))}",
+                    at=(name,),
                 )
         return value
 
@@ -136,7 +143,11 @@ class RoleRules(_Strict):
     def _are_endpoints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for place, endpoint in enumerate(value):
             if not _ENDPOINT.fullmatch(endpoint):
-                raise refuse(f"{endpoint!r} names no route", remedy="write cases.read, cases.* or *", at=(place,))
+                raise refuse(
+                    f"没有接口 {endpoint!r} · {endpoint!r} names no route",
+                    remedy="写法如 cases.read、cases.* 或 * · write cases.read, cases.* or *",
+                    at=(place,),
+                )
         return value
 
 
@@ -180,7 +191,11 @@ class Policy(_Strict):
     @model_validator(mode="after")
     def _examples_hold(self) -> Self:
         if not self.purposes:
-            raise refuse("names no purpose, so that nothing could be read in the clear", remedy="name at least one", at=("purposes",))
+            raise refuse(
+                "未列明任何查看目的，任何内容都无法以原文查看 · names no purpose, so that nothing could be read in the clear",
+                remedy="至少写一个 · name at least one",
+                at=("purposes",),
+            )
         for place, example in enumerate(self.examples):
             try:
                 found = self.sees(example)
@@ -188,8 +203,9 @@ class Policy(_Strict):
                 raise refuse(error.message, remedy=error.remedy, at=("examples", place)) from None
             if found is not example.sees:
                 raise refuse(
+                    f"{example.caller} 实际看到 {found.value}，示例为 {example.sees.value} · "
                     f"{example.caller} sees it {found.value}, not {example.sees.value}",
-                    remedy="mend the role, or the example if that is what is wanted",
+                    remedy="更正角色，或更正示例 · mend the role, or the example if that is what is wanted",
                     at=("examples", place),
                 )
         return self
@@ -272,8 +288,11 @@ class Policy(_Strict):
 
 def told_half_hidden(role: str, whose: str, name: str) -> str:
     """Why a policy that hides such a field is refused."""
-    records = {"own": "its own department's records", "others": "others' records"}[whose]
-    return f"hides {name} of {records} from the role {role}, and lists, filters, time lines or words would tell it all the same"
+    zh, en = {"own": ("本部门", "its own department's records"), "others": ("其他部门", "others' records")}[whose]
+    return (
+        f"对角色 {role} 隐藏{zh}记录的 {name}，但列表、筛选、时间线或检索词仍会透露 · "
+        f"hides {name} of {en} from the role {role}, and lists, filters, time lines or words would tell it all the same"
+    )
 
 
 def read_policy(path: Path) -> Policy:

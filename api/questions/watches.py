@@ -27,7 +27,7 @@ class WatchQuestion(CaseFilters):
     @model_validator(mode="after")
     def _asks_something(self) -> WatchQuestion:
         if not self.model_dump(exclude_none=True):
-            raise ValueError("ask for something: q or a filter")
+            raise ValueError("须填写 q 或筛选条件 · ask for something: q or a filter")
         return self
 
 
@@ -52,7 +52,7 @@ class WatchOrder(Strict):
     @model_validator(mode="after")
     def _has_its_subject(self) -> WatchOrder:
         if (self.watched == "query") != (self.query is not None) or (self.watched == "query") != (self.id is None):
-            raise ValueError("give query for watched=query, and id for every other")
+            raise ValueError("watched=query 时填 query，其他情形填 id · give query for watched=query, and id for every other")
         return self
 
 
