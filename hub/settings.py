@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings import SettingsError as SourceError
+from pydantic_settings import SettingsError as UnreadableSetting
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -216,7 +216,7 @@ def get_settings() -> Settings:
     """
     try:
         return Settings()  # type: ignore[call-arg,unused-ignore] # every field has a default
-    except SourceError as error:
+    except UnreadableSetting as error:
         name = next((f"CASEHUB_{name.upper()}" for name in Settings.model_fields if f'"{name}"' in str(error)), "a setting")
         raise SettingsError(f"{name} is not JSON", remedy=f"correct {name} in the environment or in .env", setting=name) from None
     except ValidationError as error:

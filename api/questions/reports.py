@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from api.questions.common import CursorText, DepartmentCode, Strict
 from schema.records import PARTY, RECORD
+from schema.states import AccessRequestTold, ReportState
 
 MAX_WORDS = 1_000
 MAX_HOURS = 720
@@ -61,7 +62,7 @@ class ReportQuery(Strict):
     """Which reports are asked for."""
 
     box: Literal["in", "out"] = Field("in", description="in：发给本部门的；out：本人提出的 · to my department, or by me.")
-    state: Literal["open", "taken", "corrected", "refused", "closed"] | None = Field(None, description="状态 · state.")
+    state: ReportState | None = Field(None, description="状态 · state.")
     cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
     limit: int = Field(50, ge=1, le=200, description="每页条数 · items a page.")
 
@@ -69,7 +70,7 @@ class ReportQuery(Strict):
 class ReportStep(Strict):
     """A word about a report, or a new state, or both."""
 
-    state: Literal["open", "taken", "corrected", "refused", "closed"] | None = None
+    state: ReportState | None = None
     text: Words | None = Field(
         None, description="给另一方的说明；更正或不予更正时必填 · for the other side; needed with corrected and refused."
     )
@@ -97,7 +98,7 @@ class AccessRequestQuery(Strict):
     """Which access requests are asked for."""
 
     box: Literal["in", "out"] = Field("in", description="in：向本部门提出的；out：本人提出的 · to my department, or by me.")
-    state: Literal["open", "granted", "refused", "revoked", "withdrawn", "ended"] | None = Field(None, description="状态 · state.")
+    state: AccessRequestTold | None = Field(None, description="状态 · state.")
     cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
     limit: int = Field(50, ge=1, le=200, description="每页条数 · items a page.")
 

@@ -143,7 +143,7 @@ def test_two_of_the_store_are_explained_by_their_names(database: Engine) -> None
 def test_weights_are_moved_to_what_people_said_and_written_as_the_next_version(database: Engine, tmp_path: Path) -> None:
     casehub("review", "pair", "police/1/0", "court/2/0", "no", "--relation", "person")
     told = casehub("match", "train", "--relation", "person", "--to", str(tmp_path / "person.yml"))
-    assert "1 个判断" in told and "phone" in told
+    assert "1 条复核结果" in told and "phone" in told
     assert int(read_model(tmp_path / "person.yml").version) == int(load_model("person").version) + 1
     with pytest.raises(RequestError, match="cannot be written"):
         casehub("match", "train", "--relation", "person", "--to", str(tmp_path / "person.txt"))
