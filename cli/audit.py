@@ -116,7 +116,7 @@ def subject(
 @app.command()
 def export(
     to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.jsonl or FILE.csv")],
-    receiver: Annotated[str, typer.Option("--receiver", help="交给谁 · who gets it; empty: who runs this")] = "",
+    receiver: Annotated[str, typer.Option("--receiver", help="接收方 · who gets it; empty: who runs this")] = "",
     since: Since = None,
     before: Before = None,
 ) -> None:

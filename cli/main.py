@@ -79,7 +79,7 @@ def settings() -> None:
 @export.command()
 def membership(
     to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.csv or FILE.parquet")],
-    receiver: Annotated[str, typer.Option("--receiver", help="交给谁 · who gets it; empty: who runs this")] = "",
+    receiver: Annotated[str, typer.Option("--receiver", help="接收方 · who gets it; empty: who runs this")] = "",
 ) -> None:
     """每条来源记录属于哪个案件、其当事人是谁 · Every source record with its case, and the person or organisation of each of its parties."""
     from pipeline.export import membership as write
