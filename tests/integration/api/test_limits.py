@@ -97,6 +97,7 @@ def test_a_mask_is_not_filled_in_by_asking_for_every_number(wary_api: Api) -> No
     assert (refused.status_code, refused.json()["type"]) == (429, "urn:casehub:problem:too-many-requests")
     assert int(refused.headers["retry-after"]) > 0
     assert "X-Purpose" in refused.json()["remedy"]
+    assert "电话、证件号码、出生日期或门牌地址" in refused.json()["detail"]
     assert clerk.post("/v1/match/batch", json=_phones(5)).status_code == 200
     assert clerk.post("/v1/match", json=_phones(1)["records"][0]).status_code == 429
     ways = ("1--3--8--0--0--1--3--8--0--0--0", "①③⑧00①③⑧000", "138—0013—8000 王某", "+86 138 0013 8000", "㊱㉞⑫㊺")
