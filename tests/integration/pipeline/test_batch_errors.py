@@ -107,7 +107,7 @@ def test_a_refusal_of_the_database_in_land_is_told_with_source_batch_and_remedy(
     (told,) = ask(database, "SELECT error FROM ops.batch")
     assert told == str(error.value)
     assert told.startswith("works: 批次 batch 1: 数据库拒绝了语句 · the database refused a statement: SQLSTATE 54000")
-    assert "→ look the SQLSTATE up" in told
+    assert "→ 已回滚；按 SQLSTATE 查阅 PostgreSQL 附录 A · look the SQLSTATE up" in told
     assert (error.value.detail["department"], error.value.detail["batch_id"]) == ("works", 1)
 
 
