@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from api.access import HIDEABLE, PERSONAL, Caller, Clearance, FieldRule, Purpose, Rate, Rights, Treatment, clearance
+from api.access import HIDEABLE, Caller, Clearance, Purpose, Rights, clearance
 from api.masking import Masks
+from api.policy.parts import Frequency, Masking, Named, OwnAndOthers, Records, Strict
 from connectors.document import Document, Problem, problems_of, raise_problems
 from connectors.model import Name, as_tuple, refuse
 from hub.errors import AccessDenied
 from schema import codes
-from schema.records import PARTY, RECORD
 
 DEFAULT = Path(__file__).parent / "default.yml"
 NO_DEPARTMENT = "none"
@@ -26,101 +26,12 @@ HIDING_REMEDY = (
 )
 EACH_COMMUNITY = "each_community"
 _ENDPOINT = re.compile(r"[a-z_]+(\.[a-z_]+)*(\.\*)?|\*")
-_FIELDS = frozenset({*RECORD.names, *PARTY.names})
+_BEGINNING = "以 version: 和 roles: 开头 · begin with version: and roles:"
 _FROM_FILE = {"is_from": "file"}
 _VISIBILITIES = Literal["shared", "restricted", "sealed"]
 
-Kept = tuple[Annotated[int, Field(ge=0, le=6)], Annotated[int, Field(ge=0, le=6)]]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Named(_Strict):
-    """Something in both languages."""
-
-    zh: str
-    en: str
-
-
-class Masking(_Strict):
-    """How personal values are masked."""
-
-    name: Literal["surname", "hidden"] = "surname"
-    id_no: Kept = (4, 4)
-    phone: Kept = (3, 4)
-    birth_date: Literal["year", "hidden"] = "year"
-
-
-class Records(_Strict):
-    """Whose shared records, and of which places: codes of streets (nine digits) and communities (twelve)."""
-
-    departments: Literal["all"] | tuple[Name, ...] = "all"
-    places: Literal["all", "each_community"] | tuple[str, ...] = "all"
-
-    @field_validator("places", mode="after")
-    @classmethod
-    def _are_places(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        known = [*codes.streets(), *codes.communities()]
-        unknown = [] if isinstance(value, str) else [place for place in value if place not in known]
-        if unknown:
-            raise refuse(
-                f"{', '.join(unknown)} 不是街道或社区代码 · names {', '.join(unknown)}, which are no streets or communities",
-                remedy="写 schema/codes/region.yml 中的代码 · write the codes of schema/codes/region.yml",
-            )
-        return value
-
-
-class Fields(_Strict):
-    """How the fields of some records are shown."""
-
-    default: Treatment = Treatment.MASKED
-    fields: dict[str, Treatment] = Field(default={}, description="Exceptions.")
-
-    @field_validator("fields")
-    @classmethod
-    def _are_fields(cls, value: dict[str, Treatment]) -> dict[str, Treatment]:
-        for name, shown in value.items():
-            if name not in _FIELDS:
-                raise refuse(
-                    f"没有字段 {name} · there is no field {name}",
-                    remedy="写 schema/records.py 中的字段 · name a field of schema/records.py",
-                    allowed=tuple(sorted(_FIELDS)),
-                    at=(name,),
-                )
-            if shown is Treatment.MASKED and name not in PERSONAL:
-                raise refuse(
-                    f"{name} 没有脱敏方式 · {name} has no mask",
-                    remedy=f"写 clear 或 hidden；可脱敏的字段见后 · write clear or hidden; masks are for {', '.join(sorted(PERSONAL))}",
-                    at=(name,),
-                )
-        return value
-
-    def rule(self) -> FieldRule:
-        """The same as a rule."""
-        return FieldRule(self.default, dict(self.fields))
-
-
-class OwnAndOthers(_Strict):
-    """Fields of the own department's records, and of others'."""
-
-    own: Fields = Fields(default=Treatment.CLEAR)
-    others: Fields = Fields()
-
-
-class Frequency(_Strict):
-    """So many requests in so many seconds."""
-
-    requests: Annotated[int, Field(ge=1)] = 600
-    per_s: Annotated[int, Field(ge=1, le=86_400)] = 60
-
-    def rate(self) -> Rate:
-        """The same as a rate."""
-        return Rate(self.requests, self.per_s)
-
-
-class RoleRules(_Strict):
+class RoleRules(Strict):
     """What a role may, in the departments that have it."""
 
     of: tuple[str, ...]
@@ -151,7 +62,7 @@ class RoleRules(_Strict):
         return value
 
 
-class ExampleRecord(_Strict):
+class ExampleRecord(Strict):
     """The record of an example."""
 
     department: Name
@@ -160,7 +71,7 @@ class ExampleRecord(_Strict):
     community: str | None = None
 
 
-class Example(_Strict):
+class Example(Strict):
     """Who sees what of which record: checked whenever the policy is."""
 
     caller: str = Field(pattern=r"^[a-z0-9_]*/[a-z0-9_]+$", description="department/role; /role of no one department.")
@@ -169,7 +80,7 @@ class Example(_Strict):
     sees: Clearance
 
 
-class Policy(_Strict):
+class Policy(Strict):
     """A policy as its file has it."""
 
     version: Annotated[int, Field(ge=0)]
@@ -303,7 +214,7 @@ def read_policy(path: Path) -> Policy:
     """
     document = Document(path)
     if document.node is None or not isinstance(document.data, dict):
-        raise_problems(document.problems or [Problem(path, 1, "", "is not a policy", "begin with version: and roles:")])
+        raise_problems(document.problems or [Problem(path, 1, "", "不是策略文件 · is not a policy", _BEGINNING)])
     try:
         policy = Policy.model_validate(document.data, context=_FROM_FILE)
     except ValidationError as error:
