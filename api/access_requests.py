@@ -67,18 +67,9 @@ def ask(engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Seq
             "没有这个案件，或其中没有该部门可申请的记录 · there is no such case, or nothing of that department's to ask for in it",
             remedy="acknowledged 所列部门方可申请 · ask departments that `acknowledged` of the case names",
         )
-    request_id = uuid.uuid4()
-    row = {"request_id": request_id, **_as_row(caller, asked)}
     try:
         with store_errors(), engine.begin() as connection:
-            if asked.emergency:
-                _require_reviewed(connection, caller)
-                until = connection.execute(text("SELECT now() + :kept"), {"kept": dt.timedelta(hours=emergency_hours)}).scalar_one()
-                row |= {"state": "granted", "granted_until": until}
-                write_audits(connection, caller, [("access_requests.emergency", 201, [asked.case_id], [])])
-            connection.execute(insert(access_request).values(**row))
-            records = [{"request_id": request_id, "record_id": record_id} for record_id in record_ids]
-            connection.execute(insert(access_request_record), records)
+            request_id = _kept(connection, caller, asked, record_ids, emergency_hours)
     except StoreError as error:
         if error.detail.get("sqlstate") != _UNIQUE_VIOLATION:
             raise
@@ -91,6 +82,19 @@ def ask(engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Seq
         _log.warning(
             "emergency access %s: %s of %s opens restricted records of %s", request_id, caller.name, caller.department, asked.department
         )
+    return request_id
+
+
+def _kept(connection: Connection, caller: Caller, asked: NewAccessRequest, record_ids: Sequence[int], emergency_hours: int) -> uuid.UUID:
+    request_id = uuid.uuid4()
+    row = {"request_id": request_id, **_as_row(caller, asked)}
+    if asked.emergency:
+        _require_reviewed(connection, caller)
+        until = connection.execute(text("SELECT now() + :kept"), {"kept": dt.timedelta(hours=emergency_hours)}).scalar_one()
+        row |= {"state": "granted", "granted_until": until}
+        write_audits(connection, caller, [("access_requests.emergency", 201, [asked.case_id], [])])
+    connection.execute(insert(access_request).values(**row))
+    connection.execute(insert(access_request_record), [{"request_id": request_id, "record_id": record_id} for record_id in record_ids])
     return request_id
 
 

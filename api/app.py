@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match as RouteMatch
 
+from api import field_words
 from api.audit.sealing import Sealer
 from api.audit.writer import AuditWriter
 from api.authentication.authenticator import make_authenticator
@@ -56,7 +57,9 @@ _DESCRIPTION = """
 `POST /v1/cases/search` 识别输入的是案号、证件号码、电话、信用代码、姓名、单位、地址还是关键词，并说明每个案件为何匹配。
 It recognises what was typed, says how it read it, and why each case was found.
 
-- 本部门记录显示全文，其他部门的个人信息脱敏。 Your own department's records are shown in the clear, personal values of others' masked.
+- 注明目的与案号（X-Purpose、X-Case-Reference）方显示本部门记录的个人信息原文；未注明时一律脱敏，其他部门的始终脱敏。
+Personal values of your own department's records are clear to a call that says what for (X-Purpose, X-Case-Reference), and masked
+otherwise; others' are always masked.
 - 错误均为 RFC 9457 `application/problem+json`，`type` 固定不变。 Errors are problem documents with a stable `type`.
 - 每次调用均有访问记录。 Every call is written down before it is answered.
 """
@@ -71,7 +74,7 @@ _TAGS = {
     "reports": "异议",
     "restricted records": "受限记录",
     "platform": "平台",
-    "inbox": "推送",
+    "inbox": "部门推送接收",
     "operation": "运行",
 }
 
@@ -159,7 +162,7 @@ async def _hub_error(request: Request, error: Exception) -> JSONResponse:
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     """Which fields, and why; pydantic's own words for a value are left out, for they repeat it."""
     found = cast(RequestValidationError, error).errors()
-    errors = [{"field": ".".join(_told(each)), "problem": _reason(each)} for each in found]
+    errors = [{"field": ".".join(_told(each)), "problem": field_words.told(each)} for each in found]
     return problem_response(
         PROBLEMS["request"],
         "请求参数有误，详见 errors · the request has mistakes, see errors",
@@ -175,10 +178,6 @@ def _told(error: dict[str, Any]) -> Iterator[str]:
     yield from map(str, places)
     if error["type"] != "extra_forbidden" or _WORD.fullmatch(str(last)):
         yield str(last)
-
-
-def _reason(error: dict[str, Any]) -> str:
-    return "the body is not JSON" if error["type"] == "json_invalid" else str(error["msg"])
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

@@ -21,7 +21,7 @@ from pipeline.links import ENGINE
 #: (by a person, decision) → how it is told.
 TOLD = {
     (False, "link"): ("系统判定为同一案件", "the engine holds them to be one case"),
-    (False, "review"): ("系统存疑，待人工判断", "the engine leaves it to a person"),
+    (False, "review"): ("系统存疑，待复核", "the engine leaves it to a person"),
     (False, "cannot_link"): ("系统判定不得合并", "the engine forbids them to be one case"),
     (True, "link"): ("人工判定为同一案件", "a person decided that they are one case"),
     (True, "cannot_link"): ("人工判定不得合并", "a person decided that they are not one case"),

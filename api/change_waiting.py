@@ -70,14 +70,15 @@ class ChangeWaiting:
             self._readers = CapacityLimiter(READERS)
         return await anyio.to_thread.run_sync(function, limiter=self._readers)
 
-    async def beyond(self, seen: Position, timeout_s: float) -> None:
-        """Wait until there is a change after a position, the time is over, or the server ends."""
+    async def beyond(self, seen: Position, timeout_s: float) -> bool:
+        """Wait until there is a change after a position, the time is over, or the server ends; whether there is a change."""
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while not self.is_closed and (self._head is None or self._head <= seen):
                     await self._bell.wait()
+        return self._head is not None and self._head > seen
 
     async def _poll(self) -> None:
         while self._taken and not self.is_closed:

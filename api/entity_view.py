@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,11 +15,11 @@ from api.queries.case import POLICY
 from api.queries.rows import Row
 from api.questions.cases import CaseQuery
 from api.search_view import search
+from schema.states import PartyKind
 
 MAX_CASES = 200
 
 Answer = TypeVar("Answer", PersonAnswer, OrganisationAnswer)
-Relation = Literal["person", "organisation"]
 
 
 def read_person(connection: Connection, presenter: Presenter, person_id: uuid.UUID) -> PersonAnswer | None:
@@ -32,7 +32,7 @@ def read_organisation(connection: Connection, presenter: Presenter, organisation
     return _read(connection, presenter, "organisation", organisation_id, OrganisationAnswer)
 
 
-def became(connection: Connection, presenter: Presenter, relation: Relation, entity_id: uuid.UUID) -> uuid.UUID | None:
+def became(connection: Connection, presenter: Presenter, relation: PartyKind, entity_id: uuid.UUID) -> uuid.UUID | None:
     """What a merged person or firm is now, if the caller may know of it."""
     for target in queries.became(connection, relation, entity_id):
         is_known = queries.mentions(connection, relation, target, presenter.caller.department)
@@ -41,7 +41,7 @@ def became(connection: Connection, presenter: Presenter, relation: Relation, ent
     return None
 
 
-def _read(connection: Connection, presenter: Presenter, relation: Relation, entity_id: uuid.UUID, kind: type[Answer]) -> Answer | None:
+def _read(connection: Connection, presenter: Presenter, relation: PartyKind, entity_id: uuid.UUID, kind: type[Answer]) -> Answer | None:
     rows = queries.mentions(connection, relation, entity_id, presenter.caller.department)
     asked = queries.acknowledged(connection, relation, entity_id)
     if not rows and not asked:

@@ -62,7 +62,8 @@ def receive(engine: Engine, department: Department, push: Push) -> Received:
     """
     if department.inbox is None:
         raise NotFound(
-            "此部门不推送事件 · this department pushes no events", remedy="`casehub sources list` shows how each department sends"
+            "此部门不推送事件 · this department pushes no events",
+            remedy="用 casehub sources list 查看各部门的报送方式 · `casehub sources list` shows how each department sends",
         )
     _require_signature(department.inbox, push)
     events = _events(department.inbox, push.body)
@@ -88,7 +89,8 @@ def _require_signature(connector: InboxConnector, push: Push) -> None:
     if not (is_recent and verify_signature(secret, push.body, push.headers.get(connector.signature_header.lower()), timestamp=timestamp)):
         raise AccessDenied(
             "签名或时间戳无效 · the signature or its time is not valid",
-            remedy=f"{connector.signature_header}: sha256=hex(HMAC-SHA-256(secret, X-Timestamp + '.' + body)), sent within 5 minutes",
+            remedy=f"{connector.signature_header} 为 sha256=HMAC-SHA-256(密钥, 时间戳 + '.' + 请求体)，5 分钟内有效 · "
+            f"{connector.signature_header} is sha256=hex(HMAC-SHA-256(secret, X-Timestamp + '.' + body)), sent within 5 minutes",
             problem="not-authenticated",
             challenge="invalid_signature",
             scheme="Signature",

@@ -26,7 +26,6 @@ from hub.errors import (
     IssuerUnavailable,
     KeyMissing,
     NotFound,
-    PublishHeld,
     RequestError,
     SchemaError,
     SettingsError,
@@ -82,8 +81,7 @@ PROBLEMS = {
         Problem("conservation", 500, "数据守恒校验未通过", "A row was lost or doubled"),
         Problem("source", 502, "部门系统应答异常", "A department's system did not keep its contract"),
         Problem("source-unavailable", 503, "部门系统暂不可用", "A department's system is unavailable"),
-        Problem("batch-held", 409, "批次已暂停，等待处理", "The batch is held"),
-        Problem("publish-held", 409, "发布已暂停，等待确认", "Publishing is held"),
+        Problem("batch-held", 409, "批次已挂起，等待处理", "The batch is held"),
         Problem("conflict", 409, "当前状态不允许此操作", "Its state does not allow that"),
         Problem("busy", 409, "正在处理中，请稍后再试", "Somebody else is at it"),
         Problem("decryption", 500, "加密数据无法解密", "A stored value does not decrypt"),
@@ -135,7 +133,6 @@ CLASSES: dict[type[HubError], str] = {
     IssuerUnavailable: "issuer-unavailable",
     RequestError: "request",
     TooBusy: "overloaded",
-    PublishHeld: "publish-held",
 }
 
 #: Answers of the web framework's own.
@@ -146,7 +143,7 @@ class FieldProblem(BaseModel):
     """What is wrong with one field of a request; the value itself is not repeated."""
 
     field: str = Field(examples=["query.limit"])
-    problem: str = Field(examples=["Input should be less than or equal to 200"])
+    problem: str = Field(examples=["不得大于 200 · Input should be less than or equal to 200"])
 
 
 class ProblemAnswer(BaseModel):

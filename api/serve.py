@@ -127,8 +127,9 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SettingsError(
+            f"无法监听 {settings.host} 的端口 {settings.api_port} · "
             f"port {settings.api_port} on {settings.host} cannot be listened on ({error.strerror})",
-            remedy="stop what listens there or set CASEHUB_API_PORT to another port",
+            remedy="停止占用端口的程序，或更改 CASEHUB_API_PORT · stop what listens there or set CASEHUB_API_PORT to another port",
             setting="CASEHUB_API_PORT",
         ) from None
     return listener

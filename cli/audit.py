@@ -116,11 +116,11 @@ def subject(
 @app.command()
 def export(
     to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.jsonl or FILE.csv")],
-    receiver: Annotated[str, typer.Option("--receiver", help="交给谁 · who gets it; empty: who runs this")] = "",
+    receiver: Annotated[str, typer.Option("--receiver", help="接收方 · who gets it; empty: who runs this")] = "",
     since: Since = None,
     before: Before = None,
 ) -> None:
-    """导出整段封印及其记录，含全部哈希，可在别处核对 · Whole seals with their rows and every hash, to be verified elsewhere."""
+    """导出整段签封及其记录，含全部哈希，可在别处核对 · Whole seals with their rows and every hash, to be verified elsewhere."""
     from api.audit.export import Period, count, require_exportable
     from api.audit.export import export as write
     from api.audit.sealing import seal_all
@@ -136,23 +136,24 @@ def export(
 
 @app.command()
 def prune(
-    before: Annotated[str, typer.Option("--before", help="清除此前的封印，至少 180 天前 · seals made before; 180 days ago at least")],
+    before: Annotated[str, typer.Option("--before", help="清除此前的签封，至少 180 天前 · seals made before; 180 days ago at least")],
 ) -> None:
-    """清除过期的封印及其记录，链上留下墓碑 · Remove old seals and their rows; a chained tombstone stays, so that verify still passes."""
+    """清除过期的签封及其记录，链上留下清除标记 · Remove old seals and their rows; a tombstone stays in the chain: verify passes."""
     from api.audit.prune import prune as remove
 
     moment = _moment(before)
     if moment is None:
-        raise RequestError("--before is empty", remedy="name a date, e.g. 2025-01-03")
+        raise RequestError("--before 为空 · --before is empty", remedy="填写日期，如 2025-01-03 · name a date, e.g. 2025-01-03")
     with store() as engine:
         done = remove(engine, get_settings().audit_head_file, moment)
         showing(results=done.rows)
     if done.tombstone:
         Console().print(
-            f"清除 {done.rows:,} 条 · pruned {done.rows:,} rows, {done.seals:,} seals; tombstone {done.tombstone}", highlight=False
+            f"清除 {done.rows:,} 条 · pruned {done.rows:,} rows, 签封 {done.seals:,} seals; 清除标记 tombstone {done.tombstone}",
+            highlight=False,
         )
     else:
-        Console().print("没有足够旧的封印 · no seal is old enough", highlight=False)
+        Console().print("没有足够旧的签封 · no seal is old enough", highlight=False)
 
 
 def _entry(subject_id: str | None, file: Path | None) -> str:
@@ -162,14 +163,19 @@ def _entry(subject_id: str | None, file: Path | None) -> str:
             return str(uuid.UUID(subject_id))
         except ValueError:
             raise RequestError(
+                "命令参数只接受人员或案件标识，因参数会留在 shell 历史中 · "
                 "an argument may be the id of a person or case alone, for it ends up in the shell's history",
-                remedy="give an ID number when asked for it, or by --file; take what was just typed out of the history",
+                remedy="证件号码在提示时输入或用 --file 提供；请从历史中删除刚才的输入 · "
+                "give an ID number when asked for it, or by --file; take what was just typed out of the history",
             ) from None
     if file is not None:
         try:
             return file.read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError):
-            raise RequestError(f"{file.name} cannot be read", remedy="name a text file with one number or id in it") from None
+            raise RequestError(
+                f"{file.name} 无法读取 · {file.name} cannot be read",
+                remedy="指定只含一个号码或标识的文本文件 · name a text file with one number or id in it",
+            ) from None
     return str(typer.prompt("证件号码或标识 · ID number or id", hide_input=True)).strip()
 
 
@@ -179,4 +185,4 @@ def _moment(value: str | None, *, day_end: bool = False) -> dt.datetime | None:
     try:
         return None if value is None else read_moment(value, day_end=day_end)
     except ValueError as error:
-        raise RequestError("that is no time", remedy=str(error)) from None
+        raise RequestError("时间无法识别 · that is no time", remedy=str(error)) from None

@@ -24,10 +24,10 @@ _COLUMNS = (
     "部门\ndepartment",
     "动作\naction",
     "结果\noutcome",
-    "事由\npurpose",
+    "查看目的\npurpose",
     "案号\nreference",
-    "对象\nreceiver",
-    "形式\nshape",
+    "接收方\nreceiver",
+    "提问类型\nshape",
 )
 
 
@@ -62,7 +62,7 @@ def show_report(console: Console, report: Report) -> None:
         console.print(f"{count:,} × {WORDS[kind]}", highlight=False)
     verdict = "[green]完好 · sound[/green]" if report.is_sound else "[red]有改动 · not as it was written[/red]"
     console.print(
-        f"{verdict}: {report.rows:,} 条记录 rows, {report.seals:,} 个封印 seals, 末号 last {report.last_seal}, "
+        f"{verdict}: {report.rows:,} 条记录 rows, {report.seals:,} 个签封 seals, 末号 last {report.last_seal}, "
         f"已清除 pruned {report.pruned_rows:,}, 等待入链 waiting {report.waiting:,}",
         highlight=False,
     )

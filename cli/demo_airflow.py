@@ -58,9 +58,16 @@ class AirflowApi:
         while missing := missing - {dag["dag_id"] for dag in self.dags() if self._is_parsed(dag)}:
             errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
             if errors:
-                raise HubError(f"{errors[0]['filename']}: {errors[0]['stack_trace'].strip().splitlines()[-1]}", remedy="mend the DAG file")
+                last = errors[0]["stack_trace"].strip().splitlines()[-1]
+                raise HubError(
+                    f"DAG 文件无法载入 · a DAG file cannot be imported: {errors[0]['filename']}: {last}",
+                    remedy="更正该 DAG 文件 · mend the DAG file",
+                )
             if time.monotonic() > deadline:
-                raise HubError(f"Airflow has not read these DAGs: {', '.join(sorted(missing))}", remedy="read its dag-processor.log")
+                raise HubError(
+                    f"Airflow 尚未载入以下 DAG · Airflow has not read these DAGs: {', '.join(sorted(missing))}",
+                    remedy="查看其 dag-processor.log · read its dag-processor.log",
+                )
             on_wait()
             time.sleep(0.5)
 
@@ -118,7 +125,8 @@ class AirflowApi:
             return self._client.request(method, path, **words).raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise HubError(
-                f"Airflow's API did not take {method} {path}: {type(error).__name__}", remedy="read var/airflow/logs/api-server.log"
+                f"Airflow 接口未接受请求 · Airflow's API did not take {method} {path}: {type(error).__name__}",
+                remedy="查看 var/airflow/logs/api-server.log · read var/airflow/logs/api-server.log",
             ) from None
 
 

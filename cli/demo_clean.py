@@ -24,7 +24,10 @@ def main() -> int:
             with postgres.running(settings) as server:
                 folder = server.folder  # as root it may be elsewhere, see hub/postgres.py
             if (folder / "data" / "postmaster.pid").exists():
-                raise BusyError("the embedded PostgreSQL is in use", remedy="end `casehub run` or `casehub serve` first")
+                raise BusyError(
+                    "内置 PostgreSQL 正在使用 · the embedded PostgreSQL is in use",
+                    remedy="先结束 `casehub run` 或 `casehub serve` · end `casehub run` or `casehub serve` first",
+                )
             shutil.rmtree(folder)
     except HubError as error:
         sys.stderr.write(f"{error}\n")

@@ -71,4 +71,7 @@ class Pass:
         if now != self._last:
             self._moved, self._last = time.monotonic(), now
         elif time.monotonic() - self._moved > STALL_S:
-            raise HubError(f"nothing has moved for {STALL_S:.0f} s", remedy="look at the runs in Airflow, or read var/airflow/logs")
+            raise HubError(
+                f"{STALL_S:.0f} 秒没有进展 · nothing has moved for {STALL_S:.0f} s",
+                remedy="在 Airflow 中查看各次运行，或查看 var/airflow/logs · look at the runs in Airflow, or read var/airflow/logs",
+            )

@@ -41,7 +41,10 @@ class Services:
         try:
             answer = httpx.post(f"{self.control}/{action}", timeout=TIMEOUT_S, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:
-            raise HubError(f"the simulator did not {action} ({type(error).__name__})", remedy="read var/demo/simulator.log") from None
+            raise HubError(
+                f"模拟系统未完成 {action} · the simulator did not {action} ({type(error).__name__})",
+                remedy="查看 var/demo/simulator.log · read var/demo/simulator.log",
+            ) from None
         found: dict[str, str] = answer.json()
         return found
 

@@ -38,7 +38,7 @@ _TOTAL_WORDS = {
     "cases_across": "跨部门案件 cases known to several departments",
     "persons_across": "跨部门识别的人员 persons recognised across departments",
     "organisations_across": "跨部门识别的单位 firms recognised across departments",
-    "reviews": "待人工复核 pairs left for review",
+    "reviews": "待复核 pairs left for review",
     "quarantined": "隔离项 rows in quarantine, with their reasons",
 }
 _PARTIES = """
@@ -101,7 +101,7 @@ def show_totals(engine: Engine, console: Console, quality: Mapping[str, Evaluati
     console.print(table)
     if not quality:
         return
-    judged = Table("对照模拟真值 · against the simulated truth", "准确率 precision", "召回率 recall", "F1")
+    judged = Table("对照模拟真值 · against the simulated truth", "精确率 precision", "召回率 recall", "F1")
     for words, evaluation in quality.items():
         pairs = evaluation.pairwise
         judged.add_row(words, f"{pairs.precision:.3f}", f"{pairs.recall:.3f}", f"{pairs.f1:.3f}")
@@ -140,11 +140,17 @@ class WayIn:
             page = answer.raise_for_status().json()
             found = page["items"]
         except (httpx.HTTPError, ValueError, KeyError) as error:
-            raise HubError(f"the API did not answer a search ({type(error).__name__})", remedy="read var/demo/api.log") from None
+            raise HubError(
+                f"接口未答复查询 · the API did not answer a search ({type(error).__name__})",
+                remedy="查看 var/demo/api.log · read var/demo/api.log",
+            ) from None
         if not found:
-            raise HubError("the API finds no case of a firm that the store knows", remedy="read var/demo/api.log")
+            raise HubError(
+                "接口查不到库中已有单位的案件 · the API finds no case of a firm that the store knows",
+                remedy="查看 var/demo/api.log · read var/demo/api.log",
+            )
         read_as = (page.get("recognised_as") or {}).get("zh", "")
-        console.print(f"\n[bold]窗口人员问 · a clerk asks[/bold] q={escape(self.firm)} [dim]{escape(read_as)}[/dim]", highlight=False)
+        console.print(f"\n[bold]经办人员问 · a clerk asks[/bold] q={escape(self.firm)} [dim]{escape(read_as)}[/dim]", highlight=False)
         for case in found[:3]:
             departments = "、".join(department["zh"] for department in case["departments"])
             console.print(f"  {escape(case['title'] or case['case_id'])} [dim]{escape(departments)}[/dim]", highlight=False)
@@ -157,7 +163,7 @@ class WayIn:
             f"/{self._case}?include=records,parties,timeline,lineage,links" if self._case else "?limit=5"
         )  # none came, or all are sealed
         lines = {
-            "clerk": ("窗口人员", f"-G {self.api}/v1/cases --data-urlencode 'q={_quoted(self.firm)}'"),
+            "clerk": ("经办人员", f"-G {self.api}/v1/cases --data-urlencode 'q={_quoted(self.firm)}'"),
             "engineer": ("数据工程师", f"{self.api}/v1/sources"),
             "admin": ("平台管理员", f"'{self.api}/v1/cases{parts}'"),
         }

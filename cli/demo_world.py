@@ -44,8 +44,10 @@ def prepare_store(engine: Engine, settings: Settings, world: WorldNote, console:
         is_the_demos = before is not None and held <= {path.stem for path in DEPARTMENTS.glob("*.yml")}
         if not is_the_demos or settings.database_url is not None:
             raise SettingsError(
+                "库中已有非本演示的记录，不能再加入模拟记录 · "
                 "the store holds records that are not this demo's; simulated ones do not go on top of them",
-                remedy="give the demo a place of its own: CASEHUB_HOME=var/demo, without CASEHUB_DATABASE_URL",
+                remedy="为演示另设位置：CASEHUB_HOME=var/demo，不设 CASEHUB_DATABASE_URL · "
+                "give the demo a place of its own: CASEHUB_HOME=var/demo, without CASEHUB_DATABASE_URL",
                 setting="CASEHUB_HOME",
             )
         console.print("[yellow]换了模拟世界，旧的演示数据清空 · another simulated world: the former demo's records are dropped[/yellow]")

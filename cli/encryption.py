@@ -30,9 +30,14 @@ def new_key(
     from hub.encryption.key_document import KEY_BYTES, read_file, with_new_key, write_document
 
     if cipher not in KEY_BYTES:
-        raise SettingsError(f"there is no cipher {cipher}", remedy=f"give one of {', '.join(KEY_BYTES)}")
+        raise SettingsError(
+            f"没有算法 {cipher} · there is no cipher {cipher}", remedy=f"可选 {'、'.join(KEY_BYTES)} · give one of {', '.join(KEY_BYTES)}"
+        )
     if (file is None) != to_terminal:
-        raise SettingsError("a key goes to a file, or to the terminal", remedy="name a file, or give --print and none")
+        raise SettingsError(
+            "密钥只能写入文件或打印到终端，二者择一 · a key goes to a file, or to the terminal",
+            remedy="指明文件，或只加 --print · name a file, or give --print and none",
+        )
     name = key_id or f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
     before = read_file(file) if file is not None and file.exists() else None
     document = with_new_key(before, name, cipher)  # type: ignore[arg-type] # checked above
@@ -82,7 +87,11 @@ def rotate() -> None:
 
     ring = key_ring()
     if ring is None:
-        raise SettingsError("no keys are set", remedy="set CASEHUB_ENCRYPTION_KEYS_FILE; `casehub encryption new-key FILE` makes one")
+        raise SettingsError(
+            "未设密钥 · no keys are set",
+            remedy="设置 CASEHUB_ENCRYPTION_KEYS_FILE；用 `casehub encryption new-key FILE` 生成密钥 · "
+            "set CASEHUB_ENCRYPTION_KEYS_FILE; `casehub encryption new-key FILE` makes one",
+        )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with store(needs_keys=False) as engine:
         with engine.connect() as connection:

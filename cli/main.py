@@ -65,19 +65,21 @@ def migrate() -> None:
 @app.command()
 def settings() -> None:
     """列出全部设置 · List every setting, its value here and what it is for; secrets are not shown."""
-    from rich.table import Table
+    from rich.padding import Padding
+    from rich.text import Text
 
-    table = Table("变量 · variable", "值 · value", "说明 · meaning")
-    current = get_settings()
+    current, console = get_settings(), Console()
     for name, field in type(current).model_fields.items():
-        table.add_row(f"CASEHUB_{name.upper()}", str(getattr(current, name)), field.description or "")
-    Console().print(table, markup=False)
+        value = getattr(current, name)
+        shown = Text("—（未设 unset）", "dim") if value is None or value == "" else Text(str(value), "green")
+        console.print(Text.assemble((f"CASEHUB_{name.upper()}", "bold"), "  ", shown, overflow="fold"))
+        console.print(Padding(Text(field.description or "", overflow="fold"), (0, 0, 0, 4), expand=False))
 
 
 @export.command()
 def membership(
     to: Annotated[Path, typer.Option("--to", help="目标文件 · FILE.csv or FILE.parquet")],
-    receiver: Annotated[str, typer.Option("--receiver", help="交给谁 · who gets it; empty: who runs this")] = "",
+    receiver: Annotated[str, typer.Option("--receiver", help="接收方 · who gets it; empty: who runs this")] = "",
 ) -> None:
     """每条来源记录属于哪个案件、其当事人是谁 · Every source record with its case, and the person or organisation of each of its parties."""
     from pipeline.export import membership as write

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
 from cli import match_draft, match_store
 from cli.console import Console
+from cli.match_tables import quality_table, rules_table, steps_table, tell_training, tell_unread, weights_table
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table, require_writable, write_table
 
 if TYPE_CHECKING:
     from matching.evaluation import Evaluation
-    from matching.table_linkage import RuleReport, TableLinkage
+    from matching.table_linkage import TableLinkage
     from matching.table_model import TableModel
 
 app = typer.Typer(no_args_is_help=True, help="匹配 · Matching: link or deduplicate any table by a model file, and see why.")
@@ -49,11 +47,13 @@ def run(
     model: ModelFile,
     inputs: Inputs,
     to: Annotated[Path, typer.Option("--to", help="结果写入 · clusters go to FILE.csv or FILE.parquet")],
-    links: Annotated[Path | None, typer.Option("--links", help="每对的权重与层级写入 · every pair with weight and levels, to FILE")] = None,
+    links: Annotated[
+        Path | None, typer.Option("--links", help="每对的权重与比较等级写入 · every pair with weight and levels, to FILE")
+    ] = None,
     truth: Truth = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="链接阈值，比特 · bits from which a pair is linked")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="关联阈值（比特） · bits from which a pair is linked")] = None,
 ) -> None:
-    """链接或去重一张表，缺的权重从表中学 · Link or deduplicate a table; weights that its model lacks are trained from it."""
+    """关联或去重一张表，缺的权重从表中学 · Link or deduplicate a table; weights that its model lacks are trained from it."""
     for path in (to, *([links] if links else [])):
         require_writable(path, [*inputs, model])
     start, console = time.perf_counter(), Console(soft_wrap=True)
@@ -65,19 +65,19 @@ def run(
     edges = pl.DataFrame(linkage.edges)
     if links is not None:
         write_table(edges.with_columns(left=ids.gather(edges["left"]), right=ids.gather(edges["right"])), links)
-    console.print(_rules(linkage.rules), markup=False)
-    _tell_training(console, linkage)
+    console.print(rules_table(linkage.rules), markup=False)
+    tell_training(console, linkage)
     linked, review = ((edges["decision"] == word).sum() for word in ("link", "review"))
     console.print(
         f"{len(rows):,} 行 · rows → {clusters.n_unique():,} 簇 · clusters; {len(edges):,} 对比较 · pairs compared, "
-        f"{linked:,} 链接 · linked, {review:,} 待审 · for review; {time.perf_counter() - start:.1f} s → {to}",
+        f"{linked:,} 关联 · linked, {review:,} 待复核 · for review; {time.perf_counter() - start:.1f} s → {to}",
         markup=False,
     )
     largest = max(clusters.value_counts()["count"].to_list(), default=0)
     console.print(f"最大的簇 · largest cluster: {largest:,} 行 · rows", highlight=False)
     evaluation = _evaluated(rows, table, clusters)
     if evaluation is not None:
-        console.print(_quality(evaluation))
+        console.print(quality_table(evaluation))
 
 
 @app.command()
@@ -92,7 +92,10 @@ def train(
     from matching.trained_file import trained_document
 
     if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
-        raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+        raise RequestError(
+            f"{to.name} 无法写入 · {to.name} cannot be written",
+            remedy="指定已有文件夹中的 .yml 文件 · name a .yml file in a folder that is there",
+        )
     if relation is not None:
         match_store.train_relation(relation, to)
         return
@@ -101,13 +104,8 @@ def train(
     table, rows = _read(model, inputs, None)
     linkage = _linked(console, rows, table)
     to.write_text(trained_document(document_of(model), linkage.model), encoding="utf-8")
-    shown = Table("比较 · comparison", "层级 · level", "m", "u", "比特 · bits", box=box.SIMPLE_HEAD)
-    for comparison in linkage.model.comparisons:
-        for level in comparison.levels:
-            probabilities = ("" if value is None else f"{value:.2g}" for value in (level.m, level.u))
-            shown.add_row(comparison.name, level.name, *probabilities, f"{level.bits:+.1f}")
-    console.print(shown, markup=False)
-    _tell_training(console, linkage)
+    console.print(weights_table(linkage.model), markup=False)
+    tell_training(console, linkage)
     console.print(f"先验 · prior {linkage.model.prior:+.1f} 比特 · bits → {to}", markup=False)
 
 
@@ -120,7 +118,7 @@ def blocking(model: ModelFile, inputs: Inputs, truth: Truth = None) -> None:
     console = Console(soft_wrap=True)
     table, rows = _read(model, inputs, truth)
     pairs, _, rules = candidates(table_forms(rows, table), table.model)
-    console.print(_rules(rules), markup=False)
+    console.print(rules_table(rules), markup=False)
     console.print(f"{len(rows):,} 行 · rows, {pairs.num_rows:,} 对 · pairs")
     entities = _entities(rows, table)
     if entities is not None:
@@ -146,10 +144,9 @@ def explain(
     relation: OfStore = None,
     clear: Annotated[bool, typer.Option("--clear", help="库中个人信息显示原文 · of the store, personal values unmasked")] = False,
 ) -> None:
-    """两行为什么相同或不同：逐项比特 · Why two rows are one or two: every step in bits, whether or not blocking brings them together."""
+    """两行为什么相同或不同：逐项权重（比特） · Why two rows are one or two: every step in bits, whether or not they share a block."""
     from matching.comparison import compare
     from matching.table_forms import table_forms
-    from matching.weights import explain as steps_of
     from matching.weights import weigh
     from schema.records import PAIR
 
@@ -166,19 +163,16 @@ def explain(
 
     pair = pa.table([[min(places)], [max(places)]], schema=PAIR)
     edge = weigh(compare(decides.relation, table_forms(rows, table), pair, decides), decides).to_pylist()[0]
-    levels = json.loads(edge["levels"])
-    shown = Table("步骤 · step", "层级 · level", "比特 · bits", "累计 · so far", box=box.SIMPLE_HEAD)
-    total = 0.0
-    for name, bits in steps_of(levels, decides).items():
-        total += bits
-        shown.add_row(name, levels.get(name, ""), f"{bits:+.1f}", f"{total:+.1f}")
-    console.print(shown, markup=False)
+    console.print(steps_table(json.loads(edge["levels"]), decides), markup=False)
     console.print(f"{edge['match_weight']:+.1f} 比特 · bits (≥ {decides.link:g}: link) → [bold]{edge['decision']}[/bold]")
 
 
 def _given(model: Path | None, inputs: list[Path] | None) -> tuple[Path, list[Path]]:
     if model is None or not inputs:
-        raise RequestError("there is nothing to look at", remedy="give --model and --input for a table, or --relation for the store")
+        raise RequestError(
+            "未指明数据 · there is nothing to look at",
+            remedy="表用 --model 和 --input，库中数据用 --relation · give --model and --input for a table, or --relation for the store",
+        )
     return model, inputs
 
 
@@ -193,7 +187,9 @@ def _read(model: Path, inputs: list[Path], truth: str | None) -> tuple[TableMode
     require_columns(rows, table)  # before the column of ids is read
     if truth is not None:
         if truth not in rows.columns:
-            raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")
+            raise NotFound(
+                f"表中没有列 {truth} · the table has no column {truth}", remedy=f"表中的列 · its columns are {', '.join(rows.columns)}"
+            )
         table = replace(table, truth=Field("truth", (truth,), "exact"))
     missing = _truth_columns_missing(rows, table)
     if missing:
@@ -212,28 +208,17 @@ def _linked(console: Console, rows: pl.DataFrame, table: TableModel) -> TableLin
     with console.status("…") as status:
         show: Callable[[str], None] = lambda step: status.update(f"{_STEPS[step]} · {step}")  # noqa: E731 - typed where it stands
         linkage = link_table(rows, table, show)
-    _tell_unread(console, rows, table)
+    tell_unread(console, rows, table)
     return linkage
-
-
-def _tell_unread(console: Console, rows: pl.DataFrame, table: TableModel) -> None:
-    from matching.table_forms import unread
-
-    forms = {field.name: field.form for field in table.fields}
-    for name, (filled, missed) in unread(rows, table).items():
-        remedy = (
-            "formats: 写明日期的写法 · write formats: as its dates are written" if forms[name] == "date" else "见该列 · look at its column"
-        )
-        words = f"{name}: {filled:,} 个值中 {missed:,} 个读不出 {forms[name]} · of its values so many are no {forms[name]}; {remedy}"
-        console.print(f"[yellow]提醒 · note[/yellow] {escape(words)}", highlight=False)
 
 
 def _require_distinct(ids: pl.Series) -> None:
     double = ids.is_duplicated().sum()
     if double:
         raise RequestError(
+            f"列 {ids.name} 不能区分各行，{double:,} 行与他行同值 · "
             f"column {ids.name} does not tell rows apart: {double:,} share its value with another",
-            remedy="name another id:, or leave it out",
+            remedy="另写 id:，或省略 · name another id:, or leave it out",
         )
 
 
@@ -247,7 +232,11 @@ def _place(ids: pl.Series, one: str) -> int:
         return int(found[0])
     if one.isdecimal() and int(one) < len(ids):
         return int(one)
-    raise NotFound(f"the table has no row {one}", remedy=f"name a row by the model's id column, or by its number from 0 to {len(ids) - 1}")
+    raise NotFound(
+        f"表中没有行 {one} · the table has no row {one}",
+        remedy=f"用模型的 id 列指明行，或用行号 0 至 {len(ids) - 1} · "
+        f"name a row by the model's id column, or by its number from 0 to {len(ids) - 1}",
+    )
 
 
 def _entities(rows: pl.DataFrame, table: TableModel) -> pl.Series | None:
@@ -263,43 +252,3 @@ def _evaluated(rows: pl.DataFrame, table: TableModel, clusters: pl.Series) -> Ev
 
     entities = _entities(rows, table)
     return None if entities is None else evaluate(clusters, entities)
-
-
-def _tell_training(console: Console, linkage: TableLinkage) -> None:
-    found = linkage.training
-    if found is None:
-        console.print("权重取自模型 · weights as the model has them")
-        return
-    rows = linkage.clusters.num_rows
-    if found.matches > 2 * rows:
-        console.print(
-            f"[yellow]预计相同的对远多于行 · many more pairs are expected to be one than there are rows ({rows:,})[/yellow]: "
-            "docs/matching.md · What it finds, and what not",
-            highlight=False,
-        )
-    state = "" if found.settled else ", [yellow]未收敛 · not settled[/yellow]"
-    console.print(f"已训练 · trained in {found.rounds} 轮 · rounds{state}; 预计 · expected {found.matches:,.0f} 对相同 · pairs to be one")
-    if found.told_apart_by:
-        names = ", ".join(found.told_apart_by)
-        console.print(
-            f"同组而非同一 · of one group, and two: {found.related:,.0f} 对 · pairs；其余都同而 {names} 不同的看作两个，"
-            f"若其实是同一个，模型中写 told_apart_by: [] · what differs in {names} and else agrees is taken for two: "
-            "where it is one, state told_apart_by: []",
-            markup=False,
-            highlight=False,
-        )
-
-
-def _rules(rules: tuple[RuleReport, ...]) -> Table:
-    shown = Table("分块规则 · blocking rule", "对 · pairs", "新增 · new", "略过的大块 · blocks passed over", box=box.SIMPLE_HEAD)
-    for rule in rules:
-        over = f"{rule.passed_over:,} (≤ {rule.rows_passed_over:,} 行 · rows)" if rule.passed_over else ""
-        shown.add_row(rule.name, f"{rule.pairs:,}", f"{rule.new:,}", over)
-    return shown
-
-
-def _quality(found: Evaluation) -> Table:
-    shown = Table("对真值 · against the truth", "精确率 · precision", "召回率 · recall", "F1", box=box.SIMPLE_HEAD)
-    for name, quality in (("成对 · pairwise", found.pairwise), ("B³", found.b_cubed)):
-        shown.add_row(name, f"{quality.precision:.4f}", f"{quality.recall:.4f}", f"{quality.f1:.4f}")
-    return shown

@@ -30,16 +30,23 @@ def draft(
         str | None, typer.Option("--truth", help="真值列，不参与比较 · the column that tells what is one: compared with nothing")
     ] = None,
 ) -> None:
-    """看一眼表，起草模型文件：各列是什么、按什么分块 · Look at a table and draft its model: what its columns are, what rows meet by."""
+    """读取表，起草模型文件：各列是什么、按什么分块 · Look at a table and draft its model: what its columns are, what rows meet by."""
     from matching.model_draft import draft as drafted
 
     if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
-        raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+        raise RequestError(
+            f"{to.name} 无法写入 · {to.name} cannot be written",
+            remedy="指定已有文件夹中的 .yml 文件 · name a .yml file in a folder that is there",
+        )
     if to.exists():
-        raise RequestError(f"{to.name} is there already", remedy="name another file, or take that one away")
+        raise RequestError(
+            f"{to.name} 已存在 · {to.name} is there already", remedy="另指定文件，或移走该文件 · name another file, or take that one away"
+        )
     rows = read_table(inputs)
     if truth is not None and truth not in rows.columns:
-        raise NotFound(f"the table has no column {truth}", remedy=f"its columns are {', '.join(rows.columns)}")
+        raise NotFound(
+            f"表中没有列 {truth} · the table has no column {truth}", remedy=f"表中的列 · its columns are {', '.join(rows.columns)}"
+        )
     console = Console()
     with console.status("试分块与比较 · trying rules and comparisons"):
         made = drafted(rows, truth)

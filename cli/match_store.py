@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _IN_FORCE = "已写入 · written: {to}; 放入 CASEHUB_MODELS 所指文件夹后生效 · takes effect in the folder that CASEHUB_MODELS names"
 
-RelationName = Annotated[str, typer.Option("--relation", help="person | organisation | case")]
+RelationName = Annotated[str, typer.Option("--relation", help="人员、单位或案件 · person | organisation | case")]
 
 
 def explain_pair(relation: str, left: str, right: str, *, clear: bool) -> None:
@@ -46,22 +46,24 @@ def train_relation(relation: str, to: Path) -> None:
     with store() as engine:
         found = calibrated(engine, relation_named(relation))
     to.write_text(calibrated_document(document_of(model_path(relation)), found.model), encoding="utf-8")
-    shown = Table("比较\ncomparison", "层级\nlevel", "原比特\nbits before", "现比特\nbits now", box=box.SIMPLE_HEAD)
+    shown = Table("比较\ncomparison", "比较等级\nlevel", "原权重（比特）\nbits before", "现权重（比特）\nbits now", box=box.SIMPLE_HEAD)
     for old, new in zip(load_model(relation).comparisons, found.model.comparisons, strict=True):
         for before, after in zip(old.levels, new.levels, strict=True):
             if abs(after.bits - before.bits) >= 0.05:  # noqa: PLR2004 - what shows in print
                 shown.add_row(old.name, before.name, f"{before.bits:+.1f}", f"{after.bits:+.1f}")
     console = Console()
     console.print(shown, markup=False)
-    console.print(f"{found.pairs:,} 个判断 · verdicts; 每个的意外 · surprise of each: {found.before:.2f} → {found.after:.2f} 比特 · bits")
+    console.print(
+        f"{found.pairs:,} 条复核结果 · verdicts; 每个的意外 · surprise of each: {found.before:.2f} → {found.after:.2f} 比特 · bits"
+    )
     console.print(_IN_FORCE.format(to=to), markup=False, highlight=False)
 
 
 def sample(
     relation: RelationName = "case",
-    size: Annotated[int, typer.Option("--size", help="抽多少条链接 · links to draw")] = 100,
+    size: Annotated[int, typer.Option("--size", help="抽多少条关联 · links to draw")] = 100,
 ) -> None:
-    """随机抽链接供人判断，估计线上精确率 · Draw live links at random for people to judge: the live precision is estimated from them."""
+    """随机抽取关联供人复核，估计线上精确率 · Draw live links at random for people to judge: the live precision is estimated from them."""
     from pipeline.agreement import draw, precisions
     from pipeline.pairs import relation_named
 
@@ -69,8 +71,8 @@ def sample(
         drawn = draw(engine, relation_named(relation), size)
         found = precisions(engine)
     console = Console()
-    console.print(f"抽出 {drawn} 条新链接 · drew {drawn} links not drawn before")
-    console.print(f"逐条判断 · judge them: casehub review next --sampled --relation {relation}", highlight=False)
+    console.print(f"抽出 {drawn} 条新关联 · drew {drawn} links not drawn before")
+    console.print(f"逐条复核 · judge them: casehub review next --sampled --relation {relation}", highlight=False)
     console.print(_precision(found), markup=False)
 
 
@@ -84,7 +86,7 @@ def evaluate(relation: RelationName = "") -> None:
         for name in [relation_named(relation).name] if relation else RELATION_NAMES:
             matrix = confusion(engine, relation_named(name))
             if matrix.is_empty():
-                console.print(f"{name}: 尚无人工判断 · nobody has judged a pair yet")
+                console.print(f"{name}: 尚无人复核 · nobody has judged a pair yet")
                 continue
             shown = Table("引擎 · engine", "同一 · yes", "不同 · no", "拿不准 · unsure", box=box.SIMPLE_HEAD, title=f"{name}: 人 · people")
             for decision, *counts in matrix.iter_rows():
@@ -107,7 +109,10 @@ def survey(
     from pipeline.survey import survey as count
 
     if to is not None and (to.suffix not in (".yml", ".yaml") or not to.parent.is_dir()):
-        raise RequestError(f"{to.name} cannot be written", remedy="name a .yml file in a folder that is there")
+        raise RequestError(
+            f"{to.name} 无法写入 · {to.name} cannot be written",
+            remedy="指定已有文件夹中的 .yml 文件 · name a .yml file in a folder that is there",
+        )
     with store() as engine:
         found = count(engine, relation_named(relation), names)
     console, masks = Console(), {"phone": mask_phone, "id_no": mask_id_no}

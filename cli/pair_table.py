@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FIELDS = {
     "role": "角色 · role", "name": "姓名/名称 · name", "id_no": "证件号 · ID number", "uscc": "统一社会信用代码 · credit code",
     "phone": "电话 · phone", "gender": "性别 · gender", "birth_date": "出生日期 · birth date", "address": "地址 · address",
-    "reported_at": "上报 · reported", "occurred_at": "发生 · occurred", "case_number": "案号 · case number", "title": "标题 · title",
+    "reported_at": "登记 · reported", "occurred_at": "发生 · occurred", "case_number": "案号 · case number", "title": "标题 · title",
     "text": "内容 · text", "category": "类别 · category", "status": "状态 · status", "people_involved": "涉及人数 · people",
     "amount": "金额 · amount",
 }  # fmt: skip
@@ -37,7 +37,7 @@ _LONGEST = 160  # characters of a value that are shown
 
 DECISIONS = {
     "link": "[green]同一 · link[/green]",
-    "review": "[yellow]待审 · review[/yellow]",
+    "review": "[yellow]待复核 · review[/yellow]",
     "no_link": "不同 · no link",
     "cannot_link": "[red]不得合并 · cannot link[/red]",
 }
@@ -83,7 +83,7 @@ def _value(node: Node, field: str, masks: Mapping[str, Callable[[str], str]]) ->
 
 def waterfall(levels: Mapping[str, str], steps: Mapping[str, float]) -> Table:
     """Every step with its bits, what they come to so far, and a bar."""
-    shown = Table("步骤 · step", "层级 · level", "比特 · bits", "累计 · so far", "", box=box.SIMPLE_HEAD)
+    shown = Table("步骤 · step", "比较等级 · level", "权重（比特） · bits", "累计 · so far", "", box=box.SIMPLE_HEAD)
     for column in shown.columns[2:4]:
         column.justify = "right"
     widest = max((abs(bits) for bits in steps.values()), default=1.0) or 1.0

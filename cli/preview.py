@@ -164,7 +164,7 @@ def _shown(field: str, mapping: Mapping, value: str | None) -> str:
 
 
 def _columns_table(contract: Contract, look: Look) -> Table:
-    table = Table("列 column", "字段 field", "示例（打码） example, masked", title=escape(f"{contract.title.zh} · {contract.title.en}"))
+    table = Table("列 column", "字段 field", "示例（脱敏） example, masked", title=escape(f"{contract.title.zh} · {contract.title.en}"))
     fields = _fields_by_column(contract)
     masks = [mask_row(contract, row) for row in look.rows]
     for name in look.columns:
@@ -193,7 +193,7 @@ def _fields_by_column(contract: Contract) -> dict[str, list[str]]:
 
 def _fields_table(contract: Contract, look: Look, places: range) -> Table:
     """Fields down, rows across: a contract has more fields than a terminal is wide."""
-    table = Table("字段 field", "来自 from", title="映射前的值（打码） · values before their transform, masked")
+    table = Table("字段 field", "来自 from", title="映射前的值（脱敏） · values before their transform, masked")
     for place in places:
         key = "|".join(str(lookup(look.rows[place], name)) for name in contract.key)
         table.add_column(escape(scrubbed(key)), overflow="fold")

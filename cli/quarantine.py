@@ -50,7 +50,7 @@ def list_refused(
 
 @app.command()
 def replay(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
-    """修好契约或代码表后重跑 · Run refused rows again after the contract or a code list was mended."""
+    """修好契约或代码表后重放 · Run refused rows again after the contract or a code list was mended."""
     from pipeline.quarantine import replay as run_again
     from pipeline.quarantine import require_known
 
@@ -64,7 +64,7 @@ def replay(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
 
 @app.command()
 def discard(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
-    """永久搁置被拒的行，原始行保留 · Put refused rows aside for good; they stay in landing."""
+    """作废被拒的行，原始行保留 · Put refused rows aside for good; they stay in landing."""
     from pipeline.quarantine import discard as put_aside
     from pipeline.quarantine import require_known
 

@@ -14,12 +14,12 @@ from cli.console import Console
 from cli.pair_table import show_pair
 from cli.session import store
 
-app = typer.Typer(no_args_is_help=True, help="审核 · Review: pairs that the engine leaves to people; yes, no or unsure, kept for ever.")
+app = typer.Typer(no_args_is_help=True, help="复核 · Review: pairs that the engine leaves to people; yes, no or unsure, kept for ever.")
 
-RelationName = Annotated[str, typer.Option("--relation", help="person | organisation | case")]
+RelationName = Annotated[str, typer.Option("--relation", help="人员、单位或案件 · person | organisation | case")]
 Clear = Annotated[bool, typer.Option("--clear", help="显示个人信息原文 · show personal values unmasked")]
 Reason = Annotated[str | None, typer.Option("--reason", help="理由 · why, in words")]
-Verdict = Annotated[str, typer.Argument(metavar="VERDICT", help="yes | no | unsure")]
+Verdict = Annotated[str, typer.Argument(metavar="VERDICT", help="同一、不同或拿不准 · yes | no | unsure")]
 TaskId = Annotated[int, typer.Argument(metavar="TASK", help="任务编号 · a task's number, from `casehub review list`")]
 NodeName = Annotated[
     str, typer.Argument(metavar="NODE", help="部门/编号，当事人再加 /序号 · department/number, of a party /place as well, from 0")
@@ -31,11 +31,11 @@ _KEYS = {"y": "yes", "n": "no", "u": "unsure"}
 
 @app.command("list")
 def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20) -> None:
-    """列出待审的对，最像的在前 · Open tasks, the likeliest to be one first."""
+    """列出待复核的对，最像的在前 · Open tasks, the likeliest to be one first."""
     from pipeline.pairs import examine, relation_named
     from pipeline.reviews import open_tasks
 
-    shown = Table("任务\ntask", "关系\nrelation", "左\nleft", "右\nright", "比特\nbits", box=box.SIMPLE_HEAD)
+    shown = Table("任务\ntask", "关系\nrelation", "左\nleft", "右\nright", "权重（比特）\nbits", box=box.SIMPLE_HEAD)
     for column in shown.columns[2:4]:
         column.overflow = "fold"
     with store() as engine:
@@ -49,12 +49,12 @@ def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(m
                 shown.add_row(str(task.task_id), name, pair.left.name, pair.right.name, f"{task.match_weight:+.1f}")
     console = Console()
     console.print(shown, markup=False)
-    console.print("逐对审核 · one after another: casehub review next; 看一对 · one: casehub review show TASK", highlight=False)
+    console.print("逐对复核 · one after another: casehub review next; 查看一对 · one: casehub review show TASK", highlight=False)
 
 
 @app.command()
 def show(task: TaskId, clear: Clear = False) -> None:
-    """两边的记录与引擎的逐项比特 · Both sides of a task and the engine's steps; personal values masked unless --clear."""
+    """两边的记录与引擎的逐项权重（比特） · Both sides of a task and the engine's steps; personal values masked unless --clear."""
     from pipeline.pairs import examine, relation_named
     from pipeline.reviews import open_task
 
@@ -104,11 +104,11 @@ def apart(node: NodeName, relation: RelationName = "case", reason: Reason = None
 
 @app.command()
 def weak(relation: RelationName = "case", limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20) -> None:
-    """只靠一条弱链接连成的，误并多在其中 · What hangs together by one faint link, the faintest first: where wrong merges are."""
+    """只靠一条弱关联连成的，误并多在其中 · What hangs together by one faint link, the faintest first: where wrong merges are."""
     from pipeline.pairs import examine, relation_named
     from pipeline.reviews import weakest
 
-    shown = Table("比特\nbits", "左\nleft", "右\nright", relation, box=box.SIMPLE_HEAD)
+    shown = Table("权重（比特）\nbits", "左\nleft", "右\nright", relation, box=box.SIMPLE_HEAD)
     for column in shown.columns[1:3]:
         column.overflow = "fold"
     with store() as engine:
@@ -120,18 +120,18 @@ def weak(relation: RelationName = "case", limit: Annotated[int, typer.Option(min
     console = Console()
     console.print(shown, markup=False)
     console.print(
-        "看一对 · to see one: casehub match explain LEFT RIGHT --relation …; 分开 · to part: casehub review pair … no", highlight=False
+        "查看一对 · to see one: casehub match explain LEFT RIGHT --relation …; 分开 · to part: casehub review pair … no", highlight=False
     )
 
 
 @app.command("next")
 def ask_next(
     relation: RelationName = "",
-    sampled: Annotated[bool, typer.Option("--sampled", help="审抽样的链接 · judge links drawn by `casehub match sample`")] = False,
+    sampled: Annotated[bool, typer.Option("--sampled", help="复核抽样的关联 · judge links drawn by `casehub match sample`")] = False,
     clear: Clear = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="最多多少对 · pairs at most")] = 50,
 ) -> None:
-    """逐对审核：y 同一，n 不同，u 拿不准，s 跳过，q 结束 · One pair after another: yes, no, unsure, skip, quit."""
+    """逐对复核：y 同一，n 不同，u 拿不准，s 跳过，q 结束 · One pair after another: yes, no, unsure, skip, quit."""
     from pipeline.pairs import RELATION_NAMES, examine, relation_named
 
     console, done = Console(), 0

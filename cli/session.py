@@ -116,5 +116,6 @@ def _named(contracts: dict[str, Contract], broken: dict[str, list[Problem]], nam
 
 def _no_department(name: str, known: Iterable[str]) -> NotFound:
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return NotFound(f"没有这个部门 · no such department: {name}", remedy=f"{hint}`casehub sources list` shows them all")
+    zh, en = (f"是否为 {close[0]}？", f"did you mean {close[0]}? ") if close else ("", "")
+    remedy = f"{zh}用 `casehub sources list` 查看全部 · {en}`casehub sources list` shows them all"
+    return NotFound(f"没有这个部门 · no such department: {name}", remedy=remedy)

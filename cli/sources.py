@@ -36,7 +36,10 @@ def check(
     wanted = {path.resolve() for path in contract or []}
     for path in wanted:
         if not path.is_file():
-            raise NotFound(f"there is no contract file {path}", remedy="name an existing YAML file, or none to check them all")
+            raise NotFound(
+                f"没有契约文件 {path} · there is no contract file {path}",
+                remedy="指定已有的 YAML 文件，或不指定以检查全部 · name an existing YAML file, or none to check them all",
+            )
     settings = get_settings()
     folders = contract_folders(settings.contract_folders)
     # A file that is named is judged whether its department is active or not.
@@ -89,7 +92,7 @@ def preview(
     department: Annotated[str, typer.Argument(help="部门 · department")],
     rows: Annotated[int, typer.Option(min=1, max=100, help="行数 · rows")] = 5,
 ) -> None:
-    """拉取一页看看：列、映射到的字段、打码后的值；什么都不落库 · Pull one page and show it, personal values masked; nothing is stored."""
+    """拉取一页并显示：列、映射到的字段、脱敏后的值；不入库 · Pull one page and show it, personal values masked; nothing is stored."""
     contract = active_contracts(get_settings(), [department])[0]
     if contract.connector.kind == "inbox":
         with store() as engine:

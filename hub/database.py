@@ -91,19 +91,23 @@ def _store_error(error: BaseException | None, *, is_gone: bool = False) -> Store
         or (isinstance(error, psycopg2.OperationalError) and not state)
     ):
         return StoreUnavailable(
-            "the database went away or cannot be reached",
-            remedy="check CASEHUB_DATABASE_URL and the server; what had landed is safe, run again",
+            "数据库不可用或连接中断 · the database went away or cannot be reached",
+            remedy="稍后再试；如持续出现请联系管理员 · "
+            "try again later; if it goes on, the administrator checks the server and CASEHUB_DATABASE_URL",
         )
     if state in _CONFLICTS:
         return StoreConflict(
-            f"another transaction was in the way: SQLSTATE {state}", remedy="run again: nothing of this one was written", sqlstate=state
+            f"与另一事务冲突，请重试 · another transaction was in the way: SQLSTATE {state}",
+            remedy="重新运行，本次未写入任何内容 · run again: nothing of this one was written",
+            sqlstate=state,
         )
     diagnosis = getattr(error, "diag", None)
     names = [str(name) for name in (getattr(diagnosis, part, None) for part in ("table_name", "column_name", "constraint_name")) if name]
     where = f" at {', '.join(names)}" if names else ""
     return StoreError(
-        f"the database refused a statement: SQLSTATE {state or 'unknown'} ({type(error).__name__}){where}",
-        remedy="look the SQLSTATE up in PostgreSQL's Appendix A; the transaction was rolled back",
+        f"数据库拒绝了语句 · the database refused a statement: SQLSTATE {state or 'unknown'} ({type(error).__name__}){where}",
+        remedy="已回滚；按 SQLSTATE 查阅 PostgreSQL 附录 A · "
+        "look the SQLSTATE up in PostgreSQL's Appendix A; the transaction was rolled back",
         sqlstate=state,
     )
 
@@ -141,7 +145,10 @@ def require_schema(engine: Engine) -> None:
         found = _revision(connection)
     _require_no_newer(found)
     if found != head:
-        raise SchemaError(f"the database's schema is {found or 'missing'}, this version wants {head}", remedy="run `casehub migrate`")
+        raise SchemaError(
+            f"数据库结构为 {found or '空'}，本版本需要 {head} · the database's schema is {found or 'missing'}, this version wants {head}",
+            remedy="运行 `casehub migrate` · run `casehub migrate`",
+        )
 
 
 def _require_no_newer(revision: str | None) -> None:
@@ -151,7 +158,8 @@ def _require_no_newer(revision: str | None) -> None:
     known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
         raise SchemaError(
-            f"the database's schema is {revision}, which this version does not know", remedy="install the version that migrated it"
+            f"数据库结构 {revision} 来自更新的版本 · the database's schema is {revision}, which this version does not know",
+            remedy="安装升级该结构的版本 · install the version that migrated it",
         )
 
 

@@ -24,8 +24,7 @@
     ├── TooManyRequests          too many refusals or calls from one place              (retryable)
     ├── IssuerUnavailable        the issuer of tokens cannot be reached                 (retryable)
     ├── RequestError             what was asked cannot be read
-    ├── TooBusy                  too many ask the same at once                          (retryable)
-    └── PublishHeld              a gate stops publishing until a person agrees
+    └── TooBusy                  too many ask the same at once                          (retryable)
 
 A message names the source, the row, the rule and the remedy, and never a value of a record. `detail` carries the same
 as keys for machines.
@@ -171,7 +170,3 @@ class TooBusy(HubError):
     """Too many ask the same at once; nothing was done."""
 
     retryable = True
-
-
-class PublishHeld(HubError):
-    """A gate stops publishing until a person agrees."""

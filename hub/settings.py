@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings import SettingsError as SourceError
+from pydantic_settings import SettingsError as UnreadableSetting
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -216,13 +216,21 @@ def get_settings() -> Settings:
     """
     try:
         return Settings()  # type: ignore[call-arg,unused-ignore] # every field has a default
-    except SourceError as error:
+    except UnreadableSetting as error:
         name = next((f"CASEHUB_{name.upper()}" for name in Settings.model_fields if f'"{name}"' in str(error)), "a setting")
-        raise SettingsError(f"{name} is not JSON", remedy=f"correct {name} in the environment or in .env", setting=name) from None
+        raise SettingsError(
+            f"{name} 不是 JSON · {name} is not JSON",
+            remedy=f"在环境变量或 .env 中更正 {name} · correct {name} in the environment or in .env",
+            setting=name,
+        ) from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "CASEHUB_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}: {first['msg']}", remedy=f"correct {name} in the environment or in .env", setting=name) from None
+        raise SettingsError(
+            f"{name}: {first['msg']}",
+            remedy=f"在环境变量或 .env 中更正 {name} · correct {name} in the environment or in .env",
+            setting=name,
+        ) from None
 
 
 def require_free_port(host: str, port: int, setting: str) -> int:
@@ -238,6 +246,8 @@ def require_free_port(host: str, port: int, setting: str) -> int:
         except OSError:
             name = f"CASEHUB_{setting.upper()}"
             raise SettingsError(
-                f"port {port} on {host} is taken", remedy=f"stop what listens there or set {name} to another port", setting=name
+                f"{host} 的端口 {port} 已被占用 · port {port} on {host} is taken",
+                remedy=f"停止占用端口的程序，或更改 {name} · stop what listens there or set {name} to another port",
+                setting=name,
             ) from None
         return int(probe.getsockname()[1])

@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from schema.states import Relation
+
 _EXAMPLE_ID = "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"
 Kind = Literal["created", "updated", "split", "merged", "deleted"]
 
@@ -15,7 +17,7 @@ Kind = Literal["created", "updated", "split", "merged", "deleted"]
 class ChangeAnswer(BaseModel):
     """Something that changed, as far as the caller may know of it."""
 
-    relation: Literal["case", "person", "organisation"]
+    relation: Relation
     id: uuid.UUID = Field(description="Of the case, person or organisation.", examples=[_EXAMPLE_ID])
     kind: Kind = Field(
         description="From where the caller stands: created: he can read something of it for the first time; updated; split: records of "

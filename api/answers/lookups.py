@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from schema.states import LookupState
+
 
 class LookupColumn(BaseModel):
     """A column of the file, and what it is looked up as."""
@@ -20,7 +22,7 @@ class LookupAnswer(BaseModel):
     """Where a batch look-up stands."""
 
     lookup_id: uuid.UUID = Field(examples=["6b1f6f0e-4c0e-4a55-9d1e-0d6d3c1f5a10"])
-    state: Literal["waiting", "running", "done", "stopped", "failed"]
+    state: LookupState
     reason: Literal["revoked", "internal"] | None = Field(None, description="Why it was stopped or failed.")
     format: Literal["csv", "xlsx"]
     columns: list[LookupColumn]

@@ -10,9 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.answers.cases import PartyAnswer, RecordAnswer
 from api.answers.common import Coded, RecordRef
-
-ReportState = Literal["open", "taken", "corrected", "refused", "closed"]
-AccessState = Literal["open", "granted", "refused", "revoked", "withdrawn", "ended"]
+from schema.states import AccessRequestTold, ReportState
 
 
 class ReportNote(BaseModel):
@@ -62,7 +60,7 @@ class AccessRequestAnswer(BaseModel):
     """A request to see a department's restricted records in a case."""
 
     request_id: uuid.UUID
-    state: AccessState
+    state: AccessRequestTold
     case_id: uuid.UUID
     department: Coded = Field(description="Whose records.")
     is_emergency: bool

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from api.answers.changes import Kind
 from api.questions.watches import WatchQuestion
+from schema.states import DeliveryState, Relation, Watched
 
 _EXAMPLE_ID = "6b0f1f0e-5d0b-4a0e-8a55-0a3ad5a7c111"
 
@@ -18,7 +18,7 @@ class WatchAnswer(BaseModel):
     """A watch as listed."""
 
     watch_id: uuid.UUID = Field(examples=[_EXAMPLE_ID])
-    watched: Literal["case", "person", "organisation", "query"]
+    watched: Watched
     id: uuid.UUID | None = Field(None, description="Of the case, person or organisation; where it was merged, of what it became.")
     has_webhook: bool
     created_at: dt.datetime
@@ -46,7 +46,7 @@ class WatchList(BaseModel):
 class WatchEvent(BaseModel):
     """Something that happened to what is watched."""
 
-    relation: Literal["case", "person", "organisation"]
+    relation: Relation
     id: uuid.UUID
     kind: Kind
     into: uuid.UUID | None = None
@@ -66,8 +66,8 @@ class DeliveryAnswer(BaseModel):
     """A delivery and how it stands."""
 
     delivery_id: uuid.UUID
-    state: Literal["waiting", "delivered", "dead"]
-    relation: Literal["case", "person", "organisation"]
+    state: DeliveryState
+    relation: Relation
     id: uuid.UUID
     kind: Kind
     attempts: int

@@ -54,9 +54,15 @@ def require_exportable(path: Path) -> None:
         RequestError: it is there already, has no folder, or is neither .jsonl nor .csv.
     """
     if path.suffix not in _WRITERS:
-        raise RequestError(f"{path.name} is neither .jsonl nor .csv", remedy="name a file that ends in .jsonl or .csv")
+        raise RequestError(
+            f"{path.name} 不是 .jsonl 或 .csv · {path.name} is neither .jsonl nor .csv",
+            remedy="文件名以 .jsonl 或 .csv 结尾 · name a file that ends in .jsonl or .csv",
+        )
     if path.exists() or not path.parent.is_dir():
-        raise RequestError(f"{path.name} cannot be written", remedy="name a file that is not there yet, in a folder that is")
+        raise RequestError(
+            f"{path.name} 无法写入 · {path.name} cannot be written",
+            remedy="目标文件须尚不存在，所在文件夹须已存在 · name a file that is not there yet, in a folder that is",
+        )
 
 
 def export(engine: Engine, path: Path, period: Period) -> int:
@@ -72,7 +78,10 @@ def export(engine: Engine, path: Path, period: Period) -> int:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise RequestError(f"{path.name} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None
+        raise RequestError(
+            f"{path.name} 无法写入 · {path.name} cannot be written ({error.strerror})",
+            remedy="改用有写入权限的文件夹 · name a file in a folder of yours",
+        ) from None
     with open(handle, "w", encoding="utf-8", newline="") as file, store_errors(), engine.connect() as connection:  # noqa: PTH123 - of that mode
         connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         return _WRITERS[path.suffix](file, _period(connection, period))

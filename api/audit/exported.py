@@ -34,15 +34,24 @@ def verify_file(path: Path, head_file: Path | None) -> Report:
         RequestError: it is no such file, or holds nothing, or there is no file of heads.
     """
     if head_file is not None and not head_file.is_file():
-        raise RequestError(f"there is no file {head_file.name} of published heads", remedy="name it with --head, or leave --head out")
+        raise RequestError(
+            f"没有已公布链头的文件 {head_file.name} · there is no file {head_file.name} of published heads",
+            remedy="用 --head 指明，或省略 --head · name it with --head, or leave --head out",
+        )
     checker = Checker(None if head_file is None else read_heads(head_file), is_whole=False)
     try:
         for seal, rows in _read_table(path) if path.suffix == ".csv" else _read_lines(path):
             checker.take(seal, rows)
     except (OSError, ValueError, KeyError, TypeError, csv.Error):
-        raise RequestError(f"{path.name} is no exported audit log", remedy="name a file that `casehub audit export` wrote") from None
+        raise RequestError(
+            f"{path.name} 不是导出的访问记录 · {path.name} is no exported audit log",
+            remedy="指定由 `casehub audit export` 导出的文件 · name a file that `casehub audit export` wrote",
+        ) from None
     if not checker.report.seals:
-        raise RequestError(f"{path.name} holds no seal: there is nothing to verify", remedy="name a file that `casehub audit export` wrote")
+        raise RequestError(
+            f"{path.name} 中没有签封，无可核对 · {path.name} holds no seal: there is nothing to verify",
+            remedy="指定由 `casehub audit export` 导出的文件 · name a file that `casehub audit export` wrote",
+        )
     return checker.finish()
 
 

@@ -14,19 +14,19 @@ Kind = Literal[
 WORDS: dict[Kind, str] = {
     "edited": "记录被改动 · the row was edited",
     "removed": "记录被删除 · the row was removed",
-    "added": "未经链接的记录，是绕过触发器加入的 · the row was added past the chain",
+    "added": "未入链的记录：绕过访问记录直接写入 · the row was added past the chain",
     "reordered": "两条记录被调换 · the row was exchanged for another",
     "unsealed": "记录过久未入链 · the row has waited for too long to be chained",
     "sealed_twice": "记录入链两次 · the row is chained twice",
-    "backdated": "记录的时间早于此前的封印 · the row says a time at which it was not there yet",
-    "seal_edited": "封印被改动 · the seal was edited",
-    "seal_removed": "封印缺失 · seals are missing",
-    "rewritten": "封印与已公布的不符，链被重写 · the seal is not the one that was published: the chain was rewritten",
-    "truncated": "已公布的末尾封印不在了 · the chain's tail, which was published, is gone",
+    "backdated": "记录的时间早于此前的签封 · the row says a time at which it was not there yet",
+    "seal_edited": "签封被改动 · the seal was edited",
+    "seal_removed": "签封缺失 · seals are missing",
+    "rewritten": "签封与已公布的不符，链被重写 · the seal is not the one that was published: the chain was rewritten",
+    "truncated": "已公布的末尾签封不在了 · the chain's tail, which was published, is gone",
     "not_published": "链头未公布或文件缺失 · the chain's head is not published",
     "unreadable_head": "链头文件有不可读的行 · a line of the published heads cannot be read",
     "pruned_early": "清除了不满保存期的记录 · rows were pruned before their time",
-    "misdated": "封印的时间不实 · the seal says a time that cannot be",
+    "misdated": "签封的时间不实 · the seal says a time that cannot be",
 }
 MAX_KEPT = 1_000
 

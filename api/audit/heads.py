@@ -60,8 +60,8 @@ def publish(path: Path, head: Head) -> bool:
             os.fsync(file.fileno())
     except OSError as error:
         raise SettingsError(
-            f"the audit chain's head cannot be published to {path} ({error.strerror})",
-            remedy="set CASEHUB_AUDIT_HEAD to a file that the hub may append to",
+            f"访问记录的链头无法公布到 {path} · the audit chain's head cannot be published to {path} ({error.strerror})",
+            remedy="将 CASEHUB_AUDIT_HEAD 设为可追加写入的文件 · set CASEHUB_AUDIT_HEAD to a file that the hub may append to",
             setting="CASEHUB_AUDIT_HEAD",
         ) from None
     return True

@@ -54,12 +54,14 @@ def prune(engine: Engine, head_file: Path, before: dt.datetime) -> Pruned:
     """
     if before > dt.datetime.now(dt.UTC) - KEPT:
         raise RequestError(
-            f"audit rows are kept for {KEPT.days} days at least", remedy=f"name a date more than {KEPT.days} days ago", days=KEPT.days
+            f"访问记录至少保存 {KEPT.days} 天 · audit rows are kept for {KEPT.days} days at least",
+            remedy=f"日期须早于 {KEPT.days} 天前 · name a date more than {KEPT.days} days ago",
+            days=KEPT.days,
         )
     seal_all(engine, head_file)  # a tombstone after rows that wait would be older than they are
     with sealing(engine) as connection:
         if connection is None:
-            raise BusyError("a sealer is at work", remedy="run it again")
+            raise BusyError("另一进程正在签封 · a sealer is at work", remedy="请重新运行 · run it again")
         done = _prune(connection, before)
         end = chain_end(connection)
     if end is not None:

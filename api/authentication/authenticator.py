@@ -122,8 +122,8 @@ def _issuers(settings: Settings, departments: Sequence[str]) -> list[Issuer]:
     for bound in settings.oidc_issuers.values():
         if bound is not None and bound not in departments:
             raise SettingsError(
-                f"CASEHUB_OIDC_ISSUER binds an issuer to {bound}, which is no department",
-                remedy="`casehub sources list` shows the departments",
+                f"CASEHUB_OIDC_ISSUER 中的 {bound} 不是部门 · CASEHUB_OIDC_ISSUER binds an issuer to {bound}, which is no department",
+                remedy="用 `casehub sources list` 查看各部门 · `casehub sources list` shows the departments",
                 setting="CASEHUB_OIDC_ISSUER",
             )
     client = httpx.Client(timeout=TIMEOUT, trust_env=False, verify=httpx.create_ssl_context(), limits=httpx.Limits(max_connections=4))

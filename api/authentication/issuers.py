@@ -122,14 +122,20 @@ class Issuer:
     def _fetch(self) -> dict[str | None, PublicKey]:
         described = self._get(self.url.rstrip("/") + "/.well-known/openid-configuration")
         if described.get("issuer") != self.url:
-            raise self._unavailable("calls itself by another name", "write CASEHUB_OIDC_ISSUER exactly as the issuer names itself")
+            raise self._unavailable(
+                "calls itself by another name",
+                "CASEHUB_OIDC_ISSUER 须与其自称一致 · write CASEHUB_OIDC_ISSUER exactly as the issuer names itself",
+            )
         place = described.get("jwks_uri")
         if not isinstance(place, str) or not is_safe_on_the_way(place):
             raise self._unavailable("names no https address of its keys")
         listed = self._get(place).get("keys")
         found = read_keys(listed if isinstance(listed, list) else [])
         if not found:
-            raise self._unavailable("publishes no key that can be used", "have it sign with RSA of 2048 bits, P-256 or Ed25519")
+            raise self._unavailable(
+                "publishes no key that can be used",
+                "请其使用 2048 位 RSA、P-256 或 Ed25519 签名 · have it sign with RSA of 2048 bits, P-256 or Ed25519",
+            )
         return found
 
     def _get(self, url: str) -> dict[str, Any]:
@@ -149,8 +155,10 @@ class Issuer:
             raise self._unavailable("answered what is no JSON object")
         return document
 
-    def _unavailable(self, what: str, remedy: str = "check the issuer and the way to it") -> IssuerUnavailable:
-        return IssuerUnavailable(f"the OpenID Connect issuer {self.url} {what}", remedy=remedy, issuer=self.url)
+    def _unavailable(self, what: str, remedy: str = "检查身份认证服务及网络 · check the issuer and the way to it") -> IssuerUnavailable:
+        return IssuerUnavailable(
+            f"身份认证服务无法连接或应答异常 · the OpenID Connect issuer {self.url} {what}", remedy=remedy, issuer=self.url
+        )
 
 
 def read_keys(listed: Sequence[object]) -> dict[str | None, PublicKey]:

@@ -45,6 +45,10 @@ class _Known:
     read_at: float
 
 
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
 class KeyCheck:
     """Who holds an API key.
 
@@ -52,10 +56,13 @@ class KeyCheck:
         reading: a connection to look keys up by.
         engine: notes when a key was used.
         clock: seconds that only grow.
+        now: the time of day, by which keys expire.
     """
 
-    def __init__(self, reading: Reading, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
-        self._reading, self._engine, self._clock = reading, engine, clock
+    def __init__(
+        self, reading: Reading, engine: Engine, clock: Callable[[], float] = time.monotonic, now: Callable[[], dt.datetime] = _now
+    ) -> None:
+        self._reading, self._engine, self._clock, self._now = reading, engine, clock, now
         self._lock = threading.Lock()
         self._known: TTLCache[str, _Known] = TTLCache(MAX_KEYS, ttl=KNOWN_S, timer=clock)
         self._used: TTLCache[str, bool] = TTLCache(MAX_KEYS, ttl=USED_S, timer=clock)
@@ -67,7 +74,7 @@ class KeyCheck:
             found = self._known.get(key_id)
         if found is None or self._clock() - found.read_at > FRESH_S or not hmac.compare_digest(found.secret_hash, digest):
             return None
-        return None if _objection(found, address) else found.caller
+        return None if _objection(found, address, self._now()) else found.caller
 
     def was_good(self, credential: str) -> bool:
         """Whether this very key was good lately, and so is no guess."""
@@ -91,7 +98,7 @@ class KeyCheck:
         key_id, digest = split_key(credential)
         found = self._read(key_id)
         is_right = hmac.compare_digest(_NOBODY if found is None else found.secret_hash, digest)
-        objection = None if found is None else _objection(found, address, is_here=is_here)
+        objection = None if found is None else _objection(found, address, self._now(), is_here=is_here)
         self._remember(key_id, found, is_good=is_right and objection is None)
         if found is None or not is_right:
             raise refusal("no such key" if found is None else f"wrong secret for key {key_id}", is_guess=True)
@@ -130,11 +137,11 @@ class KeyCheck:
             connection.execute(update(api_key).where(api_key.c.key_id == key_id, is_due).values(last_used_at=func.now()))
 
 
-def _objection(found: _Known, address: Address | None, *, is_here: bool = False) -> str | None:
+def _objection(found: _Known, address: Address | None, now: dt.datetime, *, is_here: bool = False) -> str | None:
     """Why a key with the right secret is refused all the same."""
     if found.is_revoked:
         return "is revoked"
-    if dt.datetime.now(dt.UTC) >= found.expires_at:
+    if now >= found.expires_at:
         return "has expired"
     if found.networks and not is_here and not _is_within(address, found.networks):
         return "was used from outside its networks"

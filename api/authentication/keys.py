@@ -77,8 +77,9 @@ def create_key(engine: Engine, caller: Caller, days: int, *, networks: Sequence[
         if error.detail.get("sqlstate") != _UNIQUE_VIOLATION:
             raise
         raise RequestError(
-            f"the name {caller.name} is taken",
-            remedy="`casehub keys rotate` makes the holder's next key, --replace ends every key of this name first; or choose another name",
+            f"名称 {caller.name} 已被占用 · the name {caller.name} is taken",
+            remedy="用 `casehub keys rotate` 换发，或加 --replace 先吊销其全部密钥，或另取名称 · "
+            "`casehub keys rotate` makes the holder's next key, --replace ends every key of this name first; or choose another name",
             name=caller.name,
         ) from None
 
@@ -98,8 +99,9 @@ def rotate_key(engine: Engine, name: str, days: int, *, overlap: dt.timedelta) -
             held = _held(connection, name)
             if not held or held[0].revoked_at is not None:
                 raise NotFound(
-                    "nobody of this name holds a key, or it is revoked",
-                    remedy="`casehub keys list` shows them all; `casehub keys create NAME --replace` makes another after a revocation",
+                    "此名称没有密钥，或密钥已吊销 · nobody of this name holds a key, or it is revoked",
+                    remedy="用 `casehub keys list` 查看全部；吊销后用 `casehub keys create NAME --replace` 重新发放 · "
+                    "`casehub keys list` shows them all; `casehub keys create NAME --replace` makes another after a revocation",
                 )
             last = held[0]
             end = func.least(api_key.c.expires_at, func.now() + overlap)
@@ -108,7 +110,11 @@ def rotate_key(engine: Engine, name: str, days: int, *, overlap: dt.timedelta) -
     except StoreError as error:
         if error.detail.get("sqlstate") != _UNIQUE_VIOLATION:
             raise
-        raise RequestError("somebody else made this holder's next key just now", remedy="`casehub keys list` shows it", name=name) from None
+        raise RequestError(
+            "此持有者的新密钥刚由他人生成 · somebody else made this holder's next key just now",
+            remedy="用 `casehub keys list` 查看 · `casehub keys list` shows it",
+            name=name,
+        ) from None
 
 
 def list_keys(engine: Engine) -> Sequence[ApiKey]:
@@ -131,7 +137,10 @@ def revoke_key(engine: Engine, word: str) -> int:
     with store_errors(), engine.begin() as connection:
         found = list(connection.execute(chosen).scalars())
         if not found or not _revoke(connection, found):
-            raise NotFound("no such key, or it is revoked already", remedy="`casehub keys list` shows them all")
+            raise NotFound(
+                "没有此密钥，或已吊销 · no such key, or it is revoked already",
+                remedy="用 `casehub keys list` 查看全部 · `casehub keys list` shows them all",
+            )
     return len(found)
 
 
@@ -166,14 +175,23 @@ def read_networks(words: Sequence[str]) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(word.strip()) for word in words)
     except ValueError:
-        raise RequestError("that is no network", remedy="write it as 10.20.0.0/16, without bits beyond the prefix") from None
+        raise RequestError(
+            "不是有效的网段 · that is no network",
+            remedy="写作 10.20.0.0/16，前缀之外的位须为 0 · write it as 10.20.0.0/16, without bits beyond the prefix",
+        ) from None
 
 
 def _require_sound(engine: Engine, caller: Caller) -> None:
     if not _NAME.fullmatch(caller.name):
-        raise RequestError("a key's name is 1 to 80 letters, digits and . _ @ -", remedy="name the person or system that will hold it")
+        raise RequestError(
+            "密钥名称须为 1 至 80 个字母、数字或 . _ @ - · a key's name is 1 to 80 letters, digits and . _ @ -",
+            remedy="写明持有者，即人或系统 · name the person or system that will hold it",
+        )
     if caller.department is not None and not _DEPARTMENT.fullmatch(caller.department):
-        raise RequestError("that is no department's code", remedy="`casehub sources list` shows the departments")
+        raise RequestError(
+            "不是部门代码 · that is no department's code",
+            remedy="用 `casehub sources list` 查看各部门 · `casehub sources list` shows the departments",
+        )
     try:
         with store_errors(), engine.connect() as connection:
             in_force(connection).rights(caller.department, caller.role)

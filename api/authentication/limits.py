@@ -45,7 +45,7 @@ class CallerLimits:
         return Quota(rate, self._throttle("requests", rate).take(f"{caller.kind} {caller.name}"))
 
     def take_numbers(self, caller: Caller, count: int) -> None:
-        """Count phones, ID numbers and birth dates that a request asks about.
+        """Count phones, ID numbers, birth dates and houses that a request asks about.
 
         Raises:
             TooManyRequests: it says nothing of what for, and they are more than the caller has left; none of them was counted.
@@ -56,8 +56,8 @@ class CallerLimits:
         allowance = self._throttle("numbers", rate).take(f"{caller.kind} {caller.name}", count)
         if allowance.retry_after_s:
             raise TooManyRequests(
-                f"未注明目的时，每 {rate.per_s} 秒至多查询 {rate.requests} 个电话、证件号码或出生日期 · "
-                f"without a purpose at most {rate.requests} phones, ID numbers or birth dates may be asked about in {rate.per_s} s",
+                f"未注明目的时，每 {rate.per_s} 秒至多查询 {rate.requests} 个电话、证件号码、出生日期或门牌地址 · "
+                f"without a purpose at most {rate.requests} phones, ID numbers, birth dates or houses may be asked about in {rate.per_s} s",
                 remedy="用 X-Purpose 与 X-Case-Reference 注明目的与案号 · say what for, in X-Purpose and X-Case-Reference",
                 retry_after_s=allowance.retry_after_s,
             )

@@ -106,7 +106,10 @@ class Export:
         is_complete = True
         while part is not None:
             if _now() > deadline:
-                raise StoreError("an export took longer than it may", remedy="narrow the question, or raise CASEHUB_EXPORT_SECONDS")
+                raise StoreError(
+                    "导出超过规定时限 · an export took longer than it may",
+                    remedy="缩小查询范围，或调大 CASEHUB_EXPORT_SECONDS · narrow the question, or raise CASEHUB_EXPORT_SECONDS",
+                )
             is_complete = self._count + len(part) <= self._most
             kept = part[: self._most - self._count]
             self._require_good()

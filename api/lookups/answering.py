@@ -66,16 +66,8 @@ def answer_rows(
     Returns:
         An answer per ordinal.
     """
-    answers: dict[int, Answer] = {}
-    asked: dict[int, list[Asked]] = {}
-    for ordinal, cells in rows.items():
-        answers[ordinal] = Answer()
-        try:
-            asked[ordinal] = [] if cells is None else read_row(cells, kinds)
-        except CellError as error:
-            answers[ordinal].problem = error.reason
-        if cells is None:
-            answers[ordinal].problem = "unreadable"
+    answers = {ordinal: Answer() for ordinal in rows}
+    asked = _read(rows, kinds, answers)
     own = presenter.caller.department
     by_kind = _by_kind(connection, asked, presenter.caller)
     hits: dict[int, dict[uuid.UUID, list[Row]]] = defaultdict(dict)
@@ -93,6 +85,19 @@ def answer_rows(
     for ordinal, person_ids in persons_by_identifiers(connection, readings, named, own).items():
         answers[ordinal].person_ids = person_ids
     return answers
+
+
+def _read(rows: Mapping[int, Sequence[Any] | None], kinds: Sequence[str], answers: Mapping[int, Answer]) -> dict[int, list[Asked]]:
+    """What each row asks, by ordinal; of one that cannot be read, why goes to its answer."""
+    asked: dict[int, list[Asked]] = {}
+    for ordinal, cells in rows.items():
+        try:
+            asked[ordinal] = [] if cells is None else read_row(cells, kinds)
+        except CellError as error:
+            answers[ordinal].problem = error.reason
+        if cells is None:
+            answers[ordinal].problem = "unreadable"
+    return asked
 
 
 def _by_kind(connection: Connection, asked: Mapping[int, Sequence[Asked]], caller: Caller) -> dict[Kind, list[tuple[int, Reading]]]:

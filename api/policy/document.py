@@ -8,112 +8,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from api.access import HIDEABLE, PERSONAL, Caller, Clearance, FieldRule, Purpose, Rate, Rights, Treatment, clearance
+from api.access import HIDEABLE, Caller, Clearance, Purpose, Rights, clearance
 from api.masking import Masks
+from api.policy.parts import Frequency, Masking, Named, OwnAndOthers, Records, Strict
 from connectors.document import Document, Problem, problems_of, raise_problems
 from connectors.model import Name, as_tuple, refuse
 from hub.errors import AccessDenied
 from schema import codes
-from schema.records import PARTY, RECORD
 
 DEFAULT = Path(__file__).parent / "default.yml"
 NO_DEPARTMENT = "none"
 HIDING_REMEDY = (
+    "写 clear，个人信息可写 masked，或不给该角色此类记录；可隐藏的字段见后 · "
     f"write clear, or masked where it is personal, or give the role no such records; what can be hidden: {', '.join(sorted(HIDEABLE))}"
 )
 EACH_COMMUNITY = "each_community"
 _ENDPOINT = re.compile(r"[a-z_]+(\.[a-z_]+)*(\.\*)?|\*")
-_FIELDS = frozenset({*RECORD.names, *PARTY.names})
+_BEGINNING = "以 version: 和 roles: 开头 · begin with version: and roles:"
 _FROM_FILE = {"is_from": "file"}
 _VISIBILITIES = Literal["shared", "restricted", "sealed"]
 
-Kept = tuple[Annotated[int, Field(ge=0, le=6)], Annotated[int, Field(ge=0, le=6)]]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Named(_Strict):
-    """Something in both languages."""
-
-    zh: str
-    en: str
-
-
-class Masking(_Strict):
-    """How personal values are masked."""
-
-    name: Literal["surname", "hidden"] = "surname"
-    id_no: Kept = (4, 4)
-    phone: Kept = (3, 4)
-    birth_date: Literal["year", "hidden"] = "year"
-
-
-class Records(_Strict):
-    """Whose shared records, and of which places: codes of streets (nine digits) and communities (twelve)."""
-
-    departments: Literal["all"] | tuple[Name, ...] = "all"
-    places: Literal["all", "each_community"] | tuple[str, ...] = "all"
-
-    @field_validator("places", mode="after")
-    @classmethod
-    def _are_places(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        known = [*codes.streets(), *codes.communities()]
-        unknown = [] if isinstance(value, str) else [place for place in value if place not in known]
-        if unknown:
-            raise refuse(
-                f"names {', '.join(unknown)}, which are no streets or communities", remedy="write the codes of schema/codes/region.yml"
-            )
-        return value
-
-
-class Fields(_Strict):
-    """How the fields of some records are shown."""
-
-    default: Treatment = Treatment.MASKED
-    fields: dict[str, Treatment] = Field(default={}, description="Exceptions.")
-
-    @field_validator("fields")
-    @classmethod
-    def _are_fields(cls, value: dict[str, Treatment]) -> dict[str, Treatment]:
-        for name, shown in value.items():
-            if name not in _FIELDS:
-                raise refuse(
-                    f"there is no field {name}", remedy="name a field of schema/records.py", allowed=tuple(sorted(_FIELDS)), at=(name,)
-                )
-            if shown is Treatment.MASKED and name not in PERSONAL:
-                raise refuse(
-                    f"{name} has no mask", remedy=f"write clear or hidden; masks are for {', '.join(sorted(PERSONAL))}", at=(name,)
-                )
-        return value
-
-    def rule(self) -> FieldRule:
-        """The same as a rule."""
-        return FieldRule(self.default, dict(self.fields))
-
-
-class OwnAndOthers(_Strict):
-    """Fields of the own department's records, and of others'."""
-
-    own: Fields = Fields(default=Treatment.CLEAR)
-    others: Fields = Fields()
-
-
-class Frequency(_Strict):
-    """So many requests in so many seconds."""
-
-    requests: Annotated[int, Field(ge=1)] = 600
-    per_s: Annotated[int, Field(ge=1, le=86_400)] = 60
-
-    def rate(self) -> Rate:
-        """The same as a rate."""
-        return Rate(self.requests, self.per_s)
-
-
-class RoleRules(_Strict):
+class RoleRules(Strict):
     """What a role may, in the departments that have it."""
 
     of: tuple[str, ...]
@@ -136,11 +54,15 @@ class RoleRules(_Strict):
     def _are_endpoints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for place, endpoint in enumerate(value):
             if not _ENDPOINT.fullmatch(endpoint):
-                raise refuse(f"{endpoint!r} names no route", remedy="write cases.read, cases.* or *", at=(place,))
+                raise refuse(
+                    f"没有接口 {endpoint!r} · {endpoint!r} names no route",
+                    remedy="写法如 cases.read、cases.* 或 * · write cases.read, cases.* or *",
+                    at=(place,),
+                )
         return value
 
 
-class ExampleRecord(_Strict):
+class ExampleRecord(Strict):
     """The record of an example."""
 
     department: Name
@@ -149,7 +71,7 @@ class ExampleRecord(_Strict):
     community: str | None = None
 
 
-class Example(_Strict):
+class Example(Strict):
     """Who sees what of which record: checked whenever the policy is."""
 
     caller: str = Field(pattern=r"^[a-z0-9_]*/[a-z0-9_]+$", description="department/role; /role of no one department.")
@@ -158,7 +80,7 @@ class Example(_Strict):
     sees: Clearance
 
 
-class Policy(_Strict):
+class Policy(Strict):
     """A policy as its file has it."""
 
     version: Annotated[int, Field(ge=0)]
@@ -180,7 +102,11 @@ class Policy(_Strict):
     @model_validator(mode="after")
     def _examples_hold(self) -> Self:
         if not self.purposes:
-            raise refuse("names no purpose, so that nothing could be read in the clear", remedy="name at least one", at=("purposes",))
+            raise refuse(
+                "未列明任何查看目的，任何内容都无法以原文查看 · names no purpose, so that nothing could be read in the clear",
+                remedy="至少写一个 · name at least one",
+                at=("purposes",),
+            )
         for place, example in enumerate(self.examples):
             try:
                 found = self.sees(example)
@@ -188,8 +114,9 @@ class Policy(_Strict):
                 raise refuse(error.message, remedy=error.remedy, at=("examples", place)) from None
             if found is not example.sees:
                 raise refuse(
+                    f"{example.caller} 实际看到 {found.value}，示例为 {example.sees.value} · "
                     f"{example.caller} sees it {found.value}, not {example.sees.value}",
-                    remedy="mend the role, or the example if that is what is wanted",
+                    remedy="更正角色，或更正示例 · mend the role, or the example if that is what is wanted",
                     at=("examples", place),
                 )
         return self
@@ -272,8 +199,11 @@ class Policy(_Strict):
 
 def told_half_hidden(role: str, whose: str, name: str) -> str:
     """Why a policy that hides such a field is refused."""
-    records = {"own": "its own department's records", "others": "others' records"}[whose]
-    return f"hides {name} of {records} from the role {role}, and lists, filters, time lines or words would tell it all the same"
+    zh, en = {"own": ("本部门", "its own department's records"), "others": ("其他部门", "others' records")}[whose]
+    return (
+        f"对角色 {role} 隐藏{zh}记录的 {name}，但列表、筛选、时间线或检索词仍会透露 · "
+        f"hides {name} of {en} from the role {role}, and lists, filters, time lines or words would tell it all the same"
+    )
 
 
 def read_policy(path: Path) -> Policy:
@@ -284,7 +214,7 @@ def read_policy(path: Path) -> Policy:
     """
     document = Document(path)
     if document.node is None or not isinstance(document.data, dict):
-        raise_problems(document.problems or [Problem(path, 1, "", "is not a policy", "begin with version: and roles:")])
+        raise_problems(document.problems or [Problem(path, 1, "", "不是策略文件 · is not a policy", _BEGINNING)])
     try:
         policy = Policy.model_validate(document.data, context=_FROM_FILE)
     except ValidationError as error:

@@ -174,14 +174,16 @@ def _secret(settings: Settings) -> bytes:
         secret = path.read_bytes().strip()
     except OSError as error:
         raise SettingsError(
-            f"the secret of the database's logins cannot be read ({error.strerror})",
-            remedy="set CASEHUB_LOGIN_SECRET_FILE to a file of 32 random bytes or more",
+            f"无法读取数据库登录口令的密钥文件 · the secret of the database's logins cannot be read ({error.strerror})",
+            remedy="将 CASEHUB_LOGIN_SECRET_FILE 设为不少于 32 随机字节的文件 · "
+            "set CASEHUB_LOGIN_SECRET_FILE to a file of 32 random bytes or more",
             setting="CASEHUB_LOGIN_SECRET_FILE",
         ) from None
     if len(secret) < 32:
         raise SettingsError(
-            "the secret of the database's logins is shorter than 32 bytes",
-            remedy="write `openssl rand -hex 32` into the file that CASEHUB_LOGIN_SECRET_FILE names",
+            "数据库登录口令的密钥短于 32 字节 · the secret of the database's logins is shorter than 32 bytes",
+            remedy="将 `openssl rand -hex 32` 的输出写入 CASEHUB_LOGIN_SECRET_FILE 所指文件 · "
+            "write `openssl rand -hex 32` into the file that CASEHUB_LOGIN_SECRET_FILE names",
             setting="CASEHUB_LOGIN_SECRET_FILE",
         )
     return secret

@@ -91,12 +91,15 @@ def propose(engine: Engine, policy: Policy, by: str, account: str | None = None)
         newest = connection.execute(select(func.coalesce(func.max(table.c.version), 0))).scalar_one()
         if policy.version <= newest:
             raise RequestError(
-                f"version {policy.version} is not above {newest}, the newest there is", remedy=f"write version: {newest + 1}", newest=newest
+                f"版本 {policy.version} 不高于现有最新版本 {newest} · version {policy.version} is not above {newest}, the newest there is",
+                remedy=f"写 version: {newest + 1} · write version: {newest + 1}",
+                newest=newest,
             )
         if policy.version > newest + _MOST_AHEAD:
             raise RequestError(
+                f"版本 {policy.version} 远高于现有最新版本 {newest}，此后将无法再写新版本 · "
                 f"version {policy.version} is far above {newest}, the newest there is: no later one could be written",
-                remedy=f"write version: {newest + 1}",
+                remedy=f"写 version: {newest + 1} · write version: {newest + 1}",
                 newest=newest,
             )
         document = policy.model_dump(mode="json")
@@ -125,9 +128,15 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
             )
         ).one_or_none()
         if waiting is None:
-            raise NotFound(f"no policy of version {version} waits for approval", remedy="`casehub policy list` shows them all")
+            raise NotFound(
+                f"没有待批准的版本 {version} · no policy of version {version} waits for approval",
+                remedy="用 `casehub policy list` 查看全部 · `casehub policy list` shows them all",
+            )
         if waiting.proposed_by == by:
-            raise AccessDenied("a policy wants two people: who proposed it cannot approve it", remedy="ask another administrator")
+            raise AccessDenied(
+                "策略须由两人完成，提出者不能批准 · a policy wants two people: who proposed it cannot approve it",
+                remedy="请另一位管理员批准 · ask another administrator",
+            )
         if account is not None and waiting.proposed_account == account:
             raise AccessDenied(
                 "同一系统账户不能既提出又批准 · one account of the operating system cannot propose a policy and approve it",
@@ -138,7 +147,10 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
             select(table.c.version).where(table.c.state == "in_force", table.c.version > version)
         ).scalar_one_or_none()
         if newer is not None:
-            raise RequestError(f"version {newer} is in force already", remedy=f"propose it anew as version {newer + 1}")
+            raise RequestError(
+                f"版本 {newer} 已生效 · version {newer} is in force already",
+                remedy=f"以版本 {newer + 1} 重新提出 · propose it anew as version {newer + 1}",
+            )
         connection.execute(update(table).where(table.c.state == "in_force").values(state="replaced"))
         approved = {"state": "in_force", "approved_by": by, "approved_at": func.now(), "approved_account": account}
         connection.execute(update(table).where(table.c.version == version).values(**approved))
@@ -146,7 +158,7 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
 
 def _require_whole_hiding(policy: Policy) -> None:
     for found in policy.half_hidden():
-        raise RequestError(f"version {policy.version} {told_half_hidden(*found)}", remedy=HIDING_REMEDY)
+        raise RequestError(f"版本 version {policy.version}: {told_half_hidden(*found)}", remedy=HIDING_REMEDY)
 
 
 def withdraw(engine: Engine, version: int) -> None:
@@ -158,7 +170,10 @@ def withdraw(engine: Engine, version: int) -> None:
     statement = update(table).where(table.c.version == version, table.c.state == "proposed").values(state="withdrawn")
     with store_errors(), engine.begin() as connection:
         if connection.execute(statement).rowcount == 0:
-            raise NotFound(f"no policy of version {version} waits for approval", remedy="`casehub policy list` shows them all")
+            raise NotFound(
+                f"没有待批准的版本 {version} · no policy of version {version} waits for approval",
+                remedy="用 `casehub policy list` 查看全部 · `casehub policy list` shows them all",
+            )
 
 
 def list_policies(engine: Engine) -> Sequence[Proposal]:
@@ -179,5 +194,8 @@ def policy_version(engine: Engine, version: int) -> Policy:
     with store_errors(), engine.connect() as connection:
         document = connection.execute(select(table.c.document).where(table.c.version == version)).scalar_one_or_none()
     if document is None:
-        raise NotFound(f"there is no policy of version {version}", remedy="`casehub policy list` shows them all")
+        raise NotFound(
+            f"没有版本 {version} 的策略 · there is no policy of version {version}",
+            remedy="用 `casehub policy list` 查看全部 · `casehub policy list` shows them all",
+        )
     return policy_of(document)

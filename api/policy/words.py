@@ -33,7 +33,9 @@ def require_known_words(policy: Policy, departments: Collection[str]) -> None:
     problems = [*_unknown(policy, departments)]
     if problems:
         raise ContractError(
-            f"the policy names what there is not: {problems[0]}", remedy="`casehub policy check` lists all", problems=problems
+            f"策略中有不存在的名称 · the policy names what there is not: {problems[0]}",
+            remedy="用 `casehub policy check` 列出全部 · `casehub policy check` lists all",
+            problems=problems,
         )
 
 
@@ -44,23 +46,23 @@ def _unknown(policy: Policy, departments: Collection[str]) -> Iterator[str]:
     for place, example in enumerate(policy.examples):
         for department in (example.caller.partition("/")[0], example.record.department):
             if department and department not in departments:
-                yield _told(f"examples[{place}]", department, "is no department", tuple(departments))
+                yield _told(f"examples[{place}]", department, "不是部门 · is no department", tuple(departments))
         if example.purpose not in (None, "none", *policy.purposes):
-            yield _told(f"examples[{place}].purpose", str(example.purpose), "is no purpose", (*policy.purposes, "none"))
+            yield _told(f"examples[{place}].purpose", str(example.purpose), "不是查看目的 · is no purpose", (*policy.purposes, "none"))
     if ADMIN not in policy.roles:
-        yield f"roles: there is no {ADMIN}: nobody could change the policy again"
+        yield f"roles: 没有 {ADMIN} 角色，此后无人能更改策略 · there is no {ADMIN}: nobody could change the policy again"
 
 
 def _of_role(role: str, rules: RoleRules, routes: tuple[str, ...], departments: Collection[str]) -> Iterator[str]:
     for endpoint in rules.endpoints:
         if not any(fnmatchcase(route, endpoint) for route in routes):
-            yield _told(f"roles.{role}.endpoints", endpoint, "names no route", (*routes, *_families(routes)))
+            yield _told(f"roles.{role}.endpoints", endpoint, "不是接口 · names no route", (*routes, *_families(routes)))
     known = (*sorted(departments), "all", NO_DEPARTMENT)
     read = () if isinstance(rules.records.departments, str) else rules.records.departments
     for where, named, among in (("of", rules.of, known), ("records.departments", read, tuple(departments))):
         for department in named:
             if department not in among:
-                yield _told(f"roles.{role}.{where}", department, "is no department", among)
+                yield _told(f"roles.{role}.{where}", department, "不是部门 · is no department", among)
 
 
 def route_names() -> tuple[str, ...]:

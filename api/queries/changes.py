@@ -21,8 +21,8 @@ from api.opaque import Position
 from api.queries.rows import Row, fetch
 from api.queries.visible import READABLE
 from schema.records import PARTY, RECORD
+from schema.states import RELATIONS
 
-RELATIONS = ("case", "person", "organisation")
 _NODES = {"case": "record_id", "person": "party_id", "organisation": "party_id"}
 _SAYS_NOTHING = {"record_id", "party_id", "version", "department", "source_record_id", "ordinal"}
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST
 from api.queries.gathered import Hits, Row, Worded, cases_of
+from api.queries.like import literal
 from api.queries.ranks import Rank
 from api.queries.rows import fetch_tuples
 from api.queries.tails import TailsShown, find_tails
@@ -142,7 +143,7 @@ class _Looking:
         found: list[tuple[int, int, str, int | None]] = []
         if reading.part:
             self.tried.append("part_of_case_number")
-            parts = self._ask(_NUMBERS, part=f"%{_literal(reading.part)}%", most=MOST)
+            parts = self._ask(_NUMBERS, part=f"%{literal(reading.part)}%", most=MOST)
             found += [(record_id, version, field, None) for record_id, version, field in parts]
         if reading.tail:
             self.tried.append("end_of_number")
@@ -179,8 +180,3 @@ def _as(reading: Reading) -> Any:
     if reading.spoken:
         return "spoken"
     return {Kind.NAME: "person", Kind.ORGANISATION: "organisation"}.get(reading.kind, "either")
-
-
-def _literal(part: str) -> str:
-    """A text inside a LIKE pattern that stands for itself."""
-    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

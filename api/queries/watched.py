@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from api.queries.found import whose_records
+from api.queries.like import literal
 from api.queries.search import FILTERS
 from api.queries.tails import TailsShown, records_with_tail
 from api.queries.visible import CURRENT, MEMBERS, READABLE, follow, members_of
@@ -112,7 +113,7 @@ class Entry:
             "entry_case_id": reading.values[0] if reading.kind is Kind.CASE_ID else None,
             "tokens": reading.tokens,  # empty, it finds nothing
             "named": list(self.named),
-            "part": None if reading.part is None else f"%{_literal(reading.part)}%",
+            "part": None if reading.part is None else f"%{literal(reading.part)}%",
             "tail": reading.tail,
             "whole": TailsShown.WHOLE,
             **asdict(self.shown),
@@ -162,8 +163,3 @@ def mentions(connection: Connection, keys: Mapping[int, int], most: int) -> int:
     """
     values = {"keys": list(keys), "ranks": [int(agrees) for agrees in keys.values()], "most": most}
     return int(connection.execute(text(_MENTIONS), values).scalar_one())
-
-
-def _literal(part: str) -> str:
-    """A text inside a LIKE pattern that stands for itself."""
-    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

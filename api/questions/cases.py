@@ -36,7 +36,7 @@ class CaseFilters(Strict):
     department: DepartmentCode | None = Field(None, description="只看有此部门记录的案件 · cases that hold a record of this department.")
     category: str | None = _coded("category", "类别 · category.")
     status: str | None = _coded("status", "办理状态 · where it stands.")
-    grade: str | None = _coded("grade", "等级 · grade.")
+    grade: str | None = _coded("grade", "分级 · grade.")
     street: str | None = _coded("street", "街道代码 · street, nine digits.")
     community: str | None = _coded("community", "社区代码 · community, twelve digits.")
 
@@ -45,7 +45,7 @@ class CaseFilters(Strict):
     def _is_listed(cls, value: str | None, info: ValidationInfo) -> str | None:
         allowed = _ALLOWED[str(info.field_name)]
         if value is not None and value not in allowed:
-            raise ValueError(f"no such {info.field_name}; allowed: {', '.join(allowed)}")
+            raise ValueError(f"{info.field_name} 没有此值 · no such {info.field_name}; allowed: {', '.join(allowed)}")
         return value
 
 
@@ -89,7 +89,7 @@ class CaseQuery(CaseFilters):
     @classmethod
     def _is_moment(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, int | float):  # pydantic would take seconds or milliseconds since 1970
-            raise ValueError("write 2025-01-03 or 2025-01-03T08:00:00+08:00")
+            raise ValueError("写作 2025-01-03 或 2025-01-03T08:00:00+08:00 · write 2025-01-03 or 2025-01-03T08:00:00+08:00")
         return read_moment(value, day_end=info.field_name == "reported_to") if isinstance(value, str) else value
 
 

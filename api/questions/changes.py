@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from api.questions.common import CursorText, Strict
+from schema.states import Relation
 
-Relation = Literal["case", "person", "organisation"]
 LATEST = "latest"
 
 

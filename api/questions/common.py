@@ -17,7 +17,7 @@ RuleText = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x
 
 def _is_no_number(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError("write true or false")
+        raise ValueError("写 true 或 false · write true or false")
     return value
 
 
@@ -55,4 +55,4 @@ def read_moment(value: str, *, day_end: bool) -> dt.datetime:
             moment = dt.datetime.fromisoformat(value)
         return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=SHANGHAI).astimezone(dt.UTC)
     except (ValueError, OverflowError):
-        raise ValueError("write 2025-01-03 or 2025-01-03T08:00:00+08:00") from None
+        raise ValueError("写作 2025-01-03 或 2025-01-03T08:00:00+08:00 · write 2025-01-03 or 2025-01-03T08:00:00+08:00") from None

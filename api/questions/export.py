@@ -36,16 +36,16 @@ class ExportQuery(CaseQuery):
     @classmethod
     def _counts_nothing(cls, value: bool) -> bool:
         if value:
-            raise ValueError("an export counts nothing beforehand")
+            raise ValueError("导出不预先计数 · an export counts nothing beforehand")
         return value
 
     @field_validator("receiver")
     @classmethod
     def _names_an_office(cls, value: str) -> str:
         if not value.strip():
-            raise ValueError("say who gets the file")
+            raise ValueError("写明接收方 · say who gets the file")
         if holds_identifier(value):
-            raise ValueError("name an office or a system, without numbers of persons")
+            raise ValueError("写单位或系统名称，不得含个人号码 · name an office or a system, without numbers of persons")
         return value.strip()
 
     def page(self, cursor: str | None, cases: int) -> CaseQuery:

@@ -34,7 +34,7 @@ def _as_text(value: object) -> object:
 
 def _bounded(value: Decimal | None) -> float | None:
     if value is not None and abs(value) >= _MAX_AMOUNT:
-        raise ValueError("is too large")
+        raise ValueError("数值过大 · is too large")
     return None if value is None else float(value)
 
 
@@ -48,7 +48,7 @@ def _listed(name: str) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if value not in known:
-            raise ValueError(f"no such {name}; allowed: {', '.join(known)}")
+            raise ValueError(f"{name} 没有此值 · no such {name}; allowed: {', '.join(known)}")
         return value
 
     return check
@@ -109,10 +109,10 @@ class MatchParty(Strict):
     @model_validator(mode="after")
     def _says_who(self) -> Self:
         if not any((self.name, self.id_no, self.uscc, self.phone)):
-            raise ValueError("give one of name, id_no, uscc, phone")
+            raise ValueError("至少填写 name、id_no、uscc、phone 之一 · give one of name, id_no, uscc, phone")
         others = ("uscc",) if self.kind == "person" else ("id_no", "gender", "birth_date")
         if any(getattr(self, name) is not None for name in others):
-            raise ValueError(f"{', '.join(others)} are no fields of a {self.kind}")
+            raise ValueError(f"{self.kind} 不含字段 {'、'.join(others)} · {', '.join(others)} are no fields of a {self.kind}")
         return self
 
 
@@ -152,7 +152,7 @@ class MatchRecord(Strict):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.parties and not self.has_case:
-            raise ValueError("the record is empty: give a party, or something that tells the case")
+            raise ValueError("记录为空，须填写当事人或案件内容 · the record is empty: give a party, or something that tells the case")
         return self
 
     @property
@@ -188,5 +188,5 @@ class MatchBatch(Strict):
     @model_validator(mode="after")
     def _has_few_parties(self) -> Self:
         if sum(len(record.parties) for record in self.records) > MAX_BATCH_PARTIES:
-            raise ValueError(f"a batch may name {MAX_BATCH_PARTIES} parties at most")
+            raise ValueError(f"一批至多 {MAX_BATCH_PARTIES} 个当事人 · a batch may name {MAX_BATCH_PARTIES} parties at most")
         return self

@@ -53,4 +53,7 @@ def _read(value: str) -> str | dt.datetime:
             raise ValueError
         return read_moment(value, day_end=False)
     except ValueError:
-        raise ValueError("write 2025-01-03 or 2025-01-03T08:00:00+08:00, or pass as_of_change of an answer") from None
+        raise ValueError(
+            "写作 2025-01-03 或 2025-01-03T08:00:00+08:00，或填写答复中的 as_of_change · "
+            "write 2025-01-03 or 2025-01-03T08:00:00+08:00, or pass as_of_change of an answer"
+        ) from None

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from api.questions.common import CursorText, DepartmentCode, Strict
 from schema.records import PARTY, RECORD
+from schema.states import AccessRequestTold, ReportState
 
 MAX_WORDS = 1_000
 MAX_HOURS = 720
@@ -43,17 +44,17 @@ class NewReport(Strict):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.field is not None) != (self.about == "value"):
-            raise ValueError("give field with about=value, and with that alone")
+            raise ValueError("about=value 时须填 field，其他情形不得填写 · give field with about=value, and with that alone")
         if self.field is not None and self.field not in FIELDS:
-            raise ValueError("no such field")
+            raise ValueError("没有此字段 · no such field")
         if self.record is not None and self.about != "value":
-            raise ValueError("record goes with about=value")
+            raise ValueError("record 仅用于 about=value · record goes with about=value")
         if self.field is not None and self.field.startswith("parties.") and self.record is None:
-            raise ValueError("a party's field wants a record")
+            raise ValueError("当事人的字段须同时指明 record · a party's field wants a record")
         if ((self.left is not None) and (self.right is not None)) != (self.about == "link") or (
             self.about != "link" and (self.left is not None or self.right is not None)
         ):
-            raise ValueError("give left and right with about=link, and with that alone")
+            raise ValueError("about=link 时须填 left 和 right，其他情形不得填写 · give left and right with about=link, and with that alone")
         return self
 
 
@@ -61,7 +62,7 @@ class ReportQuery(Strict):
     """Which reports are asked for."""
 
     box: Literal["in", "out"] = Field("in", description="in：发给本部门的；out：本人提出的 · to my department, or by me.")
-    state: Literal["open", "taken", "corrected", "refused", "closed"] | None = Field(None, description="状态 · state.")
+    state: ReportState | None = Field(None, description="状态 · state.")
     cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
     limit: int = Field(50, ge=1, le=200, description="每页条数 · items a page.")
 
@@ -69,7 +70,7 @@ class ReportQuery(Strict):
 class ReportStep(Strict):
     """A word about a report, or a new state, or both."""
 
-    state: Literal["open", "taken", "corrected", "refused", "closed"] | None = None
+    state: ReportState | None = None
     text: Words | None = Field(
         None, description="给另一方的说明；更正或不予更正时必填 · for the other side; needed with corrected and refused."
     )
@@ -77,9 +78,9 @@ class ReportStep(Strict):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.state is None and self.text is None:
-            raise ValueError("give state, text or both")
+            raise ValueError("填写 state 或 text，或两者都填 · give state, text or both")
         if self.state in ("corrected", "refused") and self.text is None:
-            raise ValueError("say in text what was corrected, or why not")
+            raise ValueError("在 text 中写明更正内容，或不予更正的理由 · say in text what was corrected, or why not")
         return self
 
 
@@ -88,7 +89,7 @@ class NewAccessRequest(Strict):
 
     case_id: uuid.UUID
     department: DepartmentCode
-    reason: Reason = Field(description="事由 · why, 5 to 1,000 characters.")
+    reason: Reason = Field(description="申请理由 · why, 5 to 1,000 characters.")
     case_reference: Reference = Field(description="本部门案号 · the case that it is for, in your department's numbers.")
     emergency: bool = Field(False, description="紧急：立即开放，告警并须事后审查 · opened at once, with an alarm, and reviewed afterwards.")
 
@@ -97,7 +98,7 @@ class AccessRequestQuery(Strict):
     """Which access requests are asked for."""
 
     box: Literal["in", "out"] = Field("in", description="in：向本部门提出的；out：本人提出的 · to my department, or by me.")
-    state: Literal["open", "granted", "refused", "revoked", "withdrawn", "ended"] | None = Field(None, description="状态 · state.")
+    state: AccessRequestTold | None = Field(None, description="状态 · state.")
     cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
     limit: int = Field(50, ge=1, le=200, description="每页条数 · items a page.")
 
@@ -113,9 +114,9 @@ class AccessDecision(Strict):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.hours is not None) != (self.decision == "grant"):
-            raise ValueError("give hours with grant, and with that alone")
+            raise ValueError("grant 时须填 hours，其他情形不得填写 · give hours with grant, and with that alone")
         if (self.is_justified is not None) != (self.decision == "review"):
-            raise ValueError("give is_justified with review, and with that alone")
+            raise ValueError("review 时须填 is_justified，其他情形不得填写 · give is_justified with review, and with that alone")
         if self.decision in ("refuse", "revoke", "review") and self.note is None:
-            raise ValueError("say why in note")
+            raise ValueError("在 note 中写明理由 · say why in note")
         return self

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Literal
 
 from pydantic import Field, model_validator
 
 from api.questions.cases import CaseFilters
 from api.questions.common import CursorText, Strict
 from api.recognise import MAX_CHARACTERS
+from schema.states import DeliveryState, Watched
 
 
 class WatchQuestion(CaseFilters):
@@ -27,7 +27,7 @@ class WatchQuestion(CaseFilters):
     @model_validator(mode="after")
     def _asks_something(self) -> WatchQuestion:
         if not self.model_dump(exclude_none=True):
-            raise ValueError("ask for something: q or a filter")
+            raise ValueError("须填写 q 或筛选条件 · ask for something: q or a filter")
         return self
 
 
@@ -44,7 +44,7 @@ class WebhookOrder(Strict):
 class WatchOrder(Strict):
     """What is to be watched: a case, person or organisation by its id, or a query."""
 
-    watched: Literal["case", "person", "organisation", "query"] = Field(description="关注对象 · what is watched.")
+    watched: Watched = Field(description="关注对象 · what is watched.")
     id: uuid.UUID | None = Field(None, description="案件、人员或单位的标识 · of the case, person or organisation.")
     query: WatchQuestion | None = Field(None, description="关注的查询 · of a query: cases that match it when they change.")
     webhook: WebhookOrder | None = Field(None, description="不填则只能用 GET …/events 读取 · without it events are read by GET …/events.")
@@ -52,7 +52,7 @@ class WatchOrder(Strict):
     @model_validator(mode="after")
     def _has_its_subject(self) -> WatchOrder:
         if (self.watched == "query") != (self.query is not None) or (self.watched == "query") != (self.id is None):
-            raise ValueError("give query for watched=query, and id for every other")
+            raise ValueError("watched=query 时填 query，其他情形填 id · give query for watched=query, and id for every other")
         return self
 
 
@@ -66,5 +66,5 @@ class EventQuery(Strict):
 class DeliveryQuery(Strict):
     """Which deliveries of a watch."""
 
-    state: Literal["waiting", "delivered", "dead"] | None = Field(None, description="状态 · state; dead: given up.")
+    state: DeliveryState | None = Field(None, description="状态 · state; dead: given up.")
     limit: int = Field(100, ge=1, le=1000, description="条数 · deliveries, newest first.")

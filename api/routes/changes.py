@@ -16,7 +16,7 @@ from api.access import Caller
 from api.answers.changes import ChangeAnswer, ChangePage
 from api.audit import write_audit
 from api.authentication.standing import is_good
-from api.change_feed import Seen, beginning, read_head, read_page
+from api.change_feed import FeedPage, Seen, beginning, read_head, read_page
 from api.change_waiting import ChangeWaiting
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.opaque import Position, read_position, write_position
@@ -28,6 +28,7 @@ router = APIRouter(prefix="/v1/changes", tags=["changes"])
 
 STREAM_S = 60.0  # then the client comes again with Last-Event-ID, is authenticated anew and written down anew
 STREAM_PAGE = 100
+KEY_S = 1.0  # for which a stream believes that its key is good
 RETRY_MS = 1000
 
 
@@ -129,17 +130,26 @@ async def stream_changes(stream: Annotated[_Stream, Depends(stream_of)]) -> Asyn
     """
     position, deadline = stream.position, time.monotonic() + STREAM_S
     yield ServerSentEvent(retry=RETRY_MS, comment="casehub")
+    has_moved = True
     while not stream.waiting.is_closed and (left := deadline - time.monotonic()) > 0:
-        page = await stream.waiting.read(partial(read_page, stream.hub, stream.caller, position, STREAM_PAGE, stream.relation))
+        page = await stream.waiting.read(partial(_next_page, stream, position)) if has_moved else None
         if not await stream.waiting.read(partial(is_good, stream.hub, stream.caller)):
             return  # the key was revoked meanwhile: who comes again is told
-        if page.items:
-            ids = list({seen.entity_id for seen in page.items})
-            trace = dataclasses.replace(stream.trace, entity_ids=ids)
-            await stream.waiting.read(partial(write_audit, stream.hub.engine, trace, "changes.stream", 200))  # no row, no event
-        for seen in page.items:
-            answer = _answer(stream.hub, seen)
-            yield ServerSentEvent(event="change", id=answer.cursor, raw_data=answer.model_dump_json(exclude_none=True))
-        position = page.position
-        if page.is_complete:
-            await stream.waiting.beyond(position, left)
+        if page is not None:
+            if page.items:
+                await stream.waiting.read(partial(_write_down, stream, page))  # no row, no event
+            for seen in page.items:
+                answer = _answer(stream.hub, seen)
+                yield ServerSentEvent(event="change", id=answer.cursor, raw_data=answer.model_dump_json(exclude_none=True))
+            position = page.position
+        is_behind = page is not None and not page.is_complete
+        has_moved = is_behind or await stream.waiting.beyond(position, min(left, KEY_S))
+
+
+def _next_page(stream: _Stream, position: Position) -> FeedPage:
+    return read_page(stream.hub, stream.caller, position, STREAM_PAGE, stream.relation)
+
+
+def _write_down(stream: _Stream, page: FeedPage) -> None:
+    trace = dataclasses.replace(stream.trace, entity_ids=list({seen.entity_id for seen in page.items}))
+    write_audit(stream.hub.engine, trace, "changes.stream", 200)

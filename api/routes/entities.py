@@ -11,11 +11,12 @@ from fastapi.responses import RedirectResponse, Response
 from api.answers.entities import OrganisationAnswer, PersonAnswer
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.entity_tag import VARY, tagged
-from api.entity_view import Relation, became, read_organisation, read_person
+from api.entity_view import became, read_organisation, read_person
 from api.presenter import Presenter
 from api.problems import documented
 from api.state import Hub, Trace
 from hub.errors import NotFound
+from schema.states import PartyKind
 
 router = APIRouter(prefix="/v1", tags=["persons and organisations"])
 
@@ -24,7 +25,7 @@ _OTHERS: dict[int | str, dict[str, Any]] = {
     308: {"description": "已并入另一人或单位 · it was merged into another one, which Location names"},
 }
 _RESPONSES = _OTHERS | documented(401, 403, 404, 422, 503, 504)
-_PATHS: dict[Relation, str] = {"person": "persons", "organisation": "organisations"}
+_PATHS: dict[PartyKind, str] = {"person": "persons", "organisation": "organisations"}
 
 
 @router.get(
@@ -47,7 +48,7 @@ def read_one_organisation(organisation_id: uuid.UUID, request: Request, caller: 
     return _answer(request, Presenter(caller, hub.directory), hub, trace, "organisation", organisation_id)
 
 
-def _answer(request: Request, presenter: Presenter, hub: Hub, trace: Trace, relation: Relation, entity_id: uuid.UUID) -> Response:
+def _answer(request: Request, presenter: Presenter, hub: Hub, trace: Trace, relation: PartyKind, entity_id: uuid.UUID) -> Response:
     if relation == "person":
         trace.person_ids = [entity_id]
     read = read_person if relation == "person" else read_organisation

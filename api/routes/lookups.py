@@ -82,7 +82,10 @@ async def content_of(request: Request, _: Annotated[None, Depends(require_room)]
 
 
 def _no_file() -> RequestError:
-    return RequestError("表单须只含一个名为 file 的文件 · the form must hold one file, named file", remedy="curl -F file=@FILE")
+    return RequestError(
+        "表单须只含一个名为 file 的文件 · the form must hold one file, named file",
+        remedy="写法：curl -F file=@文件 · write: curl -F file=@FILE",
+    )
 
 
 @router.post(

@@ -27,7 +27,6 @@ from api.problems import documented
 from api.queries import watches as queries
 from api.queries.rows import Row
 from api.queries.watched import current, readable
-from api.questions.changes import Relation
 from api.questions.watches import DeliveryQuery, EventQuery, WatchOrder
 from api.recognise import numbers_in, recognise
 from api.state import Hub, Trace
@@ -37,6 +36,7 @@ from api.watches.resolver import TooSlow
 from api.watches.target import RESOLVE_S, Places, TargetRefused, check_url, require_addresses
 from hub.database import store_errors
 from hub.errors import NotFound, RequestError, TooBusy
+from schema.states import RELATIONS
 
 router = APIRouter(prefix="/v1/watches", tags=["watches"])
 
@@ -194,9 +194,8 @@ def _ids(rows: list[Row]) -> list[uuid.UUID]:
 
 def _still_known(hub: Hub, caller: Caller, rows: list[Row]) -> list[Row]:
     known: set[uuid.UUID] = set()
-    relations: tuple[Relation, ...] = ("case", "person", "organisation")
     with hub.read(caller) as connection:
-        for relation in relations:
+        for relation in RELATIONS:
             ids = {row["entity_id"] for row in rows if row["relation"] == relation}
             known |= readable(connection, relation, ids, caller.department) if ids else set()
     return [row for row in rows if row["kind"] in ENDS or row["entity_id"] in known]

@@ -7,7 +7,7 @@ Historic rows carry `[known_from, known_to)` in change numbers: null `known_from
 from __future__ import annotations
 
 from schema.tables.audit import access, seal, unsealed
-from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, RELATIONS, SCHEMAS, metadata
+from schema.tables.base import BATCH_STATES, PARTITIONS, RECORD_STATES, SCHEMAS, metadata
 from schema.tables.callers import api_key
 from schema.tables.encryption import encryption_key
 from schema.tables.entities import (
@@ -25,7 +25,7 @@ from schema.tables.entities import (
     unified_case,
 )
 from schema.tables.landing import landing_record, quarantine_item
-from schema.tables.lookups import LOOKUP_STATES, lookup, lookup_row
+from schema.tables.lookups import lookup, lookup_row
 from schema.tables.names import name_form
 from schema.tables.ops import batch, change_counter, contract, decision, inbox, link_sample, model, pending, source, validation_result
 from schema.tables.policy import policy, row_scope
@@ -41,17 +41,13 @@ from schema.tables.records import (
     record_id_sequence,
     source_record,
 )
-from schema.tables.reports import ACCESS_REQUEST_STATES, REPORT_STATES, access_request, access_request_record, report, report_note
+from schema.tables.reports import access_request, access_request_record, report, report_note
 from schema.tables.watches import watch, watch_delivery, watch_event
 
 __all__ = [
-    "ACCESS_REQUEST_STATES",
     "BATCH_STATES",
-    "LOOKUP_STATES",
     "PARTITIONS",
     "RECORD_STATES",
-    "RELATIONS",
-    "REPORT_STATES",
     "SCHEMAS",
     "access",
     "access_request",

@@ -13,7 +13,6 @@ from sqlalchemy import (
 SCHEMAS = ("landing", "quarantine", "store", "ops", "audit")
 RECORD_STATES = ("landed", "accepted", "quarantined", "held", "superseded", "erased")
 BATCH_STATES = ("open", "landed", "validated", "done", "held", "failed", "discarded")
-RELATIONS = ("person", "organisation", "case")
 PARTITIONS = 8  # of landing.record, by hash of department: department seventeen needs no DDL
 
 metadata = MetaData(

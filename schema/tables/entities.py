@@ -18,7 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from schema.tables.base import RELATIONS, metadata, now_column, one_of, time_column
+from schema.states import RELATIONS
+from schema.tables.base import metadata, now_column, one_of, time_column
 
 link = Table(
     "link",

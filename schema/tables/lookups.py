@@ -5,9 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ARRAY, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from schema.states import LOOKUP_STATES
 from schema.tables.base import metadata, now_column, one_of, time_column
-
-LOOKUP_STATES = ("waiting", "running", "done", "stopped", "failed")
 
 lookup = Table(
     "lookup",

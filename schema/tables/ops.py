@@ -16,7 +16,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from schema.tables.base import BATCH_STATES, RELATIONS, metadata, now_column, one_of, time_column
+from schema.states import RELATIONS
+from schema.tables.base import BATCH_STATES, metadata, now_column, one_of, time_column
 
 batch = Table(
     "batch",

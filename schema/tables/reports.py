@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, ForeignKey, Identity, Index, Table, Text, Uuid, text
 
+from schema.states import ACCESS_REQUEST_STATES, REPORT_STATES
 from schema.tables.base import metadata, now_column, one_of, time_column
-
-REPORT_STATES = ("open", "taken", "corrected", "refused", "closed")
-ACCESS_REQUEST_STATES = ("open", "granted", "refused", "revoked", "withdrawn")
 
 report = Table(
     "report",

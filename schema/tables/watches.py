@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, Text, Uuid, text
 
+from schema.states import DELIVERY_STATES, WATCHED
 from schema.tables.base import metadata, now_column, one_of, time_column
-
-WATCHED = ("case", "person", "organisation", "query")
-DELIVERY_STATES = ("waiting", "delivered", "dead")
 
 watch = Table(
     "watch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,12 +14,32 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from api.change_waiting import EACH
+from api.change_waiting import EACH, ChangeWaiting
+from api.opaque import Position
 from api.routes import changes as routes
 from api.serve import serving
 from hub.settings import Settings
 from tests.integration.api.builders import DIRECTORY, Api, Store
 from tests.integration.api.changing import NOISE, case_of, latest, page, record, settle
+from tests.integration.api.waiting import wait_for
+
+
+@pytest.fixture
+def waiters(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many wait for a change at this moment."""
+    inside: set[object] = set()
+    real = ChangeWaiting.beyond
+
+    async def counted(places: ChangeWaiting, seen: Position, timeout_s: float) -> bool:
+        one = object()
+        inside.add(one)
+        try:
+            return await real(places, seen, timeout_s)
+        finally:
+            inside.discard(one)
+
+    monkeypatch.setattr(ChangeWaiting, "beyond", counted)
+    return lambda: len(inside)
 
 
 def events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
@@ -36,53 +56,49 @@ def events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
             found[name] = value
 
 
-def test_a_long_poll_is_answered_when_something_changes(api: Api, store: Store) -> None:
+def test_a_long_poll_is_answered_when_something_changes(api: Api, store: Store, waiters: Callable[[], int]) -> None:
     clerk = api.as_("clerk", "labour")
     since = latest(clerk)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(page, clerk, since=since, wait=20, relation="case")
-        time.sleep(1)
-        assert not waiting.done()
+        assert wait_for(waiters, 1)
         settle(store.engine, record("police", "1", **NOISE))
-        done = time.monotonic()
-        found = waiting.result()
-    assert time.monotonic() - done < 3
+        found = waiting.result(timeout=15)
     assert [item["id"] for item in found["items"]] == [case_of(store.engine, "police", "1")]
 
 
-def test_a_sealed_change_ends_no_wait(api: Api, store: Store) -> None:
+def test_a_sealed_change_ends_no_wait(api: Api, store: Store, waiters: Callable[[], int]) -> None:
     clerk = api.as_("clerk", "labour")
     since, began = latest(clerk), time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(page, clerk, since=since, wait=3)
-        time.sleep(0.5)
+        assert wait_for(waiters, 1)
         settle(store.engine, record("procuratorate", "9", visibility="sealed", **NOISE))
         assert waiting.result()["items"] == []
     assert time.monotonic() - began >= 3
 
 
-def test_those_who_wait_have_no_thread_and_no_connection(api: Api, store: Store) -> None:
+def test_those_who_wait_have_no_thread_and_no_connection(api: Api, store: Store, waiters: Callable[[], int]) -> None:
     callers = [api.as_("clerk", "labour") for _ in range(10)]
     since = latest(callers[0])
     with ThreadPoolExecutor(60) as pool:
         waiting = [pool.submit(page, callers[each % 10], since=since, wait=15) for each in range(60)]
-        time.sleep(2)
+        assert wait_for(waiters, 60)
         ours = "datname = current_database() AND application_name = 'casehub-api'"
         busy = f"SELECT count(*) AS n FROM pg_stat_activity WHERE {ours} AND state <> 'idle'"  # those of the pools stand idle
-        assert store.rows(busy)[0]["n"] <= 1  # whoever looks for the next change
-        began = time.monotonic()
+        assert wait_for(lambda: store.rows(busy)[0]["n"] <= 1, True)  # whoever looks for the next change
         assert callers[0].get("/v1/sources").status_code == 200
-        assert time.monotonic() - began < 2
+        assert not any(each.done() for each in waiting)  # it was answered while all of them wait
         settle(store.engine, record("police", "1", **NOISE))
         assert all(each.result()["items"] for each in waiting)
 
 
-def test_no_caller_takes_every_place(api: Api, store: Store) -> None:
+def test_no_caller_takes_every_place(api: Api, store: Store, waiters: Callable[[], int]) -> None:
     clerk, other = api.as_("clerk", "labour"), api.as_("clerk", "court")
     since = latest(clerk)
     with ThreadPoolExecutor(EACH) as pool:
         waiting = [pool.submit(page, clerk, since=since, wait=4) for _ in range(EACH)]
-        time.sleep(1.5)
+        assert wait_for(waiters, EACH)
         answer = clerk.get("/v1/changes", params={"since": since, "wait": 4})
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:overloaded")
         assert answer.headers["retry-after"]
@@ -124,7 +140,7 @@ def test_a_stream_gives_signs_of_life_and_ends_in_time(api: Api, store: Store, m
     assert "retry: 1000" in lines
 
 
-def test_a_server_that_ends_lets_everybody_go(database: Engine) -> None:
+def test_a_server_that_ends_lets_everybody_go(database: Engine, waiters: Callable[[], int]) -> None:
     store = Store(database)
     token = {"Authorization": f"Bearer {store.token('clerk', 'labour')}"}
     found: dict[str, Any] = {}
@@ -140,11 +156,10 @@ def test_a_server_that_ends_lets_everybody_go(database: Engine) -> None:
         threads = [threading.Thread(target=each, args=(url,)) for each in (poll, stream)]
         for thread in threads:
             thread.start()
-        time.sleep(2)
-        began = time.monotonic()
+        assert wait_for(waiters, 2)
     for thread in threads:
         thread.join(20)
-    assert time.monotonic() - began < 6
+        assert not thread.is_alive()  # each would have waited for half a minute
     assert found["poll"] == 200
     assert found["stream"]
 
@@ -158,3 +173,15 @@ def test_a_stream_ends_when_its_key_is_revoked(api: Api, store: Store) -> None:
         store.run("UPDATE ops.api_key SET revoked_at = now()")
         settle(store.engine, record("police", "2", **NOISE))
         assert list(coming) == []
+
+
+def test_a_stream_ends_when_its_key_is_revoked_though_nothing_changes(api: Api, store: Store, waiters: Callable[[], int]) -> None:
+    clerk = api.as_("clerk", "labour")
+    with clerk.stream("GET", "/v1/changes/stream?since=latest") as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == ": casehub"
+        assert wait_for(waiters, 1)
+        revoked = time.monotonic()
+        store.run("UPDATE ops.api_key SET revoked_at = now()")
+        assert not any(line.startswith("data") for line in lines)
+    assert time.monotonic() - revoked < routes.STREAM_S / 2

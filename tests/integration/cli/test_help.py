@@ -10,6 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from cli.main import app
+from hub.settings import Settings
 
 
 def commands(group: click.Command, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -23,3 +24,12 @@ def test_the_help_of_every_command_is_shown(names: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, [*names, "--help"])
     assert result.exit_code == 0, result.exception
     assert "Usage" in result.output
+
+
+def test_every_setting_can_be_copied_at_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    output = CliRunner().invoke(app, ["settings"]).output
+    assert all(len(line) <= 80 for line in output.splitlines())
+    first_words = {line.split()[0] for line in output.splitlines() if not line.startswith(" ")}
+    assert first_words == {f"CASEHUB_{name.upper()}" for name in Settings.model_fields}
+    assert "CASEHUB_MODELS  —（未设 unset）" in output and "None" not in output

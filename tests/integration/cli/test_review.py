@@ -60,7 +60,7 @@ def test_a_task_is_listed_shown_and_decided(database: Engine) -> None:
     listed = casehub("review", "list", "--relation", "person")
     assert "police/1/0" in listed and "court/2/0" in listed
     shown = casehub("review", "show", task(database))
-    assert "phone" in shown and "█" in shown and "待审" in shown
+    assert "phone" in shown and "█" in shown and "待复核" in shown
     assert "recorded: yes" in casehub("review", "decide", task(database), "yes", "--reason", "same household book")
     resolve(database, SETTINGS)
     assert len(clusters(parties(database))) == 1
@@ -136,7 +136,7 @@ def test_what_hangs_by_one_link_is_told(database: Engine) -> None:
 
 def test_two_of_the_store_are_explained_by_their_names(database: Engine) -> None:
     told = casehub("match", "explain", "police/1/0", "court/2/0", "--relation", "person")
-    assert "phone" in told and "待审" in told and "13912340001" not in told
+    assert "phone" in told and "待复核" in told and "13912340001" not in told
     with pytest.raises(RequestError, match="nothing to look at"):
         casehub("match", "explain", "police/1/0", "court/2/0")
 
@@ -144,7 +144,7 @@ def test_two_of_the_store_are_explained_by_their_names(database: Engine) -> None
 def test_weights_are_moved_to_what_people_said_and_written_as_the_next_version(database: Engine, tmp_path: Path) -> None:
     casehub("review", "pair", "police/1/0", "court/2/0", "no", "--relation", "person")
     told = casehub("match", "train", "--relation", "person", "--to", str(tmp_path / "person.yml"))
-    assert "1 个判断" in told and "phone" in told
+    assert "1 条复核结果" in told and "phone" in told
     assert int(read_model(tmp_path / "person.yml").version) == int(load_model("person").version) + 1
     with pytest.raises(RequestError, match="cannot be written"):
         casehub("match", "train", "--relation", "person", "--to", str(tmp_path / "person.txt"))

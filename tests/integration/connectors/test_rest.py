@@ -464,7 +464,7 @@ def test_a_url_that_is_none(serve: Serve) -> None:
         with pytest.raises(SettingsError, match="no http URL") as caught:
             pull(contract_on())
         assert "S3cret" not in str(caught.value) + repr(caught.value.__cause__)
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("secret", ["密钥", "key\n", "key\x00"])

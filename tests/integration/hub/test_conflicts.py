@@ -58,5 +58,6 @@ def test_without_another_try_one_is_told_that_nothing_was_written(crossings: lis
     assert isinstance(error, StoreConflict)
     assert (error.retryable, str(error)) == (
         True,
-        "another transaction was in the way: SQLSTATE 40P01 → run again: nothing of this one was written",
+        "与另一事务冲突，请重试 · another transaction was in the way: SQLSTATE 40P01 → "
+        "重新运行，本次未写入任何内容 · run again: nothing of this one was written",
     )

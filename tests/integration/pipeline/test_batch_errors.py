@@ -106,8 +106,8 @@ def test_a_refusal_of_the_database_in_land_is_told_with_source_batch_and_remedy(
         take_in(database, make_contract(), make_page([make_row(1), make_row(2, id=NO_INDEX_HOLDS)]))
     (told,) = ask(database, "SELECT error FROM ops.batch")
     assert told == str(error.value)
-    assert told.startswith("works: 批次 batch 1: the database refused a statement: SQLSTATE 54000")
-    assert "→ look the SQLSTATE up" in told
+    assert told.startswith("works: 批次 batch 1: 数据库拒绝了语句 · the database refused a statement: SQLSTATE 54000")
+    assert "→ 已回滚；按 SQLSTATE 查阅 PostgreSQL 附录 A · look the SQLSTATE up" in told
     assert (error.value.detail["department"], error.value.detail["batch_id"]) == ("works", 1)
 
 

@@ -97,3 +97,8 @@ def test_bodies_have_examples(document: dict[str, Any]) -> None:
 
 def test_the_page_needs_no_other_host() -> None:
     assert not re.search(r"(?:https?:)?//", _PAGE)
+
+
+def test_its_first_words_say_what_personal_values_want(document: dict[str, Any]) -> None:
+    words = document["info"]["description"]
+    assert "X-Purpose、X-Case-Reference" in words and "未注明时一律脱敏" in words

@@ -41,7 +41,6 @@ STATUS = {
     "IssuerUnavailable": 503,
     "RequestError": 422,
     "TooBusy": 503,
-    "PublishHeld": 409,
 }
 
 

@@ -1,0 +1,97 @@
+"""What `casehub match` shows of a table's matching: rules, weights, steps, training and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from cli.console import Console
+
+if TYPE_CHECKING:
+    from matching.evaluation import Evaluation
+    from matching.model import Model
+    from matching.table_linkage import RuleReport, TableLinkage
+    from matching.table_model import TableModel
+
+
+def rules_table(rules: tuple[RuleReport, ...]) -> Table:
+    """What each blocking rule brought together."""
+    shown = Table("分块规则 · blocking rule", "对 · pairs", "新增 · new", "略过的大块 · blocks passed over", box=box.SIMPLE_HEAD)
+    for rule in rules:
+        over = f"{rule.passed_over:,} (≤ {rule.rows_passed_over:,} 行 · rows)" if rule.passed_over else ""
+        shown.add_row(rule.name, f"{rule.pairs:,}", f"{rule.new:,}", over)
+    return shown
+
+
+def weights_table(model: Model) -> Table:
+    """Every level of every comparison with its weight."""
+    shown = Table("比较 · comparison", "比较等级 · level", "m", "u", "权重（比特） · bits", box=box.SIMPLE_HEAD)
+    for comparison in model.comparisons:
+        for level in comparison.levels:
+            probabilities = ("" if value is None else f"{value:.2g}" for value in (level.m, level.u))
+            shown.add_row(comparison.name, level.name, *probabilities, f"{level.bits:+.1f}")
+    return shown
+
+
+def steps_table(levels: Mapping[str, str], model: Model) -> Table:
+    """Every step of a pair with its bits, and what they come to so far."""
+    from matching.weights import explain
+
+    shown = Table("步骤 · step", "比较等级 · level", "权重（比特） · bits", "累计 · so far", box=box.SIMPLE_HEAD)
+    total = 0.0
+    for name, bits in explain(levels, model).items():
+        total += bits
+        shown.add_row(name, levels.get(name, ""), f"{bits:+.1f}", f"{total:+.1f}")
+    return shown
+
+
+def quality_table(found: Evaluation) -> Table:
+    """Precision and recall against the truth."""
+    shown = Table("对真值 · against the truth", "精确率 · precision", "召回率 · recall", "F1", box=box.SIMPLE_HEAD)
+    for name, quality in (("成对 · pairwise", found.pairwise), ("B³", found.b_cubed)):
+        shown.add_row(name, f"{quality.precision:.4f}", f"{quality.recall:.4f}", f"{quality.f1:.4f}")
+    return shown
+
+
+def tell_unread(console: Console, rows: pl.DataFrame, table: TableModel) -> None:
+    """Say which columns hold values that their forms cannot read."""
+    from matching.table_forms import unread
+
+    forms = {field.name: field.form for field in table.fields}
+    for name, (filled, missed) in unread(rows, table).items():
+        remedy = (
+            "formats: 写明日期的写法 · write formats: as its dates are written" if forms[name] == "date" else "见该列 · look at its column"
+        )
+        words = f"{name}: {filled:,} 个值中 {missed:,} 个读不出 {forms[name]} · of its values so many are no {forms[name]}; {remedy}"
+        console.print(f"[yellow]提醒 · note[/yellow] {escape(words)}", highlight=False)
+
+
+def tell_training(console: Console, linkage: TableLinkage) -> None:
+    """Say how the weights were trained, and what speaks against them."""
+    found = linkage.training
+    if found is None:
+        console.print("权重取自模型 · weights as the model has them")
+        return
+    rows = linkage.clusters.num_rows
+    if found.matches > 2 * rows:
+        console.print(
+            f"[yellow]预计相同的对远多于行 · many more pairs are expected to be one than there are rows ({rows:,})[/yellow]: "
+            "docs/matching.md · What it finds, and what not",
+            highlight=False,
+        )
+    state = "" if found.settled else ", [yellow]未收敛 · not settled[/yellow]"
+    console.print(f"已训练 · trained in {found.rounds} 轮 · rounds{state}; 预计 · expected {found.matches:,.0f} 对相同 · pairs to be one")
+    if found.told_apart_by:
+        names = ", ".join(found.told_apart_by)
+        console.print(
+            f"同组而非同一 · of one group, and two: {found.related:,.0f} 对 · pairs；其余都同而 {names} 不同的看作两个，"
+            f"若其实是同一个，模型中写 told_apart_by: [] · what differs in {names} and else agrees is taken for two: "
+            "where it is one, state told_apart_by: []",
+            markup=False,
+            highlight=False,
+        )
