@@ -34,12 +34,13 @@ class Settings(BaseSettings):
         description="A PostgreSQL server of your own, postgresql+psycopg2://user:password@host:port/database; empty: the embedded one.",
     )
     airflow_database_url: SecretStr | None = Field(
-        None, description="Airflow's metadata on a server of your own; empty: a second database of the embedded server."
+        None,
+        description="`make demo` alone: Airflow's metadata on a server of your own; empty: a second database of the embedded server.",
     )
     host: str = Field("127.0.0.1", description="Address that every port listens on; loopback unless you know why not.")
     postgres_port: int = Field(18432, ge=0, le=65535, description="Port of the embedded PostgreSQL; 0 takes a free one.")
     api_port: int = Field(18480, ge=0, le=65535, description="Port of the query API.")
-    airflow_port: int = Field(18490, ge=0, le=65535, description="Port of Airflow's web server and API.")
+    airflow_port: int = Field(18490, ge=0, le=65535, description="`make demo` alone: port of Airflow's web server and API.")
     simulator_port: int = Field(
         18600, ge=0, le=65535, description="First port of the simulated systems, which take the six after it; 0 takes free ones."
     )

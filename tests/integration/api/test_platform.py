@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -149,6 +150,14 @@ def test_metrics(fragile_api: Api) -> None:
         'casehub_http_request_seconds_count{method="GET",route="/healthz",status="200"} 1.0',
     ):
         assert line in lines
+
+
+def test_every_metric_is_in_operations(api: Api) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+    lines = api.as_("engineer").get("/metrics").text.splitlines()
+    families = {line.split()[2] for line in lines if line.startswith("# TYPE casehub_") and not line.split()[2].endswith("_created")}
+    assert "casehub_http_request_seconds" in families
+    assert [name for name in sorted(families) if f"| `{name}` |" not in page] == []
 
 
 def test_health_and_readiness_need_no_token(fragile_api: Api) -> None:
