@@ -118,27 +118,33 @@ class Owner(Strict):
 class Contract(Strict):
     """All there is to know of a department's feed."""
 
-    department: Name
-    title: Title
-    owner: Owner
-    version: Positive
-    legal_basis: Text
-    visibility: Visibility = Visibility()
-    connector: Connector
-    feed: Feed
+    department: Name = Field(description="The department's code: in every table, in the API, in the name of its DAG.")
+    title: Title = Field(description="The department's name in both languages.")
+    owner: Owner = Field(description="Whom to ask about the feed.")
+    version: Positive = Field(description="Number of this edition of the contract; raised with each change.")
+    legal_basis: Text = Field(description="By which law or agreement the department may share its cases.")
+    visibility: Visibility = Field(Visibility(), description="Who may see a record: by default, and by the value of a column.")
+    connector: Connector = Field(description="How the system is reached, and by which connection.")
+    feed: Feed = Field(description="How its rows come: after a cursor, all each time, or as events that it pushes.")
     key: Annotated[tuple[Text, ...], AfterValidator(unique), Field(min_length=1)] = Field(description="Source columns that name a record.")
-    timezone: Annotated[Text, AfterValidator(zone_name)] = "Asia/Shanghai"
+    timezone: Annotated[Text, AfterValidator(zone_name)] = Field(
+        "Asia/Shanghai", description="Zone of the source's times that bear no offset, and of the schedule."
+    )
     schedule: Annotated[Text, AfterValidator(cron_line)] | None = Field(None, description="Cron line; none: run by hand alone.")
-    freshness: Duration | None = None
-    volume: Volume = Volume()
-    drift: Drift = Drift()
+    freshness: Duration | None = Field(None, description="How long the feed may go without a success before it is late.")
+    volume: Volume = Field(Volume(), description="How many rows are healthy.")
+    drift: Drift = Field(Drift(), description="What happens when the source's columns change.")
     unique_within: StrictBool = Field(False, description="The source promises that it holds no case twice.")
-    record: Annotated[dict[RecordField, Mapping], Field(min_length=1)]
-    parties: tuple[Party, ...] = ()
-    references: tuple[Reference, ...] = ()
-    ignore: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
-    volatile: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
-    expectations: tuple[Expectation, ...] = ()
+    record: Annotated[dict[RecordField, Mapping], Field(min_length=1)] = Field(
+        description="The hub's field on the left; the source's column and a transform or code list on the right."
+    )
+    parties: tuple[Party, ...] = Field((), description="Persons and organisations that a record mentions.")
+    references: tuple[Reference, ...] = Field((), description="Numbers of other departments' cases that a record cites.")
+    ignore: Annotated[tuple[Text, ...], AfterValidator(unique)] = Field((), description="Columns that are known and not taken.")
+    volatile: Annotated[tuple[Text, ...], AfterValidator(unique)] = Field(
+        (), description="Columns that change at every export and mean nothing; they make no new version."
+    )
+    expectations: tuple[Expectation, ...] = Field((), description="What must be true of its columns, and what becomes of what is not.")
 
     @model_validator(mode="before")
     @classmethod

@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from api.inbox import MAX_AGE_S, MAX_EVENTS
+from api.inbox import MAX_BODY_BYTES as MAX_INBOX_BYTES
+from api.problems import PROBLEMS
 from cli.main import app
 from connectors.codes import read_code_list
+from connectors.connections import KEYS as CONNECTION_KEYS
+from connectors.connector import InboxConnector
+from connectors.contract import Contract
 from hub import errors
 from hub.errors import HubError
 from hub.settings import Settings
@@ -46,6 +52,43 @@ def test_every_department_is_an_example_in_onboarding() -> None:
     departments = {path.stem for path in (ROOT / "connectors" / "departments").glob("*.yml")}
     assert len(departments) == 16
     assert [name for name in departments if f"`{name}`" not in page("docs/onboarding.md")] == []
+
+
+def test_every_problem_type_is_in_the_apis_page() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \| (.+?) \| .+ \|$", page("docs/api/README.md"), re.MULTILINE)
+    assert sorted(rows) == sorted((problem.code, str(problem.status), problem.zh) for problem in PROBLEMS.values())
+
+
+def test_the_purposes_are_those_of_the_policy_in_force_at_first() -> None:
+    purposes = yaml.safe_load(page("api/policy/default.yml"))["purposes"]
+    rows = re.findall(r"^\| `([a-z]+)` \| (.+?) \| (.+?) \|$", page("docs/api/policy.md"), re.MULTILINE)
+    assert [row for row in rows if row[0] in purposes] == [(name, words["zh"], words["en"]) for name, words in purposes.items()]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "api").glob("*.md")), ids=lambda path: path.name)
+def test_examples_name_one_host_and_one_key(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"Bearer \$(\w+)", text)) <= {"CASEHUB_KEY"}
+    assert set(re.findall(r"https?://([^/\s\"'`]*hub[^/\s\"'`]*)/v1", text)) <= {"hub.example.gov.cn"}
+
+
+def test_every_key_of_a_contract_is_explained() -> None:
+    assert [name for name, field in Contract.model_fields.items() if not field.description] == []
+    assert [name for name in Contract.model_fields if f"`{name}`" not in page("docs/onboarding.md")] == []
+
+
+def test_every_key_of_a_connection_is_in_onboarding() -> None:
+    missing = {key for keys in CONNECTION_KEYS.values() for key in keys if f"`{key}`" not in page("docs/onboarding.md")}
+    assert missing == set()
+
+
+def test_the_page_of_signed_pushes_has_the_limits_of_the_code() -> None:
+    text = page("docs/api/inbox.md")
+    assert MAX_INBOX_BYTES == 5 << 20
+    assert "5 MiB" in text
+    assert f"{MAX_EVENTS:,}" in text
+    assert MAX_AGE_S == 300
+    assert f"`{InboxConnector.model_fields['signature_header'].default}`" in text
 
 
 def test_the_example_of_a_code_list_is_one(tmp_path: Path) -> None:
