@@ -93,7 +93,7 @@ def test_parse_is_quick_and_loads_nothing_heavy(parsed: dict[str, Any], capsys: 
     with capsys.disabled():
         sys.stdout.write(f"\nthe DAG folder parses in {parsed['seconds']:.3f} s of processor time beyond `import airflow.sdk`\n")
     assert parsed["seconds"] < 0.5
-    heavy = {"pandas", "polars", "pyarrow", "great_expectations", "duckdb", "rapidfuzz", "pipeline", "matching", "hub.database", "api"}
+    heavy = {"pandas", "polars", "pyarrow", "great_expectations", "rapidfuzz", "pipeline", "matching", "hub.database", "api"}
     assert heavy.isdisjoint(parsed["loaded"])
 
 
