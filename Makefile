@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 export PYTHONUNBUFFERED = 1
 
 PY = .venv/bin/python
-SOURCES = api benchmarks cli connectors dags hub matching pipeline rules schema simulator
+SOURCES = api benchmarks cli connectors dags hub matching pipeline schema simulator
 # Called by frameworks, which vulture does not see; more in tests/vulture_whitelist.py.
 CALLED = @app.*,@router.*,@export.*,@*.middleware,@*.exception_handler,@field_validator,@model_validator,@pytest.*,@given
 
