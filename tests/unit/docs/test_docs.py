@@ -26,6 +26,8 @@ from simulator.serve import DEPARTMENTS
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
+IN_BOTH_LANGUAGES = pytest.mark.parametrize("name", ["docs/onboarding.md", "docs/onboarding.zh-CN.md"])
+
 
 def page(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
@@ -48,14 +50,16 @@ def test_every_error_and_state_is_in_operations() -> None:
     assert missing == []
 
 
-def test_every_department_is_an_example_in_onboarding() -> None:
+@IN_BOTH_LANGUAGES
+def test_every_department_is_an_example_in_onboarding(name: str) -> None:
     departments = {path.stem for path in (ROOT / "connectors" / "departments").glob("*.yml")}
     assert len(departments) == 16
-    assert [name for name in departments if f"`{name}`" not in page("docs/onboarding.md")] == []
+    assert [code for code in departments if f"`{code}`" not in page(name)] == []
 
 
-def test_every_problem_type_is_in_the_apis_page() -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \| (.+?) \| .+ \|$", page("docs/api/README.md"), re.MULTILINE)
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_every_problem_type_is_in_the_apis_page(name: str) -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \| (.+?) \| .+ \|$", page(f"docs/api/{name}"), re.MULTILINE)
     assert sorted(rows) == sorted((problem.code, str(problem.status), problem.zh) for problem in PROBLEMS.values())
 
 
@@ -72,14 +76,15 @@ def test_examples_name_one_host_and_one_key(path: Path) -> None:
     assert set(re.findall(r"https?://([^/\s\"'`]*hub[^/\s\"'`]*)/v1", text)) <= {"hub.example.gov.cn"}
 
 
-def test_every_key_of_a_contract_is_explained() -> None:
-    assert [name for name, field in Contract.model_fields.items() if not field.description] == []
-    assert [name for name in Contract.model_fields if f"`{name}`" not in page("docs/onboarding.md")] == []
+@IN_BOTH_LANGUAGES
+def test_every_key_of_a_contract_is_explained(name: str) -> None:
+    assert [key for key, field in Contract.model_fields.items() if not field.description] == []
+    assert [key for key in Contract.model_fields if f"`{key}`" not in page(name)] == []
 
 
-def test_every_key_of_a_connection_is_in_onboarding() -> None:
-    missing = {key for keys in CONNECTION_KEYS.values() for key in keys if f"`{key}`" not in page("docs/onboarding.md")}
-    assert missing == set()
+@IN_BOTH_LANGUAGES
+def test_every_key_of_a_connection_is_in_onboarding(name: str) -> None:
+    assert {key for keys in CONNECTION_KEYS.values() for key in keys if f"`{key}`" not in page(name)} == set()
 
 
 def test_the_page_of_signed_pushes_has_the_limits_of_the_code() -> None:
@@ -91,8 +96,9 @@ def test_the_page_of_signed_pushes_has_the_limits_of_the_code() -> None:
     assert f"`{InboxConnector.model_fields['signature_header'].default}`" in text
 
 
-def test_the_example_of_a_code_list_is_one(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```\n(list: .*?)```", page("docs/onboarding.md"), re.DOTALL)
+@IN_BOTH_LANGUAGES
+def test_the_example_of_a_code_list_is_one(name: str, tmp_path: Path) -> None:
+    (example,) = re.findall(r"```\n(list: .*?)```", page(name), re.DOTALL)
     (tmp_path / "water_status.yml").write_text(example, encoding="utf-8")
     codes, problems = read_code_list(tmp_path / "water_status.yml")
     assert problems == []
@@ -110,6 +116,18 @@ def test_the_simulated_systems_take_the_ports_that_the_setting_names() -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def anchors(path: Path) -> set[str]:
+    """What GitHub calls each heading of a page."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", re.sub(r"\]\([^)]*\)", "", heading).lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_into_a_page_lead_to_a_heading(path: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text(encoding="utf-8")):
+        assert anchor in anchors(path.parent / target if target else path), (target, anchor)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
