@@ -30,6 +30,7 @@ READER = "casehub_reader"
 OWNER = "owner"  # execution option of a login's engine: the store's own, for what is of no record
 MAX_ENGINES = 32  # logins whose connections are kept, two of sixteen departments; the one that was not asked for longest goes
 _NAME_BYTES = 63  # of a role in PostgreSQL
+_MORE_RIGHTS = "rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication"
 _SECRET_FILE = "logins.secret"  # noqa: S105 - a file's name
 
 MakeEngine = Callable[[URL], Engine]
@@ -136,9 +137,13 @@ def _create_role(connection: PsycopgConnection, login: str, password: str) -> No
     """A role that can log in and is a member of the readers; nothing else of it counts."""
     role = sql.Identifier(login)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,))
-        verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
-        options = sql.SQL("LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {password}")
+        cursor.execute(f"SELECT {_MORE_RIGHTS} FROM pg_roles WHERE rolname = %s", (login,))
+        known = cursor.fetchone()
+        verb = sql.SQL("CREATE" if known is None else "ALTER")
+        # Of a role that is there only a superuser may say even NOSUPERUSER, and the owner need not be one: it is said where there is
+        # something to take away.
+        attributes = "" if known == (False,) else "NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION "
+        options = sql.SQL(f"LOGIN {attributes}PASSWORD {{password}}")
         cursor.execute(
             sql.SQL("{verb} ROLE {role} WITH {options}").format(
                 verb=verb, role=role, options=options.format(password=sql.Literal(password))

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2.errors
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from api.access import Caller
@@ -469,6 +469,40 @@ def test_a_login_is_made_once_however_many_there_are(database: Engine, tmp_path:
             assert connection.execute(text("SELECT session_user")).scalar_one() == login_of(caller(department), database.url.database or "")
     logins.dispose()
     assert len(made) == 3
+
+
+@pytest.fixture
+def plain_owner(database: Engine) -> Iterator[Engine]:
+    """The database as somebody who may make roles, and is no superuser."""
+    name = f"owner_{uuid.uuid4().hex[:12]}"
+    with database.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD '{name}'"))
+        connection.execute(text(f"GRANT {module.READER} TO {name} WITH ADMIN OPTION"))
+    engine = create_engine(database.url.set(username=name, password=name), poolclass=NullPool)
+    yield engine
+    with database.begin() as connection:
+        connection.execute(text(f"DROP ROLE IF EXISTS made_by_{name}"))
+        connection.execute(text(f"DROP OWNED BY {name}"))
+        connection.execute(text(f"DROP ROLE {name}"))
+
+
+def test_an_owner_who_is_no_superuser_makes_a_login_and_takes_it_up_again(database: Engine, plain_owner: Engine) -> None:
+    login = f"made_by_{plain_owner.url.username}"
+
+    def make(engine: Engine, password: str) -> None:
+        with engine.begin() as connection:
+            module._create_role(connection.connection.driver_connection, login, password)  # type: ignore[arg-type]
+
+    make(plain_owner, "first")
+    make(plain_owner, "second")
+    with create_engine(database.url.set(username=login, password="second"), poolclass=NullPool).connect() as connection:
+        assert connection.execute(text("SELECT session_user")).scalar_one() == login
+    with database.begin() as connection:
+        connection.execute(text(f"ALTER ROLE {login} BYPASSRLS CREATEDB"))
+    make(database, "third")
+    with database.connect() as connection:
+        asked = text(f"SELECT {module._MORE_RIGHTS} FROM pg_roles WHERE rolname = :login")
+        assert connection.execute(asked, {"login": login}).scalar_one() is False
 
 
 def test_no_login_is_told_the_words_of_all_records(logins: Logins) -> None:
