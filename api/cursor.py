@@ -60,7 +60,7 @@ def read_case_cursor(cursor: str) -> CasePosition | RankPosition:
     try:
         if parts and parts[-1] == "relevance":
             return _rank_position(parts[:-1])
-        if len(parts) == 3 and parts[2] == "oldest":  # noqa: PLR2004 - time, id, sort
+        if len(parts) == 3 and parts[2] == "oldest":  # time, id, sort
             return _case_position(parts[:2], "oldest")
         return _case_position(parts)
     except (TypeError, ValueError, AttributeError, OverflowError):

@@ -213,7 +213,7 @@ def detail(presenter: Presenter, row: Row, known: Known, records: Iterable[Row],
     may = (Clearance.CLEAR, Clearance.MASKED)
     shown = {each["record_id"]: each for each in records if presenter.clearance(each) in may}
     ends = [shown[record_id] for record_id in row["record_ids"] if record_id in shown]
-    is_decider = presenter.caller.is_operator and row["about"] == "link" and len(ends) == 2  # noqa: PLR2004 - a link's two ends
+    is_decider = presenter.caller.is_operator and row["about"] == "link" and len(ends) == 2  # a link's two ends
     return ReportDetail(
         **_summary(presenter, row, known),
         text=row["words"],

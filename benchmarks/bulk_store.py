@@ -184,7 +184,7 @@ def fill(engine: Engine, world: Path, folder: Path) -> Linked:
 
 def told(step: str) -> None:
     """Say what is done, and when."""
-    print(f"{time.strftime('%H:%M:%S')} {step}", file=sys.stderr, flush=True)  # noqa: T201 - a benchmark's progress
+    print(f"{time.strftime('%H:%M:%S')} {step}", file=sys.stderr, flush=True)
 
 
 def _without_indexes(connection: Connection) -> list[str]:

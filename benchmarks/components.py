@@ -24,7 +24,7 @@ def main() -> None:
     for character, parts in components.items():
         for part in parts:
             made_of[part].add(character)
-    print(  # noqa: T201 - the answer
+    print(
         f"# A character, then those with which it shares a component that at most {MOST} characters are made of. "
         "Made by benchmarks/components.py from 漢語拆字字典 (kfcd/chaizi, CC BY 3.0)."
     )
@@ -33,7 +33,7 @@ def main() -> None:
         telling = [made_of[part] for part in components[character] if len(made_of[part]) <= MOST]
         others = set[str]().union(*telling) & common - {character}
         if others:
-            print(character + "".join(sorted(others)))  # noqa: T201 - the answer
+            print(character + "".join(sorted(others)))
 
 
 def _is_common(character: str) -> bool:

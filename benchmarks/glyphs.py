@@ -34,7 +34,7 @@ def main(fonts: Sequence[str]) -> None:
     for character, row in zip(characters, alike, strict=True):
         nearest = [place for place in np.argsort(-row)[:NEAREST] if row[place] >= bound]
         if nearest:
-            print(character + "".join(characters[place] for place in nearest))  # noqa: T201 - the answer
+            print(character + "".join(characters[place] for place in nearest))
 
 
 def _drawn(font: str, characters: Sequence[str]) -> npt.NDArray[np.float64]:

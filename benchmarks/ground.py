@@ -84,7 +84,7 @@ def _systems(home: Path, records: int, seed: int, environment: dict[str, str]) -
 @contextlib.contextmanager
 def process(command: list[str], environment: dict[str, str]) -> Iterator[None]:
     """A process beside this one, for as long as this lasts."""
-    running = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    running = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - own words
     try:
         yield
     finally:

@@ -134,7 +134,7 @@ def shops(dice: random.Random) -> pl.DataFrame:
 
     def rows() -> Iterator[tuple[object, ...]]:
         for shop in range(_THINGS):
-            street, town, longitude, latitude = dice.choice(malls) if dice.random() < 0.07 else _spot(dice)  # noqa: PLR2004
+            street, town, longitude, latitude = dice.choice(malls) if dice.random() < 0.07 else _spot(dice)
             name = f"{dice.choice(first)} {dice.choice(_DISHES)} {dice.choice(_HOUSES)}"
             phone = f"919{dice.randint(1_000_000, 9_999_999)}"
             for source in dice.choices(("ab", "a", "b"), (55, 20, 25))[0]:
@@ -170,7 +170,7 @@ def products(dice: random.Random) -> pl.DataFrame:
                 model = f"{letters}-{number + member * dice.choice((1, 5, 10))}{dice.choice(('', 'B', 'S', 'X'))}"
                 colour, price = dice.choice(_COLOURS), usual * dice.uniform(0.5, 2)
                 for source in dice.sample(("amber", "birch", "cedar"), dice.choice((1, 2, 2, 3))):
-                    said = model if dice.random() < 0.7 else model.replace("-", "")  # noqa: PLR2004
+                    said = model if dice.random() < 0.7 else model.replace("-", "")
                     title = dice.choice(
                         (f"{brand} {said} {kind} ({colour})", f"{brand} {kind}, {colour}, {said}", f"{kind} {brand} {said}")
                     )
@@ -206,7 +206,7 @@ def _title(dice: random.Random) -> str:
 
 def _slip(dice: random.Random, text: str, chance: float) -> str:
     """The text, by a chance with one character left out, doubled, put for another, or swapped with its neighbour."""
-    if dice.random() >= chance or len(text) < 3:  # noqa: PLR2004 - too short to slip
+    if dice.random() >= chance or len(text) < 3:  # too short to slip
         return text
     place = dice.randrange(len(text) - 1)
     before, one, next_, rest = text[:place], text[place], text[place + 1], text[place + 2 :]

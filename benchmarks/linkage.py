@@ -59,7 +59,7 @@ def measure_matching() -> None:
     records = int(os.environ.get("RECORDS", "100000"))
     tables = [name for name in TABLES if (FOLDER / f"{name}.csv").is_file()]
     if not tables:
-        print(f"没有人员表 · no tables of persons in {FOLDER}: set CASEHUB_TEST_DATA; their rows are left out", file=sys.stderr)  # noqa: T201
+        print(f"没有人员表 · no tables of persons in {FOLDER}: set CASEHUB_TEST_DATA; their rows are left out", file=sys.stderr)
     rows, hard = [], []
     for name in [*tables, *(f"{relation}:{records}" for relation in RELATIONS)]:
         with _prepared(name) as folder:
@@ -195,8 +195,8 @@ def _result(found: Evaluation, rows: int, seconds: float, forms_seconds: float, 
 
 
 if __name__ == "__main__":
-    task, data, place = sys.argv[1], sys.argv[2], Path(sys.argv[3] if len(sys.argv) > 3 else ".")  # noqa: PLR2004 - program, task, data, place
+    task, data, place = sys.argv[1], sys.argv[2], Path(sys.argv[3] if len(sys.argv) > 3 else ".")  # program, task, data, place
     if task == "prepare":
         _prepare(data, place)
     else:
-        print(json.dumps(asdict({"ours": _ours, "splink": _splink}[task](data, place))))  # noqa: T201 - the answer
+        print(json.dumps(asdict({"ours": _ours, "splink": _splink}[task](data, place))))

@@ -49,7 +49,7 @@ class Group:
 def measure_messages() -> None:
     """Link all texts; print the groups, the links, and what their reading says."""
     if not (FOLDER / "messages").is_dir():
-        print(f"没有留言 · no messages in {FOLDER}: set CASEHUB_TEST_DATA", file=sys.stderr)  # noqa: T201
+        print(f"没有留言 · no messages in {FOLDER}: set CASEHUB_TEST_DATA", file=sys.stderr)
         return
     table = prepared(FOLDER)
     start = time.perf_counter()

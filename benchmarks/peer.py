@@ -170,7 +170,7 @@ def link(rows: pl.DataFrame, setup: Setup) -> PeerResult:
         ),
     )
     linker.training.estimate_probability_two_random_records_match([block_on(*rule) for rule in setup.certain], recall=0.7)
-    linker.training.estimate_u_using_random_sampling(max_pairs=5e6 if len(rows) > 2_000 else 1e6)  # noqa: PLR2004 - few rows, few pairs
+    linker.training.estimate_u_using_random_sampling(max_pairs=5e6 if len(rows) > 2_000 else 1e6)  # few rows, few pairs
     for rule in setup.training:
         linker.training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
     predicted = linker.inference.predict(threshold_match_probability=_LEAST)

@@ -57,7 +57,7 @@ class Spool:
 
 def _extract(spool: Spool) -> None:
     rows = sum(spool.fill(contract) for contract in active_contracts(get_settings(), None) if contract.feed.mode != "events")
-    print(json.dumps({"rows": rows}))  # noqa: T201 - the answer
+    print(json.dumps({"rows": rows}))
 
 
 def _take(spool: Spool) -> None:
@@ -74,7 +74,7 @@ def _take(spool: Spool) -> None:
     if not report.is_clean:
         sys.exit("\n".join(f"{failure.department}: {failure.message}" for failure in report.failures))
     pulled = sum(batch.pulled for batch in report.batches)
-    print(json.dumps({"rows": pulled, "seconds": report.seconds, "import_seconds": imported}))  # noqa: T201 - the answer
+    print(json.dumps({"rows": pulled, "seconds": report.seconds, "import_seconds": imported}))
 
 
 if __name__ == "__main__":

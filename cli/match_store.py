@@ -49,7 +49,7 @@ def train_relation(relation: str, to: Path) -> None:
     shown = Table("比较\ncomparison", "比较等级\nlevel", "原权重（比特）\nbits before", "现权重（比特）\nbits now", box=box.SIMPLE_HEAD)
     for old, new in zip(load_model(relation).comparisons, found.model.comparisons, strict=True):
         for before, after in zip(old.levels, new.levels, strict=True):
-            if abs(after.bits - before.bits) >= 0.05:  # noqa: PLR2004 - what shows in print
+            if abs(after.bits - before.bits) >= 0.05:  # what shows in print
                 shown.add_row(old.name, before.name, f"{before.bits:+.1f}", f"{after.bits:+.1f}")
     console = Console()
     console.print(shown, markup=False)

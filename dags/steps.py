@@ -184,7 +184,7 @@ def opened_store() -> Iterator[tuple[Engine, Settings]]:
         raise
     except Exception as error:  # the task is the edge; a library's message may quote a row, so only its kind and place are told
         places = " ← ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(traceback.extract_tb(error.__traceback__)))
-        logger.error("%s at %s", type(error).__name__, places)  # noqa: TRY400 - the traceback would hold the message
+        logger.error("%s at %s", type(error).__name__, places)  # the traceback would hold the message
         raise AirflowException(f"{type(error).__name__}: an error the hub does not know; its place is in the line above") from None
 
 

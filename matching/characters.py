@@ -15,7 +15,7 @@ import numpy.typing as npt
 import opencc
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute  # noqa: F401 - makes pa.compute
+import pyarrow.compute  # makes pa.compute
 from pypinyin.constants import PINYIN_DICT
 
 from matching.vocabulary import vocabulary

@@ -148,7 +148,7 @@ class _Known:
         if not self._called(role):
             return False
         if role == "source":
-            return self.distinct <= 100 and self.distinct * 5 <= self.values  # noqa: PLR2004 - a few systems, many rows of each
+            return self.distinct <= 100 and self.distinct * 5 <= self.values  # a few systems, many rows of each
         return role == "truth" or (self.filled == 1 and self.distinct == self.values)
 
     def _by_name(self) -> str | None:
@@ -182,7 +182,7 @@ class _Known:
     def _chinese(self) -> str:
         if self.shares["firm"] >= _MOST / 2:
             return "organisation_name"
-        if self._called("address") or (self.shares["place"] >= _MOST / 2 and self.length < 60):  # noqa: PLR2004 - an address and no story
+        if self._called("address") or (self.shares["place"] >= _MOST / 2 and self.length < 60):  # an address and no story
             return "address"
         if self._mostly("han_name") and self._called("person_name"):
             return "person_name"
@@ -194,11 +194,11 @@ class _Known:
         if self._mostly("number"):
             is_code = self._mostly("digits") and not self._called("amount")
             return "year" if self._mostly("year") else "code" if is_code else "number"
-        if self._called("code") and self.words < 1.5:  # noqa: PLR2004 - one word, or nearly
+        if self._called("code") and self.words < 1.5:  # one word, or nearly
             return "code"
-        wordy = self.length > 12 if self.shares["han"] >= _MOST / 2 else self.words > 3  # noqa: PLR2004 - more than a name
+        wordy = self.length > 12 if self.shares["han"] >= _MOST / 2 else self.words > 3  # more than a name
         return "phrase" if wordy else "name"
 
     def _is_category(self) -> bool:
         """A few values, each in many rows."""
-        return self.distinct <= 30 and self.distinct * 20 <= self.values  # noqa: PLR2004 - of these there are many each
+        return self.distinct <= 30 and self.distinct * 20 <= self.values  # of these there are many each

@@ -19,7 +19,7 @@ def in_order(comparison: Comparison, shares: Floats, beside: Floats, *, rises: b
     sort: their shares stay.
     """
     ordered = _ordered(comparison)
-    if ordered.sum() < 2:  # noqa: PLR2004 - two can be out of order
+    if ordered.sum() < 2:  # two can be out of order
         return shares
     smoothed = shares.copy()
     fitted = isotonic_regression(shares[ordered] / beside[ordered], weights=beside[ordered], increasing=rises)

@@ -73,7 +73,7 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
         fields["place"] = {"from": list(place), "as": "place"}
         comparisons.append({"name": "place", "kind": "kilometres", "levels": _graded(0.05, 0.3, 1.0, 5.0)})
     _one_of_each_own(fields, comparisons)
-    if len(comparisons) < 2:  # noqa: PLR2004 - one alone tells nothing
+    if len(comparisons) < 2:  # one alone tells nothing
         raise RequestError(
             "表中没有两列可供比较 · the table has no two columns to compare",
             remedy="查看各列内容后手写模型 · see what its columns hold, and write the model by hand",

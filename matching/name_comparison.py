@@ -151,7 +151,7 @@ def _where_names(sides: Sides, where: Flags, agree: Callable[[str, str], bool]) 
 
 def one_looks_like(one: str, other: str) -> bool:
     """Whether two names differ in one character, and the two look alike."""
-    if len(one) != len(other) or len(one) < 2:  # noqa: PLR2004 - a surname alone says too little
+    if len(one) != len(other) or len(one) < 2:  # a surname alone says too little
         return False
     unlike = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
     return len(unlike) == 1 and look_alike(*unlike[0])
@@ -163,8 +163,8 @@ def two_slips_of_one(one: str, other: str) -> bool:
     """
     short, long = sorted((one, other), key=len)
     if len(short) == len(long):
-        return _slips(one, other) == 2  # noqa: PLR2004 - one in each
-    is_longer = len(long) == len(short) + 1 and len(short) >= 3  # noqa: PLR2004 - as for `near`
+        return _slips(one, other) == 2  # one in each
+    is_longer = len(long) == len(short) + 1 and len(short) >= 3  # as for `near`
     return is_longer and any(_slips(long[:place] + long[place + 1 :], short) == 1 for place in range(len(long)))
 
 

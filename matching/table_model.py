@@ -190,7 +190,7 @@ class _TableReader(ModelReader):
         for needed in FORMS[form] - entry.keys():
             raise self.error(f"字段 {name} 的 {form} 需要 {needed} · field {name}: {form} needs {needed}", f"加上 · add {needed}: to it")
         columns = entry["from"] if isinstance(entry["from"], list) else [entry["from"]]
-        if form == "place" and len(columns) != 2:  # noqa: PLR2004 - longitude and latitude
+        if form == "place" and len(columns) != 2:  # longitude and latitude
             raise self.error(
                 f"字段 {name} 的 place 需要两列 · field {name}: place needs two columns", "写 · write from: [longitude, latitude]"
             )

@@ -179,7 +179,7 @@ def sweep(contract: Contract, pull: Pull, engine: Engine) -> Iterable[Page]:
     return reconcile(contract)
 
 
-def land(engine: Engine, contract: Contract, order: Order = Order(), source: Source | None = None) -> int:  # noqa: B008 - frozen
+def land(engine: Engine, contract: Contract, order: Order = Order(), source: Source | None = None) -> int:
     """Pull what is new at the source and append it to landing.
 
     Args:

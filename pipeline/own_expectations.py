@@ -63,7 +63,7 @@ class _IdNumberChecksum(ColumnMapMetricProvider):
     condition_metric_name = "column_values.id_number_checksum"
 
     @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series[Any], **_: Any) -> pd.Series[Any]:  # noqa: N805
+    def _pandas(cls, column: pd.Series[Any], **_: Any) -> pd.Series[Any]:
         return _hold(column, id_number_holds)
 
 
@@ -71,7 +71,7 @@ class _CreditCodeChecksum(ColumnMapMetricProvider):
     condition_metric_name = "column_values.credit_code_checksum"
 
     @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series[Any], **_: Any) -> pd.Series[Any]:  # noqa: N805
+    def _pandas(cls, column: pd.Series[Any], **_: Any) -> pd.Series[Any]:
         return _hold(column, credit_code_holds)
 
 
@@ -79,7 +79,7 @@ class _PhoneNumber(ColumnMapMetricProvider):
     condition_metric_name = "column_values.phone_number"
 
     @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series[Any], **_: Any) -> pd.Series[Any]:  # noqa: N805
+    def _pandas(cls, column: pd.Series[Any], **_: Any) -> pd.Series[Any]:
         return _hold(column, phone_holds)
 
 
@@ -87,7 +87,7 @@ class _RegionCode(ColumnMapMetricProvider):
     condition_metric_name = "column_values.region_code"
 
     @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series[Any], **_: Any) -> pd.Series[Any]:  # noqa: N805
+    def _pandas(cls, column: pd.Series[Any], **_: Any) -> pd.Series[Any]:
         return _hold(column, region_holds)
 
 
@@ -97,7 +97,7 @@ class _DateOrder(ColumnPairMapMetricProvider):
     condition_value_keys = ("or_equal",)
 
     @column_pair_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
-    def _pandas(cls, column_A: pd.Series[Any], column_B: pd.Series[Any], **kwargs: Any) -> pd.Series[Any]:  # noqa: N803, N805
+    def _pandas(cls, column_A: pd.Series[Any], column_B: pd.Series[Any], **kwargs: Any) -> pd.Series[Any]:
         later, earlier = (_moments(column) for column in (column_A, column_B))
         holds = later >= earlier if kwargs.get("or_equal") else later > earlier
         return pd.Series(holds.fill_null(value=False).to_numpy(), index=column_A.index, dtype=np.bool_)

@@ -43,7 +43,7 @@ _TIMES = frozenset({"datetime", "date", "excel_date", "epoch"})
 _FIGURES = frozenset({"money", "integer", "decimal", "longitude", "latitude"})
 # An unreadable value must fail a rule about bounds, not pass as missing: it lies beyond the bound that there is.
 _BELOW: dict[str, Any] = {"number": float("-inf"), "time": datetime.datetime(1700, 1, 1)}  # noqa: DTZ001 - columns are local time
-_ABOVE: dict[str, Any] = {"number": float("inf"), "time": datetime.datetime(2250, 1, 1)}  # noqa: DTZ001
+_ABOVE: dict[str, Any] = {"number": float("inf"), "time": datetime.datetime(2250, 1, 1)}  # noqa: DTZ001 - as above
 
 
 @dataclass(frozen=True)

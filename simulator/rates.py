@@ -234,4 +234,4 @@ def read_rates(document: dict[str, Any]) -> Rates:
 @cache
 def load_rates() -> Rates:
     """The rates as simulator/rates.yml states them."""
-    return read_rates(yaml.load(_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))  # noqa: S506 - CSafeLoader builds plain data only
+    return read_rates(yaml.load(_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))  # CSafeLoader builds plain data only

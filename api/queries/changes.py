@@ -221,7 +221,7 @@ def _visible(relation: str, hidden: Hidden) -> str:
     )
 
 
-def visible(connection: Connection, asked: Sequence[Change], own: str | None, hidden: Hidden = Hidden()) -> dict[int, Row]:  # noqa: B008 - frozen
+def visible(connection: Connection, asked: Sequence[Change], own: str | None, hidden: Hidden = Hidden()) -> dict[int, Row]:
     """Of these changes those that the caller may know of, by number.
 
     Args:

@@ -171,7 +171,7 @@ def _date(one: Form, other: Form, comparison: Comparison) -> str | None:
         return "same"
     agree = (date.year == theirs.year) + (date.month == theirs.month) + (date.day == theirs.day)
     is_swapped = date.year == theirs.year and date.month == theirs.day and date.day == theirs.month
-    return "near" if agree == 2 or is_swapped else "differ"  # noqa: PLR2004 - of year, month and day
+    return "near" if agree == 2 or is_swapped else "differ"  # of year, month and day
 
 
 def _equal(one: Form, other: Form, comparison: Comparison) -> str | None:

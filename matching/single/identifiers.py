@@ -32,7 +32,7 @@ def id_number(text: str | None, placeholders: frozenset[str]) -> Mapping[str, An
     born = None if first is None else _date(first[6:14])
     is_dated = first is not None and born is not None and first[:2] in PROVINCES and first[6:8] in CENTURIES
     full = f"{first}{check}" if is_short else number
-    is_known = not contains(identifiers.NO_ID, full) and len(full) >= 6  # noqa: PLR2004 - no document has fewer
+    is_known = not contains(identifiers.NO_ID, full) and len(full) >= 6  # no document has fewer
     return {
         "id_no": full if is_known else None,
         "id_state": _state(number, full, check, is_short=is_short, is_dated=is_dated) if is_known else None,
@@ -64,13 +64,13 @@ def credit_code(text: str | None, placeholders: frozenset[str]) -> Mapping[str, 
     if not is_ordinary(text):
         return column(partial(identifiers.credit_codes, placeholders=placeholders), text)
     code = without(r"[^0-9A-Z]", plain_text(text).upper())
-    if not code or code in placeholders or contains(identifiers.ONE_DIGIT, code) or len(code) < 15:  # noqa: PLR2004 - as registrations were
+    if not code or code in placeholders or contains(identifiers.ONE_DIGIT, code) or len(code) < 15:  # as registrations were
         return _NO_CODE
     return {"uscc": code, "uscc_state": "verified" if _is_sound(code) else "broken"}
 
 
 def _is_sound(code: str) -> bool:
-    if len(code) != 18 or any(character not in CODE_ALPHABET for character in code):  # noqa: PLR2004 - GB 32100
+    if len(code) != 18 or any(character not in CODE_ALPHABET for character in code):  # GB 32100
         return False
     return code_check(code[:17]) == code[17]
 
@@ -91,5 +91,5 @@ def phone(text: str | None, placeholders: frozenset[str]) -> str | None:
         return None
     digits = without_first(identifiers.ABROAD, without(r"[^0-9*]", first), lambda found: found[1])
     digits = without_first(identifiers.LONG_DISTANCE, digits, lambda found: found[1])
-    is_none = digits in placeholders or contains(identifiers.NO_PHONE, digits) or not 7 <= len(digits) <= 15  # noqa: PLR2004 - as dialled
+    is_none = digits in placeholders or contains(identifiers.NO_PHONE, digits) or not 7 <= len(digits) <= 15  # as dialled
     return None if is_none else digits

@@ -63,7 +63,7 @@ def _split(name: str | None) -> dict[str, Any]:
     words = vocabulary()
     is_chinese = contains(IS_CHINESE, name)
     if is_chinese:
-        surname: str | None = name[: 2 if name[:2] in words.compound_surnames and len(name) > 2 else 1]  # noqa: PLR2004 - of two characters
+        surname: str | None = name[: 2 if name[:2] in words.compound_surnames and len(name) > 2 else 1]  # of two characters
         given: str | None = name[len(surname or "") :]
     else:
         surname = extract(HEAD, name) if contains(f"^{_HAN}|^[A-Z]", name) else None

@@ -72,9 +72,9 @@ class SqliteDatabase:
         marks = ", ".join("?" for _ in table.columns)
         former = [*rows[table.key].drop_nulls().to_list(), *gone]
         with _open(self._path) as connection:
-            connection.executemany(f'delete from "{table.name}" where "{table.key}" = ?', ((key,) for key in former))  # noqa: S608 - own names
+            connection.executemany(f'delete from "{table.name}" where "{table.key}" = ?', ((key,) for key in former))  # own names
             connection.executemany(
-                f'insert into "{table.name}" ({names}) values ({marks})',  # noqa: S608 - own names
+                f'insert into "{table.name}" ({names}) values ({marks})',  # own names
                 rows.select(table.columns.keys()).iter_rows(),
             )
 

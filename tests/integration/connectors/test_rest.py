@@ -435,7 +435,7 @@ def test_pages_handed_on_before_a_failure_stay_good(serve: Serve) -> None:
     pages = []
     with pytest.raises(SourceRefused):
         for page in extract(contract_on(pages={"style": "page", "size": 2}), Pull()):
-            pages.append(page)  # noqa: PERF402 - what came before the error is what counts
+            pages.append(page)  # what came before the error is what counts
     assert [page.complete for page in pages] == [False]
     assert payloads(pages) == ROWS[:2]
 
