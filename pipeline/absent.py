@@ -95,7 +95,7 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
         SourceUnavailable: a sweep of another feed did; what came of it stays landed.
     """
     if swept.total is not None and swept.pulled < swept.total:
-        raise _ended_early(contract, batch_id, swept)
+        raise ended_early(contract, batch_id, swept.total, swept.pulled)
     keys = {"department": contract.department, "batch_id": batch_id, "pulled": swept.pulled}
     known, vanished, absent = connection.execute(text(_ABSENT), keys).one()
     limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
@@ -124,16 +124,17 @@ def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, acc
     return f"{seen} different ones came of {swept.highest_total} that the source speaks of" if seen < swept.highest_total else None
 
 
-def _ended_early(contract: Contract, batch_id: int, swept: Swept) -> SourceError:
+def ended_early(contract: Contract, batch_id: int, total: int, pulled: int) -> SourceError:
     """A snapshot is held. Another feed's rows are good without the rest, and holding them would keep them from its next pull."""
     kind = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
     return kind(
-        f"{contract.department}: the source speaks of {swept.total} rows and gave {swept.pulled}",
-        remedy="pull again; nothing was taken for deleted",
+        f"{contract.department}: 来源称有 {total} 条，实际给出 {pulled} 条 · the source speaks of {total} rows and gave {pulled}",
+        remedy="再拉取一次，没有记录被当作已删除；如果该总数不随所请求的范围而变，请从契约的 pages: 中去掉 total · "
+        "pull again, nothing was taken for deleted; if the source counts more than it is asked for, remove total of pages: in the contract",
         department=contract.department,
         batch_id=batch_id,
-        expected=swept.total,
-        pulled=swept.pulled,
+        expected=total,
+        pulled=pulled,
     )
 
 

@@ -20,7 +20,7 @@ from connectors.extract import Page, Pull, extract, reconcile
 from connectors.pages import together
 from hub.database import store_errors
 from hub.errors import SnapshotError
-from pipeline.absent import Swept, bury_absent
+from pipeline.absent import Swept, bury_absent, ended_early
 from pipeline.alerts import alert
 from pipeline.batch_errors import place, words
 from pipeline.conservation import recount
@@ -28,7 +28,7 @@ from pipeline.discarded import is_discarded
 from pipeline.locks import department_lock
 from pipeline.remap import land_accepted, mapped_otherwise
 from pipeline.staging import prepare, stage
-from pipeline.watermark import Mark, move, read, require_zone
+from pipeline.watermark import Mark, is_ordered, move, read, require_zone
 
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
@@ -274,12 +274,14 @@ def _land_pages(landing: _Landing, pages: Iterable[Page]) -> None:
         mark.take(page)
         is_complete = page.complete
         landing.swept.total, landing.swept.highest_total = page.total, page.highest_total
-        _land_page(landing, page, mark.highest if landing.moves_watermark and getattr(contract.feed, "ordered", False) else None)
+        _land_page(landing, page, mark.watermark if landing.moves_watermark and is_ordered(contract) else None)
+        if page.complete and not landing.is_sweep and page.lowest_total is not None and page.read < page.lowest_total:
+            raise ended_early(contract, landing.batch_id, page.lowest_total, page.read)
     if landing.is_sweep and is_complete:
         bury_absent(landing.connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)
     if landing.moves_watermark:
         alert(landing.connection, contract.department, landing.batch_id, mark.alerts())
-    _finish(landing, mark.highest if landing.moves_watermark else None)
+    _finish(landing, mark.watermark if landing.moves_watermark else None)
 
 
 def _land_page(landing: _Landing, page: Page, watermark: str | None) -> None:

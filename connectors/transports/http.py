@@ -6,6 +6,8 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from types import TracebackType
 from typing import Any
@@ -92,6 +94,9 @@ class HttpSource:
         connector: paths, limits and how to authenticate.
         connection: address and credentials.
         department: for messages.
+
+    Attributes:
+        began: when the first request went out by the server's own clock, at the latest; None where it does not tell its time.
     """
 
     def __init__(self, connector: RestConnector | SoapConnector, connection: Connection, department: str) -> None:
@@ -115,6 +120,7 @@ class HttpSource:
             headers={"User-Agent": "casehub", "Accept-Encoding": "gzip, deflate"},
             trust_env=False,
         )
+        self.began: datetime | None = None
         self._signer: Signer = signer(connector, connection, department, self._post_form)
 
     def __enter__(self) -> HttpSource:
@@ -148,7 +154,10 @@ class HttpSource:
             SourceLimitError: the answer is longer than the limit.
             SourceFormatError: a content encoding nobody asked for.
         """
-        answer = self._retried(method, url, {**headers, **self._signer.headers()}, content)
+        signature, sent = self._signer.headers(), time.monotonic()
+        answer = self._retried(method, url, {**headers, **signature}, content)
+        if self.began is None:
+            self.began = _sent_at(answer, time.monotonic() - sent)
         if answer.status == 401 and self._signer.renew():
             answer = self._retried(method, url, {**headers, **self._signer.headers()}, content)
         is_fault = method == "POST" and answer.status == 500 and "xml" in answer.media_type
@@ -240,6 +249,14 @@ class HttpSource:
         if 300 <= status < 400:
             remedy = "the source has moved: put its new address into the connection"
         raise SourceRefused(f"{self.department}: {self.host} answered {status}", remedy=remedy, **detail)
+
+
+def _sent_at(answer: Answer, elapsed_s: float) -> datetime | None:
+    try:
+        told = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return None
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)) - timedelta(seconds=elapsed_s)
 
 
 def _failure(error: BaseException | None) -> str:
