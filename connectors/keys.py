@@ -1,13 +1,16 @@
-"""A row's key, and whether the row is a deletion, as a contract says to read them."""
+"""A row's key, its place among the events of its record, and whether it is a deletion, as a contract says to read them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.contract import Contract
 from connectors.paths import compile_path, lookup
-from connectors.values import flag_text, key_text
+from connectors.values import cursor_text, flag_text, key_text
+
+INTEGER_LENGTH = 20  # of an integer as cursor text
 
 
 def key_reader(key: tuple[str, ...]) -> Callable[[dict[str, Any]], str | None]:
@@ -21,6 +24,18 @@ def key_reader(key: tuple[str, ...]) -> Callable[[dict[str, Any]], str | None]:
         return None if None in parts else "|".join(part for part in parts if part is not None)
 
     return joined
+
+
+def order_reader(path: str, zone: ZoneInfo) -> Callable[[dict[str, Any]], str | None]:
+    """What reads an event's number or time as text that sorts; the two are of different lengths, and never compared."""
+    compiled = compile_path(path)
+
+    def read(row: dict[str, Any]) -> str | None:
+        value = compiled.search(row)
+        number = cursor_text(value, "integer", zone)
+        return number if number is not None and len(number) == INTEGER_LENGTH else cursor_text(value, "time", zone)
+
+    return read
 
 
 def deletion_test(contract: Contract) -> Callable[[dict[str, Any]], bool] | None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from connectors.contract import Contract, CursorFeed
-from connectors.keys import deletion_test, key_reader
+from connectors.keys import deletion_test, key_reader, order_reader
 from connectors.masking import known_among, shown_name
 from connectors.paths import lookup
 from connectors.rows import KEY_FAULT, Row, Unreadable, encode
 from connectors.values import bounded, cursor_texts
-from hub.errors import HubError, SourceFormatError, SourceLimitError
+from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import INDEXED_LONGEST, RAW_PAGE
 
 
@@ -50,32 +50,6 @@ class Page:
     lowest_total: int | None = None
     read: int = 0
     began: str | None = None
-
-
-def together(pages: Iterable[Page], rows: int) -> Iterator[Page]:
-    """Small pages as one of at least so many rows: to LAND each is a transaction of ten statements.
-
-    What came before an error is handed on before it.
-    """
-    waiting: list[Page] = []
-    try:
-        for page in pages:
-            waiting.append(page)
-            if sum(each.rows.num_rows for each in waiting) >= rows:
-                whole, waiting = _joined(waiting), []
-                yield whole
-    except HubError:
-        if waiting:
-            yield _joined(waiting)
-        raise
-    if waiting:
-        yield _joined(waiting)
-
-
-def _joined(pages: list[Page]) -> Page:
-    last = pages[-1]
-    columns = dict.fromkeys(name for page in pages for name in page.columns)
-    return replace(last, rows=pa.concat_tables([page.rows for page in pages]), columns=tuple(columns))
 
 
 @dataclass(frozen=True)
@@ -113,6 +87,8 @@ class Paginator:
         self._watch_repeats = watch_repeats
         self._key = key_reader(contract.key)
         self._known = contract.source_columns()
+        order = getattr(contract.feed, "order", None)
+        self._order = None if order is None else order_reader(order, self._zone)
         self._is_deleted = deletion_test(contract)
         self._ordinal = 0
         self._seen: set[bytes] = set()
@@ -188,6 +164,8 @@ class Paginator:
         if isinstance(feed, CursorFeed):
             name = feed.field
             built.cursors = cursor_texts([lookup(row, name) for row in built.rows], feed.cursor_type, self._zone)
+        elif self._order is not None:
+            built.cursors = [self._order(row) for row in built.rows]
         else:
             built.cursors = [None] * len(built.rows)
         for index in built.bad:
@@ -267,9 +245,10 @@ class Paginator:
             pa.array(built.payloads, pa.binary()).cast(pa.string()),
             pa.array(raws, pa.binary()),
             pa.array(faults, pa.string()),
-            pa.array([str(stamp.inbox_id) for stamp in stamps] if stamps else built.cursors, pa.string()),
+            pa.array([str(stamp.inbox_id) for stamp in stamps] if stamps and self._order is None else built.cursors, pa.string()),
             pa.array(operations, pa.string()),
             pa.array([bounded(stamp.event_id, INDEXED_LONGEST) for stamp in stamps] if stamps else [None] * count, pa.string()),
+            pa.array([stamp.inbox_id for stamp in stamps] if stamps else [None] * count, pa.int64()),
         ]
         return pa.Table.from_arrays(columns, schema=RAW_PAGE)
 

@@ -14,6 +14,7 @@ from connectors.contract import Contract
 from hub.errors import SnapshotError, SourceError, SourceUnavailable
 from pipeline.alerts import alert
 from pipeline.discarded import is_discarded
+from pipeline.late import holds_history, is_late
 
 DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
 
@@ -24,7 +25,8 @@ _LATEST = f"""
 SELECT DISTINCT ON (source_record_id) source_record_id, version, operation,
        bool_or(operation = 'upsert' AND state NOT IN ('held', 'superseded') AND batch_id <> :batch_id)
            OVER (PARTITION BY source_record_id) AS is_known
-FROM landing.record r WHERE department = :department AND has_key AND NOT {is_discarded("r")} ORDER BY source_record_id, version DESC
+FROM landing.record r WHERE department = :department AND has_key AND NOT {is_discarded("r")}
+  AND NOT (:holds_history AND {is_late("r")}) ORDER BY source_record_id, version DESC
 """
 _ABSENT = f"""
 SELECT count(*) FILTER (WHERE is_known) AS known, count(*) FILTER (WHERE is_known AND is_absent) AS vanished,
@@ -96,7 +98,7 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
     """
     if swept.total is not None and swept.pulled < swept.total:
         raise ended_early(contract, batch_id, swept.total, swept.pulled)
-    keys = {"department": contract.department, "batch_id": batch_id, "pulled": swept.pulled}
+    keys = {"department": contract.department, "batch_id": batch_id, "pulled": swept.pulled, "holds_history": holds_history(contract)}
     known, vanished, absent = connection.execute(text(_ABSENT), keys).one()
     limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
     if vanished > limit * known and not accepts_deletions:

@@ -52,7 +52,7 @@ class Mark:
         self.ahead = 0
         self._contract, self._stored = contract, stored
         is_time = isinstance(contract.feed, CursorFeed) and contract.feed.cursor_type == "time"
-        self._limit = utc_text(datetime.now(UTC) + _TOLERANCE) if is_time else None
+        self._limit = furthest() if is_time else None
         self._began = utc_text(datetime.now(UTC)) if is_time and not is_ordered(contract) else None
 
     @property
@@ -83,6 +83,11 @@ class Mark:
         if self._limit is not None and self._stored is not None and self._stored > self._limit:
             told.append(f"watermark_ahead: nothing new comes until `casehub sources rewind {self._contract.department}`")
         return told
+
+
+def furthest() -> str:
+    """The latest time that a row may have and no slip, as cursor text."""
+    return utc_text(datetime.now(UTC) + _TOLERANCE)
 
 
 def is_ordered(contract: Contract) -> bool:

@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from types import TracebackType
@@ -19,6 +19,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from connectors.connections import Connection, variable
 from connectors.connector import RestConnector, SoapConnector
 from connectors.transports.signing import Signer, signer
+from connectors.values import utc_text
 from hub.errors import SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
@@ -96,7 +97,7 @@ class HttpSource:
         department: for messages.
 
     Attributes:
-        began: when the first request went out by the server's own clock, at the latest; None where it does not tell its time.
+        began: when the first request went out by the server's own clock, as cursor text; None where it does not tell its time.
     """
 
     def __init__(self, connector: RestConnector | SoapConnector, connection: Connection, department: str) -> None:
@@ -120,7 +121,7 @@ class HttpSource:
             headers={"User-Agent": "casehub", "Accept-Encoding": "gzip, deflate"},
             trust_env=False,
         )
-        self.began: datetime | None = None
+        self.began: str | None = None
         self._signer: Signer = signer(connector, connection, department, self._post_form)
 
     def __enter__(self) -> HttpSource:
@@ -251,12 +252,12 @@ class HttpSource:
         raise SourceRefused(f"{self.department}: {self.host} answered {status}", remedy=remedy, **detail)
 
 
-def _sent_at(answer: Answer, elapsed_s: float) -> datetime | None:
+def _sent_at(answer: Answer, elapsed_s: float) -> str | None:
     try:
         told = parsedate_to_datetime(answer.headers.get("date", ""))
-    except ValueError:
+        return utc_text((told if told.tzinfo else told.replace(tzinfo=UTC)) - timedelta(seconds=elapsed_s))
+    except (ValueError, OverflowError):
         return None
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)) - timedelta(seconds=elapsed_s)
 
 
 def _failure(error: BaseException | None) -> str:

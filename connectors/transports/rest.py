@@ -21,7 +21,6 @@ from connectors.paths import compile_path
 from connectors.rows import Row, as_row
 from connectors.transports.http import Answer, HttpSource
 from connectors.transports.seam import Seam
-from connectors.values import utc_text
 from hub.errors import SourceFormatError, SourceLimitError, SourceRefused
 
 _COUNTED = ("offset", "page")  # the hub says which page comes next, not the source
@@ -55,7 +54,7 @@ def pages(contract: Contract, since: str | None, paginator: Paginator, *, watche
             asked = asking.ask()
             rows = seam.follow(asked.rows, asking.ask_before, overlaps=asking.is_overlapping)
             is_last = not asking.goes_on(asked, len(rows))
-            paginator.began = source.began and utc_text(source.began)
+            paginator.began = source.began
             yield paginator.page(rows, complete=is_last, total=asked.total)
             asking.require_next(asked)
             if is_last:

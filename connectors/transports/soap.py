@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -17,7 +18,6 @@ from connectors.transports import xmlrows
 from connectors.transports.http import Answer, HttpSource
 from connectors.transports.rest import MAX_PAGES, whole
 from connectors.transports.seam import Seam
-from connectors.values import utc_text
 from hub.errors import SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 
 _SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -45,8 +45,8 @@ def pages(contract: Contract, since: str | None, paginator: Paginator, *, watche
             rows, total = _ask(source, connector, contract, number, since)
             done += len(rows)
             is_last = connector.pages.style == "none" or not rows or (total is not None and done >= total)
-            rows = seam.follow(rows, lambda before=number - 1: _ask(source, connector, contract, before, since)[0])
-            paginator.began = source.began and utc_text(source.began)
+            rows = seam.follow(rows, partial(_ask_again, source, connector, contract, number - 1, since))
+            paginator.began = source.began
             yield paginator.page(rows, complete=is_last, total=total)
             if is_last:
                 return
@@ -59,6 +59,10 @@ def _ask(source: HttpSource, connector: SoapConnector, contract: Contract, page:
     root, lists = _root(answer, f"{contract.department}: the answer", contract.department), xmlrows.lists_of(contract)
     rows: list[Row] = [xmlrows.to_row(element, lists) for element in xmlrows.find(root, connector.items, connector.namespaces)]
     return rows, _total(root, connector)
+
+
+def _ask_again(source: HttpSource, connector: SoapConnector, contract: Contract, page: int, since: str | None) -> list[Row]:
+    return _ask(source, connector, contract, page, since)[0]
 
 
 def _request(connector: SoapConnector, page: int, since: str | None) -> tuple[bytes, dict[str, str]]:
