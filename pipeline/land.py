@@ -7,6 +7,7 @@ has no key is known by its content. Counts go with the rows, so the conservation
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable
 
 from sqlalchemy import Engine
@@ -28,6 +29,7 @@ from pipeline.watermark import Mark, is_ordered, require_zone
 
 __all__ = ["Order", "Source", "land"]
 
+logger = logging.getLogger(__name__)
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
 
 #: Where pages come from, for a contract, a watermark and the store (the inbox is read from it).
@@ -98,7 +100,7 @@ def _land_accepted(landing: Landing) -> None:
 
 def _land_pages(landing: Landing, pages: Iterable[Page]) -> None:
     contract = landing.contract
-    mark, is_complete = Mark(contract, landing.watermark), False
+    mark, is_complete, left_out = Mark(contract, landing.watermark), False, 0
     for page in pages:
         mark.take(page)
         is_complete = page.complete
@@ -106,6 +108,9 @@ def _land_pages(landing: Landing, pages: Iterable[Page]) -> None:
         land_page(landing, page, mark.watermark if landing.moves_watermark and is_ordered(contract) else None)
         if page.complete and not landing.is_sweep and page.lowest_total is not None and page.read < page.lowest_total:
             raise ended_early(contract, landing.batch_id, page.lowest_total, page.read)
+        left_out = page.read - landing.swept.pulled
+    if left_out > 0:
+        logger.info("%s: batch %s: %s rows below the watermark were left out", contract.department, landing.batch_id, left_out)
     if landing.is_sweep and is_complete:
         bury_absent(landing.connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)
     if landing.moves_watermark:

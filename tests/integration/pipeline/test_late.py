@@ -56,6 +56,7 @@ def test_one_id_of_two_records_or_two_contents_is_no_repeat(database: Engine) ->
     assert (report.landed, report.already_known) == (3, 1)
     assert take_in(database, contract, make_page(events)).already_known == 4
     assert take_in(database, contract, make_page([make_row(3, event="e")])).landed == 1
+    assert take_in(database, contract, make_page([make_row(1, event="e", status="closed")])).landed == 1
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -73,11 +74,15 @@ def test_an_older_event_that_is_sent_again_does_not_become_current(database: Eng
     require_the_law(database)
 
 
-def test_what_follows_is_compared_with_the_newest_and_not_with_what_came_late(database: Engine) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_follows_is_compared_with_the_newest_and_not_with_what_came_late(database: Engine, at_once: bool) -> None:
     contract = make_contract(connector=INBOX, feed={"mode": "events", "order": "at"}, volatile=["at", "event"])
     send(database, contract, row(2, "accepted", event="e2"))
-    send(database, contract, row(1, "received", event="e1"))
-    assert send(database, contract, row(4, "received", event="e4")).landed == 1
+    late, last = row(1, "received", event="e1"), row(4, "received", event="e4")
+    landed = [
+        send(database, contract, *events).landed for events in ([(late, late | {"event": "e3"}, last)] if at_once else [(late,), (last,)])
+    ]
+    assert landed == ([2] if at_once else [1, 1])
     assert ask(database, CURRENT) == ["received"]
 
 
@@ -178,8 +183,32 @@ def test_a_record_that_is_gone_from_every_file_is_deleted_though_something_came_
     (folder / "7.jsonl").unlink()
     (folder / "late.jsonl").unlink()
     assert ingest(database, contract, SETTINGS, Order("reconcile")).deleted == 1
+    write(folder, "7.jsonl", row(3, "accepted", 7, text="as it was once"))
+    assert ingest(database, contract, SETTINGS, Order("reconcile")).landed == 1
+    (folder / "7.jsonl").unlink()
+    assert ingest(database, contract, SETTINGS, Order("reconcile")).deleted == 0  # it is deleted as it was
     write(folder, "7.jsonl", row(10, "closed", 7))
     assert ingest(database, contract, SETTINGS, Order("reconcile")).landed == 1  # it came back
+
+
+@pytest.mark.parametrize("is_swept", [False, True])
+def test_a_file_that_is_delivered_late_is_taken_in(
+    database: Engine, folder: Path, is_swept: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = {"mode": "cursor", "field": "at"} | ({"reconcile": "P1D"} if is_swept else {})
+    contract = make_contract(connector=FILES, feed=feed)
+    write(folder, "10.jsonl", row(10, "closed"))
+    ingest(database, contract, SETTINGS)
+    write(folder, "09.jsonl", row(9, "received"), row(9, "received", 2))
+    caplog.set_level("INFO", "pipeline.land")
+    report = ingest(database, contract, SETTINGS)
+    if is_swept:
+        assert (report.pulled, [each.getMessage() for each in caplog.records]) == (
+            1,
+            ["works: batch 2: 2 rows below the watermark were left out"],
+        )
+        report = ingest(database, contract, SETTINGS, Order("reconcile"))
+    assert (report.pulled, report.landed, ask(database, CURRENT)) == (3, 2, ["closed", "received"])
 
 
 # --- tables ------------------------------------------------------------------------------------------------------------------
