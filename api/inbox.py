@@ -22,8 +22,8 @@ from api.departments import Department
 from connectors.connections import load_connection
 from connectors.connector import InboxConnector
 from connectors.paths import compile_path
+from connectors.transports.answers import loads
 from connectors.transports.inbox import verify_signature
-from connectors.transports.rest import loads
 from connectors.values import key_text
 from hub.database import store_errors
 from hub.encryption import Protected, clear_bytes, store_bytes

@@ -22,9 +22,9 @@ from matching.model import Model
 from matching.model_file import load_model
 from matching.single.identifiers import id_number
 from matching.weights import explain
-from pipeline.chunk import unique_departments
 from pipeline.lookup import Candidate, Known, Reach, Told, look_up_all
 from pipeline.lookup_view import GRADUAL, Treated
+from pipeline.promises import unique_departments
 from pipeline.prospect import Prospect
 
 MOST_CANDIDATES = 10  # of one party or case in an answer

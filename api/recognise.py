@@ -21,6 +21,7 @@ from hub.errors import RequestError
 from matching.search_keys import spoken
 from pipeline.transforms.base import Options
 from pipeline.transforms.identifiers import phone as dialled
+from schema.identifiers import id_check
 from schema.numbers import holds_number
 from schema.search import Query, number_part, query_of, tsquery
 
@@ -173,7 +174,7 @@ def holds_identifier(entry: str) -> bool:
         return True
     for found in _ID_INSIDE.finditer(text):  # between letters, where case numbers begin with a region and a date, the check digit decides
         compact = re.sub(r"[ \-.]", "", found.group())
-        if _is_id_number(compact) and _check_digit(compact[:17]) == compact[17]:
+        if _is_id_number(compact) and id_check(compact[:17]) == compact[17]:
             return True
     return any(_is_identifier(re.sub(r"[ \-.]", "", found.group())) for found in _LONG_NUMBER.finditer(text))
 
@@ -239,15 +240,10 @@ def _id_forms(number: str) -> tuple[str, ...]:
     """A resident's number in both lengths: 15 digits are the 18 without the century and the check digit."""
     if len(number) == 15:
         body = number[:6] + "19" + number[6:]
-        return (number, body + _check_digit(body))
+        return (number, body + id_check(body))
     if number[6:8] == "19":
         return (number, number[:6] + number[8:17])
     return (number,)
-
-
-def _check_digit(body: str) -> str:
-    """GB 11643's, from the first 17 digits."""
-    return "10X98765432"[sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(body)) % 11]
 
 
 def _number_forms(entry: str, text: str) -> tuple[str, ...]:

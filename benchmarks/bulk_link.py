@@ -23,13 +23,14 @@ from matching.linkage import DECISIVE, edges_of
 from matching.model_file import load_model
 from pipeline.candidates import Met, key_numbers, list_keys, show_crowded_keys, show_keys
 from pipeline.channel import Channel
-from pipeline.chunk import PLAN, unique_departments
+from pipeline.chunk import PLAN
 from pipeline.clusters import Assignment
 from pipeline.comparing import _Comparing
 from pipeline.copying import copy_in, cursor_of, read_frame
 from pipeline.entity_ids import Fates, settle
 from pipeline.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, labels_of
 from pipeline.memberships import write_memberships
+from pipeline.promises import unique_departments
 from pipeline.publish import Numbers, prepare, publish
 from pipeline.relations import CASE, ORGANISATION, PERSON, STAND_IN, Relation, all_cases, all_parties, as_input, plain, with_parties
 from pipeline.reviews import update_reviews

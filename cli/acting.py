@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from typer._click.globals import get_current_context  # Typer has Click inside itself, and tells the running command no other way
 
 from api.audit import write_audit
@@ -29,7 +29,6 @@ from hub.settings import get_settings
 DONE, FAILED, BEGUN = 0, 1, None
 _NOBODY_SIGNED_IN = 2**32 - 1
 
-_RECORDS_OF_PARTIES = "SELECT DISTINCT record_id FROM store.party WHERE party_id = ANY(:ids) ORDER BY record_id"
 _log = logging.getLogger("cli")
 
 
@@ -133,8 +132,10 @@ def showing(
     ids = list(records)
     of_parties = list(parties)
     if of_parties:
+        from api.audit.notes import records_of_parties
+
         with act.engine.connect() as connection:
-            ids += connection.execute(text(_RECORDS_OF_PARTIES), {"ids": of_parties}).scalars()
+            ids += records_of_parties(connection, of_parties)
     act.write(DONE, entity_ids=list(cases), person_ids=list(persons), record_ids=ids, results=results, receiver=receiver)
 
 

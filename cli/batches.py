@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich import box
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine, text
 
 from cli.console import Console
 from cli.session import active_contracts, require_department, store
 from cli.words import BATCH_COLUMNS, STATES
 from connectors.document import did_you_mean
-from hub.errors import NotFound, RequestError
+from hub.errors import RequestError
 from hub.settings import get_settings
+from pipeline import batch_log
 from schema.tables import BATCH_STATES
 
 app = typer.Typer(
@@ -25,12 +24,6 @@ app = typer.Typer(
 
 #: In two lines each, so that a row fits into eighty columns.
 _COLUMNS = ("批次\nbatch", *BATCH_COLUMNS[:6], "挂起\nheld", *BATCH_COLUMNS[6:])
-_UNDER_WAY = frozenset({"landed", "validated", "failed"})  # rows of such a batch may be in no state yet
-_CLOSED = "SELECT batch_id, state, validated_at FROM ops.batch WHERE state <> 'open' ORDER BY batch_id"
-_LIST = """
-SELECT batch_id, department, kind, state, pulled, landed, already_known, accepted, quarantined, held, deleted, error FROM ops.batch
-WHERE (:department = '' OR department = :department) AND (:state = '' OR state = :state) ORDER BY batch_id DESC LIMIT :limit
-"""
 
 
 @app.command("list")
@@ -44,7 +37,7 @@ def list_batches(
         raise RequestError(f"没有这种状态 · no such state: {state}", remedy=did_you_mean(state, BATCH_STATES))
     with store() as engine, engine.connect() as connection:
         require_department(engine, department)
-        rows = connection.execute(text(_LIST), {"department": department, "state": state, "limit": limit}).all()
+        rows = batch_log.latest(connection, department, state, most=limit)
     table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0), show_edge=False)
     table.columns[1].overflow, table.columns[1].min_width = "fold", 11
     for column in table.columns[2:-1]:
@@ -62,18 +55,13 @@ def list_batches(
 @app.command()
 def check() -> None:
     """逐批重算守恒律 · Recount the conservation law of every batch from the rows in the database."""
-    from pipeline.conservation import recount, require_law
-
     with store() as engine, engine.connect() as connection:
-        rows = connection.execute(text(_CLOSED)).all()
-        counts = recount(connection, [row.batch_id for row in rows])
-    under_way = {row.batch_id for row in rows if row.state in _UNDER_WAY or row.validated_at is None}  # a replay puts rows back
-    waiting = sum(count.unfinished for count in counts if count.batch_id in under_way)
-    require_law([replace(count, unfinished=0) if count.batch_id in under_way else count for count in counts])
-    pulled, landed, known = (sum(getattr(count, name) for count in counts) for name in ("pulled", "landed", "already_known"))
-    Console().print(f"守恒律成立 · the law holds: {len(counts)} 批 batches, {pulled:,} = {landed:,} + {known:,}")
-    if waiting:
-        Console().print(f"{waiting:,} 行等待处理，下次运行接着做 · rows wait: they are being taken in, or the next run takes them along")
+        law = batch_log.require_law_of_all(connection)
+    Console().print(f"守恒律成立 · the law holds: {law.batches} 批 batches, {law.pulled:,} = {law.landed:,} + {law.already_known:,}")
+    if law.waiting:
+        Console().print(
+            f"{law.waiting:,} 行等待处理，下次运行接着做 · rows wait: they are being taken in, or the next run takes them along"
+        )
 
 
 @app.command()
@@ -82,7 +70,9 @@ def release(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
     from pipeline.quarantine import release as let_through
 
     with store() as engine:
-        contract = active_contracts(get_settings(), [_department(engine, batch_id)])[0]
+        with engine.connect() as connection:
+            department = batch_log.department_of(connection, batch_id)
+        contract = active_contracts(get_settings(), [department])[0]
         let_through(engine, contract, batch_id, get_settings())
     Console().print(f"批次 {batch_id} 已放行 · released; `casehub resolve` 发布 publishes it")
 
@@ -93,9 +83,10 @@ def discard(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
     from pipeline.quarantine import discard_batch
 
     with store() as engine:
-        department = _department(engine, batch_id)
+        with engine.connect() as connection:
+            department = batch_log.department_of(connection, batch_id)
+            mode = batch_log.feed_mode(connection, department)
         kind = discard_batch(engine, department, batch_id)
-        mode = _feed_mode(engine, department)
     if mode == "events":
         Console().print(
             f"批次 {batch_id} 已作废 · discarded; 请 {department} 重新推送 ask the department to send its events again", soft_wrap=True
@@ -110,17 +101,3 @@ def discard(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
     Console().print(
         f"批次 {batch_id} 已作废 · discarded; `{again}` 重新取数 asks the source for its rows again", markup=False, soft_wrap=True
     )
-
-
-def _feed_mode(engine: Engine, department: str) -> str:
-    statement = "SELECT document -> 'feed' ->> 'mode' FROM ops.contract WHERE department = :department ORDER BY first_used_at DESC LIMIT 1"
-    with engine.connect() as connection:
-        return str(connection.execute(text(statement), {"department": department}).scalar())
-
-
-def _department(engine: Engine, batch_id: int) -> str:
-    with engine.connect() as connection:
-        found = connection.execute(text("SELECT department FROM ops.batch WHERE batch_id = :id"), {"id": batch_id}).scalar()
-    if found is None:
-        raise NotFound(f"no batch {batch_id}", remedy="list them with `casehub batches list`")
-    return str(found)

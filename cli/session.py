@@ -6,7 +6,7 @@ import contextlib
 import difflib
 from collections.abc import Collection, Iterable, Iterator
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from cli.acting import acting
 from connectors.contract import Contract, broken_departments, contract_folders, load_contracts, read_contracts
@@ -16,9 +16,7 @@ from hub.encryption import key_ring
 from hub.encryption.store_keys import require_keys
 from hub.errors import NotFound
 from hub.settings import Settings, get_settings
-
-#: Rows of a department may outlive its contract.
-_DEPARTMENTS = "SELECT department FROM ops.batch UNION SELECT department FROM quarantine.item"
+from pipeline.batch_log import departments_with_rows
 
 
 @contextlib.contextmanager
@@ -100,7 +98,7 @@ def require_department(engine: Engine, name: str) -> None:
     if not name or name in known:
         return
     with store_errors(), engine.connect() as connection:
-        known |= set(connection.execute(text(_DEPARTMENTS)).scalars())
+        known |= departments_with_rows(connection)
     if name not in known:
         raise _no_department(name, known)
 

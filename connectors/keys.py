@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import Contract
 from connectors.paths import compile_path, lookup
-from connectors.values import cursor_text, flag_text, key_text
+from connectors.values import cursor_text, flag_text, joined_key, key_text
 
 INTEGER_LENGTH = 20  # of an integer as cursor text
 
@@ -21,7 +21,7 @@ def key_reader(key: tuple[str, ...]) -> Callable[[dict[str, Any]], str | None]:
 
     def joined(row: dict[str, Any]) -> str | None:
         parts = [key_text(lookup(row, name)) for name in key]
-        return None if None in parts else "|".join(part for part in parts if part is not None)
+        return None if None in parts else joined_key([part for part in parts if part is not None])
 
     return joined
 

@@ -95,6 +95,6 @@ def open_nested(row: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     for name in names:
         value = row.get(name)
         if isinstance(value, str) and value[:1] in ("[", "{"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 row[name] = json.loads(value)
     return row

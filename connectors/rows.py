@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from connectors.values import plain
 from schema.records import INDEXED_LONGEST
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_MAY_HOLD_NUMBERS = frozenset({float, dict, list, tuple})
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 NUL_FAULT = "text with U+0000"
 SURROGATE_FAULT = "text with half a character (a lone surrogate)"
@@ -55,7 +57,8 @@ def encode(rows: Sequence[Row]) -> Encoded:
     if not bad:
         try:
             texts: list[bytes | None] = [orjson.dumps(row, default=plain, option=_OPTIONS) for row in rows]
-            if b"\\u0000" not in b"".join(cast("list[bytes]", texts)):
+            joined = b"".join(cast("list[bytes]", texts))
+            if b"\\u0000" not in joined and not (b"null" in joined and any(_has_no_number(row) for row in rows)):
                 return Encoded(cast("list[dict[str, Any]]", list(rows)), texts, bad)
         except TypeError:
             pass
@@ -74,6 +77,11 @@ def encode(rows: Sequence[Row]) -> Encoded:
     return Encoded(found, texts, bad)
 
 
+def as_bytes(value: Any) -> bytes:
+    """What there is of a row that cannot be read and has no bytes of its own, as JSON."""
+    return _encode(value)[0]
+
+
 def as_row(value: Any) -> Row:
     """What stands in a list of rows: an object, or else something that is kept as it is and is none."""
     return value if isinstance(value, dict) else Unreadable(_encode(value)[0], "not an object")
@@ -84,7 +92,23 @@ def _encode(row: Any) -> tuple[bytes, str | None]:
         text = orjson.dumps(row, default=plain, option=_OPTIONS)
     except TypeError:  # an integer beyond 64 bits, half a character, or deeper than orjson goes
         return _encode_slowly(row)
+    if b"null" in text and _has_no_number(row):
+        return _encode_slowly(row)
     return text, NUL_FAULT if b"\\u0000" in text and _NUL.search(text) else None
+
+
+def _has_no_number(value: Any) -> bool:
+    """Whether there is a NaN or an infinity in it, which orjson writes as null."""
+    kind = type(value)
+    if kind is float:
+        return not math.isfinite(value)
+    if kind is dict:
+        value = value.values()
+    elif kind is not list and kind is not tuple:
+        return False
+    if _MAY_HOLD_NUMBERS.isdisjoint(map(type, value)):
+        return False
+    return any(_has_no_number(each) for each in value if type(each) in _MAY_HOLD_NUMBERS)
 
 
 def _encode_slowly(row: Any) -> tuple[bytes, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ _DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock's time; the contract's zone is put on later
 _LARGEST_SERIAL = 100_000  # days: the year 2173; seconds since 1970 that small are the second of January 1970
 _WORTH_A_COLUMN = 200
+_EXACT = 2**53
 _LARGEST_SECONDS = 100_000_000_000
 
 
@@ -37,13 +39,20 @@ def key_text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):  # above 2**53 it stands for several integers, and two keys would be one
+        return None if not abs(value) < _EXACT else str(int(value)) if value.is_integer() else str(value)
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     return str(plain(value))
+
+
+def joined_key(parts: Sequence[str]) -> str:
+    r"""Parts of a key as one text; `\` and `|` within them are escaped where there are several, else ("a|b", "c") were ("a", "b|c")."""
+    if len(parts) == 1:
+        return parts[0]
+    return "|".join([part.replace("\\", "\\\\").replace("|", "\\|") for part in parts])
 
 
 def bounded(text: str | None, longest: int) -> str | None:

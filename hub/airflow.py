@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 
 from hub.errors import HubError
+from hub.private_files import private, write_private
 from hub.processes import Child, Processes, wait_until
 from hub.settings import Settings, require_free_port
 
@@ -77,11 +78,11 @@ def set_up(settings: Settings, database_url: str, environment: Mapping[str, str]
     port = require_free_port(settings.host, settings.airflow_port, "airflow_port")
     kept = _kept_secrets(home / "secrets.json")
     passwords = home / "passwords.json"
-    _write_private(passwords, json.dumps({USER: kept["password"]}))
+    write_private(passwords, json.dumps({USER: kept["password"]}))
     url = f"http://{settings.host}:{port}"
     parser = configparser.RawConfigParser()
     parser.read_dict(_configuration(home, dags, kept, (settings.host, port), database_url))
-    with _private(home / "airflow.cfg").open("w") as file:
+    with private(home / "airflow.cfg").open("w") as file:
         parser.write(file)
     own = {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT)}
     return Airflow(home, url, kept["password"], {**environment, **own}, datetime.now(UTC))
@@ -172,18 +173,8 @@ def _kept_secrets(path: Path) -> dict[str, str]:
     kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     if set(kept) != set(_SECRETS):
         kept = {name: kept.get(name) or make() for name, make in _SECRETS.items()}
-        _write_private(path, json.dumps(kept))
+        write_private(path, json.dumps(kept))
     return kept
-
-
-def _write_private(path: Path, text: str) -> None:
-    _private(path).write_text(text)
-
-
-def _private(path: Path) -> Path:
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    return path
 
 
 def _configuration(

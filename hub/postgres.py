@@ -28,6 +28,7 @@ import psycopg2
 from sqlalchemy.engine import URL
 
 from hub.errors import SettingsError, StoreUnavailable
+from hub.private_files import write_private
 from hub.settings import Settings, require_free_port
 
 START_TIMEOUT_S = 60.0
@@ -37,7 +38,7 @@ DATABASES = ("casehub", "airflow")
 
 _started: dict[Path, subprocess.Popen[bytes]] = {}  # children of this process, to be reaped when they end
 
-# Durable (fsync stays on), but without waiting for the disk at each commit of a chunk that a re-run would redo anyway.
+# Durable: a commit is on the disk when it is answered for, so that no watermark and no change that was told of goes back.
 SERVER_OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -205,11 +206,11 @@ def _comes_up(server: Server, binaries: Path, deadline: float) -> bool:
 
 def _initialise(binaries: Path, folder: Path, data: Path) -> None:
     shutil.rmtree(data, ignore_errors=True)  # an initdb that was killed leaves half a cluster
-    _write_secret(folder / "password", secrets.token_urlsafe(24))
+    write_private(folder / "password", secrets.token_urlsafe(24))
     partial, handover, user = folder / "data.partial", folder / "password.initdb", _as_server_user()
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700)
-    _write_secret(handover, _password(folder))
+    write_private(handover, _password(folder))
     if user:
         for path in (partial, handover):
             os.chown(path, user["user"], user["group"])  # type: ignore[arg-type]
@@ -224,12 +225,6 @@ def _initialise(binaries: Path, folder: Path, data: Path) -> None:
     if done.returncode != 0:
         raise StoreUnavailable(f"initdb failed: {done.stderr.strip()[-400:]}", remedy=f"look at {folder}")
     partial.rename(data)
-
-
-def _write_secret(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(text)
 
 
 def _password(folder: Path) -> str:

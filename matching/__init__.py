@@ -20,6 +20,6 @@ A chunk of a store, for persons and organisations first and then, with their clu
    changes nothing.
 5. `survivorship.golden(values, survivorship_rules(entity))` → every value ranked, each with who states it.
 
-`blocking.candidate_pairs` and `linkage.deduplicate` do the same in memory; `evaluation.evaluate` compares with the truth;
+`linkage.deduplicate` does the same in memory; `evaluation.evaluate` compares with the truth;
 `weights.explain` gives an edge's steps in bits.
 """

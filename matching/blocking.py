@@ -49,7 +49,7 @@ def rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pa.Table:
 
 
 def pairs_within(forms: pa.Table, model: Model) -> pa.Table:
-    """Pairs of all forms that share a key, each once, as PAIR; what `candidate_pairs` of all their keys gives, in less memory.
+    """Pairs of all forms that share a key, each once, as PAIR; what all their keys joined on `key` give, in less memory.
 
     Pairs of one block stand by each other, as far as one rule found them: few of them name few forms.
 
@@ -103,22 +103,6 @@ def _first_places(rows: _Ints, count: int) -> _Ints:
     return places
 
 
-def candidate_pairs(left_keys: pa.Table, right_keys: pa.Table | None = None) -> pa.Table:
-    """Pairs that share a key, each once, as PAIR.
-
-    Args:
-        left_keys: (id, key), as `blocking_keys` gives them.
-        right_keys: the same for the other side; left out, pairs are formed within `left_keys`.
-    """
-    left = pl.DataFrame(left_keys)
-    right = left if right_keys is None else pl.DataFrame(right_keys)
-    met = left.lazy().join(right.lazy(), on="key", suffix="_other").filter(pl.col("id") != pl.col("id_other"))
-    if right_keys is None:
-        met = met.filter(pl.col("id") < pl.col("id_other"))
-    ordered = met.select(left=pl.min_horizontal("id", "id_other"), right=pl.max_horizontal("id", "id_other"))
-    return ordered.unique().sort("left", "right").collect().to_arrow().cast(PAIR)
-
-
 def representatives(forms: pa.Table) -> pa.Table:
     """(id, representative): the least id among the forms of one `fingerprint`; a form without one stands for itself.
 
@@ -128,15 +112,6 @@ def representatives(forms: pa.Table) -> pa.Table:
     frame = pl.DataFrame(forms.select(["id", "fingerprint"]))
     least = pl.when(pl.col("fingerprint").is_null()).then("id").otherwise(pl.col("id").min().over("fingerprint"))
     return frame.select("id", least.alias("representative")).to_arrow()
-
-
-def over_common_keys(keys: pa.Table, model: Model) -> pa.Table:
-    """Keys that more than the model's `block_limit` ids share, as (key, ids), the largest first.
-
-    They still form pairs. Their values belong into `over_common` of the model's next version.
-    """
-    counts = pl.DataFrame(keys).group_by("key").agg(pl.len().cast(pl.Int64).alias("ids"))
-    return counts.filter(pl.col("ids") > model.block_limit).sort(["ids", "key"], descending=[True, False]).to_arrow()
 
 
 def _rule_keys(forms: pa.Table, rule: BlockingRule, model: Model) -> pl.DataFrame:
@@ -149,7 +124,10 @@ def _keys(forms: pl.LazyFrame, known: Sequence[str], rule: BlockingRule, model: 
     columns = [*rule.fields, *(column for column in rule.refine if column not in rule.fields)]
     missing = sorted(set(columns) - set(known))
     if missing:
-        raise ContractError(f"blocking rule {rule.name}: there is no field {', '.join(missing)}", remedy=f"name one of {', '.join(known)}")
+        raise ContractError(
+            f"分块规则 {rule.name} 没有字段 {', '.join(missing)} · blocking rule {rule.name}: there is no field {', '.join(missing)}",
+            remedy=f"可用 · name one of: {', '.join(known)}",
+        )
     values = forms.select("id", *columns).drop_nulls(list(rule.fields))
     schema = values.collect_schema()
     for column in columns:

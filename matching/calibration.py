@@ -56,7 +56,10 @@ def calibrate(levels: pa.Table, said: pa.Array, model: Model) -> Calibration:
         RequestError: no pair was judged.
     """
     if not levels.num_rows:
-        raise RequestError("nobody has judged a pair yet", remedy="casehub review next; casehub match sample draws links to judge")
+        raise RequestError(
+            "尚无人工判定 · nobody has judged a pair yet",
+            remedy="判定或抽样 · casehub review next; casehub match sample draws links to judge",
+        )
     yes = np.asarray(said.to_numpy(zero_copy_only=False), dtype=np.float64)
     weight = np.asarray(weigh(levels, model).column("match_weight").to_numpy(), dtype=np.float64)
     features, places = _features(levels, model)

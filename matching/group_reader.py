@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import Any
 
+from hub.wording import Words
 from matching.document_reader import DocumentReader
 from matching.model import MOST_APART, Comparison, Related
 
@@ -17,19 +18,34 @@ class GroupReader(DocumentReader):
         if top.get("told_apart_by") is None:
             return None
         names = tuple(map(str, self.sequence(top["told_apart_by"], "told_apart_by")))
-        self.distinct(list(names), "in told_apart_by")
+        self.distinct(list(names), Words("told_apart_by 中", "in told_apart_by"))
         known = [comparison.name for comparison in comparisons]
         unknown = [name for name in names if name not in known]
         if unknown:
-            raise self.error(f"told_apart_by: there is no comparison {', '.join(unknown)}", f"name some of {', '.join(known)}")
+            raise self.error(
+                f"told_apart_by: 没有比较 {', '.join(unknown)} · there is no comparison {', '.join(unknown)}",
+                f"可用 · name some of: {', '.join(known)}",
+            )
         if len(names) == len(known):
-            raise self.error("told_apart_by names every comparison", "leave out those in which things of one group agree")
+            raise self.error(
+                "told_apart_by 列出了全部比较 · told_apart_by names every comparison",
+                "去掉同组一致的比较 · leave out those in which things of one group agree",
+            )
         if len(names) > MOST_APART:
-            raise self.error(f"told_apart_by names more than {MOST_APART} comparisons", "keep those that tell most")
+            raise self.error(
+                f"told_apart_by 超过 {MOST_APART} 项 · told_apart_by names more than {MOST_APART} comparisons",
+                "保留区分力最强的 · keep those that tell most",
+            )
         if "related" in top and names != tuple(self.mapping(top["related"], "related").get("apart_by", ())):
-            raise self.error("told_apart_by is not what related was trained with", "take related: and the weights out, and train anew")
+            raise self.error(
+                "told_apart_by 与 related 训练时不同 · told_apart_by is not what related was trained with",
+                "去掉 related: 与权重后重新训练 · take related: and the weights out, and train anew",
+            )
         if names and "related" not in top and not any(isnan(level.bits) for comparison in comparisons for level in comparison.levels):
-            raise self.error("told_apart_by is for training, and every level has its weight", "take it out, or the weights")
+            raise self.error(
+                "told_apart_by 用于训练，而各级已有权重 · told_apart_by is for training, and every level has its weight",
+                "去掉它或权重 · take it out, or the weights",
+            )
         return names
 
     def related(self, document: object, comparisons: tuple[Comparison, ...]) -> Related:
@@ -43,7 +59,7 @@ class GroupReader(DocumentReader):
         }
         together = {}
         for stated in self.sequence(entry["together"], "related.together"):
-            each = self.mapping(stated, "an entry of related.together", {"levels", "bits"})
+            each = self.mapping(stated, Words("related.together 的一项", "an entry of related.together"), {"levels", "bits"})
             numbers = self.sequence(each["levels"], "related.together.levels")
             together[tuple(int(self.number(number, "related.together.levels")) for number in numbers)] = self.number(each["bits"], "bits")
         is_whole = (
@@ -53,7 +69,10 @@ class GroupReader(DocumentReader):
         )
         most = [levels[name] for name in apart_by if name in levels]
         if not is_whole or not apart_by or not all(_are_levels(numbers, most) for numbers in together):
-            raise self.error("related is not of these comparisons and their levels", "take it and the weights out, and train anew")
+            raise self.error(
+                "related 与这些比较及其等级不符 · related is not of these comparisons and their levels",
+                "去掉它与权重后重新训练 · take it and the weights out, and train anew",
+            )
         return Related(self.number(entry["prior"], "related.prior"), bits, apart_by, together)
 
 

@@ -14,16 +14,17 @@ import numpy.typing as npt
 import polars as pl
 
 from matching.characters import once, or_null, plain_text
+from schema.identifiers import CENTURIES, CODE_ALPHABET, CODE_WEIGHTS, ID_CHECKS, ID_WEIGHTS, PROVINCES
 
 _Characters: TypeAlias = npt.NDArray[np.uint8]
 
-#: GB 11643: weights of the first 17 digits, and the check character by remainder.
-ID_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], dtype=np.int64)
-ID_CHECK = np.frombuffer(b"10X98765432", dtype=np.uint8)
-#: GB 32100: 31 characters without I, O, S, V and Z; weights are powers of three modulo 31.
-CODE_ALPHABET = b"0123456789ABCDEFGHJKLMNPQRTUWXY"
-CODE_WEIGHTS = np.array([3**i % 31 for i in range(17)], dtype=np.int64)
+_ID_WEIGHTS = np.array(ID_WEIGHTS, dtype=np.int64)
+_ID_CHECKS = np.frombuffer(ID_CHECKS.encode("ascii"), dtype=np.uint8)
+_CODE_WEIGHTS = np.array(CODE_WEIGHTS, dtype=np.int64)
 FIRST_PHONE = r"^([^/;,、或]+)"
+FLOAT = r"^(\+?[0-9]+)\.0{1,6}$"
+#: Scientific notation and decimals, not 0755.2712.3456: figures are lost, or some are there that nobody dials.
+ROUNDED = r"[0-9][eE][+-]?[0-9]|^[+-]?[0-9]\.[0-9]+$|[0-9]{8}\.[0-9]"
 ABROAD = r"^(?:0086|86)(1\d{10}|0\d{9,11})$"
 LONG_DISTANCE = r"^0(1[3-9]\d{9})$"
 BROKEN_ID = r"^\d{14,20}[\dX]?$"
@@ -59,7 +60,8 @@ def _id_numbers(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFram
     frame = frame.with_columns(first=pl.when("short").then(century).otherwise(pl.col("n").str.extract(r"^(\d{17})[\dX]$")))
     frame = frame.with_columns(_id_check(frame["first"]), born=pl.col("first").str.slice(6, 8).str.to_date("%Y%m%d", strict=False))
     full = pl.when("short").then(pl.concat_str("first", "check")).otherwise("n")
-    is_dated = (pl.col("born").dt.year() > 1890) & pl.col("first").str.contains("^[1-8]")
+    is_known = pl.col("first").str.slice(0, 2).is_in(PROVINCES) & pl.col("first").str.slice(6, 2).is_in(CENTURIES)
+    is_dated = pl.col("born").is_not_null() & is_known
     is_none = full.str.contains(NO_ID) | (full.str.len_chars() < 6)
     is_male = pl.col("first").str.slice(16, 1).is_in(list("13579"))
     state = (
@@ -84,19 +86,19 @@ def _id_check(first: pl.Series) -> pl.Series:
     known = first.is_not_null().to_numpy()
     digits = _matrix(first, 17).astype(np.int64) - ord("0")
     check = np.full(len(known), None, dtype=object)
-    check[known] = list(ID_CHECK[(digits @ ID_WEIGHTS) % 11].tobytes().decode("ascii"))
+    check[known] = list(_ID_CHECKS[(digits @ _ID_WEIGHTS) % 11].tobytes().decode("ascii"))
     return pl.Series("check", check.tolist(), dtype=pl.String)
 
 
 def _credit_codes(codes: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     code = or_null(plain_text(pl.col("c")).str.to_uppercase().str.replace_all(r"[^0-9A-Z]", ""), placeholders)
-    shaped = pl.col("c").str.extract(f"^([{CODE_ALPHABET.decode()}]{{18}})$")
+    shaped = pl.col("c").str.extract(f"^([{CODE_ALPHABET}]{{18}})$")
     frame = codes.to_frame("c").select(code).with_columns(shaped=shaped)
     value = np.zeros(256, dtype=np.int64)
-    value[np.frombuffer(CODE_ALPHABET, dtype=np.uint8)] = np.arange(31)
+    value[np.frombuffer(CODE_ALPHABET.encode("ascii"), dtype=np.uint8)] = np.arange(31)
     digits = value[_matrix(frame["shaped"], 18)]
     is_verified = np.zeros(frame.height, dtype=np.bool_)
-    is_verified[frame["shaped"].is_not_null().to_numpy()] = (31 - (digits[:, :17] @ CODE_WEIGHTS) % 31) % 31 == digits[:, 17]
+    is_verified[frame["shaped"].is_not_null().to_numpy()] = (31 - (digits[:, :17] @ _CODE_WEIGHTS) % 31) % 31 == digits[:, 17]
     known = ~pl.col("c").str.contains(ONE_DIGIT) & (pl.col("c").str.len_chars() >= 15)
     state = pl.when(pl.Series(is_verified)).then(pl.lit("verified")).otherwise(pl.lit("broken"))
     return frame.select(pl.when(known).then("c").alias("uscc"), pl.when(known).then(state).alias("uscc_state"))
@@ -104,8 +106,9 @@ def _credit_codes(codes: pl.Series, placeholders: frozenset[str]) -> pl.DataFram
 
 def _phones(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     # Of several numbers in one field the first is taken; a masked one (138****1234) is none.
-    first = plain_text(pl.col("phone")).str.extract(FIRST_PHONE).str.replace_all(r"[^0-9*]", "")
-    local = first.str.replace(ABROAD, "${1}").str.replace(LONG_DISTANCE, "${1}")
+    first = plain_text(pl.col("phone")).str.extract(FIRST_PHONE).str.replace(FLOAT, "${1}")
+    dialled = pl.when(~first.str.contains(ROUNDED)).then(first.str.replace_all(r"[^0-9*]", ""))
+    local = dialled.str.replace(ABROAD, "${1}").str.replace(LONG_DISTANCE, "${1}")
     digits = pl.col("phone")
     none = digits.str.contains(NO_PHONE) | ~digits.str.len_chars().is_between(7, 15)
     return numbers.to_frame("phone").select(or_null(local, placeholders)).select(pl.when(~none).then(digits))

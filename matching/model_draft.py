@@ -15,7 +15,7 @@ import polars as pl
 
 from hub.errors import RequestError
 from matching.column_profiles import CODE, Profile, profiles
-from matching.model_file import BLOCK_LIMIT
+from matching.model_reader import BLOCK_LIMIT
 from matching.table_forms import form_of
 from matching.table_linkage import told_apart_by
 from matching.table_model import TAKEN_NAMES, Field, table_model_from
@@ -74,10 +74,16 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
         comparisons.append({"name": "place", "kind": "kilometres", "levels": _graded(0.05, 0.3, 1.0, 5.0)})
     _one_of_each_own(fields, comparisons)
     if len(comparisons) < 2:  # noqa: PLR2004 - one alone tells nothing
-        raise RequestError("the table has no two columns to compare", remedy="see what its columns hold, and write the model by hand")
+        raise RequestError(
+            "表中没有两列可供比较 · the table has no two columns to compare",
+            remedy="查看各列内容后手写模型 · see what its columns hold, and write the model by hand",
+        )
     rules = _rules(rows, fields)
     if not rules:
-        raise RequestError("no columns bring rows together without bringing nearly all together", remedy="write the blocking by hand")
+        raise RequestError(
+            "没有适合分块的列 · no columns bring rows together without bringing nearly all together",
+            remedy="手写 blocking · write the blocking by hand",
+        )
     document: dict[str, Any] = {"version": 1}
     document |= {role: column.name for role in ("id", "source", "truth") for column in columns if column.role == role}
     used = {name for rule in rules for name in rule.fields} | {entry.get("column", entry["name"]) for entry in comparisons}

@@ -50,7 +50,10 @@ class Sides:
         found = np.searchsorted(known, ids, sorter=order) if len(known) else np.zeros(len(ids), dtype=np.int64)
         rows: Codes = order[np.minimum(found, len(known) - 1)] if len(known) else np.empty(0, dtype=np.int64)
         if not len(known) or not np.array_equal(known[rows], ids):
-            raise ContractError("a pair names an id that has no form", remedy="pass the forms of both sides of every pair")
+            raise ContractError(
+                "候选对中的编号没有可比形式 · a pair names an id that has no form",
+                remedy="传入每对两侧的可比形式 · pass the forms of both sides of every pair",
+            )
         return rows
 
     def codes(self, column: str) -> tuple[Codes, Codes]:

@@ -73,7 +73,10 @@ def survivorship_rules(entity: str) -> dict[str, FieldRule]:
     """
     document: dict[str, Any] = yaml.safe_load((MODELS / "survivorship.yml").read_text(encoding="utf-8"))
     if entity not in document["entities"]:
-        raise ContractError(f"no survivorship rules for {entity!r}", remedy="name person, organisation or case")
+        raise ContractError(
+            f"{entity!r} 没有取值规则 · no survivorship rules for {entity!r}",
+            remedy="可用 · name one of: person, organisation, case",
+        )
     return read_rules(document["entities"][entity])
 
 
@@ -88,8 +91,8 @@ def read_rules(document: Mapping[str, Mapping[str, Any]]) -> dict[str, FieldRule
         unknown = set(entry) - {"issuers", "completeness"}
         completeness = str(entry.get("completeness", "none"))
         if unknown or completeness not in COMPLETENESS:
-            remedy = f"say issuers, and completeness as one of {', '.join(COMPLETENESS)}"
-            raise ContractError(f"survivorship of {field} is not understood", remedy=remedy, field=field)
+            remedy = f"写明 issuers 与 completeness · say issuers, and completeness as one of: {', '.join(COMPLETENESS)}"
+            raise ContractError(f"无法识别 {field} 的取值规则 · survivorship of {field} is not understood", remedy=remedy, field=field)
         rules[field] = FieldRule(tuple(map(str, entry.get("issuers", []))), completeness)
     return rules
 

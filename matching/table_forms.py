@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from hub.errors import ContractError
+from hub.wording import Words
 from matching.addresses import addresses
 from matching.characters import fold, once, or_null, pinyin
 from matching.firms import organisation_names
@@ -67,7 +68,10 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
         longitude, latitude = (rows[name].cast(pl.Float64, strict=False) for name in field.columns)
         place = pl.DataFrame({"longitude": longitude, "latitude": latitude})
         if ((latitude.abs() > _MOST_LATITUDE) & (longitude.abs() <= _MOST_LATITUDE)).any():
-            raise ContractError(f"field {field.name}: latitudes beyond 90", remedy="write from: [longitude, latitude], in that order")
+            raise ContractError(
+                f"字段 {field.name} 的纬度超过 90 · field {field.name}: latitudes beyond 90",
+                remedy="依次写 · write from: [longitude, latitude], in that order",
+            )
         nowhere = (pl.col("longitude") == 0) & (pl.col("latitude") == 0)  # what systems write where they know none
         place = place.select(pl.when(~nowhere).then(pl.col(name)).alias(name) for name in ("longitude", "latitude"))
         return place.with_columns(cells(place))
@@ -75,8 +79,14 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
     if field.form in _PLAIN:
         made = once(text, lambda distinct: _PLAIN[field.form](distinct, field).alias(field.name).to_frame())
         if field.form in _READ and len(text) > text.null_count() and made[field.name].null_count() == len(made):
-            remedy = "write formats: as strptime does" if field.form == "date" else "look at its column, or make it a text"
-            raise ContractError(f"field {field.name}: no row holds a {field.form}", remedy=remedy, field=field.name)
+            remedy = Words("检查该列，或改为 text", "look at its column, or make it a text")
+            if field.form == "date":
+                remedy = Words("按 strptime 写 formats:", "write formats: as strptime does")
+            raise ContractError(
+                f"字段 {field.name} 没有一行是 {field.form} · field {field.name}: no row holds a {field.form}",
+                remedy=str(remedy),
+                field=field.name,
+            )
         return made
     return _OWN[field.form](text, field.placeholders)
 

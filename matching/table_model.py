@@ -14,9 +14,11 @@ from typing import Any
 
 import polars as pl
 
+from hub.wording import Words
 from matching.group_reader import GroupReader
 from matching.model import RELATED, TABLE, Model
-from matching.model_file import ModelReader, document_of
+from matching.model_file import document_of
+from matching.model_reader import ModelReader
 
 #: What a field may be made into, and what it needs beside `from`.
 FORMS: dict[str, frozenset[str]] = {
@@ -153,9 +155,12 @@ class _TableReader(ModelReader):
     def table(self, document: object) -> TableModel:
         optional = {"relation", "id", "source", "unique_within", "identifier", "truth", "prior", "thresholds", "block_limit"}
         optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity", "told_apart_by", "related"}
-        top = self.mapping(document, "the model", {"version", "fields", "blocking", "comparisons"}, optional)
+        top = self.mapping(document, Words("模型", "the model"), {"version", "fields", "blocking", "comparisons"}, optional)
         if top.get("relation", TABLE) != TABLE:
-            raise self.error(f"relation {top['relation']} is no table's", f"write relation: {TABLE}, or leave it out")
+            raise self.error(
+                f"relation {top['relation']} 不是表的关系 · relation {top['relation']} is no table's",
+                f"写 relation: {TABLE} 或去掉 · write relation: {TABLE}, or leave it out",
+            )
         fields = tuple(self.field(name, entry) for name, entry in self.mapping(top["fields"], "fields").items())
         model, groups = self.decisions({"relation": TABLE, **top}), GroupReader(self.file)
         related = groups.related(top["related"], model.comparisons) if "related" in top else None
@@ -176,19 +181,24 @@ class _TableReader(ModelReader):
     def field(self, name: object, document: object, usual: str = "text") -> Field:
         if isinstance(document, str):
             document = {"from": document}
-        entry = self.mapping(document, f"field {name}", {"from"}, {"as", "formats", "length", "pattern", "placeholders", "without"})
+        entry = self.mapping(
+            document, Words(f"字段 {name}", f"field {name}"), {"from"}, {"as", "formats", "length", "pattern", "placeholders", "without"}
+        )
         form = str(entry.get("as", usual))
         if form not in FORMS:
-            raise self.error(f"field {name}: no form {form!r}", f"name one of {', '.join(FORMS)}")
+            raise self.error(f"字段 {name} 没有形式 {form!r} · field {name}: no form {form!r}", f"可用 · name one of: {', '.join(FORMS)}")
         for needed in FORMS[form] - entry.keys():
-            raise self.error(f"field {name}: {form} needs {needed}", f"add {needed}: to it")
+            raise self.error(f"字段 {name} 的 {form} 需要 {needed} · field {name}: {form} needs {needed}", f"加上 · add {needed}: to it")
         columns = entry["from"] if isinstance(entry["from"], list) else [entry["from"]]
         if form == "place" and len(columns) != 2:  # noqa: PLR2004 - longitude and latitude
-            raise self.error(f"field {name}: place needs two columns", "write from: [longitude, latitude]")
+            raise self.error(
+                f"字段 {name} 的 place 需要两列 · field {name}: place needs two columns", "写 · write from: [longitude, latitude]"
+            )
         pattern = entry.get("pattern")
         if pattern is not None and not self.has_one_group(str(pattern)):
             raise self.error(
-                f"field {name}: pattern is no regular expression with one group", r"write it as rec-(\d+), without look-around"
+                f"字段 {name} 的 pattern 不是含一个分组的正则 · field {name}: pattern is no regular expression with one group",
+                r"写作 rec-(\d+)，不用环视 · write it as rec-(\d+), without look-around",
             )
         length = int(self.number(entry.get("length", 0), f"field {name}.length"))
         formats = tuple(map(str, self.sequence(entry.get("formats", []), f"field {name}.formats")))
@@ -202,38 +212,59 @@ class _TableReader(ModelReader):
         forms = [field.form for field in table.fields]
         for form in OWN_COLUMNS:
             if forms.count(form) > 1:
-                raise self.error(f"two fields are {form}", "make one of them a text")
+                raise self.error(f"有两个字段为 {form} · two fields are {form}", "将其一改为 text · make one of them a text")
         self.check_kinds(table)
         if table.model.is_trained and isnan(table.model.prior):
-            raise self.error("there is no prior, and every level has its weight", "state prior:, or take the weights out and train")
+            raise self.error(
+                "各级已有权重，但没有 prior · there is no prior, and every level has its weight",
+                "写明 prior:，或去掉权重后训练 · state prior:, or take the weights out and train",
+            )
         self.check_taken(table.model)
-        names = {field.name for field in table.fields}
-        if names & {"id", "identifier", "apart"}:
-            raise self.error("a field is called id, identifier or apart", "name it otherwise")
+        if (names := {field.name for field in table.fields}) & {"id", "identifier", "apart"}:
+            raise self.error(
+                "字段名为 id、identifier 或 apart · a field is called id, identifier or apart", "换一个名称 · name it otherwise"
+            )
         if any(form in OWN_COLUMNS for form in forms):
             return  # they make columns of other names; one that is amiss is told when the forms are made
-        used = [(f"blocking rule {rule.name}", column) for rule in table.model.blocking for column in (*rule.fields, *rule.refine)]
-        used += [(f"comparison {comparison.name}", comparison.column) for comparison in table.model.comparisons]
+        for place, column in self.used(table):
+            if column not in names:
+                raise self.error(
+                    f"{place.zh} 没有字段 {column} · {place.en}: there is no field {column}",
+                    f"可用 · name one of: {', '.join(sorted(names))}",
+                )
+
+    def used(self, table: TableModel) -> list[tuple[Words, str]]:
+        """What names a field, and the field."""
+        used = [
+            (Words(f"分块规则 {rule.name}", f"blocking rule {rule.name}"), column)
+            for rule in table.model.blocking
+            for column in (*rule.fields, *rule.refine)
+        ]
+        named = {each.name: Words(f"比较 {each.name}", f"comparison {each.name}") for each in table.model.comparisons}
+        used += [(named[comparison.name], comparison.column) for comparison in table.model.comparisons]
         used += [
-            (f"comparison {comparison.name}", str(value))
+            (named[comparison.name], str(value))
             for comparison in table.model.comparisons
             for level in comparison.levels
             for test, value in level.tests
             if test == "swapped_with"
         ]
-        used += [("over_common", column) for column in table.model.over_common]
-        used += [("identifier", table.identifier)] if table.identifier else []
-        for place, column in used:
-            if column not in names:
-                raise self.error(f"{place}: there is no field {column}", f"name one of {', '.join(sorted(names))}")
+        used += [(Words("over_common", "over_common"), column) for column in table.model.over_common]
+        return used + ([(Words("identifier", "identifier"), table.identifier)] if table.identifier else [])
 
     def check_taken(self, model: Model) -> None:
         """No comparison is called as what stands beside it."""
         if RELATED in [each.name for each in model.comparisons] + [each.name for each in model.adjustments]:
-            raise self.error(f"a comparison or an adjustment is called {RELATED}", "name it otherwise: what groups share stands there")
+            raise self.error(
+                f"比较或调整名为 {RELATED} · a comparison or an adjustment is called {RELATED}",
+                "换一个名称，此名用于同组信息 · name it otherwise: what groups share stands there",
+            )
         taken = next((each.name for each in model.comparisons if each.name in _BESIDE_LEVELS), None)
         if taken is not None:
-            raise self.error(f"a comparison is called {taken}", "name it otherwise: the rows of a pair stand under that name")
+            raise self.error(
+                f"比较名为 {taken} · a comparison is called {taken}",
+                "换一个名称，此名用于一对的两行 · name it otherwise: the rows of a pair stand under that name",
+            )
 
     def check_kinds(self, table: TableModel) -> None:
         """What compares days, numbers and places is of fields that are such."""
@@ -243,8 +274,9 @@ class _TableReader(ModelReader):
             form = "place" if comparison.kind == "kilometres" and "place" in made.values() else made.get(comparison.column, "none")
             if needed is not None and form not in needed:
                 raise self.error(
+                    f"比较 {comparison.name} 的 {comparison.kind} 不适用于 {form} 字段 · "
                     f"comparison {comparison.name}: {comparison.kind} is of no field made as {form}",
-                    f"make it {' or '.join(needed)} with as:",
+                    f"用 as: 改为 {' 或 '.join(needed)} · make it {' or '.join(needed)} with as:",
                 )
 
     def sources(self, value: object) -> frozenset[str] | bool:
@@ -252,7 +284,7 @@ class _TableReader(ModelReader):
 
     def one_of(self, value: object, place: str, words: tuple[str, ...]) -> str:
         if value not in words:
-            raise self.error(f"{place}: no {value!r}", f"name one of {', '.join(words)}")
+            raise self.error(f"{place} 没有 {value!r} · {place}: no {value!r}", f"可用 · name one of: {', '.join(words)}")
         return str(value)
 
     def word(self, top: dict[str, Any], key: str) -> str | None:

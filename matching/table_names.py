@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from hub.errors import ContractError
+from hub.wording import Words
 from matching.table_model import TableModel
 
 #: Words that YAML reads as yes or no where they stand without quotes, by what becomes of them.
@@ -35,16 +36,18 @@ def require_columns(rows: pl.DataFrame, table: TableModel) -> None:
     Raises:
         ContractError: the table lacks one.
     """
-    named = [(f"field {field.name}", name) for field in table.fields for name in field.columns]
-    named += [(key, name) for key, name in (("id", table.id), ("source", table.source)) if name]
+    named = [(Words(f"字段 {field.name}", f"field {field.name}"), name) for field in table.fields for name in field.columns]
+    named += [(Words(key, key), name) for key, name in (("id", table.id), ("source", table.source)) if name]
     missing = [(place, name) for place, name in named if name not in rows.columns]
     if missing:
         hints = dict.fromkeys(_hint(name, rows.columns) for _, name in missing)
         raise ContractError(
-            f"{table.file}: the table has no column {', '.join(f'{name} ({place})' for place, name in missing)}",
-            remedy=f"{''.join(hints)}name in the model file one of the table's columns: {', '.join(rows.columns)}",
+            f"{table.file}: 表中没有列 {'、'.join(f'{name}（{place.zh}）' for place, name in missing)} · "
+            f"the table has no column {', '.join(f'{name} ({place.en})' for place, name in missing)}",
+            remedy=f"{''.join(hints)}在模型文件中写明表中的列 · "
+            f"name in the model file one of the table's columns: {', '.join(rows.columns)}",
             file=table.file,
-            field=missing[0][0],
+            field=missing[0][0].en,
             allowed=rows.columns,
         )
 
@@ -62,10 +65,10 @@ def require_fields(made: Sequence[str], table: TableModel) -> None:
     for place, column in _used(table):
         if column not in made:
             raise ContractError(
-                f"{table.file}: {place}: there is no field {column}",
-                remedy=f"{_hint(column, made)}name one of {', '.join(made)}",
+                f"{table.file}: {place.zh} 没有字段 {column} · {place.en}: there is no field {column}",
+                remedy=f"{_hint(column, made)}可用 · name one of: {', '.join(made)}",
                 file=table.file,
-                field=place,
+                field=place.en,
                 allowed=list(made),
             )
     forms = {field.form for field in table.fields}
@@ -74,32 +77,39 @@ def require_fields(made: Sequence[str], table: TableModel) -> None:
         known = comparison.column in needed if comparison.kind in _OWN_COLUMN else forms & {*needed}
         if needed and not known:
             raise ContractError(
-                f"{table.file}: comparison {comparison.name}: {comparison.kind} is of no field made as {' or '.join(needed)}",
-                remedy=f"add as: {' or '.join(needed)} to the field that it compares, or name another kind",
+                f"{table.file}: 比较 {comparison.name} 的 {comparison.kind} 没有 {' 或 '.join(needed)} 字段 · "
+                f"comparison {comparison.name}: {comparison.kind} is of no field made as {' or '.join(needed)}",
+                remedy=f"为所比较的字段加上 as:，或改用其他种类 · "
+                f"add as: {' or '.join(needed)} to the field that it compares, or name another kind",
                 file=table.file,
                 field=f"comparison {comparison.name}",
             )
 
 
-def _used(table: TableModel) -> Iterator[tuple[str, str]]:
+def _used(table: TableModel) -> Iterator[tuple[Words, str]]:
     """What names a column of the forms, and the column."""
     for rule in table.model.blocking:
-        yield from ((f"blocking rule {rule.name}", column) for column in (*rule.fields, *rule.refine))
+        place = Words(f"分块规则 {rule.name}", f"blocking rule {rule.name}")
+        yield from ((place, column) for column in (*rule.fields, *rule.refine))
     for comparison in table.model.comparisons:
-        place = f"comparison {comparison.name}"
+        place = Words(f"比较 {comparison.name}", f"comparison {comparison.name}")
         if comparison.kind not in OF_FORMS or comparison.kind in _OWN_COLUMN or comparison.term_frequency:
             yield place, comparison.column
         tests = (test for level in comparison.levels for test in level.tests)
-        yield from ((f"{place}: swapped_with", str(value)) for test, value in tests if test == "swapped_with")
-    yield from (("over_common", column) for column in table.model.over_common)
+        swapped = Words(f"{place.zh}: swapped_with", f"{place.en}: swapped_with")
+        yield from ((swapped, str(value)) for test, value in tests if test == "swapped_with")
+    yield from ((Words("over_common", "over_common"), column) for column in table.model.over_common)
     if table.identifier:
-        yield "identifier", table.identifier
+        yield Words("identifier", "identifier"), table.identifier
 
 
 def _hint(name: str, there: Sequence[str]) -> str:
     """The nearest of what there is, where one is near."""
     quoted = [one for one in there if one.lower() in _YAML_WORDS.get(name, ())]
     if quoted:
-        return f'did you mean {quoted[0]}? write it in quotes, "{quoted[0]}", for YAML reads it as {name.lower()} without; '
+        return (
+            f'是否为 {quoted[0]}？请加引号写作 "{quoted[0]}" · '
+            f'did you mean {quoted[0]}? write it in quotes, "{quoted[0]}", for YAML reads it as {name.lower()} without; '
+        )
     close = difflib.get_close_matches(name, there, n=1)
-    return f"did you mean {close[0]}? " if close else ""
+    return f"是否为 · did you mean {close[0]}? " if close else ""

@@ -98,7 +98,10 @@ def draw(engine: Engine, relation: Relation, size: int) -> int:
         RequestError: more than LARGEST_SAMPLE, or none.
     """
     if not 1 <= size <= LARGEST_SAMPLE:
-        raise RequestError(f"a sample of {size} cannot be drawn", remedy=f"give a size from 1 to {LARGEST_SAMPLE}")
+        raise RequestError(
+            f"无法抽取 {size} 条样本 · a sample of {size} cannot be drawn",
+            remedy=f"样本数为 1 至 {LARGEST_SAMPLE} · give a size from 1 to {LARGEST_SAMPLE}",
+        )
     with store_errors(), engine.begin() as connection:
         return int(connection.execute(text(_DRAW), {"relation": relation.name, "size": size}).rowcount)
 

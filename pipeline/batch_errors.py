@@ -42,7 +42,7 @@ def told_with_batch(engine: Engine, department: str, batch_id: int) -> Iterator[
 def place(department: str, batch_id: int, error: Exception) -> None:
     """Have an error of the store tell whose batch it broke off: the database knows of neither."""
     if isinstance(error, StoreError) and "batch_id" not in error.detail:
-        error.message = f"{department}: batch {batch_id}: {error.message}"
+        error.message = f"{department}: 批次 batch {batch_id}: {error.message}"
         error.detail |= {"department": department, "batch_id": batch_id}
 
 
@@ -52,4 +52,7 @@ def words(department: str, error: Exception) -> str:
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}:{last.lineno}"
-    return f"{department}: {type(error).__name__} at {where}, an error the hub does not know → run again; if it stays so, report it"
+    return (
+        f"{department}: 未知错误 · {type(error).__name__} at {where}, an error the hub does not know → "
+        "请重新运行；若仍如此，请报告 · run again; if it stays so, report it"
+    )

@@ -13,28 +13,21 @@ import numpy.typing as npt
 import polars as pl
 
 from schema import codes
+from schema.identifiers import CENTURIES, CODE_ALPHABET, CODE_WEIGHTS, ID_CHECKS, ID_WEIGHTS, PROVINCES
 
-_ID_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], dtype=np.int64)
-_ID_CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
-_CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100: without I, O, S, V, Z
-_CREDIT_WEIGHTS = np.array([pow(3, place, 31) for place in range(17)], dtype=np.int64)
+_ID_WEIGHTS = np.array(ID_WEIGHTS, dtype=np.int64)
+_ID_CHECKS = np.frombuffer(ID_CHECKS.encode("ascii"), dtype=np.uint8)
+_CODE_WEIGHTS = np.array(CODE_WEIGHTS, dtype=np.int64)
 _PHONE = (
     r"^(?:\+?86)?1[3-9][0-9]{9}$|^(?:\+?86)?0?(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}$|"
     r"^[48]00[0-9]{7}$|^1[0-9]{2}$|^(?:12|9[56])[0-9]{3}$"
 )
-#: Provinces of GB/T 2260 by their first two digits, and 91 for foreigners.
-_PROVINCES = [
-    str(code)
-    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (81, 83), (91, 91))
-    for code in range(first, last + 1)
-]
-
 
 _NUMBER = pl.col("number")
 _IS_18 = _NUMBER.str.contains(r"^[0-9]{17}[0-9X]$").fill_null(value=False)
 _IS_15 = _NUMBER.str.contains(r"^[0-9]{15}$").fill_null(value=False)
 _BIRTH_DATE = pl.coalesce(
-    _NUMBER.str.extract(r"^[0-9]{6}((?:18|19|20)[0-9]{6})[0-9]{3}[0-9X]$", 1),
+    _NUMBER.str.extract(rf"^[0-9]{{6}}((?:{'|'.join(CENTURIES)})[0-9]{{6}})[0-9]{{3}}[0-9X]$", 1),
     pl.lit("19") + _NUMBER.str.extract(r"^[0-9]{6}([0-9]{6})[0-9]{3}$", 1),
 ).str.strptime(pl.Date, "%Y%m%d", strict=False)
 
@@ -42,7 +35,7 @@ _BIRTH_DATE = pl.coalesce(
 def id_number_checksum(values: pl.Series) -> pl.Series:
     """Whether a resident number holds: GB 11643's check digit and a real date; of 15 digits, the date alone."""
     numbers = values.to_frame("number").select_seq(pl.col("number").str.to_uppercase())
-    seen = numbers.select_seq(is_18=_IS_18, may_be=_BIRTH_DATE.is_not_null() & pl.col("number").str.head(2).is_in(_PROVINCES), is_15=_IS_15)
+    seen = numbers.select_seq(is_18=_IS_18, may_be=_BIRTH_DATE.is_not_null() & pl.col("number").str.head(2).is_in(PROVINCES), is_15=_IS_15)
     good = seen["is_15"].to_numpy().copy()
     rows = seen["is_18"].to_numpy()
     if rows.any():
@@ -69,10 +62,10 @@ def genders(numbers: pl.Series) -> pl.Series:
 def credit_code_checksum(values: pl.Series) -> pl.Series:
     """Whether a unified social credit code's last character agrees with the other seventeen (GB 32100)."""
     codes_ = values.str.to_uppercase()
-    shaped = codes_.str.contains(rf"^[{_CREDIT_ALPHABET}]{{18}}$").fill_null(value=False)
+    shaped = codes_.str.contains(rf"^[{CODE_ALPHABET}]{{18}}$").fill_null(value=False)
     good = np.zeros(len(codes_), dtype=bool)
     places = _credit_places()[_characters(codes_.filter(shaped), 18)]
-    good[shaped.to_numpy()] = (31 - places[:, :17] @ _CREDIT_WEIGHTS % 31) % 31 == places[:, 17]
+    good[shaped.to_numpy()] = (31 - places[:, :17] @ _CODE_WEIGHTS % 31) % 31 == places[:, 17]
     return pl.Series(good).set(values.is_null(), None)
 
 
@@ -107,7 +100,7 @@ def _id_check_digits(numbers: pl.Series) -> npt.NDArray[np.bool_]:
 @cache
 def _credit_places() -> npt.NDArray[np.int64]:
     places = np.zeros(128, dtype=np.int64)
-    places[[ord(character) for character in _CREDIT_ALPHABET]] = range(len(_CREDIT_ALPHABET))
+    places[[ord(character) for character in CODE_ALPHABET]] = range(len(CODE_ALPHABET))
     return places
 
 

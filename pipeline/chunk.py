@@ -36,11 +36,6 @@ logger = logging.getLogger(__name__)
 
 # Every query here looks up rows by index, and tables may have grown tenfold since they were last analysed.
 PLAN = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
-_UNIQUE = """
-SELECT department FROM (
-    SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
-) c WHERE document ->> 'unique_within' = 'true'
-"""
 _MODELS = "SELECT version, document FROM ops.model WHERE relation = :relation ORDER BY first_used_at"
 _KEEP_MODEL = "INSERT INTO ops.model (relation, version, document) VALUES (:relation, :version, CAST(:document AS jsonb))"
 _RECORDS_OF = """
@@ -76,11 +71,6 @@ class Done:
     review_tasks: int = 0
 
 
-def unique_departments(connection: Connection) -> frozenset[str]:
-    """Departments whose newest contract promises no duplicate cases within themselves."""
-    return frozenset(connection.execute(text(_UNIQUE)).scalars())
-
-
 def record_models(connection: Connection) -> None:
     """Keep the documents of the models in force: links name their version, and a rebuild needs them.
 
@@ -98,8 +88,9 @@ def record_models(connection: Connection) -> None:
             connection.execute(text(_KEEP_MODEL), {**names, "document": orjson.dumps(document).decode()})
         elif known[names["version"]] != document:
             raise ContractError(
+                f"{relation.name} 模型与版本 {names['version']} 原有内容不同 · "
                 f"the model of {relation.name} is another than version {names['version']} was",
-                remedy="raise its version, then resolve again",
+                remedy="提高其版本号后重新识别 · raise its version, then resolve again",
             )
     connection.commit()
 
@@ -118,8 +109,10 @@ def _refuse_older(relation: str, version: str, known: Sequence[str]) -> None:
     numbered = version.isdecimal() and newest.isdecimal()
     if version in known or (numbered and int(version) < int(newest)):
         raise ContractError(
+            f"{relation} 模型的版本 {version} 早于此库已用的 {newest} · "
             f"the model of {relation}: version {version} is older than {newest}, which this store was resolved with",
-            remedy="set CASEHUB_MODELS for every process that resolves, or give the model that is wanted a higher version",
+            remedy="为每个识别进程设置 CASEHUB_MODELS，或提高所需模型的版本号 · "
+            "set CASEHUB_MODELS for every process that resolves, or give the model that is wanted a higher version",
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from hub.errors import ConservationError
+from hub.wording import Words
 
 _RECOUNT = """
 WITH counted AS (
@@ -50,15 +51,26 @@ class Count:
     erased: int
 
     @property
-    def faults(self) -> list[str]:
-        """What of the law is broken, in words; empty if it holds."""
+    def faults(self) -> list[Words]:
+        """What of the law is broken; empty if it holds."""
         faults = []
-        if self.pulled != self.landed + self.already_known:
-            faults.append(f"pulled {self.pulled} ≠ landed {self.landed} + already known {self.already_known}")
-        if self.rows != self.landed + self.deleted:
-            faults.append(f"landing holds {self.rows} rows, {self.landed} landed and {self.deleted} were deleted at the source")
+        landed = self.landed
+        if self.pulled != landed + self.already_known:
+            faults.append(
+                Words(
+                    f"拉取 {self.pulled} ≠ 落地 {landed} + 已知 {self.already_known}",
+                    f"pulled {self.pulled} ≠ landed {landed} + already known {self.already_known}",
+                )
+            )
+        if self.rows != landed + self.deleted:
+            faults.append(
+                Words(
+                    f"落地区有 {self.rows} 行，落地 {landed} 行，来源删除 {self.deleted} 行",
+                    f"landing holds {self.rows} rows, {landed} landed and {self.deleted} were deleted at the source",
+                )
+            )
         if self.unfinished:
-            faults.append(f"{self.unfinished} landed rows are in no state yet")
+            faults.append(Words(f"{self.unfinished} 行落地后尚无状态", f"{self.unfinished} landed rows are in no state yet"))
         return faults
 
 
@@ -78,9 +90,12 @@ def require_law(counts: list[Count]) -> None:
     """
     for count in counts:
         if count.faults:
+            faults = Words.listed(count.faults)
             raise ConservationError(
-                f"{count.department}: batch {count.batch_id} breaks the conservation law: {'; '.join(count.faults)}",
-                remedy="keep the database as it is and compare landing.record with the source; a re-run does not mend it",
+                f"{count.department}: 批次 {count.batch_id} 违反守恒律：{faults.zh} · "
+                f"batch {count.batch_id} breaks the conservation law: {faults.en}",
+                remedy="保持数据库原样，将 landing.record 与来源比对；重新运行无效 · "
+                "keep the database as it is and compare landing.record with the source; a re-run does not mend it",
                 department=count.department,
                 batch_id=count.batch_id,
             )

@@ -132,10 +132,12 @@ def decide(engine: Engine, relation: str, pair: tuple[int, int], verdict: str, *
     """
     if relation not in _MEMBERS or verdict not in VERDICTS:
         allowed = ", ".join(_MEMBERS if relation not in _MEMBERS else VERDICTS)
-        raise RequestError("the decision cannot be read", remedy=f"give one of {allowed}", relation=relation, verdict=verdict)
+        raise RequestError(
+            "无法识别此判定 · the decision cannot be read", remedy=f"可用 · give one of: {allowed}", relation=relation, verdict=verdict
+        )
     left, right = sorted(pair)
     if left == right:
-        raise RequestError("a decision is about two", remedy="name two different ones", relation=relation)
+        raise RequestError("判定须针对两项 · a decision is about two", remedy="写明两个不同的 · name two different ones", relation=relation)
     values = {"relation": relation, "left": left, "right": right, "verdict": verdict, "decided_by": decided_by, "reason": reason}
     with store_errors(), engine.begin() as connection:
         is_held = _hold(connection, relation, [left, right])
@@ -165,21 +167,29 @@ def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, rea
         BusyError: resolve has one of them in hand.
     """
     if relation not in _MEMBERS:
-        raise RequestError("the decision cannot be read", remedy=f"give one of {', '.join(_MEMBERS)}", relation=relation)
+        raise RequestError(
+            "无法识别此判定 · the decision cannot be read", remedy=f"可用 · give one of: {', '.join(_MEMBERS)}", relation=relation
+        )
     table, column = _MEMBERS[relation]
     values = {"relation": relation, "node": node, "decided_by": decided_by, "reason": reason}
     with store_errors(), engine.begin() as connection:
         if not connection.execute(
             text(f"SELECT EXISTS (SELECT FROM {table} WHERE {column} = :node AND known_to IS NULL)"), values
         ).scalar():
-            raise NotFound("it is not, or no longer, in the store", remedy="look it up again", relation=relation)
+            raise NotFound(
+                "库中没有该项，或已不在 · it is not, or no longer, in the store",
+                remedy="请重新查找 · look it up again",
+                relation=relation,
+            )
         names = {"table": table, "node": column, "entity": f"{relation}_id"}
         ids = connection.execute(text(_ONE_WITH.format(**names)), values).scalars().all()
         _require_held(relation, is_held=_hold(connection, relation, ids))
         sql = _TAKE_APART.format(**names)
         others = connection.execute(text(sql), values).rowcount
     if not others:
-        raise RequestError("it is one with nobody", remedy="there is nothing to take apart", relation=relation)
+        raise RequestError(
+            "该项未与任何项合并 · it is one with nobody", remedy="无须拆分 · there is nothing to take apart", relation=relation
+        )
     return int(others)
 
 
@@ -239,14 +249,20 @@ def _hold(connection: Connection, relation: str, ids: Sequence[int]) -> bool:
 
 def _require_held(relation: str, *, is_held: bool) -> None:
     if not is_held:
-        raise BusyError("resolve has one of them in hand", remedy="say it again in a moment", relation=relation)
+        raise BusyError(
+            "识别正在处理其中一项 · resolve has one of them in hand", remedy="请稍后重试 · say it again in a moment", relation=relation
+        )
 
 
 def _require_members(connection: Connection, relation: str, left: int, right: int) -> None:
     table, node = _MEMBERS[relation]
     sql = f"SELECT count(*) FROM {table} WHERE {node} IN (:left, :right) AND known_to IS NULL"
     if connection.execute(text(sql), {"left": left, "right": right}).scalar_one() != 2:
-        raise NotFound("one of the two is not, or no longer, in the store", remedy="look the pair up again", relation=relation)
+        raise NotFound(
+            "其中一项不在库中，或已不在 · one of the two is not, or no longer, in the store",
+            remedy="请重新查找这一对 · look the pair up again",
+            relation=relation,
+        )
 
 
 def _require_no_conflict(connection: Connection, relation: str, left: int, right: int) -> None:
@@ -258,8 +274,8 @@ def _require_no_conflict(connection: Connection, relation: str, left: int, right
     numbers = list({clear_number(column, one) for one in stored})
     if len(numbers) > 1 and _all_verified(relation, numbers):
         raise RequestError(
-            "the two have two valid numbers and cannot be one",
-            remedy="have the wrong number corrected at its source; then they link",
+            "两者有两个不同的有效号码，不可合并 · the two have two valid numbers and cannot be one",
+            remedy="请在来源更正有误的号码，更正后自动关联 · have the wrong number corrected at its source; then they link",
             relation=relation,
         )
 

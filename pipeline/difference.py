@@ -14,8 +14,6 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-CHANGES = ("same", "joined", "split", "moved")
-
 
 @dataclass(frozen=True)
 class Change:
@@ -30,8 +28,8 @@ class Difference:
     """One relation's nodes, live and anew.
 
     Args:
-        nodes: the rows given, and `change` (one of CHANGES) and `moves`: the node is in another cluster than most of its entity, or
-            most of its cluster is of another entity.
+        nodes: the rows given, and `change` (same, joined, split or moved) and `moves`: the node is in another cluster than most of its
+            entity, or most of its cluster is of another entity.
     """
 
     nodes: pl.DataFrame

@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
 from connectors.contract import BATCH_EXPECTATIONS, Contract, Expectation
 from hub.errors import ContractError
-from hub.threads import defer, hidden
+from hub.wording import Words
+from pipeline.great_expectations_run import great_expectations, validate
 from pipeline.payloads import Payloads
 from pipeline.typed_columns import TypedColumn, as_written, typed_columns, with_typed
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
 
 CHUNK_ROWS = 50_000
-_importing = Lock()  # departments are validated beside each other
 Part = Literal["rows", "batch", "all"]
 
 #: Rules about rows that need all rows of the batch at once.
@@ -88,7 +86,7 @@ def suite(contract: Contract) -> ExpectationSuite:
     Raises:
         ContractError: an expectation's arguments are not of its kind.
     """
-    gx = _great_expectations()
+    gx = great_expectations()
     built: ExpectationSuite = gx.ExpectationSuite(
         name=contract.department,
         expectations=[_built(expectation, as_written(expectation), place) for place, expectation in enumerate(contract.expectations)],
@@ -209,41 +207,14 @@ def _summed(findings: list[Finding]) -> Finding:
 def _validated(
     contract: Contract, checks: list[_Check], frame: pd.DataFrame, result_format: dict[str, Any]
 ) -> dict[int, ExpectationValidationResult]:
-    _great_expectations()
-    from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
-    from great_expectations.validator.validator import Validator
-
-    engine = PandasExecutionEngine()
-    engine.load_batch_data("payloads", frame)
-    # Straight to the validator: by way of a data source of a context each call would take twice as long, most of it writing YAML.
-    validator = Validator(engine, data_context=_context())
-    asked = validator.process_expectations_for_validation([check.built(contract).configuration for check in checks])
-    answer = validator.graph_validate(asked, runtime_configuration={"result_format": dict(result_format)})
+    great_expectations()
     results: dict[int, ExpectationValidationResult] = {}
-    for result in answer:
+    for result in validate(frame, [check.built(contract).configuration for check in checks], result_format):
         configuration = result.expectation_config
         place = int((configuration.meta or {})["place"]) if configuration is not None else -1  # they do not come in the suite's order
         _refuse_failure(contract, contract.expectations[place], result)
         results[place] = result
     return results
-
-
-def _context() -> Any:
-    """One for the process: it tells a validator to draw no progress bars, and holds nothing."""
-    gx = _great_expectations()
-    with _importing:
-        return _made_context(gx)
-
-
-@cache
-def _made_context(gx: Any) -> Any:
-    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
-
-    stores = InMemoryStoreBackendDefaults()
-    quiet: Any = {"globally": False}
-    return gx.get_context(
-        mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores, analytics_enabled=False, progress_bars=quiet)
-    )
 
 
 def _refuse_failure(contract: Contract, expectation: Expectation, result: ExpectationValidationResult) -> None:
@@ -253,7 +224,12 @@ def _refuse_failure(contract: Contract, expectation: Expectation, result: Expect
     traces = [str(each.get("exception_traceback") or "") for each in raised if each.get("raised_exception")]
     if traces:
         root = re.search(r"^(?:\w+\.)*(\w+(?:Error|Exception|Invalid))\b", traces[0], re.MULTILINE)
-        raise _mistake(expectation, f"cannot be evaluated ({root[1] if root else 'error'})", contract.department)
+        raise _mistake(
+            expectation,
+            Words("无法计算", "cannot be evaluated"),
+            f" ({root[1] if root else 'error'})",
+            department=contract.department,
+        )
 
 
 def _built(expectation: Expectation, kwargs: dict[str, Any], place: int) -> Any:
@@ -266,40 +242,18 @@ def _built(expectation: Expectation, kwargs: dict[str, Any], place: int) -> Any:
     try:
         return get_expectation_impl(expectation.type)(**kwargs, severity=severity, meta=meta)
     except ExpectationNotFoundError as error:
-        raise _mistake(expectation, "is no expectation of this version") from error
+        raise _mistake(expectation, Words("不是此版本的规则", "is no expectation of this version")) from error
     except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
-        raise _mistake(expectation, "has arguments that are not of its kind") from error
+        raise _mistake(expectation, Words("参数类型不符", "has arguments that are not of its kind")) from error
 
 
-def _mistake(expectation: Expectation, what: str, department: str = "") -> ContractError:
+def _mistake(expectation: Expectation, what: Words, why: str = "", department: str = "") -> ContractError:
     column = ", ".join(expectation.columns)
     return ContractError(
-        f"{expectation.type}{f' on {column}' if column else ''} {what}",
-        remedy="correct its arguments in the contract; https://greatexpectations.io/expectations lists them",
+        f"{f'{column} 的' if column else ''}规则 {expectation.type} {what.zh} · "
+        f"{expectation.type}{f' on {column}' if column else ''} {what.en}{why}",
+        remedy="在契约中更正其参数 · correct its arguments in the contract; https://greatexpectations.io/expectations lists them",
         rule=expectation.type,
         column=column,
         department=department,
     )
-
-
-def _great_expectations() -> Any:
-    """Imported late, by one thread."""
-    with _importing:
-        return _imported()
-
-
-@cache
-def _imported() -> Any:
-    """Quiet: its warnings quote values, its import prints hundreds of lines inside Airflow."""
-    import logging
-    import os
-
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    defer("scipy", "stats")  # a quarter of the import, for three expectations that few contracts have
-    with hidden("pyspark"):  # it would be loaded whole where it is installed, and under a test runner end the process
-        import great_expectations
-
-    import pipeline.own_expectations  # noqa: F401 - defining them registers them
-
-    return great_expectations

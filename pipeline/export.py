@@ -68,7 +68,10 @@ def membership(engine: Engine, path: Path) -> int:
         StoreUnavailable: the database cannot be reached.
     """
     if path.suffix not in (".csv", ".parquet") or not path.parent.is_dir():
-        raise RequestError(f"{path.name} cannot be written", remedy="name a .csv or .parquet file in a folder that is there")
+        raise RequestError(
+            f"无法写入 {path.name} · {path.name} cannot be written",
+            remedy="写明已有文件夹中的 .csv 或 .parquet 文件 · name a .csv or .parquet file in a folder that is there",
+        )
     with _writing(path) as written, store_errors(), engine.connect() as connection:
         cursor = cursor_of(connection)
         if path.suffix == ".csv":
@@ -87,7 +90,10 @@ def _writing(path: Path) -> Iterator[IO[bytes]]:
     try:
         file = tempfile.NamedTemporaryFile(prefix=f".{whole.name}.", dir=whole.parent, delete=False)  # noqa: SIM115 - closed below
     except OSError as error:
-        raise RequestError(f"{path.name} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None
+        raise RequestError(
+            f"无法写入 {path.name} · {path.name} cannot be written ({error.strerror})",
+            remedy="写明您有权写入的文件夹中的文件 · name a file in a folder of yours",
+        ) from None
     try:
         with file:
             yield file.file

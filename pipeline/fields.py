@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from connectors.codes import CodeList
 from connectors.mapping import Condition, Mapping
+from hub.wording import Words
 from pipeline.payloads import Payloads, as_text
 from pipeline.transforms import TRANSFORMS, Options, Read
 from pipeline.transforms.base import looked_up, none_of, strip
@@ -52,7 +53,7 @@ class Column:
     refused: pl.Series
     rule: str
     source: str
-    reason: str
+    reason: Words
 
 
 def read(name: str, mapping: Mapping, source: Payloads, reader: Reader, target: pa.DataType) -> Column:
@@ -71,14 +72,14 @@ def read(name: str, mapping: Mapping, source: Payloads, reader: Reader, target: 
         constant = pl.Series([as_text(mapping.const)], dtype=pl.String)
         values = _typed(Read(constant, pl.Series([False])), dtype, natural, reader).values
         values = values.new_from_index(0, len(source))
-        return Column(values, none_of(values), f"transform:{name}", columns, "")
+        return Column(values, none_of(values), f"transform:{name}", columns, Words("", ""))
     given = source_text(mapping, source)
     if mapping.codes is not None:
         read_ = _coded(given, reader.code_lists[mapping.codes])
-        rule, reason = f"code:{name}", f"is not in code list {mapping.codes}"
+        rule, reason = f"code:{name}", Words(f"不在代码表 {mapping.codes} 中", f"is not in code list {mapping.codes}")
     else:
         read_ = TRANSFORMS[mapping.transform or "text"](given, _options(mapping, source, reader))
-        rule, reason = f"transform:{name}", f"cannot be read as {mapping.transform}"
+        rule, reason = f"transform:{name}", Words(f"无法按 {mapping.transform} 解读", f"cannot be read as {mapping.transform}")
     if name == "case_number":
         read_ = Read(unblanked(read_.values), read_.refused)  # references to it must meet it
     typed = _typed(read_, dtype, natural, reader)
@@ -93,18 +94,17 @@ def _bounded(name: str, column: Column) -> Column:
     is_long = (column.values.str.len_chars() > longest).fill_null(value=False)
     if not is_long.any():
         return column
-    reason = f"has more than {longest} characters"
+    reason = Words(f"超过 {longest} 个字", f"has more than {longest} characters")
     if column.refused.any():
-        reason = f"{column.reason}, or {reason}"
+        reason = Words(f"{column.reason.zh}，或{reason.zh}", f"{column.reason.en}, or {reason.en}")
     return replace(column, refused=column.refused | is_long, reason=reason)
 
 
 def path_faults(source: Payloads) -> list[Column]:
     """A refusal for every path that could not be applied to some rows, once they have been read."""
     every = pl.int_range(len(source), dtype=pl.UInt32, eager=True)
-    return [
-        Column(every, every.is_in(places), "path", path, "the path cannot be applied to this row") for path, places in source.faults.items()
-    ]
+    reason = Words("路径不适用于此行", "the path cannot be applied to this row")
+    return [Column(every, every.is_in(places), "path", path, reason) for path, places in source.faults.items()]
 
 
 def source_text(mapping: Mapping, source: Payloads) -> pl.Series:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from hub.errors import BatchHeld
 from hub.settings import Settings
+from hub.wording import Words
 from pipeline.conservation import recount
 
 ROWS_TO_HOLD = 20  # in a smaller batch a few bad rows are just that
@@ -55,12 +56,13 @@ def too_many(failing: int, rows: int, settings: Settings) -> bool:
     return rows >= ROWS_TO_HOLD and failing > settings.hold_above_failing * rows
 
 
-def why_too_many(failing: int, rows: int, settings: Settings, rules: Sequence[str]) -> str:
+def why_too_many(failing: int, rows: int, settings: Settings, rules: Sequence[str]) -> Words:
     """The reason in words: counts and the worst rules."""
-    return f"{failing} of {rows} rows fail, above {settings.hold_above_failing:.0%}: {'; '.join(rules)}"
+    most, listed = f"{settings.hold_above_failing:.0%}", "; ".join(rules)
+    return Words(f"{rows} 行中 {failing} 行不合格，超过 {most}", f"{failing} of {rows} rows fail, above {most}: {listed}")
 
 
-def hold(connection: Connection, department: str, batch_id: int, why: str, along: Sequence[int]) -> NoReturn:
+def hold(connection: Connection, department: str, batch_id: int, why: Words, along: Sequence[int]) -> NoReturn:
     """Hold a batch and those that are in hand with it, every row of theirs that is unfinished, and commit.
 
     Args:
@@ -74,15 +76,18 @@ def hold(connection: Connection, department: str, batch_id: int, why: str, along
         BatchHeld: always.
     """
     error = BatchHeld(
-        f"{department}: batch {batch_id} is held: {why}",
-        remedy=f"mend the source, the contract or its code list, then `casehub batches release {batch_id}`; "
-        f"or `casehub batches discard {batch_id}`",
+        f"{department}: 批次 {batch_id} 已挂起：{why.zh} · batch {batch_id} is held: {why.en}",
+        remedy="更正来源、契约或代码表后放行，或者作废 · mend the source, the contract or its code list, then "
+        f"`casehub batches release {batch_id}`; or `casehub batches discard {batch_id}`",
         department=department,
         batch_id=batch_id,
     )
     keys: dict[str, object] = {"department": department, "batch_id": batch_id, "error": str(error)}
     batches = sorted({batch_id, *along})
-    error_along = f"{department}: held with batch {batch_id}, whose run took its rows along → as there, by this batch's own number"
+    error_along = (
+        f"{department}: 随批次 {batch_id} 一并挂起 · held with batch {batch_id}, whose run took its rows along → "
+        "处理同该批次，用本批次号 · as there, by this batch's own number"
+    )
     keys |= {"batches": batches, "along": error_along}
     for statement in (_HOLD, _HOLD_QUARANTINED, _HOLD_BATCHES):
         connection.execute(text(statement), keys)
@@ -126,7 +131,7 @@ class Refused:
         """Whether the batches are to be held; once it is so, no further chunk makes them good."""
         return too_many(*self._share(), settings)
 
-    def why(self, settings: Settings) -> str:
+    def why(self, settings: Settings) -> Words:
         """The reason, with the rules that refuse most."""
         return why_too_many(*self._share(), settings, [f"{rule} × {rows}" for rule, rows in self._rules.most_common(3)])
 

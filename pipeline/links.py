@@ -6,6 +6,7 @@ A live link is one of decision link, review or cannot_link whose `known_to` is n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import polars as pl
 import pyarrow as pa
@@ -14,7 +15,7 @@ from matching.forms import case_forms, organisation_forms, person_forms
 from matching.model import Model
 from matching.model_file import load_model
 from pipeline.candidates import Met, key_numbers
-from pipeline.channel import Channel
+from pipeline.channel import Channel, series
 from pipeline.relations import CASE, PERSON, Relation, as_input
 
 ENGINE = "engine"
@@ -72,6 +73,12 @@ class Task:
     gone: pl.Series
     has_decisions: bool  # somebody has decided something some time
     unique_within: frozenset[str] = frozenset()  # departments that promise no duplicate cases within themselves
+
+    @classmethod
+    def reading(cls, channel: Channel, relation: Relation, unique_within: frozenset[str] = frozenset()) -> Self:
+        """Of who compares nodes of a store as they are, and changes none."""
+        none = series(())
+        return cls(channel, relation, 0, none, none, none, has_decisions=False, unique_within=unique_within)
 
     @property
     def model(self) -> Model:

@@ -23,7 +23,11 @@ def department_lock(engine: Engine, department: str) -> Iterator[Connection]:
     """
     with _session_lock(engine, _DEPARTMENT, department) as connection:
         if connection is None:
-            raise BusyError(f"{department}: another run is at work", remedy="wait for it to end; nothing was pulled", department=department)
+            raise BusyError(
+                f"{department}: 另一次运行正在进行 · another run is at work",
+                remedy="等其结束；本次未拉取 · wait for it to end; nothing was pulled",
+                department=department,
+            )
         yield connection
 
 

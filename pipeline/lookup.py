@@ -1,7 +1,7 @@
 """LOOK UP: records not yet filed, many callers at once, each by what that caller may read.
 
 Enter records as `prospect` takes them, and what the caller may read; leave for each party and each record what the store has
-that may be the same. It says what `prospect.look_up` says where everything may be read, and is worked out a row at a time
+that may be the same. It says what RESOLVE's column functions say where everything may be read, and is worked out a row at a time
 (`matching.single`), for one question in some milliseconds.
 
 The nodes that share a blocking key are read on the caller's own connection, by a function of the store that knows the keys: of a record

@@ -126,7 +126,7 @@ def _parties(kept: pl.DataFrame, mentioned: list[pl.DataFrame]) -> pl.DataFrame:
 def _refusals(keys: pl.DataFrame, read_columns: list[tuple[pl.Series, Column]]) -> pl.DataFrame:
     found = [
         pl.DataFrame({"row": rows.filter(column.refused)}).with_columns(
-            rule=pl.lit(column.rule), column=pl.lit(column.source), reason=pl.lit(column.reason)
+            rule=pl.lit(column.rule), column=pl.lit(column.source), reason=pl.lit(str(column.reason))
         )
         for rows, column in read_columns
         if column.refused.any()

@@ -1,6 +1,6 @@
 """The hub's own expectations, in Great Expectations' form: identity numbers, credit codes, phones, divisions, order of dates.
 
-Importing this imports Great Expectations: `pipeline.expectations` does so when there is something to judge. The classes'
+Importing this imports Great Expectations: `pipeline.great_expectations_run` does so when there is something to judge. The classes'
 names are the contract's words in camel case; defining a class registers it. Checks see payload text and work on whole
 columns.
 """

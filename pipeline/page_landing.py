@@ -16,6 +16,9 @@ from pipeline.order import Landing
 from pipeline.staging import stage
 from pipeline.watermark import furthest, move
 
+_EVENT_TURN = "row_number() OVER (PARTITION BY event_id, source_record_id, content_hash ORDER BY ordinal)"
+_LATE_TURN = "row_number() OVER (PARTITION BY source_record_id, content_hash, is_late ORDER BY ordinal)"
+_NEWEST_HERE = 'max(k.cursor COLLATE "C") OVER (PARTITION BY k.source_record_id, k.has_key)'
 # What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
 # without a key, so that the same file tomorrow is still "already known". Numbers go on from the newest version, discarded or not.
@@ -34,7 +37,7 @@ WITH hashed AS MATERIALIZED (
                h.source_record_id IN (SELECT source_record_id FROM seen)
                OR row_number() OVER (PARTITION BY source_record_id ORDER BY ordinal) > 1)) AS has_key,
            event_id IS NOT NULL AND (
-               row_number() OVER (PARTITION BY event_id, source_record_id, content_hash ORDER BY ordinal) > 1 OR EXISTS (
+               {{event_turn}} > 1 OR EXISTS (
                    SELECT FROM landing.record r
                    WHERE r.department = :department AND r.event_id = h.event_id AND r.content_hash = h.content_hash
                      AND (r.source_record_id = h.source_record_id OR h.source_record_id IS NULL AND NOT r.has_key)
@@ -47,7 +50,7 @@ WITH hashed AS MATERIALIZED (
                    WHERE o.department = :department AND o.source_record_id = k.source_record_id AND NOT {is_discarded("o")}
                      AND {is_below("k.cursor", "o.source_cursor")} AND o.source_cursor COLLATE "C" <= :ahead)
                ELSE {is_below("k.cursor", "l.source_cursor")}
-                    AND {is_below("k.cursor", 'max(k.cursor COLLATE "C") OVER (PARTITION BY k.source_record_id, k.has_key)')}
+                    AND {is_below("k.cursor", "{newest_here}")}
            END IS TRUE AS is_older
     FROM keyed k LEFT JOIN LATERAL (
         SELECT version, source_cursor, CASE WHEN NOT {is_discarded("r")} AND NOT {is_late("r")} THEN content_hash ELSE (
@@ -71,7 +74,7 @@ WITH hashed AS MATERIALIZED (
                PARTITION BY source_record_id, has_key AND NOT is_said AND NOT is_late ORDER BY cursor COLLATE "C", ordinal
            ) AS previous_hash,
            row_number() OVER (PARTITION BY content_hash, has_key ORDER BY ordinal) AS copy,
-           row_number() OVER (PARTITION BY source_record_id, content_hash, is_late ORDER BY ordinal) AS late_copy
+           {{late_turn}} AS late_copy
     FROM placed p
 ), judged AS MATERIALIZED (
     SELECT f.*, CASE
@@ -131,16 +134,7 @@ def land_page(landing: Landing, page: Page, watermark: str | None) -> None:
     keys = {"department": contract.department, "batch_id": landing.batch_id}
     if contract.feed.mode == "events":
         connection.execute(text(_TAKE_FROM_INBOX), keys)
-    volatile = {"volatile": list(contract.volatile), **_within(contract)}
-    statement = _LAND.replace("{nested}", "".join(f" #- cast(:{name} AS text[])" for name in volatile if name != "volatile"))
-    judging = {
-        "is_snapshot": landing.is_snapshot,
-        "is_sweep": landing.is_sweep,
-        "has_cursors": has_cursors(contract),
-        "holds_history": holds_history(contract),
-        "ahead": furthest(),  # a slip of one row would make all that follow it late
-    }
-    counts = connection.execute(text(statement), {**keys, **volatile, **judging}).one()
+    counts = connection.execute(text(_statement(contract)), {**keys, **_judging(landing)}).one()
     connection.execute(
         text(_COUNT),
         {
@@ -157,6 +151,33 @@ def land_page(landing: Landing, page: Page, watermark: str | None) -> None:
     connection.commit()
     landing.swept.pulled += page.rows.num_rows
     landing.swept.keyless += page.rows.column("source_record_id").null_count
+
+
+def _statement(contract: Contract) -> str:
+    """`_LAND` for a department: what only some feeds need is a sort of the page, and asked of none else."""
+    parts = {
+        "{nested}": "".join(f" #- cast(:{name} AS text[])" for name in _within(contract)),
+        "{event_turn}": _EVENT_TURN if contract.feed.mode == "events" else "1",
+        "{late_turn}": _LATE_TURN if holds_history(contract) else "1",
+        "{newest_here}": _NEWEST_HERE if has_cursors(contract) and not holds_history(contract) else "NULL::text",
+    }
+    statement = _LAND
+    for name, part in parts.items():
+        statement = statement.replace(name, part)
+    return statement
+
+
+def _judging(landing: Landing) -> dict[str, object]:
+    contract = landing.contract
+    return {
+        "volatile": list(contract.volatile),
+        **_within(contract),
+        "is_snapshot": landing.is_snapshot,
+        "is_sweep": landing.is_sweep,
+        "has_cursors": has_cursors(contract),
+        "holds_history": holds_history(contract),
+        "ahead": furthest(),  # a slip of one row would make all that follow it late
+    }
 
 
 def _within(contract: Contract) -> dict[str, list[str]]:

@@ -19,9 +19,9 @@ from hub.errors import NotFound, RequestError
 from matching.linkage import link
 from matching.model import Model
 from matching.weights import explain
-from pipeline.channel import Channel, series
-from pipeline.chunk import unique_departments
+from pipeline.channel import Channel
 from pipeline.links import Task, forms_of
+from pipeline.promises import unique_departments
 from pipeline.relations import CASE, RELATIONS, Relation, read_nodes
 from schema.records import EDGE
 
@@ -108,7 +108,7 @@ def relation_named(name: str) -> Relation:
     for relation in RELATIONS:
         if relation.name == name:
             return relation
-    raise RequestError(f"there is no relation {name}", remedy=f"give one of {', '.join(RELATION_NAMES)}")
+    raise RequestError(f"没有关系 {name} · there is no relation {name}", remedy=f"可用 · give one of: {', '.join(RELATION_NAMES)}")
 
 
 def find_node(engine: Engine, relation: Relation, name: str) -> int:
@@ -128,13 +128,18 @@ def find_node(engine: Engine, relation: Relation, name: str) -> int:
     if relation is not CASE:
         number, slash, ordinal = number.rpartition("/")
     if not slash or not number or not ordinal.isdecimal():
-        form = "department/number" if relation is CASE else "department/number/place of the party in its record, from 0"
-        raise RequestError(f"{name} names no node", remedy=f"write it as {form}", relation=relation.name)
+        case, party = "department/number", "department/number/place of the party in its record, from 0"
+        zh, en = ("部门/编号", case) if relation is CASE else ("部门/编号/当事人在记录中的序号（从 0 起）", party)
+        raise RequestError(f"{name} 不是节点名称 · {name} names no node", remedy=f"写作 {zh} · write it as {en}", relation=relation.name)
     values = {"department": department, "number": number} | ({} if relation is CASE else {"ordinal": int(ordinal)})
     with store_errors(), engine.connect() as connection:
         found = connection.execute(text(_RECORD if relation is CASE else _PARTY), values).scalar_one_or_none()
     if found is None:
-        raise NotFound(f"{name} is not, or no longer, in the store", remedy="look it up again", relation=relation.name)
+        raise NotFound(
+            f"库中没有 {name}，或已不在 · {name} is not, or no longer, in the store",
+            remedy="请重新查找 · look it up again",
+            relation=relation.name,
+        )
     return int(found)
 
 
@@ -148,7 +153,7 @@ def judged_by_engine(connection: Connection, relation: Relation, pairs: pl.DataF
     """
     unique_within = unique_departments(connection)
     with Channel(connection) as channel:
-        return _edges(_task(channel, relation, unique_within), pairs)[1]
+        return _edges(Task.reading(channel, relation, unique_within), pairs)[1]
 
 
 def examine(engine: Engine, relation: Relation, pairs: Sequence[tuple[int, int]]) -> list[Pair]:
@@ -159,7 +164,7 @@ def examine(engine: Engine, relation: Relation, pairs: Sequence[tuple[int, int]]
     with store_errors(), engine.begin() as connection:
         unique_within = unique_departments(connection)
         with Channel(connection) as channel:
-            task = _task(channel, relation, unique_within)
+            task = Task.reading(channel, relation, unique_within)
             nodes, edges = _edges(task, wanted.unique())
             ids = nodes["id"]
             sql = _ENTITIES.format(node=relation.node, entity=relation.entity, members=relation.members)
@@ -169,11 +174,6 @@ def examine(engine: Engine, relation: Relation, pairs: Sequence[tuple[int, int]]
     weighed = {(row["left"], row["right"]): row for row in edges.iter_rows(named=True)}
     verdicts = _verdicts(said)
     return [_pair(weighed[pair], by_id, task.model, verdicts.get(pair, ())) for pair in wanted.iter_rows() if pair in weighed]
-
-
-def _task(channel: Channel, relation: Relation, unique_within: frozenset[str]) -> Task:
-    none = series(())
-    return Task(channel, relation, 0, none, none, none, False, unique_within if relation is CASE else frozenset())
 
 
 def _edges(task: Task, pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from connectors.mapping import Each, Party
+from hub.wording import Words
 from pipeline import checks
 from pipeline.fields import Column, Reader, holds, path_faults, read
 from pipeline.payloads import Payloads, texts
@@ -69,7 +70,7 @@ def _told_apart(role: str, columns: dict[str, Column]) -> dict[str, Column]:
     numbers, codes, length = columns["id_no"], columns["uscc"], len(columns["id_no"].values)
     names = columns["name"].values if "name" in columns else pl.Series([None], dtype=pl.String).new_from_index(0, length)
     is_code = codes.values.is_not_null() & (numbers.values.is_null() | _reads_as_code(numbers.values, names))
-    rule, reason = f"transform:{role}.id_no", "cannot be read as id_no, nor as uscc"
+    rule, reason = f"transform:{role}.id_no", Words("无法按 id_no 或 uscc 解读", "cannot be read as id_no, nor as uscc")
     return {
         "id_no": Column(nulled(numbers.values, is_code), numbers.refused & codes.refused, rule, numbers.source, reason),
         "uscc": replace(codes, values=nulled(codes.values, ~is_code), refused=pl.repeat(False, length, eager=True)),

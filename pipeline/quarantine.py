@@ -104,10 +104,17 @@ def require_known(engine: Engine, choice: Choice) -> None:
         is_item = not choice.item_id or connection.execute(text(_HAS_ITEM), vars(choice)).scalar_one()
     of = f" of {choice.department}" if choice.department else ""
     if choice.rule and choice.rule not in rules:
-        remedy = did_you_mean(choice.rule, rules) if rules else "`casehub quarantine list` shows what there is"
+        remedy = (
+            did_you_mean(choice.rule, rules)
+            if rules
+            else "用 `casehub quarantine list` 查看 · `casehub quarantine list` shows what there is"
+        )
         raise NotFound(f"没有被规则 {choice.rule} 拒绝的行 · no row{of} was refused by the rule {choice.rule}", remedy=remedy)
     if not is_item:
-        raise NotFound(f"没有条目 · no item {choice.item_id}{of}", remedy="`casehub quarantine list` shows those that are open")
+        raise NotFound(
+            f"没有条目 {choice.item_id} · no item {choice.item_id}{of}",
+            remedy="用 `casehub quarantine list` 查看未处理的条目 · `casehub quarantine list` shows those that are open",
+        )
 
 
 def replay(engine: Engine, contract: Contract, choice: Choice, settings: Settings, *, by: str) -> int:
@@ -191,5 +198,6 @@ def _require_held(connection: Connection, words: dict[str, object]) -> None:
     statement = "SELECT count(*) FROM ops.batch WHERE department = :department AND batch_id = :batch_id AND state = 'held'"
     if not connection.execute(text(statement), words).scalar_one():
         raise NotFound(
-            f"{words['department']} has no held batch {words['batch_id']}", remedy="list them with `casehub batches list --state held`"
+            f"{words['department']}: 没有挂起的批次 {words['batch_id']} · there is no held batch {words['batch_id']}",
+            remedy="查看挂起的批次 · list them with `casehub batches list --state held`",
         )

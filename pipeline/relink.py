@@ -27,11 +27,11 @@ from matching.forms import CONSTRAINTS
 from matching.linkage import DECISIVE
 from matching.model_file import load_model
 from pipeline.candidates import key_numbers
-from pipeline.chunk import unique_departments
 from pipeline.copying import read_frame
 from pipeline.difference import Difference, difference
 from pipeline.intake import RELINK
 from pipeline.links import ENGINE, names_of
+from pipeline.promises import unique_departments
 from pipeline.relations import (
     CASE,
     ORGANISATION,

@@ -65,9 +65,10 @@ def _has_work(connection: Connection) -> bool:
 
 
 def _resolve_all(connection: Connection, settings: Settings, report: ResolveReport, progress: Progress) -> None:
-    from pipeline.chunk import Chunk, record_models, resolve_chunk, unique_departments
+    from pipeline.chunk import Chunk, record_models, resolve_chunk
     from pipeline.intake import Place
     from pipeline.names import catch_up
+    from pipeline.promises import unique_departments
     from pipeline.statistics import analyse_grown
 
     waiting = connection.execute(text("SELECT count(*) FROM ops.pending")).scalar_one()

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 
 from hub.database import store_errors
 from hub.errors import NotFound
+from hub.wording import Words
 from matching.cohesion import weakest_links
 from pipeline.channel import Channel
 from pipeline.entity_ids import Fates
@@ -81,8 +82,11 @@ def open_task(engine: Engine, task_id: int) -> ReviewTask:
     with store_errors(), engine.connect() as connection:
         row = connection.execute(text(_TASK), {"task": task_id}).one_or_none()
     if row is None or row.state != "open":
-        state = "is closed" if row is not None else "does not exist"
-        raise NotFound(f"review task {task_id} {state}", remedy="`casehub review list` shows those that are open")
+        state = Words("已关闭", "is closed") if row is not None else Words("不存在", "does not exist")
+        raise NotFound(
+            f"复核任务 {task_id} {state.zh} · review task {task_id} {state.en}",
+            remedy="用 `casehub review list` 查看待办任务 · `casehub review list` shows those that are open",
+        )
     return ReviewTask(*row[:5])
 
 

@@ -2,8 +2,8 @@
 
 In batches along each table's primary key, bounded in rows and bytes, one short transaction each: a killed rotation has lost nothing,
 and the next takes up what is left. A row that somebody else works on is passed over and comes in the next round, so that rotation
-waits for nobody and nobody long for it. Numbers that stand for blocking keys are hidden once, under RESOLVE's lock, when a store is
-first encrypted.
+waits for nobody and nobody long for it. Numbers that stand for blocking keys are hidden once (`key_hiding`), under RESOLVE's lock, when
+a store is first encrypted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import polars as pl
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, text
 
@@ -21,11 +20,9 @@ from hub.encryption import NUMBERS, PREFIX, KeyRing, Protected
 from hub.encryption.key_document import KEY_ID
 from hub.encryption.key_document import RESERVED as LOOKUP
 from hub.encryption.store_keys import keys_in_use, require_same, write_down
-from hub.errors import BusyError, DecryptionError
-from pipeline.candidates import hide_numbers
-from pipeline.copying import copy_in, cursor_of, read_frame
-from pipeline.locks import resolve_lock
-from pipeline.relations import RELATIONS, Relation
+from hub.errors import DecryptionError
+from pipeline.copying import cursor_of, read_frame
+from pipeline.key_hiding import hide_keys_once
 
 BATCH = 1_000
 BATCH_BYTES = 32_000_000  # a file of a batch look-up has 16 MiB and more, and PostgreSQL takes a statement of 1 GB at most
@@ -38,17 +35,17 @@ Change: TypeAlias = Callable[[KeyRing, Any], Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class ProtectedTable:
     """Columns of one table that hold protected values.
 
     Args:
-        table: with its schema.
+        name: with its schema.
         keys: of its primary key, each with its type.
         columns: each with its type and what brings a value of it under the current key.
         texts: SQL of an array of the stored texts of a row `t`.
     """
 
-    table: str
+    name: str
     keys: dict[str, str]
     columns: dict[str, tuple[str, Change]]
     texts: str
@@ -92,33 +89,35 @@ def _golden(ring: KeyRing, value: Sequence[Any]) -> list[str | None]:
 
 _AS_TEXT = "CASE WHEN jsonb_typeof(t.{0}) = 'string' THEN t.{0} #>> '{{}}' WHEN t.{0} IS NOT NULL THEN '' END"
 _AS_LATIN = "encode(substring(t.{0} FOR 64), 'escape')"  # the beginning is enough to tell the key
-PLACES = (
-    Place(
+PROTECTED_TABLES = (
+    ProtectedTable(
         "store.party",
         {"party_id": "bigint", "version": "integer"},
         {name: ("text", _number(field)) for name, field in NUMBERS.items()},
         "ARRAY[t.id_no, t.phone]",
     ),
-    Place(
+    ProtectedTable(
         "store.golden_record",
         {"entity_id": "uuid", "known_from": "bigint"},
         {"contents": ("text[]", _golden)},
         "ARRAY(SELECT v.value FROM unnest(t.fields, t.contents) v (field, value) WHERE v.field IN ('id_no', 'phone'))",
     ),
-    Place(
+    ProtectedTable(
         "landing.record",
         {"department": "text", "source_record_id": "text", "version": "integer"},
         {"payload": ("jsonb", _json(Protected.PAYLOAD)), "raw": ("bytea", _bytes(Protected.RAW))},
         f"ARRAY[{_AS_TEXT.format('payload')}, {_AS_LATIN.format('raw')}]",
     ),
-    Place("ops.inbox", {"inbox_id": "bigint"}, {"body": ("bytea", _bytes(Protected.EVENT))}, f"ARRAY[{_AS_LATIN.format('body')}]"),
-    Place(
+    ProtectedTable("ops.inbox", {"inbox_id": "bigint"}, {"body": ("bytea", _bytes(Protected.EVENT))}, f"ARRAY[{_AS_LATIN.format('body')}]"),
+    ProtectedTable(
         "ops.lookup_row",
         {"lookup_id": "uuid", "ordinal": "integer"},
         {"cells": ("jsonb", _json(Protected.CELLS)), "answer": ("jsonb", _json(Protected.ANSWER))},
         f"ARRAY[{_AS_TEXT.format('cells')}, {_AS_TEXT.format('answer')}]",
     ),
-    Place("ops.lookup", {"lookup_id": "uuid"}, {"result": ("bytea", _bytes(Protected.RESULT))}, f"ARRAY[{_AS_LATIN.format('result')}]"),
+    ProtectedTable(
+        "ops.lookup", {"lookup_id": "uuid"}, {"result": ("bytea", _bytes(Protected.RESULT))}, f"ARRAY[{_AS_LATIN.format('result')}]"
+    ),
 )
 _COUNT = """
 SELECT CASE WHEN v.stored ~ %(form)s THEN split_part(v.stored, ':', 2) ELSE '' END AS key_id, count(*) AS held
@@ -160,18 +159,18 @@ class Rotation:
 def status(connection: Connection) -> list[Held]:
     """How many values of each table are in the clear, and under which key; it reads all of them."""
     found = []
-    for place in PLACES:
-        counted = read_frame(connection, _COUNT.format(table=place.table, texts=place.texts), {"form": _FORM})
-        found += [Held(place.table, key_id or "", held) for key_id, held in sorted(counted.iter_rows(), key=lambda row: row[0] or "")]
+    for table in PROTECTED_TABLES:
+        counted = read_frame(connection, _COUNT.format(table=table.name, texts=table.texts), {"form": _FORM})
+        found += [Held(table.name, key_id or "", held) for key_id, held in sorted(counted.iter_rows(), key=lambda row: row[0] or "")]
     return found
 
 
 def waiting(connection: Connection, ring: KeyRing) -> dict[str, int]:
     """Rows of each table of which something is in the clear or under an old key."""
     counts = {}
-    for place in PLACES:
-        sql = f"SELECT count(*) FROM {place.table} t WHERE {_IS_STALE.format(texts=place.texts)}"
-        counts[place.table] = int(connection.exec_driver_sql(sql, {"prefix": ring.current_prefix}).scalar_one())
+    for table in PROTECTED_TABLES:
+        sql = f"SELECT count(*) FROM {table.name} t WHERE {_IS_STALE.format(texts=table.texts)}"
+        counts[table.name] = int(connection.exec_driver_sql(sql, {"prefix": ring.current_prefix}).scalar_one())
     return counts
 
 
@@ -197,17 +196,17 @@ def rotate(
             require_same(connection, ring)
             is_first = LOOKUP not in keys_in_use(connection)
         if is_first:
-            _hide_keys(engine, ring, progress)
+            hide_keys_once(engine, ring, progress)
         with engine.begin() as connection:
             write_down(connection, ring)
-        rows = dict.fromkeys((place.table for place in PLACES), 0)
+        rows = dict.fromkeys((table.name for table in PROTECTED_TABLES), 0)
         for _ in range(ROUNDS):
             done = 0
-            for place in PLACES:
-                for count in _rotate(engine, place, ring, (batch, batch_bytes)):
+            for table in PROTECTED_TABLES:
+                for count in _rotate(engine, table, ring, (batch, batch_bytes)):
                     done += count
-                    rows[place.table] += count
-                    progress(place.table, rows[place.table])
+                    rows[table.name] += count
+                    progress(table.name, rows[table.name])
             if not done:
                 break
         return _ended(engine, ring, rows)
@@ -222,37 +221,37 @@ def _ended(engine: Engine, ring: KeyRing, rows: dict[str, int]) -> Rotation:
     return Rotation(rows, sum(one.values for one in held if one.key_id != ring.current), tuple(retired))
 
 
-def _rotate(engine: Engine, place: Place, ring: KeyRing, most: tuple[int, int]) -> Iterator[int]:
+def _rotate(engine: Engine, table: ProtectedTable, ring: KeyRing, most: tuple[int, int]) -> Iterator[int]:
     """Rows of each batch of one table, in the order of its key."""
     last: tuple[Any, ...] | None = None
     while True:
         with engine.begin() as connection:
-            rows = _stale(connection, place, ring, last, most)
+            rows = _stale(connection, table, ring, last, most)
             if rows:
-                _write(connection, place, [_changed(place, ring, row) for row in rows])
+                _write(connection, table, [_changed(table, ring, row) for row in rows])
         if not rows:
             return
-        last = tuple(rows[-1][: len(place.keys)])
+        last = tuple(rows[-1][: len(table.keys)])
         yield len(rows)
 
 
 def _stale(
-    connection: Connection, place: Place, ring: KeyRing, last: tuple[Any, ...] | None, most: tuple[int, int]
+    connection: Connection, table: ProtectedTable, ring: KeyRing, last: tuple[Any, ...] | None, most: tuple[int, int]
 ) -> list[tuple[Any, ...]]:
     """The next rows, of at most so many rows and bytes, but one at least; others of the same look are held until the batch is done."""
-    names = ", ".join(f"t.{name}" for name in place.keys)
-    marks = ", ".join(f"%(k{number})s::{kind}" for number, kind in enumerate(place.keys.values()))
+    names = ", ".join(f"t.{name}" for name in table.keys)
+    marks = ", ".join(f"%(k{number})s::{kind}" for number, kind in enumerate(table.keys.values()))
     values: dict[str, Any] = {"prefix": ring.current_prefix, "bytes": most[1]}
     values |= {f"k{number}": _plain(value) for number, value in enumerate(last or ())}
     sql = _STALE.format(
         keys=names,
-        columns=", ".join(_read(name, kind) for name, (kind, _) in place.columns.items()),
-        table=place.table,
+        columns=", ".join(_read(name, kind) for name, (kind, _) in table.columns.items()),
+        table=table.name,
         after="true" if last is None else f"({names}) > ({marks})",
-        texts=place.texts,
+        texts=table.texts,
         most=most[0],
-        stored=" + ".join(f"coalesce(pg_column_size(t.{name}), 0)" for name in place.columns),
-        plain=" + ".join(f"coalesce({_size(name, kind)}, 0)" for name, (kind, _) in place.columns.items()),
+        stored=" + ".join(f"coalesce(pg_column_size(t.{name}), 0)" for name in table.columns),
+        plain=" + ".join(f"coalesce({_size(name, kind)}, 0)" for name, (kind, _) in table.columns.items()),
     )
     return [tuple(row) for row in connection.exec_driver_sql(sql, values)]
 
@@ -269,9 +268,9 @@ def _size(name: str, kind: str) -> str:
     return f"pg_column_size(t.{name})" if kind == "text[]" else f"octet_length({_read(name, kind)})"
 
 
-def _changed(place: Place, ring: KeyRing, row: Sequence[Any]) -> tuple[Any, ...]:
-    keys, values = row[: len(place.keys)], row[len(place.keys) :]
-    changes = (change for _, change in place.columns.values())
+def _changed(table: ProtectedTable, ring: KeyRing, row: Sequence[Any]) -> tuple[Any, ...]:
+    keys, values = row[: len(table.keys)], row[len(table.keys) :]
+    changes = (change for _, change in table.columns.values())
     return (*map(_plain, keys), *(None if value is None else change(ring, value) for value, change in zip(values, changes, strict=True)))
 
 
@@ -279,60 +278,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int) else str(value)
 
 
-def _write(connection: Connection, place: Place, rows: Iterable[tuple[Any, ...]]) -> None:
-    kinds = place.keys | {name: kind for name, (kind, _) in place.columns.items()}
+def _write(connection: Connection, table: ProtectedTable, rows: Iterable[tuple[Any, ...]]) -> None:
+    kinds = table.keys | {name: kind for name, (kind, _) in table.columns.items()}
     sql = _WRITE.format(
-        table=place.table,
-        sets=", ".join(f"{name} = n.{name}" for name in place.columns),
+        table=table.name,
+        sets=", ".join(f"{name} = n.{name}" for name in table.columns),
         names=", ".join(kinds),
-        same=" AND ".join(f"t.{name} = n.{name}" for name in place.keys),
+        same=" AND ".join(f"t.{name} = n.{name}" for name in table.keys),
     )
     template = f"({', '.join(f'%s::{kind}' for kind in kinds.values())})"
     execute_values(cursor_of(connection), sql, list(rows), template, page_size=BATCH)
-
-
-def _hide_keys(engine: Engine, ring: KeyRing, progress: Progress) -> None:
-    """Hide the numbers of blocking keys and of identifiers, all in one transaction: one half hidden would be another store."""
-    with resolve_lock(engine) as connection:
-        if connection is None:
-            raise BusyError("resolve is at work", remedy="stop what works on the store, and run the command again")
-        connection.execute(text("LOCK TABLE ops.encryption_key IN EXCLUSIVE MODE"))
-        require_same(connection, ring)
-        if LOOKUP in keys_in_use(connection):  # another rotation came first, since this one looked: twice hidden is found by nobody
-            return
-        for relation in RELATIONS:
-            _hide_key_table(connection, relation, ring)
-            _hide_key_lists(connection, relation, ring)
-            _hide_identifiers(connection, relation, ring)
-            progress(relation.keys, 0)
-        write_down(connection, ring)
-        connection.commit()
-
-
-def _hide_key_table(connection: Connection, relation: Relation, ring: KeyRing) -> None:
-    rows = read_frame(connection, f"SELECT key, {relation.node} FROM {relation.keys}")
-    connection.exec_driver_sql(f"TRUNCATE {relation.keys}")
-    copy_in(cursor_of(connection), relation.keys, rows.with_columns(_hidden(rows["key"], ring)).sort("key"))
-
-
-def _hide_key_lists(connection: Connection, relation: Relation, ring: KeyRing) -> None:
-    rows = read_frame(connection, f"SELECT {relation.node}, keys FROM {relation.key_lists}")
-    connection.exec_driver_sql(f"TRUNCATE {relation.key_lists}")
-    flat = rows.explode("keys", empty_as_null=True, keep_nulls=True)
-    lists = flat.with_columns(_hidden(flat["keys"], ring)).group_by(relation.node, maintain_order=True).agg(pl.col("keys").drop_nulls())
-    copy_in(cursor_of(connection), relation.key_lists, lists)
-
-
-def _hide_identifiers(connection: Connection, relation: Relation, ring: KeyRing) -> None:
-    known = read_frame(connection, f"SELECT DISTINCT identifier_hash AS old FROM {relation.table} WHERE identifier_hash IS NOT NULL")
-    connection.exec_driver_sql("CREATE TEMP TABLE hidden (old bigint PRIMARY KEY, new bigint NOT NULL) ON COMMIT DROP")
-    copy_in(cursor_of(connection), "hidden", known.with_columns(new=_hidden(known["old"], ring)))
-    connection.exec_driver_sql(f"UPDATE {relation.table} e SET identifier_hash = h.new FROM hidden h WHERE e.identifier_hash = h.old")
-    connection.exec_driver_sql("DROP TABLE hidden")
-
-
-def _hidden(numbers: pl.Series, ring: KeyRing) -> pl.Series:
-    """Numbers as `candidates.key_numbers` gives them where the store is encrypted; null for null."""
-    known = numbers.drop_nulls().unique()
-    hidden = pl.Series(hide_numbers(known.to_numpy().view("uint64"), ring).view("int64"), dtype=pl.Int64)
-    return numbers.replace_strict(known, hidden, default=None, return_dtype=pl.Int64) if len(known) else numbers

@@ -12,6 +12,7 @@ from time import perf_counter
 from sqlalchemy import Engine
 
 from connectors.contract import Contract
+from hub.errors import BatchHeld, BusyError, SnapshotError
 from hub.memory import give_back, share_arenas
 from hub.settings import Settings
 from hub.threads import hand_over_quickly
@@ -82,15 +83,7 @@ def run_pass(
         with telling:
             on_progress(department, state, batch)
 
-    with ThreadPoolExecutor(settings.run_departments, thread_name_prefix="ingest") as pool:
-        futures = [pool.submit(_ingest, engine, contract, settings, order, source, tell) for contract in contracts]
-        try:
-            for future in as_completed(futures):
-                outcome = future.result()
-                (report.failures if isinstance(outcome, Failure) else report.batches).append(outcome)  # type: ignore[arg-type]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    _ingest_all(contracts, settings.run_departments, lambda contract: _ingest(engine, contract, settings, order, source, tell), report)
     if resolves:
         give_back()
         tell("resolve", "running", None)
@@ -98,6 +91,24 @@ def run_pass(
         tell("resolve", "done", None)
     report.seconds = perf_counter() - start
     return report
+
+
+def _ingest_all(
+    contracts: Iterable[Contract], at_once: int, ingest_one: Callable[[Contract], BatchReport | Failure], report: PassReport
+) -> None:
+    """Ingest departments beside each other, and put down how each came through; what ends the pass takes none up any more."""
+    with ThreadPoolExecutor(at_once, thread_name_prefix="ingest") as pool:
+        futures = [pool.submit(ingest_one, contract) for contract in contracts]
+        try:
+            for future in as_completed(futures):
+                outcome = future.result()
+                if isinstance(outcome, Failure):
+                    report.failures.append(outcome)
+                else:
+                    report.batches.append(outcome)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _ingest(
@@ -116,4 +127,6 @@ def _ingest(
 
 
 def _state_of(error: Exception) -> str:
-    return {"BatchHeld": "held", "SnapshotError": "held", "BusyError": "busy"}.get(type(error).__name__, "failed")
+    if isinstance(error, BatchHeld | SnapshotError):
+        return "held"
+    return "busy" if isinstance(error, BusyError) else "failed"

@@ -25,7 +25,7 @@ from matching.blocking import rule_keys
 from matching.model import Model
 from matching.model_file import document_of, load_model, model_path
 from pipeline.candidates import key_numbers
-from pipeline.channel import Channel, series
+from pipeline.channel import Channel
 from pipeline.links import Task, forms_of
 from pipeline.protected import clear_column
 from pipeline.relations import CASE, Relation, read_nodes
@@ -138,8 +138,9 @@ def _require_one_key(channel: Channel) -> None:
     prefix = ring.current_prefix
     if channel.read(_IS_BETWEEN_KEYS, prefix=prefix, length=len(prefix)).item():
         raise SettingsError(
+            "库中电话与证件号码未全部使用当前密钥，无法统计 · "
             "phones and ID numbers of this store are not all under the current key, and cannot be counted",
-            remedy="run `casehub encryption rotate`, and then this again",
+            remedy="运行 `casehub encryption rotate` 后重试 · run `casehub encryption rotate`, and then this again",
             key_id=ring.current,
         )
 
@@ -156,9 +157,7 @@ def _crowded(channel: Channel, relation: Relation, model: Model) -> tuple[tuple[
     crowded = channel.read(sql, limit=model.block_limit)
     if crowded.is_empty():
         return (), ()
-    none = series(())
-    task = Task(channel, relation, 0, none, none, none, False)
-    forms = forms_of(task, read_nodes(channel, relation, crowded["id"].unique()))
+    forms = forms_of(Task.reading(channel, relation), read_nodes(channel, relation, crowded["id"].unique()))
     over_common: list[Common] = []
     unrefined: list[Common] = []
     for rule in model.blocking:

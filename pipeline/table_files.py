@@ -33,7 +33,10 @@ def read_table(paths: Sequence[Path]) -> pl.DataFrame:
         return pl.concat(frames, how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
         names = ", ".join(path.name for path in paths)
-        raise RequestError(f"{names}: columns of one name are of different kinds", remedy="write them as CSV, or alike") from error
+        raise RequestError(
+            f"{names}: 同名列的类型不同 · columns of one name are of different kinds",
+            remedy="改存为 CSV，或统一类型 · write them as CSV, or alike",
+        ) from error
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -44,7 +47,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
         folder = os.path.commonpath([path.parent for path in whole])
         names = [path.relative_to(folder).as_posix() for path in whole]
     if len(set(names)) < len(names):
-        raise RequestError("a file is named twice", remedy="name each file once")
+        raise RequestError("文件重复 · a file is named twice", remedy="每个文件只写一次 · name each file once")
     return names
 
 
@@ -59,9 +62,14 @@ def require_writable(path: Path, read: Sequence[Path] = ()) -> None:
         RequestError: the ending is neither .csv nor .parquet, the folder is not there, or the file is one of those read.
     """
     if path.resolve() in [one.resolve() for one in read]:
-        raise RequestError(f"{path.name} is what is read and would be lost", remedy="name another file")
+        raise RequestError(
+            f"{path.name} 是输入文件，写入会丢失 · {path.name} is what is read and would be lost", remedy="换一个文件 · name another file"
+        )
     if path.suffix not in ENDINGS or not path.parent.is_dir():
-        raise RequestError(f"{path.name} cannot be written", remedy="name a .csv or .parquet file in a folder that is there")
+        raise RequestError(
+            f"无法写入 {path.name} · {path.name} cannot be written",
+            remedy="写明已有文件夹中的 .csv 或 .parquet 文件 · name a .csv or .parquet file in a folder that is there",
+        )
 
 
 def write_table(frame: pl.DataFrame, path: Path) -> None:
@@ -77,7 +85,10 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
         else:
             frame.write_csv(path)
     except OSError as error:
-        raise RequestError(f"{path.name} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None
+        raise RequestError(
+            f"无法写入 {path.name} · {path.name} cannot be written ({error.strerror})",
+            remedy="写明您有权写入的文件夹中的文件 · name a file in a folder of yours",
+        ) from None
 
 
 def _require_text(path: Path) -> None:
@@ -86,19 +97,28 @@ def _require_text(path: Path) -> None:
         start = file.read(4096)
     if start.startswith(_WORKBOOKS):
         raise RequestError(
-            f"{path.name} is a workbook and no CSV", remedy="open it and save the sheet as CSV in UTF-8: another ending is not enough"
+            f"{path.name} 是工作簿，不是 CSV · {path.name} is a workbook and no CSV",
+            remedy="打开后将工作表另存为 UTF-8 的 CSV，只改后缀无效 · "
+            "open it and save the sheet as CSV in UTF-8: another ending is not enough",
         )
     if b"\0" in start:
         raise RequestError(
-            f"{path.name} is no text in UTF-8", remedy="write it as UTF-8 with a header line, or as Parquet with that ending"
+            f"{path.name} 不是 UTF-8 文本 · {path.name} is no text in UTF-8",
+            remedy="存为带表头的 UTF-8，或以 .parquet 为后缀的 Parquet · "
+            "write it as UTF-8 with a header line, or as Parquet with that ending",
         )
 
 
 def _read(path: Path) -> pl.DataFrame:
     if not path.is_file():
-        raise NotFound(f"there is no file {path}", remedy="name an existing CSV or Parquet file")
+        raise NotFound(
+            f"没有文件 {path} · there is no file {path}", remedy="写明已有的 CSV 或 Parquet 文件 · name an existing CSV or Parquet file"
+        )
     if path.suffix not in ENDINGS:
-        raise RequestError(f"{path.name} is neither CSV nor Parquet", remedy="give it with the ending .csv or .parquet")
+        raise RequestError(
+            f"{path.name} 不是 CSV 或 Parquet · {path.name} is neither CSV nor Parquet",
+            remedy="后缀用 .csv 或 .parquet · give it with the ending .csv or .parquet",
+        )
     if path.suffix == ".csv":
         _require_text(path)
     try:
@@ -106,9 +126,15 @@ def _read(path: Path) -> pl.DataFrame:
             return pl.read_parquet(path, glob=False)
         read = pl.read_csv(path, infer_schema=False, encoding="utf8", glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise RequestError(f"{path.name} cannot be read", remedy="write it as UTF-8 with a header line, or as Parquet") from error
+        raise RequestError(
+            f"无法读取 {path.name} · {path.name} cannot be read",
+            remedy="存为带表头的 UTF-8，或 Parquet · write it as UTF-8 with a header line, or as Parquet",
+        ) from error
     names = {name: name.strip().removeprefix("\ufeff") for name in read.columns}
     twice = [name for name, count in Counter(names.values()).items() if count > 1]
     if twice:
-        raise RequestError(f"{path.name} has the column {twice[0]} twice", remedy="give each column a name of its own")
+        raise RequestError(
+            f"{path.name} 的列 {twice[0]} 重复 · {path.name} has the column {twice[0]} twice",
+            remedy="每列用不同的列名 · give each column a name of its own",
+        )
     return read.rename(names).with_columns(pl.all().str.strip_chars())

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, text
 from connectors.contract import Contract
 from hub.database import store_errors
 from hub.settings import Settings
+from hub.wording import Words
 from pipeline import drift, refusals, work
 from pipeline.alerts import alert
 from pipeline.batch_errors import told_with_batch
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _UNREADABLE = """
 INSERT INTO refused
 SELECT source_record_id, version, CASE WHEN payload IS NULL THEN 'fault' ELSE 'key' END, NULL,
-       coalesce(fault, 'the row has no key: ' || :key)
+       coalesce(fault, '此行没有主键 ' || :key || ' · the row has no key: ' || :key)
 FROM landing.record
 WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'upsert' AND (payload IS NULL OR NOT has_key)
 """
@@ -59,6 +60,7 @@ _REMEMBER = """
 UPDATE ops.source SET columns = cast(:columns AS jsonb)
 WHERE department = :department AND columns IS DISTINCT FROM cast(:columns AS jsonb) AND :columns <> '{}'
 """
+_DRIFTS = {"new_column": "新增列", "missing_column": "缺列", "retyped_column": "列类型改变"}
 
 
 @dataclass
@@ -68,7 +70,7 @@ class _Verdict:
     rows: int = 0
     results: dict[tuple[str, str], Finding] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
-    halts: list[str] = field(default_factory=list)
+    halts: list[Words] = field(default_factory=list)
     columns: dict[str, list[str]] = field(default_factory=dict)
 
     def count(self, finding: Finding) -> None:
@@ -78,7 +80,9 @@ class _Verdict:
         evaluated, failed = (before.evaluated, before.failed) if before else (0, 0)
         self.results[place] = replace(finding, evaluated=evaluated + finding.evaluated, failed=failed + finding.failed, row_indexes=[])
         if finding.failed and finding.on_failure == "halt":
-            self.halts.append(f"{finding.rule} fails on {finding.column or 'the batch'}")
+            self.halts.append(
+                Words(f"{finding.column or '批次'} 不符合 {finding.rule}", f"{finding.rule} fails on {finding.column or 'the batch'}")
+            )
 
     @property
     def findings(self) -> list[Finding]:
@@ -157,7 +161,8 @@ def _expect(contract: Contract, frame: pd.DataFrame, part: Part, where: tuple[pl
     for finding in run(contract, frame, part):
         verdict.count(finding)
         if rows is not None and finding.on_failure == "quarantine" and finding.row_indexes:
-            _refuse(connection, rows, finding.row_indexes, finding.rule, finding.column, f"{finding.rule} does not hold")
+            reason = Words(f"不符合 {finding.rule}", f"{finding.rule} does not hold")
+            _refuse(connection, rows, finding.row_indexes, finding.rule, finding.column, str(reason))
 
 
 def _refuse(connection: Connection, rows: pl.DataFrame, indexes: list[int], rule: str, column: str | None, reason: str) -> None:
@@ -178,13 +183,14 @@ def _drift_in_rows(
     if contract.drift.retyped_column == "quarantine":
         for column, kinds in drift.retyped_columns(known, seen).items():
             indexes = [index for index, row in enumerate(rows) if drift.has_type(row.get(column), kinds)]
-            reason = f"the column now holds values of another type: {', '.join(sorted(kinds))}"
-            _refuse(connection, chunk, indexes, "drift:retyped_column", column, reason)
+            types = ", ".join(sorted(kinds))
+            reason = Words(f"此列出现其他类型的值：{types}", f"the column now holds values of another type: {types}")
+            _refuse(connection, chunk, indexes, "drift:retyped_column", column, str(reason))
             verdict.count(Finding("drift:retyped_column", column, "quarantine", len(rows), len(indexes), indexes))
     if contract.drift.new_column == "quarantine":
         for column, columns in drift.named(contract, drift.new_columns(contract, seen)).items():
             indexes = [index for index, row in enumerate(rows) if not row.keys().isdisjoint(columns)]
-            _refuse(connection, chunk, indexes, "drift:new_column", column, "the contract does not know the column")
+            _refuse(connection, chunk, indexes, "drift:new_column", column, "契约中没有此列 · the contract does not know the column")
             verdict.count(Finding("drift:new_column", column, "quarantine", len(rows), len(indexes), indexes))
 
 
@@ -200,7 +206,7 @@ def _drift_in_batch(contract: Contract, known: dict[str, list[str]], shape: drif
             verdict.alerts.append(f"{kind}: {column}")
             # A column that is gone is gone from every row: to quarantine it is to hold the batch.
             if action == "halt" or (kind == "missing_column" and action == "quarantine"):
-                verdict.halts.append(f"{kind} {column}")
+                verdict.halts.append(Words(f"{_DRIFTS[kind]} {column}", f"{kind} {column}"))
 
 
 def _volume(connection: Connection, contract: Contract, batches: list[int], verdict: _Verdict, *, holds: bool) -> None:
@@ -222,12 +228,12 @@ def _volume(connection: Connection, contract: Contract, batches: list[int], verd
     if low is not None and pulled < low:
         verdict.alerts.append(f"volume: {pulled} rows, at least {low} are healthy")
         if contract.feed.mode == "snapshot" and holds:
-            verdict.halts.append(f"only {pulled} rows, at least {low} are healthy")
+            verdict.halts.append(Words(f"仅 {pulled} 行，正常不少于 {low} 行", f"only {pulled} rows, at least {low} are healthy"))
 
 
-def _why_held(connection: Connection, settings: Settings, verdict: _Verdict) -> str | None:
+def _why_held(connection: Connection, settings: Settings, verdict: _Verdict) -> Words | None:
     if verdict.halts:
-        return "; ".join(verdict.halts)
+        return Words.listed(verdict.halts)
     failing = connection.execute(text("SELECT count(*) FROM (SELECT DISTINCT source_record_id, version FROM refused) f")).scalar_one()
     if too_many(failing, verdict.rows, settings):
         return why_too_many(failing, verdict.rows, settings, connection.execute(text(_WORST_RULES)).scalars().all())

@@ -11,9 +11,9 @@ from matching.calibration import Calibration, calibrate
 from matching.comparison import compare
 from matching.model_file import load_model
 from pipeline.agreement import judged
-from pipeline.channel import Channel, series
-from pipeline.chunk import unique_departments
+from pipeline.channel import Channel
 from pipeline.links import Task, forms_of
+from pipeline.promises import unique_departments
 from pipeline.relations import CASE, Relation, read_nodes
 from schema.records import PAIR
 
@@ -29,8 +29,7 @@ def calibrated(engine: Engine, relation: Relation) -> Calibration:
         said = judged(connection, relation)
         unique_within = unique_departments(connection) if relation is CASE else frozenset()
         with Channel(connection) as channel:
-            none = series(())
-            task = Task(channel, relation, 0, none, none, none, False, unique_within)
+            task = Task.reading(channel, relation, unique_within)
             nodes = read_nodes(channel, relation, pl.concat([said["left"], said["right"]]).unique())
             forms = forms_of(task, nodes)
     there = nodes["id"].implode()

@@ -28,6 +28,7 @@ JOIN store.person_member e ON e.party_id = p.party_id AND e.known_to IS NULL
 JOIN {MEMBERS} ON r.record_id = p.record_id AND r.version = p.version
 WHERE p.{{column}} = ANY(:values) AND m.case_id = ANY(:case_ids) AND ({READABLE} OR {ACKNOWLEDGED})
 """
+_RECORDS = "SELECT DISTINCT record_id FROM store.party WHERE party_id = ANY(:ids) ORDER BY record_id"
 
 
 def shape_of(query: BaseModel, **more: Any) -> dict[str, Any]:
@@ -95,3 +96,8 @@ def persons_by_identifiers(
 def note_parties(trace: Trace, parties: Iterable[Mapping[str, Any]]) -> None:
     """Note the persons whose parties are shown."""
     trace.person_ids += [party["person_id"] for party in parties if party["person_id"] is not None]
+
+
+def records_of_parties(connection: Connection, party_ids: Sequence[int]) -> list[int]:
+    """The records whose parties are shown, as `record_ids` of a trace has them."""
+    return [row["record_id"] for row in fetch(connection, _RECORDS, {"ids": list(party_ids)})]

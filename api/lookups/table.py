@@ -94,7 +94,7 @@ def _storable(value: Any) -> Any:
 
 
 def _workbook(content: bytes, found: Found) -> Iterator[Row]:
-    return workbook.rows(content, XlsxOptions(), MAX_UNPACKED_BYTES, _WHAT, found, most_cells=_MAX_CELLS)
+    return workbook.rows(content, XlsxOptions(), MAX_UNPACKED_BYTES, _WHAT, found, most_cells=_MAX_CELLS, is_lenient=True)
 
 
 def _csv(content: bytes, found: Found) -> Iterator[Row]:

@@ -14,21 +14,8 @@ from pipeline.prepared import Prepared
 COMPARED = f"""({READABLE} OR (r.visibility = 'restricted'
     AND EXISTS (SELECT FROM ops.granted_record g WHERE g.record_id = r.record_id OFFSET 0)))"""
 
-# Asked for all numbers of a field at once first: nearly always there is none, and then each by itself need not be asked for.
 _ACKNOWLEDGED = Prepared(
-    """
-    WITH given AS MATERIALIZED (
-        SELECT t.* FROM unnest(:places, :fields, :values) AS t (place, field, value)
-    ), held AS MATERIALIZED (
-        SELECT g.field FROM (SELECT field, array_agg(value) AS wanted FROM given GROUP BY field) g
-        CROSS JOIN LATERAL (SELECT FROM store.acknowledged_by(g.field, g.wanted) LIMIT 1) f
-    )
-    SELECT DISTINCT t.place, r.department FROM given t JOIN held USING (field)
-    CROSS JOIN LATERAL store.acknowledged_by(t.field, ARRAY[t.value]) f
-    CROSS JOIN LATERAL (
-        SELECT department FROM store.acknowledged_record a WHERE a.record_id = f.record_id AND a.version = f.version OFFSET 0
-    ) r
-    """,
+    "SELECT f.place, f.department FROM store.desks_of(:places, :fields, :values) f",
     {"places": "integer[]", "fields": "text[]", "values": "text[]"},
 )
 

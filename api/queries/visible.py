@@ -10,7 +10,6 @@ from __future__ import annotations
 CURRENT = "r.known_from IS NOT NULL AND r.known_to IS NULL AND NOT r.is_deleted"
 READABLE = "(r.visibility = 'shared' OR r.department = :own)"
 ACKNOWLEDGED = "(r.visibility = 'restricted' AND r.department IS DISTINCT FROM :own)"
-LIMITED = "r.visibility <> 'shared'"  # not for everybody: restricted, sealed, or a word unknown
 
 #: Current members of cases with their published versions: of cases that are given. The record is looked up member by member (OFFSET 0),
 #: for a condition of a join does not reach into the view of what is acknowledged, which would be read whole.

@@ -16,6 +16,8 @@ _CELL = re.compile(
     rb"""((?:[ \t\r\n]+[\w:.-]+[ \t\r\n]*=[ \t\r\n]*(?:"[^"'<>&=]*"|'[^"'<>&=]*'))*[ \t\r\n]*/?>)?"""
 )
 _PLACE = re.compile(rb"""[ \t\r\n]r[ \t\r\n]*=[ \t\r\n]*["'](?:([A-Za-z]{1,3})0*(\d{1,7})["'])?""")
+# An error's type, or a formula: only a parser tells which cell it is in, and whether that has a value.
+_DOUBTFUL = re.compile(rb"""[ \t\r\n]t[ \t\r\n]*=[ \t\r\n]*["']e["']|<(?:[^ \t\r\n<>/][^ \t\r\n<>]*:|:)?f(?=[\s/>])""")
 _BEFORE = b"sheetData"  # what comes before it, and parts without it, the reader passes over
 _DEEPEST = 100  # elements within one another
 _TEXT_PLACE = re.compile(r"([A-Za-z]{1,3})0*(\d{1,7})")
@@ -34,6 +36,7 @@ class Extent:
         self._rows = self._columns = 0
         self._rest = b""
         self._is_sheet = self._is_implied = False
+        self.is_doubtful = False  # some cell may be without a value
 
     def take(self, block: bytes) -> None:
         """Some more of the part; an empty block at its end.
@@ -53,6 +56,7 @@ class Extent:
         if not block or len(rest) > BLOCK:  # no tag is as long
             xml, opening, rest = xml + opening + rest, b"", b""
         self._rest = opening + rest
+        self.is_doubtful = self.is_doubtful or _DOUBTFUL.search(xml) is not None
         letters = set()
         for cell in _CELL.finditer(xml):
             place = None if cell[1] is None else _PLACE.search(cell[1])
@@ -75,7 +79,7 @@ class Extent:
         if not self._is_implied:
             return
         parser = expat.ParserCreate("utf-8")
-        rows = _Rows(self._widen, self._unclear)
+        rows = Places(self._widen, self._unclear)
         parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = rows.start, rows.end, rows.refuse
         try:
             with archive.open(info) as part:
@@ -91,41 +95,59 @@ class Extent:
             )
 
     def _unclear(self) -> SourceFormatError:
-        return SourceFormatError(
-            f"{self._what} has cells whose place is unclear", remedy="ask the department to open it in Excel or WPS and save it anew"
-        )
+        return unclear(self._what)
 
 
-class _Rows:
+def unclear(what: str) -> SourceFormatError:
+    """A workbook that is written as no program writes it."""
+    return SourceFormatError(
+        f"{what} 中有位置不明的单元格 · has cells whose place is unclear",
+        remedy="请部门用 Excel 或 WPS 打开并重新保存 · ask the department to open it in Excel or WPS and save it anew",
+    )
+
+
+class Places:
     """Follows a sheet's elements: a row comes after the last one, and a cell stands beside the last one, unless they name a place."""
 
     def __init__(self, widen: Callable[[int, int], None], unclear: Callable[[], SourceFormatError]) -> None:
         self._widen, self._unclear = widen, unclear
         self._outer = [""]
-        self._row = self._column = 0
+        self.row = self.column = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
         name, parent = name.rpartition(":")[2], self._outer[-1]
         self._outer.append(name)
         if len(self._outer) > _DEEPEST:
             self.refuse()
         if name == "c" and parent == "row":
             place = _TEXT_PLACE.fullmatch(attributes["r"]) if "r" in attributes else None
-            self._column += 1
+            self.column += 1
             if place is not None:
-                self._row, self._column = int(place[2]), _column_number(place[1].encode())
-            self._widen(self._row, self._column)
+                self.row, self.column = int(place[2]), _column_number(place[1].encode())
+            self._widen(self.row, self.column)
         elif name == "row" and parent == "sheetData":
             said = attributes.get("r", "")
-            self._row = int(said) if said.isdecimal() and len(said) < 10 else self._row + 1
-            self._column = 0
+            self.row = int(said) if said.isdecimal() and len(said) < 10 else self.row + 1
+            self.column = 0
         elif name in ("row", "c") and "sheetData" in self._outer:
             self.refuse()
 
+    @property
+    def innermost(self) -> str:
+        """The element that is open, without its prefix."""
+        return self._outer[-1]
+
     def end(self, _: str) -> None:
+        """The innermost element ends."""
         self._outer.pop()
 
     def refuse(self, *_: object) -> None:
+        """What no sheet has.
+
+        Raises:
+            SourceFormatError: always.
+        """
         raise self._unclear()
 
 

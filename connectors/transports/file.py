@@ -10,17 +10,18 @@ from lxml import etree
 
 from connectors.connector import FileConnector
 from connectors.contract import Contract, CursorFeed, SnapshotFeed
-from connectors.masking import known_among, scrubbed
+from connectors.masking import known_among
 from connectors.pages import Page, Paginator, in_pages
 from connectors.paths import nested_columns, open_nested
 from connectors.rows import Row, Unreadable
 from connectors.transports import csvrows, fixedwidth, jsonrows, workbook, xmlrows
 from connectors.transports.filesystems import files_of
 from connectors.transports.lines import Found
-from connectors.transports.streams import Bounded, unpacked
+from connectors.transports.streams import Bounded, is_pattern, told_file, unpacked
 from hub.errors import SnapshotError, SourceFormatError, SourceUnavailable
 
 _TABULAR = ("csv", "xlsx", "fixed_width")
+_BETWEEN_FIGURES = re.compile(r"[\s,，'’]")  # 1,234 and 1 234
 #: Documents up to this size are read whole, so that a broken one can be kept as it came.
 _WHOLE_DOCUMENT = 16 << 20
 
@@ -49,7 +50,7 @@ def pages(contract: Contract, paginator: Paginator) -> Iterator[Page]:
 def _all_rows(contract: Contract, connector: FileConnector, found: Found) -> Iterator[Row]:
     with files_of(connector, contract.department) as files:
         paths = files.find(connector.path)
-        has_pattern = any(mark in connector.path for mark in "*?[")
+        has_pattern = is_pattern(connector.path)
         if not paths and (not has_pattern or contract.feed.mode == "snapshot"):
             raise SourceUnavailable(
                 f"{contract.department}: no file matches {connector.path}",
@@ -58,17 +59,18 @@ def _all_rows(contract: Contract, connector: FileConnector, found: Found) -> Ite
                 path=connector.path,
             )
         nested = nested_columns(contract) if connector.format in _TABULAR else frozenset()
-        for path in paths:
+        for place, path in enumerate(paths, start=1):
+            what = f"{contract.department}: {told_file(path, connector.path, place, len(paths))}"
             with files.open(path) as file:
-                for row in _file_rows(file, path, contract, found):
+                for row in _file_rows(file, what, contract, found):
                     yield row if not nested or isinstance(row, Unreadable) else open_nested(row, nested)
 
 
-def _file_rows(file: BinaryIO, path: str, contract: Contract, found: Found) -> Iterator[Row]:
+def _file_rows(file: BinaryIO, what: str, contract: Contract, found: Found) -> Iterator[Row]:
     connector = contract.connector
     assert isinstance(connector, FileConnector)  # noqa: S101 - as above
     trailer = _trailer(contract)
-    for stream in unpacked(file, connector, f"{contract.department}: {scrubbed(path.rpartition('/')[2])}"):
+    for stream in unpacked(file, connector, what):
         found.trailer, found.columns, found.lines, found.undecodable = None, (), 0, 0
         count, is_checked = 0, False
         for row in _rows(stream, contract, trailer, found):
@@ -79,6 +81,12 @@ def _file_rows(file: BinaryIO, path: str, contract: Contract, found: Found) -> I
             yield row
         if not is_checked and found.columns:
             _check_columns(contract, found.columns, stream.what)
+        if connector.format == "csv" and trailer is None and not found.columns and contract.feed.mode == "snapshot":
+            raise SnapshotError(
+                f"{stream.what} 是空文件，连表头也没有 · is empty and has not even a header",
+                remedy="交付完整后重新拉取；未作任何删除 · pull again once it is whole; nothing was taken for deleted",
+                department=contract.department,
+            )
         _check_trailer(contract, found, trailer, count, stream.what)
 
 
@@ -99,7 +107,7 @@ def _rows(stream: Bounded, contract: Contract, trailer: re.Pattern[str] | None, 
 def _document_rows(stream: Bounded, contract: Contract, connector: FileConnector) -> Iterator[Row]:
     """XML and JSON: of many documents, a broken one is a row that cannot be read; a lone one is the source's failure."""
     content = stream.read_all()
-    is_one_of_many = len(content) <= _WHOLE_DOCUMENT and any(mark in connector.path + (connector.member or "") for mark in "*?[")
+    is_one_of_many = len(content) <= _WHOLE_DOCUMENT and is_pattern(connector.path + (connector.member or ""))
     try:
         if connector.format == "json":
             rows = list(jsonrows.document_rows(content, connector, stream.what, contract.department))
@@ -153,11 +161,22 @@ def _check_trailer(contract: Contract, found: Found, trailer: re.Pattern[str] | 
     broken = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
     if found.trailer is None:
         raise broken(f"{what} does not end with its trailer: it is incomplete", remedy="pull again once it is whole", rows=count)
-    counted = found.trailer[1] if found.trailer.re.groups else None
-    if counted is not None and counted.strip().isdigit() and int(counted) != count:
+    if not found.trailer.re.groups:
+        return
+    counted = _BETWEEN_FIGURES.sub("", found.trailer[1] or "")
+    if not counted.isdecimal():
+        complete = contract.feed.complete if isinstance(contract.feed, SnapshotFeed) else None
+        if complete is not None and complete.trailer_count is not False:  # no proof that it is whole
+            raise broken(
+                f"{what} 的尾行没有可读的行数 · has a trailer whose count cannot be read",
+                remedy="更正合同中尾行表达式的第一个括号 · correct the first group of the trailer's expression in the contract",
+                department=contract.department,
+                rows=count,
+            )
+    elif int(counted) != count:
         raise broken(
-            f"{what} holds {count} rows and its trailer says {int(counted)}",
-            remedy="ask the department to deliver it again; nothing was taken for deleted",
+            f"{what} 有 {count} 行，尾行写 {int(counted)} · holds {count} rows and its trailer says {int(counted)}",
+            remedy="请部门重新提供；未作任何删除 · ask the department to deliver it again; nothing was taken for deleted",
             department=contract.department,
             rows=count,
             expected=int(counted),

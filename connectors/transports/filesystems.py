@@ -8,7 +8,7 @@ import errno
 import fnmatch
 import glob
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 from urllib.parse import unquote, urlsplit
@@ -20,6 +20,7 @@ from connectors.connector import FileConnector
 from hub.errors import HubError, SettingsError, SourceRefused, SourceUnavailable
 
 _T = TypeVar("_T")
+_NO_FILES = (".", "~$")  # hidden ones, and what Excel puts beside a workbook that somebody has open
 
 
 class Files(Protocol):
@@ -75,7 +76,7 @@ class _LocalFiles:
         root = self._root.resolve()
         found = []
         for path in sorted(self._root.glob(pattern)):
-            if path.name.startswith(".") or not path.is_file():
+            if path.name.startswith(_NO_FILES) or not path.is_file():
                 continue
             if not path.resolve().is_relative_to(root):
                 raise PermissionError(1, "a link that leads out of the folder")
@@ -96,8 +97,13 @@ class _RemoteFiles:
     def find(self, pattern: str) -> list[str]:
         """By fsspec's glob, the root taken as it stands."""
         found = self._fs.glob(f"{glob.escape(self._root.rstrip('/'))}/{pattern}", detail=True)
-        names = [name for name, info in found.items() if info.get("type") == "file" and not name.rpartition("/")[2].startswith(".")]
-        return sorted(names)
+        names = [name for name in found if not name.rpartition("/")[2].startswith(_NO_FILES)]
+        return sorted(name for name in names if self._kind(name, found[name]) == "file")
+
+    def _kind(self, name: str, info: Mapping[str, Any]) -> Any:
+        """file, directory …; of a link what it leads to, as it is of a path without a pattern. One that leads nowhere is told."""
+        kind = info.get("type")
+        return self._fs.info(name).get("type") if kind == "link" else kind
 
     def open(self, path: str) -> BinaryIO:
         """As fsspec opens it."""

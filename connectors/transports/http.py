@@ -198,7 +198,9 @@ class HttpSource:
             return Answer(response.status_code, response.headers, self._read(response), response.url)
         except httpx.DecodingError:
             raise SourceFormatError(
-                f"{self.department}: {self.host} sent a damaged compressed answer", department=self.department
+                f"{self.department}: {self.host} 的压缩应答已损坏 · sent a damaged compressed answer",
+                remedy="请稍后重试；若仍如此，请部门检查其网关的压缩 · try again; if it stays so, have the department's gateway looked at",
+                department=self.department,
             ) from None
         except httpx.TransportError as error:
             raise _BodyBroke from error
@@ -209,7 +211,8 @@ class HttpSource:
         encoding = response.headers.get("content-encoding", "").lower()
         if encoding not in _READABLE_ENCODINGS:
             raise SourceFormatError(
-                f"{self.department}: {self.host} answers in content encoding {encoding}, which was not asked for",
+                f"{self.department}: {self.host} 用了未请求的压缩 · answers in a content encoding that was not asked for: {encoding[:20]}",
+                remedy="请部门按 Accept-Encoding（gzip、deflate）返回 · ask the department's desk to heed Accept-Encoding (gzip, deflate)",
                 department=self.department,
             )
         limit, deadline = self._connector.max_response_bytes, time.monotonic() + 10 * self._connector.timeout_s

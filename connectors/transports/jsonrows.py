@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from connectors.connector import FileConnector
 from connectors.rows import Row, Unreadable
+from connectors.transports.answers import items, loads
 from connectors.transports.lines import Found, byte_lines
-from connectors.transports.rest import items, loads
 from connectors.transports.streams import Bounded
 from hub.errors import SourceFormatError
 
@@ -55,7 +55,7 @@ def document_rows(content: bytes, connector: FileConnector, what: str, departmen
         SourceFormatError: it is no JSON, or has no list where the contract says.
     """
     try:
-        document = loads(content.decode(connector.encoding).encode("utf-8"))
+        document = loads(content.decode(connector.encoding).encode("utf-8"), with_infinity=True)
     except UnicodeError:
         raise SourceFormatError(f"{what} is not {connector.encoding}", remedy="correct encoding: in the contract") from None
     except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from typing import Any
 from urllib.parse import urljoin
 
 import httpx
-import orjson
 
 from connectors.connections import load_connection
 from connectors.connector import RestConnector
 from connectors.contract import Contract
-from connectors.masking import told_keys
 from connectors.pages import Page, Paginator
 from connectors.paths import compile_path
-from connectors.rows import Row, as_row
+from connectors.rows import Row
+from connectors.transports.answers import NO_CONTENT, is_there, items, read_json, whole
 from connectors.transports.http import Answer, HttpSource
 from connectors.transports.seam import Seam
 from hub.errors import SourceFormatError, SourceLimitError, SourceRefused
@@ -27,9 +25,6 @@ _COUNTED = ("offset", "page")  # the hub says which page comes next, not the sou
 _PLAIN = re.compile(r"\w+(\.\w+)*")  # a path of names alone: whether there is something at it can be told
 #: Pages after which a source is held to go on for ever.
 MAX_PAGES = 100_000
-#: All figures made one, and all that can stand before a number: inside a text long runs of figures are nothing unusual.
-_FIGURES = bytes.maketrans(b"123456789,[-\t\n\r ", b"0" * 9 + b":" * 7)
-_LONG_NUMBER = b":" + b"0" * 19
 
 
 def pages(contract: Contract, since: str | None, paginator: Paginator, *, watches_seams: bool) -> Iterator[Page]:
@@ -116,7 +111,8 @@ class _Asking:
         answer = self._source.get(self._url, params, {"Accept": "application/json", **connector.headers})
         document = read_json(answer, department)
         total = whole(compile_path(connector.pages.total).search(document)) if connector.pages.total else None
-        return _Asked(answer, document, items(document, connector.items, department), total)
+        rows = [] if answer.status == NO_CONTENT else items(document, connector.items, department)
+        return _Asked(answer, document, rows, total)
 
     def goes_on(self, asked: _Asked, fresh: int) -> bool:
         """Whether there is a next page, which is then what `ask` asks for; `fresh` rows of this one were not on the page before."""
@@ -191,7 +187,9 @@ class _Asking:
             )
         if str(url) in self._cursors:
             raise SourceLimitError(
-                f"{self._source.department}: the source links to the same next page for ever", department=self._source.department
+                f"{self._source.department}: 下一页的链接反复指向同一页 · the source links to the same next page for ever",
+                remedy="请询问部门，或改用合同中 pages: 的其他 style · ask the department's desk, or use another style in pages:",
+                department=self._source.department,
             )
         self._cursors.add(str(url))
         self._url, self._params = url, {}
@@ -205,90 +203,3 @@ def next_link(headers: httpx.Headers) -> str | None:
         if "next" in relations.lower().split():
             return link.get("url")
     return None
-
-
-def whole(value: Any) -> int | None:
-    """A count, as a number or as digits."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        return int(value) if value.strip().isdigit() else None
-    return int(value) if isinstance(value, (int, float)) else None
-
-
-def read_json(answer: Answer, department: str) -> Any:
-    """An answer as JSON.
-
-    Raises:
-        SourceFormatError: it is HTML, or not JSON.
-    """
-    head = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<!doctype html", b"<html")) or (answer.media_type == "text/html" and head[:1] not in (b"{", b"[")):
-        raise SourceFormatError(
-            f"{department}: the source answers with an HTML page instead of JSON (a login or maintenance page?)",
-            remedy="open the address in a browser; check path: and auth: in the contract",
-            department=department,
-            status=answer.status,
-        )
-    try:
-        return loads(answer.body)
-    except ValueError:
-        raise SourceFormatError(
-            f"{department}: the source's answer of {len(answer.body)} bytes is not JSON",
-            remedy="check path: in the contract; ask the department's desk",
-            department=department,
-            status=answer.status,
-        ) from None
-
-
-def loads(text: bytes) -> Any:
-    """JSON, with every integer exact (orjson alone would round those beyond 64 bits), and half characters kept.
-
-    Raises:
-        ValueError: not JSON, or nested deeper than anything that is kept.
-    """
-    text = text.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return _loads(text)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-
-
-def _loads(text: bytes) -> Any:
-    try:
-        has_long = _LONG_NUMBER in (b":" + text).translate(_FIGURES)
-        return json.loads(text, parse_constant=_refuse_constant) if has_long else orjson.loads(text)
-    except orjson.JSONDecodeError:
-        if rb"\ud" in text.lower():
-            return json.loads(text, parse_constant=_refuse_constant)
-        raise
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-def items(document: Any, path: str, department: str) -> list[Row]:
-    """The rows of a document.
-
-    Raises:
-        SourceFormatError: there is no list at the path.
-    """
-    found = document if path == "@" else compile_path(path).search(document)
-    if isinstance(found, dict):
-        found = [found]
-    if found is None and is_there(document, path):
-        return []
-    if not isinstance(found, list):
-        seen = f"the answer's keys are {told_keys(document)}" if isinstance(document, dict) else "the answer is no object"
-        raise SourceFormatError(
-            f"{department}: there is no list at {path!r}; {seen}", remedy="correct items: in the contract", department=department, path=path
-        )
-    return [as_row(row) for row in found]
-
-
-def is_there(document: Any, path: str) -> bool:
-    """Whether the path leads to something that is there, if only a null: some sources write that for an empty list."""
-    parent, _, name = path.rpartition(".")
-    holder = compile_path(parent).search(document) if parent else document
-    return isinstance(holder, dict) and name.strip('"') in holder

@@ -15,8 +15,9 @@ from connectors.contract import Contract
 from connectors.pages import Page, Paginator
 from connectors.rows import Row
 from connectors.transports import xmlrows
+from connectors.transports.answers import whole
 from connectors.transports.http import Answer, HttpSource
-from connectors.transports.rest import MAX_PAGES, whole
+from connectors.transports.rest import MAX_PAGES
 from connectors.transports.seam import Seam
 from hub.errors import SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 

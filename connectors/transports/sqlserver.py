@@ -23,6 +23,8 @@ from hub.errors import ContractError, HubError, SettingsError, SourceFormatError
 
 _FETCH = 500
 _SIZED = frozenset({str, bytes, memoryview})
+_NESTED = frozenset({dict, list, tuple})  # jsonb and arrays
+_A_NUMBER = 8  # bytes
 _T = TypeVar("_T")
 _REFUSED_WORDS = ("authentication failed", "no pg_hba.conf entry", "access denied", "permission denied", "is not permitted to log in")
 _REFUSED_CODES = {1044, 1045, 1142, 1698}
@@ -115,6 +117,7 @@ class SqlServer:
                 result = connection.execution_options(stream_results=True, max_row_buffer=_FETCH).execute(statement)
                 while chunk := result.fetchmany(size):
                     read += sum([len(value) for row in chunk for value in row if type(value) in _SIZED])
+                    read += sum([_size(value) for row in chunk for value in row if type(value) in _NESTED])
                     if read > limit:
                         raise self._too_long(limit)
                     yield [tuple([bytes(value) if type(value) is memoryview else value for value in row]) for row in chunk]
@@ -233,6 +236,22 @@ class SqlServer:
             cursor.execute(statement)
         cursor.close()
         connection.commit()
+
+
+def _size(value: Any) -> int:
+    """Characters and bytes in nested values, however deep."""
+    size, waiting = 0, [value]
+    while waiting:
+        each = waiting.pop()
+        kind = type(each)
+        if kind is dict:
+            waiting += each
+            waiting += each.values()
+        elif kind in _NESTED:
+            waiting += each
+        else:
+            size += len(each) if kind in _SIZED else _A_NUMBER
+    return size
 
 
 def _offset(zone: str) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol
 
 from connectors.connector import FileConnector
-from connectors.masking import scrubbed
 from connectors.transports.filesystems import matches
 from hub.errors import SourceFormatError, SourceLimitError
 
 BLOCK = 1 << 20
+_ENDING = re.compile(r"\.[A-Za-z]{1,5}")
 _DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError, RuntimeError)
 
 
@@ -97,19 +100,51 @@ def _members(file: BinaryIO, connector: FileConnector, what: str) -> Iterator[Bo
     except _DAMAGED:
         raise damaged(what) from None
     with archive:
-        every = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+        # A zip that was added to may hold a name twice: the last one is meant.
+        named = {info.filename: info for info in archive.infolist()}
+        every = [info for info in named.values() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
         wanted = [info for info in every if connector.member is None or matches(member_name(info), connector.member)]
         if not wanted:
-            held = ", ".join(scrubbed(member_name(info)) for info in every[:20]) or "nothing"
-            raise SourceFormatError(f"{what} has no member {connector.member!r}; it holds {held}", remedy="correct member: in the contract")
-        for info in sorted(wanted, key=member_name):
+            raise SourceFormatError(
+                f"{what} 中没有成员 {connector.member!r}，现有 {_endings(every)} · "
+                f"has no member {connector.member!r}; it holds {_endings(every)}",
+                remedy="更正合同中的 member: · correct member: in the contract",
+            )
+        for place, info in enumerate(sorted(wanted, key=member_name), start=1):
             if info.flag_bits & 0x1:
                 raise SourceFormatError(f"{what} is encrypted", remedy="ask the department for a zip without a password")
             try:
                 with archive.open(info) as inner:
-                    yield Bounded(inner, connector.max_response_bytes, f"{what}:{scrubbed(member_name(info))}")
+                    told = told_file(member_name(info), connector.member or "*", place, len(wanted))
+                    yield Bounded(inner, connector.max_response_bytes, f"{what}:{told}")
             except _DAMAGED:
                 raise damaged(what) from None
+
+
+def _endings(members: Sequence[zipfile.ZipInfo]) -> str:
+    """What a zip holds, by the endings of its names: these may be persons'."""
+    endings = [PurePosixPath(member_name(info)).suffix for info in members]
+    counted = Counter(ending if _ENDING.fullmatch(ending) else "?" for ending in endings)
+    return ", ".join(f"{ending} × {count}" for ending, count in sorted(counted.items())) or "0"
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path may mean several files, none of which the contract names."""
+    return any(mark in path for mark in "*?[")
+
+
+def told_file(name: str, wanted: str, place: int, count: int) -> str:
+    """A file as it may be told: by the name that the contract gives it, else by the pattern and its place among those that match.
+
+    Departments name files by whom they are about.
+
+    Args:
+        name: its path.
+        wanted: the contract's path, or pattern.
+        place: which of the files that match it is, in the order of their names, from 1.
+        count: how many match.
+    """
+    return f"{wanted} ({place}/{count})" if is_pattern(wanted) else name.rpartition("/")[2]
 
 
 def member_name(info: zipfile.ZipInfo) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
 from connectors.connector import XlsxOptions
-from connectors.rows import Row
+from connectors.rows import Row, Unreadable, as_bytes
+from connectors.transports.cellfaults import TOO_LONG, CellFault, faulty_cells
 from connectors.transports.csvrows import header_names
 from connectors.transports.extent import Extent
 from connectors.transports.lines import Found
@@ -20,16 +21,22 @@ from hub.errors import SourceFormatError, SourceLimitError
 
 #: Cells above which a sheet is refused: the reader holds the whole rectangle, and two far corners would fill the memory.
 MOST_CELLS = 50_000_000
+_MORE_DIGITS = 1e15  # the least number of 16 digits
 
 
-def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Found, most_cells: int = MOST_CELLS) -> Iterator[Row]:
+def rows(
+    content: bytes, options: XlsxOptions, limit: int, what: str, found: Found, *, most_cells: int = MOST_CELLS, is_lenient: bool = False
+) -> Iterator[Row]:
     """Rows of one sheet; blank cells are null, lines of blanks are left out.
+
+    A line is kept as one that cannot be read where a cell has no value to read (see CellFault), or is filled and has no name above it.
+    A lenient reader takes the first for blank or for the rounded number, and passes over the second.
 
     Raises:
         SourceFormatError: no workbook, no such sheet, merged cells that overlap, or not the header that the contract expects.
         SourceLimitError: larger than the limit once unpacked, or a rectangle of too many cells.
     """
-    _refuse_bombs(content, limit, most_cells, what)
+    doubtful = _refuse_bombs(content, limit, most_cells, what)
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         name = options.sheet if isinstance(options.sheet, str) else _sheet_name(workbook.sheet_names, options.sheet, what)
@@ -39,17 +46,56 @@ def rows(content: bytes, options: XlsxOptions, limit: int, what: str, found: Fou
         cells, merges = sheet.to_python(skip_empty_area=False), sheet.merged_cell_ranges or []
     except CalamineError:
         raise damaged(what) from None
-    _fill_merged(cells, merges, f"{what}, sheet {name!r}")
+    _put(cells, {} if is_lenient else faulty_cells(content, name, doubtful, what))
+    _fill_merged(cells, merges, f"{what}, sheet {options.sheet!r}")  # as the contract names it: a sheet may bear a person's name
     first = options.skip_rows + options.header_rows
     if len(cells) < first:
         raise SourceFormatError(f"{what} has {len(cells)} lines and no header", remedy="correct xlsx: skip_rows and header_rows")
-    names = _names(cells[options.skip_rows : first], what)
+    read = _plain if is_lenient else _judged
+    names = _names(cells[options.skip_rows : first], read, what)
     _check_header(names, options.expect_header, what)
     found.columns = tuple(names)
-    for line in cells[first:]:
-        row = {name: _plain(value) for name, value in zip(names, line, strict=False)}
-        if any(value is not None for value in row.values()):
-            yield row
+    _clear_beyond(cells, merges, len(names), first)
+    for number, line in enumerate(cells[first:], start=first + 1):
+        values = [read(value) for value in (line[: len(names)] if is_lenient else line)]
+        if any(value is not None for value in values[: len(names)]) or any(map(_says_something, values[len(names) :])):
+            yield _row(names, line, values, number)
+
+
+def _put(cells: list[list[Any]], faults: Mapping[tuple[int, int], CellFault]) -> None:
+    """Each fault where it stands, also beyond what the reader found: it leaves out blank cells at the ends."""
+    for (row, column), fault in faults.items():
+        cells.extend([] for _ in range(row + 1 - len(cells)))
+        line = cells[row]
+        line.extend([""] * (column + 1 - len(line)))
+        line[column] = fault
+
+
+def _row(names: Sequence[str], line: Sequence[Any], values: Sequence[Any], number: int) -> Row:
+    row = dict(zip(names, values, strict=False))
+    beyond = next((place for place, value in enumerate(values[len(names) :], start=len(names)) if _says_something(value)), None)
+    fault = next((place for place, value in enumerate(values) if isinstance(value, CellFault)), None)
+    if beyond is None and fault is None:
+        return row
+    readable = {name: None if isinstance(value, CellFault) else value for name, value in row.items()}
+    raw = as_bytes([None if isinstance(value, CellFault) else value for value in line])
+    if fault is not None:
+        return Unreadable(raw, f"{_place(fault, number)}: {values[fault].fault}", readable)
+    where = _place(beyond or 0, number)
+    return Unreadable(raw, f"{where}: 有内容而表头无此列 · filled, and the header has no name for its column", readable)
+
+
+def _says_something(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def _place(column: int, number: int) -> str:
+    """A cell as a spreadsheet calls it: B12."""
+    letters, column = "", column + 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return f"{letters}{number}"
 
 
 def _sheet_name(names: Sequence[str], index: int, what: str) -> str:
@@ -58,9 +104,13 @@ def _sheet_name(names: Sequence[str], index: int, what: str) -> str:
     return names[index]
 
 
-def _refuse_bombs(content: bytes, limit: int, most_cells: int, what: str) -> None:
-    """Unpack every part once, counting, before the reader does so without counting."""
-    total = 0
+def _refuse_bombs(content: bytes, limit: int, most_cells: int, what: str) -> set[str]:
+    """Unpack every part once, counting, before the reader does so without counting.
+
+    Returns:
+        Names of the parts that may hold cells without a value.
+    """
+    total, doubtful = 0, set()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
@@ -73,8 +123,11 @@ def _refuse_bombs(content: bytes, limit: int, most_cells: int, what: str) -> Non
                             raise SourceLimitError(f"{what} is longer than {limit} bytes once unpacked", remedy="raise max_response_bytes")
                         extent.take(block)
                 extent.count_implied(archive, info)
+                if extent.is_doubtful:
+                    doubtful.add(info.filename)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
         raise damaged(what) from None
+    return doubtful
 
 
 def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]], what: str) -> None:
@@ -103,12 +156,26 @@ def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int],
             line[left:end] = [value] * (end - left)
 
 
-def _names(lines: Sequence[Sequence[Any]], what: str) -> list[str]:
+def _clear_beyond(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]], width: int, first: int) -> None:
+    """Blank again what a cell below the header's names was merged into beyond them: nothing is lost with it."""
+    for (top, left), (bottom, right) in merges:
+        if left < width <= right:
+            for line in cells[max(top, first) : bottom + 1]:
+                line[width : right + 1] = [""] * len(line[width : right + 1])
+
+
+def _names(lines: Sequence[Sequence[Any]], read: Callable[[Any], Any], what: str) -> list[str]:
     """Labels from top to bottom, each once, joined by `_`: a cell merged over several lines is one label."""
     width = max(len(line) for line in lines)
     joined = []
     for column in range(width):
-        labels = [str(_plain(line[column]) or "").strip() for line in lines if column < len(line)]
+        cells = [read(line[column]) for line in lines if column < len(line)]
+        fault = next((cell.fault for cell in cells if isinstance(cell, CellFault)), None)
+        if fault is not None:
+            raise SourceFormatError(
+                f"{what}: 第 {column + 1} 列的表头无法读取 · the header of column {column + 1} cannot be read", remedy=fault
+            )
+        labels = [str(cell or "").strip() for cell in cells]
         joined.append("_".join(dict.fromkeys(label for label in labels if label)))
     return header_names(joined, what)
 
@@ -122,6 +189,11 @@ def _check_header(names: list[str], expected: Sequence[str], what: str) -> None:
                 remedy="look at the workbook; then correct xlsx: skip_rows, header_rows or expect_header",
                 columns=len(names),
             )
+
+
+def _judged(value: Any) -> Any:
+    """`_plain`; of a number above 15 digits a spreadsheet has lost some, whatever it shows."""
+    return CellFault(TOO_LONG) if isinstance(value, (int, float)) and abs(value) >= _MORE_DIGITS else _plain(value)
 
 
 def _plain(value: Any) -> Any:

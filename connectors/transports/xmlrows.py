@@ -35,13 +35,23 @@ def parse(content: bytes, what: str) -> etree._Element:
         what: what it is, for the message.
 
     Raises:
-        SourceFormatError: it declares entities (an XML bomb) or is not well formed.
+        SourceFormatError: it declares entities (an XML bomb), refers to one that is declared elsewhere, or is not well formed.
     """
+    parser = etree.XMLParser(**SAFE)
     try:
-        root = etree.fromstring(content.removeprefix(_GB18030_MARK), etree.XMLParser(**SAFE))
+        root = etree.fromstring(content.removeprefix(_GB18030_MARK), parser)
     except etree.XMLSyntaxError as error:
-        raise SourceFormatError(f"{what} is not XML that can be read: {reason(error)}", line=error.lineno) from None
+        raise SourceFormatError(
+            f"{what} 不是可读的 XML · is not XML that can be read: {reason(error)}",
+            remedy="传输中断则重新拉取，否则请部门更正 · pull again if it was cut off, or else have the department correct that line",
+            line=error.lineno,
+        ) from None
     refuse_entities(root, what)
+    if any(warning.type == etree.ErrorTypes.WAR_UNDECLARED_ENTITY for warning in parser.error_log):  # its text is missing in the tree
+        raise SourceFormatError(
+            f"{what} 引用了他处声明的文字 · refers to text that is declared elsewhere (&name;)",
+            remedy="请部门提供不含 DOCTYPE 的 XML · ask the department's desk for XML without a DOCTYPE",
+        )
     return root
 
 

@@ -134,11 +134,6 @@ class KeyRing:
         return _encode(hmac.digest(self._end_key, field.encode() + b"\0" + characters.encode(), "sha256")[:3])
 
 
-def key_id_of(stored: str) -> str | None:
-    """Under which key a text is stored; None: in the clear."""
-    return stored.removeprefix(PREFIX).partition(":")[0] if stored.startswith(PREFIX) else None
-
-
 class _Aead:
     def __init__(self, encrypt: Callable[[bytes, bytes, bytes], bytes], decrypt: Callable[[bytes, bytes, bytes], bytes]) -> None:
         self.encrypt, self.decrypt = encrypt, decrypt

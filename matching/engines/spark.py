@@ -39,8 +39,14 @@ _KEYS = "id long, key string"
 _PAIRS = "left long, right long"
 _EDGES = "left long, right long, match_weight double, decision string"
 _STOP_S = 20.0
-_JAVA = "install Java 17 or newer (Debian: apt-get install default-jre-headless) or set JAVA_HOME, or take --engine local"
-_PYSPARK = "install requirements/spark.txt in an environment of its own, as docs/operations.md says, or take --engine local"
+_JAVA = (
+    "安装 Java 17 或更高版本，或设置 JAVA_HOME，或用 --engine local · "
+    "install Java 17 or newer (Debian: apt-get install default-jre-headless) or set JAVA_HOME, or take --engine local"
+)
+_PYSPARK = (
+    "按 docs/operations.md 在单独环境中安装 requirements/spark.txt，或用 --engine local · "
+    "install requirements/spark.txt in an environment of its own, as docs/operations.md says, or take --engine local"
+)
 
 
 class Spark:
@@ -92,13 +98,13 @@ def running(folder: Path) -> Iterator[Spark]:
             from pyspark.java_gateway import launch_gateway
             from pyspark.sql import SparkSession
         except ImportError:
-            raise EngineError("pyspark is not installed", remedy=_PYSPARK, engine="spark") from None
+            raise EngineError("未安装 pyspark · pyspark is not installed", remedy=_PYSPARK, engine="spark") from None
         conf = SparkConf().setMaster(MASTER).setAppName("casehub relink").setAll(_settings(folder))
         with (folder / "spark.log").open("wb") as log:
             try:
                 gateway = launch_gateway(conf, {"stdout": log, "stderr": log})  # type: ignore[no-untyped-call,unused-ignore]
             except Exception:  # whatever it is, Java did not come up
-                raise EngineError("Spark does not start", remedy=_JAVA, engine="spark") from None
+                raise EngineError("Spark 无法启动 · Spark does not start", remedy=_JAVA, engine="spark") from None
             try:
                 with _told():
                     session = SparkSession(SparkContext(gateway=gateway, conf=conf))
@@ -116,7 +122,7 @@ def java() -> str | None:
 
 def _require_java() -> None:
     if java() is None:
-        raise EngineError("Spark needs Java, and there is none", remedy=_JAVA, engine="spark")
+        raise EngineError("Spark 需要 Java，但未安装 · Spark needs Java, and there is none", remedy=_JAVA, engine="spark")
 
 
 def _settings(folder: Path) -> list[tuple[str, str]]:
@@ -184,7 +190,9 @@ def _told() -> Iterator[None]:
         yield
     except (Py4JError, PySparkException) as error:
         raise EngineError(
-            f"Spark broke off: {type(error).__name__}", remedy="see that memory and disk are left, or take --engine local", engine="spark"
+            f"Spark 中断 · Spark broke off: {type(error).__name__}",
+            remedy="检查剩余内存与磁盘，或用 --engine local · see that memory and disk are left, or take --engine local",
+            engine="spark",
         ) from None
 
 

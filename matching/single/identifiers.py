@@ -8,16 +8,12 @@ from functools import lru_cache, partial
 from typing import Any
 
 from matching import identifiers
-from matching.identifiers import CODE_ALPHABET, CODE_WEIGHTS, ID_CHECK, ID_WEIGHTS
 from matching.single.patterns import REMEMBERED, column, contains, extract, is_ordinary, plain_text, without, without_first
+from schema.identifiers import CENTURIES, CODE_ALPHABET, PROVINCES, code_check, id_check
 
 _ID_COLUMNS = ("id_no", "id_state", "id_birth_date", "id_gender")
 _NO_ID: Mapping[str, Any] = dict.fromkeys(_ID_COLUMNS)
 _NO_CODE: Mapping[str, Any] = dict.fromkeys(("uscc", "uscc_state"))
-_WEIGHTS = tuple(int(weight) for weight in ID_WEIGHTS)
-_CHECK = ID_CHECK.tobytes().decode("ascii")
-_CODE = {character: value for value, character in enumerate(CODE_ALPHABET.decode("ascii"))}
-_FIRST_YEAR = 1890
 
 
 @lru_cache(REMEMBERED)
@@ -32,9 +28,9 @@ def id_number(text: str | None, placeholders: frozenset[str]) -> Mapping[str, An
         return _NO_ID
     is_short = contains(r"^\d{15}$", number)
     first = f"{number[:6]}19{number[6:]}" if is_short else extract(r"^(\d{17})[\dX]$", number)
-    check = None if first is None else _CHECK[sum(int(digit) * weight for digit, weight in zip(first, _WEIGHTS, strict=True)) % 11]
+    check = None if first is None else id_check(first)
     born = None if first is None else _date(first[6:14])
-    is_dated = first is not None and born is not None and born.year > _FIRST_YEAR and first[0] in "12345678"
+    is_dated = first is not None and born is not None and first[:2] in PROVINCES and first[6:8] in CENTURIES
     full = f"{first}{check}" if is_short else number
     is_known = not contains(identifiers.NO_ID, full) and len(full) >= 6  # noqa: PLR2004 - no document has fewer
     return {
@@ -74,10 +70,9 @@ def credit_code(text: str | None, placeholders: frozenset[str]) -> Mapping[str, 
 
 
 def _is_sound(code: str) -> bool:
-    if len(code) != 18 or any(character not in _CODE for character in code):  # noqa: PLR2004 - GB 32100
+    if len(code) != 18 or any(character not in CODE_ALPHABET for character in code):  # noqa: PLR2004 - GB 32100
         return False
-    total = sum(_CODE[character] * int(weight) for character, weight in zip(code, CODE_WEIGHTS, strict=False))
-    return (31 - total % 31) % 31 == _CODE[code[17]]
+    return code_check(code[:17]) == code[17]
 
 
 @lru_cache(REMEMBERED)
@@ -90,6 +85,9 @@ def phone(text: str | None, placeholders: frozenset[str]) -> str | None:
         return found
     first = extract(identifiers.FIRST_PHONE, plain_text(text))
     if first is None:
+        return None
+    first = without_first(identifiers.FLOAT, first, lambda found: found[1])
+    if contains(identifiers.ROUNDED, first):
         return None
     digits = without_first(identifiers.ABROAD, without(r"[^0-9*]", first), lambda found: found[1])
     digits = without_first(identifiers.LONG_DISTANCE, digits, lambda found: found[1])

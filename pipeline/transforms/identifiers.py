@@ -21,6 +21,9 @@ _EXTENSION = r"(?:(?:-|转|分机|ext\.?|x|#)[0-9]{1,6})?"
 _LANDLINE = rf"^(?:(?:\+|00)?86-?\(?0?|\(?0)(10|2[0-9]|[3-9][0-9]{{2}})\)?-?([2-9][0-9]{{6,7}}){_EXTENSION}$"
 _PHONE_PARTS = re.compile(r"[/、,;，；|\n]|或|和")
 _SPOKEN_EXTENSION = re.compile(r"\s*(?:转|分机|内线|ext\.?|x|#)\s*[0-9]{1,6}$", re.IGNORECASE)
+_FLOAT = re.compile(r"\s*(\+?[0-9]+)\.0{1,6}\s*")
+#: What a spreadsheet or a float has made of a number: figures are lost, or some are there that nobody dials. 0755.2712.3456 is none.
+_ROUNDED = re.compile(r"[0-9][eE][0-9]|[0-9]\s*[eE]\s*[+-]\s*[0-9]|^\s*[+-]?[0-9]\.[0-9]+\s*$|[0-9]{8}\.[0-9]")
 #: Document shapes, tried in this order.
 _DOCUMENTS = (
     (
@@ -72,7 +75,8 @@ def uscc(values: pl.Series, options: Options) -> Read:
 def phone(values: pl.Series, options: Options) -> Read:
     """Chinese numbers as people dial them (11 digits; area code and number), others as E.164; the first of several.
 
-    An extension is left out. A masked number (138****0000) is null; what has no digit is refused.
+    An extension is left out. A masked number (138****0000) is null; what has no digit is refused,
+    and so is one in scientific notation (1.38E+10) or with decimals, but for a float's `.0`.
     """
     given = known(values)
     mobile = worked(given, _CLEAR_MOBILE)
@@ -109,6 +113,11 @@ def _phones_parsed(values: pl.Series) -> pl.Series:
 def _dialled(value: str) -> str | None:
     pieces = [piece for piece in _PHONE_PARTS.split(value) if sum(map(str.isdigit, piece)) >= 7]
     written = _SPOKEN_EXTENSION.sub("", pieces[0] if pieces else value)
+    whole = _FLOAT.fullmatch(written)
+    if whole is not None:
+        written = whole[1]
+    elif _ROUNDED.search(written):
+        return None
     digits = re.sub(r"[^0-9]", "", written)
     if not digits:
         return None

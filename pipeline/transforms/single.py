@@ -29,7 +29,7 @@ SHAPES: dict[str, re.Pattern[str]] = {
     "address": _WRITTEN,
     "id_no": re.compile(r"[1-6][0-9]{16}[0-9X]"),
     "uscc": re.compile(r"[0-9A-HJ-NPQRTUWY][0-9A-HJ-NPQRTUWY][0-9]{6}[0-9A-HJ-NPQRTUWY]{10}"),
-    "phone": re.compile(r"1[3-9][0-9]{9}"),
+    "phone": re.compile(r"1[3-9][0-9]{9}|0(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}"),
 }
 _MONEY = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
 _DAY = re.compile(r"(?:19[0-9]{2}|20[0-9]{2})-[0-9]{2}-[0-9]{2}")

@@ -230,6 +230,21 @@ def test_a_login_finds_only_what_is_acknowledged_by_an_identifier(logins: Logins
     assert found(caller("political_legal", f"community_clerk_{THERE}"), "phone", restricted) == set()
 
 
+def test_so_does_one_question_about_several_numbers(logins: Logins, mixed: dict[str, Any]) -> None:
+    asked = [("phone", "13800000002"), ("number", "restricted"), ("phone", "13800000003"), ("number", "sealed"), ("uscc", "restricted")]
+    forms = [(place, field, form) for place, (field, number) in enumerate(asked) for form in number_forms(field, [number])]
+
+    def found(who: Caller) -> set[tuple[int, str]]:
+        with logins.engine(who).connect() as connection:
+            places, fields, given = (list(column) for column in zip(*forms, strict=True))
+            desks = text("SELECT place, department FROM store.desks_of(CAST(:places AS integer[]), CAST(:fields AS text[]), :given)")
+            return {tuple(row) for row in connection.execute(desks, {"places": places, "fields": fields, "given": given})}
+
+    assert found(caller("petition")) == {(0, "court"), (1, "court")}
+    assert found(caller("court")) == set()
+    assert found(caller("political_legal", f"community_clerk_{THERE}")) == set()
+
+
 READS = {
     "ops.granted_record",
     "ops.my_scope",

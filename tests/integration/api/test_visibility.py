@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from api.access import Caller, Clearance, Purpose, clearance
-from api.queries.visible import ACKNOWLEDGED, LIMITED, READABLE
+from api.queries.visible import ACKNOWLEDGED, READABLE
 from schema import tables
 from tests.integration.api.builders import Api, Store, at
 
@@ -197,11 +197,10 @@ def test_the_database_and_the_policy_say_the_same(store: Store, own: str | None)
         for dept in ("labour", "petition"):
             store.record(dept, f"{dept}-{visibility}", visibility=visibility)
     quoted = "NULL" if own is None else f"'{own}'"
-    marks = f"{READABLE} AS readable, {ACKNOWLEDGED} AS acknowledged, {LIMITED} AS limited".replace(":own", quoted)
+    marks = f"{READABLE} AS readable, {ACKNOWLEDGED} AS acknowledged".replace(":own", quoted)
     rows = store.rows(f"SELECT department, visibility, {marks} FROM store.source_record r")
     assert len(rows) == 8
     for row in rows:
         verdict = clearance(Caller("x", "clerk", own, purpose=Purpose("handling", "1")), row["department"], row["visibility"])
         assert bool(row["readable"]) == (verdict in (Clearance.CLEAR, Clearance.MASKED))
         assert bool(row["acknowledged"]) == (verdict is Clearance.ACKNOWLEDGED)
-        assert bool(row["limited"]) or clearance(Caller("x", "clerk", "nobody"), row["department"], row["visibility"]) is Clearance.MASKED

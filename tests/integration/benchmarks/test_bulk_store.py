@@ -16,9 +16,9 @@ from hub.database import make_engine
 from hub.postgres import Server
 from hub.settings import Settings
 from pipeline.copying import read_frame
-from pipeline.prospect import look_up_party
 from pipeline.resolve import resolve
 from tests.integration.api.builders import running_api
+from tests.integration.pipeline.column_lookup import look_up_party
 
 RECORDS = 2_000
 DATABASES = ("bulk_made", "bulk_resolved")

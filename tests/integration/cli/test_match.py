@@ -150,10 +150,10 @@ def test_what_cannot_be_done_is_told(
 @pytest.mark.parametrize(
     ("change", "says", "remedy"),
     [
-        pytest.param({"id": "nr"}, "model.yml: the table has no column nr (id)", "no, given, surname, born", id="id"),
+        pytest.param({"id": "nr"}, "model.yml: 表中没有列 nr（id） · the table has no column nr (id)", "no, given, surname, born", id="id"),
         pytest.param({"id": False}, "the table has no column False (id)", 'did you mean no? write it in quotes, "no"', id="YAML's no"),
         pytest.param({"source": "sirname"}, "no column sirname (source)", "did you mean surname?", id="source"),
-        pytest.param({"identifier": "born_on"}, "model.yml: identifier: there is no field born_on", "did you mean born?", id="identifier"),
+        pytest.param({"identifier": "born_on"}, "identifier: there is no field born_on", "did you mean born?", id="identifier"),
     ],
 )
 def test_a_misspelt_name_is_told_with_the_nearest(

@@ -51,6 +51,19 @@ def test_files_over_sftp(sftp: SftpServer, tmp_path: Path, monkeypatch: pytest.M
     assert [row["id"] for row in payloads(pull(file_contract("台账*.csv")))] == ["1", "2"]
 
 
+def test_links_over_sftp_are_followed(sftp: SftpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect_sftp(monkeypatch, sftp)
+    (tmp_path / "out" / "folder").mkdir()
+    (tmp_path / "out" / "folder" / "x").write_bytes(b"id,name\n2,b\n")
+    (tmp_path / "out" / "1.csv").write_bytes(b"id,name\n1,a\n")
+    (tmp_path / "out" / "2.csv").symlink_to("folder/x")
+    (tmp_path / "out" / "3.csv").symlink_to("folder")
+    assert [row["id"] for row in payloads(pull(file_contract("*.csv")))] == ["1", "2"]
+    (tmp_path / "out" / "4.csv").symlink_to("nowhere")
+    with pytest.raises(SourceUnavailable, match="no file or folder"):
+        pull(file_contract("*.csv"))
+
+
 def test_a_large_zip_over_sftp(sftp: SftpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect_sftp(monkeypatch, sftp)
     content = b"id,name\n" + b"".join(b"%d,name %d\n" % (number, number * number) for number in range(60_000))

@@ -200,6 +200,28 @@ def test_nothing_new(serve: Serve, empty: dict[str, Any]) -> None:
     assert [(page.rows.num_rows, page.complete) for page in pages] == [(0, True)]
 
 
+@pytest.mark.parametrize(
+    "pages", [{"style": "none"}, {"style": "offset", "size": 5}, {"style": "cursor", "next": "next"}], ids=lambda pages: pages["style"]
+)
+def test_no_content_is_an_empty_list(serve: Serve, pages: dict[str, Any]) -> None:
+    serve(lambda request: Response(204))
+    assert [(page.rows.num_rows, page.complete) for page in pull(contract_on(items="data.rows", pages=pages))] == [(0, True)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "charset"),
+    [
+        pytest.param("application/json; charset=GBK", "it is in GBK", id="says so"),
+        pytest.param("application/json;charset=UTF-8", "it is in gb18030", id="says another"),
+        pytest.param("application/json", "it is in gb18030", id="says nothing"),
+    ],
+)
+def test_an_answer_in_another_encoding_is_told_with_its_name(serve: Serve, kind: str, charset: str) -> None:
+    serve(lambda request: Response(200, '[{"ajbh": "案一"}]'.encode("gb18030"), {"Content-Type": kind}))
+    with pytest.raises(SourceFormatError, match=f"is not in UTF-8 → .*{charset}"):
+        pull(contract_on())
+
+
 def test_pages_carry_the_total_that_the_source_speaks_of(serve: Serve) -> None:
     def answer(request: Request) -> Response:
         start = int(request.query["offset"])
@@ -417,8 +439,16 @@ def test_a_decompression_bomb_is_cut_off(serve: Serve) -> None:
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip"], ids=["br", "zstd", "damaged gzip"])
 def test_an_encoding_that_cannot_be_undone(serve: Serve, encoding: str) -> None:
     serve(lambda request: Response(200, b"nonsense", {"Content-Encoding": encoding}))
-    with pytest.raises(SourceFormatError):
+    with pytest.raises(SourceFormatError) as caught:
         pull(contract_on())
+    assert caught.value.remedy
+
+
+def test_a_link_that_leads_to_itself_is_told_with_a_remedy(serve: Serve) -> None:
+    serve(lambda request: Response(200, json.dumps(ROWS[:1]).encode(), {"Link": f'<{request.path}?n=1>; rel="next"'}))
+    with pytest.raises(SourceLimitError, match="for ever") as caught:
+        pull(contract_on(pages={"style": "link"}, feed={"mode": "snapshot"}))
+    assert caught.value.remedy
 
 
 @pytest.mark.parametrize(

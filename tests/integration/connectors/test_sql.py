@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import mysql, postgresql
 
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
@@ -409,6 +409,26 @@ def test_a_statement_that_takes_too_long_is_given_up(source: Source) -> None:
 def test_a_page_of_too_many_bytes_is_cut_off(source: Source) -> None:
     rows = [{"ajbh": f"A{number}", "gxsj": TIME, "nr": "x" * 50_000} for number in range(60)]
     source.table("v_case", *columns()[:1], sa.Column("gxsj", sa.DateTime), sa.Column("nr", sa.Text), rows=rows)
+    with pytest.raises(SourceLimitError, match="longer than 1000000 bytes"):
+        pull(contract_on(max_response_bytes=1_000_000))
+    assert len(keys(pull(contract_on(max_response_bytes=1_000_000, page_size=10)))) == 60
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        pytest.param(postgresql.JSONB(), {"a": [{"b": "x" * 50_000}]}, id="an object"),
+        pytest.param(postgresql.JSONB(), {"x" * 50_000: None}, id="a name in an object"),
+        pytest.param(postgresql.ARRAY(sa.Text), ["x"] * 50_000, id="an array of texts"),
+        pytest.param(postgresql.ARRAY(sa.Integer), [7] * 10_000, id="an array of numbers"),
+    ],
+)
+def test_a_page_of_too_many_bytes_within_values_is_cut_off(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, kind: Any, value: Any
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", postgres_url)
+    rows = [{"ajbh": f"A{number}", "gxsj": TIME, "nr": value} for number in range(60)]
+    Source(sa.create_engine(postgres_url)).table("v_case", *columns()[:1], sa.Column("gxsj", sa.DateTime), sa.Column("nr", kind), rows=rows)
     with pytest.raises(SourceLimitError, match="longer than 1000000 bytes"):
         pull(contract_on(max_response_bytes=1_000_000))
     assert len(keys(pull(contract_on(max_response_bytes=1_000_000, page_size=10)))) == 60

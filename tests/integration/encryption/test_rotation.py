@@ -18,7 +18,7 @@ from connectors.contract import Contract
 from hub.encryption import KeyRing, Protected, clear_bytes, clear_json, key_ring, number_forms, using
 from hub.encryption.store_keys import require_keys
 from hub.errors import DecryptionError, SettingsError
-from pipeline import rotation
+from pipeline import key_hiding, rotation
 from pipeline.decisions import decide
 from pipeline.export import membership
 from pipeline.ingest import ingest
@@ -209,7 +209,7 @@ def test_a_rotation_that_another_came_before_hides_no_key_twice(database: Engine
 
     before = numbers(database)
     with using(ring("k1")):
-        monkeypatch.setattr(rotation, "resolve_lock", late)
+        monkeypatch.setattr(key_hiding, "resolve_lock", late)
         assert rotate(database, ring("k1")).left == 0
         assert numbers(database) == hidden[0] != before
         person_of = parties(database)

@@ -47,7 +47,7 @@ def test_a_mistake_of_the_hub_is_told_with_the_batch_without_a_value(
             take_in(database, contract, page)
     assert ask(database, BATCHES) == [(1, state, False)]
     error = ask(database, "SELECT error FROM ops.batch")[0]
-    assert error.startswith("works: KeyError at test_batch_errors.py:")
+    assert error.startswith("works: 未知错误 · KeyError at test_batch_errors.py:")
     assert "张伟" not in error
     assert "13912345678" not in error
     assert take_in(database, contract, page).already_known == 3
@@ -65,7 +65,7 @@ def test_a_mistake_of_the_hub_in_land_closes_the_batch_and_the_next_run_pulls_ag
             take_in(database, contract, page)
     assert ask(database, BATCHES) == [(1, "failed", False)]
     error = ask(database, "SELECT error FROM ops.batch")[0]
-    assert error.startswith("works: KeyError at test_batch_errors.py:")
+    assert error.startswith("works: 未知错误 · KeyError at test_batch_errors.py:")
     assert "张伟" not in error
     assert take_in(database, contract, page).accepted == 3
 
@@ -106,7 +106,7 @@ def test_a_refusal_of_the_database_in_land_is_told_with_source_batch_and_remedy(
         take_in(database, make_contract(), make_page([make_row(1), make_row(2, id=NO_INDEX_HOLDS)]))
     (told,) = ask(database, "SELECT error FROM ops.batch")
     assert told == str(error.value)
-    assert told.startswith("works: batch 1: the database refused a statement: SQLSTATE 54000")
+    assert told.startswith("works: 批次 batch 1: the database refused a statement: SQLSTATE 54000")
     assert "→ look the SQLSTATE up" in told
     assert (error.value.detail["department"], error.value.detail["batch_id"]) == ("works", 1)
 

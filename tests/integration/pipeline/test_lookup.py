@@ -12,11 +12,13 @@ from sqlalchemy import Engine
 
 from benchmarks.incremental import put
 from hub.settings import Settings
-from pipeline import lookup, prospect
+from pipeline import lookup
 from pipeline.lookup import Known, Reach, Told, look_up_all
-from pipeline.prospect import Answer, Found, Prospect, look_up
+from pipeline.prospect import Prospect
 from pipeline.resolve import resolve
 from simulator.world import build_world
+from tests.integration.pipeline import column_lookup
+from tests.integration.pipeline.column_lookup import Answer, Found, look_up
 
 KEPT_BACK = 200
 UNIQUE = frozenset({"court"})
@@ -49,7 +51,7 @@ def said(answer: Answer | Told) -> tuple[list[Any], list[Any]]:
 
 
 def test_they_say_the_same(database: Engine, prospects: list[Prospect], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prospect, "unique_departments", lambda _: UNIQUE)
+    monkeypatch.setattr(column_lookup, "unique_departments", lambda _: UNIQUE)
     with database.connect() as connection:
         want = [said(look_up(connection, one)) for one in prospects]
         assert sum(bool(cases) for _, cases in want) > KEPT_BACK / 4  # the world has something to find

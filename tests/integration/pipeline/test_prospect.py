@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 from pipeline.pairs import examine
-from pipeline.prospect import Answer, Prospect, look_up, look_up_party
+from pipeline.prospect import Prospect
 from pipeline.relations import CASE, PERSON
+from tests.integration.pipeline.column_lookup import Answer, look_up, look_up_party
 from tests.integration.pipeline.resolving import (
     cases,
     credit_code,

@@ -37,7 +37,11 @@ def test_warnings_are_counted_and_accepted(database: Engine) -> None:
 
 def test_halt_holds_the_whole_batch(database: Engine) -> None:
     contract = make_contract(expectations=[{**REQUIRED, "on_failure": "halt"}])
-    with pytest.raises(BatchHeld, match="works: batch 1 is held: expect_column_values_to_not_be_null fails on text"):
+    with pytest.raises(
+        BatchHeld,
+        match="works: 批次 1 已挂起：text 不符合 expect_column_values_to_not_be_null · "
+        "batch 1 is held: expect_column_values_to_not_be_null fails on text",
+    ):
         take_in(database, contract, make_page([make_row(1), make_row(2, text=None)]))
     assert ask(database, "SELECT state FROM landing.record") == ["held", "held"]
 

@@ -16,7 +16,7 @@ import pytest
 from connectors.connector import XlsxOptions
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
-from connectors.rows import NUL_FAULT
+from connectors.rows import NUL_FAULT, NUMBER_FAULT
 from connectors.transports import workbook
 from connectors.transports.lines import Found, TextLines
 from hub.errors import ContractError, SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
@@ -213,11 +213,41 @@ def test_xlsx_without_its_header_tells_nothing_of_the_person_who_stands_there(
     assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
 
 
-def test_a_file_that_is_named_by_a_person_is_told_without_the_number(folder: Path) -> None:
-    (folder / "440311198001011010.csv").write_text("x,name\n1,a\n", encoding="utf-8")
-    with pytest.raises(SourceFormatError, match="＊") as error:
+def test_a_file_that_is_named_by_a_person_is_told_by_its_place(folder: Path) -> None:
+    (folder / "1.csv").write_text("id,name\n1,a\n", encoding="utf-8")
+    (folder / "张伟440311198001011010.csv").write_text("x,name\n1,a\n", encoding="utf-8")
+    with pytest.raises(SourceFormatError, match=r"labour: \*\.csv \(2/2\) has no column 'id'") as error:
         pull(csv_contract(path="*.csv"))
-    assert PERSON[1] not in str(error.value)
+    assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
+
+
+@pytest.mark.parametrize(("member", "told"), [(None, r"cases\.zip:\* \(2/2\)"), ("*张*.csv", r"cases\.zip:\*张\*\.csv \(1/1\)")])
+def test_a_member_that_is_named_by_a_person_is_told_by_its_place(folder: Path, member: str | None, told: str) -> None:
+    (folder / "cases.zip").write_bytes(zipped({"1.csv": b"id,name\n", "张伟13912345678.csv": b"x,name\n"}))
+    with pytest.raises(SourceFormatError, match=f"labour: {told} has no column 'id'") as error:
+        pull(csv_contract(path="cases.zip", member=member))
+    assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
+
+
+def test_a_member_that_the_contract_names_is_told_by_its_name(folder: Path) -> None:
+    (folder / "cases.zip").write_bytes(zipped({"a/1.csv": b"x,name\n"}))
+    with pytest.raises(SourceFormatError, match=r"cases\.zip:1\.csv has no column"):
+        pull(csv_contract(path="cases.zip", member="1.csv"))
+
+
+def test_members_that_are_named_by_persons_are_told_by_their_endings(folder: Path) -> None:
+    (folder / "cases.zip").write_bytes(zipped({"张伟.txt": b"", "李娜.txt": b"", "a.xml": b"", "README": b"", "x.张伟": b""}))
+    with pytest.raises(SourceFormatError, match=r"it holds \.txt × 2, \.xml × 1, \? × 2") as error:
+        pull(csv_contract(path="cases.zip", member="*.csv"))
+    assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
+
+
+def test_a_sheet_that_is_named_by_a_person_is_told_as_the_contract_names_it(folder: Path) -> None:
+    write_workbook(folder / "cases.xlsx", [["id", "name"], [1, "a"]], ("B2:B9",), title="张伟")
+    rewrite(folder / "cases.xlsx", b'<mergeCell ref="B2:B9"/>', b'<mergeCell ref="B2:B9"/>' * 2)
+    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet 0 has merged cells") as error:
+        pull(xlsx_contract())
+    assert PERSON[0] not in str(error.value)
 
 
 def test_a_cursor_that_does_not_exist_is_told_with_the_columns_that_do(folder: Path) -> None:
@@ -263,12 +293,16 @@ def test_json_in_a_column_is_opened_where_a_path_goes_into_it(folder: Path) -> N
         pytest.param("合计:2\n", None, id="agrees"),
         pytest.param("合计:2\n\n \n", None, id="agrees, blank lines after it"),
         pytest.param("合计:3\n", "trailer says 3", id="counts more"),
+        pytest.param("合计: 1,002 \n", "trailer says 1002", id="counts more, with separators"),
+        pytest.param("合计:　２\n", None, id="agrees, in full width"),
+        pytest.param("合计:约2\n", "count cannot be read", id="no number"),
+        pytest.param("合计:\n", "count cannot be read", id="nothing"),
         pytest.param("", "incomplete", id="missing"),
     ],
 )
 def test_a_snapshot_is_whole_if_its_trailer_says_so(folder: Path, last: str, error: str | None) -> None:
     (folder / "cases.csv").write_text("id,name\n1,a\n2,b\n" + last, encoding="utf-8")
-    contract = csv_contract(feed={"mode": "snapshot", "complete": {"trailer_count": r"^合计:(\d+)"}})
+    contract = csv_contract(feed={"mode": "snapshot", "complete": {"trailer_count": r"^合计:(.*)$"}})
     if error is None:
         assert [row["id"] for row in payloads(pull(contract))] == ["1", "2"]
     else:
@@ -443,6 +477,11 @@ def test_json_lines_that_are_something_else_are_told(folder: Path) -> None:
         pull(file_contract("cases.jsonl", "jsonl"))
 
 
+def test_a_number_too_large_in_a_json_document_spoils_its_row_alone(folder: Path) -> None:
+    (folder / "cases.json").write_text('[{"id": 1, "n": 1e400}, {"id": 2}]', encoding="utf-8")
+    assert [row["fault"] for row in rows_of(pull(file_contract("cases.json", "json")))] == [NUMBER_FAULT, None]
+
+
 def test_json_document(folder: Path) -> None:
     (folder / "cases.json").write_text('{"data": {"list": [{"id": 1}, {"id": 2}]}}', encoding="utf-8")
     assert payloads(pull(file_contract("cases.json", "json", json={"items": "data.list"}))) == [{"id": 1}, {"id": 2}]
@@ -529,6 +568,18 @@ def test_xml_that_reads_a_file_is_refused(folder: Path) -> None:
         pull(file_contract("*.xml", "xml", xml=XML))
 
 
+@pytest.mark.parametrize("row", ["<id>left&amp;&foo;right</id>", '<id>1</id><name a="left&foo;right"/>'], ids=["text", "attribute"])
+def test_xml_whose_text_is_declared_elsewhere_is_refused(folder: Path, row: str) -> None:
+    text = f'<!DOCTYPE x SYSTEM "x.dtd"><x><案件>{row}</案件></x>'
+    (folder / "one.xml").write_text(text, encoding="utf-8")
+    with pytest.raises(SourceFormatError, match="declared elsewhere"):
+        pull(file_contract("one.xml", "xml", xml=XML))
+    (row_of_many,) = rows_of(pull(file_contract("*.xml", "xml", xml=XML)))
+    assert row_of_many["raw"] == text.encode()
+    (folder / "one.xml").write_text(text.replace("&foo;", "&lt;&#65;"), encoding="utf-8")
+    assert len(payloads(pull(file_contract("one.xml", "xml", xml=XML)))) == 1
+
+
 def test_one_broken_document_of_many_is_a_row_and_a_lone_one_an_error(folder: Path) -> None:
     (folder / "a.xml").write_text("<x><案件><id>1</id></案件></x>", encoding="utf-8")
     (folder / "b.xml").write_text("<x><案件><id>2</id>", encoding="utf-8")
@@ -536,8 +587,9 @@ def test_one_broken_document_of_many_is_a_row_and_a_lone_one_an_error(folder: Pa
     assert [row["fault"] for row in rows_of(pages)] == [None, "a document that is not xml"]
     assert rows_of(pages)[1]["raw"] == "<x><案件><id>2</id>".encode()
     assert rows_of(pages)[1]["source_record_id"] is None
-    with pytest.raises(SourceFormatError, match=r"b\.xml"):
+    with pytest.raises(SourceFormatError, match=r"b\.xml") as caught:
         pull(file_contract("b.xml", "xml", xml=XML))
+    assert "correct that line" in caught.value.remedy
 
 
 # --- XLSX --------------------------------------------------------------------------------------------------------------------
@@ -679,7 +731,7 @@ def test_xlsx_merged_cells_that_overlap_are_refused(folder: Path) -> None:
     write_workbook(folder / "cases.xlsx", [["id", "name"], *[[number, "a"] for number in range(200)]], ("B3:B100",))
     rewrite(folder / "cases.xlsx", b'<mergeCell ref="B3:B100"/>', b'<mergeCell ref="B3:B100"/>' * 100_000)
     with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet '台账' has merged cells that overlap, at line 3 → ask the department"):
-        pull(xlsx_contract())
+        pull(xlsx_contract(sheet="台账"))
 
 
 def test_xlsx_merged_cells_side_by_side_or_beyond_the_sheet_are_taken(folder: Path) -> None:
@@ -713,6 +765,14 @@ def test_zip_with_several_members(folder: Path, compression: str) -> None:
     assert [row["id"] for row in payloads(pull(csv_contract(path="cases.zip", member="*.csv", compression=compression)))] == ["1", "2"]
 
 
+def test_zip_that_holds_a_name_twice_means_the_last(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "cases.zip", "w") as archive:
+        archive.writestr("1.csv", b"id,name\n1,old\n")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("1.csv", b"id,name\n1,new\n")
+    assert payloads(pull(csv_contract(path="cases.zip"))) == [{"id": "1", "name": "new"}]
+
+
 def test_zip_whose_names_are_in_gbk(folder: Path) -> None:
     plain = zipped({"AAAA.csv": b"id,name\n1,a\n"})
     (folder / "cases.zip").write_bytes(plain.replace(b"AAAA", "案件".encode("gbk")))
@@ -732,7 +792,7 @@ def test_gzip(folder: Path, compression: str) -> None:
         pytest.param(gzip.compress(b"id\n" + b"1\n" * 9999)[:-20], {}, "truncated or damaged", id="truncated gzip"),
         pytest.param(b"id\n1\n", {"compression": "zip"}, "truncated or damaged", id="no zip"),
         pytest.param(b"id\n1\n", {"compression": "gzip"}, "truncated or damaged", id="no gzip"),
-        pytest.param(zipped({"1.txt": b"id\n1\n"}), {"member": "*.csv"}, r"no member '\*.csv'; it holds 1.txt", id="no such member"),
+        pytest.param(zipped({"1.txt": b"id\n1\n"}), {"member": "*.csv"}, r"no member '\*.csv'; it holds \.txt × 1", id="no such member"),
     ],
 )
 def test_packing_that_cannot_be_undone(folder: Path, content: bytes, options: dict[str, Any], words: str) -> None:
@@ -789,6 +849,20 @@ def test_all_files_that_match_in_the_order_of_their_names(folder: Path) -> None:
         (folder / "export" / name).write_text(f"id,name\n{name},x\n", encoding="utf-8")
     (folder / "export" / "folder.csv").mkdir()
     assert [row["id"] for row in payloads(pull(csv_contract(path="export/*.csv")))] == ["a.csv", "b.csv"]
+
+
+def test_what_excel_puts_beside_an_open_workbook_is_left_out(folder: Path) -> None:
+    write_workbook(folder / "台账.xlsx", [["id", "name"], [1, "a"]])
+    (folder / "~$台账.xlsx").write_bytes(b"\x05zhang" + b" " * 100)
+    assert payloads(pull(file_contract("*.xlsx", "xlsx"))) == [{"id": 1, "name": "a"}]
+
+
+def test_a_file_without_a_byte_is_no_part_of_a_snapshot(folder: Path) -> None:
+    (folder / "1.csv").write_text("id,name\n1,a\n", encoding="utf-8")
+    (folder / "2.csv").write_bytes(b"")
+    with pytest.raises(SnapshotError, match=r"\(2/2\).* is empty"):
+        pull(csv_contract(path="*.csv"))
+    assert len(rows_of(pull(csv_contract(path="*.csv", feed=CURSOR | {"field": "name"})))) == 1
 
 
 def test_no_file_is_no_empty_snapshot(folder: Path) -> None:

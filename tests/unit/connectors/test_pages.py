@@ -10,8 +10,9 @@ import pytest
 
 from connectors.contract import Contract
 from connectors.pages import Page, Paginator, Stamp, in_pages
+from connectors.paths import open_nested
 from connectors.rows import DEPTH_FAULT, KEY_FAULT, NUL_FAULT, NUMBER_FAULT, SURROGATE_FAULT, Row, Unreadable
-from connectors.transports.rest import loads
+from connectors.transports.answers import loads
 from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
 from tests.unit.connectors.builders import make_contract, rows_of
@@ -52,6 +53,15 @@ def test_a_key_of_parts_is_joined_and_whole_or_not_there() -> None:
     contract = make_contract(key=["case.id", "part"])
     made = page(contract, [{"case": {"id": 7}, "part": "a"}, {"case": {"id": 7}, "part": ""}, {"case": 5, "part": "a"}])
     assert made.rows.column("source_record_id").to_pylist() == ["7|a", None, None]
+
+
+def test_keys_of_parts_that_hold_the_mark_between_them_are_two() -> None:
+    contract = make_contract(key=["ajbh", "n"])
+    rows: list[Row] = [row("a|b", n="c"), row("a", n="b|c"), row("a\\", n="b"), row("a", n="\\b"), row("a\\|b", n="c")]
+    keys = page(contract, rows).rows.column("source_record_id").to_pylist()
+    assert keys == ["a\\|b|c", "a|b\\|c", "a\\\\|b", "a|\\\\b", "a\\\\\\|b|c"]
+    alone = page(make_contract(key=["case.id"]), [{"case": {"id": "a|b"}}])
+    assert alone.rows.column("source_record_id").to_pylist() == ["a|b"]
 
 
 def test_a_row_without_a_key_is_kept() -> None:
@@ -135,6 +145,32 @@ def test_a_row_that_no_json_holds_does_not_spoil_the_page() -> None:
     rows = rows_of([page(make_contract(), [row("1", nr=deep), row("2", n=float("nan"), m=10**30), row("3")])])
     assert [each["fault"] for each in rows] == [DEPTH_FAULT, NUMBER_FAULT, None]
     assert [each["source_record_id"] for each in rows] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize(
+    "place", [lambda n: n, lambda n: [1.0, n], lambda n: {"a": [{"b": n}]}, lambda n: (n,)], ids=["itself", "list", "deep", "tuple"]
+)
+def test_what_is_no_number_is_refused_beside_rows_that_are_none_and_in_a_page_of_its_own(number: float, place: Any) -> None:
+    rows = rows_of([page(make_contract(), [row("1", n=None, m=0.5), row("2", n=place(number))])])
+    assert [each["fault"] for each in rows] == [None, NUMBER_FAULT]
+    (alone,) = rows_of([page(make_contract(), [row("2", n=place(number))])])
+    assert (alone["fault"], alone["payload"], alone["source_record_id"]) == (NUMBER_FAULT, None, "2")
+    mixed = rows_of([page(make_contract(), [Unreadable(b"x", "why"), row("2", n=place(number))])])
+    assert [each["fault"] for each in mixed] == ["why", NUMBER_FAULT]
+
+
+def test_json_text_in_a_column_that_holds_no_number_is_refused() -> None:
+    opened = open_nested(row("1", n='{"a": NaN}'), frozenset({"n"}))
+    assert [each["fault"] for each in rows_of([page(make_contract(), [opened])])] == [NUMBER_FAULT]
+    deep = "[" * 200_000
+    assert open_nested(row("1", n=deep), frozenset({"n"})) == row("1", n=deep)
+
+
+@pytest.mark.parametrize("text", ["1e400", "-1E+400", "[1.5e999]"])
+def test_a_number_too_large_spoils_its_row_alone(text: str) -> None:
+    found = loads(f'[{{"ajbh": "1", "n": {text}}}, {{"ajbh": "2", "n": 1e300}}]'.encode(), with_infinity=True)
+    assert [each["fault"] for each in rows_of([page(make_contract(), found)])] == [NUMBER_FAULT, None]
 
 
 def test_an_unreadable_row_keeps_its_bytes_and_what_key_could_be_read() -> None:

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from hub.encryption import PREFIX, KeyRing, Protected, clear_bytes, clear_json, clear_rows, number_forms, store_bytes, store_json, using
 from hub.encryption.key_document import KeyDocument, parse_document, read_document, read_file, with_new_key, write_document
-from hub.encryption.key_ring import key_id_of
 from hub.errors import DecryptionError, SettingsError
 from hub.settings import Settings
 from pipeline.candidates import key_numbers, key_numbers_of, open_key_numbers
@@ -35,8 +34,6 @@ def test_a_number_is_one_text_and_comes_back(cipher: str) -> None:
     assert keys.number(Protected.PHONE, stored) == PHONE
     assert stored.startswith("enc:k1:")
     assert PHONE[-4:] not in stored[-4:]
-    assert key_id_of(stored) == "k1"
-    assert key_id_of(PHONE) is None
     assert keys.number(Protected.PHONE, PHONE) == PHONE
 
 

@@ -6,9 +6,10 @@ import datetime
 import itertools
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 
-from matching.blocking import blocking_keys, candidate_pairs
+from matching.blocking import blocking_keys
 from matching.forms import case_forms, organisation_forms, person_forms
 from matching.linkage import link
 from schema.records import CASE_INPUT, EDGE, ORGANISATION_INPUT, PAIR, PERSON_INPUT
@@ -66,3 +67,19 @@ def make_edges(*edges: tuple[int, int, float, str]) -> pa.Table:
     """EDGE of (left, right, weight, decision)."""
     rows = [{"left": a, "right": b, "match_weight": w, "decision": d, "levels": "{}"} for a, b, w, d in edges]
     return pa.Table.from_pylist(rows, schema=EDGE)
+
+
+def candidate_pairs(left_keys: pa.Table, right_keys: pa.Table | None = None) -> pa.Table:
+    """Pairs that share a key, each once, as PAIR: by one join, to check pairs by that are found in less memory.
+
+    Args:
+        left_keys: (id, key), as `blocking_keys` gives them.
+        right_keys: the same for the other side; left out, pairs are formed within `left_keys`.
+    """
+    left = pl.DataFrame(left_keys)
+    right = left if right_keys is None else pl.DataFrame(right_keys)
+    met = left.lazy().join(right.lazy(), on="key", suffix="_other").filter(pl.col("id") != pl.col("id_other"))
+    if right_keys is None:
+        met = met.filter(pl.col("id") < pl.col("id_other"))
+    ordered = met.select(left=pl.min_horizontal("id", "id_other"), right=pl.max_horizontal("id", "id_other"))
+    return ordered.unique().sort("left", "right").collect().to_arrow().cast(PAIR)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from matching.blocking import blocking_keys, candidate_pairs, over_common_keys, representatives
+from matching.blocking import blocking_keys, representatives
 from matching.linkage import all_pairs
 from matching.model_file import load_model
-from tests.unit.matching.builders import day, make_forms, meet
+from tests.unit.matching.builders import candidate_pairs, day, make_forms, meet
 
 PHONE = "13911223344"
 
@@ -100,13 +100,6 @@ def test_over_common_value_needs_a_second_field() -> None:
         (2, f"ph+:{PHONE}|wang|xiu ying"),
         (3, f"ph+:{PHONE}|wang|jian guo"),
     }
-
-
-def test_keys_above_the_limit_are_named() -> None:
-    model = dataclasses.replace(load_model("person"), block_limit=2)
-    forms = make_forms("person", *({"name": name, "phone": PHONE} for name in ("王建国", "王秀英", "王先生")))
-    keys = blocking_keys("person", forms, model)
-    assert over_common_keys(keys, model).to_pylist() == [{"key": f"ph:{PHONE}|wang", "ids": 3}]
 
 
 def test_pairs_between_two_sides_are_those_within_both() -> None:

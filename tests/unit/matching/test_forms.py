@@ -118,6 +118,10 @@ def test_credit_code() -> None:
         pytest.param("139****3344", None, id="masked"),
         pytest.param("13800000000", None, id="pattern"),
         pytest.param("12345", None, id="short"),
+        pytest.param("13812345679.0", "13812345679", id="float"),
+        pytest.param("1.38123E+10", None, id="scientific notation"),
+        pytest.param("13812345679.5", None, id="decimals"),
+        pytest.param("0755.2721.2345", "075527212345", id="dots"),
     ],
 )
 def test_phone(written: str, digits: str | None) -> None:

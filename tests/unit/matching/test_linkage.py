@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching import linkage
-from matching.blocking import blocking_keys, candidate_pairs
+from matching.blocking import blocking_keys
 from matching.clustering import cluster
 from matching.evaluation import evaluate
 from matching.forms import CONSTRAINTS
 from matching.linkage import all_pairs, deduplicate, link
 from matching.model import Comparison, Level
 from matching.model_file import load_model
-from tests.unit.matching.builders import FORMS, day, make_forms, make_inputs, make_pairs
+from tests.unit.matching.builders import FORMS, candidate_pairs, day, make_forms, make_inputs, make_pairs
 
 _NAMES = ["王建国", "王健国", "王先生", "王建军", "李秀英", "张伟", "張偉", "匿名"]
 _PERSONS = st.fixed_dictionaries(

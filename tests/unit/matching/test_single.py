@@ -111,6 +111,7 @@ TEXTS = st.lists(st.one_of(st.sampled_from(_PIECES), st.text(max_size=2)), max_s
 DIGITS = st.one_of(
     st.text("0123456789", max_size=20),
     st.text("0123456789X*-+ /;ABC，或８", max_size=20),
+    st.from_regex(r"[+]?[0-9８]{1,13}[.．][0-9]{1,8}([eE][+-]?[0-9]{1,2})?", fullmatch=True),
     st.from_regex(r"(44|11)030[0-9](19|20)[0-9]{2}(0[1-9]|1[0-2])[0-3][0-9][0-9]{3}[0-9Xx]", fullmatch=True),
     st.from_regex(r"91440300MA5[A-Z0-9]{7}", fullmatch=True),
     st.from_regex(r"(\+86|0086|86|0)?1[3-9][0-9]{9}", fullmatch=True),

@@ -12,7 +12,8 @@ import yaml
 
 from hub.errors import ContractError
 from matching.model import GRADED, TESTS
-from matching.model_file import USUAL, document_of
+from matching.model_file import document_of
+from matching.model_reader import USUAL
 from matching.table_model import FORMS, read_table_model
 from matching.trained_file import trained_document
 from tests.unit.matching.table_builders import write_model
@@ -119,9 +120,9 @@ def test_the_line_to_mend_is_told(tmp_path: Path, text: str, place: str) -> None
 
 
 def test_what_names_a_field_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match="model.yml: blocking rule born: there is no field sirname"):
+    with pytest.raises(ContractError, match="model.yml: 分块规则 born 没有字段 sirname · blocking rule born: there is no field sirname"):
         read_table_model(write_model(tmp_path, lambda d: d["blocking"][0].update(fields=["sirname"])))
-    with pytest.raises(ContractError, match="model.yml: comparison given: there is no field sirname"):
+    with pytest.raises(ContractError, match="model.yml: 比较 given 没有字段 sirname · comparison given: there is no field sirname"):
         read_table_model(write_model(tmp_path, lambda d: d["comparisons"][0].update(column="sirname")))
 
 

@@ -32,7 +32,7 @@ def test_a_rule_on_a_column_that_no_form_makes_is_told_the_fields_of_the_model_a
     with pytest.raises(ContractError) as refused:
         link_table(make_rows(("a", "b", "1")), make_table(tmp_path, with_address))
     assert "blocking rule spot: there is no field town" in str(refused.value)
-    named = refused.value.remedy.removeprefix("name one of ").split(", ")
+    named = refused.value.remedy.removeprefix("可用 · name one of: ").split(", ")
     assert {"surname", "road", "room"} <= set(named)
     assert not {"id", "identifier", "apart"} & set(named)
 
@@ -63,14 +63,14 @@ def test_a_misspelt_field_is_told_beside_a_form_of_the_hub_too(
 
     with pytest.raises(ContractError) as refused:
         table_forms(make_rows(("a", "b", "1")), make_table(tmp_path, misspelt))
-    assert f"model.yml: {says}" in str(refused.value)
-    assert refused.value.remedy.startswith(f"did you mean {near}? name one of given, surname, born, ")
+    assert str(refused.value).startswith("model.yml: ") and f" · {says}" in str(refused.value)
+    assert refused.value.remedy.startswith(f"是否为 · did you mean {near}? 可用 · name one of: given, surname, born, ")
 
 
 @pytest.mark.parametrize("kind", ["person_name", "organisation_name", "address", "identifier"])
 def test_a_comparison_of_a_form_that_no_field_has_is_told(tmp_path: Path, kind: str) -> None:
     table = make_table(tmp_path, lambda d: d["comparisons"][0].update(kind=kind))
-    with pytest.raises(ContractError, match=f"model.yml: comparison given: {kind} is of no field made as ") as refused:
+    with pytest.raises(ContractError, match=f"model.yml: .* · comparison given: {kind} is of no field made as ") as refused:
         link_table(make_rows(("a", "b", "1"), ("a", "b", "1")), table)
     assert refused.value.remedy
 

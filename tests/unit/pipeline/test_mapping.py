@@ -125,7 +125,7 @@ def test_a_text_that_no_index_can_hold_is_refused(field: str, longest: int) -> N
     mapped = map_rows(contract, {"c": "字" * longest, "text": "字" * 10_000}, {"c": "字" * (longest + 1)}, {})
     assert mapped.records["source_record_id"].to_pylist() == ["0", "2"]
     assert refusals(mapped) == [("1", f"transform:{field}", "c")]
-    assert mapped.refusals["reason"].to_pylist() == [f"has more than {longest} characters"]
+    assert mapped.refusals["reason"].to_pylist() == [f"超过 {longest} 个字 · has more than {longest} characters"]
 
 
 @pytest.mark.parametrize("field", ["id_no", "uscc", "phone"])
@@ -140,7 +140,9 @@ def test_digits_that_go_on_and_on_are_no_phone() -> None:
     contract = make_contract(parties=[{"role": "petitioner", "phone": {"from": "c", "as": "phone"}}])
     mapped = map_rows(contract, {"c": "7" * 3000}, {"c": "无号"})
     assert refusals(mapped) == [("0", "transform:petitioner.phone", "c"), ("1", "transform:petitioner.phone", "c")]
-    assert set(mapped.refusals["reason"].to_pylist()) == {"cannot be read as phone, or has more than 100 characters"}
+    assert set(mapped.refusals["reason"].to_pylist()) == {
+        "无法按 phone 解读，或超过 100 个字 · cannot be read as phone, or has more than 100 characters"
+    }
 
 
 def test_a_refused_row_is_in_neither_table_and_its_refusals_hold_no_value() -> None:
@@ -158,7 +160,11 @@ def test_a_refused_row_is_in_neither_table_and_its_refusals_hold_no_value() -> N
         ("1", "transform:petitioner.id_no", "sfzh"),
     ]
     assert "SECRET" not in str(mapped.refusals.to_pylist())
-    assert mapped.refusals["reason"].to_pylist() == ["cannot be read as datetime", "is not in code list kinds", "cannot be read as id_no"]
+    assert mapped.refusals["reason"].to_pylist() == [
+        "无法按 datetime 解读 · cannot be read as datetime",
+        "不在代码表 kinds 中 · is not in code list kinds",
+        "无法按 id_no 解读 · cannot be read as id_no",
+    ]
 
 
 def test_values_of_every_json_type_are_read_as_people_write_them() -> None:

@@ -181,7 +181,7 @@ def test_one_column_of_either_number_refuses_what_is_neither_once() -> None:
     rows = [{"name": "张三", "number": "12"}, {"name": "李四", "number": "440306********1234"}, {"name": "王五", "number": None}]
     mapped = map_parties([EITHER | {"kind": "auto"}], *rows)
     assert [(row["source_record_id"], row["rule"], row["column"], row["reason"]) for row in mapped.refusals.to_pylist()] == [
-        ("0", "transform:petitioner.id_no", "number", "cannot be read as id_no, nor as uscc")
+        ("0", "transform:petitioner.id_no", "number", "无法按 id_no 或 uscc 解读 · cannot be read as id_no, nor as uscc")
     ]
     assert said(mapped, "name", "kind", "id_no", "uscc") == [("李四", "person", None, None), ("王五", "person", None, None)]
 

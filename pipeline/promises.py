@@ -1,0 +1,16 @@
+"""What the contracts that the store was fed by promise of their departments' records."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+_UNIQUE = """
+SELECT department FROM (
+    SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
+) c WHERE document ->> 'unique_within' = 'true'
+"""
+
+
+def unique_departments(connection: Connection) -> frozenset[str]:
+    """Departments whose newest contract promises no duplicate cases within themselves."""
+    return frozenset(connection.execute(text(_UNIQUE)).scalars())

@@ -1,0 +1,95 @@
+"""What look-ups are checked by: records looked up by columns, as RESOLVE compares them, where everything may be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import polars as pl
+from sqlalchemy import Connection
+
+from matching.blocking import blocking_keys
+from matching.linkage import link
+from pipeline.candidates import key_numbers, meet_published
+from pipeline.channel import Channel, series
+from pipeline.links import Task, forms_of
+from pipeline.members import entities_of
+from pipeline.promises import unique_departments
+from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row
+from pipeline.relations import CASE, ORGANISATION, PERSON, read_nodes
+
+
+@dataclass(frozen=True)
+class Found:
+    """An entity of the store that may be the same.
+
+    Args:
+        entity: id of a person, an organisation or a case.
+        answer: certain or possible.
+        match_weight: bits of its best node.
+        levels: comparison → level, of that node.
+        node: party_id or record_id of that node.
+    """
+
+    entity: str
+    answer: str
+    match_weight: float
+    levels: Mapping[str, str]
+    node: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the store knows of a prospect: of each party in order, and of the case; the best first, nobody where none."""
+
+    parties: tuple[tuple[Found, ...], ...]
+    cases: tuple[Found, ...] = field(default=())
+
+
+def look_up(connection: Connection, prospect: Prospect) -> Answer:
+    """Look a record up that is not filed yet, in the connection's transaction."""
+    unique_within = unique_departments(connection)
+    with Channel(connection) as channel:
+        found: list[tuple[Found, ...]] = [()] * len(prospect.parties)
+        for relation in (PERSON, ORGANISATION):
+            places = [place for place, party in enumerate(prospect.parties) if party["kind"] == relation.name]
+            if places:
+                rows = [party_row(relation, prospect.values, prospect.parties[place], place) for place in places]
+                for place, entities in zip(places, _entities(Task.reading(channel, relation), rows), strict=True):
+                    found[place] = entities
+        case = case_row(prospect, found)
+        return Answer(tuple(found), _entities(Task.reading(channel, CASE, unique_within), [case])[0])
+
+
+def look_up_party(connection: Connection, party: Mapping[str, Any]) -> tuple[Found, ...]:
+    """The persons or organisations that one party alone may be; `kind`, `role` and `department` are among its columns."""
+    relation = PERSON if party["kind"] == PERSON.name else ORGANISATION
+    with Channel(connection) as channel:
+        return _entities(Task.reading(channel, relation), [party_row(relation, party, party, 0)])[0]
+
+
+def _entities(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Found, ...]]:
+    """Of each row the entities that may be the same, the best first."""
+    relation = task.relation
+    schema = pl.DataFrame(relation.shape.empty_table()).schema
+    own = forms_of(task, pl.DataFrame(list(rows), schema=schema))
+    text = pl.DataFrame(blocking_keys(relation.name, own, task.model))
+    keys = text.select("id", key_numbers(text["key"]).alias("key"))
+    met = meet_published(task.channel, relation, keys, unless=series(())).pairs()
+    best = met.sort(["keys", "other"], descending=[True, False]).group_by("id", maintain_order=True).head(CANDIDATES)
+    if best.is_empty():
+        return [() for _ in rows]
+    others = best["other"].unique().sort()
+    nodes = read_nodes(task.channel, relation, others)
+    pairs = best.select(left="id", right="other").join(nodes.select(right="id"), on="right", how="semi").sort("left", "right")
+    edges = pl.DataFrame(link(relation.name, own, forms_of(task, nodes), pairs.to_arrow(), task.model))
+    kept = edges.filter(pl.col("decision").is_in(list(ANSWERS)))
+    placed = kept.join(entities_of(task.channel, relation, kept["right"]), left_on="right", right_on="id")
+    ranked = placed.sort(["match_weight", "right"], descending=[True, False]).unique(["left", "entity"], keep="first", maintain_order=True)
+    return [tuple(map(_found, ranked.filter(pl.col("left") == row["id"]).iter_rows(named=True))) for row in rows]
+
+
+def _found(row: Mapping[str, Any]) -> Found:
+    return Found(row["entity"], ANSWERS[row["decision"]], row["match_weight"], orjson.loads(row["levels"]), row["right"])
