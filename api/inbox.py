@@ -1,6 +1,8 @@
 """INBOX, receiving side: a signed push is checked, cut into events, and stored before anybody is told that it was taken.
 
-An event that was stored before is counted, not kept twice. One lock a department keeps the order of arrival.
+An event that was stored before is counted, not kept twice: the same id with the same bytes. The same id with others is kept beside
+it, under the id and a hash: whether it is a correction, another record or nothing new is for LAND to judge, which sees what it says.
+One lock a department keeps the order of arrival.
 """
 
 from __future__ import annotations
@@ -13,18 +15,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from api.answers.platform import Received
 from api.departments import Department
 from connectors.connections import load_connection
 from connectors.connector import InboxConnector
 from connectors.paths import compile_path
+from connectors.transports.answers import loads
 from connectors.transports.inbox import verify_signature
-from connectors.transports.rest import loads
 from connectors.values import key_text
 from hub.database import store_errors
-from hub.encryption import Protected, store_bytes
+from hub.encryption import Protected, clear_bytes, store_bytes
 from hub.errors import AccessDenied, NotFound, RequestError
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -34,6 +36,7 @@ _LOCK = 4705  # beside those of pipeline/locks.py
 
 Wrap = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
+_STORED = "SELECT event_id, body FROM ops.inbox WHERE department = :department AND event_id = ANY(CAST(:ids AS text[]))"
 _STORE = """
 INSERT INTO ops.inbox (department, event_id, body, times_received)
 SELECT :department, e.event_id, e.body, e.times
@@ -67,19 +70,38 @@ def receive(engine: Engine, department: Department, push: Push) -> Received:
         )
     _require_signature(department.inbox, push)
     events = _events(department.inbox, push.body)
-    times = Counter(event_id for event_id, _ in events)
-    distinct = dict(reversed(events))  # of an event that stands twice in one push the first is kept
-    ordered = [(event_id, distinct[event_id]) for event_id in dict(events)]
-    values = {
-        "department": department.code,
-        "ids": [event_id for event_id, _ in ordered],
-        "bodies": [store_bytes(Protected.EVENT, body) for _, body in ordered],
-        "times": [times[event_id] for event_id, _ in ordered],
-    }
     with store_errors(), engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": _LOCK, "name": department.code})
+        named = _named(events, _digests(connection, department.code, [event_id for event_id, _ in events]))
+        times, distinct = Counter(name for name, _ in named), dict(named)
+        values = {
+            "department": department.code,
+            "ids": list(distinct),
+            "bodies": [store_bytes(Protected.EVENT, body) for body in distinct.values()],
+            "times": [times[name] for name in distinct],
+        }
         new = sum(row.is_new for row in connection.execute(text(_STORE), values))
     return Received(received=len(events), new=new, already_known=len(events) - new)
+
+
+def _digests(connection: Connection, department: str, ids: list[str]) -> dict[str, str]:
+    """Of each id that is stored, what its bytes come to."""
+    rows = connection.execute(text(_STORED), {"department": department, "ids": ids})
+    return {event_id: _digest(clear_bytes(Protected.EVENT, bytes(body))) for event_id, body in rows}
+
+
+def _named(events: list[tuple[str, bytes]], digests: dict[str, str]) -> list[tuple[str, bytes]]:
+    """Events, each under the id that it is kept by: another than its own where that is taken by other bytes."""
+    named = []
+    for event_id, body in events:
+        digest = _digest(body)
+        is_own = digests.setdefault(event_id, digest) == digest
+        named.append((event_id if is_own else f"{event_id}#{digest}", body))
+    return named
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _require_signature(connector: InboxConnector, push: Push) -> None:

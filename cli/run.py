@@ -19,6 +19,7 @@ from connectors.contract import Contract
 from hub.errors import RequestError
 from hub.settings import get_settings
 from pipeline.ingest import BatchReport
+from pipeline.order import Kind
 from pipeline.run import PassReport
 
 #: Why --accept-deletions does nothing in an ordinary run, by the feed's mode.
@@ -119,7 +120,7 @@ def run(
             raise typer.Exit(1)  # within: the call is written down as what it came to
 
 
-def _kind_of(options: dict[str, bool], *, is_named: bool) -> str:
+def _kind_of(options: dict[Kind, bool], *, is_named: bool) -> Kind:
     """What is asked of each department: one of the options, or what is new."""
     chosen = [kind for kind, is_chosen in options.items() if is_chosen]
     if len(chosen) > 1:

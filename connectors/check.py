@@ -241,6 +241,7 @@ def _paths(contract: Contract) -> Iterator[tuple[Loc, str, str]]:
     found: list[tuple[Loc, str | None]] = [((*loc, "path"), mapping.path) for _, loc, _, mapping in _mappings(contract)]
     found += [(("parties", index, "each", "path"), party.each.path) for index, party in enumerate(contract.parties) if party.each]
     found += [(("references", index, "path"), reference.path) for index, reference in enumerate(contract.references)]
+    found.append((("feed", "order"), getattr(contract.feed, "order", None)))
     found.append((("feed", "deleted", "path"), contract.feed.deleted.path if contract.feed.deleted else None))
     connector = contract.connector
     if isinstance(connector, RestConnector):

@@ -201,6 +201,8 @@ class Contract(Strict):
         names = set(self.mapped_columns()) | {head(name) for name in self.key}
         if isinstance(self.feed, CursorFeed):
             names.add(head(self.feed.field))
+        if isinstance(self.feed, EventsFeed) and self.feed.order is not None:
+            names |= top_level_names(self.feed.order)
         deleted = self.feed.deleted
         if deleted is not None:
             names |= {head(deleted.field)} if deleted.field else top_level_names(deleted.path or "@")

@@ -71,17 +71,23 @@ def extract(contract: Contract, pull: Pull, *, engine: Engine | None = None) -> 
         ContractError: the contract names a relation, column or path that is not there.
         SourceError: see hub.errors; pages handed on before stay good.
     """
+    return _pages(contract, pull, engine, is_sweep=False)
+
+
+def _pages(contract: Contract, pull: Pull, engine: Engine | None, *, is_sweep: bool) -> Iterator[Page]:
     connector, since = contract.connector, pull.since
+    watches_seams = contract.feed.mode == "cursor" and not is_sweep  # what deletes by absence counts rows instead
     if connector.kind == "rest":
         from connectors.transports import rest  # each kind pays for its own libraries alone
 
         watched = Paginator(contract, since=_floor(contract, since) if connector.since_param is None else None, watch_repeats=True)
-        return rest.pages(contract, since, watched)
+        return rest.pages(contract, since, watched, watches_seams=watches_seams)
     if connector.kind == "soap":
         from connectors.transports import soap
 
         has_since = "{since}" in connector.body
-        return soap.pages(contract, since, Paginator(contract, since=None if has_since else _floor(contract, since), watch_repeats=True))
+        watched = Paginator(contract, since=None if has_since else _floor(contract, since), watch_repeats=True)
+        return soap.pages(contract, since, watched, watches_seams=watches_seams)
     if connector.kind == "sql":
         from connectors.transports import sql
 
@@ -89,7 +95,9 @@ def extract(contract: Contract, pull: Pull, *, engine: Engine | None = None) -> 
     if connector.kind == "file":
         from connectors.transports import file
 
-        return file.pages(contract, Paginator(contract, since=_floor(contract, since)))
+        # A file may be delivered late, all of it below the watermark: where no sweep compares its rows, each pull does.
+        is_swept = isinstance(contract.feed, CursorFeed) and contract.feed.reconcile is not None
+        return file.pages(contract, Paginator(contract, since=_floor(contract, since) if is_swept else None))
     from connectors.transports import inbox
 
     if engine is None:
@@ -108,7 +116,7 @@ def reconcile(contract: Contract, *, engine: Engine | None = None) -> Iterator[P
         from connectors.transports import sql
 
         return sql.pages(contract, None, Paginator(contract), sweep=True)
-    return extract(contract, Pull(), engine=engine)
+    return _pages(contract, Pull(), engine, is_sweep=True)
 
 
 def _of_another_type(contract: Contract) -> ContractError:

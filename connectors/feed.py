@@ -75,6 +75,9 @@ class EventsFeed(Strict):
     """Events, at least once, idempotent by their id."""
 
     mode: Literal["events"]
+    order: Text | None = Field(
+        None, description="JMESPath to an event's time or number: one that comes late, below what landed, does not become current."
+    )
     deleted: Deleted | None = None
 
 

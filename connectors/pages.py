@@ -7,19 +7,20 @@ Nothing is dropped but rows older than what was asked for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from connectors.contract import Contract, CursorFeed
+from connectors.keys import deletion_test, key_reader, order_reader
 from connectors.masking import known_among, shown_name
-from connectors.paths import compile_path, lookup
+from connectors.paths import lookup
 from connectors.rows import KEY_FAULT, Row, Unreadable, encode
-from connectors.values import bounded, cursor_texts, flag_text, joined_key, key_text
-from hub.errors import HubError, SourceFormatError, SourceLimitError
+from connectors.values import bounded, cursor_texts
+from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import INDEXED_LONGEST, RAW_PAGE
 
 
@@ -35,6 +36,9 @@ class Page:
         columns: top-level source columns seen in the page, for drift.
         total: how many rows the source says it has, as it said last; None where it does not say.
         highest_total: the same, as it said at most in this pull: less at the end means that rows went, and others moved up.
+        lowest_total: the same, as it said at least, with rows or in the first place: fewer rows than that is not all of them.
+        read: rows of the pull so far, those left out for their age included.
+        began: when the pull began by the source's own clock, as cursor text; None where it does not tell.
     """
 
     rows: pa.Table
@@ -43,32 +47,9 @@ class Page:
     columns: tuple[str, ...]
     total: int | None = None
     highest_total: int | None = None
-
-
-def together(pages: Iterable[Page], rows: int) -> Iterator[Page]:
-    """Small pages as one of at least so many rows: to LAND each is a transaction of ten statements.
-
-    What came before an error is handed on before it.
-    """
-    waiting: list[Page] = []
-    try:
-        for page in pages:
-            waiting.append(page)
-            if sum(each.rows.num_rows for each in waiting) >= rows:
-                whole, waiting = _joined(waiting), []
-                yield whole
-    except HubError:
-        if waiting:
-            yield _joined(waiting)
-        raise
-    if waiting:
-        yield _joined(waiting)
-
-
-def _joined(pages: list[Page]) -> Page:
-    last = pages[-1]
-    columns = dict.fromkeys(name for page in pages for name in page.columns)
-    return replace(last, rows=pa.concat_tables([page.rows for page in pages]), columns=tuple(columns))
+    lowest_total: int | None = None
+    read: int = 0
+    began: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,14 +85,18 @@ class Paginator:
         self._zone = ZoneInfo(contract.timezone)
         self._since = since
         self._watch_repeats = watch_repeats
-        self._key = _key_reader(contract.key)
+        self._key = key_reader(contract.key)
         self._known = contract.source_columns()
-        self._is_deleted = _deletion_test(contract)
+        order = getattr(contract.feed, "order", None)
+        self._order = None if order is None else order_reader(order, self._zone)
+        self._is_deleted = deletion_test(contract)
         self._ordinal = 0
         self._seen: set[bytes] = set()
         self._highest: str | None = None
         self._highest_total: int | None = None
+        self._lowest_total: int | None = None
         self._has_keys = False
+        self.began: str | None = None  # by the source's clock, where the transport learns of it
         self.rows = 0  # rows handed in, those left out for their age included
 
     def page(
@@ -156,9 +141,18 @@ class Paginator:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
         if total is not None:
             self._highest_total = max(total, self._highest_total or 0)
+            if rows or self._lowest_total is None:  # an empty page after the last may speak of itself
+                self._lowest_total = total if self._lowest_total is None else min(total, self._lowest_total)
         table = self._recent(self._table(built, stamps), built)
         seen = tuple(name for name in names if "\x00" not in name)
-        return Page(table, self._highest, complete, seen, total, self._highest_total)
+        return Page(table, self._highest, complete, seen, total, self._highest_total, self._lowest_total, self.rows, self.began)
+
+    def marks(self, rows: Sequence[Row]) -> list[bytes]:
+        """What tells each row from others, within this pull."""
+        encoded = encode(rows)
+        built = _Columns(encoded.rows, encoded.payloads, encoded.bad)
+        self._identify(built)
+        return [self._mark(built, index) for index in range(len(built.rows))]
 
     def _identify(self, built: _Columns) -> None:
         """Key and cursor of each row; of a row that cannot be read the key, if that much can."""
@@ -170,6 +164,8 @@ class Paginator:
         if isinstance(feed, CursorFeed):
             name = feed.field
             built.cursors = cursor_texts([lookup(row, name) for row in built.rows], feed.cursor_type, self._zone)
+        elif self._order is not None:
+            built.cursors = [self._order(row) for row in built.rows]
         else:
             built.cursors = [None] * len(built.rows)
         for index in built.bad:
@@ -249,9 +245,10 @@ class Paginator:
             pa.array(built.payloads, pa.binary()).cast(pa.string()),
             pa.array(raws, pa.binary()),
             pa.array(faults, pa.string()),
-            pa.array([str(stamp.inbox_id) for stamp in stamps] if stamps else built.cursors, pa.string()),
+            pa.array([str(stamp.inbox_id) for stamp in stamps] if stamps and self._order is None else built.cursors, pa.string()),
             pa.array(operations, pa.string()),
             pa.array([bounded(stamp.event_id, INDEXED_LONGEST) for stamp in stamps] if stamps else [None] * count, pa.string()),
+            pa.array([stamp.inbox_id for stamp in stamps] if stamps else [None] * count, pa.int64()),
         ]
         return pa.Table.from_arrays(columns, schema=RAW_PAGE)
 
@@ -280,27 +277,3 @@ def _whole_text(text: str | None) -> str | None:
         return text if text is None or text.encode() else None
     except UnicodeEncodeError:
         return None
-
-
-def _key_reader(key: tuple[str, ...]) -> Callable[[dict[str, Any]], str | None]:
-    if len(key) == 1 and "." not in key[0]:
-        name = key[0]
-        return lambda row: key_text(row.get(name))
-
-    def joined(row: dict[str, Any]) -> str | None:
-        parts = [key_text(lookup(row, name)) for name in key]
-        return None if None in parts else joined_key([part for part in parts if part is not None])
-
-    return joined
-
-
-def _deletion_test(contract: Contract) -> Callable[[dict[str, Any]], bool] | None:
-    deleted = contract.feed.deleted
-    if deleted is None:
-        return None
-    words = frozenset(flag_text(value) for value in deleted.in_)
-    if deleted.field is not None:
-        name = deleted.field
-        return lambda row: flag_text(lookup(row, name)) in words
-    path = compile_path(deleted.path or "")
-    return lambda row: flag_text(path.search(row)) in words

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from connectors.document import Problem
     from hub.settings import Settings
+    from pipeline.order import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def asset_of(department: str) -> Asset:
     return Asset(f"casehub://{department}")
 
 
-def ingest_like(dag_id: str, contract: Contract, kind: str, schedule: Any) -> DAG:
+def ingest_like(dag_id: str, contract: Contract, kind: Kind, schedule: Any) -> DAG:
     """A DAG that takes one department through land, validate and normalise.
 
     Args:
@@ -101,7 +102,7 @@ def ingest_like(dag_id: str, contract: Contract, kind: str, schedule: Any) -> DA
     return dag
 
 
-def land(department: str, kind: str) -> Any:
+def land(department: str, kind: Kind) -> Any:
     """EXTRACT and LAND, one task: rows never travel through XCom."""
 
     @task(task_id="land", **(SWEEP_RETRIES if kind == "reconcile" else RETRIES))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from connectors.contract import Contract
 from pipeline.discarded import is_discarded
+from pipeline.late import is_late
 
 #: Parts of a contract that make records of rows: what was accepted before one of them changed would come to something else today.
 _MAPPING = ("timezone", "record", "parties", "references", "visibility")
@@ -28,7 +29,7 @@ FROM (
     SELECT * FROM landing.record
     WHERE department = :department AND state = 'accepted' AND operation = 'upsert' AND payload IS NOT NULL FOR SHARE
 ) r CROSS JOIN LATERAL (
-    SELECT max(o.version) AS newest, bool_or(o.version > r.version AND NOT {is_discarded("o")}) AS has_newer
+    SELECT max(o.version) AS newest, bool_or(o.version > r.version AND NOT {is_discarded("o")} AND NOT {is_late("o")}) AS has_newer
     FROM landing.record o WHERE o.department = r.department AND o.source_record_id = r.source_record_id
 ) n WHERE NOT n.has_newer
 """

@@ -15,11 +15,11 @@ from pipeline.protected import store_documents
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS staged (
     ordinal bigint NOT NULL, source_record_id text, payload jsonb, raw bytea, fault text, cursor text, operation text NOT NULL,
-    event_id text, kept_payload text, kept_raw bytea  -- as they are to be kept, where that is another form
+    event_id text, inbox_id bigint, kept_payload text, kept_raw bytea  -- as they are to be kept, where that is another form
 ) ON COMMIT DELETE ROWS
 """
 _SEEN = "CREATE TEMP TABLE IF NOT EXISTS seen (source_record_id text PRIMARY KEY)"
-_STAGED_COLUMNS = ("ordinal", "source_record_id", "payload", "raw", "fault", "cursor", "operation", "event_id")
+_STAGED_COLUMNS = ("ordinal", "source_record_id", "payload", "raw", "fault", "cursor", "operation", "event_id", "inbox_id")
 
 
 def prepare(connection: Connection) -> None:

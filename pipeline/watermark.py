@@ -33,6 +33,9 @@ class Mark:
     A time that lies ahead is a slip of one row. Followed, it would have every later pull ask for what comes after it, get
     nothing, and end well: the feed would stand still and nobody would know.
 
+    Nor does it pass the time when the pull began, where rows come in no order: one that changes once its page was read, and comes
+    with its new time on none, lies below the highest of the pages that follow.
+
     Attributes:
         highest: cursor text; None where nothing that counts has come.
         ahead: rows whose time lies ahead.
@@ -49,10 +52,21 @@ class Mark:
         self.ahead = 0
         self._contract, self._stored = contract, stored
         is_time = isinstance(contract.feed, CursorFeed) and contract.feed.cursor_type == "time"
-        self._limit = utc_text(datetime.now(UTC) + _TOLERANCE) if is_time else None
+        self._limit = furthest() if is_time else None
+        self._began = utc_text(datetime.now(UTC)) if is_time and not is_ordered(contract) else None
+
+    @property
+    def watermark(self) -> str | None:
+        """Up to where everything has come."""
+        if self._began is None or self.highest is None:
+            return self.highest
+        lag = self._contract.feed.lag if isinstance(self._contract.feed, CursorFeed) else timedelta(0)
+        return min(self.highest, utc_text(datetime.fromisoformat(self._began) - lag))
 
     def take(self, page: Page) -> None:
         """Count a page's cursors in."""
+        if self._began is not None and page.began is not None:
+            self._began = page.began  # by the clock that the cursors are of
         highest = page.cursor
         if self._limit is not None and highest is not None and highest > self._limit:
             cursors = [cursor for cursor in page.rows.column("cursor").to_pylist() if cursor is not None]
@@ -69,6 +83,16 @@ class Mark:
         if self._limit is not None and self._stored is not None and self._stored > self._limit:
             told.append(f"watermark_ahead: nothing new comes until `casehub sources rewind {self._contract.department}`")
         return told
+
+
+def furthest() -> str:
+    """The latest time that a row may have and no slip, as cursor text."""
+    return utc_text(datetime.now(UTC) + _TOLERANCE)
+
+
+def is_ordered(contract: Contract) -> bool:
+    """Whether rows come in the order of their cursors, so that each page moves the watermark."""
+    return isinstance(contract.feed, CursorFeed) and contract.feed.ordered
 
 
 def read(connection: Connection, department: str) -> tuple[str | None, str | None]:

@@ -23,9 +23,10 @@ RAW_PAGE = pa.schema(
         pa.field("payload", pa.string()),  # the row as JSON text, under the department's own names
         pa.field("raw", pa.binary()),  # the bytes as received, where they could not be parsed (or JSON cannot hold them)
         pa.field("fault", pa.string()),  # why not, in words free of values
-        pa.field("cursor", pa.string()),  # the row's cursor value as text; null in snapshots and events
+        pa.field("cursor", pa.string()),  # the row's cursor value as text; an event's place among those of its record; null in snapshots
         pa.field("operation", pa.string(), nullable=False),  # "upsert" or "delete"
         pa.field("event_id", pa.string()),  # events feeds alone
+        pa.field("inbox_id", pa.int64()),  # the same: where it waited
     ]
 )
 

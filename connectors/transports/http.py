@@ -6,6 +6,8 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from types import TracebackType
 from typing import Any
@@ -17,6 +19,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from connectors.connections import Connection, variable
 from connectors.connector import RestConnector, SoapConnector
 from connectors.transports.signing import Signer, signer
+from connectors.values import utc_text
 from hub.errors import SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
@@ -92,6 +95,9 @@ class HttpSource:
         connector: paths, limits and how to authenticate.
         connection: address and credentials.
         department: for messages.
+
+    Attributes:
+        began: when the first request went out by the server's own clock, as cursor text; None where it does not tell its time.
     """
 
     def __init__(self, connector: RestConnector | SoapConnector, connection: Connection, department: str) -> None:
@@ -115,6 +121,7 @@ class HttpSource:
             headers={"User-Agent": "casehub", "Accept-Encoding": "gzip, deflate"},
             trust_env=False,
         )
+        self.began: str | None = None
         self._signer: Signer = signer(connector, connection, department, self._post_form)
 
     def __enter__(self) -> HttpSource:
@@ -148,7 +155,10 @@ class HttpSource:
             SourceLimitError: the answer is longer than the limit.
             SourceFormatError: a content encoding nobody asked for.
         """
-        answer = self._retried(method, url, {**headers, **self._signer.headers()}, content)
+        signature, sent = self._signer.headers(), time.monotonic()
+        answer = self._retried(method, url, {**headers, **signature}, content)
+        if self.began is None:
+            self.began = _sent_at(answer, time.monotonic() - sent)
         if answer.status == 401 and self._signer.renew():
             answer = self._retried(method, url, {**headers, **self._signer.headers()}, content)
         is_fault = method == "POST" and answer.status == 500 and "xml" in answer.media_type
@@ -243,6 +253,14 @@ class HttpSource:
         if 300 <= status < 400:
             remedy = "the source has moved: put its new address into the connection"
         raise SourceRefused(f"{self.department}: {self.host} answered {status}", remedy=remedy, **detail)
+
+
+def _sent_at(answer: Answer, elapsed_s: float) -> str | None:
+    try:
+        told = parsedate_to_datetime(answer.headers.get("date", ""))
+        return utc_text((told if told.tzinfo else told.replace(tzinfo=UTC)) - timedelta(seconds=elapsed_s))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _failure(error: BaseException | None) -> str:

@@ -14,7 +14,7 @@ from connectors.contract import Contract
 from connectors.pages import Page, Paginator, Stamp
 from connectors.paths import compile_path
 from connectors.rows import Row, Unreadable, as_row
-from connectors.transports.rest import loads
+from connectors.transports.answers import loads
 from connectors.values import key_text
 from hub.encryption import Protected, clear_bytes
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from connectors.connector import FileConnector
 from connectors.rows import Row, Unreadable
+from connectors.transports.answers import items, loads
 from connectors.transports.lines import Found, byte_lines
-from connectors.transports.rest import items, loads
 from connectors.transports.streams import Bounded
 from hub.errors import SourceFormatError
 

@@ -2,70 +2,79 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
 import httpx
-import orjson
 
 from connectors.connections import load_connection
 from connectors.connector import RestConnector
 from connectors.contract import Contract
-from connectors.masking import told_keys
 from connectors.pages import Page, Paginator
 from connectors.paths import compile_path
-from connectors.rows import Row, as_row
+from connectors.rows import Row
+from connectors.transports.answers import NO_CONTENT, is_there, items, read_json, whole
 from connectors.transports.http import Answer, HttpSource
+from connectors.transports.seam import Seam
 from hub.errors import SourceFormatError, SourceLimitError, SourceRefused
 
+_COUNTED = ("offset", "page")  # the hub says which page comes next, not the source
+_PLAIN = re.compile(r"\w+(\.\w+)*")  # a path of names alone: whether there is something at it can be told
 #: Pages after which a source is held to go on for ever.
 MAX_PAGES = 100_000
-_NO_CONTENT = 204
-_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,20})", re.ASCII | re.IGNORECASE)
-#: All figures made one, and all that can stand before a number: inside a text long runs of figures are nothing unusual.
-_FIGURES = bytes.maketrans(b"123456789,[-\t\n\r ", b"0" * 9 + b":" * 7)
-_TOO_LARGE = re.compile(rb"[0-9.][eE]\+?[0-9]{3}")  # orjson refuses the whole text
-_LONG_NUMBER = b":" + b"0" * 19
 
 
-def pages(contract: Contract, since: str | None, paginator: Paginator) -> Iterator[Page]:
+def pages(contract: Contract, since: str | None, paginator: Paginator, *, watches_seams: bool) -> Iterator[Page]:
     """Every page of the source.
 
     Args:
         contract: with a RestConnector.
         since: sent in since_param, if the contract has one.
         paginator: makes the pages.
+        watches_seams: rows that move while pages of an offset or a page number are read are caught.
 
     Raises:
         SourceError: see connectors.transports.http.
     """
     connector = contract.connector
     assert isinstance(connector, RestConnector)  # noqa: S101 - extract() chose this transport by the kind
-    connection = load_connection(connector.connection, "rest")
+    connection, paging = load_connection(connector.connection, "rest"), connector.pages
+    seam = Seam(paginator, contract.department, paging.size, is_watched=watches_seams and paging.style in _COUNTED)
     with HttpSource(connector, connection, contract.department) as source:
-        asking = _Asking(source, connector, since)
+        asking = _Asking(source, connector, since, overlaps=seam.is_watched)
         for _ in range(MAX_PAGES):
-            answer = asking.ask()
-            document = read_json(answer, contract.department)
-            rows = [] if answer.status == _NO_CONTENT else items(document, connector.items, contract.department)
-            total = whole(compile_path(connector.pages.total).search(document)) if connector.pages.total else None
-            is_last = not asking.goes_on(answer, document, len(rows), total)
-            yield paginator.page(rows, complete=is_last, total=total)
+            asked = asking.ask()
+            rows = seam.follow(asked.rows, asking.ask_before, overlaps=asking.is_overlapping)
+            is_last = not asking.goes_on(asked, len(rows))
+            paginator.began = source.began
+            yield paginator.page(rows, complete=is_last, total=asked.total)
+            asking.require_next(asked)
             if is_last:
                 return
     raise SourceLimitError(f"{contract.department}: the source has more than {MAX_PAGES} pages", remedy="check pages: in the contract")
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """One page as the source gave it; no answer where it says that there is no such page."""
+
+    answer: Answer | None
+    document: Any
+    rows: list[Row]
+    total: int | None
+
+
 class _Asking:
     """The next request, and what follows from its answer. An offset, page or link source ends with an empty page or its total.
 
-    A short page is not the end: many a source caps the page size below what it is asked for.
+    A short page is not the end: many a source caps the page size below what it is asked for. An offset may begin with the last row
+    of the page before, so that each page shows whether the rows before it stayed where they were.
     """
 
-    def __init__(self, source: HttpSource, connector: RestConnector, since: str | None) -> None:
+    def __init__(self, source: HttpSource, connector: RestConnector, since: str | None, *, overlaps: bool) -> None:
         self._source, self._connector = source, connector
         self._url = source.url(connector.path)
         self._params: dict[str, Any] = dict(connector.params)
@@ -78,30 +87,79 @@ class _Asking:
             self._params[paging.offset_param] = 0
         if paging.style == "page":
             self._params[paging.page_param] = paging.first_page
-        self._done = 0
+        self._before: dict[str, Any] | None = None
+        self._overlaps, self.is_overlapping = overlaps and paging.style == "offset", False
+        self._done = 0  # rows of the source's list up to the end of the page
+        self._total: int | None = None
         self._cursors: set[str] = set()
 
-    def ask(self) -> Answer:
-        """Send it."""
-        return self._source.get(self._url, self._params, {"Accept": "application/json", **self._connector.headers})
+    def ask(self) -> _Asked:
+        """Send it. After the first page a 404 says that there is no such page, which is how some sources end."""
+        try:
+            return self._ask(self._params)
+        except SourceRefused as refused:
+            if refused.detail.get("status") != 404 or self._connector.pages.style not in _COUNTED or self._before is None:
+                raise
+            return _Asked(None, None, [], self._total)
 
-    def goes_on(self, answer: Answer, document: Any, count: int, total: int | None) -> bool:
-        """Whether there is a next page, which is then what `ask` asks for."""
-        paging = self._connector.pages
-        self._done += count
+    def ask_before(self) -> list[Row]:
+        """The page before, once more."""
+        return self._ask(self._before or self._params).rows
+
+    def _ask(self, params: dict[str, Any]) -> _Asked:
+        connector, department = self._connector, self._source.department
+        answer = self._source.get(self._url, params, {"Accept": "application/json", **connector.headers})
+        document = read_json(answer, department)
+        total = whole(compile_path(connector.pages.total).search(document)) if connector.pages.total else None
+        rows = [] if answer.status == NO_CONTENT else items(document, connector.items, department)
+        return _Asked(answer, document, rows, total)
+
+    def goes_on(self, asked: _Asked, fresh: int) -> bool:
+        """Whether there is a next page, which is then what `ask` asks for; `fresh` rows of this one were not on the page before."""
+        paging, count = self._connector.pages, len(asked.rows)
+        self._total = asked.total
         if paging.style == "none":
             return False
+        self._done += count - self.is_overlapping
         if paging.style == "cursor":
-            return self._next_cursor(compile_path(paging.next or "").search(document))
+            return self._next_cursor(compile_path(paging.next or "").search(asked.document))
         if paging.style == "link":
-            return self._next_link(answer)
-        if count == 0 or (total is not None and self._done >= total):
+            return asked.answer is not None and self._next_link(asked.answer)
+        is_all = count == 0 or (fresh == 0 and count == 1 and self.is_overlapping)
+        if is_all or (asked.total is not None and self._done >= asked.total):
             return False
-        if paging.style == "offset":
-            self._params[paging.offset_param] = self._done
+        self._before = dict(self._params)
+        if paging.style == "offset":  # one row alone may be all that the source gives at once: overlapping, it would come for ever
+            self.is_overlapping = self._overlaps and count > 1 and fresh > 0
+            self._params[paging.offset_param] = self._done - self.is_overlapping
         else:
             self._params[paging.page_param] += 1
         return True
+
+    def require_next(self, asked: _Asked) -> None:
+        """Refuse a first page that is full and has no place for the next cursor: a source that renamed it would end with each first page.
+
+        Raises:
+            SourceFormatError: so it is, and no total says that this is all.
+        """
+        paging = self._connector.pages
+        if paging.style != "cursor" or self._cursors or paging.size is None or len(asked.rows) < paging.size:
+            return
+        if (
+            not _PLAIN.fullmatch(paging.next or "")
+            or is_there(asked.document, paging.next or "")
+            or (asked.total is not None and self._done >= asked.total)
+        ):
+            return
+        department = self._source.department
+        raise SourceFormatError(
+            f"{department}: 首页已满，但应答中没有 {paging.next}，无法得知是否还有下一页 · "
+            f"{department}: the first page is full and has no {paging.next}, so that nobody knows whether there are more",
+            remedy="改正契约中的 pages: next；如果来源在末页省略它，请写明 total: · "
+            "correct next: of pages: in the contract; where the source leaves it out on the last page, name its total:",
+            department=department,
+            path=paging.next,
+        )
 
     def _next_cursor(self, cursor: Any) -> bool:
         if cursor in (None, "", False):
@@ -117,7 +175,7 @@ class _Asking:
         return True
 
     def _next_link(self, answer: Answer) -> bool:
-        link = httpx.Response(200, headers=answer.headers).links.get("next", {}).get("url")
+        link = next_link(answer.headers)
         if not link:
             return False
         url = httpx.URL(urljoin(str(answer.url), link))
@@ -138,120 +196,10 @@ class _Asking:
         return True
 
 
-def whole(value: Any) -> int | None:
-    """A count, as a number or as digits."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        return int(value) if value.strip().isdigit() else None
-    return int(value) if isinstance(value, (int, float)) else None
-
-
-def read_json(answer: Answer, department: str) -> Any:
-    """An answer as JSON; null where the source has nothing to say.
-
-    Raises:
-        SourceFormatError: it is HTML, not JSON, or not in UTF-8.
-    """
-    if answer.status == _NO_CONTENT:
-        return None
-    head = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<!doctype html", b"<html")) or (answer.media_type == "text/html" and head[:1] not in (b"{", b"[")):
-        raise SourceFormatError(
-            f"{department}: the source answers with an HTML page instead of JSON (a login or maintenance page?)",
-            remedy="open the address in a browser; check path: and auth: in the contract",
-            department=department,
-            status=answer.status,
-        )
-    try:
-        return loads(answer.body, with_infinity=True)
-    except ValueError:
-        raise _no_json(answer, department) from None
-
-
-def _no_json(answer: Answer, department: str) -> SourceFormatError:
-    remedy = "核对合同中的 path:，或询问部门 · check path: in the contract; ask the department's desk"
-    what = "不是 JSON · is not JSON"
-    charset = _charset(answer)
-    if charset is not None:
-        what = "不是 UTF-8 · is not in UTF-8"
-        remedy = f"编码为 {charset}：请部门以 UTF-8 返回 JSON · it is in {charset}: ask the department's desk for JSON in UTF-8"
-    return SourceFormatError(
-        f"{department}: 源系统的应答（{len(answer.body)} 字节）· the source's answer of {len(answer.body)} bytes {what}",
-        remedy=remedy,
-        department=department,
-        status=answer.status,
-    )
-
-
-def _charset(answer: Answer) -> str | None:
-    """What an answer is written in that is not UTF-8: as it says itself, or what it can be read in."""
-    try:
-        answer.body.decode("utf-8")
-    except UnicodeDecodeError:
-        said = _CHARSET.search(answer.headers.get("content-type", ""))
-        if said is not None and said[1].lower().replace("-", "") != "utf8":
-            return said[1]
-        try:
-            answer.body.decode("gb18030")
-        except UnicodeDecodeError:
-            return "another encoding"
-        return "gb18030 (GBK)"
+def next_link(headers: httpx.Headers) -> str | None:
+    """Where the next page is, by RFC 8288: names and relations in any case, several relations of one link with blanks between."""
+    for link in httpx.Response(200, headers=headers).links.values():
+        relations = next((value for name, value in link.items() if name.lower() == "rel"), "")
+        if "next" in relations.lower().split():
+            return link.get("url")
     return None
-
-
-def loads(text: bytes, *, with_infinity: bool = False) -> Any:
-    """JSON, with every integer exact (orjson alone would round those beyond 64 bits), and half characters kept.
-
-    Args:
-        text: the document.
-        with_infinity: read 1e400, for one such number in a page of rows: `encode` refuses it with its row.
-
-    Raises:
-        ValueError: not JSON, or nested deeper than anything that is kept.
-    """
-    text = text.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return _loads(text, with_infinity=with_infinity)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-
-
-def _loads(text: bytes, *, with_infinity: bool) -> Any:
-    try:
-        has_long = _LONG_NUMBER in (b":" + text).translate(_FIGURES)
-        return json.loads(text, parse_constant=_refuse_constant) if has_long else orjson.loads(text)
-    except orjson.JSONDecodeError:
-        if rb"\ud" in text.lower() or (with_infinity and _TOO_LARGE.search(text)):
-            return json.loads(text, parse_constant=_refuse_constant)
-        raise
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-def items(document: Any, path: str, department: str) -> list[Row]:
-    """The rows of a document.
-
-    Raises:
-        SourceFormatError: there is no list at the path.
-    """
-    found = document if path == "@" else compile_path(path).search(document)
-    if isinstance(found, dict):
-        found = [found]
-    if found is None and _is_null(document, path):
-        return []
-    if not isinstance(found, list):
-        seen = f"the answer's keys are {told_keys(document)}" if isinstance(document, dict) else "the answer is no object"
-        raise SourceFormatError(
-            f"{department}: there is no list at {path!r}; {seen}", remedy="correct items: in the contract", department=department, path=path
-        )
-    return [as_row(row) for row in found]
-
-
-def _is_null(document: Any, path: str) -> bool:
-    """Whether the path leads to a null that is there: some sources write null for an empty list."""
-    parent, _, name = path.rpartition(".")
-    holder = compile_path(parent).search(document) if parent else document
-    return isinstance(holder, dict) and name.strip('"') in holder

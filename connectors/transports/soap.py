@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -12,42 +13,57 @@ from connectors.connections import load_connection
 from connectors.connector import SoapConnector
 from connectors.contract import Contract
 from connectors.pages import Page, Paginator
+from connectors.rows import Row
 from connectors.transports import xmlrows
+from connectors.transports.answers import whole
 from connectors.transports.http import Answer, HttpSource
-from connectors.transports.rest import MAX_PAGES, whole
+from connectors.transports.rest import MAX_PAGES
+from connectors.transports.seam import Seam
 from hub.errors import SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 
 _SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 _SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 
 
-def pages(contract: Contract, since: str | None, paginator: Paginator) -> Iterator[Page]:
+def pages(contract: Contract, since: str | None, paginator: Paginator, *, watches_seams: bool) -> Iterator[Page]:
     """Every page of the source.
 
     Args:
         contract: with a SoapConnector.
         since: put in place of {since}; the empty text from the beginning.
         paginator: makes the pages.
+        watches_seams: rows that move while pages are read are caught.
 
     Raises:
         SourceError: see connectors.transports.http; also a SOAP fault, HTML, an XML bomb.
     """
     connector = contract.connector
     assert isinstance(connector, SoapConnector)  # noqa: S101 - extract() chose this transport by the kind
-    lists, what = xmlrows.lists_of(contract), f"{contract.department}: the answer"
+    seam = Seam(paginator, contract.department, connector.pages.size, is_watched=watches_seams)
     with HttpSource(connector, load_connection(connector.connection, "soap"), contract.department) as source:
-        for number in range(MAX_PAGES):
-            page = connector.pages.first_page + number
-            answer = source.post(source.url(connector.path), *_request(connector, page, since))
-            root = _root(answer, what, contract.department)
-            rows = [xmlrows.to_row(element, lists) for element in xmlrows.find(root, connector.items, connector.namespaces)]
-            pulled = paginator.rows + len(rows)
-            total = _total(root, connector)
-            is_last = connector.pages.style == "none" or not rows or (total is not None and pulled >= total)
+        done, first = 0, connector.pages.first_page
+        for number in range(first, first + MAX_PAGES):
+            rows, total = _ask(source, connector, contract, number, since)
+            done += len(rows)
+            is_last = connector.pages.style == "none" or not rows or (total is not None and done >= total)
+            rows = seam.follow(rows, partial(_ask_again, source, connector, contract, number - 1, since))
+            paginator.began = source.began
             yield paginator.page(rows, complete=is_last, total=total)
             if is_last:
                 return
     raise SourceLimitError(f"{contract.department}: the source has more than {MAX_PAGES} pages", remedy="check pages: in the contract")
+
+
+def _ask(source: HttpSource, connector: SoapConnector, contract: Contract, page: int, since: str | None) -> tuple[list[Row], int | None]:
+    """The rows of a page, and how many there are in all, as far as the source tells."""
+    answer = source.post(source.url(connector.path), *_request(connector, page, since))
+    root, lists = _root(answer, f"{contract.department}: the answer", contract.department), xmlrows.lists_of(contract)
+    rows: list[Row] = [xmlrows.to_row(element, lists) for element in xmlrows.find(root, connector.items, connector.namespaces)]
+    return rows, _total(root, connector)
+
+
+def _ask_again(source: HttpSource, connector: SoapConnector, contract: Contract, page: int, since: str | None) -> list[Row]:
+    return _ask(source, connector, contract, page, since)[0]
 
 
 def _request(connector: SoapConnector, page: int, since: str | None) -> tuple[bytes, dict[str, str]]:

@@ -55,10 +55,14 @@ class HttpServer:
 
     def __init__(self, answer: Callable[[Request], Response]) -> None:
         self.requests: list[Request] = []
+        self.clock: str | None = None  # what it says the time is, where that is not the right one
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return outer.clock or super().date_time_string(timestamp)
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
 import itertools
 import json
@@ -91,7 +92,7 @@ def test_cursor_pages(serve: Serve) -> None:
 @pytest.mark.parametrize("total", [None, "total"])
 def test_offset_pages_of_a_source_that_caps_their_size(serve: Serve, total: str | None) -> None:
     def answer(request: Request) -> Response:
-        start, size = int(request.query["offset"]), min(int(request.query["limit"]), 2)
+        start, size = int(request.query["offset"]), min(int(request.query["limit"]), 4)
         return as_json({"rows": ROWS[start : start + size], "total": len(ROWS)})
 
     server = serve(answer)
@@ -99,7 +100,11 @@ def test_offset_pages_of_a_source_that_caps_their_size(serve: Serve, total: str 
         contract_on(items="rows", pages={"style": "offset", "size": 5, "total": total} if total else {"style": "offset", "size": 5})
     )
     assert payloads(pages) == ROWS
-    assert [request.query["offset"] for request in server.requests] == ["0", "2", "4", "6", *([] if total else ["7"])]
+    assert [request.query["offset"] for request in server.requests] == [
+        "0",
+        "3",
+        *([] if total else ["6"]),
+    ]  # each shows the last one again
 
 
 def test_numbered_pages(serve: Serve) -> None:
@@ -110,17 +115,60 @@ def test_numbered_pages(serve: Serve) -> None:
     server = serve(answer)
     pages = {"style": "page", "size": 4, "size_param": "n", "page_param": "p", "first_page": 0}
     assert payloads(pull(contract_on(pages=pages))) == ROWS
-    assert [request.query for request in server.requests] == [{"n": "4", "p": str(number)} for number in range(3)]
+    assert [request.query for request in server.requests] == [{"n": "4", "p": str(number)} for number in (0, 1, 0, 2)]
 
 
-def test_link_pages(serve: Serve) -> None:
+def test_an_offset_source_that_gives_one_row_at_once(serve: Serve) -> None:
+    server = serve(lambda request: as_json(ROWS[int(request.query["offset"]) :][:1]))
+    assert payloads(pull(contract_on(pages={"style": "offset", "size": 5}))) == ROWS
+    assert {request.query["offset"] for request in server.requests} == {str(number) for number in range(8)}
+
+
+def test_pages_end_with_a_404_unless_a_total_says_more(serve: Serve) -> None:
+    def answer(request: Request) -> Response:
+        rows = ROWS[(int(request.query["page"]) - 1) * 5 :][:5]
+        return as_json({"rows": rows, "total": 9}) if rows else as_json({"detail": "Invalid page."}, 404)
+
+    serve(answer)
+    pages = pull(contract_on(items="rows", pages={"style": "page", "size": 5}))
+    assert (payloads(pages), pages[-1].complete) == (ROWS, True)
+    last = pull(contract_on(items="rows", pages={"style": "page", "size": 5, "total": "total"}))[-1]
+    assert (last.complete, last.read, last.lowest_total) == (True, 7, 9)  # which LAND refuses
+    with pytest.raises(SourceRefused, match="answered 404"):
+        pull(contract_on(items="rows", pages={"style": "page", "size": 5, "first_page": 7}))
+
+
+@pytest.mark.parametrize("relation", ['rel="next"', "rel=next", 'rel="Next"', 'rel="next nofollow"', 'REL="last NEXT"'])
+def test_link_pages(serve: Serve, relation: str) -> None:
     def answer(request: Request) -> Response:
         start = int(request.query.get("from", 0))
-        link = f'</api/cases?from={start + 4}>; rel="next", </api/cases>; rel="first"' if start + 4 < len(ROWS) else '</x>; rel="prev"'
+        link = f'</api/cases?from={start + 4}>; {relation}, </api/cases>; rel="first"' if start + 4 < len(ROWS) else '</x>; rel="prev"'
         return as_json(ROWS[start : start + 4], Link=link)
 
     serve(answer)
     assert payloads(pull(contract_on(pages={"style": "link"}))) == ROWS
+
+
+@pytest.mark.parametrize(("size", "total", "is_told"), [(3, None, True), (3, 7, True), (3, 3, False), (4, None, False)])
+def test_a_full_page_without_the_place_of_the_next_cursor_is_told(serve: Serve, size: int, total: int | None, is_told: bool) -> None:
+    serve(lambda request: as_json({"rows": ROWS[:3], "nextCursor": "3", "total": total}))
+    paging = {"style": "cursor", "size": size, "next": "next", "total": "total"}
+    pages: list[Any] = []
+    with pytest.raises(SourceFormatError, match="has no next,") if is_told else contextlib.nullcontext():
+        pages.extend(extract(contract_on(items="rows", pages=paging), Pull()))
+    with pytest.raises(SourceFormatError) if is_told else contextlib.nullcontext():
+        for page in extract(contract_on(items="rows", pages=paging), Pull()):
+            pages = [page]
+    assert payloads(pages) == ROWS[:3]
+
+
+def test_a_source_that_leaves_the_next_cursor_out_on_its_last_page_is_read(serve: Serve) -> None:
+    def answer(request: Request) -> Response:
+        start = int(request.query.get("cursor", 0))
+        return as_json({"rows": ROWS[start : start + 3]} | ({"next": start + 3} if start < 3 else {}))
+
+    serve(answer)
+    assert payloads(pull(contract_on(items="rows", pages={"style": "cursor", "size": 3, "next": "next"}))) == ROWS[:6]
 
 
 def test_a_link_to_another_host_is_not_followed(serve: Serve) -> None:
@@ -415,7 +463,7 @@ def test_a_page_that_repeats_for_ever(serve: Serve, pages: dict[str, Any], answe
     server = serve(lambda request: as_json(answer))
     with pytest.raises(SourceLimitError, match="for ever"):
         pull(contract_on(items="rows", pages=pages))
-    assert len(server.requests) <= 3
+    assert len(server.requests) <= 4
 
 
 def test_a_cursor_that_leads_round_in_a_circle(serve: Serve) -> None:
@@ -431,7 +479,7 @@ def test_a_cursor_that_leads_round_in_a_circle(serve: Serve) -> None:
 
 
 def test_pages_handed_on_before_a_failure_stay_good(serve: Serve) -> None:
-    serve(lambda request: as_json(ROWS[:2]) if request.query["page"] == "1" else as_json({}, 404))
+    serve(lambda request: as_json(ROWS[:2]) if request.query["page"] == "1" else as_json({}, 403))
     pages = []
     with pytest.raises(SourceRefused):
         for page in extract(contract_on(pages={"style": "page", "size": 2}), Pull()):

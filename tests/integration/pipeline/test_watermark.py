@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,8 +70,29 @@ def test_where_every_time_lies_ahead_there_is_no_watermark(database: Engine) -> 
 
 def test_a_clock_that_is_a_little_ahead_counts(database: Engine) -> None:
     soon = utc_text(datetime.now(UTC) + timedelta(hours=20))
-    report = take_in(database, make_contract(feed=FEED), page_of(TIME, soon))
+    report = take_in(database, make_contract(feed={**FEED, "ordered": True}), page_of(TIME, soon))
     assert (report.alerts, ask(database, WATERMARK)) == ((), [soon])
+
+
+@pytest.mark.parametrize(
+    ("began", "watermark"),
+    [
+        pytest.param("2026-03-01T04:00:00.000000Z", "2026-03-01T03:50:00.000000Z", id="by the source's clock"),
+        pytest.param("2026-03-01T23:00:00.000000Z", "2026-03-01T12:00:00.000000Z", id="all of it before"),
+        pytest.param(None, "2026-03-01T12:00:00.000000Z", id="by the hub's own"),
+    ],
+)
+def test_where_rows_come_in_no_order_the_watermark_does_not_pass_the_pulls_beginning(
+    database: Engine, began: str | None, watermark: str
+) -> None:
+    page = replace(page_of(TIME, "2026-03-01T12:00:00.000000Z"), began=began)
+    report = take_in(database, make_contract(feed=FEED), page)
+    assert (report.landed, report.alerts, ask(database, WATERMARK)) == (2, (), [watermark])
+
+
+def test_the_hubs_own_clock_bounds_it_where_the_source_tells_none(database: Engine) -> None:
+    take_in(database, make_contract(feed=FEED), page_of(TIME, utc_text(datetime.now(UTC) + timedelta(hours=20))))
+    assert ask(database, WATERMARK) < [utc_text(datetime.now(UTC) - timedelta(minutes=10))]
 
 
 @pytest.mark.parametrize(("cursor_type", "cursor"), [("integer", "9" * 20), ("text", SLIP)])

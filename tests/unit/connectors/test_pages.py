@@ -12,7 +12,7 @@ from connectors.contract import Contract
 from connectors.pages import Page, Paginator, Stamp, in_pages
 from connectors.paths import open_nested
 from connectors.rows import DEPTH_FAULT, KEY_FAULT, NUL_FAULT, NUMBER_FAULT, SURROGATE_FAULT, Row, Unreadable
-from connectors.transports.rest import loads
+from connectors.transports.answers import loads
 from hub.errors import SourceFormatError, SourceLimitError
 from schema.records import RAW_PAGE
 from tests.unit.connectors.builders import make_contract, rows_of
