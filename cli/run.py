@@ -100,7 +100,7 @@ def run(
     ] = False,
 ) -> None:
     """在一个进程内完成一次全流程：拉取、校验、归一、识别、发布 · Pull, validate, normalise, match and publish, in one process."""
-    from pipeline.land import Order
+    from pipeline.order import Order
     from pipeline.run import run_pass
 
     settings, console = get_settings(), Console()

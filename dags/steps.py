@@ -107,7 +107,8 @@ def land(department: str, kind: Kind) -> Any:
 
     @task(task_id="land", **(SWEEP_RETRIES if kind == "reconcile" else RETRIES))
     def run(**context: Any) -> int:
-        from pipeline.land import Order, land
+        from pipeline.land import land
+        from pipeline.order import Order
 
         dag_run = context["dag_run"]
         order = Order("backfill" if dag_run.run_type == "backfill" else kind, run_id=f"{dag_run.dag_id} {dag_run.run_id}")

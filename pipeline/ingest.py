@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
 from hub.settings import Settings
-from pipeline.land import Order, Source, land
+from pipeline.land import Source, land
 from pipeline.normalise import normalise
+from pipeline.order import Order
 from pipeline.validate import validate
 
 _UNFINISHED = """
@@ -40,7 +41,7 @@ def ingest(
     engine: Engine,
     contract: Contract,
     settings: Settings,
-    order: Order = Order(),  # noqa: B008 - frozen
+    order: Order = Order(),
     source: Source | None = None,
 ) -> BatchReport:
     """Pull a department and take everything that landed as far as it goes, an earlier, killed run's rows included.

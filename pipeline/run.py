@@ -18,7 +18,8 @@ from hub.settings import Settings
 from hub.threads import hand_over_quickly
 from pipeline.batch_errors import words
 from pipeline.ingest import BatchReport, ingest
-from pipeline.land import Order, Source
+from pipeline.land import Source
+from pipeline.order import Order
 from pipeline.resolve import ResolveReport, resolve
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def run_pass(
     contracts: Iterable[Contract],
     settings: Settings,
     on_progress: Progress = lambda *_: None,
-    order: Order = Order(),  # noqa: B008 - frozen
+    order: Order = Order(),
     *,
     source: Source | None = None,
     resolves: bool = True,

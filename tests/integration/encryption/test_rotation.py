@@ -22,8 +22,8 @@ from pipeline import key_hiding, rotation
 from pipeline.decisions import decide
 from pipeline.export import membership
 from pipeline.ingest import ingest
-from pipeline.land import Order
 from pipeline.locks import resolve_lock
+from pipeline.order import Order
 from pipeline.resolve import resolve
 from pipeline.rotation import Held, rotate, status
 from schema import tables

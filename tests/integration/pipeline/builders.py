@@ -16,7 +16,8 @@ from connectors.extract import Page, Pull
 from hub.settings import Settings
 from pipeline.conservation import recount, require_law
 from pipeline.ingest import BatchReport, batch_report, finish
-from pipeline.land import Order, Source, land
+from pipeline.land import Source, land
+from pipeline.order import Order
 from schema.records import RAW_PAGE
 
 Row = dict[str, Any]
@@ -92,7 +93,7 @@ def giving(*pages: Page, then: Exception | None = None) -> Source:
     return source
 
 
-def take_in(engine: Engine, contract: Contract, *pages: Page, order: Order = Order(), settings: Settings = SETTINGS) -> BatchReport:  # noqa: B008
+def take_in(engine: Engine, contract: Contract, *pages: Page, order: Order = Order(), settings: Settings = SETTINGS) -> BatchReport:
     """Land pages and take them as far as they go."""
     batch_id = land(engine, contract, order, giving(*pages))
     finish(engine, contract, batch_id, settings)

@@ -13,7 +13,8 @@ from connectors.contract import Contract
 from connectors.extract import Page, Pull
 from hub.errors import BatchHeld
 from pipeline.ingest import ingest
-from pipeline.land import Order, land
+from pipeline.land import land
+from pipeline.order import Order
 from pipeline.quarantine import Choice, discard, discard_batch
 from pipeline.watermark import rewind
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, require_the_law, take_in

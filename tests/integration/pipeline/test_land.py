@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from hub.encryption import Protected, clear_bytes
 from hub.errors import BatchHeld, BusyError, SnapshotError, SourceUnavailable, StoreUnavailable
-from pipeline.land import Order, land
+from pipeline.land import land
 from pipeline.locks import department_lock
+from pipeline.order import Order
 from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, take_in
 
 CURSOR = {"feed": {"mode": "cursor", "field": "at", "ordered": True}}

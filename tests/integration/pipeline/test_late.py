@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from connectors.contract import Contract
 from pipeline.ingest import BatchReport, ingest
-from pipeline.land import Order
+from pipeline.order import Order
 from pipeline.quarantine import discard_batch
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, make_contract, make_page, make_row, require_the_law, take_in
 

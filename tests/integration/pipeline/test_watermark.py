@@ -19,8 +19,9 @@ from connectors.contract import Contract
 from connectors.extract import Page, Pull
 from connectors.values import utc_text
 from hub.errors import BusyError, ContractError, HubError, RequestError
-from pipeline.land import Order, land
+from pipeline.land import land
 from pipeline.locks import department_lock
+from pipeline.order import Order
 from pipeline.watermark import rewind
 from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, take_in
 
@@ -33,7 +34,7 @@ def page_of(*times: str) -> Page:
     return make_page([make_row(n, at=at) for n, at in enumerate(times)], cursor_field="at")
 
 
-def asked(database: Engine, contract: Contract, order: Order = Order()) -> Pull:  # noqa: B008 - frozen
+def asked(database: Engine, contract: Contract, order: Order = Order()) -> Pull:
     """What a pull asks of its source."""
     pulls: list[Pull] = []
 
