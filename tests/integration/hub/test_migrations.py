@@ -73,7 +73,7 @@ def test_a_schema_of_another_version_is_refused(database: Engine) -> None:
     with database.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     for refused in (require_schema, migrate):
-        with pytest.raises(SchemaError, match="does not know → install the version that migrated it"):
+        with pytest.raises(SchemaError, match="does not know → .* install the version that migrated it"):
             refused(database)
 
 
