@@ -95,9 +95,7 @@ def _pages(contract: Contract, pull: Pull, engine: Engine | None, *, is_sweep: b
     if connector.kind == "file":
         from connectors.transports import file
 
-        # A file may be delivered late, all of it below the watermark: where no sweep compares its rows, each pull does.
-        is_swept = isinstance(contract.feed, CursorFeed) and contract.feed.reconcile is not None
-        return file.pages(contract, Paginator(contract, since=_floor(contract, since) if is_swept else None))
+        return file.pages(contract, Paginator(contract, since=_floor(contract, since)))
     from connectors.transports import inbox
 
     if engine is None:

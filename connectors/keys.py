@@ -32,7 +32,7 @@ def order_reader(path: str, zone: ZoneInfo) -> Callable[[dict[str, Any]], str | 
 
     def read(row: dict[str, Any]) -> str | None:
         value = compiled.search(row)
-        number = cursor_text(value, "integer", zone)
+        number = None if isinstance(value, float) else cursor_text(value, "integer", zone)  # seconds, whole ones now and then
         return number if number is not None and len(number) == INTEGER_LENGTH else cursor_text(value, "time", zone)
 
     return read

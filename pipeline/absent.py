@@ -14,7 +14,6 @@ from connectors.contract import Contract
 from hub.errors import SnapshotError, SourceError, SourceUnavailable
 from pipeline.alerts import alert
 from pipeline.discarded import is_discarded
-from pipeline.late import holds_history, is_late
 
 DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
 
@@ -25,8 +24,7 @@ _LATEST = f"""
 SELECT DISTINCT ON (source_record_id) source_record_id, version, operation,
        bool_or(operation = 'upsert' AND state NOT IN ('held', 'superseded') AND batch_id <> :batch_id)
            OVER (PARTITION BY source_record_id) AS is_known
-FROM landing.record r WHERE department = :department AND has_key AND NOT {is_discarded("r")}
-  AND NOT (:holds_history AND {is_late("r")}) ORDER BY source_record_id, version DESC
+FROM landing.record r WHERE department = :department AND has_key AND NOT {is_discarded("r")} ORDER BY source_record_id, version DESC
 """
 _ABSENT = f"""
 SELECT count(*) FILTER (WHERE is_known) AS known, count(*) FILTER (WHERE is_known AND is_absent) AS vanished,
@@ -97,8 +95,8 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
         SourceUnavailable: a sweep of another feed did; what came of it stays landed.
     """
     if swept.total is not None and swept.pulled < swept.total:
-        raise ended_early(contract, batch_id, swept.total, swept.pulled)
-    keys = {"department": contract.department, "batch_id": batch_id, "pulled": swept.pulled, "holds_history": holds_history(contract)}
+        raise _ended_early(contract, batch_id, swept)
+    keys = {"department": contract.department, "batch_id": batch_id, "pulled": swept.pulled}
     known, vanished, absent = connection.execute(text(_ABSENT), keys).one()
     limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
     if vanished > limit * known and not accepts_deletions:
@@ -126,17 +124,18 @@ def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, acc
     return f"{seen} different ones came of {swept.highest_total} that the source speaks of" if seen < swept.highest_total else None
 
 
-def ended_early(contract: Contract, batch_id: int, total: int, pulled: int) -> SourceError:
+def _ended_early(contract: Contract, batch_id: int, swept: Swept) -> SourceError:
     """A snapshot is held. Another feed's rows are good without the rest, and holding them would keep them from its next pull."""
     kind = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
     return kind(
-        f"{contract.department}: 来源称有 {total} 条，实际给出 {pulled} 条 · the source speaks of {total} rows and gave {pulled}",
+        f"{contract.department}: 来源称有 {swept.total} 条，实际给出 {swept.pulled} 条 · "
+        f"the source speaks of {swept.total} rows and gave {swept.pulled}",
         remedy="再拉取一次，没有记录被当作已删除；如果该总数不随所请求的范围而变，请从契约的 pages: 中去掉 total · "
         "pull again, nothing was taken for deleted; if the source counts more than it is asked for, remove total of pages: in the contract",
         department=contract.department,
         batch_id=batch_id,
-        expected=total,
-        pulled=pulled,
+        expected=swept.total,
+        pulled=swept.pulled,
     )
 
 

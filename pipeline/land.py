@@ -17,7 +17,7 @@ from connectors.contract import Contract
 from connectors.extract import Page, Pull, extract, reconcile
 from connectors.together import together
 from hub.database import store_errors
-from pipeline.absent import bury_absent, ended_early
+from pipeline.absent import bury_absent
 from pipeline.alerts import alert
 from pipeline.batch_errors import place
 from pipeline.batches import close_failed, finish_landing, open_batch
@@ -25,7 +25,7 @@ from pipeline.locks import department_lock
 from pipeline.order import Landing, Order
 from pipeline.page_landing import land_page
 from pipeline.remap import land_accepted
-from pipeline.watermark import Mark, is_ordered, require_zone
+from pipeline.watermark import Mark, is_ordered, put_back, require_zone
 
 __all__ = ["Order", "Source", "land"]
 
@@ -94,25 +94,40 @@ def _pages(landing: Landing, source: Source | None, engine: Engine) -> Iterable[
 
 
 def _land_accepted(landing: Landing) -> None:
-    land_accepted(landing.connection, landing.contract.department, landing.batch_id)
+    land_accepted(landing.connection, landing.contract, landing.batch_id)
     finish_landing(landing, None)
 
 
 def _land_pages(landing: Landing, pages: Iterable[Page]) -> None:
-    contract = landing.contract
-    mark, is_complete, left_out = Mark(contract, landing.watermark), False, 0
+    contract, connection = landing.contract, landing.connection
+    mark, last = Mark(contract, landing.watermark), None
     for page in pages:
         mark.take(page)
-        is_complete = page.complete
         landing.swept.total, landing.swept.highest_total = page.total, page.highest_total
         land_page(landing, page, mark.watermark if landing.moves_watermark and is_ordered(contract) else None)
-        if page.complete and not landing.is_sweep and page.lowest_total is not None and page.read < page.lowest_total:
-            raise ended_early(contract, landing.batch_id, page.lowest_total, page.read)
-        left_out = page.read - landing.swept.pulled
-    if left_out > 0:
-        logger.info("%s: batch %s: %s rows below the watermark were left out", contract.department, landing.batch_id, left_out)
-    if landing.is_sweep and is_complete:
-        bury_absent(landing.connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)
+        last = page
+    if landing.is_sweep and last is not None and last.complete:
+        bury_absent(connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)
+    alerts = [*(mark.alerts() if landing.moves_watermark else ()), *_doubts(landing, last)]
+    alert(connection, contract.department, landing.batch_id, alerts)
+    finish_landing(landing, mark.watermark if landing.moves_watermark and landing.is_whole else None)
+
+
+def _doubts(landing: Landing, last: Page | None) -> list[str]:
+    """What a person should know of a pull that brought less than the source speaks of: the next one begins where this did."""
+    if last is None:
+        return []
+    if last.read > landing.swept.pulled:
+        left_out = last.read - landing.swept.pulled
+        logger.info("%s: batch %s: %s rows below the watermark were left out", landing.contract.department, landing.batch_id, left_out)
+    if landing.is_sweep or not last.complete or last.lowest_total is None or last.read >= last.lowest_total:
+        return []
+    landing.is_whole = False
     if landing.moves_watermark:
-        alert(landing.connection, contract.department, landing.batch_id, mark.alerts())
-    finish_landing(landing, mark.watermark if landing.moves_watermark else None)
+        put_back(landing.connection, landing.contract, landing.watermark, landing.watermark_timezone)
+    given, spoken_of = last.read, last.lowest_total
+    return [
+        f"short_of_total: 来源称有 {spoken_of} 条，实际给出 {given} 条，水位未前移；如果该总数不随所请求的范围而变，"
+        f"请从契约的 pages: 中去掉 total · the source speaks of {spoken_of} rows and gave {given}: the watermark stays, "
+        "and they are asked for again; if the source counts more than it is asked for, remove total of pages: in the contract"
+    ]

@@ -1,8 +1,8 @@
 """NORMALISE: validated rows → store.source_record and store.party in the hub's words, waiting for RESOLVE.
 
-The newest readable version of each record wins; older ones are superseded. A value that a transform cannot read puts its
-row into quarantine; where that is so of too many, the batch is held. What is written here is not yet known to anybody:
-RESOLVE publishes it.
+The newest readable version of each record wins, by the order of arrival or by that which events tell; older ones are
+superseded. A value that a transform cannot read puts its row into quarantine; where that is so of too many, the batch is
+held. What is written here is not yet known to anybody: RESOLVE publishes it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pipeline import party_rows, refusals, work
 from pipeline.batch_errors import told_with_batch
 from pipeline.conservation import recount, require_law
 from pipeline.copying import copy_in, cursor_of, read_frame
+from pipeline.event_order import is_below, is_ordered
 from pipeline.holding import Refused, hold
 from pipeline.locks import department_lock
 from pipeline.mapping import Mapped, code_lists_of, map_records
@@ -54,6 +55,28 @@ WITH stale AS (
         FROM mapped
     ) r
     WHERE m.source_record_id = r.source_record_id AND m.version = r.version AND (r.age > 1 OR m.version < ({_ACCEPTED_VERSION}))
+    RETURNING m.source_record_id, m.version
+)
+UPDATE landing.record r SET state = 'superseded' FROM stale s
+WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
+"""
+# Of events that tell their place, the one that lies furthest: none that is below the accepted version, or below a deletion that is
+# yet to be taken in. One without a place counts as following what arrived before it.
+_DROP_LATE = f"""
+WITH placed AS (
+    SELECT m.source_record_id, m.version, coalesce(l.source_cursor, max(l.source_cursor COLLATE "C") OVER (
+               PARTITION BY m.source_record_id ORDER BY m.version)) COLLATE "C" AS place
+    FROM mapped m JOIN landing.record l
+      ON l.department = :department AND l.source_record_id = m.source_record_id AND l.version = m.version
+), ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY source_record_id ORDER BY place DESC NULLS LAST, version DESC) AS age FROM placed
+), stale AS (
+    DELETE FROM mapped m USING ranked r
+    WHERE m.source_record_id = r.source_record_id AND m.version = r.version AND (
+        r.age > 1 OR m.version < ({_ACCEPTED_VERSION}) OR EXISTS (
+            SELECT FROM landing.record l
+            WHERE l.department = :department AND l.source_record_id = m.source_record_id AND {is_below("r.place", "l.source_cursor")}
+              AND (l.state = 'accepted' OR l.state = 'landed' AND l.operation = 'delete' AND l.batch_id = ANY(:batches))))
     RETURNING m.source_record_id, m.version
 )
 UPDATE landing.record r SET state = 'superseded' FROM stale s
@@ -139,7 +162,7 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
     """
     department = contract.department
     with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
-        keys: dict[str, object] = {"department": department, "batch_id": batch_id}
+        keys: dict[str, object] = {"department": department, "batch_id": batch_id, "is_ordered": is_ordered(contract)}
         for statement in _TEMPORARY:
             connection.execute(text(statement))
         refusals.prepare(connection)
@@ -205,7 +228,7 @@ def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> N
 def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:
     """Drop stale versions and give every other its record's id: (source_record_id, version, record_id)."""
     connection.execute(text("ANALYZE mapped"))
-    connection.execute(text(_DROP_STALE), keys)
+    connection.execute(text(_DROP_LATE if keys["is_ordered"] else _DROP_STALE), keys)
     connection.execute(text(_NUMBER), keys)
     return read_frame(connection, "SELECT source_record_id, version, record_id FROM mapped")
 

@@ -40,6 +40,7 @@ class Landing:
     watermark: str | None = None  # as it stood before
     watermark_timezone: str | None = None
     swept: Swept = field(default_factory=Swept)
+    is_whole: bool = True  # the source gave as much as it speaks of
 
     @property
     def is_snapshot(self) -> bool:

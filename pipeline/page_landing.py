@@ -11,24 +11,22 @@ from sqlalchemy import text
 from connectors.contract import Contract
 from connectors.extract import Page
 from pipeline.discarded import is_discarded
-from pipeline.late import has_cursors, holds_history, is_below, is_late
+from pipeline.event_order import is_ordered
 from pipeline.order import Landing
 from pipeline.staging import stage
 from pipeline.watermark import furthest, move
 
+# A page of anything but events is spared the sort.
 _EVENT_TURN = "row_number() OVER (PARTITION BY event_id, source_record_id, content_hash ORDER BY ordinal)"
-_LATE_TURN = "row_number() OVER (PARTITION BY source_record_id, content_hash, is_late ORDER BY ordinal)"
-_NEWEST_HERE = 'max(k.cursor COLLATE "C") OVER (PARTITION BY k.source_record_id, k.has_key)'
 # What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
 # without a key, so that the same file tomorrow is still "already known". Numbers go on from the newest version, discarded or not.
 # An event that is known by its id says nothing new of its record: what follows it is compared with what landed last, not with it.
-# The same id with another content, or of another record, is no repeat. What is older than the record's latest and was landed before
-# is known too (a history that is read again: of a table, if the page has both); where versions come in any order, what was not is
-# late: kept, and superseded at once.
+# The same id with another content, or of another record, is no repeat. An event that tells its place in its record's history is new
+# whatever it says: that a case is as it was is news, where something older may still come.
 _HASHED = f"""
 WITH hashed AS MATERIALIZED (
-    SELECT ctid AS place, ordinal, source_record_id, event_id, CASE WHEN :has_cursors THEN cursor END AS cursor,
+    SELECT ctid AS place, ordinal, source_record_id, event_id,
            CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
                 ELSE sha256(convert_to((payload - cast(:volatile AS text[]){{nested}})::text, 'UTF8')) END AS content_hash
     FROM staged
@@ -36,61 +34,40 @@ WITH hashed AS MATERIALIZED (
     SELECT h.*, source_record_id IS NOT NULL AND NOT (:is_snapshot AND (
                h.source_record_id IN (SELECT source_record_id FROM seen)
                OR row_number() OVER (PARTITION BY source_record_id ORDER BY ordinal) > 1)) AS has_key,
-           event_id IS NOT NULL AND (
-               {{event_turn}} > 1 OR EXISTS (
-                   SELECT FROM landing.record r
-                   WHERE r.department = :department AND r.event_id = h.event_id AND r.content_hash = h.content_hash
-                     AND (r.source_record_id = h.source_record_id OR h.source_record_id IS NULL AND NOT r.has_key)
-                     AND NOT {is_discarded("r")})) AS is_repeat
+           event_id IS NOT NULL AND ({{event_turn}} > 1 OR EXISTS (
+               SELECT FROM landing.record r
+               WHERE r.department = :department AND r.event_id = h.event_id AND r.content_hash = h.content_hash
+                 AND (r.source_record_id = h.source_record_id OR h.source_record_id IS NULL AND NOT r.has_key)
+                 AND NOT {is_discarded("r")})) AS is_repeat
     FROM hashed h
 ), latest AS MATERIALIZED (
-    SELECT k.*, l.version AS latest_version, l.content_hash AS latest_hash, CASE
-               WHEN :holds_history AND l.version IS NOT NULL THEN EXISTS (
-                   SELECT FROM landing.record o
-                   WHERE o.department = :department AND o.source_record_id = k.source_record_id AND NOT {is_discarded("o")}
-                     AND {is_below("k.cursor", "o.source_cursor")} AND o.source_cursor COLLATE "C" <= :ahead)
-               ELSE {is_below("k.cursor", "l.source_cursor")}
-                    AND {is_below("k.cursor", "{newest_here}")}
-           END IS TRUE AS is_older
+    SELECT k.*, l.version AS latest_version, l.content_hash AS latest_hash,
+           lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key AND NOT k.is_repeat ORDER BY k.ordinal) AS previous_hash,
+           row_number() OVER (PARTITION BY k.content_hash, k.has_key ORDER BY k.ordinal) AS copy
     FROM keyed k LEFT JOIN LATERAL (
-        SELECT version, source_cursor, CASE WHEN NOT {is_discarded("r")} AND NOT {is_late("r")} THEN content_hash ELSE (
+        SELECT version, CASE WHEN NOT {is_discarded("r")} THEN content_hash ELSE (
             SELECT content_hash FROM landing.record o
-            WHERE o.department = :department AND o.source_record_id = k.source_record_id
-              AND NOT {is_discarded("o")} AND NOT {is_late("o")}
+            WHERE o.department = :department AND o.source_record_id = k.source_record_id AND NOT {is_discarded("o")}
             ORDER BY version DESC LIMIT 1
         ) END AS content_hash
         FROM landing.record r WHERE r.department = :department AND r.source_record_id = k.source_record_id AND k.has_key
         ORDER BY version DESC LIMIT 1
     ) l ON true
-), placed AS MATERIALIZED (
-    SELECT t.*, is_repeat OR (is_older AND EXISTS (
-               SELECT FROM landing.record r
-               WHERE r.department = :department AND r.source_record_id = t.source_record_id AND r.content_hash = t.content_hash
-                 AND NOT {is_discarded("r")})) AS is_said,
-           is_older AND :holds_history AND NOT is_repeat AS is_late
-    FROM latest t
-), followed AS MATERIALIZED (
-    SELECT p.*, lag(content_hash) OVER (
-               PARTITION BY source_record_id, has_key AND NOT is_said AND NOT is_late ORDER BY cursor COLLATE "C", ordinal
-           ) AS previous_hash,
-           row_number() OVER (PARTITION BY content_hash, has_key ORDER BY ordinal) AS copy,
-           {{late_turn}} AS late_copy
-    FROM placed p
 ), judged AS MATERIALIZED (
-    SELECT f.*, CASE
-        WHEN is_said THEN true
-        WHEN is_late THEN late_copy > 1
+    SELECT t.*, CASE
+        WHEN is_repeat THEN true
+        WHEN has_key AND :is_ordered THEN false
         WHEN has_key THEN content_hash = coalesce(previous_hash, latest_hash)
         ELSE copy <= (SELECT count(*) FROM landing.record r
-                      WHERE r.department = :department AND NOT r.has_key AND r.content_hash = f.content_hash AND NOT {is_discarded("r")})
+                      WHERE r.department = :department AND NOT r.has_key AND r.content_hash = t.content_hash AND NOT {is_discarded("r")})
     END IS TRUE AS is_known
-    FROM followed f
+    FROM latest t
 )"""
 _LAND = (
     _HASHED
     + """, fresh AS (
-    SELECT place, ordinal, source_record_id, has_key, content_hash, event_id, is_late, coalesce(latest_version, 0) AS known_version,
-           row_number() OVER (PARTITION BY source_record_id, has_key ORDER BY is_late DESC, cursor COLLATE "C", ordinal) AS turn
+    SELECT place, ordinal, source_record_id, has_key, content_hash, event_id, coalesce(latest_version, 0) AS known_version,
+           row_number() OVER (PARTITION BY source_record_id, has_key ORDER BY ordinal) AS turn
     FROM judged WHERE NOT is_known
 ), landed AS (
     INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw,
@@ -100,7 +77,7 @@ _LAND = (
            :batch_id, f.ordinal, s.operation, f.content_hash, f.has_key,
            coalesce(to_jsonb(s.kept_payload), s.payload), coalesce(s.kept_raw, s.raw),
            coalesce(s.fault, CASE WHEN NOT f.has_key AND f.source_record_id IS NOT NULL THEN 'the key stands twice in one snapshot' END),
-           f.event_id, s.cursor, CASE WHEN f.is_late THEN 'superseded' ELSE 'landed' END
+           f.event_id, CASE WHEN NOT :is_ordered OR s.cursor COLLATE "C" <= :ahead THEN s.cursor END, 'landed'
     FROM fresh f JOIN staged s ON s.ctid = f.place ORDER BY f.ordinal
     RETURNING 1
 ), marked AS (
@@ -154,17 +131,9 @@ def land_page(landing: Landing, page: Page, watermark: str | None) -> None:
 
 
 def _statement(contract: Contract) -> str:
-    """`_LAND` for a department: what only some feeds need is a sort of the page, and asked of none else."""
-    parts = {
-        "{nested}": "".join(f" #- cast(:{name} AS text[])" for name in _within(contract)),
-        "{event_turn}": _EVENT_TURN if contract.feed.mode == "events" else "1",
-        "{late_turn}": _LATE_TURN if holds_history(contract) else "1",
-        "{newest_here}": _NEWEST_HERE if has_cursors(contract) and not holds_history(contract) else "NULL::text",
-    }
-    statement = _LAND
-    for name, part in parts.items():
-        statement = statement.replace(name, part)
-    return statement
+    """`_LAND` for a department."""
+    nested = "".join(f" #- cast(:{name} AS text[])" for name in _within(contract))
+    return _LAND.replace("{nested}", nested).replace("{event_turn}", _EVENT_TURN if contract.feed.mode == "events" else "1")
 
 
 def _judging(landing: Landing) -> dict[str, object]:
@@ -174,9 +143,8 @@ def _judging(landing: Landing) -> dict[str, object]:
         **_within(contract),
         "is_snapshot": landing.is_snapshot,
         "is_sweep": landing.is_sweep,
-        "has_cursors": has_cursors(contract),
-        "holds_history": holds_history(contract),
-        "ahead": furthest(),  # a slip of one row would make all that follow it late
+        "is_ordered": is_ordered(contract),
+        "ahead": furthest(),  # a slip of one event would leave all that follow it behind
     }
 
 

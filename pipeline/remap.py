@@ -12,14 +12,14 @@ from sqlalchemy import Connection, text
 
 from connectors.contract import Contract
 from pipeline.discarded import is_discarded
-from pipeline.late import is_late
+from pipeline.event_order import is_below, is_ordered
 
 #: Parts of a contract that make records of rows: what was accepted before one of them changed would come to something else today.
 _MAPPING = ("timezone", "record", "parties", "references", "visibility")
 
 # A record of which the source has said something newer is left to that, in quarantine, held, or put aside by a person: mapped anew, the
-# older would be the newer one, and what was put aside would come again. Locked, for a rotation of keys passes over what is locked, and so
-# does not end before it has seen the copies.
+# older would be the newer one, and what was put aside would come again. An event that came late is nothing newer. Locked, for a rotation of
+# keys passes over what is locked, and so does not end before it has seen the copies.
 _LAND_AGAIN = f"""
 INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw,
                             source_cursor, state)
@@ -29,7 +29,8 @@ FROM (
     SELECT * FROM landing.record
     WHERE department = :department AND state = 'accepted' AND operation = 'upsert' AND payload IS NOT NULL FOR SHARE
 ) r CROSS JOIN LATERAL (
-    SELECT max(o.version) AS newest, bool_or(o.version > r.version AND NOT {is_discarded("o")} AND NOT {is_late("o")}) AS has_newer
+    SELECT max(o.version) AS newest, bool_or(o.version > r.version AND NOT {is_discarded("o")}
+               AND NOT (:is_ordered AND {is_below("o.source_cursor", "r.source_cursor")}) IS TRUE) AS has_newer
     FROM landing.record o WHERE o.department = r.department AND o.source_record_id = r.source_record_id
 ) n WHERE NOT n.has_newer
 """
@@ -41,14 +42,14 @@ ORDER BY first_used_at DESC LIMIT 1
 _HAS_ACCEPTED = "SELECT EXISTS (SELECT FROM landing.record WHERE department = :department AND state = 'accepted')"
 
 
-def land_accepted(connection: Connection, department: str, batch_id: int) -> int:
+def land_accepted(connection: Connection, contract: Contract, batch_id: int) -> int:
     """Land every accepted row again, and count it with its batch.
 
     Returns:
         How many rows.
     """
-    keys = {"department": department, "batch_id": batch_id}
-    rows = connection.execute(text(_LAND_AGAIN), keys).rowcount
+    keys = {"department": contract.department, "batch_id": batch_id}
+    rows = connection.execute(text(_LAND_AGAIN), {**keys, "is_ordered": is_ordered(contract)}).rowcount
     connection.execute(text(_COUNT), {**keys, "rows": rows})
     return rows
 

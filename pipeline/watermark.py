@@ -58,14 +58,11 @@ class Mark:
     @property
     def watermark(self) -> str | None:
         """Up to where everything has come."""
-        if self._began is None or self.highest is None:
-            return self.highest
-        lag = self._contract.feed.lag if isinstance(self._contract.feed, CursorFeed) else timedelta(0)
-        return min(self.highest, utc_text(datetime.fromisoformat(self._began) - lag))
+        return self.highest if self._began is None or self.highest is None else min(self.highest, self._began)
 
     def take(self, page: Page) -> None:
         """Count a page's cursors in."""
-        if self._began is not None and page.began is not None:
+        if self._began is not None and page.began is not None and self._is_near(page.began):
             self._began = page.began  # by the clock that the cursors are of
         highest = page.cursor
         if self._limit is not None and highest is not None and highest > self._limit:
@@ -73,6 +70,11 @@ class Mark:
             counting = [cursor for cursor in cursors if cursor <= self._limit]
             highest, self.ahead = max(counting, default=None), self.ahead + len(cursors) - len(counting)
         self.highest = max(filter(None, (self.highest, highest)), default=None)
+
+    @staticmethod
+    def _is_near(moment: str) -> bool:
+        """A clock that is days off tells nothing of when the pull began."""
+        return abs(datetime.fromisoformat(moment) - datetime.now(UTC)) < _TOLERANCE
 
     def alerts(self) -> list[str]:
         """What a person should know: rows that do not count, and a watermark that stands ahead from before."""
@@ -125,6 +127,11 @@ def move(connection: Connection, contract: Contract, watermark: str) -> None:
     """Move a watermark on; one that is further already stays."""
     keys = {"department": contract.department, "timezone": contract.timezone}
     connection.execute(text(_MOVE), {**keys, "watermark": watermark})
+
+
+def put_back(connection: Connection, contract: Contract, watermark: str | None, timezone: str | None) -> None:
+    """Have the next pull begin where the last one did."""
+    connection.execute(text(_SET), {"department": contract.department, "watermark": watermark, "timezone": timezone})
 
 
 def rewind(engine: Engine, contract: Contract, to: str | None = None) -> str | None:

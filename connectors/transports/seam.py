@@ -13,6 +13,8 @@ from connectors.pages import Paginator
 from connectors.rows import Row
 from hub.errors import SourceUnavailable
 
+_SECOND = 2
+
 
 class Seam:
     """The pages of one pull, joined.
@@ -20,13 +22,15 @@ class Seam:
     Args:
         paginator: tells rows from one another.
         department: for messages.
-        size: rows asked for at once; a page of fewer, with nothing after it, is the end.
+        size: rows asked for at once; a first page of fewer, with nothing after it, is all. Of later ones that says nothing, for many a
+            source gives fewer at once than it is asked for.
         is_watched: false for what says itself what comes next, and for sweeps and snapshots, which count instead.
     """
 
     def __init__(self, paginator: Paginator, department: str, size: int | None, *, is_watched: bool) -> None:
         self._paginator, self._department, self._size = paginator, department, size or 0
         self._before: Sequence[Row] = ()
+        self._pages = 0
         self.is_watched = is_watched
 
     def follow(self, rows: list[Row], again: Callable[[], list[Row]], *, overlaps: bool = False) -> list[Row]:
@@ -43,8 +47,9 @@ class Seam:
         Raises:
             SourceUnavailable: of the page before nothing is left where it was, so that how much moved cannot be told.
         """
-        before, self._before = self._before, rows
-        if not self.is_watched or not before or (not rows and not overlaps and len(before) < self._size):
+        before, self._before, self._pages = self._before, rows, self._pages + 1
+        is_end = not rows and not overlaps and self._pages == _SECOND and len(before) < self._size
+        if not self.is_watched or not before or is_end:
             return rows
         known, marks = self._paginator.marks(before), self._paginator.marks(rows)
         if overlaps and marks and marks[0] == known[-1]:

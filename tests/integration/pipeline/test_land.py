@@ -286,7 +286,7 @@ def test_the_database_going_away_in_mid_batch_loses_nothing(database: Engine, mo
         killer.join()
         yield make_page([make_row(2, at="2026-03-02T00:00:00Z")], start=1, cursor_field="at")
 
-    with pytest.raises(StoreUnavailable, match="run again"):
+    with pytest.raises(StoreUnavailable, match="database went away"):
         land(database, contract, source=source)
     pages = [make_page([make_row(n, at=f"2026-03-0{n}T00:00:00Z") for n in (1, 2)], cursor_field="at")]
     report = take_in(database, contract, *pages)

@@ -172,5 +172,5 @@ def test_rows_that_it_copies_are_locked_until_the_copies_are_seen(database: Engi
     take_in(database, make_contract(), make_page([make_row(1)]))
     rows = "SELECT ordinal FROM landing.record FOR UPDATE SKIP LOCKED"  # as a rotation of keys looks for them
     with database.begin() as copying, database.begin() as rotating:
-        assert land_accepted(copying, "works", 0) == 1
+        assert land_accepted(copying, make_contract(), 0) == 1
         assert rotating.exec_driver_sql(rows).all() == []

@@ -1,0 +1,20 @@
+"""EVENT ORDER: which of two events of a record is the later one, where an event tells its time or number (`feed.order`).
+
+Used by LAND, NORMALISE and REMAP. Events are sent at least once, and one that was not taken is sent again after others: the last
+to arrive need not be the last that was said. Each lands as a version in the order of arrival; NORMALISE lets none become current
+that lies below what is.
+"""
+
+from __future__ import annotations
+
+from connectors.contract import Contract
+
+
+def is_ordered(contract: Contract) -> bool:
+    """Whether its events tell their place among those of their record; landing.record keeps it as `source_cursor`."""
+    return getattr(contract.feed, "order", None) is not None
+
+
+def is_below(place: str, other: str) -> str:
+    """SQL condition: one place in a record's history lies before another; a time and a number, of other lengths, are not compared."""
+    return f'(length({place}) = length({other}) AND {place} COLLATE "C" < {other})'
