@@ -4,7 +4,7 @@
     ├── SettingsError            a setting is missing, malformed, a placeholder, or its port is taken
     ├── ContractError            a contract, code list or model file says what cannot be done
     ├── SourceError              a department's system did not give what its contract promises
-    │   ├── SourceUnavailable    down, slow, 5xx, throttled, a pull cut short         (retryable)
+    │   ├── SourceUnavailable    down, slow, 5xx, throttled, a sweep cut short        (retryable)
     │   ├── SourceRefused        credentials or request refused: 401, 403, 404
     │   ├── SourceFormatError    the answer cannot be read: HTML for JSON, truncated zip, moved header
     │   ├── SourceLimitError     an answer or page above its limit, or a page that repeats for ever
@@ -75,7 +75,7 @@ class SourceError(HubError):
 
 
 class SourceUnavailable(SourceError):
-    """Down, slow, throttled or 5xx after the transport's own retries; or a pull that ended before the source's own total."""
+    """Down, slow, throttled or 5xx after the transport's own retries; or a sweep that ended before the source's own total."""
 
     retryable = True
 
