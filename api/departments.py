@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connectors.connector import InboxConnector
-from connectors.contract import Contract, contract_folders, load_contracts
+from connectors.contract import Contract
+from connectors.contract_files import contract_folders, load_contracts
 from hub.settings import Settings
 
 

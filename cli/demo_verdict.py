@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from cli.console import Console
 from cli.demo_airflow import Run
-from connectors.contract import contract_folders
+from connectors.contract_files import contract_folders
 from hub.errors import ContractError
 from hub.settings import Settings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from cli.console import Console
-from connectors.contract import DEPARTMENTS
+from connectors.contract_files import DEPARTMENTS
 from hub.database import migrate
 from hub.errors import SettingsError
 from hub.settings import Settings

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from cli.acting import os_account
 from cli.console import Console
 from cli.session import store
-from connectors.contract import contract_folders, load_contracts
+from connectors.contract_files import contract_folders, load_contracts
 from hub.errors import AccessDenied, ContractError
 from hub.settings import get_settings
 

@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import Console
-from connectors.contract import Contract, CursorFeed
+from connectors.contract import Contract
 from connectors.extract import Page
+from connectors.feed import CursorFeed
 from connectors.mapping import Each, Mapping, Party
 from connectors.masking import mask_row, masked, scrubbed
 from connectors.paths import lookup, top_level_names

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Iterator
 from sqlalchemy import Engine
 
 from cli.acting import acting
-from connectors.contract import Contract, broken_departments, contract_folders, load_contracts, read_contracts
+from connectors.contract import Contract
+from connectors.contract_files import broken_departments, contract_folders, load_contracts, read_contracts
 from connectors.document import Problem, raise_problems
 from hub.database import opened, require_schema, store_errors
 from hub.encryption import key_ring

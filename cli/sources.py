@@ -13,7 +13,8 @@ from rich.table import Table
 from cli.console import Console
 from cli.problems import print_problems, shown_path
 from cli.session import active_contracts, store
-from connectors.contract import Contract, contract_folders, read_contracts
+from connectors.contract import Contract
+from connectors.contract_files import contract_folders, read_contracts
 from connectors.extract import Page, Pull, extract
 from hub.errors import NotFound
 from hub.settings import get_settings

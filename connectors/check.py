@@ -16,10 +16,12 @@ from lxml import etree
 from connectors.codes import CodeList, code_list_files, code_list_files_beside, is_code_list, read_code_list
 from connectors.connections import load_connection, variable
 from connectors.connector import FileConnector, InboxConnector, RestConnector, SoapConnector
-from connectors.contract import CODED_FIELDS, Contract, contract_files, contract_folders, read_contract
+from connectors.contract import Contract
+from connectors.contract_files import contract_files, contract_folders, read_contract
 from connectors.document import Document, Loc, Problem, did_you_mean, dotted
 from connectors.mapping import Mapping
 from connectors.paths import compile_path
+from connectors.words import CODED_FIELDS
 from hub.errors import ContractError, SettingsError
 from schema import codes as hub_codes
 from schema.records import PARTY, RECORD

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from connectors.contract import Contract, CursorFeed
+from connectors.contract import Contract
+from connectors.feed import CursorFeed
 from connectors.pages import Page, Paginator
 from connectors.values import cursor_text
 from hub.errors import ContractError, SettingsError

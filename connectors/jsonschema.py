@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.contract import EXPECTATIONS, Contract
+from connectors.contract import Contract
+from connectors.words import EXPECTATIONS
 
 
 def contract_schema() -> dict[str, Any]:

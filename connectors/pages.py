@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from connectors.contract import Contract, CursorFeed
+from connectors.contract import Contract
+from connectors.feed import CursorFeed
 from connectors.keys import deletion_test, key_reader, order_reader
 from connectors.masking import known_among, shown_name
 from connectors.paths import lookup

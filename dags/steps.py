@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, get_parsing_context, task
 
-from connectors.contract import Contract, read_contracts
+from connectors.contract import Contract
+from connectors.contract_files import read_contracts
+from hub.lists import active_departments
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -45,11 +47,6 @@ SWEEP_RETRIES: dict[str, Any] = {**RETRIES, "retries": 15}
 def contracts_and_mistakes() -> tuple[dict[str, Contract], list[Problem]]:
     """Contracts that can be read, and the mistakes in others, which dags/contracts.py shows."""
     return read_contracts()
-
-
-def active_departments() -> list[str]:
-    """Departments that are named in CASEHUB_DEPARTMENTS; none: all are active."""
-    return sorted({name.strip() for name in os.environ.get("CASEHUB_DEPARTMENTS", "").split(",") if name.strip()})
 
 
 def active_contracts() -> list[Contract]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import socket
 from functools import cache
@@ -15,6 +14,7 @@ from pydantic_settings import SettingsError as UnreadableSetting
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from hub import lists
 from hub.errors import SettingsError
 from hub.urls import is_safe_on_the_way
 
@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: str) -> str:
-        for part in _parts(value):
+        for part in lists.parts(value):
             try:
                 ipaddress.ip_network(part)
             except ValueError:
@@ -164,7 +164,7 @@ class Settings(BaseSettings):
     @field_validator("oidc_issuer")
     @classmethod
     def _are_issuers(cls, value: str) -> str:
-        urls = [_BOUND_ISSUER.sub("", part) for part in _parts(value)]
+        urls = [_BOUND_ISSUER.sub("", part) for part in lists.parts(value)]
         for url in urls:
             if not is_safe_on_the_way(url) or "?" in url or "#" in url:
                 raise ValueError("an issuer is an https:// address without ? and # (http:// on this machine alone)")
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     def oidc_issuers(self) -> dict[str, str | None]:
         """Each issuer whose tokens are taken, and the department it alone may speak for (None: any)."""
         found: dict[str, str | None] = {}
-        for part in _parts(self.oidc_issuer):
+        for part in lists.parts(self.oidc_issuer):
             bound = _BOUND_ISSUER.match(part)
             found[_BOUND_ISSUER.sub("", part)] = bound[1] if bound else None
         return found
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
     @property
     def contract_folders(self) -> tuple[Path, ...]:
         """Folders of contracts beyond the hub's own, in order."""
-        return tuple(Path(part) for part in self.contracts.split(os.pathsep) if part.strip())
+        return lists.own_contract_folders(self.contracts)
 
     @property
     def audit_head_file(self) -> Path:
@@ -201,11 +201,7 @@ class Settings(BaseSettings):
     @property
     def active_departments(self) -> frozenset[str]:
         """Departments that are active; empty means all."""
-        return frozenset(_parts(self.departments))
-
-
-def _parts(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
+        return lists.active_departments(self.departments)
 
 
 @cache

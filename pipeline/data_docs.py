@@ -22,7 +22,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from connectors.contract import BATCH_EXPECTATIONS, Contract
+from connectors.contract import Contract
+from connectors.words import BATCH_EXPECTATIONS
 from pipeline.expectations import Finding, suite
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from connectors.contract import BATCH_EXPECTATIONS, Contract, Expectation
+from connectors.contract import Contract
+from connectors.feed import Expectation
+from connectors.words import BATCH_EXPECTATIONS
 from hub.errors import ContractError
 from hub.wording import Words
 from pipeline.great_expectations_run import great_expectations, validate

@@ -7,13 +7,15 @@ is quarantined whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
-from connectors.contract import CodeList, Contract, contract_folders, load_code_lists
+from connectors.codes import CodeList, load_code_lists
+from connectors.contract import Contract
 from pipeline.fields import Column, Reader, holds, path_faults, read
 from pipeline.parties import read_party
 from pipeline.payloads import Payloads, collector_at_rest
@@ -45,21 +47,18 @@ class Mapped:
     refusals: pa.Table
 
 
-def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str, CodeList] | None = None) -> Mapped:
+def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str, CodeList]) -> Mapped:
     """Map a department's rows to the hub's words.
 
     Args:
         contract: the department's contract.
         rows: source_record_id, version and payload (JSON text), in any number.
-        code_lists: what `code_lists_of` gave for the contract; None loads them.
+        code_lists: what `code_lists_of` gave for the contract.
 
     Returns:
         Records and parties in the order of `rows`, and refusals.
-
-    Raises:
-        ContractError: a code list is missing or has a mistake.
     """
-    reader = Reader(contract.timezone, code_lists_of(contract) if code_lists is None else code_lists)
+    reader = Reader(contract.timezone, code_lists)
     with collector_at_rest():
         chunks = [_map_chunk(contract, chunk, reader) for chunk in _slices(rows)]
     return Mapped(
@@ -69,9 +68,13 @@ def map_records(contract: Contract, rows: pl.DataFrame, code_lists: Mapping[str,
     )
 
 
-def code_lists_of(contract: Contract) -> dict[str, CodeList]:
-    """The code lists that a contract names, from the hub's folder and the admin's."""
-    return load_code_lists(contract.code_lists(), contract_folders())
+def code_lists_of(contract: Contract, folders: Iterable[Path]) -> dict[str, CodeList]:
+    """The code lists that a contract names, from the hub's folder and from folders of contracts.
+
+    Raises:
+        ContractError: a code list is missing or has a mistake.
+    """
+    return load_code_lists(contract.code_lists(), folders)
 
 
 def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:

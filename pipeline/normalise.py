@@ -7,7 +7,7 @@ held. What is written here is not yet known to anybody: RESOLVE publishes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import polars as pl
@@ -15,6 +15,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
+from connectors.contract_files import contract_folders
 from hub.database import store_errors
 from hub.settings import Settings
 from pipeline import party_rows, refusals, work
@@ -174,7 +175,7 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
         refused = Refused(connection, department, sorted(touched), total)
         if total:
             chunks = work.chunks(connection, department, min(settings.validate_chunk_rows, _CHUNK_ROWS), total)
-            _map_all(connection, contract, keys, chunks, refused, None if is_released else settings)
+            _map_all(connection, _mapper(contract, settings), keys, chunks, refused, None if is_released else settings)
         if not is_released and refused.is_too_much(settings):
             connection.rollback()
             hold(connection, department, batch_id, refused.why(settings), batches)
@@ -182,9 +183,15 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
         _finish(connection, keys, touched)
 
 
+def _mapper(contract: Contract, settings: Settings) -> Callable[[pl.DataFrame], Mapped]:
+    """What maps a chunk by a contract and the code lists it names."""
+    code_lists = code_lists_of(contract, contract_folders(settings.contract_folders))
+    return lambda chunk: map_records(contract, chunk, code_lists)
+
+
 def _map_all(
     connection: Connection,
-    contract: Contract,
+    mapper: Callable[[pl.DataFrame], Mapped],
     keys: dict[str, object],
     chunks: Iterable[pl.DataFrame],
     refused: Refused,
@@ -194,15 +201,14 @@ def _map_all(
 
     Args:
         connection: of the transaction.
-        contract: of the department.
+        mapper: gives a chunk's records, parties and refusals.
         keys: parameters of the statements.
         chunks: of the rows, as `work.chunks` gives them.
         refused: takes in what is refused.
         limits: with the share above which it is too much; None where that holds no batch.
     """
-    code_lists = code_lists_of(contract)
     for chunk in chunks:
-        mapped = map_records(contract, chunk, code_lists)
+        mapped = mapper(chunk)
         refused.count(mapped.refusals)
         if limits is None or not refused.is_too_much(limits):
             _write(connection, keys, mapped)

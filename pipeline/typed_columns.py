@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from connectors.contract import Contract, Expectation
+from connectors.contract import Contract
+from connectors.feed import Expectation
 from connectors.mapping import Mapping
 from pipeline.payloads import as_text
 from pipeline.transforms import TRANSFORMS, Options

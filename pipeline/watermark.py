@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, text
 
-from connectors.contract import Contract, CursorFeed
+from connectors.contract import Contract
 from connectors.extract import Page
+from connectors.feed import CursorFeed
 from connectors.values import cursor_text, utc_text
 from hub.database import store_errors
 from hub.errors import ContractError, RequestError

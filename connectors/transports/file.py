@@ -9,7 +9,8 @@ from typing import BinaryIO
 from lxml import etree
 
 from connectors.connector import FileConnector
-from connectors.contract import Contract, CursorFeed, SnapshotFeed
+from connectors.contract import Contract
+from connectors.feed import CursorFeed, SnapshotFeed
 from connectors.masking import known_among
 from connectors.pages import Page, Paginator, in_pages
 from connectors.paths import nested_columns, open_nested

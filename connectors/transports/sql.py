@@ -17,8 +17,9 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.selectable import FromClause
 
 from connectors.connector import SqlConnector
-from connectors.contract import Contract, CursorFeed
+from connectors.contract import Contract
 from connectors.document import did_you_mean
+from connectors.feed import CursorFeed
 from connectors.pages import Page, Paginator
 from connectors.paths import nested_columns, open_nested
 from connectors.transports.sqlcursor import bound_since

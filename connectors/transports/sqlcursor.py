@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Contract, CursorFeed
+from connectors.contract import Contract
+from connectors.feed import CursorFeed
 from hub.errors import SourceFormatError
 
 #: Writings whose text sorts as the times do.

@@ -9,7 +9,8 @@ from typing import Any
 
 from lxml import etree
 
-from connectors.contract import Contract, Reference
+from connectors.contract import Contract
+from connectors.mapping import Reference
 from connectors.paths import listed_names
 from hub.errors import ContractError, SourceFormatError
 

@@ -18,7 +18,7 @@ from api.audit.subject import find_subject
 from api.departments import directory_of
 from api.inbox import Push, receive
 from api.recognise import Kind, recognise
-from connectors.contract import load_contracts
+from connectors.contract_files import load_contracts
 from hub.encryption import using
 from hub.settings import Settings
 from pipeline.export import membership

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import BATCH_EXPECTATIONS, ROW_EXPECTATIONS, Contract
+from connectors.contract import Contract
+from connectors.words import BATCH_EXPECTATIONS, ROW_EXPECTATIONS
 from hub.errors import ContractError
 from pipeline import expectations
 from pipeline.expectations import Finding, frame_of, run, suite

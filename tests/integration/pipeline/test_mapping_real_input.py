@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from connectors.contract import Contract, load_contract
+from connectors.contract import Contract
+from connectors.contract_files import load_contract
 from connectors.extract import Pull, extract
 from pipeline.expectations import frame_of, run
-from pipeline.mapping import Mapped, map_records
+from pipeline.mapping import Mapped, code_lists_of, map_records
 from pipeline.payloads import Payloads
 
 ROOT = Path(__file__).parents[3]
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the folder with real 
 @pytest.fixture
 def rows_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Contract, pl.DataFrame]]:
     """Each department's contract, and its rows as the transport gives them."""
-    monkeypatch.setenv("CASEHUB_CONTRACTS", str(CONTRACTS))
     monkeypatch.setenv("CASEHUB_CONNECTION_MESSAGES", (DATA / "messages").as_uri())
     monkeypatch.setenv("CASEHUB_CONNECTION_FUZHOU", (DATA / "fuzhou").as_uri())
     pulled = {}
@@ -41,7 +41,7 @@ def rows_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Contract, pl.Dat
 
 def mapped(pair: tuple[Contract, pl.DataFrame]) -> Mapped:
     contract, rows = pair
-    return map_records(contract, rows)
+    return map_records(contract, rows, code_lists_of(contract, [CONTRACTS]))
 
 
 def test_every_row_is_a_record_or_refused_with_a_reason(rows_of: dict[str, tuple[Contract, pl.DataFrame]]) -> None:

@@ -13,14 +13,15 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import Engine
 
-from connectors.contract import Contract, load_contracts
-from hub.settings import Settings
+from connectors.contract import Contract
+from connectors.contract_files import load_contracts
 from pipeline.conservation import recount, require_law
 from pipeline.ingest import ingest
 from tests.integration.pipeline.builders import SETTINGS, ask
 
 DATA = Path(os.environ.get("CASEHUB_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 CONTRACTS = Path(__file__).parents[2] / "data" / "contracts"
+OURS = SETTINGS.model_copy(update={"contracts": str(CONTRACTS)})
 BEIJING = timezone(timedelta(hours=8))
 WORKBOOKS = {
     "messages_classified": ("messages/classified.xlsx", "留言编号", {"reported_at": "留言时间"}),
@@ -33,7 +34,6 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DAT
 
 @pytest.fixture
 def contracts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Contract]]:
-    monkeypatch.setenv("CASEHUB_CONTRACTS", str(CONTRACTS))
     monkeypatch.setenv("CASEHUB_CONNECTION_MESSAGES", f"file://{DATA}/messages")
     monkeypatch.setenv("CASEHUB_CONNECTION_FUZHOU", f"file://{DATA}/fuzhou")
     yield load_contracts([CONTRACTS])
@@ -42,9 +42,9 @@ def contracts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Contract]]:
 def test_every_row_is_taken_or_refused_with_a_reason_and_the_law_holds(database: Engine, contracts: dict[str, Contract]) -> None:
     rows = {name: len(_sheet(file)) for name, (file, _, _) in WORKBOOKS.items()} | {"fuzhou_rivers": len(_complaints())}
     for name, contract in contracts.items():
-        report = ingest(database, contract, SETTINGS)
+        report = ingest(database, contract, OURS)
         assert (report.pulled, report.accepted + report.quarantined) == (rows[name], rows[name])
-        again = ingest(database, contract, SETTINGS)
+        again = ingest(database, contract, OURS)
         assert (again.pulled, again.landed) == (rows[name], 0)
     with database.connect() as connection:
         require_law(recount(connection, ask(database, "SELECT batch_id FROM ops.batch")))
@@ -56,7 +56,7 @@ def test_every_row_is_taken_or_refused_with_a_reason_and_the_law_holds(database:
 @pytest.mark.parametrize("department", WORKBOOKS)
 def test_dates_in_all_their_forms_are_right(database: Engine, contracts: dict[str, Contract], department: str) -> None:
     file, key, fields = WORKBOOKS[department]
-    ingest(database, contracts[department], Settings())
+    ingest(database, contracts[department], OURS)
     for field, column in fields.items():
         expected = {(str(row[key]).strip(), _moment(row[column])) for row in _sheet(file)}
         stored = ask(database, f"SELECT case_number, {field} FROM store.source_record")
@@ -64,7 +64,7 @@ def test_dates_in_all_their_forms_are_right(database: Engine, contracts: dict[st
 
 
 def test_dates_of_the_complaints_are_right(database: Engine, contracts: dict[str, Contract]) -> None:
-    ingest(database, contracts["fuzhou_rivers"], SETTINGS)
+    ingest(database, contracts["fuzhou_rivers"], OURS)
     expected = {(row["id"], _moment(row["时间"])) for row in _complaints()}
     stored = ask(database, "SELECT case_number, reported_at FROM store.source_record")
     assert {(number, at.astimezone(BEIJING).replace(tzinfo=None)) for number, at in stored} == expected

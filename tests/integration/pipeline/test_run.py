@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from connectors.contract import Contract
 from pipeline import run
 from pipeline.run import run_pass
-from tests.integration.pipeline.builders import SETTINGS, Row, make_contract, make_row
+from tests.integration.pipeline.builders import SETTINGS, Row, ask, make_contract, make_page, make_row, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "halt"}
 
@@ -68,3 +68,12 @@ def test_a_mistake_of_the_hub_in_one_department_does_not_stop_the_others(
 
 def deliver(folder: Path, rows: list[Row]) -> None:
     (folder / "works.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+
+
+def test_code_lists_lie_where_the_settings_say(database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where `.env` names the folder, of which the environment says nothing."""
+    monkeypatch.delenv("CASEHUB_CONTRACTS", raising=False)
+    (tmp_path / "own_status.yml").write_text("list: own_status\ncodes: {received: accepted}\n", encoding="utf-8")
+    contract = make_contract(record={"text": {"from": "text"}, "status": {"from": "status", "codes": "own_status"}})
+    take_in(database, contract, make_page([make_row(1)]), settings=SETTINGS.model_copy(update={"contracts": str(tmp_path)}))
+    assert ask(database, "SELECT status FROM store.source_record") == ["accepted"]

@@ -9,10 +9,11 @@ import polars as pl
 import pyarrow as pa
 
 from connectors.contract import Contract
+from connectors.contract_files import contract_folders
 from connectors.extract import Page, Pull, extract, reconcile
 from connectors.pages import Paginator, Stamp
 from connectors.transports import inbox
-from pipeline.mapping import Mapped, map_records
+from pipeline.mapping import Mapped, code_lists_of, map_records
 from simulator.serve import Systems
 
 
@@ -52,7 +53,7 @@ def mapped(contract: Contract, pulled: Pulled) -> Mapped:
     if contract.feed.mode == "events":
         readable = readable.unique("event_id", keep="first", maintain_order=True)
     keyed = readable.select(pl.col("source_record_id").fill_null("?"), pl.lit(1, pl.Int32).alias("version"), "payload")
-    return map_records(contract, keyed)
+    return map_records(contract, keyed, code_lists_of(contract, contract_folders()))
 
 
 def _gathered(pages: list[Page]) -> Pulled:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import polars as pl
 import pytest
 
-from connectors.contract import Contract, load_contracts
+from connectors.contract import Contract
+from connectors.contract_files import load_contracts
 from simulator.serve import DEPARTMENTS, Servers, Systems
 from simulator.world import World, build_world
 from tests.integration.simulator.hub_side import Pulled, mapped, pull, pushed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from connectors.contract import load_contracts
+from connectors.contract_files import load_contracts
 from simulator.serve import Servers, Systems
 from simulator.world import World
 from tests.integration.simulator.hub_side import mapped, pull

@@ -8,8 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from connectors.contract import DEPARTMENTS as DEPARTMENTS_FOLDER
-from connectors.contract import Contract, load_contract, load_contracts
+from connectors.contract import Contract
+from connectors.contract_files import DEPARTMENTS as DEPARTMENTS_FOLDER
+from connectors.contract_files import load_contract, load_contracts
 from simulator.serve import DEPARTMENTS, Servers, Systems
 from simulator.world import World, build_world
 from tests.integration.simulator.hub_side import Pulled, pull, pushed

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cli.sources import app
 from connectors.check import check
-from connectors.contract import DEPARTMENTS
+from connectors.contract_files import DEPARTMENTS
 from connectors.masking import mask_row, masked
 from hub.settings import get_settings
 from tests.unit.connectors.builders import make_contract, write_contract

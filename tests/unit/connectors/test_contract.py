@@ -13,17 +13,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.contract import (
-    CodeList,
-    CursorFeed,
-    RestConnector,
-    contract_folders,
-    load_code_list,
-    load_contract,
-    load_contracts,
-    read_contract,
-    read_contracts,
-)
+from connectors.codes import CodeList, load_code_list
+from connectors.connector import RestConnector
+from connectors.contract_files import contract_folders, load_contract, load_contracts, read_contract, read_contracts
+from connectors.feed import CursorFeed
 from hub.errors import ContractError
 from tests.unit.connectors.builders import SQL, contract_dict, file_contract, make_contract, write_contract
 
@@ -399,7 +392,7 @@ def test_sixteen_contracts_load_in_time_for_a_dag_parse(tmp_path: Path) -> None:
 
 def test_reading_contracts_loads_nothing_heavy() -> None:
     heavy = ("pyarrow", "polars", "pandas", "sqlalchemy", "httpx", "lxml", "fsspec", "orjson", "jmespath")
-    code = f"import sys, connectors.contract; print([name for name in {heavy!r} if name in sys.modules])"
+    code = f"import sys, connectors.contract_files, hub.lists; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

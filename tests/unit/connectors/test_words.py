@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import connectors
-from connectors.contract import DEPARTMENTS
+from connectors.contract_files import DEPARTMENTS
 from connectors.jsonschema import contract_schema
 from connectors.words import (
     CODED_FIELDS,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hub import errors
+from hub import errors, lists
 from hub.errors import HubError, SettingsError, SourceUnavailable
 from hub.settings import Settings, get_settings, require_free_port
 
@@ -23,6 +23,14 @@ def test_lists_are_read_as_path_and_commas() -> None:
     settings = Settings(contracts="a:b c:", departments="petition, court")
     assert settings.contract_folders == (Path("a"), Path("b c"))
     assert settings.active_departments == {"petition", "court"}
+
+
+def test_lists_are_the_same_where_the_environment_alone_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASEHUB_CONTRACTS", "a:b c: ")
+    monkeypatch.setenv("CASEHUB_DEPARTMENTS", "petition,, court ")
+    settings = Settings()
+    assert lists.own_contract_folders() == settings.contract_folders == (Path("a"), Path("b c"))
+    assert lists.active_departments() == settings.active_departments == {"petition", "court"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from connectors.codes import CodeList
 from connectors.contract import Contract
 from hub.errors import ContractError
 from pipeline import mapping
-from pipeline.mapping import REFUSAL, Mapped, map_records
+from pipeline.mapping import REFUSAL, Mapped, code_lists_of, map_records
 from schema.records import PARTY, RECORD
 
 CODES = {
@@ -268,8 +268,7 @@ def test_rows_are_mapped_alike_in_one_chunk_and_in_many(monkeypatch: pytest.Monk
     assert map_rows(contract, *rows) == whole
 
 
-def test_a_missing_code_list_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_code_list_is_told(tmp_path: Path) -> None:
     contract = make_contract(record={"category": {"from": "k", "codes": "nowhere_to_be_found"}})
-    monkeypatch.setenv("CASEHUB_CONTRACTS", str(tmp_path))
     with pytest.raises(ContractError, match="nowhere_to_be_found"):
-        map_records(contract, pl.DataFrame({"source_record_id": ["1"], "version": [1], "payload": ["{}"]}))
+        code_lists_of(contract, [tmp_path])

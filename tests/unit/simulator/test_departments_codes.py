@@ -10,7 +10,8 @@ import pytest
 from lxml import etree
 
 from connectors.codes import load_code_list
-from connectors.contract import Contract, load_contracts
+from connectors.contract import Contract
+from connectors.contract_files import load_contracts
 from schema import codes
 from simulator import serve
 from simulator.rendering import SHORT_NAMES
@@ -41,7 +42,7 @@ def module_of(department: str) -> ModuleType:
 
 
 def test_sixteen_departments_have_a_contract_each(contracts: dict[str, Contract]) -> None:
-    from connectors.contract import DEPARTMENTS as FOLDER
+    from connectors.contract_files import DEPARTMENTS as FOLDER
 
     assert sorted(path.stem for path in FOLDER.glob("*.yml")) == DEPARTMENTS == sorted(SHORT_NAMES)
     assert len(DEPARTMENTS) == 16
