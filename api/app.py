@@ -17,7 +17,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match as RouteMatch
 
-from api import field_words
 from api.audit.sealing import Sealer
 from api.audit.writer import AuditWriter
 from api.authentication.authenticator import make_authenticator
@@ -47,6 +46,7 @@ from api.routes import (
     watches,
 )
 from api.state import make_hub, trace_of
+from hub import field_words
 from hub.errors import HubError
 from hub.settings import Settings
 

@@ -73,7 +73,8 @@ def settings() -> None:
         value = getattr(current, name)
         shown = Text("—（未设 unset）", "dim") if value is None or value == "" else Text(str(value), "green")
         console.print(Text.assemble((f"CASEHUB_{name.upper()}", "bold"), "  ", shown, overflow="fold"))
-        console.print(Padding(Text(field.description or "", overflow="fold"), (0, 0, 0, 4), expand=False))
+        for words in (field.description or "").split(" · ", 1):
+            console.print(Padding(Text(words, overflow="fold"), (0, 0, 0, 4), expand=False))
 
 
 @export.command()

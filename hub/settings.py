@@ -8,115 +8,162 @@ import socket
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import SettingsError as UnreadableSetting
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
-from hub import lists
+from hub import field_words, lists
 from hub.errors import SettingsError
+from hub.pipeline_settings import PipelineSettings
 from hub.urls import is_safe_on_the_way
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "example", "todo"}
 _BOUND_ISSUER = re.compile(r"^([a-z][a-z0-9_]{1,39})=")
 
 
-class Settings(BaseSettings):
+class Settings(PipelineSettings):
     """What the hub can be told from outside. Ports are listened on at `host` alone."""
 
-    model_config = SettingsConfigDict(env_prefix="CASEHUB_", env_file=".env", extra="ignore", frozen=True)
-
-    home: Path = Field(Path("var"), description="Folder for everything the hub writes: database, logs, data docs.")
-    database_url: SecretStr | None = Field(
-        None,
-        description="A PostgreSQL server of your own, postgresql+psycopg2://user:password@host:port/database; empty: the embedded one.",
-    )
-    airflow_database_url: SecretStr | None = Field(
-        None,
-        description="`make demo` alone: Airflow's metadata on a server of your own; empty: a second database of the embedded server.",
-    )
-    host: str = Field("127.0.0.1", description="Address that every port listens on; loopback unless you know why not.")
-    postgres_port: int = Field(18432, ge=0, le=65535, description="Port of the embedded PostgreSQL; 0 takes a free one.")
-    api_port: int = Field(18480, ge=0, le=65535, description="Port of the query API.")
-    airflow_port: int = Field(18490, ge=0, le=65535, description="`make demo` alone: port of Airflow's web server and API.")
-    simulator_port: int = Field(
-        18600, ge=0, le=65535, description="First port of the simulated systems, which take the six after it; 0 takes free ones."
-    )
-    contracts: str = Field("", description="Folders of contracts and code lists of your own, separated as in PATH.")
-    models: str = Field(
-        "", description="Folder of matching models of your own: person.yml, organisation.yml or case.yml in it stands in for the hub's."
-    )
-    departments: str = Field("", description="Departments that are active, separated by commas; empty: every contract.")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    resolve_chunk_records: int = Field(10_000, ge=1, le=50_000, description="Most records that one chunk of resolve takes.")
-    resolve_chunk_seconds: float = Field(8.0, gt=0, le=60, description="Time after which the next chunk of resolve is made smaller.")
-    run_departments: int = Field(2, ge=1, le=64, description="Departments that `casehub run` pulls at a time.")
-    validate_chunk_rows: int = Field(20_000, ge=1, le=50_000, description="Most rows that Great Expectations is given at once.")
-    hold_above_failing: float = Field(0.2, gt=0, le=1, description="Share of a batch's rows that fail, above which the batch is held.")
     audit_head: Path | None = Field(
-        None, description="File that the audit chain's head is published to, outside the database; empty: audit-head.jsonl in CASEHUB_HOME."
+        None,
+        description="审计链链首在数据库之外的公布文件；空则为 CASEHUB_HOME 中的 audit-head.jsonl · "
+        "File that the audit chain's head is published to, outside the database; empty: audit-head.jsonl in CASEHUB_HOME.",
     )
     audit_seal_seconds: float = Field(
-        1.0, ge=0, le=3600, description="Seconds between two sealings of the audit log by the API; 0: `casehub audit seal` does it."
+        1.0,
+        ge=0,
+        le=3600,
+        description="接口签封审计日志的间隔秒数；0 表示由 `casehub audit seal` 签封 · "
+        "Seconds between two sealings of the audit log by the API; 0: `casehub audit seal` does it.",
     )
-    key_days: int = Field(90, ge=1, le=366, description="Days that an API key made by `casehub keys create` is good for.")
+    key_days: int = Field(
+        90,
+        ge=1,
+        le=366,
+        description="`casehub keys create` 所建 API 密钥的有效天数 · Days that an API key made by `casehub keys create` is good for.",
+    )
     trusted_proxies: str = Field(
         "",
-        description="Addresses and networks (CIDR) of proxies, by commas, whose X-Forwarded-For and -Proto are believed; empty: none.",
+        description="可信代理的地址或网段（CIDR），以逗号分隔，采信其 X-Forwarded-For 和 -Proto；空则没有 · "
+        "Addresses and networks (CIDR) of proxies, by commas, whose X-Forwarded-For and -Proto are believed; empty: none.",
     )
     hsts_seconds: int = Field(
-        0, ge=0, description="max-age of Strict-Transport-Security, sent with what comes over TLS by a trusted proxy; 0: none is sent."
+        0,
+        ge=0,
+        description="经可信代理以 TLS 访问时所发 Strict-Transport-Security 的 max-age；0 表示不发 · "
+        "max-age of Strict-Transport-Security, sent with what comes over TLS by a trusted proxy; 0: none is sent.",
     )
     failures_per_minute: int = Field(
-        10, ge=1, description="Credentials that may fail at once from one client address, and again each minute; then 429."
+        10,
+        ge=1,
+        description="同一客户端地址凭据失败的次数上限，每分钟恢复；超过则返回 429 · "
+        "Credentials that may fail at once from one client address, and again each minute; then 429.",
     )
     oidc_issuer: str = Field(
         "",
-        description="OpenID Connect issuers whose tokens are taken, by commas; `labour=https://…`: for clerks of labour alone.",
+        description="接受其令牌的 OpenID Connect 签发方，以逗号分隔；`labour=https://…` 仅限 labour 的人员 · "
+        "OpenID Connect issuers whose tokens are taken, by commas; `labour=https://…`: for clerks of labour alone.",
     )
-    oidc_audience: str = Field("casehub", description="What tokens must name as their audience (aud).")
-    oidc_name_claim: str = Field("sub", description="Claim that says who it is; a path of names between dots for a nested one.")
-    oidc_role_claim: str = Field("role", description="Claim that holds the role, one of the policy's, alone or in a list.")
-    oidc_department_claim: str = Field("department", description="Claim that holds the department's code, e.g. labour.")
-    oidc_max_hours: float = Field(12, gt=0, le=168, description="Longest lifetime of a token that is taken, in hours.")
+    oidc_audience: str = Field("casehub", description="令牌的受众（aud）须为此值 · What tokens must name as their audience (aud).")
+    oidc_name_claim: str = Field(
+        "sub",
+        description="标明身份的声明；嵌套时写以点分隔的路径 · Claim that says who it is; a path of names between dots for a nested one.",
+    )
+    oidc_role_claim: str = Field(
+        "role",
+        description="标明角色的声明，取值为策略中的角色，可为单值或列表 · "
+        "Claim that holds the role, one of the policy's, alone or in a list.",
+    )
+    oidc_department_claim: str = Field(
+        "department", description="标明部门代码的声明，如 labour · Claim that holds the department's code, e.g. labour."
+    )
+    oidc_max_hours: float = Field(
+        12, gt=0, le=168, description="令牌有效期的上限，以小时计 · Longest lifetime of a token that is taken, in hours."
+    )
     oidc_grace_minutes: float = Field(
-        60, gt=0, le=1440, description="Minutes for which an issuer's keys are good after they were last fetched, should it go down."
+        60,
+        gt=0,
+        le=1440,
+        description="签发方停止服务时，其公钥自上次获取起仍可使用的分钟数 · "
+        "Minutes for which an issuer's keys are good after they were last fetched, should it go down.",
     )
     login_secret_file: Path | None = Field(
         None,
-        description="Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
+        description="推导各部门数据库登录口令的密钥文件；空则在 CASEHUB_HOME 中生成 · "
+        "Secret from which passwords of departments' database logins are derived; empty: made in CASEHUB_HOME.",
     )
-    change_days: int = Field(0, ge=0, le=3650, description="Days back to which /v1/changes tells what changed; 0: all of it.")
-    change_places: int = Field(100, ge=1, le=150, description="Callers that may wait for changes at once, long polls and streams together.")
-    watches_each: int = Field(50, ge=0, le=10_000, description="Watches that one caller may have.")
-    watch_days: int = Field(30, ge=1, le=3650, description="Days for which a watch's events and deliveries are kept.")
+    change_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="/v1/changes 可追溯的天数；0 表示不限 · Days back to which /v1/changes tells what changed; 0: all of it.",
+    )
+    change_places: int = Field(
+        100,
+        ge=1,
+        le=150,
+        description="同时等待变更的调用方数，长轮询与流合计 · Callers that may wait for changes at once, long polls and streams together.",
+    )
+    watches_each: int = Field(50, ge=0, le=10_000, description="每个调用方的关注数上限 · Watches that one caller may have.")
+    watch_days: int = Field(
+        30, ge=1, le=3650, description="关注的事件和投递记录的保留天数 · Days for which a watch's events and deliveries are kept."
+    )
     webhook_hosts: str = Field(
         "",
-        description="Host names or domains that webhooks may lead to, separated by commas, private addresses too; empty: any public host.",
+        description="webhook 可投递的主机名或域名，以逗号分隔，可为内网地址；空则为任何公网主机 · "
+        "Host names or domains that webhooks may lead to, separated by commas, private addresses too; empty: any public host.",
     )
-    webhook_ports: str = Field("443,8443", pattern=r"^\s*\d{1,5}(\s*,\s*\d{1,5})*\s*$", description="Ports that webhooks may lead to.")
-    webhook_loopback: bool = Field(False, description="Webhooks may lead to this machine, by http too: for tests and demonstrations alone.")
-    webhook_attempts: int = Field(10, ge=1, le=30, description="Attempts after which a delivery is put on the dead-letter list.")
-    lookup_rows: int = Field(50_000, ge=1, le=200_000, description="Most rows of one batch look-up.")
-    lookup_bytes: int = Field(16 << 20, ge=1024, le=256 << 20, description="Most bytes of a batch look-up's file.")
-    lookup_jobs: int = Field(3, ge=1, le=100, description="Batch look-ups that a caller may have unfinished at a time.")
-    lookup_days: int = Field(7, ge=1, le=366, description="Days after which a batch look-up and its result are deleted.")
-    emergency_hours: int = Field(4, ge=1, le=72, description="Hours that an emergency access to restricted records lasts.")
+    webhook_ports: str = Field(
+        "443,8443", pattern=r"^\s*\d{1,5}(\s*,\s*\d{1,5})*\s*$", description="webhook 可投递的端口 · Ports that webhooks may lead to."
+    )
+    webhook_loopback: bool = Field(
+        False,
+        description="webhook 可投递到本机，也可用 http：仅用于测试和演示 · "
+        "Webhooks may lead to this machine, by http too: for tests and demonstrations alone.",
+    )
+    webhook_attempts: int = Field(
+        10, ge=1, le=30, description="投递次数上限，之后转入死信列表 · Attempts after which a delivery is put on the dead-letter list."
+    )
+    lookup_rows: int = Field(50_000, ge=1, le=200_000, description="一次批量查询的最多行数 · Most rows of one batch look-up.")
+    lookup_bytes: int = Field(
+        16 << 20, ge=1024, le=256 << 20, description="批量查询文件的最多字节数 · Most bytes of a batch look-up's file."
+    )
+    lookup_jobs: int = Field(
+        3, ge=1, le=100, description="每个调用方同时未完成的批量查询数上限 · Batch look-ups that a caller may have unfinished at a time."
+    )
+    lookup_days: int = Field(
+        7, ge=1, le=366, description="批量查询及其结果的保留天数 · Days after which a batch look-up and its result are deleted."
+    )
+    emergency_hours: int = Field(
+        4, ge=1, le=72, description="紧急访问受限记录的有效小时数 · Hours that an emergency access to restricted records lasts."
+    )
     export_rows: dict[str, int] = Field(
         {"*": 50_000, "system": 500_000, "admin": 500_000},
-        description="Most rows that a role may export at once, as JSON; * stands for every other role, 0 for none.",
+        description="各角色一次可导出的最多行数，写作 JSON；* 指其他角色，0 表示不可导出 · "
+        "Most rows that a role may export at once, as JSON; * stands for every other role, 0 for none.",
     )
-    export_seconds: int = Field(1_800, ge=10, le=86_400, description="Time after which an export breaks off.")
-    export_idle_seconds: int = Field(60, ge=5, le=3_600, description="Time after which an export whose file nobody takes breaks off.")
+    export_seconds: int = Field(1_800, ge=10, le=86_400, description="导出用时的上限，超过即中断 · Time after which an export breaks off.")
+    export_idle_seconds: int = Field(
+        60,
+        ge=5,
+        le=3_600,
+        description="导出文件无人接收的时限，超过即中断 · Time after which an export whose file nobody takes breaks off.",
+    )
     encryption_keys_file: Path | None = Field(
-        None, description="File with the keys that ID numbers and phones are encrypted with in the store; empty: they are not encrypted."
+        None,
+        description="加密库中证件号码和电话所用的密钥文件；空则不加密 · "
+        "File with the keys that ID numbers and phones are encrypted with in the store; empty: they are not encrypted.",
     )
     encryption_keys_command: str = Field(
-        "", description="Command that prints the same, run by each process at its start: of a key management service. No shell is between."
+        "",
+        description="输出同样内容的命令，由各进程启动时运行，可来自密钥管理服务；不经 shell · "
+        "Command that prints the same, run by each process at its start: of a key management service. No shell is between.",
     )
-    exports_at_once: int = Field(2, ge=1, le=8, description="Exports of one department and role that one server runs at a time.")
+    exports_at_once: int = Field(
+        2,
+        ge=1,
+        le=8,
+        description="每个部门的每种角色在一台服务器上可同时进行的导出数 · "
+        "Exports of one department and role that one server runs at a time.",
+    )
 
     @field_validator("audit_head", "login_secret_file", "encryption_keys_file", mode="before")
     @classmethod
@@ -128,29 +175,6 @@ class Settings(BaseSettings):
     def _without_blanks(cls, value: str) -> str:
         return value.strip()
 
-    @field_validator("log_level")
-    @classmethod
-    def _is_a_level(cls, value: str) -> str:
-        if value.upper() not in LOG_LEVELS:
-            raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
-        return value.upper()
-
-    @field_validator("database_url", "airflow_database_url")
-    @classmethod
-    def _is_a_real_server(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or not value.get_secret_value():
-            return None
-        url = value.get_secret_value()
-        if not url.startswith("postgresql"):
-            raise ValueError("must be a PostgreSQL URL, postgresql+psycopg2://…")
-        try:
-            make_url(url)
-        except (ArgumentError, ValueError):  # their words may quote a part of the password
-            raise ValueError("cannot be read; write what is special in a password as %40 for @, %2F for /, %23 for #") from None
-        if any(f":{word}@" in url.lower() for word in PLACEHOLDERS):
-            raise ValueError("the password is a placeholder; set a real one")
-        return SecretStr(url.replace("postgresql://", "postgresql+psycopg2://", 1))
-
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: str) -> str:
@@ -158,7 +182,7 @@ class Settings(BaseSettings):
             try:
                 ipaddress.ip_network(part)
             except ValueError:
-                raise ValueError(f"{part} is no address and no network") from None
+                raise ValueError(f"{part} 不是地址，也不是网段 · {part} is no address and no network") from None
         return value
 
     @field_validator("oidc_issuer")
@@ -167,16 +191,19 @@ class Settings(BaseSettings):
         urls = [_BOUND_ISSUER.sub("", part) for part in lists.parts(value)]
         for url in urls:
             if not is_safe_on_the_way(url) or "?" in url or "#" in url:
-                raise ValueError("an issuer is an https:// address without ? and # (http:// on this machine alone)")
+                raise ValueError(
+                    "签发方应为 https:// 地址，不含 ? 和 #（仅本机可用 http://） · "
+                    "an issuer is an https:// address without ? and # (http:// on this machine alone)"
+                )
         if len(set(urls)) < len(urls):
-            raise ValueError("an issuer is named twice")
+            raise ValueError("同一签发方出现两次 · an issuer is named twice")
         return value
 
     @field_validator("oidc_audience", "oidc_name_claim", "oidc_role_claim", "oidc_department_claim")
     @classmethod
     def _is_given(cls, value: str) -> str:
         if not value.strip():
-            raise ValueError("must not be empty")
+            raise ValueError("不得为空 · must not be empty")
         return value
 
     @property
@@ -189,19 +216,9 @@ class Settings(BaseSettings):
         return found
 
     @property
-    def contract_folders(self) -> tuple[Path, ...]:
-        """Folders of contracts beyond the hub's own, in order."""
-        return lists.own_contract_folders(self.contracts)
-
-    @property
     def audit_head_file(self) -> Path:
         """Where the audit chain's head is published."""
         return self.audit_head or self.home / "audit-head.jsonl"
-
-    @property
-    def active_departments(self) -> frozenset[str]:
-        """Departments that are active; empty means all."""
-        return lists.active_departments(self.departments)
 
 
 @cache
@@ -224,7 +241,7 @@ def get_settings() -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "CASEHUB_" + "_".join(str(part) for part in first["loc"]).upper()
         raise SettingsError(
-            f"{name}: {first['msg']}",
+            f"{name}: {field_words.told(first)}",
             remedy=f"在环境变量或 .env 中更正 {name} · correct {name} in the environment or in .env",
             setting=name,
         ) from None

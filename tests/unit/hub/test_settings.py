@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import socket
 from pathlib import Path
 
@@ -99,6 +100,14 @@ def test_only_what_may_mend_itself_is_retryable() -> None:
         "TooBusy",
     }
     assert SourceUnavailable("x").retryable
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_what_a_setting_is_for_is_told_in_both_languages(name: str) -> None:
+    chinese, _, english = str(Settings.model_fields[name].description).partition(" · ")
+    assert re.search(r"[\u4e00-\u9fff]", chinese)
+    assert english
+    assert not re.search(r"[\u4e00-\u9fff]", english)
 
 
 def test_what_is_left_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

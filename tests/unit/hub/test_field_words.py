@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from api import field_words
-from hub import errors
-
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
-_ROOT = Path(__file__).parents[3]
-_CLASSES = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, errors.HubError)}
+from hub import field_words
 
 
 class _Question(BaseModel):
@@ -82,20 +73,3 @@ def test_what_is_not_listed_is_told_all_the_same() -> None:
 
 def test_a_body_that_is_no_json_is_told() -> None:
     assert field_words.told({"type": "json_invalid", "msg": "JSON decode error"}) == "请求内容不是 JSON · the body is not JSON"
-
-
-def _texts(file: Path) -> Iterator[tuple[int, str]]:
-    """Literal words of the errors that a file raises."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CLASSES | {"refuse"}:
-            for part in (*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "remedy")):
-                words = "".join(each.value for each in ast.walk(part) if isinstance(each, ast.Constant) and isinstance(each.value, str))
-                if isinstance(part, ast.Constant | ast.JoinedStr) and any(map(str.isalpha, words)):
-                    yield node.lineno, words
-
-
-@pytest.mark.parametrize("folder", ["api", "cli"])
-def test_every_error_and_remedy_is_in_both_languages(folder: str) -> None:
-    told = [(file, line, words) for file in sorted((_ROOT / folder).rglob("*.py")) for line, words in _texts(file)]
-    assert len(told) > 30
-    assert [f"{file.name}:{line}: {words}" for file, line, words in told if not _CHINESE.search(words)] == []

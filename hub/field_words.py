@@ -1,4 +1,4 @@
-"""What is wrong with a field of a request, in Chinese with pydantic's English beside it. Nothing that was sent is repeated."""
+"""What is wrong with a field of a request, a setting or a file: Chinese, and pydantic's English. Nothing that was sent is repeated."""
 
 from __future__ import annotations
 
