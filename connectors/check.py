@@ -96,7 +96,15 @@ def _takes_its_place(path: Path, contract: Contract, checked: Checked, drafts: l
         checked.replaced.setdefault(first, path)
         return False
     if first != path:
-        checked.problems.append(Problem(path, 1, "department", f"{contract.department} is already in {first}", "keep one of the two"))
+        checked.problems.append(
+            Problem(
+                path,
+                1,
+                "department",
+                f"{contract.department} 已在 {first} 中定义 · {contract.department} is already in {first}",
+                "两者只保留一个 · keep one of the two",
+            )
+        )
     return True
 
 
@@ -165,7 +173,7 @@ def _contract_problems(subject: _Subject, connections: bool) -> Iterator[Problem
         yield from _format_problems(subject, where, loc, mapping)
         known = PARTY.names if loc[0] == "parties" else RECORD.names
         if name not in known:
-            yield subject.problem(loc, where, "is no canonical field", did_you_mean(name, tuple(known)), tuple(known))
+            yield subject.problem(loc, where, "不是本库字段 · is no canonical field", did_you_mean(name, tuple(known)), tuple(known))
     yield from _path_problems(subject)
     yield from _reference_problems(subject)
     yield from _expectation_problems(subject)
@@ -200,19 +208,28 @@ def _code_problems(subject: _Subject, where: str, loc: Loc, name: str, mapping: 
     if mapping.codes is not None and mapping.codes not in subject.lists.files:
         known = tuple(sorted(subject.lists.files))
         yield subject.problem(
-            (*loc, "codes"), f"{where}.codes", f"there is no code list {mapping.codes!r}", did_you_mean(mapping.codes, known), known
+            (*loc, "codes"),
+            f"{where}.codes",
+            f"没有代码表 {mapping.codes!r} · there is no code list {mapping.codes!r}",
+            did_you_mean(mapping.codes, known),
+            known,
         )
     elif listed is not None and allowed is not None:  # of one that cannot be read, its own mistakes are told
         given = {code for code in (*listed.codes.values(), listed.default) if code is not None}
         for code in sorted(given - set(allowed)):
-            message = f"code list {mapping.codes} gives {code!r}, which is no code of the hub"
+            message = (
+                f"代码表 {mapping.codes} 给出 {code!r}，它不是本库代码 · "
+                f"code list {mapping.codes} gives {code!r}, which is no code of the hub"
+            )
             yield subject.problem((*loc, "codes"), f"{where}.codes", message, did_you_mean(code, allowed), allowed)
     if mapping.const is not None and allowed is not None and str(mapping.const).lower() not in allowed:
-        message = f"{mapping.const!r} is no code of the hub"
+        message = f"{mapping.const!r} 不是本库代码 · {mapping.const!r} is no code of the hub"
         yield subject.problem((*loc, "const"), f"{where}.const", message, did_you_mean(mapping.const, allowed), allowed)
     if name in CODED_FIELDS and mapping.codes is None and mapping.const is None:
-        remedy = "add codes: <list>, or const: <code>"
-        yield subject.problem(loc, where, "takes the source's own values for the hub's codes", remedy, ("codes", "const"))
+        remedy = "加上 codes: <代码表> 或 const: <代码> · add codes: <list>, or const: <code>"
+        yield subject.problem(
+            loc, where, "把来源自己的值当作了本库代码 · takes the source's own values for the hub's codes", remedy, ("codes", "const")
+        )
 
 
 def _format_problems(subject: _Subject, where: str, loc: Loc, mapping: Mapping) -> Iterator[Problem]:
@@ -222,7 +239,12 @@ def _format_problems(subject: _Subject, where: str, loc: Loc, mapping: Mapping) 
         except ValueError as error:
             if "directive" in str(error) or "stray" in str(error):
                 place = (*loc, "formats", index)
-                yield subject.problem(place, f"{where}.formats[{index}]", f"{shape!r} is no time format", 'write "%Y-%m-%d %H:%M:%S"')
+                yield subject.problem(
+                    place,
+                    f"{where}.formats[{index}]",
+                    f"{shape!r} 不是时间格式 · {shape!r} is no time format",
+                    '应写作 "%Y-%m-%d %H:%M:%S" · write "%Y-%m-%d %H:%M:%S"',
+                )
 
 
 def _path_problems(subject: _Subject) -> Iterator[Problem]:
@@ -235,7 +257,7 @@ def _path_problems(subject: _Subject) -> Iterator[Problem]:
         try:
             etree.XPath(xpath, namespaces=namespaces or None)
         except etree.XPathError as error:
-            yield subject.problem(loc, where, f"{xpath!r} is no XPath: {error}")
+            yield subject.problem(loc, where, f"{xpath!r} 不是 XPath · {xpath!r} is no XPath: {error}")
 
 
 def _paths(contract: Contract) -> Iterator[tuple[Loc, str, str]]:
@@ -271,7 +293,8 @@ def _xpaths(contract: Contract) -> Iterator[tuple[Loc, str, str, dict[str, str]]
 def _reference_problems(subject: _Subject) -> Iterator[Problem]:
     for index, reference in enumerate(subject.contract.references):
         if reference.to not in subject.departments:
-            message, remedy = f"{reference.to!r} is no department", did_you_mean(reference.to, subject.departments)
+            message = f"{reference.to!r} 不是部门 · {reference.to!r} is no department"
+            remedy = did_you_mean(reference.to, subject.departments)
             yield subject.problem(("references", index, "to"), f"references[{index}].to", message, remedy, subject.departments)
 
 
@@ -282,8 +305,8 @@ def _expectation_problems(subject: _Subject) -> Iterator[Problem]:
     for index, expectation in enumerate(contract.expectations):
         for column in expectation.columns:
             if column.partition(".")[0] not in known and column not in known:
-                message = f"{column!r} is neither mapped nor in ignore"
-                remedy = did_you_mean(column, known) or "map it, or add it to ignore"
+                message = f"{column!r} 既未映射，也不在 ignore 中 · {column!r} is neither mapped nor in ignore"
+                remedy = did_you_mean(column, known) or "请映射此列，或列入 ignore · map it, or add it to ignore"
                 yield subject.problem(("expectations", index), f"expectations[{index}]", message, remedy, known)
 
 

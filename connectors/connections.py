@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from connectors.document import did_you_mean
 from hub.errors import SettingsError
+from hub.wording import Words
 
 #: What a JSON object may hold, by the connector's kind; `url` or `secret` is what it must hold.
 KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -53,7 +54,9 @@ class Connection:
         if missing:
             setting, quoted = variable(self.name), ", ".join(f'"{name}"' for name in missing)
             raise SettingsError(
-                f"{setting} has no {' and no '.join(missing)}", remedy=f"make it a JSON object with {quoted}", setting=setting
+                f"{setting} 缺少 {'、'.join(missing)} · {setting} has no {' and no '.join(missing)}",
+                remedy=f"改为含有 {quoted} 的 JSON 对象 · make it a JSON object with {quoted}",
+                setting=setting,
             )
         return tuple(self.options[name] for name in names)
 
@@ -77,7 +80,7 @@ def load_connection(name: str, kind: str, environ: Mapping[str, str] | None = No
     setting = variable(name)
     text = (os.environ if environ is None else environ).get(setting, "").strip()
     if not text:
-        raise SettingsError(f"{setting} is not set", remedy=f"export {setting}={_example(kind)}", setting=setting, connection=name)
+        raise _unusable(setting, kind, Words("未设置", "is not set"))
     if text.startswith("@"):
         text = _read(Path(text[1:]), setting)
     if not text.startswith("{"):
@@ -85,9 +88,9 @@ def load_connection(name: str, kind: str, environ: Mapping[str, str] | None = No
     options = _object(text, kind, setting)
     url = options.pop("url", "")
     if kind == "inbox" and not options.get("secret"):
-        raise SettingsError(f"{setting} has no secret", remedy=f"export {setting}={_example(kind)}", setting=setting)
+        raise _unusable(setting, kind, Words("没有 secret", "has no secret"))
     if kind != "inbox" and not url:
-        raise SettingsError(f"{setting} has no url", remedy=f"export {setting}={_example(kind)}", setting=setting)
+        raise _unusable(setting, kind, Words("没有 url", "has no url"))
     return Connection(name, url, options)
 
 
@@ -95,7 +98,7 @@ def _plain(text: str, kind: str, setting: str) -> tuple[str, dict[str, str]]:
     if kind == "inbox":
         return "", {"secret": text}
     if "://" not in text and not (kind == "file" and text.startswith("/")):
-        raise SettingsError(f"{setting} is neither a URL nor a JSON object", remedy=f"export {setting}={_example(kind)}", setting=setting)
+        raise _unusable(setting, kind, Words("既不是 URL 也不是 JSON 对象", "is neither a URL nor a JSON object"))
     return text, {}
 
 
@@ -103,21 +106,37 @@ def _read(path: Path, setting: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise SettingsError(f"{setting}: {path} cannot be read ({reason})", remedy="correct the path after @", setting=setting) from None
+        said = getattr(error, "strerror", None)
+        reason = Words(said, said) if said else Words("不是 UTF-8 文本", "not UTF-8 text")
+        raise SettingsError(
+            f"{setting}: 无法读取 {path}（{reason.zh}） · {path} cannot be read ({reason.en})",
+            remedy="更正 @ 后的路径 · correct the path after @",
+            setting=setting,
+        ) from None
 
 
 def _object(text: str, kind: str, setting: str) -> dict[str, str]:
     try:
         found = json.loads(text)
     except ValueError:
-        raise SettingsError(f"{setting} is not valid JSON", remedy=f"export {setting}={_example(kind)}", setting=setting) from None
+        raise _unusable(setting, kind, Words("不是有效的 JSON", "is not valid JSON")) from None
     for key, value in found.items():
         if key not in KEYS[kind]:
-            raise SettingsError(f"{setting}: {key!r} is no option of {kind}", remedy=did_you_mean(key, KEYS[kind]), setting=setting)
+            raise SettingsError(
+                f"{setting}: {kind} 没有选项 {key!r} · {key!r} is no option of {kind}",
+                remedy=did_you_mean(key, KEYS[kind]),
+                setting=setting,
+            )
         if not isinstance(value, str):
-            raise SettingsError(f"{setting}: {key} is not a text", remedy=f'write "{key}": "…"', setting=setting)
+            raise SettingsError(
+                f"{setting}: {key} 不是文本 · {key} is not a text", remedy=f'写作 "{key}": "…" · write "{key}": "…"', setting=setting
+            )
     return dict(found)
+
+
+def _unusable(setting: str, kind: str, fault: Words) -> SettingsError:
+    remedy = f"设置该变量 · set it: export {setting}={_example(kind)}"
+    return SettingsError(f"{setting} {fault.zh} · {setting} {fault.en}", remedy=remedy, setting=setting)
 
 
 def _example(kind: str) -> str:

@@ -14,13 +14,20 @@ Auth = Literal["none", "api_key", "basic", "bearer", "oauth2_client_credentials"
 
 def _relative(path: str) -> str:
     if path.startswith(("/", "\\")) or ".." in path.split("/") or "://" in path:
-        raise refuse("leaves the connection's root", remedy="write a path below the connection's URL, without a leading / and without ..")
+        raise refuse(
+            "超出了连接的根目录 · leaves the connection's root",
+            remedy="写连接 URL 之下的路径，不以 / 开头，也不含 .. · "
+            "write a path below the connection's URL, without a leading / and without ..",
+        )
     return path
 
 
 def _rooted(path: str) -> str:
     if not path.startswith("/") or path.startswith("//"):
-        raise refuse("is not a path of the connection's host", remedy="begin with one /; the host belongs to the connection")
+        raise refuse(
+            "不是连接所指主机的路径 · is not a path of the connection's host",
+            remedy="以一个 / 开头；主机写在连接里 · begin with one /; the host belongs to the connection",
+        )
     return path
 
 
@@ -28,7 +35,10 @@ def _encoding(name: str) -> str:
     try:
         "x".encode(name)
     except (LookupError, UnicodeError) as error:
-        raise refuse(f"{name!r} is no encoding", remedy="utf-8, gb18030, gbk, big5, utf-16 …") from error
+        raise refuse(
+            f"{name!r} 不是字符编码 · {name!r} is no encoding",
+            remedy="可用 utf-8、gb18030、gbk、big5、utf-16 等 · write utf-8, gb18030, gbk, big5, utf-16 …",
+        ) from error
     return name
 
 
@@ -36,7 +46,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise refuse(f"is not a regular expression: {error}") from error
+        raise refuse(f"不是正则表达式 · is not a regular expression: {error}") from error
     return text
 
 
@@ -66,9 +76,11 @@ class SqlConnector(_Connector):
     @model_validator(mode="after")
     def _one_of_two(self) -> SqlConnector:
         if (self.relation is None) == (self.query is None):
-            raise refuse("needs either relation or query", remedy="give one of the two")
+            raise refuse("须有 relation 或 query 之一 · needs either relation or query", remedy="两者写其一 · give one of the two")
         if self.query is not None and (not re.match(r"\s*(select|with)\b", self.query, re.I) or ";" in self.query):
-            raise refuse("query is not one SELECT", remedy="write a single SELECT without ;")
+            raise refuse(
+                "query 不是单条 SELECT · query is not one SELECT", remedy="写一条 SELECT，不含 ; · write a single SELECT without ;"
+            )
         return self
 
 
@@ -88,9 +100,12 @@ class RestPages(Strict):
     @model_validator(mode="after")
     def _fits_style(self) -> RestPages:
         if self.style == "cursor" and self.next is None:
-            raise refuse("cursor pages need next", remedy='add next: "path.to.the.next.cursor"')
+            raise refuse(
+                "style: cursor 须有 next · cursor pages need next",
+                remedy='加上 next: "指向下一个游标的路径" · add next: "path.to.the.next.cursor"',
+            )
         if self.style in ("offset", "page") and self.size is None:
-            raise refuse(f"{self.style} pages need size", remedy="add size: 100")
+            raise refuse(f"style: {self.style} 须有 size · {self.style} pages need size", remedy="加上 size: 100 · add size: 100")
         return self
 
 
@@ -117,7 +132,9 @@ def _refuse_credentials(headers: dict[str, str]) -> None:
     for name in headers:
         if name.lower() in ("authorization", "proxy-authorization", "cookie"):
             raise refuse(
-                f"headers carries {name}", remedy="credentials belong to the connection, CASEHUB_CONNECTION_<NAME>, never to a contract"
+                f"headers 中有 {name} · headers carries {name}",
+                remedy="凭据写在连接 CASEHUB_CONNECTION_<NAME> 里，不写进契约 · "
+                "credentials belong to the connection, CASEHUB_CONNECTION_<NAME>, never to a contract",
             )
 
 
@@ -148,7 +165,11 @@ class SoapConnector(_Connector):
     def _body_names_page(self) -> SoapConnector:
         _refuse_credentials(self.headers)
         if self.pages.style == "page" and "{page}" not in self.body:
-            raise refuse("body has no {page}", remedy="put {page} where the page number goes, or say pages: {style: none}")
+            raise refuse(
+                "body 中没有 {page} · body has no {page}",
+                remedy="在页码的位置写 {page}，或写 pages: {style: none} · "
+                "put {page} where the page number goes, or say pages: {style: none}",
+            )
         return self
 
 
@@ -164,7 +185,9 @@ class CsvOptions(Strict):
     @model_validator(mode="after")
     def _has_names(self) -> CsvOptions:
         if not self.header and not self.columns:
-            raise refuse("header: false needs columns", remedy="list the columns in their order")
+            raise refuse(
+                "header: false 须有 columns · header: false needs columns", remedy="按顺序列出各列 · list the columns in their order"
+            )
         return self
 
 
@@ -232,18 +255,30 @@ class FileConnector(_Connector):
         for name in ("csv", "xlsx", "xml", "fixed_width", "json"):
             field = "json_" if name == "json" else name
             if field in self.model_fields_set and name != self.format:
-                raise refuse(f"has options for {name}, but format is {self.format}", remedy=f"remove {name}: or correct format")
+                raise refuse(
+                    f"有 {name} 的选项，而 format 是 {self.format} · has options for {name}, but format is {self.format}",
+                    remedy=f"去掉 {name}:，或更正 format · remove {name}: or correct format",
+                )
         if self.format in ("xml", "fixed_width") and getattr(self, self.format) is None:
-            raise refuse(f"format {self.format} needs {self.format}:", remedy="say where its rows or columns are")
+            raise refuse(
+                f"format 为 {self.format} 时须有 {self.format}: · format {self.format} needs {self.format}:",
+                remedy="说明其行或列在哪里 · say where its rows or columns are",
+            )
         self._check_encoding()
         return self
 
     def _check_encoding(self) -> None:
         if self.format in ("xml", "xlsx") and "encoding" in self.model_fields_set:
-            raise refuse(f"has an encoding, but {self.format} says its own", remedy="remove encoding:")
+            raise refuse(
+                f"有 encoding，而 {self.format} 自带编码 · has an encoding, but {self.format} says its own",
+                remedy="去掉 encoding: · remove encoding:",
+            )
         # Lines are cut at the byte 0A, which in these is half of a character.
         if self.format in ("jsonl", "fixed_width") and len("\n\n".encode(self.encoding)) - len("\n".encode(self.encoding)) > 1:
-            raise refuse(f"{self.format} cannot be read in {self.encoding}", remedy="have it sent in utf-8 or gb18030")
+            raise refuse(
+                f"{self.format} 不能用 {self.encoding} 读取 · {self.format} cannot be read in {self.encoding}",
+                remedy="请对方改用 utf-8 或 gb18030 · have it sent in utf-8 or gb18030",
+            )
 
 
 class EventId(Strict):

@@ -82,16 +82,24 @@ class Contract(Strict):
     def _parts_agree(self) -> Contract:
         if (self.connector.kind == "inbox") != (self.feed.mode == "events"):
             raise refuse(
-                "kind: inbox and mode: events belong together",
-                remedy="pushed events come through the inbox, and only they",
+                "kind: inbox 与 mode: events 须同时使用 · kind: inbox and mode: events belong together",
+                remedy="推送的事件都经收件箱，收件箱也只收事件 · pushed events come through the inbox, and only they",
                 at=("feed", "mode"),
             )
         if isinstance(self.connector, RestConnector) and self.connector.since_param and self.feed.mode != "cursor":
-            raise refuse("needs mode: cursor", remedy="remove it, or say feed: {mode: cursor, field: …}", at=("connector", "since_param"))
+            raise refuse(
+                "须为 mode: cursor · needs mode: cursor",
+                remedy="去掉它，或写 feed: {mode: cursor, field: …} · remove it, or say feed: {mode: cursor, field: …}",
+                at=("connector", "since_param"),
+            )
         _refuse_trailer(self.connector, self.feed)
         both = sorted(set(self.ignore) & self.mapped_columns())
         if both:
-            raise refuse(f"{', '.join(both)} is mapped as well", remedy="remove it from ignore", at=("ignore",))
+            raise refuse(
+                f"{'、'.join(both)} 同时又被映射 · {', '.join(both)} is mapped as well",
+                remedy="从 ignore 中去掉 · remove it from ignore",
+                at=("ignore",),
+            )
         return self
 
     @property
@@ -150,8 +158,15 @@ def _refuse_trailer(connector: Connector, feed: Feed) -> None:
         return
     at = ("feed", "complete", "trailer_count")
     if not isinstance(connector, FileConnector) or connector.format not in _WITH_TRAILER:
-        raise refuse(f"is for files of lines: {', '.join(_WITH_TRAILER)}", remedy="remove it", at=at)
+        raise refuse(f"仅适用于按行存放的文件 · is for files of lines: {', '.join(_WITH_TRAILER)}", remedy="去掉它 · remove it", at=at)
     of_width = connector.fixed_width.trailer if connector.fixed_width else None
     if complete.trailer_count is True and (of_width is None or not re.compile(of_width).groups):
-        remedy = "write the last line's regular expression here, its first group the number of rows: '^total:(\\d+)'"
-        raise refuse("true takes the number from fixed_width.trailer, which has no group", remedy=remedy, at=at)
+        remedy = (
+            "在此写末行的正则表达式，第一个分组为行数：'^total:(\\d+)' · "
+            "write the last line's regular expression here, its first group the number of rows: '^total:(\\d+)'"
+        )
+        raise refuse(
+            "true 从 fixed_width.trailer 取行数，而它没有分组 · true takes the number from fixed_width.trailer, which has no group",
+            remedy=remedy,
+            at=at,
+        )

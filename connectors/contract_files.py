@@ -68,7 +68,13 @@ def read_contracts(folders: Iterable[Path] | None = None) -> tuple[dict[str, Con
         first = origin.setdefault(contract.department, path)
         if first != path:
             problems.append(
-                Problem(path, 1, "department", f"{contract.department} is already in {first}", "a later folder may not redefine it")
+                Problem(
+                    path,
+                    1,
+                    "department",
+                    f"{contract.department} 已在 {first} 中定义 · {contract.department} is already in {first}",
+                    "后面的目录不得重新定义 · a later folder may not redefine it",
+                )
             )
             continue
         contracts[contract.department] = contract
@@ -80,7 +86,9 @@ def contract_files(folders: Iterable[Path], problems: list[Problem] | None = Non
     for folder in folders:
         if not folder.is_dir():
             if problems is not None:
-                problems.append(Problem(folder, 0, "", "there is no such folder", "correct CASEHUB_CONTRACTS"))
+                problems.append(
+                    Problem(folder, 0, "", "没有此目录 · there is no such folder", "更正 CASEHUB_CONTRACTS · correct CASEHUB_CONTRACTS")
+                )
             continue
         for path in sorted((*folder.glob("*.yml"), *folder.glob("*.yaml"))):
             if not is_code_list(path):
@@ -90,7 +98,11 @@ def contract_files(folders: Iterable[Path], problems: list[Problem] | None = Non
 def unknown_departments(names: Iterable[str], known: Collection[str]) -> list[Problem]:
     """Names in CASEHUB_DEPARTMENTS that are no department's."""
     words, place = tuple(sorted(known)), Path("CASEHUB_DEPARTMENTS")
-    return [Problem(place, 0, "", f"{name!r} is no department", did_you_mean(name, words), words) for name in names if name not in known]
+    return [
+        Problem(place, 0, "", f"{name!r} 不是部门 · {name!r} is no department", did_you_mean(name, words), words)
+        for name in names
+        if name not in known
+    ]
 
 
 def broken_departments(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
@@ -107,7 +119,9 @@ def read_contract(path: Path) -> tuple[Contract | None, list[Problem]]:
     """One contract and every mistake in it."""
     document = Document(path)
     if document.node is None or not isinstance(document.data, dict):
-        return None, document.problems or [Problem(path, 1, "", "is not a contract", "begin with department: <name>")]
+        return None, document.problems or [
+            Problem(path, 1, "", "不是契约 · is not a contract", "以 department: <部门代码> 开头 · begin with department: <name>")
+        ]
     try:
         contract = Contract.model_validate(document.data)
     except ValidationError as error:

@@ -16,9 +16,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from hub import field_words
 from hub.errors import ContractError
 
 Loc = tuple[str | int, ...]
+
+#: pydantic's type of an error that a check of a contract raised.
+REFUSED = "contract"
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,12 @@ def raise_problems(problems: Sequence[Problem]) -> typing.NoReturn:
         ContractError: always.
     """
     first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    more = f" (另有 {len(problems) - 1} 处 · and {len(problems) - 1} more)" if len(problems) > 1 else ""
     place = f"{first.file}:{first.line}: " if first.line else f"{first.file}: "
     where = f"{first.where}: " if first.where else ""
     error = ContractError(
         f"{place}{where}{first.message}{more}",
-        remedy=first.remedy or "run `casehub sources check`",
+        remedy=first.remedy or "运行 `casehub sources check` · run `casehub sources check`",
         file=str(first.file),
         line=first.line,
         where=first.where,
@@ -83,9 +87,17 @@ class Document:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             if isinstance(error, UnicodeDecodeError):
-                self.problems.append(Problem(path, 0, "", "is not UTF-8 text", "save it as UTF-8: an editor may have written GBK"))
+                self.problems.append(
+                    Problem(
+                        path,
+                        0,
+                        "",
+                        "不是 UTF-8 文本 · is not UTF-8 text",
+                        "另存为 UTF-8：编辑器可能存成了 GBK · save it as UTF-8: an editor may have written GBK",
+                    )
+                )
             else:
-                self.problems.append(Problem(path, 0, "", f"cannot be read ({error.strerror})"))
+                self.problems.append(Problem(path, 0, "", f"无法读取 · cannot be read ({error.strerror})"))
             return
         self._parse(text)
 
@@ -99,7 +111,7 @@ class Document:
         except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
             reason = getattr(error, "problem", None) or "a value cannot be read"
-            self.problems.append(Problem(self.path, mark.line + 1 if mark else 0, "", f"is not YAML: {reason}"))
+            self.problems.append(Problem(self.path, mark.line + 1 if mark else 0, "", f"不是 YAML · is not YAML: {reason}"))
         finally:
             loader.dispose()  # type: ignore[no-untyped-call,unused-ignore]
 
@@ -117,7 +129,9 @@ class Document:
                 name = str(key.value)
                 if name in seen:
                     line = key.start_mark.line + 1
-                    self.problems.append(Problem(self.path, line, dotted((*loc, name)), "stands twice", "keep one of the two"))
+                    self.problems.append(
+                        Problem(self.path, line, dotted((*loc, name)), "出现两次 · stands twice", "两者只保留一个 · keep one of the two")
+                    )
                 seen.add(name)
                 self._find_repeats(child, (*loc, name), inner)
 
@@ -169,8 +183,8 @@ def dotted(loc: Iterable[str | int]) -> str:
 def did_you_mean(word: object, allowed: Sequence[str]) -> str:
     """A remedy that names the nearest allowed word, and the others where they are few."""
     near = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.6)
-    listed = "allowed: " + ", ".join(allowed) if len(allowed) <= 60 else ""
-    return f"did you mean {near[0]!r}? {listed}".strip() if near else listed
+    listed = "可用值 · allowed: " + ", ".join(allowed) if len(allowed) <= 60 else ""
+    return f"是否为 {near[0]!r}？ · did you mean {near[0]!r}? {listed}".strip() if near else listed
 
 
 def problems_of(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Problem]:
@@ -194,16 +208,17 @@ def problems_of(document: Document, error: ValidationError, model: type[BaseMode
 def _explain(kind: str, item: Any, models: Sequence[type[BaseModel]]) -> tuple[str, tuple[str, ...]]:
     context = item.get("ctx", {})
     if kind == "extra_forbidden":
-        return "is not a word of the contract here", tuple(sorted({name for each in models for name in aliases(each)}))
+        return "此处没有这个键 · is not a word of the contract here", tuple(sorted({name for each in models for name in aliases(each)}))
     if kind == "missing":
-        return "is missing", ()
+        return "缺少此项 · is missing", ()
     if kind == "literal_error":
-        return f"{item['input']!r} is not allowed", _expected(context["expected"])
+        return f"{item['input']!r} 不可用 · is not allowed", _expected(context["expected"])
     if kind == "union_tag_invalid":
-        return f"{context['tag']!r} is not allowed", _expected(context["expected_tags"])
+        return f"{context['tag']!r} 不可用 · is not allowed", _expected(context["expected_tags"])
     if kind == "union_tag_not_found":
-        return "is missing", ()
-    return str(item["msg"]).removeprefix("Value error, "), tuple(context.get("allowed", ()))
+        return "缺少此项 · is missing", ()
+    own = kind == REFUSED  # in both languages already
+    return str(item["msg"]) if own else field_words.told(item), tuple(context.get("allowed", ()))
 
 
 def _expected(text: str) -> tuple[str, ...]:

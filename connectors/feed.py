@@ -13,8 +13,9 @@ from connectors.mapping import Condition, Deleted
 from connectors.model import Duration, Positive, Strict, Text, Whole, refuse
 from connectors.words import BATCH_EXPECTATIONS, EXPECTATIONS
 
-#: More often no sweep is asked for: the DAGs' cron lines are hours apart.
+#: More often no sweep is asked for: the cron lines of `sweep_cron` are hours apart.
 SHORTEST_SWEEP = timedelta(hours=1)
+_NIGHT = 2
 
 DriftAction = Literal["land_and_alert", "quarantine", "halt"]
 
@@ -43,15 +44,29 @@ class CursorFeed(Strict):
     def _at_most_hourly(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value < SHORTEST_SWEEP:
             raise refuse(
-                "is shorter than an hour: a sweep asks for everything the source holds", remedy="write PT1H or longer, P1D as a rule"
+                "短于一小时：对账会读取来源的全部数据 · is shorter than an hour: a sweep asks for everything the source holds",
+                remedy="写 PT1H 或更长，通常写 P1D · write PT1H or longer, P1D as a rule",
             )
         return value
 
     @model_validator(mode="after")
     def _lag_is_for_times(self) -> CursorFeed:
         if self.lag and self.cursor_type != "time":
-            raise refuse("lag is for time cursors alone", remedy="remove lag, or say cursor_type: time")
+            raise refuse(
+                "lag 仅适用于时间游标 · lag is for time cursors alone",
+                remedy="去掉 lag，或写 cursor_type: time · remove lag, or say cursor_type: time",
+            )
         return self
+
+
+def sweep_cron(department: str, every: timedelta) -> str:
+    """A cron line that fires at least as often as asked: hours apart, or at night, at a minute of the department's own."""
+    minute = sum(department.encode()) % 60  # hash() differs from process to process
+    if every < timedelta(days=1):
+        return f"{minute} */{max(1, int(every / timedelta(hours=1)))} * * *"
+    if every < timedelta(days=7):
+        return f"{minute} {_NIGHT} * * *"
+    return f"{minute} {_NIGHT} * * 0"
 
 
 class Complete(Strict):
@@ -94,7 +109,10 @@ class Volume(Strict):
     @model_validator(mode="after")
     def _ordered(self) -> Volume:
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise refuse("min is above max", remedy="min ≈ 80 % of a healthy run, max ≈ twice it")
+            raise refuse(
+                "min 大于 max · min is above max",
+                remedy="min 约为正常行数的 80 %，max 约为两倍 · min ≈ 80 % of a healthy run, max ≈ twice it",
+            )
         return self
 
 
@@ -119,7 +137,7 @@ class Expectation(Strict):
     def _known(self) -> Expectation:
         if self.type not in EXPECTATIONS:
             raise refuse(
-                f"{self.type!r} is no expectation",
+                f"{self.type!r} 不是校验规则 · {self.type!r} is no expectation",
                 remedy=did_you_mean(self.type, tuple(EXPECTATIONS)),
                 allowed=tuple(EXPECTATIONS),
                 at=("type",),
@@ -128,18 +146,21 @@ class Expectation(Strict):
         unknown = sorted(set(self.kwargs) - takes)
         if unknown:
             raise refuse(
-                f"{self.type} takes no {unknown[0]}",
+                f"{self.type} 没有参数 {unknown[0]} · {self.type} takes no {unknown[0]}",
                 remedy=did_you_mean(unknown[0], tuple(sorted(takes))),
                 allowed=tuple(sorted(takes)),
                 at=(unknown[0],),
             )
         needs = sorted(({"column", "column_A", "column_B", "column_list"} & takes) - set(self.kwargs))
         if needs and not (self.type == "expect_column_to_exist"):
-            raise refuse(f"{self.type} needs {needs[0]}", remedy=f"add {needs[0]}: <source column>")
+            raise refuse(
+                f"{self.type} 须有 {needs[0]} · {self.type} needs {needs[0]}",
+                remedy=f"加上 {needs[0]}: <来源的列> · add {needs[0]}: <source column>",
+            )
         if self.on_failure == "quarantine" and self.type in BATCH_EXPECTATIONS:
             raise refuse(
-                f"{self.type} judges the batch, there is no row to quarantine",
-                remedy="say on_failure: warn or halt",
+                f"{self.type} 针对整个批次，没有可隔离的行 · {self.type} judges the batch, there is no row to quarantine",
+                remedy="写 on_failure: warn 或 halt · say on_failure: warn or halt",
                 allowed=("warn", "halt"),
                 at=("on_failure",),
             )

@@ -33,25 +33,37 @@ class Mapping(Strict):
     def _one_source(self) -> Mapping:
         given = [name for name, value in (("from", self.from_), ("path", self.path), ("const", self.const)) if value is not None]
         if len(given) != 1:
-            raise refuse(f"needs one of from, path, const; has {' and '.join(given) or 'none'}", allowed=("from", "path", "const"))
+            raise refuse(
+                f"from、path、const 须有且仅有一个，现有 {'、'.join(given) or '零个'} · "
+                f"needs one of from, path, const; has {' and '.join(given) or 'none'}",
+                allowed=("from", "path", "const"),
+            )
         if self.codes is not None and self.as_ is not None:
-            raise refuse("has both as and codes", remedy="a code list is the transform; remove as")
+            raise refuse(
+                "同时有 as 和 codes · has both as and codes", remedy="代码表本身就是转换，去掉 as · a code list is the transform; remove as"
+            )
         if self.const is not None and (self.as_ or self.codes):
-            raise refuse("a constant takes neither as nor codes", remedy="write the hub's own value")
+            raise refuse(
+                "常量不能有 as 或 codes · a constant takes neither as nor codes", remedy="直接写本库的值 · write the hub's own value"
+            )
         return self
 
     @model_validator(mode="after")
     def _arguments_fit(self) -> Mapping:
         if self.formats and self.as_ not in TIME_TRANSFORMS:
-            raise refuse("formats is for times alone", remedy="use it with as: datetime or as: date")
+            raise refuse(
+                "formats 仅适用于时间 · formats is for times alone",
+                remedy="与 as: datetime 或 as: date 一起使用 · use it with as: datetime or as: date",
+            )
         if self.unit and self.as_ != "money":
-            raise refuse("unit is for money alone", remedy="use it with as: money")
+            raise refuse("unit 仅适用于金额 · unit is for money alone", remedy="与 as: money 一起使用 · use it with as: money")
         if self.join is not None and (self.from_ is None or len(self.from_) < 2):
-            raise refuse("join needs several columns", remedy="write from: [a, b]")
+            raise refuse("join 须有多列 · join needs several columns", remedy="写作 from: [a, b] · write from: [a, b]")
         if (self.as_ in SHIFTED_COORDINATES) != (self.with_ is not None):
             raise refuse(
-                "with is the other coordinate of a GCJ-02 pair",
-                remedy="as: gcj02_longitude needs with: <latitude column>, and only such do",
+                "with 是 GCJ-02 坐标的另一半 · with is the other coordinate of a GCJ-02 pair",
+                remedy="as: gcj02_longitude 须有 with: <纬度列>，其他不得有 · "
+                "as: gcj02_longitude needs with: <latitude column>, and only such do",
             )
         return self
 
@@ -86,7 +98,7 @@ class Deleted(Strict):
     @model_validator(mode="after")
     def _one_of_two(self) -> Deleted:
         if (self.field is None) == (self.path is None):
-            raise refuse("needs either field or path", remedy="give one of the two")
+            raise refuse("须有 field 或 path 之一 · needs either field or path", remedy="两者写其一 · give one of the two")
         return self
 
 
@@ -106,7 +118,7 @@ class Each(Strict):
     @model_validator(mode="after")
     def _one_of_two(self) -> Each:
         if (self.path is None) == (self.split is None):
-            raise refuse("needs either path or split", remedy="give one of the two")
+            raise refuse("须有 path 或 split 之一 · needs either path or split", remedy="两者写其一 · give one of the two")
         return self
 
 
@@ -129,7 +141,10 @@ class Party(Strict):
     @model_validator(mode="after")
     def _says_who(self) -> Party:
         if not any((self.name, self.id_no, self.uscc, self.phone)):
-            raise refuse("maps none of name, id_no, uscc, phone", remedy="map at least one, or leave the party out")
+            raise refuse(
+                "name、id_no、uscc、phone 均未映射 · maps none of name, id_no, uscc, phone",
+                remedy="至少映射一项，或去掉此当事人 · map at least one, or leave the party out",
+            )
         return self
 
     @model_validator(mode="after")
@@ -137,9 +152,15 @@ class Party(Strict):
         if self.id_no is None or self.uscc is None or not self.shares_number:
             return self
         if self.kind not in (None, "auto"):
-            raise refuse("id_no and uscc read the same column, but kind is given", remedy="write kind: auto, or map one of the two")
+            raise refuse(
+                "id_no 与 uscc 读取同一列，又写了 kind · id_no and uscc read the same column, but kind is given",
+                remedy="写 kind: auto，或只映射其一 · write kind: auto, or map one of the two",
+            )
         if (self.id_no.as_, self.uscc.as_) != ("id_no", "uscc"):
-            raise refuse("id_no and uscc read the same column", remedy="give them as: id_no and as: uscc, which tell the values apart")
+            raise refuse(
+                "id_no 与 uscc 读取同一列 · id_no and uscc read the same column",
+                remedy="分别写 as: id_no 和 as: uscc，由它们区分 · give them as: id_no and as: uscc, which tell the values apart",
+            )
         return self
 
     @property
@@ -185,5 +206,5 @@ class Reference(Strict):
     @model_validator(mode="after")
     def _one_of_two(self) -> Reference:
         if (self.from_ is None) == (self.path is None):
-            raise refuse("needs either from or path", remedy="give one of the two")
+            raise refuse("须有 from 或 path 之一 · needs either from or path", remedy="两者写其一 · give one of the two")
         return self

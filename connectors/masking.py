@@ -13,6 +13,7 @@ from typing import Any
 from connectors.contract import Contract
 from connectors.mapping import Mapping
 from connectors.words import PERSONAL_FIELDS
+from hub.wording import Words
 
 _SAFE_KINDS = (bool, type(None))
 _LONGEST_NAME = 60  # characters; columns have shorter names, and swallowed lines are longer
@@ -83,20 +84,24 @@ def shown_name(name: str, known: Collection[str] = ()) -> str:
     return _NUMBER_IN_NAME.sub(lambda match: "＊" * len(match[0]), name)
 
 
-def known_among(contract: Contract, columns: Collection[str]) -> str:
+def known_among(contract: Contract, columns: Collection[str]) -> Words:
     """Columns as found where those that were looked for are not, in words: names that the contract knows, the others as a count.
 
     What is found there may be the first person of a file that came without its header.
     """
     known = [name for name in columns if name in contract.source_columns()]
     if not known:
-        return f"none of its {len(columns)} columns is known to the contract"
+        return Words(f"{len(columns)} 列中没有契约所列的列", f"none of its {len(columns)} columns is known to the contract")
     others = len(columns) - len(known)
-    return f"columns are {', '.join(known)}" + (f", and {others} that the contract does not know" if others else "")
+    more = Words(f"，另有契约未列的 {others} 列", f", and {others} that the contract does not know") if others else Words("", "")
+    return Words(f"现有列 {', '.join(known)}{more.zh}", f"columns are {', '.join(known)}{more.en}")
 
 
-def told_keys(document: Collection[str]) -> str:
+def told_keys(document: Collection[str]) -> Words:
     """An object's keys in words: those that are plain words of a program, the others as a count: an object may be keyed by persons."""
     words = sorted(name for name in document if _KEY.fullmatch(name) and shown_name(name) == name)[:30]
     others = len(document) - len(words)
-    return ", ".join(words) + (f" and {others} more" if words and others else f"{others} that are not told" if others else "")
+    if not words:
+        return Words(f"{others} 个，名称不便显示", f"{others} that are not told") if others else Words("", "")
+    more = Words(f" 等 {len(document)} 个", f" and {others} more") if others else Words("", "")
+    return Words(", ".join(words) + more.zh, ", ".join(words) + more.en)

@@ -115,7 +115,7 @@ class Paginator:
         Args:
             rows: as read.
             complete: nothing comes after it.
-            columns: what the source says its columns are, where it says so (a header); those seen in rows are added.
+            columns: what the source says its columns are, where it says so (a header); else those seen in rows are.
             stamps: one a row, from the inbox.
             total: how many rows the source says it has, where it says so.
             is_aside: they are those without a key, out of their turn: they say nothing of how far the pull has come.
@@ -124,36 +124,39 @@ class Paginator:
             SourceLimitError: the same page came before.
             SourceFormatError: not one row of the first page has the key, or rows do not come in the order the contract promises.
         """
-        names = dict.fromkeys(columns)
         self.rows += len(rows)
-        encoded = encode(rows)
-        built = _Columns(encoded.rows, encoded.payloads, encoded.bad)
-        self._identify(built)
+        built = self._built(rows)
         if not is_aside:
             self._check_keys(built)
         self._check_repeats(built)
         self._check_order(built)
-        if not columns:
-            for index, row in enumerate(built.rows):
-                if index not in built.bad:
-                    names.update(dict.fromkeys(row))
-        names = dict.fromkeys(shown_name(name, self._known) for name in names)  # they are kept in the clear, and told
         if not stamps and not is_aside:
             self._highest = max(filter(None, (self._highest, *built.cursors)), default=None)
         if total is not None:
             self._highest_total = max(total, self._highest_total or 0)
             if rows or self._lowest_total is None:  # an empty page after the last may speak of itself
                 self._lowest_total = total if self._lowest_total is None else min(total, self._lowest_total)
-        table = self._recent(self._table(built, stamps), built)
-        seen = tuple(name for name in names if "\x00" not in name)
-        return Page(table, self._highest, complete, seen, total, self._highest_total, self._lowest_total, self.rows, self.began)
+        table, names = self._recent(self._table(built, stamps), built), self._names(built, columns)
+        return Page(table, self._highest, complete, names, total, self._highest_total, self._lowest_total, self.rows, self.began)
 
     def marks(self, rows: Sequence[Row]) -> list[bytes]:
         """What tells each row from others, within this pull."""
+        built = self._built(rows)
+        return [self._mark(built, index) for index in range(len(built.rows))]
+
+    def _built(self, rows: Sequence[Row]) -> _Columns:
         encoded = encode(rows)
         built = _Columns(encoded.rows, encoded.payloads, encoded.bad)
         self._identify(built)
-        return [self._mark(built, index) for index in range(len(built.rows))]
+        return built
+
+    def _names(self, built: _Columns, columns: Iterable[str]) -> tuple[str, ...]:
+        """Columns by the names under which they are told: those that the source says, else those seen in rows."""
+        names = dict.fromkeys(columns)
+        if not names:
+            names = dict.fromkeys(name for index, row in enumerate(built.rows) if index not in built.bad for name in row)
+        shown = dict.fromkeys(shown_name(name, self._known) for name in names)  # they are kept in the clear, and told
+        return tuple(name for name in shown if "\x00" not in name)
 
     def _identify(self, built: _Columns) -> None:
         """Key and cursor of each row; of a row that cannot be read the key, if that much can."""
@@ -187,10 +190,11 @@ class Paginator:
             return
         readable = [row for index, row in enumerate(built.rows) if index not in built.bad]
         if len(readable) > 1 and not any(built.ids):
-            head = self._contract.key[0]
+            head, seen = self._contract.key[0], known_among(self._contract, sorted({name for row in readable for name in row}))
             raise SourceFormatError(
-                f"{self._contract.department}: none of the first {len(readable)} rows has the key {head!r}",
-                remedy=f"correct key: in the contract; {known_among(self._contract, sorted({name for row in readable for name in row}))}",
+                f"{self._contract.department}: 前 {len(readable)} 行都没有主键 {head!r} · "
+                f"none of the first {len(readable)} rows has the key {head!r}",
+                remedy=f"更正契约中的 key:；{seen.zh} · correct key: in the contract; {seen.en}",
                 department=self._contract.department,
                 field=head,
             )
@@ -203,8 +207,9 @@ class Paginator:
         digest = hashlib.blake2b(b"\n".join(marks), digest_size=16).digest()
         if digest in self._seen:
             raise SourceLimitError(
-                f"{self._contract.department}: the source gives the same page for ever",
-                remedy="check pages: in the contract (style, parameter names, total) against what the source does",
+                f"{self._contract.department}: 来源反复给出同一页 · the source gives the same page for ever",
+                remedy="对照来源核对契约中的 pages:（style、参数名、total） · "
+                "check pages: in the contract (style, parameter names, total) against what the source does",
                 department=self._contract.department,
                 rows=self.rows,
             )
@@ -225,8 +230,9 @@ class Paginator:
         cursors = [cursor for cursor in (self._highest, *built.cursors) if cursor is not None]
         if cursors != sorted(cursors):
             raise SourceFormatError(
-                f"{self._contract.department}: rows do not come in the order of {feed.field}",
-                remedy="say ordered: false in feed:, so that the watermark moves at the end; then run a reconcile",
+                f"{self._contract.department}: 各行未按 {feed.field} 排序 · rows do not come in the order of {feed.field}",
+                remedy="在 feed: 中写 ordered: false，使水位在最后才前移；然后运行一次对账 · "
+                "say ordered: false in feed:, so that the watermark moves at the end; then run a reconcile",
                 department=self._contract.department,
                 field=feed.field,
             )

@@ -34,8 +34,8 @@ def compile_path(expression: str) -> ParsedResult:
         return jmespath.compile(expression)
     except JMESPathError as error:
         raise ContractError(
-            f"{expression!r} is no JMESPath: {str(error).splitlines()[0]}",
-            remedy='names in any script but plain ASCII stand in double quotes: "姓名"',
+            f"{expression!r} 不是 JMESPath · {expression!r} is no JMESPath: {str(error).splitlines()[0]}",
+            remedy='非 ASCII 的名称须加双引号："姓名" · names in any script but plain ASCII stand in double quotes: "姓名"',
             path=expression,
         ) from None
 

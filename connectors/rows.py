@@ -17,11 +17,18 @@ from schema.records import INDEXED_LONGEST
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _MAY_HOLD_NUMBERS = frozenset({float, dict, list, tuple})
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-NUL_FAULT = "text with U+0000"
-SURROGATE_FAULT = "text with half a character (a lone surrogate)"
-NUMBER_FAULT = "a number that JSON does not have"
-DEPTH_FAULT = "nested too deep to be kept"
-KEY_FAULT = f"a key of more than {INDEXED_LONGEST} characters (a quote that swallowed some lines?)"
+NO_OBJECT_FAULT = "不是对象 · not an object"
+NO_JSON_FAULT = "不是 JSON · not JSON"
+ENCODING_FAULT = "有不属于文件编码的字节 · bytes that are not in the file's encoding"
+CUT_FAULT = "有不属于文件编码的字节，或某列切断了字符 · bytes that are not in the file's encoding, or a column that cuts a character"
+NUL_FAULT = "文本中有 U+0000 · text with U+0000"
+SURROGATE_FAULT = "文本中有半个字符 · text with half a character (a lone surrogate)"
+NUMBER_FAULT = "JSON 没有的数字 · a number that JSON does not have"
+DEPTH_FAULT = "嵌套过深，无法保存 · nested too deep to be kept"
+KEY_FAULT = (
+    f"主键超过 {INDEXED_LONGEST} 个字符（引号吞并了几行？） · "
+    f"a key of more than {INDEXED_LONGEST} characters (a quote that swallowed some lines?)"
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ def as_bytes(value: Any) -> bytes:
 
 def as_row(value: Any) -> Row:
     """What stands in a list of rows: an object, or else something that is kept as it is and is none."""
-    return value if isinstance(value, dict) else Unreadable(_encode(value)[0], "not an object")
+    return value if isinstance(value, dict) else Unreadable(_encode(value)[0], NO_OBJECT_FAULT)
 
 
 def _encode(row: Any) -> tuple[bytes, str | None]:

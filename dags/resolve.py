@@ -25,7 +25,9 @@ def resolve_pending() -> None:
 
     with opened_store() as (engine, settings):
         if resolve(engine, settings).is_busy:
-            raise BusyError("another process is resolving", remedy="nothing: this is tried again")
+            raise BusyError(
+                "另一进程正在识别 · another process is resolving", remedy="无须处理，稍后自动重试 · nothing: this is tried again"
+            )
 
 
 def _schedule() -> Any:

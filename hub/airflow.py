@@ -114,7 +114,7 @@ def finish_migration(migration: Child, processes: Processes) -> None:
     code = migration.process.wait()
     processes.stop([migration])
     if code != 0:
-        raise HubError("Airflow could not make its tables", remedy=f"read {migration.log}")
+        raise HubError("Airflow 建表失败 · Airflow could not make its tables", remedy=f"查看 {migration.log} · read {migration.log}")
 
 
 def start(airflow: Airflow, processes: Processes) -> list[Child]:

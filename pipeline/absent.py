@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from connectors.contract import Contract
 from hub.errors import SnapshotError, SourceError, SourceUnavailable
+from hub.wording import Words
 from pipeline.alerts import alert
 from pipeline.discarded import is_discarded
 
@@ -103,25 +104,30 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
         raise _too_many_vanished(contract, batch_id, known, vanished)
     doubt = _doubt(connection, keys, swept, accepts_deletions=accepts_deletions) if absent else None
     if doubt is not None:
-        told = f"{absent} rows are absent, and {doubt}: nothing was deleted this time"
+        told = f"缺少 {absent} 条，且{doubt.zh}：本次没有删除 · {absent} rows are absent, and {doubt.en}: nothing was deleted this time"
         alert(connection, contract.department, batch_id, [told])
         return
     if absent:
         deleted = connection.execute(text(_ENTOMB), keys).rowcount
         connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
-    connection.execute(text(_SETTLE), {**keys, "alert": f"held until batch {batch_id} brought what the source holds"})
+    until = f"批次 {batch_id} 带来来源现有数据之前一直挂起 · held until batch {batch_id} brought what the source holds"
+    connection.execute(text(_SETTLE), {**keys, "alert": until})
 
 
-def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, accepts_deletions: bool) -> str | None:
+def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, accepts_deletions: bool) -> Words | None:
     """Why what is absent may still be there, if so."""
     if connection.execute(text(_UNREADABLE), keys).scalar_one():
-        return "some could not be read"  # a broken line hides which record it is: its record is not gone
+        # A broken line hides which record it is: its record is not gone.
+        return Words("部分无法读取", "some could not be read")
     if swept.highest_total is None or accepts_deletions:
         return None
     # Rows move while pages are read: one that is changed goes to the end and comes twice, one that goes lets others move up, and
     # in either case one that is there is on no page. Rows are then as many as the source says, records are not.
     seen = connection.execute(text(_SEEN)).scalar_one() + swept.keyless
-    return f"{seen} different ones came of {swept.highest_total} that the source speaks of" if seen < swept.highest_total else None
+    if seen >= swept.highest_total:
+        return None
+    told = swept.highest_total
+    return Words(f"来源称有 {told} 条，只来了 {seen} 条不同的", f"{seen} different ones came of {told} that the source speaks of")
 
 
 def _ended_early(contract: Contract, batch_id: int, swept: Swept) -> SourceError:
@@ -143,11 +149,12 @@ def _too_many_vanished(contract: Contract, batch_id: int, known: int, vanished: 
     department = contract.department
     limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
     is_snapshot = contract.feed.mode == "snapshot"
+    what = Words("快照", "snapshot") if is_snapshot else Words("对账", "sweep")
     order = f"casehub run {department} {'' if is_snapshot else '--reconcile '}--accept-deletions"
     return SnapshotError(
-        f"{department}: {vanished} of {known} known rows are absent from a {'snapshot' if is_snapshot else 'sweep'}, "
-        f"above the {limit:.0%} that the contract allows",
-        remedy=f"check the export at the source; if the rows are really gone, `{order}`",
+        f"{department}: {known} 条已知记录中有 {vanished} 条不在{what.zh}中，超过契约允许的 {limit:.0%} · "
+        f"{vanished} of {known} known rows are absent from a {what.en}, above the {limit:.0%} that the contract allows",
+        remedy=f"核对来源的导出；如果确已删除，运行 `{order}` · check the export at the source; if the rows are really gone, `{order}`",
         department=department,
         batch_id=batch_id,
         known=known,

@@ -55,7 +55,8 @@ def open_batch(landing: Landing) -> None:
         },
     ).scalar_one()
     told = [
-        f"held: {count} batches wait for a person, {first} the first; `casehub batches list --state held` tells why"
+        f"held: {count} 个批次等待人工处理，最早为 {first}；原因见 `casehub batches list --state held` · "
+        f"{count} batches wait for a person, {first} the first; `casehub batches list --state held` tells why"
         for count, first in connection.execute(text(_HELD), key)
     ]
     if is_new and not landing.is_remap:

@@ -67,8 +67,8 @@ def mapped_otherwise(connection: Connection, keys: dict[str, Any], document: dic
     if not changed or not connection.execute(text(_HAS_ACCEPTED), keys).scalar_one():
         return []
     return [
-        f"contract_changed: {', '.join(changed)}; rows accepted before stay as they were mapped, until "
-        f"`casehub run {keys['department']} --remap`"
+        f"contract_changed: {', '.join(changed)}；运行 `casehub run {keys['department']} --remap` 之前，已接受的行仍按原映射 · "
+        f"rows accepted before stay as they were mapped, until `casehub run {keys['department']} --remap`"
     ]
 
 

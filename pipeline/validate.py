@@ -203,7 +203,7 @@ def _drift_in_batch(contract: Contract, known: dict[str, list[str]], shape: drif
     for kind, columns in found.items():
         action = getattr(contract.drift, kind)
         for column in columns if kind == "missing_column" else drift.named(contract, columns):
-            verdict.alerts.append(f"{kind}: {column}")
+            verdict.alerts.append(f"{kind}: {_DRIFTS[kind]} {column} · {kind.replace('_', ' ')} {column}")
             # A column that is gone is gone from every row: to quarantine it is to hold the batch.
             if action == "halt" or (kind == "missing_column" and action == "quarantine"):
                 verdict.halts.append(Words(f"{_DRIFTS[kind]} {column}", f"{kind} {column}"))
@@ -224,9 +224,9 @@ def _volume(connection: Connection, contract: Contract, batches: list[int], verd
         window = {"department": contract.department, "per": contract.volume.per}
         pulled = connection.execute(text(_LANDED_IN_WINDOW), window).scalar_one()
     if high is not None and pulled > high:
-        verdict.alerts.append(f"volume: {pulled} rows, at most {high} are healthy")
+        verdict.alerts.append(f"volume: 共 {pulled} 行，正常不多于 {high} 行 · {pulled} rows, at most {high} are healthy")
     if low is not None and pulled < low:
-        verdict.alerts.append(f"volume: {pulled} rows, at least {low} are healthy")
+        verdict.alerts.append(f"volume: 仅 {pulled} 行，正常不少于 {low} 行 · {pulled} rows, at least {low} are healthy")
         if contract.feed.mode == "snapshot" and holds:
             verdict.halts.append(Words(f"仅 {pulled} 行，正常不少于 {low} 行", f"only {pulled} rows, at least {low} are healthy"))
 

@@ -82,9 +82,15 @@ class Mark:
         told = []
         feed = getattr(self._contract.feed, "field", "")
         if self.ahead:
-            told.append(f"cursor_ahead: {self.ahead} rows have {feed} later than tomorrow; they landed, and the watermark does not follow")
+            told.append(
+                f"cursor_ahead: {self.ahead} 行的 {feed} 晚于明天；已入库，水位不随之前移 · "
+                f"{self.ahead} rows have {feed} later than tomorrow; they landed, and the watermark does not follow"
+            )
         if self._limit is not None and self._stored is not None and self._stored > self._limit:
-            told.append(f"watermark_ahead: nothing new comes until `casehub sources rewind {self._contract.department}`")
+            told.append(
+                f"watermark_ahead: 运行 `casehub sources rewind {self._contract.department}` 之前拉取不到新数据 · "
+                f"nothing new comes until `casehub sources rewind {self._contract.department}`"
+            )
         return told
 
 
@@ -117,9 +123,12 @@ def require_zone(contract: Contract, watermark: str | None, timezone: str | None
         return
     department = contract.department
     raise ContractError(
-        f"{department}: the watermark was read in the time zone {timezone}, the contract now says {contract.timezone}",
-        remedy=f"`casehub sources rewind {department}`, then run it: rows that come again are already known; "
-        f"`casehub run {department} --remap` mends the times of those accepted before",
+        f"{department}: 水位按时区 {timezone} 读取，契约现为 {contract.timezone} · "
+        f"the watermark was read in the time zone {timezone}, the contract now says {contract.timezone}",
+        remedy=f"先 `casehub sources rewind {department}`，再运行该部门，已有的行不会重复；`casehub run {department} --remap` "
+        "改正此前接受的时间 · "
+        f"`casehub sources rewind {department}`, then run it: rows that come again are already known; `casehub run "
+        f"{department} --remap` mends the times of those accepted before",
         department=department,
     )
 
@@ -152,19 +161,26 @@ def rewind(engine: Engine, contract: Contract, to: str | None = None) -> str | N
     """
     department, feed = contract.department, contract.feed
     if not isinstance(feed, CursorFeed):
-        raise RequestError(f"{department}: a feed of mode {feed.mode} has no watermark", remedy=f"`casehub run {department}` pulls it anew")
+        raise RequestError(
+            f"{department}: mode 为 {feed.mode} 的部门没有水位 · a feed of mode {feed.mode} has no watermark",
+            remedy=f"用 `casehub run {department}` 重新拉取 · `casehub run {department}` pulls it anew",
+        )
     zone = ZoneInfo(contract.timezone)
     watermark = cursor_text(to, feed.cursor_type, zone)
     if to is not None and watermark is None:
-        raise RequestError(f"{department}: --to is no {feed.cursor_type}", remedy=f"write it as {feed.field} is written at the source")
+        raise RequestError(
+            f"{department}: --to 的值不是 {feed.cursor_type} · --to is no {feed.cursor_type}",
+            remedy=f"按来源中 {feed.field} 的写法填写 · write it as {feed.field} is written at the source",
+        )
     with store_errors(), department_lock(engine, department) as connection:
         key = {"department": department}
         stored = connection.execute(text(_READ), key).scalar()
         landed = cursor_text(stored, feed.cursor_type, zone)  # None where it is of another type, which nothing can be compared with
         if watermark is not None and (landed is None or watermark > landed):
             raise RequestError(
-                f"{department}: nothing is known to have landed up to there, and a watermark only goes back",
-                remedy="name an earlier one, or leave --to out: from the beginning",
+                f"{department}: 没有入库到该处的记录，且水位只能后退 · "
+                "nothing is known to have landed up to there, and a watermark only goes back",
+                remedy="写更早的值，或不写 --to：从头开始 · name an earlier one, or leave --to out: from the beginning",
             )
         connection.execute(text(_SET), {**key, "watermark": watermark, "timezone": contract.timezone})
         connection.commit()

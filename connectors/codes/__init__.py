@@ -31,7 +31,9 @@ def read_code_list(path: Path) -> tuple[CodeList | None, list[Problem]]:
     """One code list and every mistake in it."""
     document = Document(path)
     if document.problems or not isinstance(document.data, dict):
-        return None, document.problems or [Problem(path, 1, "", "is not a code list", "begin with list: <name>")]
+        return None, document.problems or [
+            Problem(path, 1, "", "不是代码表 · is not a code list", "以 list: <名称> 开头 · begin with list: <name>")
+        ]
     data = dict(document.data)
     if isinstance(data.get("codes"), dict):
         data["codes"] = document.scalar_keys("codes")
@@ -42,7 +44,13 @@ def read_code_list(path: Path) -> tuple[CodeList | None, list[Problem]]:
     if codes.list_ != path.stem:
         line = document.line_of(("list",))
         return None, [
-            Problem(path, line, "list", f"{codes.list_!r} is not the file's name", f"write list: {path.stem}, or rename the file")
+            Problem(
+                path,
+                line,
+                "list",
+                f"{codes.list_!r} 与文件名不一致 · {codes.list_!r} is not the file's name",
+                f"写 list: {path.stem}，或更改文件名 · write list: {path.stem}, or rename the file",
+            )
         ]
     return codes, []
 
@@ -98,7 +106,16 @@ def load_code_lists(names: Iterable[str], folders: Iterable[Path] = ()) -> dict[
 def _load(name: str, files: Mapping[str, Path]) -> CodeList:
     if name not in files:
         raise_problems(
-            [Problem(CODES / f"{name}.yml", 0, "", f"there is no code list {name!r}", did_you_mean(name, tuple(files)), tuple(files))]
+            [
+                Problem(
+                    CODES / f"{name}.yml",
+                    0,
+                    "",
+                    f"没有代码表 {name!r} · there is no code list {name!r}",
+                    did_you_mean(name, tuple(files)),
+                    tuple(files),
+                )
+            ]
         )
     codes, problems = read_code_list(files[name])
     if codes is None:

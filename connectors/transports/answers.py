@@ -13,6 +13,7 @@ from connectors.paths import compile_path
 from connectors.rows import Row, as_row
 from connectors.transports.http import Answer
 from hub.errors import SourceFormatError
+from hub.wording import Words
 
 NO_CONTENT = 204
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,20})", re.ASCII | re.IGNORECASE)
@@ -42,8 +43,9 @@ def read_json(answer: Answer, department: str) -> Any:
     head = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")) or (answer.media_type == "text/html" and head[:1] not in (b"{", b"[")):
         raise SourceFormatError(
-            f"{department}: the source answers with an HTML page instead of JSON (a login or maintenance page?)",
-            remedy="open the address in a browser; check path: and auth: in the contract",
+            f"{department}: 来源返回的是 HTML 页面，不是 JSON（登录页或维护页？） · "
+            "the source answers with an HTML page instead of JSON (a login or maintenance page?)",
+            remedy="用浏览器打开该地址，核对契约中的 path: 和 auth: · open the address in a browser; check path: and auth: in the contract",
             department=department,
             status=answer.status,
         )
@@ -54,14 +56,14 @@ def read_json(answer: Answer, department: str) -> Any:
 
 
 def _no_json(answer: Answer, department: str) -> SourceFormatError:
-    remedy = "核对合同中的 path:，或询问部门 · check path: in the contract; ask the department's desk"
-    what = "不是 JSON · is not JSON"
+    remedy = "核对契约中的 path:，或询问部门 · check path: in the contract; ask the department's desk"
+    what = Words("不是 JSON", "is not JSON")
     charset = _charset(answer)
     if charset is not None:
-        what = "不是 UTF-8 · is not in UTF-8"
+        what = Words("不是 UTF-8", "is not in UTF-8")
         remedy = f"编码为 {charset}：请部门以 UTF-8 返回 JSON · it is in {charset}: ask the department's desk for JSON in UTF-8"
     return SourceFormatError(
-        f"{department}: 源系统的应答（{len(answer.body)} 字节）· the source's answer of {len(answer.body)} bytes {what}",
+        f"{department}: 来源的应答（{len(answer.body)} 字节）{what.zh} · the source's answer of {len(answer.body)} bytes {what.en}",
         remedy=remedy,
         department=department,
         status=answer.status,
@@ -127,9 +129,15 @@ def items(document: Any, path: str, department: str) -> list[Row]:
     if found is None and is_there(document, path):
         return []
     if not isinstance(found, list):
-        seen = f"the answer's keys are {told_keys(document)}" if isinstance(document, dict) else "the answer is no object"
+        seen = Words("应答不是对象", "the answer is no object")
+        if isinstance(document, dict):
+            keys = told_keys(document)
+            seen = Words(f"应答的键为 {keys.zh}", f"the answer's keys are {keys.en}")
         raise SourceFormatError(
-            f"{department}: there is no list at {path!r}; {seen}", remedy="correct items: in the contract", department=department, path=path
+            f"{department}: {path!r} 处没有列表；{seen.zh} · there is no list at {path!r}; {seen.en}",
+            remedy="更正契约中的 items: · correct items: in the contract",
+            department=department,
+            path=path,
         )
     return [as_row(row) for row in found]
 

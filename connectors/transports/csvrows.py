@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from connectors.connector import FileConnector
-from connectors.rows import NUL_FAULT, Row, Unreadable
+from connectors.rows import ENCODING_FAULT, NUL_FAULT, Row, Unreadable
 from connectors.transports.lines import Found, TextLines
 from connectors.transports.streams import Bounded
 from hub.errors import SourceFormatError
@@ -45,13 +45,19 @@ def _header(reader: Iterator[list[str]], lines: TextLines, what: str, connector:
     try:
         fields = next((fields for fields in reader if any(field.strip() for field in fields)), None)
     except csv.Error:
-        raise SourceFormatError(f"{what} has a header that is not CSV", remedy="correct csv: in the contract (delimiter, quote)") from None
+        raise SourceFormatError(
+            f"{what} 的表头不是 CSV · has a header that is not CSV",
+            remedy="更正契约中的 csv:（delimiter、quote） · correct csv: in the contract (delimiter, quote)",
+        ) from None
     is_dirty = lines.is_dirty
     lines.take()
     if fields is None:
         return None
     if is_dirty:
-        raise SourceFormatError(f"{what} has a header that is not {connector.encoding}", remedy="correct encoding: in the contract")
+        raise SourceFormatError(
+            f"{what} 的表头不是 {connector.encoding} 编码 · has a header that is not {connector.encoding}",
+            remedy="更正契约中的 encoding: · correct encoding: in the contract",
+        )
     return header_names(fields, what)
 
 
@@ -69,8 +75,10 @@ def header_names(fields: list[str], what: str) -> list[str]:
     if twice is not None:  # told by place: where a header is missing, its names are a person's values
         first = names.index(names[twice])
         raise SourceFormatError(
-            f"{what} has one name twice in its header, for columns {first + 1} and {twice + 1}",
-            remedy="has the header moved or gone? otherwise ask the department for distinct names",
+            f"{what} 的表头有重名，在第 {first + 1} 列和第 {twice + 1} 列 · "
+            f"has one name twice in its header, for columns {first + 1} and {twice + 1}",
+            remedy="表头是否移位或缺失？如果没有，请部门改用不重复的列名 · "
+            "has the header moved or gone? otherwise ask the department for distinct names",
         )
     return names
 
@@ -94,20 +102,24 @@ def _records(reader: Iterator[list[str]], lines: TextLines, header: list[str]) -
         if len(fields) == width:
             yield {name: field or None for name, field in zip(header, fields, strict=True)}
         elif any(field.strip() for field in fields):
-            yield Unreadable(lines.raw(taken), f"{len(fields)} fields where the header has {width}", _partial(header, fields))
+            yield Unreadable(
+                lines.raw(taken),
+                f"共 {len(fields)} 个字段，表头为 {width} 个 · {len(fields)} fields where the header has {width}",
+                _partial(header, fields),
+            )
 
 
 def _broken(lines: TextLines) -> Unreadable:
     """A line whose quotes do not fit; what its open quote swallowed is read again, as long as that is not too much (see TextLines)."""
     taken = lines.take()
     lines.give_back(taken[1:])
-    return Unreadable(lines.raw(taken[:1]), "quotes that do not fit")
+    return Unreadable(lines.raw(taken[:1]), "引号不配对 · quotes that do not fit")
 
 
 def _dirty(lines: TextLines, header: list[str], fields: list[str]) -> Row:
     raw = lines.raw(lines.take())
     is_undecodable = any(_ESCAPED.search(field) for field in fields)
-    return Unreadable(raw, "bytes that are not in the file's encoding" if is_undecodable else NUL_FAULT, _partial(header, fields))
+    return Unreadable(raw, ENCODING_FAULT if is_undecodable else NUL_FAULT, _partial(header, fields))
 
 
 def _partial(header: list[str], fields: list[str]) -> dict[str, object]:

@@ -91,7 +91,8 @@ class Extent:
         self._rows, self._columns = max(self._rows, row), max(self._columns, column)
         if self._rows * self._columns > self._most_cells:
             raise SourceLimitError(
-                f"{self._what} spans {self._rows} lines and {self._columns} columns", remedy="ask the department to clear far-away cells"
+                f"{self._what} 占 {self._rows} 行、{self._columns} 列 · spans {self._rows} lines and {self._columns} columns",
+                remedy="请部门清除远处的单元格 · ask the department to clear far-away cells",
             )
 
     def _unclear(self) -> SourceFormatError:

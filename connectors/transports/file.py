@@ -20,6 +20,7 @@ from connectors.transports.filesystems import files_of
 from connectors.transports.lines import Found
 from connectors.transports.streams import Bounded, is_pattern, told_file, unpacked
 from hub.errors import SnapshotError, SourceFormatError, SourceUnavailable
+from hub.wording import Words
 
 _TABULAR = ("csv", "xlsx", "fixed_width")
 _BETWEEN_FIGURES = re.compile(r"[\s,，'’]")  # 1,234 and 1 234
@@ -54,8 +55,8 @@ def _all_rows(contract: Contract, connector: FileConnector, found: Found) -> Ite
         has_pattern = is_pattern(connector.path)
         if not paths and (not has_pattern or contract.feed.mode == "snapshot"):
             raise SourceUnavailable(
-                f"{contract.department}: no file matches {connector.path}",
-                remedy="has the department delivered? check path: in the contract",
+                f"{contract.department}: 没有与 {connector.path} 匹配的文件 · no file matches {connector.path}",
+                remedy="部门是否已交付？核对契约中的 path: · has the department delivered? check path: in the contract",
                 department=contract.department,
                 path=connector.path,
             )
@@ -117,7 +118,7 @@ def _document_rows(stream: Bounded, contract: Contract, connector: FileConnector
     except SourceFormatError as error:
         if not is_one_of_many or "entities" in error.message:
             raise
-        rows = [Unreadable(content, f"a document that is not {connector.format}")]
+        rows = [Unreadable(content, f"不是 {connector.format} 的文档 · a document that is not {connector.format}")]
     yield from rows
 
 
@@ -134,10 +135,11 @@ def _check_columns(contract: Contract, columns: tuple[str, ...], what: str) -> N
     for name in (*contract.key, *((feed.field,) if isinstance(feed, CursorFeed) else ())):
         head = name if name in columns else name.partition(".")[0]
         if head not in columns:
-            role = "key" if name in contract.key else "cursor"
+            role, seen = Words("主键", "key") if name in contract.key else Words("游标", "cursor"), known_among(contract, columns)
             raise SourceFormatError(
-                f"{what} has no column {name!r}, which is the {role}; {known_among(contract, columns)}",
-                remedy="has the header moved or changed? correct the contract, or ask the department",
+                f"{what} 没有列 {name!r}（{role.zh}）；{seen.zh} · has no column {name!r}, which is the {role.en}; {seen.en}",
+                remedy="表头是否移位或更改？更正契约，或询问部门 · "
+                "has the header moved or changed? correct the contract, or ask the department",
                 department=contract.department,
                 field=name,
                 columns=len(columns),
@@ -161,7 +163,11 @@ def _check_trailer(contract: Contract, found: Found, trailer: re.Pattern[str] | 
     # A snapshot is held. Another feed's rows are good without the rest, and holding them would keep them from its next pull.
     broken = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
     if found.trailer is None:
-        raise broken(f"{what} does not end with its trailer: it is incomplete", remedy="pull again once it is whole", rows=count)
+        raise broken(
+            f"{what} 没有以尾行结束：文件不完整 · does not end with its trailer: it is incomplete",
+            remedy="交付完整后重新拉取 · pull again once it is whole",
+            rows=count,
+        )
     if not found.trailer.re.groups:
         return
     counted = _BETWEEN_FIGURES.sub("", found.trailer[1] or "")
@@ -170,7 +176,7 @@ def _check_trailer(contract: Contract, found: Found, trailer: re.Pattern[str] | 
         if complete is not None and complete.trailer_count is not False:  # no proof that it is whole
             raise broken(
                 f"{what} 的尾行没有可读的行数 · has a trailer whose count cannot be read",
-                remedy="更正合同中尾行表达式的第一个括号 · correct the first group of the trailer's expression in the contract",
+                remedy="更正契约中尾行表达式的第一个括号 · correct the first group of the trailer's expression in the contract",
                 department=contract.department,
                 rows=count,
             )

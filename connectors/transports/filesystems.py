@@ -52,7 +52,8 @@ def files_of(connector: FileConnector, department: str) -> Iterator[Files]:
     }
     if scheme not in makers:
         raise SettingsError(
-            f"{variable(connection.name)} begins with {scheme}://", remedy="write file:///…, sftp://user@host/… or s3://bucket/…"
+            f"{variable(connection.name)} 以 {scheme}:// 开头 · {variable(connection.name)} begins with {scheme}://",
+            remedy="写作 file:///…、sftp://user@host/… 或 s3://bucket/… · write file:///…, sftp://user@host/… or s3://bucket/…",
         )
     guarded = _Guarded(connector, department)
     inner = guarded.call(lambda: makers[scheme](connection, connector))
@@ -183,7 +184,9 @@ class _S3Files(_RemoteFiles):
         try:
             import s3fs
         except ImportError:
-            raise SettingsError("s3:// needs the package s3fs", remedy="pip install s3fs") from None
+            raise SettingsError(
+                "s3:// 须安装 s3fs · s3:// needs the package s3fs", remedy="运行 `pip install s3fs` · run `pip install s3fs`"
+            ) from None
         parts, options = urlsplit(connection.url), connection.options
         self._root = f"{parts.netloc}{unquote(parts.path)}"
         self._fs = s3fs.S3FileSystem(
@@ -231,18 +234,27 @@ class _Guarded:
         kind, detail = type(error).__name__, {"department": self._department, "path": self._path}
         if isinstance(error, FileNotFoundError) or kind == "NoSuchBucket":
             return SourceUnavailable(
-                f"{self._department}: there is no file or folder at {self._path} of {self._variable}",
-                remedy=f"has the department delivered? if it has, correct the folder in {self._variable}, or path: in the contract",
+                f"{self._department}: {self._variable} 的 {self._path} 处没有文件或目录 · "
+                f"there is no file or folder at {self._path} of {self._variable}",
+                remedy=f"部门是否已交付？如已交付，更正 {self._variable} 中的目录，或契约中的 path: · "
+                f"has the department delivered? if it has, correct the folder in {self._variable}, or path: in the contract",
                 **detail,
             )
         if kind in ("HostKeyNotVerifiable", "KeyImportError"):
-            remedy = f'put the server\'s public key into {self._variable} as "known_host_key", after asking the department for it'
-            return SourceRefused(f"{self._department}: the server's host key is not the known one", remedy=remedy, **detail)
+            remedy = (
+                f'向部门索取服务器公钥，写入 {self._variable} 的 "known_host_key" · '
+                f'put the server\'s public key into {self._variable} as "known_host_key", after asking the department for it'
+            )
+            return SourceRefused(
+                f"{self._department}: 服务器的主机密钥与登记的不同 · the server's host key is not the known one", remedy=remedy, **detail
+            )
         if isinstance(error, PermissionError) or kind in ("PermissionDenied", "NoCredentialsError"):
-            remedy = f"check the credentials in {self._variable}, and what they may read"
-            return SourceRefused(f"{self._department}: access to {self._path} is refused", remedy=remedy, **detail)
+            remedy = f"核对 {self._variable} 中的凭据及其读取权限 · check the credentials in {self._variable}, and what they may read"
+            return SourceRefused(f"{self._department}: 无权访问 {self._path} · access to {self._path} is refused", remedy=remedy, **detail)
         return SourceUnavailable(
-            f"{self._department}: the file server cannot be reached or broke off ({kind})", remedy="try again later", **detail
+            f"{self._department}: 文件服务器无法连接，或连接中断（{kind}） · the file server cannot be reached or broke off ({kind})",
+            remedy="请稍后重试 · try again later",
+            **detail,
         )
 
 

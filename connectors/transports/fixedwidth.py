@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from connectors.connector import FileConnector, FixedWidthOptions
-from connectors.rows import Row, Unreadable
+from connectors.rows import CUT_FAULT, Row, Unreadable
 from connectors.transports.lines import Found, byte_lines
 from connectors.transports.streams import Bounded
 from hub.errors import SourceFormatError
@@ -26,16 +26,18 @@ def rows(stream: Bounded, connector: FileConnector, trailer: re.Pattern[str] | N
     for line in byte_lines(stream, trailer, encoding, found, skip=options.skip_rows):
         found.lines += 1
         if not shortest < len(line) <= width:
-            yield Unreadable(line, f"{len(line)} bytes where the columns take {width}", _readable(line, cuts, encoding))
+            yield Unreadable(
+                line,
+                f"共 {len(line)} 字节，各列占 {width} 字节 · {len(line)} bytes where the columns take {width}",
+                _readable(line, cuts, encoding),
+            )
             continue
         try:
             yield {name: line[start:end].decode(encoding).strip() or None for name, start, end in cuts}
         except UnicodeDecodeError:
             found.undecodable += 1
             _refuse_wrong_encoding(found, encoding, stream.what)
-            yield Unreadable(
-                line, "bytes that are not in the file's encoding, or a column that cuts a character", _readable(line, cuts, encoding)
-            )
+            yield Unreadable(line, CUT_FAULT, _readable(line, cuts, encoding))
 
 
 def _cuts(options: FixedWidthOptions) -> tuple[list[tuple[str, int, int]], int, int]:
@@ -50,8 +52,9 @@ def _cuts(options: FixedWidthOptions) -> tuple[list[tuple[str, int, int]], int, 
 def _refuse_wrong_encoding(found: Found, encoding: str, what: str) -> None:
     if found.undecodable > 10 and 2 * found.undecodable > found.lines:
         raise SourceFormatError(
-            f"{what} is not {encoding}: {found.undecodable} of the first {found.lines} lines cannot be decoded",
-            remedy="correct encoding: in the contract, or the widths (they count bytes)",
+            f"{what} 不是 {encoding} 编码：前 {found.lines} 行中有 {found.undecodable} 行无法解码 · "
+            f"is not {encoding}: {found.undecodable} of the first {found.lines} lines cannot be decoded",
+            remedy="更正契约中的 encoding:，或各列宽度（按字节计） · correct encoding: in the contract, or the widths (they count bytes)",
             encoding=encoding,
         )
 

@@ -21,6 +21,7 @@ from connectors.connector import RestConnector, SoapConnector
 from connectors.transports.signing import Signer, signer
 from connectors.values import utc_text
 from hub.errors import SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+from hub.wording import Words
 
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT_S = 60.0
@@ -67,8 +68,11 @@ def http_url(text: str, what: str) -> httpx.URL:
     except (ValueError, httpx.InvalidURL):  # its words quote what stands where a port should: often a part of a password
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not url.host:
-        remedy = "begin with https://, and write what is special in a password as %40 for @, %2F for /, %23 for #"
-        raise SettingsError(f"{what} is no http URL", remedy=remedy)
+        remedy = (
+            "以 https:// 开头；密码中的特殊字符写作 %40（@）、%2F（/）、%23（#） · "
+            "begin with https://, and write what is special in a password as %40 for @, %2F for /, %23 for #"
+        )
+        raise SettingsError(f"{what} 不是 http 地址 · {what} is no http URL", remedy=remedy)
     return url
 
 
@@ -183,10 +187,11 @@ class HttpSource:
         try:
             return retrying(self._exchange, method, url, headers, content)
         except (_BodyBroke, httpx.TransportError) as error:
-            cause = error.__cause__ if isinstance(error, _BodyBroke) else error
+            failure = _failure(error.__cause__ if isinstance(error, _BodyBroke) else error)
             raise SourceUnavailable(
-                f"{self.department}: {self.host} {_failure(cause)}, after {self._tries} tries",
-                remedy="try again later; if it stays so, ask the department's desk",
+                f"{self.department}: {self.host} {failure.zh}，已尝试 {self._tries} 次 · "
+                f"{self.host} {failure.en}, after {self._tries} tries",
+                remedy="请稍后重试；若仍如此，请询问部门 · try again later; if it stays so, ask the department's desk",
                 department=self.department,
                 host=self.host,
             ) from None
@@ -230,8 +235,8 @@ class HttpSource:
 
     def _too_long(self, limit: int) -> SourceLimitError:
         return SourceLimitError(
-            f"{self.department}: an answer of {self.host} is longer than {limit} bytes",
-            remedy="ask for smaller pages, or raise max_response_bytes in the contract",
+            f"{self.department}: {self.host} 的应答超过 {limit} 字节 · an answer of {self.host} is longer than {limit} bytes",
+            remedy="减小每页行数，或提高契约中的 max_response_bytes · ask for smaller pages, or raise max_response_bytes in the contract",
             department=self.department,
             limit=limit,
         )
@@ -243,16 +248,23 @@ class HttpSource:
         detail = {"department": self.department, "host": self.host, "status": status}
         if status in _RETRIED or status >= 500:
             raise SourceUnavailable(
-                f"{self.department}: {self.host} answered {status} after {self._tries} tries", remedy="try again later", **detail
+                f"{self.department}: {self.host} 返回 {status}，已尝试 {self._tries} 次 · "
+                f"{self.host} answered {status} after {self._tries} tries",
+                remedy="请稍后重试 · try again later",
+                **detail,
             )
         remedy = {
-            401: "check the credentials in the connection, and auth: in the contract",
-            403: "ask the department's desk to allow these credentials",
-            404: "check path: in the contract and the connection's url",
-        }.get(status, "check the contract's path, params and pages against the source's documentation")
+            401: "核对连接中的凭据，以及契约中的 auth: · check the credentials in the connection, and auth: in the contract",
+            403: "请部门允许此凭据 · ask the department's desk to allow these credentials",
+            404: "核对契约中的 path: 和连接中的 url · check path: in the contract and the connection's url",
+        }.get(
+            status,
+            "对照来源的文档核对契约中的 path、params 和 pages · "
+            "check the contract's path, params and pages against the source's documentation",
+        )
         if 300 <= status < 400:
-            remedy = "the source has moved: put its new address into the connection"
-        raise SourceRefused(f"{self.department}: {self.host} answered {status}", remedy=remedy, **detail)
+            remedy = "来源已迁移：把新地址写入连接 · the source has moved: put its new address into the connection"
+        raise SourceRefused(f"{self.department}: {self.host} 返回 {status} · {self.host} answered {status}", remedy=remedy, **detail)
 
 
 def _sent_at(answer: Answer, elapsed_s: float) -> str | None:
@@ -263,9 +275,9 @@ def _sent_at(answer: Answer, elapsed_s: float) -> str | None:
         return None
 
 
-def _failure(error: BaseException | None) -> str:
+def _failure(error: BaseException | None) -> Words:
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
-        return "gave no answer in time"
+        return Words("未在时限内应答", "gave no answer in time")
     if isinstance(error, httpx.ConnectError):
-        return "cannot be reached"
-    return "broke off the connection"
+        return Words("无法连接", "cannot be reached")
+    return Words("中断了连接", "broke off the connection")

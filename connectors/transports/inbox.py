@@ -13,7 +13,7 @@ from connectors.connector import InboxConnector
 from connectors.contract import Contract
 from connectors.pages import Page, Paginator, Stamp
 from connectors.paths import compile_path
-from connectors.rows import Row, Unreadable, as_row
+from connectors.rows import NO_JSON_FAULT, Row, Unreadable, as_row
 from connectors.transports.answers import loads
 from connectors.values import key_text
 from hub.encryption import Protected, clear_bytes
@@ -72,12 +72,12 @@ def _rows(body: bytes, connector: InboxConnector) -> list[Row]:
     try:
         document = loads(body)
     except ValueError:
-        return [Unreadable(body, "not JSON")]
+        return [Unreadable(body, NO_JSON_FAULT)]
     found: Any = document if connector.items is None else compile_path(connector.items).search(document)
     if isinstance(found, dict):
         return [found]
     if not isinstance(found, list) or not found:
-        return [Unreadable(body, "an event without a row")]
+        return [Unreadable(body, "没有行的事件 · an event without a row")]
     return [as_row(row) for row in found]
 
 

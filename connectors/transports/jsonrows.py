@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from connectors.connector import FileConnector
-from connectors.rows import Row, Unreadable
+from connectors.rows import ENCODING_FAULT, NO_JSON_FAULT, NO_OBJECT_FAULT, Row, Unreadable
 from connectors.transports.answers import items, loads
 from connectors.transports.lines import Found, byte_lines
 from connectors.transports.streams import Bounded
@@ -26,19 +26,21 @@ def line_rows(stream: Bounded, connector: FileConnector, trailer: re.Pattern[str
         bad += isinstance(row, Unreadable)
         if bad > 100 and 2 * bad > lines:
             raise SourceFormatError(
-                f"{stream.what} is not JSON Lines: {bad} of the first {lines} lines are no objects", remedy="correct format:"
+                f"{stream.what} 不是 JSON Lines：前 {lines} 行中有 {bad} 行不是对象 · "
+                f"is not JSON Lines: {bad} of the first {lines} lines are no objects",
+                remedy="更正 format: · correct format:",
             )
         yield row
 
 
 def _object(text: bytes | None, line: bytes) -> Row:
     if text is None:
-        return Unreadable(line, "bytes that are not in the file's encoding")
+        return Unreadable(line, ENCODING_FAULT)
     try:
         row = loads(text)
     except ValueError:
-        return Unreadable(line, "not JSON")
-    return row if isinstance(row, dict) else Unreadable(line, "not an object")
+        return Unreadable(line, NO_JSON_FAULT)
+    return row if isinstance(row, dict) else Unreadable(line, NO_OBJECT_FAULT)
 
 
 def _utf8(line: bytes, encoding: str) -> bytes | None:
@@ -57,7 +59,13 @@ def document_rows(content: bytes, connector: FileConnector, what: str, departmen
     try:
         document = loads(content.decode(connector.encoding).encode("utf-8"), with_infinity=True)
     except UnicodeError:
-        raise SourceFormatError(f"{what} is not {connector.encoding}", remedy="correct encoding: in the contract") from None
+        raise SourceFormatError(
+            f"{what} 不是 {connector.encoding} 编码 · is not {connector.encoding}",
+            remedy="更正契约中的 encoding: · correct encoding: in the contract",
+        ) from None
     except ValueError:
-        raise SourceFormatError(f"{what} is not JSON", remedy="correct format: in the contract, or ask the department") from None
+        raise SourceFormatError(
+            f"{what} 不是 JSON · is not JSON",
+            remedy="更正契约中的 format:，或询问部门 · correct format: in the contract, or ask the department",
+        ) from None
     yield from items(document, connector.json_.items, department)

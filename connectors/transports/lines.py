@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from connectors.transports.streams import BLOCK, Bounded
 from hub.errors import SourceFormatError, SourceLimitError
+from hub.wording import Words
 
 #: A line longer than this is no line: a missing line end would otherwise fill the memory.
 LONGEST_LINE = 16 << 20
@@ -83,7 +84,10 @@ def _blocks(stream: Bounded) -> Iterator[bytes]:
         if not end:
             rest += block
             if len(rest) > LONGEST_LINE:
-                raise SourceLimitError(f"{stream.what} has a line longer than {LONGEST_LINE} bytes", remedy="check format: in the contract")
+                raise SourceLimitError(
+                    f"{stream.what} 有超过 {LONGEST_LINE} 字节的行 · has a line longer than {LONGEST_LINE} bytes",
+                    remedy="核对契约中的 format: · check format: in the contract",
+                )
             continue
         yield rest + head + b"\n"
         rest = tail
@@ -182,7 +186,7 @@ class TextLines:
         for mark, encoding in _BOMS:
             if block.startswith(mark) and (encoding == "utf-8" or self._encoding.startswith("utf")):
                 if encoding != "utf-8" or not self._encoding.startswith("utf"):
-                    raise self._wrong_encoding(f"begins with the mark of {encoding}")
+                    raise self._wrong_encoding(Words(f"以 {encoding} 的标记开头", f"begins with the mark of {encoding}"))
                 return block.removeprefix(mark)
         return block.removeprefix(_mark(self._encoding))
 
@@ -192,7 +196,7 @@ class TextLines:
             return
         with contextlib.suppress(UnicodeDecodeError):
             if _CHINESE.search(block.decode("utf-8")):
-                raise self._wrong_encoding("is UTF-8")
+                raise self._wrong_encoding(Words("是 UTF-8", "is UTF-8"))
 
     def _dirty_lines(self, block: bytes) -> Iterator[tuple[str, bytes | None]]:
         """Line by line: in each encoding whose line end is one byte, that byte is part of no other character."""
@@ -209,7 +213,10 @@ class TextLines:
                 self._found.undecodable += 1
                 ready.append((raw.decode(self._encoding, "surrogateescape"), raw))
         if 2 * self._found.undecodable > self._found.lines:
-            raise self._wrong_encoding(f"holds {self._found.undecodable} undecodable lines among the first {self._found.lines}")
+            bad, looked_at = self._found.undecodable, self._found.lines
+            raise self._wrong_encoding(
+                Words(f"前 {looked_at} 行中有 {bad} 行无法解码", f"holds {bad} undecodable lines among the first {looked_at}")
+            )
         yield from ready
 
     def _wide_lines(self) -> Iterator[tuple[str, bytes | None]]:
@@ -220,7 +227,7 @@ class TextLines:
             try:
                 text = rest + decoder.decode(block, final=not block)
             except UnicodeError:
-                raise self._wrong_encoding("cannot be decoded") from None
+                raise self._wrong_encoding(Words("无法解码", "cannot be decoded")) from None
             text, mark = text.removeprefix(mark), ""  # utf-16 and utf-32 have taken it; where the order of bytes is named it is left
             lines = text.split("\n")
             rest = lines.pop()
@@ -232,9 +239,9 @@ class TextLines:
         if rest:
             yield rest, None
 
-    def _wrong_encoding(self, how: str) -> SourceFormatError:
+    def _wrong_encoding(self, how: Words) -> SourceFormatError:
         return SourceFormatError(
-            f"{self._stream.what} is not {self._encoding}: it {how}",
-            remedy="correct encoding: in the contract (utf-8, gb18030, utf-16 …)",
+            f"{self._stream.what} 不是 {self._encoding} 编码：{how.zh} · is not {self._encoding}: it {how.en}",
+            remedy="更正契约中的 encoding:（utf-8、gb18030、utf-16 等） · correct encoding: in the contract (utf-8, gb18030, utf-16 …)",
             encoding=self._encoding,
         )

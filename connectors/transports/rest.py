@@ -54,7 +54,10 @@ def pages(contract: Contract, since: str | None, paginator: Paginator, *, watche
             asking.require_next(asked)
             if is_last:
                 return
-    raise SourceLimitError(f"{contract.department}: the source has more than {MAX_PAGES} pages", remedy="check pages: in the contract")
+    raise SourceLimitError(
+        f"{contract.department}: 来源超过 {MAX_PAGES} 页 · the source has more than {MAX_PAGES} pages",
+        remedy="核对契约中的 pages: · check pages: in the contract",
+    )
 
 
 @dataclass(frozen=True)
@@ -166,8 +169,9 @@ class _Asking:
             return False
         if str(cursor) in self._cursors:
             raise SourceLimitError(
-                f"{self._source.department}: the source names the same next cursor for ever",
-                remedy="check pages: next in the contract, and cursor_param, against the source's documentation",
+                f"{self._source.department}: 来源反复给出同一个下一页游标 · the source names the same next cursor for ever",
+                remedy="对照来源的文档核对契约中的 pages: next 和 cursor_param · "
+                "check pages: next in the contract, and cursor_param, against the source's documentation",
                 department=self._source.department,
             )
         self._cursors.add(str(cursor))
@@ -181,14 +185,14 @@ class _Asking:
         url = httpx.URL(urljoin(str(answer.url), link))
         if not self._source.is_own(url):
             raise SourceRefused(
-                f"{self._source.department}: the next page is on another host, {url.host}",
-                remedy="credentials go to the connection's host alone; ask the department's desk",
+                f"{self._source.department}: 下一页在另一台主机 {url.host} 上 · the next page is on another host, {url.host}",
+                remedy="凭据只发给连接所指的主机；请询问部门 · credentials go to the connection's host alone; ask the department's desk",
                 department=self._source.department,
             )
         if str(url) in self._cursors:
             raise SourceLimitError(
                 f"{self._source.department}: 下一页的链接反复指向同一页 · the source links to the same next page for ever",
-                remedy="请询问部门，或改用合同中 pages: 的其他 style · ask the department's desk, or use another style in pages:",
+                remedy="请询问部门，或改用契约中 pages: 的其他 style · ask the department's desk, or use another style in pages:",
                 department=self._source.department,
             )
         self._cursors.add(str(url))

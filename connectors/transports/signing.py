@@ -61,16 +61,16 @@ class ClientCredentials(Signer):
             is_token = isinstance(self._client.token.get("access_token"), str)
         except OAuth2Error as error:
             raise SourceRefused(
-                f"{self._department}: no token for these client credentials ({error.error})",
-                remedy="check client_id and client_secret in the connection",
+                f"{self._department}: 此客户端凭据换不到令牌（{error.error}） · no token for these client credentials ({error.error})",
+                remedy="核对连接中的 client_id 和 client_secret · check client_id and client_secret in the connection",
                 department=self._department,
             ) from None
         except (ValueError, TypeError, KeyError, AttributeError, httpx.HTTPStatusError):
             is_token = False
         if not is_token:
             raise SourceFormatError(
-                f"{self._department}: the token endpoint's answer is no token",
-                remedy="check token_url in the connection",
+                f"{self._department}: 令牌接口的应答不是令牌 · the token endpoint's answer is no token",
+                remedy="核对连接中的 token_url · check token_url in the connection",
                 department=self._department,
             )
         return True
@@ -112,8 +112,8 @@ def _in_header(connection: Connection, name: str) -> str:
     (value,) = connection.need(name)
     if not (value.isascii() and value.isprintable()):
         raise SettingsError(
-            f"{variable(connection.name)}: {name} holds a character that no header can carry",
-            remedy="copy it anew: letters, figures and marks of ASCII, and no line end",
+            f"{variable(connection.name)}: {name} 含有请求头不能携带的字符 · {name} holds a character that no header can carry",
+            remedy="重新复制：只用 ASCII 字母、数字和符号，不含换行 · copy it anew: letters, figures and marks of ASCII, and no line end",
             setting=variable(connection.name),
         )
     return value

@@ -51,13 +51,16 @@ def pages(contract: Contract, since: str | None, paginator: Paginator, *, watche
             yield paginator.page(rows, complete=is_last, total=total)
             if is_last:
                 return
-    raise SourceLimitError(f"{contract.department}: the source has more than {MAX_PAGES} pages", remedy="check pages: in the contract")
+    raise SourceLimitError(
+        f"{contract.department}: 来源超过 {MAX_PAGES} 页 · the source has more than {MAX_PAGES} pages",
+        remedy="核对契约中的 pages: · check pages: in the contract",
+    )
 
 
 def _ask(source: HttpSource, connector: SoapConnector, contract: Contract, page: int, since: str | None) -> tuple[list[Row], int | None]:
     """The rows of a page, and how many there are in all, as far as the source tells."""
     answer = source.post(source.url(connector.path), *_request(connector, page, since))
-    root, lists = _root(answer, f"{contract.department}: the answer", contract.department), xmlrows.lists_of(contract)
+    root, lists = _root(answer, f"{contract.department}: 应答 answer", contract.department), xmlrows.lists_of(contract)
     rows: list[Row] = [xmlrows.to_row(element, lists) for element in xmlrows.find(root, connector.items, connector.namespaces)]
     return rows, _total(root, connector)
 
@@ -84,8 +87,8 @@ def _root(answer: Answer, what: str, department: str) -> etree._Element:
     head = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")):
         raise SourceFormatError(
-            f"{what} is an HTML page instead of XML (a login or maintenance page?)",
-            remedy="open the address in a browser; check path: in the contract",
+            f"{what} 是 HTML 页面，不是 XML（登录页或维护页？） · is an HTML page instead of XML (a login or maintenance page?)",
+            remedy="用浏览器打开该地址，核对契约中的 path: · open the address in a browser; check path: in the contract",
             department=department,
         )
     root = xmlrows.parse(answer.body, what)
@@ -102,13 +105,16 @@ def _raise_fault(fault: etree._Element, department: str) -> None:
     word = str(found).strip().rpartition(":")[2][:60] or "unnamed"
     if word.split(".")[0] in ("Client", "Sender", "MustUnderstand", "VersionMismatch"):
         raise SourceRefused(
-            f"{department}: the source refuses the request with SOAP fault {word!r}",
-            remedy="check action:, body: and the connection's credentials",
+            f"{department}: 来源以 SOAP 错误 {word!r} 拒绝了请求 · the source refuses the request with SOAP fault {word!r}",
+            remedy="核对 action:、body: 和连接中的凭据 · check action:, body: and the connection's credentials",
             department=department,
             fault=word,
         )
     raise SourceUnavailable(
-        f"{department}: the source answers with SOAP fault {word!r}", remedy="try again later", department=department, fault=word
+        f"{department}: 来源返回 SOAP 错误 {word!r} · the source answers with SOAP fault {word!r}",
+        remedy="请稍后重试 · try again later",
+        department=department,
+        fault=word,
     )
 
 

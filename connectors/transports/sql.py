@@ -25,6 +25,7 @@ from connectors.paths import nested_columns, open_nested
 from connectors.transports.sqlcursor import bound_since
 from connectors.transports.sqlserver import SqlServer
 from hub.errors import ContractError, SourceFormatError
+from hub.wording import Words
 
 _SAMPLE = 20
 
@@ -126,8 +127,10 @@ def _keyset(source: _Source, order: Sequence[sa.ColumnElement[Any]], where: list
         ties = [_content(row) for row in rows if tuple(row[position] for position in positions) == boundary]
         if len(ties) >= 2 * size:
             raise SourceFormatError(
-                f"{source.contract.department}: more than {size} rows share one value of {', '.join(names)}",
-                remedy="name a key: in the contract that tells rows apart, or raise page_size",
+                f"{source.contract.department}: 超过 {size} 行的 {'、'.join(names)} 取同一个值 · "
+                f"more than {size} rows share one value of {', '.join(names)}",
+                remedy="在契约的 key: 中写能区分各行的列，或增大 page_size · "
+                "name a key: in the contract that tells rows apart, or raise page_size",
                 department=source.contract.department,
             )
         last = boundary
@@ -186,15 +189,17 @@ def _open(contract: Contract, server: SqlServer) -> _Source:
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise ContractError(
-            f"{contract.department}: the query names {', '.join(twice)} twice", remedy="give each column a name of its own with AS"
+            f"{contract.department}: query 中 {'、'.join(twice)} 重名 · the query names {', '.join(twice)} twice",
+            remedy="用 AS 给每列单独命名 · give each column a name of its own with AS",
         )
     needed = [*contract.key, *([contract.feed.field] if isinstance(contract.feed, CursorFeed) else [])]
     for name in needed:
         if name not in columns:
-            what = "key" if name in contract.key else "cursor"
+            what = Words("主键列", "key") if name in contract.key else Words("游标列", "cursor")
             raise ContractError(
-                f"{contract.department}: the {what} column {name!r} does not exist; columns are {', '.join(columns)}",
-                remedy=did_you_mean(name, columns) or "correct the contract",
+                f"{contract.department}: 没有{what.zh} {name!r}；现有列 {', '.join(columns)} · "
+                f"the {what.en} column {name!r} does not exist; columns are {', '.join(columns)}",
+                remedy=did_you_mean(name, columns) or "更正契约 · correct the contract",
                 department=contract.department,
                 field=name,
                 allowed=list(columns),

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import Contract
 from connectors.feed import CursorFeed
 from hub.errors import SourceFormatError
+from hub.wording import Words
 
 #: Writings whose text sorts as the times do.
 _WRITINGS = (
@@ -49,7 +50,7 @@ def bound_since(sample: Sequence[Any], since: str, contract: Contract) -> Any:
         return since
     if feed.cursor_type == "integer":
         if isinstance(first, str):
-            raise _unsortable(contract, "integers written as text")
+            raise _unsortable(contract, Words("写成文本的整数", "integers written as text"))
         return int(since)
     zone = ZoneInfo(contract.timezone)
     moment = datetime.fromisoformat(since)
@@ -67,7 +68,7 @@ def _as_written(sample: Sequence[Any], moment: datetime, zone: ZoneInfo, contrac
     found = Counter(writing for writing in (_writing(str(value)) for value in sample) if writing is not None)
     (shape, offset), count = found.most_common(1)[0] if found else (("", None), 0)
     if 2 * count <= len(sample):
-        raise _unsortable(contract, "times in a writing whose text does not sort as they do")
+        raise _unsortable(contract, Words("不能按文本排序的时间", "times in a writing whose text does not sort as they do"))
     if shape.startswith("epoch"):
         return str(int(moment.timestamp() * (1000 if shape == "epoch_ms" else 1)))
     return moment.astimezone(_zone_of(offset) or zone).strftime(shape)
@@ -91,12 +92,13 @@ def _zone_of(offset: str | None) -> tzinfo | None:
     return timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:])))
 
 
-def _unsortable(contract: Contract, what: str) -> SourceFormatError:
+def _unsortable(contract: Contract, what: Words) -> SourceFormatError:
     feed = contract.feed
     field = feed.field if isinstance(feed, CursorFeed) else ""
     return SourceFormatError(
-        f"{contract.department}: the cursor column {field!r} holds {what}, so nothing can be asked for after a watermark",
-        remedy="give the connector a query: that casts the column to a timestamp or a number",
+        f"{contract.department}: 游标列 {field!r} 含有{what.zh}，无法只取水位之后的行 · "
+        f"the cursor column {field!r} holds {what.en}, so nothing can be asked for after a watermark",
+        remedy="给连接器写 query:，把该列转换为时间戳或数字 · give the connector a query: that casts the column to a timestamp or a number",
         department=contract.department,
         field=field,
     )

@@ -20,6 +20,7 @@ from connectors.contract import Contract
 from connectors.document import did_you_mean
 from connectors.transports.sqltimes import keep_times_as_written
 from hub.errors import ContractError, HubError, SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
+from hub.wording import Words
 
 _FETCH = 500
 _SIZED = frozenset({str, bytes, memoryview})
@@ -66,8 +67,9 @@ class SqlServer:
             self._engine = sa.create_engine(url, connect_args=self._connect_args(url), hide_parameters=True, pool_size=1, max_overflow=0)
         except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, TypeError, ValueError):
             raise SettingsError(
-                f"{variable(connection.name)} is no database URL that can be used",
-                remedy="write postgresql+psycopg2://user:password@host/database, mysql+pymysql://… or sqlite:////path",
+                f"{variable(connection.name)} 不是可用的数据库地址 · {variable(connection.name)} is no database URL that can be used",
+                remedy="写作 postgresql+psycopg2://user:password@host/database、mysql+pymysql://… 或 sqlite:////path · "
+                "write postgresql+psycopg2://user:password@host/database, mysql+pymysql://… or sqlite:////path",
                 setting=variable(connection.name),
             ) from None
         sa.event.listen(self._engine, "connect", self._on_connect)
@@ -148,29 +150,58 @@ class SqlServer:
         text = str(error.orig).lower()
         code = getattr(error.orig, "pgcode", None) or (error.orig.args[0] if error.orig is not None and error.orig.args else None)
         code = code if isinstance(code, int) or (isinstance(code, str) and len(code) == 5) else "no code"
-        what = f"{self._contract.department}: the {self._engine.dialect.name} database"
+        dialect, place = self._engine.dialect.name, f"{self._contract.department}: "
+        what = Words(f"{dialect} 数据库", f"the {dialect} database")
         detail = {"department": self._contract.department, "code": code}
         if code in _REFUSED_CODES or any(word in text for word in _REFUSED_WORDS):
-            return SourceRefused(f"{what} refuses these credentials", remedy="check the connection's user, password and grants", **detail)
+            return SourceRefused(
+                f"{place}{what.zh}拒绝了此凭据 · {what.en} refuses these credentials",
+                remedy="核对连接中的用户、密码及其权限 · check the connection's user, password and grants",
+                **detail,
+            )
         if code in _NO_DATABASE_CODES or ("database" in text and "does not exist" in text):
-            return SourceRefused(f"{what} is not there under this name", remedy="check the database's name in the connection", **detail)
+            return SourceRefused(
+                f"{place}没有此名称的{what.zh} · {what.en} is not there under this name",
+                remedy="核对连接中的数据库名称 · check the database's name in the connection",
+                **detail,
+            )
         if any(word in text for word in _MISSING_WORDS):
             detail["missing"] = True
-            return SourceFormatError(f"{what} has no such table or column", remedy="check relation: or query: in the contract", **detail)
+            return SourceFormatError(
+                f"{place}{what.zh}没有此表或列 · {what.en} has no such table or column",
+                remedy="核对契约中的 relation: 或 query: · check relation: or query: in the contract",
+                **detail,
+            )
         if "could not decode to utf-8" in text and not self._keeps_bytes:
             self._keeps_bytes = True
             self._engine.dispose()
-            return SourceUnavailable(f"{what} holds text that is not UTF-8", remedy="pull again", **detail)
+            return SourceUnavailable(
+                f"{place}{what.zh}中有不是 UTF-8 的文本 · {what.en} holds text that is not UTF-8",
+                remedy="请再拉取一次 · pull again",
+                **detail,
+            )
         if any(word in text for word in _SLOW_WORDS):
-            remedy = "raise timeout_s, or ask for an index on the cursor and the key"
-            return SourceUnavailable(f"{what} gave no answer in {self._connector.timeout_s} s", remedy=remedy, **detail)
+            remedy = "增大 timeout_s，或请部门为游标列和主键建索引 · raise timeout_s, or ask for an index on the cursor and the key"
+            return SourceUnavailable(
+                f"{place}{what.zh}在 {self._connector.timeout_s} 秒内没有应答 · {what.en} gave no answer in {self._connector.timeout_s} s",
+                remedy=remedy,
+                **detail,
+            )
         is_away = isinstance(error, (exc.OperationalError, exc.InterfaceError)) or error.connection_invalidated
         if self._engine.dialect.name == "sqlite":  # calls a mistake in a query operational, too
             is_away = any(word in text for word in _AWAY_WORDS)
         if is_away:
-            return SourceUnavailable(f"{what} cannot be reached or broke off ({code})", remedy="try again later", **detail)
+            return SourceUnavailable(
+                f"{place}{what.zh}无法连接，或连接中断（{code}） · {what.en} cannot be reached or broke off ({code})",
+                remedy="请稍后重试 · try again later",
+                **detail,
+            )
         kind = type(error).__name__
-        return SourceFormatError(f"{what} cannot answer the query ({kind}, {code})", remedy="check query: in the contract", **detail)
+        return SourceFormatError(
+            f"{place}{what.zh}无法执行此查询（{kind}，{code}） · {what.en} cannot answer the query ({kind}, {code})",
+            remedy="核对契约中的 query: · check query: in the contract",
+            **detail,
+        )
 
     def _no_relation(self, relation: str) -> ContractError:
         schema = relation.rpartition(".")[0] or None
@@ -178,8 +209,9 @@ class SqlServer:
         known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
         names = tuple(f"{schema}.{name}" if schema else name for name in known)
         return ContractError(
-            f"{self._contract.department}: there is no relation {relation!r}",
-            remedy=did_you_mean(relation, names) or "check relation: in the contract; names count upper and lower case",
+            f"{self._contract.department}: 没有表或视图 {relation!r} · there is no relation {relation!r}",
+            remedy=did_you_mean(relation, names)
+            or "核对契约中的 relation:；名称区分大小写 · check relation: in the contract; names count upper and lower case",
             department=self._contract.department,
             allowed=list(names),
         )
@@ -187,15 +219,17 @@ class SqlServer:
     def _no_value(self) -> SourceFormatError:
         """The driver cannot make anything of a value, and its own words may quote it."""
         return SourceFormatError(
-            f"{self._contract.department}: the {self._engine.dialect.name} database holds a value that its driver cannot read",
-            remedy="a date out of range? in query:, cast such a column to text, or leave it out",
+            f"{self._contract.department}: {self._engine.dialect.name} 数据库中有驱动程序无法读取的值 · "
+            f"the {self._engine.dialect.name} database holds a value that its driver cannot read",
+            remedy="日期超出范围？在 query: 中把该列转换为文本，或去掉该列 · "
+            "a date out of range? in query:, cast such a column to text, or leave it out",
             department=self._contract.department,
         )
 
     def _too_long(self, limit: int) -> SourceLimitError:
         return SourceLimitError(
-            f"{self._contract.department}: a page is longer than {limit} bytes",
-            remedy="lower page_size, or raise max_response_bytes in the contract",
+            f"{self._contract.department}: 一页超过 {limit} 字节 · a page is longer than {limit} bytes",
+            remedy="减小 page_size，或提高契约中的 max_response_bytes · lower page_size, or raise max_response_bytes in the contract",
             department=self._contract.department,
             limit=limit,
         )
@@ -204,8 +238,8 @@ class SqlServer:
         """SQLite would make an empty database where there is none."""
         if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
             raise SourceUnavailable(
-                f"{self._contract.department}: the database file is not there",
-                remedy="check the path in the connection; is the source running?",
+                f"{self._contract.department}: 数据库文件不存在 · the database file is not there",
+                remedy="核对连接中的路径；来源是否在运行？ · check the path in the connection; is the source running?",
                 department=self._contract.department,
             )
 

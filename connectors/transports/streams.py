@@ -54,8 +54,9 @@ class Bounded:
         self.length += len(block)
         if self.length > self._limit:
             raise SourceLimitError(
-                f"{self.what} is longer than {self._limit} bytes after decompression",
-                remedy="ask for smaller files, or raise max_response_bytes in the contract",
+                f"{self.what} 解压后超过 {self._limit} 字节 · is longer than {self._limit} bytes after decompression",
+                remedy="请部门拆小文件，或提高契约中的 max_response_bytes · "
+                "ask for smaller files, or raise max_response_bytes in the contract",
                 limit=self._limit,
             )
         return block
@@ -67,7 +68,10 @@ class Bounded:
 
 def damaged(what: str) -> SourceFormatError:
     """A packed file that cannot be unpacked to its end."""
-    return SourceFormatError(f"{what} is truncated or damaged", remedy="pull again once the department has delivered it whole")
+    return SourceFormatError(
+        f"{what} 不完整或已损坏 · is truncated or damaged",
+        remedy="待部门完整交付后再拉取 · pull again once the department has delivered it whole",
+    )
 
 
 def unpacked(file: BinaryIO, connector: FileConnector, what: str) -> Iterator[Bounded]:
@@ -108,11 +112,13 @@ def _members(file: BinaryIO, connector: FileConnector, what: str) -> Iterator[Bo
             raise SourceFormatError(
                 f"{what} 中没有成员 {connector.member!r}，现有 {_endings(every)} · "
                 f"has no member {connector.member!r}; it holds {_endings(every)}",
-                remedy="更正合同中的 member: · correct member: in the contract",
+                remedy="更正契约中的 member: · correct member: in the contract",
             )
         for place, info in enumerate(sorted(wanted, key=member_name), start=1):
             if info.flag_bits & 0x1:
-                raise SourceFormatError(f"{what} is encrypted", remedy="ask the department for a zip without a password")
+                raise SourceFormatError(
+                    f"{what} 已加密 · is encrypted", remedy="请部门提供不加密的 zip · ask the department for a zip without a password"
+                )
             try:
                 with archive.open(info) as inner:
                     told = told_file(member_name(info), connector.member or "*", place, len(wanted))

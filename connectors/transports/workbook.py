@@ -18,6 +18,7 @@ from connectors.transports.extent import Extent
 from connectors.transports.lines import Found
 from connectors.transports.streams import BLOCK, damaged
 from hub.errors import SourceFormatError, SourceLimitError
+from hub.wording import Words
 
 #: Cells above which a sheet is refused: the reader holds the whole rectangle, and two far corners would fill the memory.
 MOST_CELLS = 50_000_000
@@ -41,7 +42,11 @@ def rows(
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         name = options.sheet if isinstance(options.sheet, str) else _sheet_name(workbook.sheet_names, options.sheet, what)
         if name not in workbook.sheet_names:
-            raise SourceFormatError(f"{what} has no sheet {name!r} among its {len(workbook.sheet_names)}", remedy="correct xlsx: sheet")
+            raise SourceFormatError(
+                f"{what} 的 {len(workbook.sheet_names)} 个工作表中没有 {name!r} · "
+                f"has no sheet {name!r} among its {len(workbook.sheet_names)}",
+                remedy="更正 xlsx: sheet · correct xlsx: sheet",
+            )
         sheet = workbook.get_sheet_by_name(name)
         cells, merges = sheet.to_python(skip_empty_area=False), sheet.merged_cell_ranges or []
     except CalamineError:
@@ -50,7 +55,10 @@ def rows(
     _fill_merged(cells, merges, f"{what}, sheet {options.sheet!r}")  # as the contract names it: a sheet may bear a person's name
     first = options.skip_rows + options.header_rows
     if len(cells) < first:
-        raise SourceFormatError(f"{what} has {len(cells)} lines and no header", remedy="correct xlsx: skip_rows and header_rows")
+        raise SourceFormatError(
+            f"{what} 只有 {len(cells)} 行，没有表头 · has {len(cells)} lines and no header",
+            remedy="更正 xlsx: skip_rows 和 header_rows · correct xlsx: skip_rows and header_rows",
+        )
     read = _plain if is_lenient else _judged
     names = _names(cells[options.skip_rows : first], read, what)
     _check_header(names, options.expect_header, what)
@@ -100,7 +108,10 @@ def _place(column: int, number: int) -> str:
 
 def _sheet_name(names: Sequence[str], index: int, what: str) -> str:
     if index >= len(names):
-        raise SourceFormatError(f"{what} has {len(names)} sheets, none at index {index}", remedy="correct xlsx: sheet")
+        raise SourceFormatError(
+            f"{what} 有 {len(names)} 个工作表，没有序号 {index} · has {len(names)} sheets, none at index {index}",
+            remedy="更正 xlsx: sheet · correct xlsx: sheet",
+        )
     return names[index]
 
 
@@ -120,7 +131,10 @@ def _refuse_bombs(content: bytes, limit: int, most_cells: int, what: str) -> set
                         block = part.read(BLOCK)
                         total += len(block)
                         if total > limit:
-                            raise SourceLimitError(f"{what} is longer than {limit} bytes once unpacked", remedy="raise max_response_bytes")
+                            raise SourceLimitError(
+                                f"{what} 解压后超过 {limit} 字节 · is longer than {limit} bytes once unpacked",
+                                remedy="提高 max_response_bytes · raise max_response_bytes",
+                            )
                         extent.take(block)
                 extent.count_implied(archive, info)
                 if extent.is_doubtful:
@@ -149,8 +163,8 @@ def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int],
             marks = filled.setdefault(number, bytearray(len(line)))
             if marks.find(1, left, end) >= 0:
                 raise SourceFormatError(
-                    f"{what} has merged cells that overlap, at line {number + 1}",
-                    remedy="ask the department to undo the merges and save the workbook anew",
+                    f"{what} 第 {number + 1} 行有重叠的合并单元格 · has merged cells that overlap, at line {number + 1}",
+                    remedy="请部门取消合并，重新保存工作簿 · ask the department to undo the merges and save the workbook anew",
                 )
             marks[left:end] = b"\1" * (end - left)
             line[left:end] = [value] * (end - left)
@@ -183,10 +197,13 @@ def _names(lines: Sequence[Sequence[Any]], read: Callable[[Any], Any], what: str
 def _check_header(names: list[str], expected: Sequence[str], what: str) -> None:
     for position, name in enumerate(expected):
         if position >= len(names) or names[position] != name:
-            there = "has another name" if position < len(names) else "is not there"  # which may be a person's
+            is_another = position < len(names)  # which may be a person's
+            there = Words("为其他名称", "has another name") if is_another else Words("没有", "is not there")
             raise SourceFormatError(
-                f"{what}: column {position + 1} should be {name!r} and {there}: the header has moved or changed",
-                remedy="look at the workbook; then correct xlsx: skip_rows, header_rows or expect_header",
+                f"{what}: 第 {position + 1} 列应为 {name!r}，实际{there.zh}：表头已移位或更改 · "
+                f"column {position + 1} should be {name!r} and {there.en}: the header has moved or changed",
+                remedy="打开工作簿查看，再更正 xlsx: skip_rows、header_rows 或 expect_header · "
+                "look at the workbook; then correct xlsx: skip_rows, header_rows or expect_header",
                 columns=len(names),
             )
 

@@ -70,7 +70,8 @@ def refuse_entities(root: etree._Element, what: str) -> None:
     declared: Any = root.getroottree().docinfo.internalDTD
     if declared is not None and declared.entities():
         raise SourceFormatError(
-            f"{what} declares entities, as an XML bomb does", remedy="ask the department's desk for XML without a DOCTYPE"
+            f"{what} 声明了实体，形同 XML 炸弹 · declares entities, as an XML bomb does",
+            remedy="请部门提供不含 DOCTYPE 的 XML · ask the department's desk for XML without a DOCTYPE",
         )
 
 
@@ -84,12 +85,16 @@ def find(root: etree._Element, xpath: str, namespaces: dict[str, str]) -> list[e
     try:
         found = root.xpath(xpath, namespaces=namespaces or None)
     except etree.XPathError as error:
-        raise ContractError(f"{xpath!r} is no XPath that can be evaluated: {error}", remedy="name its prefixes in namespaces:") from None
+        raise ContractError(
+            f"{xpath!r} 不是可以执行的 XPath · {xpath!r} is no XPath that can be evaluated: {error}",
+            remedy="在 namespaces: 中列出其前缀 · name its prefixes in namespaces:",
+        ) from None
     nodes = found if isinstance(found, list) else [found]
     elements = [node for node in nodes if isinstance(node, etree._Element)]
     if len(elements) < len(nodes):
         raise ContractError(
-            f"{xpath!r} leads to something else than elements", remedy="leave out what follows the element: //row, not //row/@id"
+            f"{xpath!r} 指向的不是元素 · {xpath!r} leads to something else than elements",
+            remedy="去掉元素之后的部分：写 //row，不写 //row/@id · leave out what follows the element: //row, not //row/@id",
         )
     if not elements:
         _refuse_other_namespace(root, xpath)
@@ -103,8 +108,10 @@ def _refuse_other_namespace(root: etree._Element, xpath: str) -> None:
     spaces.discard(None)
     if spaces:
         raise SourceFormatError(
+            f"{xpath!r} 没有结果，而文档中该名称的元素属于命名空间 {min(map(str, spaces))} · "
             f"{xpath!r} finds nothing, and the document has elements of that name in the namespace {min(map(str, spaces))}",
-            remedy=f"in xml:, namespaces: {{x: {min(map(str, spaces))}}} and record: //x:{named[1] if named else ''}",
+            remedy=f"在 xml: 中写 namespaces: {{x: {min(map(str, spaces))}}} 和 record: //x:{(named[1] if named else '')} · "
+            f"in xml:, namespaces: {{x: {min(map(str, spaces))}}} and record: //x:{(named[1] if named else '')}",
             path=xpath,
         )
 

@@ -22,8 +22,10 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from hub import field_words
 from hub.errors import SettingsError
 from hub.settings import Settings
+from hub.wording import Words
 
 Cipher = Literal["AES-256-GCM", "SM4-GCM"]
 KEY_BYTES: dict[str, int] = {"AES-256-GCM": 32, "SM4-GCM": 16}
@@ -55,7 +57,9 @@ class Key(BaseModel):
     @model_validator(mode="after")
     def _is_long_enough(self) -> Key:
         if len(self.key) != KEY_BYTES[self.cipher]:
-            raise ValueError(f"a key of {self.cipher} has {KEY_BYTES[self.cipher]} bytes")
+            raise ValueError(
+                f"{self.cipher} 的密钥须为 {KEY_BYTES[self.cipher]} 字节 · a key of {self.cipher} has {KEY_BYTES[self.cipher]} bytes"
+            )
         return self
 
 
@@ -82,13 +86,16 @@ class KeyDocument(BaseModel):
     @model_validator(mode="after")
     def _is_whole(self) -> KeyDocument:
         if len(self.lookup) != LOOKUP_BYTES:
-            raise ValueError(f"lookup has {LOOKUP_BYTES} bytes")
+            raise ValueError(f"lookup 须为 {LOOKUP_BYTES} 字节 · lookup has {LOOKUP_BYTES} bytes")
         if not all(re.match(KEY_ID, name) and name != RESERVED for name in self.keys):
-            raise ValueError(f"a key's id is letters, digits, and . _ - after the first, 40 at most, and not {RESERVED}")
+            raise ValueError(
+                f"密钥标识由字母、数字组成，首字符之后可有 . _ -，至多 40 个字符，且不得为 {RESERVED} · "
+                f"a key's id is letters, digits, and . _ - after the first, 40 at most, and not {RESERVED}"
+            )
         if self.current not in self.keys:
-            raise ValueError("current names no key of keys")
+            raise ValueError("current 不是 keys 中的密钥 · current names no key of keys")
         if self.lookup in {key.key for key in self.keys.values()} or len({key.key for key in self.keys.values()}) < len(self.keys):
-            raise ValueError("one key stands twice")
+            raise ValueError("同一个密钥出现两次 · one key stands twice")
         return self
 
     def as_json(self) -> str:
@@ -105,8 +112,8 @@ def read_document(settings: Settings) -> KeyDocument | None:
     """
     if settings.encryption_keys_file is not None and settings.encryption_keys_command:
         raise SettingsError(
-            f"{FILE_SETTING} and {COMMAND_SETTING} are both set",
-            remedy="set one of the two, and leave the other empty",
+            f"{FILE_SETTING} 和 {COMMAND_SETTING} 不能同时设置 · {FILE_SETTING} and {COMMAND_SETTING} are both set",
+            remedy="只设置其中一个，另一个留空 · set one of the two, and leave the other empty",
             setting=FILE_SETTING,
         )
     if settings.encryption_keys_file is not None:
@@ -125,13 +132,14 @@ def parse_document(text: str, setting: str) -> KeyDocument:
     try:
         return KeyDocument.model_validate(_loaded(text))
     except yaml.YAMLError:
-        problem = "it is neither JSON nor YAML"
+        problem = "既不是 JSON 也不是 YAML · it is neither JSON nor YAML"
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        problem = f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"
+        first = error.errors(include_input=False, include_url=False)[0]
+        problem = f"{'.'.join(map(str, first['loc'])) or 'document'}: {field_words.told(first)}"
     raise SettingsError(
-        f"the key document of {setting} cannot be read: {problem}",
-        remedy="`casehub encryption new-key FILE` makes one; docs/operations.md says what stands in it",
+        f"无法读取 {setting} 的密钥文件 · the key document of {setting} cannot be read: {problem}",
+        remedy="用 `casehub encryption new-key FILE` 生成；格式见 docs/operations.md · "
+        "`casehub encryption new-key FILE` makes one; docs/operations.md says what stands in it",
         setting=setting,
     )
 
@@ -152,7 +160,11 @@ def with_new_key(document: KeyDocument | None, key_id: str, cipher: Cipher) -> K
     """
     known = {} if document is None else dict(document.keys)
     if key_id in known:
-        raise SettingsError(f"there is a key {key_id} already", remedy="give the new one another id", setting=FILE_SETTING)
+        raise SettingsError(
+            f"已有密钥 {key_id} · there is a key {key_id} already",
+            remedy="给新密钥另取标识 · give the new one another id",
+            setting=FILE_SETTING,
+        )
     made = {
         "current": key_id,
         "lookup": base64.b64encode(secrets.token_bytes(LOOKUP_BYTES) if document is None else document.lookup).decode(),
@@ -178,7 +190,10 @@ def write_document(path: Path, document: KeyDocument) -> None:
                 os.fchown(file.fileno(), path.stat().st_uid, path.stat().st_gid)
         Path(name).replace(path)
     except OSError as error:
-        raise SettingsError(f"{path} cannot be written ({error.strerror})", remedy="name a file in a folder of yours") from None
+        raise SettingsError(
+            f"无法写入 {path}（{error.strerror}） · {path} cannot be written ({error.strerror})",
+            remedy="改写到自己有权限的目录 · name a file in a folder of yours",
+        ) from None
 
 
 def read_file(path: Path) -> KeyDocument:
@@ -196,27 +211,39 @@ def _read_file(path: Path) -> str:
             mode = os.fstat(file.fileno()).st_mode
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise SettingsError(
-                    f"others than its owner may read {path}", remedy=f"run `chmod 600 {path}` as its owner", setting=FILE_SETTING
+                    f"所有者以外的用户可读 {path} · others than its owner may read {path}",
+                    remedy=f"以所有者身份运行 `chmod 600 {path}` · run `chmod 600 {path}` as its owner",
+                    setting=FILE_SETTING,
                 )
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = Words(str(error.strerror), str(error.strerror)) if isinstance(error, OSError) else Words("不是文本", "it is no text")
         raise SettingsError(
-            f"the key file {path} cannot be read ({reason})", remedy=f"correct {FILE_SETTING}", setting=FILE_SETTING
+            f"无法读取密钥文件 {path}（{reason.zh}） · the key file {path} cannot be read ({reason.en})",
+            remedy=f"更正 {FILE_SETTING} · correct {FILE_SETTING}",
+            setting=FILE_SETTING,
         ) from None
 
 
 def _run(command: str) -> str:
     """What a command prints. No shell: what stands in the setting is a program and its arguments."""
-    remedy = f"run what {COMMAND_SETTING} says by hand; it must print the key document"
+    remedy = (
+        f"手动运行 {COMMAND_SETTING} 中的命令，它应输出密钥文件 · run what {COMMAND_SETTING} says by hand; it must print the key document"
+    )
     try:
         done = subprocess.run(  # noqa: S603 - the operator's own command
             shlex.split(command), stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_TIMEOUT_S, check=False, text=True
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise SettingsError(f"the key command did not run ({type(error).__name__})", remedy=remedy, setting=COMMAND_SETTING) from None
+        raise SettingsError(
+            f"密钥命令未能运行（{type(error).__name__}） · the key command did not run ({type(error).__name__})",
+            remedy=remedy,
+            setting=COMMAND_SETTING,
+        ) from None
     if done.returncode:
-        raise SettingsError(f"the key command ended with {done.returncode}", remedy=remedy, setting=COMMAND_SETTING)
+        raise SettingsError(
+            f"密钥命令以 {done.returncode} 结束 · the key command ended with {done.returncode}", remedy=remedy, setting=COMMAND_SETTING
+        )
     return done.stdout
 
 
@@ -224,4 +251,4 @@ def _from_base64(value: object) -> bytes:
     try:
         return base64.b64decode(value if isinstance(value, str) else "!", validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("is no base64") from None
+        raise ValueError("不是 base64 · is no base64") from None

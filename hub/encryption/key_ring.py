@@ -114,8 +114,10 @@ class KeyRing:
         aead = self._aeads.get(key_id)
         if aead is None:
             raise DecryptionError(
+                f"{field} 的一个值用密钥 {key_id} 加密，而此密钥不存在 · "
                 f"a value of {field} is encrypted under key {key_id}, which is not there",
-                remedy="put this key back into the key document; `casehub encryption status` says when it may go",
+                remedy="把此密钥放回密钥文件；何时可以去掉，见 `casehub encryption status` · "
+                "put this key back into the key document; `casehub encryption status` says when it may go",
                 table=str(field),
                 key_id=key_id,
             )
@@ -124,8 +126,10 @@ class KeyRing:
             return aead.decrypt(sealed[:NONCE], sealed[NONCE:], field.encode())
         except (InvalidTag, binascii.Error, ValueError):
             raise DecryptionError(
+                f"{field} 的一个值用密钥 {key_id} 无法解密：值被改动过，或密钥不同 · "
                 f"a value of {field} does not decrypt under key {key_id}: it was changed, or the key is another",
-                remedy="compare the key document with its backup; if the key is right, take the value from a backup of the store",
+                remedy="与备份核对密钥文件；密钥无误时，从存储的备份中取回该值 · "
+                "compare the key document with its backup; if the key is right, take the value from a backup of the store",
                 table=str(field),
                 key_id=key_id,
             ) from None

@@ -10,6 +10,7 @@ from hub.encryption.key_document import RESERVED as LOOKUP
 from hub.encryption.key_ring import KeyRing
 from hub.encryption.process import read_ring, use
 from hub.errors import SettingsError
+from hub.wording import Words
 
 _IN_USE = "SELECT key_id, check_value FROM ops.encryption_key WHERE retired_at IS NULL ORDER BY key_id"
 _WRITE_DOWN = """
@@ -41,8 +42,9 @@ def require_keys(engine: Engine, ring: KeyRing | None) -> None:
         require_same(connection, ring)
         if LOOKUP not in in_use and connection.execute(text(f"SELECT {_HAS_NODES}")).scalar_one():
             raise SettingsError(
-                "the store holds values from before there were keys",
-                remedy="stop what works on it, and run `casehub encryption rotate` once",
+                "本库中有启用密钥之前的值 · the store holds values from before there were keys",
+                remedy="停止使用本库的程序，运行一次 `casehub encryption rotate` · "
+                "stop what works on it, and run `casehub encryption rotate` once",
                 setting=FILE_SETTING,
             )
         write_down(connection, ring)
@@ -83,10 +85,12 @@ def require_same(connection: Connection, ring: KeyRing) -> None:
     known = connection.execute(text("SELECT key_id, check_value FROM ops.encryption_key"))
     for name, check_value in ((row.key_id, row.check_value) for row in known):
         if (name == LOOKUP or name in ring.key_ids) and ring.check_value(name) != check_value:
-            what = "the lookup key" if name == LOOKUP else f"key {name}"
+            what = Words("查找密钥", "the lookup key") if name == LOOKUP else Words(f"密钥 {name}", f"key {name}")
             raise SettingsError(
-                f"{what} of the key document is not the one that this store was encrypted with",
-                remedy="put the right one back from the backup of the key document; give a new key a new id",
+                f"密钥文件的{what.zh}与加密本库时所用的不同 · "
+                f"{what.en} of the key document is not the one that this store was encrypted with",
+                remedy="从密钥文件的备份中恢复原密钥；新密钥另取标识 · "
+                "put the right one back from the backup of the key document; give a new key a new id",
                 setting=FILE_SETTING,
                 key_id=name,
             )
@@ -102,8 +106,10 @@ def write_down(connection: Connection, ring: KeyRing) -> None:
 
 def _missing(name: str) -> SettingsError:
     return SettingsError(
+        f"本库的值用密钥 {name} 加密，而密钥文件中没有它 · "
         f"values of this store are encrypted under key {name}, which is not in the key document",
-        remedy=f"set {FILE_SETTING} to a key document that has it; `casehub encryption status` says when it may go",
+        remedy=f"把 {FILE_SETTING} 设为含有它的密钥文件；何时可以去掉，见 `casehub encryption status` · "
+        f"set {FILE_SETTING} to a key document that has it; `casehub encryption status` says when it may go",
         setting=FILE_SETTING,
         key_id=name,
     )

@@ -61,7 +61,7 @@ def transformed(transform: str, value: str) -> Any:
         try:
             return written[1](value)
         except (ValueError, OverflowError):
-            raise Unreadable(f"cannot be read as {transform}") from None
+            raise Unreadable(f"无法按 {transform} 解读 · cannot be read as {transform}") from None
     return _read(transform, value)
 
 
@@ -85,5 +85,5 @@ _WRITTEN_OUT: dict[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
 def _read(transform: str, value: str) -> Any:
     read = TRANSFORMS[transform](pl.Series([value], dtype=pl.String), Options())
     if read.refused[0]:
-        raise Unreadable(f"cannot be read as {transform}")
+        raise Unreadable(f"无法按 {transform} 解读 · cannot be read as {transform}")
     return read.values[0]

@@ -240,13 +240,13 @@ def test_the_account_is_the_one_that_signed_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("cases.*", "case.*"), "'case.*' 不是接口 · names no route → did you mean 'cases.*'"),
+        (("cases.*", "case.*"), "'case.*' 不是接口 · names no route → 是否为 'cases.*'？ · did you mean 'cases.*'"),
         (("sources.list", "sources.lst"), "'sources.lst' 不是接口 · names no route"),
-        (("of: all", "of: [labor]"), "'labor' 不是部门 · is no department → did you mean 'labour'"),
+        (("of: all", "of: [labor]"), "'labor' 不是部门 · is no department → 是否为 'labour'？ · did you mean 'labour'"),
         (("{departments: all, places: all}", "{departments: [labor], places: all}"), "'labor' 不是部门 · is no department"),
         (
             ("visibility: sealed}, sees: clear", "visibility: sealed}, purpose: hnadling, sees: clear"),
-            "'hnadling' 不是查看目的 · is no purpose → did you mean 'handling'",
+            "'hnadling' 不是查看目的 · is no purpose → 是否为 'handling'？ · did you mean 'handling'",
         ),
         (("  admin:", "  superintendent:"), "there is no admin"),
     ],

@@ -91,7 +91,7 @@ def test_a_department_whose_contract_has_a_mistake_is_one(tmp_path: Path) -> Non
 def test_a_state_that_there_is_not() -> None:
     error = refused("batches", "list", "--state", "hled")
     assert isinstance(error, RequestError)
-    assert "did you mean 'held'? allowed: open, landed, validated, done, held, failed, discarded" in error.remedy
+    assert "did you mean 'held'? 可用值 · allowed: open, landed, validated, done, held, failed, discarded" in error.remedy
 
 
 @pytest.mark.parametrize("words", [("list", "--department", "works"), ("list",), ("replay", "works"), ("discard", "works")], ids=" ".join)
@@ -143,7 +143,7 @@ def test_a_broken_contract_is_told_and_stops_no_other(
     monkeypatch.setenv("CASEHUB_DEPARTMENTS", active)
     get_settings.cache_clear()
     output = run("run", *words, "--no-resolve", code=code)
-    assert "br.yml:2 no_such_key is not a word of the contract here" in output
+    assert "br.yml:2 no_such_key 此处没有这个键 · is not a word of the contract here" in output
     assert all(f"{department}: 完成 done" in output for department in ran)
 
 

@@ -24,7 +24,7 @@ def draft(folder: Path, text: str) -> Path:
 def test_a_mistake_in_a_draft_outside_the_folders_is_told(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["sources", "check", str(draft(tmp_path, LABOUR.replace("freshness:", "freshnes:")))])
     assert result.exit_code == 1
-    assert "freshnes is not a word of the contract here" in result.output
+    assert "freshnes 此处没有这个键 · is not a word of the contract here" in result.output
     assert "did you mean 'freshness'" in result.output
 
 
@@ -61,7 +61,7 @@ def test_a_mistake_in_a_list_that_a_draft_uses_is_told_and_the_list_is_not_missi
     assert "stands twice" in result.output
     assert "there is no code list" not in result.output
     assert "others_status" not in result.output
-    assert ("freshnes is not a word" in result.output) == bool(more)
+    assert ("freshnes 此处没有这个键 · is not a word" in result.output) == bool(more)
 
 
 @pytest.mark.parametrize("more", ["", "freshnes: PT1H\n"], ids=["alone", "beside a mistake that keeps it from being read"])
@@ -73,10 +73,10 @@ def test_a_draft_of_a_connected_department_is_checked_as_what_replaces_its_contr
     path.write_text(LABOUR.replace("labour_grade", "labour_grad") + more, encoding="utf-8")
     result = CliRunner().invoke(app, ["sources", "check", str(path)])
     assert result.exit_code == 1
-    assert "cods is not a word of the contract here" in result.output
+    assert "cods 此处没有这个键 · is not a word of the contract here" in result.output
     assert "is already in" not in result.output
     if more:
-        assert "freshnes is not a word" in result.output
+        assert "freshnes 此处没有这个键 · is not a word" in result.output
     else:
         assert "there is no code list 'labour_grad'" in result.output
         assert "what replaces connectors/departments/labour.yml" in result.output

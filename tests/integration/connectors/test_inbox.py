@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from connectors.contract import Contract
 from connectors.extract import Pull, extract, reconcile
-from connectors.rows import NUL_FAULT
+from connectors.rows import NO_JSON_FAULT, NUL_FAULT
 from connectors.transports.inbox import verify_signature
 from hub.errors import SettingsError
 from tests.unit.connectors.builders import make_contract, pull, rows_of
@@ -99,10 +99,10 @@ def test_the_one_event_of_a_push_without_an_id_of_its_own_has_that_of_the_push(d
 @pytest.mark.parametrize(
     ("body", "items", "fault"),
     [
-        pytest.param(b"<xml/>", None, "not JSON", id="not JSON"),
-        pytest.param(b"7", None, "an event without a row", id="a number"),
-        pytest.param(b'{"events": []}', "events", "an event without a row", id="no events"),
-        pytest.param(b'{"other": []}', "events", "an event without a row", id="another shape"),
+        pytest.param(b"<xml/>", None, NO_JSON_FAULT, id="not JSON"),
+        pytest.param(b"7", None, "没有行的事件 · an event without a row", id="a number"),
+        pytest.param(b'{"events": []}', "events", "没有行的事件 · an event without a row", id="no events"),
+        pytest.param(b'{"other": []}', "events", "没有行的事件 · an event without a row", id="another shape"),
         pytest.param(b'{"no": "1", "nr": "a\\u0000b"}', None, NUL_FAULT, id="U+0000"),
     ],
 )

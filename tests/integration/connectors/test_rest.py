@@ -16,6 +16,7 @@ import pytest
 
 from connectors.contract import Contract
 from connectors.extract import Pull, extract
+from connectors.rows import NO_OBJECT_FAULT
 from hub.errors import (
     HubError,
     SettingsError,
@@ -491,7 +492,7 @@ def test_pages_handed_on_before_a_failure_stay_good(serve: Serve) -> None:
 def test_rows_that_are_no_objects_and_rows_without_keys_are_kept(serve: Serve) -> None:
     serve(lambda request: as_json([*ROWS[:1], 7, {"gxsj": None}]))
     rows = rows_of(pull(contract_on()))
-    assert [(row["source_record_id"], row["fault"]) for row in rows] == [("A0", None), (None, "not an object"), (None, None)]
+    assert [(row["source_record_id"], row["fault"]) for row in rows] == [("A0", None), (None, NO_OBJECT_FAULT), (None, None)]
 
 
 def test_half_a_character_in_one_row_does_not_lose_the_page(serve: Serve) -> None:

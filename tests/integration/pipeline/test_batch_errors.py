@@ -156,7 +156,8 @@ def test_a_file_without_its_header_is_told_with_the_batch_without_the_person_who
         land(database, contract)
     told = ask(database, "SELECT error FROM ops.batch")
     assert told == [str(error.value)]
-    assert told[0].startswith("works: w.csv has no column 'id', which is the key; none of its 4 columns is known to the contract → ")
+    words = "has no column 'id', which is the key; none of its 4 columns is known to the contract"
+    assert told[0].startswith(f"works: w.csv 没有列 'id'（主键）；4 列中没有契约所列的列 · {words} → ")
 
 
 def _end_other_sessions(database: Engine) -> None:

@@ -105,7 +105,10 @@ def test_a_row_that_newly_broke_is_not_taken_for_deleted(database: Engine) -> No
     take_in(database, contract, make_page([make_row(n) for n in range(10)]))
     broken = make_page([*(make_row(n) for n in range(9)), b"{broken"])
     report = take_in(database, contract, broken)
-    assert (report.deleted, report.alerts) == (0, ("1 rows are absent, and some could not be read: nothing was deleted this time",))
+    assert (report.deleted, report.alerts) == (
+        0,
+        ("缺少 1 条，且部分无法读取：本次没有删除 · 1 rows are absent, and some could not be read: nothing was deleted this time",),
+    )
     assert take_in(database, contract, broken).deleted == 1  # a line that stays broken holds nothing up for ever
 
 
@@ -135,7 +138,7 @@ def test_accepted_deletions_close_the_batch_that_was_held_for_them(database: Eng
     report = take_in(database, contract, short, order=Order(accepts_deletions=True))
     assert (report.already_known, report.deleted) == (2, 9)
     assert ask(database, "SELECT state, accepted, held, error, alerts FROM ops.batch WHERE batch_id = 2") == [
-        ("done", 2, 0, None, ["held until batch 3 brought what the source holds"])
+        ("done", 2, 0, None, ["批次 3 带来来源现有数据之前一直挂起 · held until batch 3 brought what the source holds"])
     ]
     assert ask(database, "SELECT state, count(*) FROM landing.record GROUP BY state ORDER BY state") == [
         ("accepted", 11),

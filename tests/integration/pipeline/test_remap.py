@@ -63,7 +63,8 @@ def test_a_changed_mapping_is_told_once_and_what_to_do(database: Engine) -> None
     take_in(database, contract, page)
     (alerts,) = ask(database, ALERTS)
     assert alerts == [
-        "contract_changed: parties; rows accepted before stay as they were mapped, until `casehub run works --remap`",
+        "contract_changed: parties；运行 `casehub run works --remap` 之前，已接受的行仍按原映射 · "
+        "rows accepted before stay as they were mapped, until `casehub run works --remap`",
     ]
     take_in(database, contract, page)
     take_in(database, make_contract(**RIGHT, version=3, legal_basis="another"), page)
@@ -139,7 +140,10 @@ def test_a_batch_that_waits_for_a_person_is_told_with_each_that_follows(database
         take_in(database, contract, page)
     for _ in range(2):
         report = take_in(database, contract, page)
-        assert report.alerts == ("held: 1 batches wait for a person, 1 the first; `casehub batches list --state held` tells why",)
+        assert report.alerts == (
+            "held: 1 个批次等待人工处理，最早为 1；原因见 `casehub batches list --state held` · "
+            "1 batches wait for a person, 1 the first; `casehub batches list --state held` tells why",
+        )
 
 
 def test_the_usual_time_zone_written_out_is_no_change(database: Engine) -> None:

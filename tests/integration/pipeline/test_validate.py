@@ -85,14 +85,21 @@ def test_a_new_column(database: Engine, policy: str, accepted: int, quarantined:
             take_in(database, contract, page)
         return
     report = take_in(database, contract, page)
-    assert (report.accepted, report.quarantined, report.alerts) == (accepted, quarantined, ("new_column: surprise",))
+    assert (report.accepted, report.quarantined, report.alerts) == (
+        accepted,
+        quarantined,
+        ("new_column: 新增列 surprise · new column surprise",),
+    )
 
 
 @pytest.mark.parametrize("policy", ["land_and_alert", "quarantine", "halt"])
 def test_a_new_column_that_is_named_by_a_person_is_told_without_the_number(database: Engine, policy: str) -> None:
     contract = make_contract(drift={"new_column": policy, "missing_column": "land_and_alert"})
     page = make_page([*[make_row(n) for n in range(9)], make_row(9, **{"440311198001011010": "x", "tel_13912345678": {}, "a\n1,张伟": 1})])
-    told = ["new_column: ＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊", "new_column: (6 characters)", "new_column: tel_＊＊＊＊＊＊＊＊＊＊＊"]
+    told = [
+        f"new_column: 新增列 {name} · new column {name}"
+        for name in ("＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊＊", "(6 characters)", "tel_＊＊＊＊＊＊＊＊＊＊＊")
+    ]
     if policy == "halt":
         with pytest.raises(BatchHeld):
             take_in(database, contract, page)
@@ -108,14 +115,14 @@ def test_a_new_column_that_is_named_by_a_person_is_told_without_the_number(datab
 
 def test_columns_beyond_a_few_are_told_as_a_number(database: Engine) -> None:
     report = take_in(database, make_contract(), make_page([make_row(1, **{f"某某{place}": 1 for place in range(21)})]))
-    assert report.alerts == ("new_column: (21 columns)",)
+    assert report.alerts == ("new_column: 新增列 (21 columns) · new column (21 columns)",)
 
 
 def test_a_column_whose_type_changes_is_refused_until_the_contract_says_otherwise(database: Engine) -> None:
     contract = make_contract(expectations=[])
     take_in(database, contract, make_page([make_row(n) for n in range(30)]))
     report = take_in(database, contract, make_page([*[make_row(n) for n in range(30)], make_row(30, text=7)]))
-    assert (report.quarantined, report.alerts) == (1, ("retyped_column: text",))
+    assert (report.quarantined, report.alerts) == (1, ("retyped_column: 列类型改变 text · retyped column text",))
     assert ask(database, ITEMS) == [("30", "drift:retyped_column", "text")]
     assert take_in(database, contract, make_page([*[make_row(n) for n in range(31)], make_row(31, text=8)])).quarantined == 1
 
@@ -153,7 +160,7 @@ def test_a_feed_that_goes_silent_is_told(database: Engine) -> None:
     with database.begin() as connection:
         connection.execute(text("UPDATE ops.batch SET started_at = started_at - interval '2 days'"))
     report = take_in(database, contract, make_page([]))
-    assert (report.state, report.alerts) == ("done", ("volume: 0 rows, at least 3 are healthy",))
+    assert (report.state, report.alerts) == ("done", ("volume: 仅 0 行，正常不少于 3 行 · 0 rows, at least 3 are healthy",))
 
 
 def test_an_unreadable_value_is_refused_with_its_column_and_not_its_value(database: Engine) -> None:

@@ -58,7 +58,10 @@ def test_a_time_that_lies_ahead_lands_and_does_not_carry_the_watermark_away(data
     contract = make_contract(feed={**FEED, "ordered": is_ordered})
     report = take_in(database, contract, page_of(TIME, SLIP))
     assert (report.landed, report.quarantined, ask(database, WATERMARK)) == (2, 1, [TIME])  # NORMALISE has no such year
-    assert report.alerts == ("cursor_ahead: 1 rows have at later than tomorrow; they landed, and the watermark does not follow",)
+    assert report.alerts == (
+        "cursor_ahead: 1 行的 at 晚于明天；已入库，水位不随之前移 · "
+        "1 rows have at later than tomorrow; they landed, and the watermark does not follow",
+    )
     assert asked(database, contract).since == "2026-03-01T07:50:00+08:00"
     again = take_in(database, contract, page_of(TIME, SLIP, "2026-03-02T00:00:00.000000Z"))
     assert (again.already_known, ask(database, WATERMARK)) == (2, ["2026-03-02T00:00:00.000000Z"])
@@ -113,7 +116,9 @@ def test_a_sweep_and_a_backfill_alert_of_no_slip(database: Engine) -> None:
 def test_a_watermark_that_stands_ahead_from_before_is_told_until_it_is_set_back(database: Engine) -> None:
     contract = make_contract(feed=FEED)
     stand(database, SLIP)
-    assert take_in(database, contract).alerts == ("watermark_ahead: nothing new comes until `casehub sources rewind works`",)
+    assert take_in(database, contract).alerts == (
+        "watermark_ahead: 运行 `casehub sources rewind works` 之前拉取不到新数据 · nothing new comes until `casehub sources rewind works`",
+    )
     assert rewind(database, contract, "2026-03-01 08:00:00") == TIME
     assert asked(database, contract).watermark == TIME
     assert take_in(database, contract).alerts == ()

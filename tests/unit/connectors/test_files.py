@@ -16,7 +16,7 @@ import pytest
 from connectors.connector import XlsxOptions
 from connectors.contract import Contract
 from connectors.extract import Pull, reconcile
-from connectors.rows import NUL_FAULT, NUMBER_FAULT
+from connectors.rows import ENCODING_FAULT, NO_JSON_FAULT, NO_OBJECT_FAULT, NUL_FAULT, NUMBER_FAULT
 from connectors.transports import workbook
 from connectors.transports.lines import Found, TextLines
 from hub.errors import ContractError, SettingsError, SnapshotError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
@@ -85,7 +85,7 @@ def test_csv_with_empty_columns_at_its_end(folder: Path) -> None:
     (folder / "cases.csv").write_text("id,name,,,\n1,a,,,\n2,b, ,\n3,c\n4,d,,x,\n", encoding="utf-8")
     rows = rows_of(pull(csv_contract()))
     assert [row["payload"] for row in rows[:3]] == [{"id": "1", "name": "a"}, {"id": "2", "name": "b"}, {"id": "3", "name": "c"}]
-    assert rows[3]["fault"] == "5 fields where the header has 2"
+    assert rows[3]["fault"] == "共 5 个字段，表头为 2 个 · 5 fields where the header has 2"
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", b""), ("utf-8-sig", b""), ("utf-8-sig", codecs.BOM_UTF8)])
@@ -97,10 +97,10 @@ def test_csv_lines_that_break_the_rules_are_kept_as_they_came(folder: Path, enco
     bad = {row["raw"]: (row["source_record_id"], row["fault"]) for row in rows if row["raw"]}
     assert good == ["1", "5", "8"]
     assert bad == {
-        b"2": ("2", "1 fields where the header has 2"),
-        b"3,a,b,c": ("3", "4 fields where the header has 2"),
-        b'4,"open': (None, "quotes that do not fit"),
-        b"6,\xe7\x8e\xff": ("6", "bytes that are not in the file's encoding"),
+        b"2": ("2", "共 1 个字段，表头为 2 个 · 1 fields where the header has 2"),
+        b"3,a,b,c": ("3", "共 4 个字段，表头为 2 个 · 4 fields where the header has 2"),
+        b'4,"open': (None, "引号不配对 · quotes that do not fit"),
+        b"6,\xe7\x8e\xff": ("6", ENCODING_FAULT),
         b"7,x\x00y": ("7", NUL_FAULT),
     }
 
@@ -165,9 +165,9 @@ def test_csv_in_the_wrong_encoding_is_told(folder: Path, written: str, declared:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("ID,name\n1,a\n", "has no column 'id'", id="no key column"),
+        pytest.param("ID,name\n1,a\n", ".* has no column 'id'", id="no key column"),
         pytest.param("id,name,name\n1,a,b\n", "one name twice in its header, for columns 2 and 3", id="a column twice"),
-        pytest.param("编号\n", "has no column 'id'", id="no key column and no row"),
+        pytest.param("编号\n", ".* has no column 'id'", id="no key column and no row"),
     ],
 )
 def test_csv_with_a_header_that_cannot_be_used(folder: Path, text: str, words: str) -> None:
@@ -216,7 +216,7 @@ def test_xlsx_without_its_header_tells_nothing_of_the_person_who_stands_there(
 def test_a_file_that_is_named_by_a_person_is_told_by_its_place(folder: Path) -> None:
     (folder / "1.csv").write_text("id,name\n1,a\n", encoding="utf-8")
     (folder / "张伟440311198001011010.csv").write_text("x,name\n1,a\n", encoding="utf-8")
-    with pytest.raises(SourceFormatError, match=r"labour: \*\.csv \(2/2\) has no column 'id'") as error:
+    with pytest.raises(SourceFormatError, match=r"labour: \*\.csv \(2/2\) .* has no column 'id'") as error:
         pull(csv_contract(path="*.csv"))
     assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
 
@@ -224,14 +224,14 @@ def test_a_file_that_is_named_by_a_person_is_told_by_its_place(folder: Path) -> 
 @pytest.mark.parametrize(("member", "told"), [(None, r"cases\.zip:\* \(2/2\)"), ("*张*.csv", r"cases\.zip:\*张\*\.csv \(1/1\)")])
 def test_a_member_that_is_named_by_a_person_is_told_by_its_place(folder: Path, member: str | None, told: str) -> None:
     (folder / "cases.zip").write_bytes(zipped({"1.csv": b"id,name\n", "张伟13912345678.csv": b"x,name\n"}))
-    with pytest.raises(SourceFormatError, match=f"labour: {told} has no column 'id'") as error:
+    with pytest.raises(SourceFormatError, match=f"labour: {told} .* has no column 'id'") as error:
         pull(csv_contract(path="cases.zip", member=member))
     assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
 
 
 def test_a_member_that_the_contract_names_is_told_by_its_name(folder: Path) -> None:
     (folder / "cases.zip").write_bytes(zipped({"a/1.csv": b"x,name\n"}))
-    with pytest.raises(SourceFormatError, match=r"cases\.zip:1\.csv has no column"):
+    with pytest.raises(SourceFormatError, match=r"cases\.zip:1\.csv .* has no column"):
         pull(csv_contract(path="cases.zip", member="1.csv"))
 
 
@@ -245,7 +245,7 @@ def test_members_that_are_named_by_persons_are_told_by_their_endings(folder: Pat
 def test_a_sheet_that_is_named_by_a_person_is_told_as_the_contract_names_it(folder: Path) -> None:
     write_workbook(folder / "cases.xlsx", [["id", "name"], [1, "a"]], ("B2:B9",), title="张伟")
     rewrite(folder / "cases.xlsx", b'<mergeCell ref="B2:B9"/>', b'<mergeCell ref="B2:B9"/>' * 2)
-    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet 0 has merged cells") as error:
+    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet 0 .* has merged cells") as error:
         pull(xlsx_contract())
     assert PERSON[0] not in str(error.value)
 
@@ -395,7 +395,7 @@ def test_json_lines(folder: Path) -> None:
     ]
     (folder / "cases.jsonl").write_bytes("\n".join(lines).encode())
     rows = rows_of(pull(file_contract("cases.jsonl", "jsonl")))
-    assert [row["fault"] for row in rows] == [None, "not JSON", "not an object", "not JSON", None]
+    assert [row["fault"] for row in rows] == [None, NO_JSON_FAULT, NO_OBJECT_FAULT, NO_JSON_FAULT, None]
     assert rows[1]["raw"] == b"not json"
     assert rows[4]["payload"]["id"] == 2
 
@@ -406,7 +406,7 @@ def test_a_line_of_json_that_no_parser_takes_does_not_end_the_file(folder: Path)
     (folder / "cases.jsonl").write_bytes(b"\n".join([b'{"id": "1"}', deep, *odd, b'{"id": "3"}']))
     rows = rows_of(pull(file_contract("cases.jsonl", "jsonl")))
     assert [row["source_record_id"] for row in rows] == ["1", None, None, None, "3"]
-    assert [row["fault"] for row in rows[1:4]] == ["not JSON", "not an object", "not an object"]
+    assert [row["fault"] for row in rows[1:4]] == [NO_JSON_FAULT, NO_OBJECT_FAULT, NO_OBJECT_FAULT]
 
 
 def test_odd_things_in_a_list_of_rows_are_kept(folder: Path) -> None:
@@ -582,7 +582,7 @@ def test_one_broken_document_of_many_is_a_row_and_a_lone_one_an_error(folder: Pa
     (folder / "a.xml").write_text("<x><案件><id>1</id></案件></x>", encoding="utf-8")
     (folder / "b.xml").write_text("<x><案件><id>2</id>", encoding="utf-8")
     pages = pull(file_contract("*.xml", "xml", xml=XML))
-    assert [row["fault"] for row in rows_of(pages)] == [None, "a document that is not xml"]
+    assert [row["fault"] for row in rows_of(pages)] == [None, "不是 xml 的文档 · a document that is not xml"]
     assert rows_of(pages)[1]["raw"] == "<x><案件><id>2</id>".encode()
     assert rows_of(pages)[1]["source_record_id"] is None
     with pytest.raises(SourceFormatError, match=r"b\.xml") as caught:
@@ -643,7 +643,7 @@ def test_xlsx_dates_and_serials(folder: Path) -> None:
             id="header moved down",
         ),
         pytest.param([["序号", "id"], [1, "a"]], {"expect_header": ["id"]}, "header has moved", id="header moved aside"),
-        pytest.param([["标题"], ["id", "name"], [1, "a"]], {}, "has no column 'id'", id="no key column"),
+        pytest.param([["标题"], ["id", "name"], [1, "a"]], {}, ".* has no column 'id'", id="no key column"),
         pytest.param([["id"], [1]], {"sheet": "表二"}, "no sheet '表二' among its 1", id="no such sheet"),
         pytest.param([["id"], [1]], {"sheet": 3}, "none at index 3", id="no such index"),
         pytest.param([["id"]], {"header_rows": 2}, "no header", id="too few lines"),
@@ -712,7 +712,7 @@ def test_xlsx_the_far_corner_is_seen_however_it_is_written(folder: Path, row: by
     if error is None:
         assert [each["id"] for each in read()] == [0, 1, 2]
     else:
-        with pytest.raises(error, match="cases.xlsx spans|place is unclear"):
+        with pytest.raises(error, match="cases.xlsx .* spans|place is unclear"):
             read()
 
 
@@ -728,7 +728,7 @@ def test_xlsx_merged_cells_that_overlap_are_refused(folder: Path) -> None:
     """A few kilobytes may name one huge rectangle a million times."""
     write_workbook(folder / "cases.xlsx", [["id", "name"], *[[number, "a"] for number in range(200)]], ("B3:B100",))
     rewrite(folder / "cases.xlsx", b'<mergeCell ref="B3:B100"/>', b'<mergeCell ref="B3:B100"/>' * 100_000)
-    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet '台账' has merged cells that overlap, at line 3 → ask the department"):
+    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet '台账' .* has merged cells that overlap, at line 3 → .* ask"):
         pull(xlsx_contract(sheet="台账"))
 
 
