@@ -101,7 +101,7 @@ def test_parse_is_quick_and_loads_nothing_heavy(parsed: dict[str, Any], capsys: 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.name)
 def test_top_level_imports(path: Path) -> None:
-    light = {"connectors.contract", "connectors.contract_files", "connectors.document", "dags.steps", "hub.lists"}
+    light = {"connectors.contract", "connectors.contract_files", "connectors.document", "connectors.feed", "dags.steps", "hub.lists"}
     allowed = {*sys.stdlib_module_names, "airflow.sdk", *light}
     for node in ast.parse(path.read_text()).body:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -128,7 +128,7 @@ def test_a_department_that_there_is_not_is_shown_and_hides_no_dag(inspect: Inspe
     (tmp_path / "broken.yml").write_text(BROKEN)
     found = inspect(CASEHUB_CONTRACTS=str(tmp_path), CASEHUB_DEPARTMENTS="urban_managment, court, broken")
     assert set(found["errors"]) == {"contracts.py"}
-    assert "CASEHUB_DEPARTMENTS: 'urban_managment' is no department" in found["errors"]["contracts.py"]
+    assert "CASEHUB_DEPARTMENTS: 'urban_managment' 不是部门 · 'urban_managment' is no department" in found["errors"]["contracts.py"]
     assert "did you mean 'urban_management'?" in found["errors"]["contracts.py"]
     assert "'broken' is no department" not in found["errors"]["contracts.py"]
     assert "broken.yml:2: no_such_key" in found["errors"]["contracts.py"]

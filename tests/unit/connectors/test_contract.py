@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from connectors.codes import CodeList, load_code_list
 from connectors.connector import RestConnector
 from connectors.contract_files import contract_folders, load_contract, load_contracts, read_contract, read_contracts
-from connectors.feed import CursorFeed
+from connectors.feed import CursorFeed, sweep_cron
 from hub.errors import ContractError
 from tests.unit.connectors.builders import SQL, contract_dict, file_contract, make_contract, write_contract
 
@@ -425,3 +425,17 @@ def test_a_trailer_is_taken_where_it_is_looked_for() -> None:
     feed = {"mode": "snapshot", "complete": {"trailer_count": True}}
     file_contract(fmt="fixed_width", feed=feed, fixed_width={**FIXED_WIDTH, "trailer": r"^END(\d+)"})
     file_contract(feed={"mode": "snapshot", "complete": {"trailer_count": r"^END(\d+)"}})
+
+
+@pytest.mark.parametrize(
+    ("every", "cron"),
+    [
+        pytest.param(timedelta(hours=1), "45 */1 * * *", id="hourly"),
+        pytest.param(timedelta(hours=7, minutes=30), "45 */7 * * *", id="hours apart, at least as often"),
+        pytest.param(timedelta(days=1), "45 2 * * *", id="daily"),
+        pytest.param(timedelta(days=6), "45 2 * * *", id="less than a week"),
+        pytest.param(timedelta(weeks=2), "45 2 * * 0", id="weekly"),
+    ],
+)
+def test_a_sweep_comes_at_least_as_often_as_asked(every: timedelta, cron: str) -> None:
+    assert sweep_cron("labour", every) == cron
