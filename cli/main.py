@@ -72,7 +72,7 @@ def settings() -> None:
     for name, field in type(current).model_fields.items():
         value = getattr(current, name)
         shown = Text("—（未设 unset）", "dim") if value is None or value == "" else Text(str(value), "green")
-        console.print(Text.assemble((f"CASEHUB_{name.upper()}", "bold"), "  ", shown, overflow="fold"))
+        console.print(Text.assemble((f"CASEHUB_{name.upper()}", "bold"), "  ", shown), soft_wrap=True)  # a path is copied whole
         for words in (field.description or "").split(" · ", 1):
             console.print(Padding(Text(words, overflow="fold"), (0, 0, 0, 4), expand=False))
 

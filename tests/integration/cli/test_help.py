@@ -27,9 +27,12 @@ def test_the_help_of_every_command_is_shown(names: tuple[str, ...]) -> None:
 
 
 def test_every_setting_can_be_copied_at_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"/srv/{'folder/' * 20}audit-head.jsonl"
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("CASEHUB_AUDIT_HEAD", path)
     output = CliRunner().invoke(app, ["settings"]).output
-    assert all(len(line) <= 80 for line in output.splitlines())
+    assert f"CASEHUB_AUDIT_HEAD  {path}\n" in output
+    assert all(len(line) <= 80 for line in output.splitlines() if path not in line)
     first_words = {line.split()[0] for line in output.splitlines() if not line.startswith(" ")}
     assert first_words == {f"CASEHUB_{name.upper()}" for name in Settings.model_fields}
     assert "CASEHUB_MODELS  —（未设 unset）" in output and "None" not in output
