@@ -69,8 +69,9 @@ def run(
     tell_training(console, linkage)
     linked, review = ((edges["decision"] == word).sum() for word in ("link", "review"))
     console.print(
-        f"{len(rows):,} 行 · rows → {clusters.n_unique():,} 簇 · clusters; {len(edges):,} 对比较 · pairs compared, "
-        f"{linked:,} 关联 · linked, {review:,} 待复核 · for review; {time.perf_counter() - start:.1f} s → {to}",
+        f"{len(rows):,} 行归为 {clusters.n_unique():,} 簇；比较 {len(edges):,} 对，关联 {linked:,} 对，待复核 {review:,} 对 · "
+        f"{len(rows):,} rows in {clusters.n_unique():,} clusters; {len(edges):,} pairs compared, {linked:,} linked, {review:,} for review; "
+        f"{time.perf_counter() - start:.1f} s → {to}",
         markup=False,
     )
     largest = max(clusters.value_counts()["count"].to_list(), default=0)
@@ -157,7 +158,7 @@ def explain(
     console = Console(soft_wrap=True)
     table, rows = _read(model, inputs, None)
     ids = _ids(rows, table).cast(pl.String)
-    places = [_place(ids, one) for one in (left, right)]
+    places = [_place(ids, *given) for given in (("A", left), ("B", right))]
     decides = table.model if table.model.is_trained else _linked(console, rows, table).model
     import pyarrow as pa
 
@@ -181,15 +182,13 @@ def _read(model: Path, inputs: list[Path], truth: str | None) -> tuple[TableMode
     from dataclasses import replace
 
     from matching.table_model import Field, read_table_model
-    from matching.table_names import require_columns
+    from matching.table_names import columns_told, require_columns
 
     table, rows = read_table_model(model), read_table(inputs)
     require_columns(rows, table)  # before the column of ids is read
     if truth is not None:
         if truth not in rows.columns:
-            raise NotFound(
-                f"表中没有列 {truth} · the table has no column {truth}", remedy=f"表中的列 · its columns are {', '.join(rows.columns)}"
-            )
+            raise NotFound(f"表中没有列 {truth} · the table has no column {truth}", remedy=str(columns_told(rows.columns)))
         table = replace(table, truth=Field("truth", (truth,), "exact"))
     missing = _truth_columns_missing(rows, table)
     if missing:
@@ -226,14 +225,15 @@ def _ids(rows: pl.DataFrame, table: TableModel) -> pl.Series:
     return rows[table.id] if table.id else pl.Series("id", range(len(rows)))
 
 
-def _place(ids: pl.Series, one: str) -> int:
+def _place(ids: pl.Series, which: str, one: str) -> int:
+    """The row's number; what was typed is not told again, for an id may be a person's number."""
     found = (ids == one).arg_true()
     if len(found):
         return int(found[0])
     if one.isdecimal() and int(one) < len(ids):
         return int(one)
     raise NotFound(
-        f"表中没有行 {one} · the table has no row {one}",
+        f"表中没有 {which} 所指的行 · the table has no row that {which} names",
         remedy=f"用模型的 id 列指明行，或用行号 0 至 {len(ids) - 1} · "
         f"name a row by the model's id column, or by its number from 0 to {len(ids) - 1}",
     )

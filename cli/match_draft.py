@@ -32,6 +32,7 @@ def draft(
 ) -> None:
     """读取表，起草模型文件：各列是什么、按什么分块 · Look at a table and draft its model: what its columns are, what rows meet by."""
     from matching.model_draft import draft as drafted
+    from matching.table_names import columns_told
 
     if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
         raise RequestError(
@@ -44,9 +45,7 @@ def draft(
         )
     rows = read_table(inputs)
     if truth is not None and truth not in rows.columns:
-        raise NotFound(
-            f"表中没有列 {truth} · the table has no column {truth}", remedy=f"表中的列 · its columns are {', '.join(rows.columns)}"
-        )
+        raise NotFound(f"表中没有列 {truth} · the table has no column {truth}", remedy=str(columns_told(rows.columns)))
     console = Console()
     with console.status("试分块与比较 · trying rules and comparisons"):
         made = drafted(rows, truth)

@@ -13,11 +13,9 @@ from typing import Any
 from connectors.contract import Contract
 from connectors.mapping import Mapping
 from connectors.words import PERSONAL_FIELDS
-from hub.wording import Words
+from hub.wording import Words, shown_name
 
 _SAFE_KINDS = (bool, type(None))
-_LONGEST_NAME = 60  # characters; columns have shorter names, and swallowed lines are longer
-_NUMBER_IN_NAME = re.compile(r"\d(?:[ ._-]?\d){6,}[Xx]?")
 _KEY = re.compile(r"[A-Za-z_@$][A-Za-z0-9_@$.:-]{0,39}")
 _PERSONAL_TRANSFORMS = frozenset({"person_name", "org_name", "party_name", "id_no", "uscc", "phone", "address"})
 
@@ -70,20 +68,6 @@ def scrubbed(value: Any) -> Any:
     return re.sub(r"\d{15,}[\dXx]?|(?<!\d)1\d{10}(?!\d)", lambda match: "＊" * len(match[0]), value) if isinstance(value, str) else value
 
 
-def shown_name(name: str, known: Collection[str] = ()) -> str:
-    """A column's name as it may be told: without a number of seven digits or more, and no more than its length where it is no name at all.
-
-    Args:
-        name: as the source has it.
-        known: names that stand in the contract, which are told as they are.
-    """
-    if name in known:
-        return name
-    if len(name) > _LONGEST_NAME or not name.isprintable():
-        return f"({len(name)} characters)"
-    return _NUMBER_IN_NAME.sub(lambda match: "＊" * len(match[0]), name)
-
-
 def known_among(contract: Contract, columns: Collection[str]) -> Words:
     """Columns as found where those that were looked for are not, in words: names that the contract knows, the others as a count.
 
@@ -102,6 +86,6 @@ def told_keys(document: Collection[str]) -> Words:
     words = sorted(name for name in document if _KEY.fullmatch(name) and shown_name(name) == name)[:30]
     others = len(document) - len(words)
     if not words:
-        return Words(f"{others} 个，名称不便显示", f"{others} that are not told") if others else Words("", "")
+        return Words(f"共 {others} 个，名称不予显示", f"{others} that are not told") if others else Words("空", "none")
     more = Words(f" 等 {len(document)} 个", f" and {others} more") if others else Words("", "")
     return Words(", ".join(words) + more.zh, ", ".join(words) + more.en)

@@ -17,11 +17,12 @@ import pyarrow as pa
 from connectors.contract import Contract
 from connectors.feed import CursorFeed
 from connectors.keys import deletion_test, key_reader, order_reader
-from connectors.masking import known_among, shown_name
+from connectors.masking import known_among
 from connectors.paths import lookup
 from connectors.rows import KEY_FAULT, Row, Unreadable, encode
 from connectors.values import bounded, cursor_texts
 from hub.errors import SourceFormatError, SourceLimitError
+from hub.wording import shown_name
 from schema.records import INDEXED_LONGEST, RAW_PAGE
 
 

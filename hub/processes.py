@@ -166,16 +166,12 @@ def wait_until(is_true: Callable[[], bool], what: str, *, timeout_s: float, proc
 
 
 def raise_ended(child: Child) -> NoReturn:
-    """Say that a child ended by itself, in its own last words.
+    """Say that a child ended by itself, and where it said why: its own words may quote a value.
 
     Raises:
         HubError: always.
     """
-    lines = [line.strip() for line in child.log.read_text(errors="replace").splitlines() if line.strip()]
-    raise HubError(
-        f"{child.note.name} 已退出 · {child.note.name} ended: {lines[-1][:500] if lines else 'without a word'}",
-        remedy=f"查看 {child.log} · read {child.log}",
-    )
+    raise HubError(f"{child.note.name} 已退出 · {child.note.name} ended", remedy=f"查看 {child.log} · read {child.log}")
 
 
 def _kill_sessions(notes: Sequence[Note]) -> int:

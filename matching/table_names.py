@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from hub.errors import ContractError
-from hub.wording import Words
+from hub.wording import Words, is_header, shown_name
 from matching.table_model import TableModel
 
 #: Words that YAML reads as yes or no where they stand without quotes, by what becomes of them.
@@ -41,15 +41,26 @@ def require_columns(rows: pl.DataFrame, table: TableModel) -> None:
     missing = [(place, name) for place, name in named if name not in rows.columns]
     if missing:
         hints = dict.fromkeys(_hint(name, rows.columns) for _, name in missing)
+        hint = Words("".join(one.zh for one in hints), "".join(one.en for one in hints)) if is_header(rows.columns) else Words("", "")
+        told = columns_told(rows.columns)
         raise ContractError(
             f"{table.file}: 表中没有列 {'、'.join(f'{name}（{place.zh}）' for place, name in missing)} · "
             f"the table has no column {', '.join(f'{name} ({place.en})' for place, name in missing)}",
-            remedy=f"{''.join(hints)}在模型文件中写明表中的列 · "
-            f"name in the model file one of the table's columns: {', '.join(rows.columns)}",
+            remedy=f"{hint.zh}在模型文件中写明表中的列；{told.zh} · {hint.en}name in the model file a column of the table; {told.en}",
             file=table.file,
             field=missing[0][0].en,
-            allowed=rows.columns,
         )
+
+
+def columns_told(columns: Sequence[str]) -> Words:
+    """A table's columns in words. Without a line of names, its first row stands for them: of that one the cells are counted alone."""
+    if not is_header(columns):
+        count = len(columns)
+        return Words(
+            f"表头似为数据行（{count} 列），请先加表头", f"its header looks like a row of data ({count} columns): give it a header"
+        )
+    listed = ", ".join(map(shown_name, columns))
+    return Words(f"现有列 {listed}", f"its columns are {listed}")
 
 
 def require_fields(made: Sequence[str], table: TableModel) -> None:
@@ -64,9 +75,10 @@ def require_fields(made: Sequence[str], table: TableModel) -> None:
     """
     for place, column in _used(table):
         if column not in made:
+            hint = _hint(column, made)
             raise ContractError(
                 f"{table.file}: {place.zh} 没有字段 {column} · {place.en}: there is no field {column}",
-                remedy=f"{_hint(column, made)}可用 · name one of: {', '.join(made)}",
+                remedy=f"{hint.zh}可用值 · {hint.en}name one of: {', '.join(made)}",
                 file=table.file,
                 field=place.en,
                 allowed=list(made),
@@ -103,13 +115,13 @@ def _used(table: TableModel) -> Iterator[tuple[Words, str]]:
         yield Words("identifier", "identifier"), table.identifier
 
 
-def _hint(name: str, there: Sequence[str]) -> str:
+def _hint(name: str, there: Sequence[str]) -> Words:
     """The nearest of what there is, where one is near."""
     quoted = [one for one in there if one.lower() in _YAML_WORDS.get(name, ())]
     if quoted:
-        return (
-            f'是否为 {quoted[0]}？请加引号写作 "{quoted[0]}" · '
-            f'did you mean {quoted[0]}? write it in quotes, "{quoted[0]}", for YAML reads it as {name.lower()} without; '
+        return Words(
+            f'是否为 {quoted[0]}？请加引号写作 "{quoted[0]}"；',
+            f'did you mean {quoted[0]}? write it in quotes, "{quoted[0]}", for YAML reads it as {name.lower()} without; ',
         )
     close = difflib.get_close_matches(name, there, n=1)
-    return f"是否为 · did you mean {close[0]}? " if close else ""
+    return Words(f"是否为 {close[0]}？", f"did you mean {close[0]}? ") if close else Words("", "")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.contract import Contract
-from connectors.masking import shown_name
+from hub.wording import shown_name
 
 _TYPES = {str: "string", int: "number", float: "number", bool: "boolean", dict: "object", list: "array"}
 _OPTIONAL_KEYS = {"rest", "soap", "inbox"}  # kinds whose rows may leave a key out

@@ -108,7 +108,7 @@ def relation_named(name: str) -> Relation:
     for relation in RELATIONS:
         if relation.name == name:
             return relation
-    raise RequestError(f"没有关系 {name} · there is no relation {name}", remedy=f"可用 · give one of: {', '.join(RELATION_NAMES)}")
+    raise RequestError(f"没有关系 {name} · there is no relation {name}", remedy=f"可用值 · give one of: {', '.join(RELATION_NAMES)}")
 
 
 def find_node(engine: Engine, relation: Relation, name: str) -> int:
@@ -130,13 +130,15 @@ def find_node(engine: Engine, relation: Relation, name: str) -> int:
     if not slash or not number or not ordinal.isdecimal():
         case, party = "department/number", "department/number/place of the party in its record, from 0"
         zh, en = ("部门/编号", case) if relation is CASE else ("部门/编号/当事人在记录中的序号（从 0 起）", party)
-        raise RequestError(f"{name} 不是节点名称 · {name} names no node", remedy=f"写作 {zh} · write it as {en}", relation=relation.name)
+        raise RequestError(
+            "所写不是节点名称 · what was given names no node", remedy=f"写作 {zh} · write it as {en}", relation=relation.name
+        )
     values = {"department": department, "number": number} | ({} if relation is CASE else {"ordinal": int(ordinal)})
     with store_errors(), engine.connect() as connection:
         found = connection.execute(text(_RECORD if relation is CASE else _PARTY), values).scalar_one_or_none()
     if found is None:
         raise NotFound(
-            f"库中没有 {name}，或已不在 · {name} is not, or no longer, in the store",
+            "库中没有该项，或已不存在 · it is not, or no longer, in the store",
             remedy="请重新查找 · look it up again",
             relation=relation.name,
         )

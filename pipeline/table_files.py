@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def require_writable(path: Path, read: Sequence[Path] = ()) -> None:
     if path.suffix not in ENDINGS or not path.parent.is_dir():
         raise RequestError(
             f"无法写入 {path.name} · {path.name} cannot be written",
-            remedy="写明已有文件夹中的 .csv 或 .parquet 文件 · name a .csv or .parquet file in a folder that is there",
+            remedy="指定已有文件夹中的 .csv 或 .parquet 文件 · name a .csv or .parquet file in a folder that is there",
         )
 
 
@@ -87,7 +86,7 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
     except OSError as error:
         raise RequestError(
             f"无法写入 {path.name} · {path.name} cannot be written ({error.strerror})",
-            remedy="写明您有权写入的文件夹中的文件 · name a file in a folder of yours",
+            remedy="指定有写入权限的文件夹中的文件 · name a file in a folder of yours",
         ) from None
 
 
@@ -104,7 +103,7 @@ def _require_text(path: Path) -> None:
     if b"\0" in start:
         raise RequestError(
             f"{path.name} 不是 UTF-8 文本 · {path.name} is no text in UTF-8",
-            remedy="存为带表头的 UTF-8，或以 .parquet 为后缀的 Parquet · "
+            remedy="存为带表头的 UTF-8 编码 CSV，或后缀为 .parquet 的 Parquet · "
             "write it as UTF-8 with a header line, or as Parquet with that ending",
         )
 
@@ -125,16 +124,19 @@ def _read(path: Path) -> pl.DataFrame:
         if path.suffix == ".parquet":
             return pl.read_parquet(path, glob=False)
         read = pl.read_csv(path, infer_schema=False, encoding="utf8", glob=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, OSError):
         raise RequestError(
             f"无法读取 {path.name} · {path.name} cannot be read",
-            remedy="存为带表头的 UTF-8，或 Parquet · write it as UTF-8 with a header line, or as Parquet",
-        ) from error
+            remedy="存为带表头的 UTF-8 编码 CSV，或 Parquet · write it as UTF-8 with a header line, or as Parquet",
+        ) from None  # the reader's own words quote cells
     names = {name: name.strip().removeprefix("\ufeff") for name in read.columns}
-    twice = [name for name, count in Counter(names.values()).items() if count > 1]
-    if twice:
-        raise RequestError(
-            f"{path.name} 的列 {twice[0]} 重复 · {path.name} has the column {twice[0]} twice",
-            remedy="每列用不同的列名 · give each column a name of its own",
-        )
+    seen: dict[str, int] = {}
+    for place, name in enumerate(names.values(), start=1):
+        first = seen.setdefault(name, place)
+        if first != place:  # told by places: in a table without a header the names are a person's values
+            raise RequestError(
+                f"{path.name} 的表头有重复的列名，在第 {first} 列和第 {place} 列 · "
+                f"{path.name} names a column twice, at columns {first} and {place}",
+                remedy="每列用不同的列名 · give each column a name of its own",
+            )
     return read.rename(names).with_columns(pl.all().str.strip_chars())

@@ -132,7 +132,7 @@ def items(document: Any, path: str, department: str) -> list[Row]:
         seen = Words("应答不是对象", "the answer is no object")
         if isinstance(document, dict):
             keys = told_keys(document)
-            seen = Words(f"应答的键为 {keys.zh}", f"the answer's keys are {keys.en}")
+            seen = Words(f"应答的键：{keys.zh}", f"the answer's keys are {keys.en}")
         raise SourceFormatError(
             f"{department}: {path!r} 处没有列表；{seen.zh} · there is no list at {path!r}; {seen.en}",
             remedy="更正契约中的 items: · correct items: in the contract",

@@ -175,10 +175,25 @@ def test_explain_takes_a_row_by_its_number_too(tmp_path: Path, table: Path) -> N
     _run("train", "--model", _model(tmp_path), "--input", table, "--to", trained)
     by_number = _run("explain", "--model", trained, "--input", table, "0", "1")
     assert by_number == _run("explain", "--model", trained, "--input", table, "0a", "0b")
-    with pytest.raises(NotFound, match="16"):
+    with pytest.raises(NotFound, match="no row that B names"):
         _run("explain", "--model", trained, "--input", table, "0", "16")
 
 
-def test_explain_names_the_row_that_is_not_there(tmp_path: Path, table: Path) -> None:
-    with pytest.raises(NotFound, match="99z"):
-        _run("explain", "--model", _model(tmp_path), "--input", table, "0a", "99z")
+def test_explain_says_which_row_is_not_there_without_what_was_typed(tmp_path: Path, table: Path) -> None:
+    for which, names in (("A", ("440301199001011234", "0a")), ("B", ("0a", "440301199001011234"))):
+        with pytest.raises(NotFound, match=f"no row that {which} names") as refused:
+            _run("explain", "--model", _model(tmp_path), "--input", table, *names)
+        assert "4403" not in str(refused.value)
+
+
+def test_a_table_without_a_header_is_told_without_its_first_row(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("张伟,440301199001011234\n李娜,440301199001011235\n", encoding="utf-8")
+    commands: list[tuple[str | Path, ...]] = [
+        ("draft", "--to", tmp_path / "draft.yml", "--truth", "who"),
+        ("blocking", "--model", _model(tmp_path)),
+    ]
+    for command, *words in commands:
+        with pytest.raises((NotFound, ContractError), match="looks like a row of data \\(2 columns\\): give it a header") as refused:
+            _run(str(command), "--input", path, *words)
+        assert "张伟" not in str(refused.value) and "4403" not in str(refused.value)

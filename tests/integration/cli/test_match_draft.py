@@ -103,7 +103,7 @@ def test_columns_in_brackets_are_told_as_they_are(
     path.write_text("[/mg],[dim]name,who\n" + "".join(f"{n % 40},{NAMES[n % 12]},{n // 2}\n" for n in range(80)), encoding="utf-8")
     words = ("match", "draft", "--input", path, "--to", model, "--truth", "foo")
     told = refused(*words, monkeypatch=monkeypatch, capsys=capsys)
-    assert "no column foo" in told and "下一步 · next 表中的列 · its columns are [/mg], [dim]name, who" in told
+    assert "no column foo" in told and "下一步 · next 现有列 [/mg], [dim]name, who · its columns are [/mg], [dim]name, who" in told
     told = match("draft", "--input", path, "--to", model, "--truth", "who")
     assert "[/mg]" in told and "[dim]name" in told and "[bold]doses.yml" in told.replace("\n", "")
     told = match("run", "--model", model, "--input", path, "--to", tmp_path / "[dim]clusters.csv")

@@ -401,6 +401,7 @@ def test_a_source_that_breaks_off_is_tried_again(serve: Serve) -> None:
             "the answer's keys are code and 2 more →",
             id="keyed by persons",
         ),
+        pytest.param(b"{}", "application/json", "应答的键：空 · there is no list at 'rows'; the answer's keys are none", id="no keys"),
         pytest.param(b'"x"', "application/json", "no list at 'rows'", id="no object"),
     ],
 )

@@ -53,11 +53,12 @@ def test_what_people_said_of_a_pair_stands_beside_it_and_does_not_change_what_th
     assert found.decision == "link" and not found.is_one
 
 
-@pytest.mark.parametrize("name", ["police", "police/1", "police/1/x", "/0"])
+@pytest.mark.parametrize("name", ["police", "police/1", "police/440301199001011234", "police/1/x", "/0"])
 def test_a_name_of_no_form_is_refused_with_the_form(database: Engine, name: str) -> None:
     with pytest.raises(RequestError, match="names no node") as refused:
         find_node(database, PERSON, name)
     assert "department/number/" in (refused.value.remedy or "")
+    assert name not in refused.value.message
 
 
 def test_a_node_that_is_not_there_is_said(database: Engine) -> None:

@@ -21,7 +21,7 @@ def test_a_column_that_is_absent_is_told_with_the_file_and_what_names_it(tmp_pat
     assert "model.yml" in str(refused.value)
     assert "surname (field surname)" in str(refused.value)
     assert "no (id)" in str(refused.value)
-    assert "given, born" in refused.value.remedy
+    assert "its columns are given, born" in refused.value.remedy
 
 
 def test_a_rule_on_a_column_that_no_form_makes_is_told_the_fields_of_the_model_alone(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_rule_on_a_column_that_no_form_makes_is_told_the_fields_of_the_model_a
     with pytest.raises(ContractError) as refused:
         link_table(make_rows(("a", "b", "1")), make_table(tmp_path, with_address))
     assert "blocking rule spot: there is no field town" in str(refused.value)
-    named = refused.value.remedy.removeprefix("可用 · name one of: ").split(", ")
+    named = refused.value.remedy.removeprefix("可用值 · name one of: ").split(", ")
     assert {"surname", "road", "room"} <= set(named)
     assert not {"id", "identifier", "apart"} & set(named)
 
@@ -64,7 +64,7 @@ def test_a_misspelt_field_is_told_beside_a_form_of_the_hub_too(
     with pytest.raises(ContractError) as refused:
         table_forms(make_rows(("a", "b", "1")), make_table(tmp_path, misspelt))
     assert str(refused.value).startswith("model.yml: ") and f" · {says}" in str(refused.value)
-    assert refused.value.remedy.startswith(f"是否为 · did you mean {near}? 可用 · name one of: given, surname, born, ")
+    assert refused.value.remedy.startswith(f"是否为 {near}？可用值 · did you mean {near}? name one of: given, surname, born, ")
 
 
 @pytest.mark.parametrize("kind", ["person_name", "organisation_name", "address", "identifier"])
