@@ -149,7 +149,8 @@ def prune(
         showing(results=done.rows)
     if done.tombstone:
         Console().print(
-            f"清除 {done.rows:,} 条 · pruned {done.rows:,} rows, 签封 {done.seals:,} seals; 清除标记 tombstone {done.tombstone}",
+            f"已清除 {done.rows:,} 条记录、{done.seals:,} 个签封，清除标记 {done.tombstone} · "
+            f"pruned {done.rows:,} rows and {done.seals:,} seals; tombstone {done.tombstone}",
             highlight=False,
         )
     else:

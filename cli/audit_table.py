@@ -62,7 +62,8 @@ def show_report(console: Console, report: Report) -> None:
         console.print(f"{count:,} × {WORDS[kind]}", highlight=False)
     verdict = "[green]完好 · sound[/green]" if report.is_sound else "[red]有改动 · not as it was written[/red]"
     console.print(
-        f"{verdict}: {report.rows:,} 条记录 rows, {report.seals:,} 个签封 seals, 末号 last {report.last_seal}, "
-        f"已清除 pruned {report.pruned_rows:,}, 等待入链 waiting {report.waiting:,}",
+        f"{verdict}: 记录 {report.rows:,} 条，签封 {report.seals:,} 个，末号 {report.last_seal}，已清除 {report.pruned_rows:,} 条，"
+        f"待入链 {report.waiting:,} 条 · {report.rows:,} rows, {report.seals:,} seals, last {report.last_seal}, "
+        f"pruned {report.pruned_rows:,}, waiting {report.waiting:,}",
         highlight=False,
     )

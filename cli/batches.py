@@ -57,10 +57,14 @@ def check() -> None:
     """逐批重算守恒律 · Recount the conservation law of every batch from the rows in the database."""
     with store() as engine, engine.connect() as connection:
         law = batch_log.require_law_of_all(connection)
-    Console().print(f"守恒律成立 · the law holds: {law.batches} 批 batches, {law.pulled:,} = {law.landed:,} + {law.already_known:,}")
+    Console().print(
+        f"守恒律成立：{law.batches} 个批次，{law.pulled:,} = {law.landed:,} + {law.already_known:,} · "
+        f"the law holds for {law.batches} batches"
+    )
     if law.waiting:
         Console().print(
-            f"{law.waiting:,} 行等待处理，下次运行接着做 · rows wait: they are being taken in, or the next run takes them along"
+            f"{law.waiting:,} 行等待处理：正在处理，或由下次运行继续处理 · "
+            f"{law.waiting:,} rows wait: they are being taken in, or the next run takes them along"
         )
 
 

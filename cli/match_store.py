@@ -54,7 +54,8 @@ def train_relation(relation: str, to: Path) -> None:
     console = Console()
     console.print(shown, markup=False)
     console.print(
-        f"{found.pairs:,} 条复核结果 · verdicts; 每个的意外 · surprise of each: {found.before:.2f} → {found.after:.2f} 比特 · bits"
+        f"{found.pairs:,} 条复核结果，平均意外度 {found.before:.2f} → {found.after:.2f} 比特 · "
+        f"{found.pairs:,} verdicts, surprise of each {found.before:.2f} → {found.after:.2f} bits"
     )
     console.print(_IN_FORCE.format(to=to), markup=False, highlight=False)
 
@@ -88,9 +89,11 @@ def evaluate(relation: RelationName = "") -> None:
             if matrix.is_empty():
                 console.print(f"{name}: 尚无人复核 · nobody has judged a pair yet")
                 continue
-            shown = Table("引擎 · engine", "同一 · yes", "不同 · no", "拿不准 · unsure", box=box.SIMPLE_HEAD, title=f"{name}: 人 · people")
+            shown = Table(
+                "引擎 · engine", "同一 · yes", "不同 · no", "不确定 · unsure", box=box.SIMPLE_HEAD, title=f"{name}: 人工复核 · people"
+            )
             for decision, *counts in matrix.iter_rows():
-                shown.add_row(DECISIONS.get(decision, "已不在 · gone"), *(f"{count:,}" for count in counts))
+                shown.add_row(DECISIONS.get(decision, "已不存在 · gone"), *(f"{count:,}" for count in counts))
             console.print(shown)
         found = precisions(engine)
     console.print(_precision(found) if found else "尚未抽样 · no links were drawn yet: casehub match sample", markup=False)
@@ -141,7 +144,7 @@ def _precision(found: list[Precision]) -> Table:
         "抽样\ndrawn",
         "对\nright",
         "错\nwrong",
-        "拿不准\nunsure",
+        "不确定\nunsure",
         "精确率\nprecision",
         "95 %",
         box=box.SIMPLE_HEAD,

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import Console
+from hub.wording import Words
 
 if TYPE_CHECKING:
     from matching.evaluation import Evaluation
@@ -64,10 +65,13 @@ def tell_unread(console: Console, rows: pl.DataFrame, table: TableModel) -> None
 
     forms = {field.name: field.form for field in table.fields}
     for name, (filled, missed) in unread(rows, table).items():
-        remedy = (
-            "formats: 写明日期的写法 · write formats: as its dates are written" if forms[name] == "date" else "见该列 · look at its column"
+        remedy = Words("请检查该列", "look at its column")
+        if forms[name] == "date":
+            remedy = Words("按日期的实际写法填写 formats:", "write formats: as its dates are written")
+        words = (
+            f"{name}: {filled:,} 个值中有 {missed:,} 个无法按 {forms[name]} 解读；{remedy.zh} · "
+            f"{missed:,} of {filled:,} values cannot be read as {forms[name]}; {remedy.en}"
         )
-        words = f"{name}: {filled:,} 个值中 {missed:,} 个读不出 {forms[name]} · of its values so many are no {forms[name]}; {remedy}"
         console.print(f"[yellow]提醒 · note[/yellow] {escape(words)}", highlight=False)
 
 
@@ -84,13 +88,16 @@ def tell_training(console: Console, linkage: TableLinkage) -> None:
             "docs/matching.md · What it finds, and what not",
             highlight=False,
         )
-    state = "" if found.settled else ", [yellow]未收敛 · not settled[/yellow]"
-    console.print(f"已训练 · trained in {found.rounds} 轮 · rounds{state}; 预计 · expected {found.matches:,.0f} 对相同 · pairs to be one")
+    unsettled = Words("", "") if found.settled else Words("[yellow]（未收敛）[/yellow]", "[yellow], not settled[/yellow]")
+    console.print(
+        f"训练 {found.rounds} 轮{unsettled.zh}，预计有 {found.matches:,.0f} 对为同一对象 · "
+        f"trained in {found.rounds} rounds{unsettled.en}; {found.matches:,.0f} pairs expected to be one"
+    )
     if found.told_apart_by:
         names = ", ".join(found.told_apart_by)
         console.print(
-            f"同组而非同一 · of one group, and two: {found.related:,.0f} 对 · pairs；其余都同而 {names} 不同的看作两个，"
-            f"若其实是同一个，模型中写 told_apart_by: [] · what differs in {names} and else agrees is taken for two: "
+            f"同组而非同一的有 {found.related:,.0f} 对：仅 {names} 不同的视为两个；如实为同一个，请在模型中写 told_apart_by: [] · "
+            f"{found.related:,.0f} pairs are of one group, and two: what differs in {names} and else agrees is taken for two; "
             "where it is one, state told_apart_by: []",
             markup=False,
             highlight=False,

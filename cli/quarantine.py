@@ -50,7 +50,7 @@ def list_refused(
 
 @app.command()
 def replay(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
-    """修好契约或代码表后重放 · Run refused rows again after the contract or a code list was mended."""
+    """更正契约或代码表后重放 · Run refused rows again after the contract or a code list was mended."""
     from pipeline.quarantine import replay as run_again
     from pipeline.quarantine import require_known
 

@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="复核 · Review: pairs that the e
 RelationName = Annotated[str, typer.Option("--relation", help="人员、单位或案件 · person | organisation | case")]
 Clear = Annotated[bool, typer.Option("--clear", help="显示个人信息原文 · show personal values unmasked")]
 Reason = Annotated[str | None, typer.Option("--reason", help="理由 · why, in words")]
-Verdict = Annotated[str, typer.Argument(metavar="VERDICT", help="同一、不同或拿不准 · yes | no | unsure")]
+Verdict = Annotated[str, typer.Argument(metavar="VERDICT", help="同一、不同或不确定 · yes | no | unsure")]
 TaskId = Annotated[int, typer.Argument(metavar="TASK", help="任务编号 · a task's number, from `casehub review list`")]
 NodeName = Annotated[
     str, typer.Argument(metavar="NODE", help="部门/编号，当事人再加 /序号 · department/number, of a party /place as well, from 0")
@@ -31,7 +31,7 @@ _KEYS = {"y": "yes", "n": "no", "u": "unsure"}
 
 @app.command("list")
 def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20) -> None:
-    """列出待复核的对，最像的在前 · Open tasks, the likeliest to be one first."""
+    """列出待复核的记录对，最可能同一的在前 · Open tasks, the likeliest to be one first."""
     from pipeline.pairs import examine, relation_named
     from pipeline.reviews import open_tasks
 
@@ -131,7 +131,7 @@ def ask_next(
     clear: Clear = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="最多多少对 · pairs at most")] = 50,
 ) -> None:
-    """逐对复核：y 同一，n 不同，u 拿不准，s 跳过，q 结束 · One pair after another: yes, no, unsure, skip, quit."""
+    """逐对复核：y 同一，n 不同，u 不确定，s 跳过，q 结束 · One pair after another: yes, no, unsure, skip, quit."""
     from pipeline.pairs import RELATION_NAMES, examine, relation_named
 
     console, done = Console(), 0

@@ -119,4 +119,4 @@ def _no_department(name: str, known: Iterable[str]) -> NotFound:
     close = difflib.get_close_matches(name, known, n=1)
     zh, en = (f"是否为 {close[0]}？", f"did you mean {close[0]}? ") if close else ("", "")
     remedy = f"{zh}用 `casehub sources list` 查看全部 · {en}`casehub sources list` shows them all"
-    return NotFound(f"没有这个部门 · no such department: {name}", remedy=remedy)
+    return NotFound(f"没有部门 {name} · there is no department {name}", remedy=remedy)

@@ -99,7 +99,7 @@ def cron_fault(line: str) -> str | None:
     for part, (name, low, high) in zip(parts, _CRON, strict=True):
         for piece in part.split(","):
             if not _cron_piece(piece, low, high):
-                return f"{piece!r} 不是{name.zh} · is no {name.en} ({low}-{high})"
+                return f"{piece!r} 不是有效的{name.zh}（{low}-{high}） · {piece!r} is no {name.en} ({low}-{high})"
     return None
 
 

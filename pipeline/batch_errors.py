@@ -42,7 +42,8 @@ def told_with_batch(engine: Engine, department: str, batch_id: int) -> Iterator[
 def place(department: str, batch_id: int, error: Exception) -> None:
     """Have an error of the store tell whose batch it broke off: the database knows of neither."""
     if isinstance(error, StoreError) and "batch_id" not in error.detail:
-        error.message = f"{department}: 批次 batch {batch_id}: {error.message}"
+        zh, _, en = error.message.removeprefix(f"{department}: ").partition(" · ")
+        error.message = f"{department}: 批次 {batch_id}：{zh} · batch {batch_id}: {en or zh}"
         error.detail |= {"department": department, "batch_id": batch_id}
 
 

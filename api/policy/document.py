@@ -16,6 +16,7 @@ from api.policy.parts import Frequency, Masking, Named, OwnAndOthers, Records, S
 from connectors.document import Document, Problem, problems_of, raise_problems
 from connectors.model import Name, as_tuple, refuse
 from hub.errors import AccessDenied
+from hub.wording import Words
 from schema import codes
 
 DEFAULT = Path(__file__).parent / "default.yml"
@@ -96,7 +97,7 @@ class Policy(Strict):
         if found is not None:
             role, whose, name = found
             at = ("fields", name) if name in getattr(self.roles[role].fields, whose).fields else ("default",)
-            raise refuse(told_half_hidden(*found), remedy=HIDING_REMEDY, at=("roles", role, "fields", whose, *at))
+            raise refuse(str(told_half_hidden(*found)), remedy=HIDING_REMEDY, at=("roles", role, "fields", whose, *at))
         return self
 
     @model_validator(mode="after")
@@ -197,12 +198,12 @@ class Policy(Strict):
         )
 
 
-def told_half_hidden(role: str, whose: str, name: str) -> str:
+def told_half_hidden(role: str, whose: str, name: str) -> Words:
     """Why a policy that hides such a field is refused."""
     zh, en = {"own": ("本部门", "its own department's records"), "others": ("其他部门", "others' records")}[whose]
-    return (
-        f"对角色 {role} 隐藏{zh}记录的 {name}，但列表、筛选、时间线或检索词仍会透露 · "
-        f"hides {name} of {en} from the role {role}, and lists, filters, time lines or words would tell it all the same"
+    return Words(
+        f"对角色 {role} 隐藏{zh}记录的 {name}，但列表、筛选、时间线或检索词仍会透露",
+        f"hides {name} of {en} from the role {role}, and lists, filters, time lines or words would tell it all the same",
     )
 
 

@@ -134,7 +134,7 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
             )
         if waiting.proposed_by == by:
             raise AccessDenied(
-                "策略须由两人完成，提出者不能批准 · a policy wants two people: who proposed it cannot approve it",
+                "策略须由两人分别提出和批准，提出者不能批准 · a policy wants two people: who proposed it cannot approve it",
                 remedy="请另一位管理员批准 · ask another administrator",
             )
         if account is not None and waiting.proposed_account == account:
@@ -158,7 +158,8 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
 
 def _require_whole_hiding(policy: Policy) -> None:
     for found in policy.half_hidden():
-        raise RequestError(f"版本 version {policy.version}: {told_half_hidden(*found)}", remedy=HIDING_REMEDY)
+        zh, en = told_half_hidden(*found)
+        raise RequestError(f"版本 {policy.version} {zh} · version {policy.version} {en}", remedy=HIDING_REMEDY)
 
 
 def withdraw(engine: Engine, version: int) -> None:

@@ -46,7 +46,7 @@ def _header(reader: Iterator[list[str]], lines: TextLines, what: str, connector:
         fields = next((fields for fields in reader if any(field.strip() for field in fields)), None)
     except csv.Error:
         raise SourceFormatError(
-            f"{what} 的表头不是 CSV · has a header that is not CSV",
+            f"{what} 的表头不是 CSV · {what} has a header that is not CSV",
             remedy="更正契约中的 csv:（delimiter、quote） · correct csv: in the contract (delimiter, quote)",
         ) from None
     is_dirty = lines.is_dirty
@@ -55,7 +55,7 @@ def _header(reader: Iterator[list[str]], lines: TextLines, what: str, connector:
         return None
     if is_dirty:
         raise SourceFormatError(
-            f"{what} 的表头不是 {connector.encoding} 编码 · has a header that is not {connector.encoding}",
+            f"{what} 的表头不是 {connector.encoding} 编码 · {what} has a header that is not {connector.encoding}",
             remedy="更正契约中的 encoding: · correct encoding: in the contract",
         )
     return header_names(fields, what)

@@ -91,8 +91,8 @@ class Extent:
         self._rows, self._columns = max(self._rows, row), max(self._columns, column)
         if self._rows * self._columns > self._most_cells:
             raise SourceLimitError(
-                f"{self._what} 占 {self._rows} 行、{self._columns} 列 · spans {self._rows} lines and {self._columns} columns",
-                remedy="请部门清除远处的单元格 · ask the department to clear far-away cells",
+                f"{self._what} 占 {self._rows} 行、{self._columns} 列 · {self._what} spans {self._rows} lines and {self._columns} columns",
+                remedy="请部门清除数据区域以外的单元格 · ask the department to clear far-away cells",
             )
 
     def _unclear(self) -> SourceFormatError:
@@ -102,7 +102,7 @@ class Extent:
 def unclear(what: str) -> SourceFormatError:
     """A workbook that is written as no program writes it."""
     return SourceFormatError(
-        f"{what} 中有位置不明的单元格 · has cells whose place is unclear",
+        f"{what} 中有位置不明的单元格 · {what} has cells whose place is unclear",
         remedy="请部门用 Excel 或 WPS 打开并重新保存 · ask the department to open it in Excel or WPS and save it anew",
     )
 

@@ -85,7 +85,7 @@ def _file_rows(file: BinaryIO, what: str, contract: Contract, found: Found) -> I
             _check_columns(contract, found.columns, stream.what)
         if connector.format == "csv" and trailer is None and not found.columns and contract.feed.mode == "snapshot":
             raise SnapshotError(
-                f"{stream.what} 是空文件，连表头也没有 · is empty and has not even a header",
+                f"{stream.what} 是空文件，连表头也没有 · {stream.what} is empty and has not even a header",
                 remedy="交付完整后重新拉取；未作任何删除 · pull again once it is whole; nothing was taken for deleted",
                 department=contract.department,
             )
@@ -137,7 +137,7 @@ def _check_columns(contract: Contract, columns: tuple[str, ...], what: str) -> N
         if head not in columns:
             role, seen = Words("主键", "key") if name in contract.key else Words("游标", "cursor"), known_among(contract, columns)
             raise SourceFormatError(
-                f"{what} 没有列 {name!r}（{role.zh}）；{seen.zh} · has no column {name!r}, which is the {role.en}; {seen.en}",
+                f"{what} 没有列 {name!r}（{role.zh}）；{seen.zh} · {what} has no column {name!r}, which is the {role.en}; {seen.en}",
                 remedy="表头是否移位或更改？更正契约，或询问部门 · "
                 "has the header moved or changed? correct the contract, or ask the department",
                 department=contract.department,
@@ -164,7 +164,7 @@ def _check_trailer(contract: Contract, found: Found, trailer: re.Pattern[str] | 
     broken = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
     if found.trailer is None:
         raise broken(
-            f"{what} 没有以尾行结束：文件不完整 · does not end with its trailer: it is incomplete",
+            f"{what} 缺少契约所述的末行：文件不完整 · {what} does not end with its trailer: it is incomplete",
             remedy="交付完整后重新拉取 · pull again once it is whole",
             rows=count,
         )
@@ -175,14 +175,14 @@ def _check_trailer(contract: Contract, found: Found, trailer: re.Pattern[str] | 
         complete = contract.feed.complete if isinstance(contract.feed, SnapshotFeed) else None
         if complete is not None and complete.trailer_count is not False:  # no proof that it is whole
             raise broken(
-                f"{what} 的尾行没有可读的行数 · has a trailer whose count cannot be read",
-                remedy="更正契约中尾行表达式的第一个括号 · correct the first group of the trailer's expression in the contract",
+                f"{what} 的末行中的行数无法读取 · {what} has a trailer whose count cannot be read",
+                remedy="更正契约中末行正则表达式的第一个分组 · correct the first group of the trailer's expression in the contract",
                 department=contract.department,
                 rows=count,
             )
     elif int(counted) != count:
         raise broken(
-            f"{what} 有 {count} 行，尾行写 {int(counted)} · holds {count} rows and its trailer says {int(counted)}",
+            f"{what} 有 {count} 行，末行写 {int(counted)} · {what} holds {count} rows and its trailer says {int(counted)}",
             remedy="请部门重新提供；未作任何删除 · ask the department to deliver it again; nothing was taken for deleted",
             department=contract.department,
             rows=count,

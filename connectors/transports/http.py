@@ -203,7 +203,7 @@ class HttpSource:
             return Answer(response.status_code, response.headers, self._read(response), response.url)
         except httpx.DecodingError:
             raise SourceFormatError(
-                f"{self.department}: {self.host} 的压缩应答已损坏 · sent a damaged compressed answer",
+                f"{self.department}: {self.host} 的压缩应答已损坏 · {self.host} sent a damaged compressed answer",
                 remedy="请稍后重试；若仍如此，请部门检查其网关的压缩 · try again; if it stays so, have the department's gateway looked at",
                 department=self.department,
             ) from None
@@ -216,7 +216,8 @@ class HttpSource:
         encoding = response.headers.get("content-encoding", "").lower()
         if encoding not in _READABLE_ENCODINGS:
             raise SourceFormatError(
-                f"{self.department}: {self.host} 用了未请求的压缩 · answers in a content encoding that was not asked for: {encoding[:20]}",
+                f"{self.department}: {self.host} 用了未请求的压缩 · "
+                f"{self.host} answers in a content encoding that was not asked for: {encoding[:20]}",
                 remedy="请部门按 Accept-Encoding（gzip、deflate）返回 · ask the department's desk to heed Accept-Encoding (gzip, deflate)",
                 department=self.department,
             )

@@ -60,12 +60,12 @@ def document_rows(content: bytes, connector: FileConnector, what: str, departmen
         document = loads(content.decode(connector.encoding).encode("utf-8"), with_infinity=True)
     except UnicodeError:
         raise SourceFormatError(
-            f"{what} 不是 {connector.encoding} 编码 · is not {connector.encoding}",
+            f"{what} 不是 {connector.encoding} 编码 · {what} is not {connector.encoding}",
             remedy="更正契约中的 encoding: · correct encoding: in the contract",
         ) from None
     except ValueError:
         raise SourceFormatError(
-            f"{what} 不是 JSON · is not JSON",
+            f"{what} 不是 JSON · {what} is not JSON",
             remedy="更正契约中的 format:，或询问部门 · correct format: in the contract, or ask the department",
         ) from None
     yield from items(document, connector.json_.items, department)

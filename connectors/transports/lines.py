@@ -85,7 +85,7 @@ def _blocks(stream: Bounded) -> Iterator[bytes]:
             rest += block
             if len(rest) > LONGEST_LINE:
                 raise SourceLimitError(
-                    f"{stream.what} 有超过 {LONGEST_LINE} 字节的行 · has a line longer than {LONGEST_LINE} bytes",
+                    f"{stream.what} 有超过 {LONGEST_LINE} 字节的行 · {stream.what} has a line longer than {LONGEST_LINE} bytes",
                     remedy="核对契约中的 format: · check format: in the contract",
                 )
             continue
@@ -186,7 +186,7 @@ class TextLines:
         for mark, encoding in _BOMS:
             if block.startswith(mark) and (encoding == "utf-8" or self._encoding.startswith("utf")):
                 if encoding != "utf-8" or not self._encoding.startswith("utf"):
-                    raise self._wrong_encoding(Words(f"以 {encoding} 的标记开头", f"begins with the mark of {encoding}"))
+                    raise self._wrong_encoding(Words(f"以 {encoding} 的字节顺序标记（BOM）开头", f"begins with the mark of {encoding}"))
                 return block.removeprefix(mark)
         return block.removeprefix(_mark(self._encoding))
 
@@ -241,7 +241,7 @@ class TextLines:
 
     def _wrong_encoding(self, how: Words) -> SourceFormatError:
         return SourceFormatError(
-            f"{self._stream.what} 不是 {self._encoding} 编码：{how.zh} · is not {self._encoding}: it {how.en}",
+            f"{self._stream.what} 不是 {self._encoding} 编码：{how.zh} · {self._stream.what} is not {self._encoding}: it {how.en}",
             remedy="更正契约中的 encoding:（utf-8、gb18030、utf-16 等） · correct encoding: in the contract (utf-8, gb18030, utf-16 …)",
             encoding=self._encoding,
         )

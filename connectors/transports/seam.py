@@ -67,6 +67,6 @@ class Seam:
         return SourceUnavailable(
             f"{self._department}: 翻页期间来源的记录整页移动，无法确认没有遗漏 · "
             f"{self._department}: rows moved by a whole page while pages were read, and some may have been passed over",
-            remedy="再运行一次，从已入库处继续 · run it again: it goes on from what has landed",
+            remedy="再运行一次，从已落地处继续 · run it again: it goes on from what has landed",
             department=self._department,
         )

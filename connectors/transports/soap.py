@@ -60,7 +60,7 @@ def pages(contract: Contract, since: str | None, paginator: Paginator, *, watche
 def _ask(source: HttpSource, connector: SoapConnector, contract: Contract, page: int, since: str | None) -> tuple[list[Row], int | None]:
     """The rows of a page, and how many there are in all, as far as the source tells."""
     answer = source.post(source.url(connector.path), *_request(connector, page, since))
-    root, lists = _root(answer, f"{contract.department}: 应答 answer", contract.department), xmlrows.lists_of(contract)
+    root, lists = _root(answer, f"{contract.department}: 应答（answer）", contract.department), xmlrows.lists_of(contract)
     rows: list[Row] = [xmlrows.to_row(element, lists) for element in xmlrows.find(root, connector.items, connector.namespaces)]
     return rows, _total(root, connector)
 
@@ -87,7 +87,7 @@ def _root(answer: Answer, what: str, department: str) -> etree._Element:
     head = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")):
         raise SourceFormatError(
-            f"{what} 是 HTML 页面，不是 XML（登录页或维护页？） · is an HTML page instead of XML (a login or maintenance page?)",
+            f"{what} 是 HTML 页面，不是 XML（登录页或维护页？） · {what} is an HTML page instead of XML (a login or maintenance page?)",
             remedy="用浏览器打开该地址，核对契约中的 path: · open the address in a browser; check path: in the contract",
             department=department,
         )

@@ -161,7 +161,7 @@ class SqlServer:
             )
         if code in _NO_DATABASE_CODES or ("database" in text and "does not exist" in text):
             return SourceRefused(
-                f"{place}没有此名称的{what.zh} · {what.en} is not there under this name",
+                f"{place}没有此名称的 {what.zh} · {what.en} is not there under this name",
                 remedy="核对连接中的数据库名称 · check the database's name in the connection",
                 **detail,
             )

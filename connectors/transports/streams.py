@@ -54,8 +54,8 @@ class Bounded:
         self.length += len(block)
         if self.length > self._limit:
             raise SourceLimitError(
-                f"{self.what} 解压后超过 {self._limit} 字节 · is longer than {self._limit} bytes after decompression",
-                remedy="请部门拆小文件，或提高契约中的 max_response_bytes · "
+                f"{self.what} 解压后超过 {self._limit} 字节 · {self.what} is longer than {self._limit} bytes after decompression",
+                remedy="请部门拆分文件，或提高契约中的 max_response_bytes · "
                 "ask for smaller files, or raise max_response_bytes in the contract",
                 limit=self._limit,
             )
@@ -69,7 +69,7 @@ class Bounded:
 def damaged(what: str) -> SourceFormatError:
     """A packed file that cannot be unpacked to its end."""
     return SourceFormatError(
-        f"{what} 不完整或已损坏 · is truncated or damaged",
+        f"{what} 不完整或已损坏 · {what} is truncated or damaged",
         remedy="待部门完整交付后再拉取 · pull again once the department has delivered it whole",
     )
 
@@ -117,7 +117,8 @@ def _members(file: BinaryIO, connector: FileConnector, what: str) -> Iterator[Bo
         for place, info in enumerate(sorted(wanted, key=member_name), start=1):
             if info.flag_bits & 0x1:
                 raise SourceFormatError(
-                    f"{what} 已加密 · is encrypted", remedy="请部门提供不加密的 zip · ask the department for a zip without a password"
+                    f"{what} 已加密 · {what} is encrypted",
+                    remedy="请部门提供不加密的 zip · ask the department for a zip without a password",
                 )
             try:
                 with archive.open(info) as inner:

@@ -44,7 +44,7 @@ def rows(
         if name not in workbook.sheet_names:
             raise SourceFormatError(
                 f"{what} 的 {len(workbook.sheet_names)} 个工作表中没有 {name!r} · "
-                f"has no sheet {name!r} among its {len(workbook.sheet_names)}",
+                f"{what} has no sheet {name!r} among its {len(workbook.sheet_names)}",
                 remedy="更正 xlsx: sheet · correct xlsx: sheet",
             )
         sheet = workbook.get_sheet_by_name(name)
@@ -56,7 +56,7 @@ def rows(
     first = options.skip_rows + options.header_rows
     if len(cells) < first:
         raise SourceFormatError(
-            f"{what} 只有 {len(cells)} 行，没有表头 · has {len(cells)} lines and no header",
+            f"{what} 只有 {len(cells)} 行，没有表头 · {what} has {len(cells)} lines and no header",
             remedy="更正 xlsx: skip_rows 和 header_rows · correct xlsx: skip_rows and header_rows",
         )
     read = _plain if is_lenient else _judged
@@ -109,7 +109,7 @@ def _place(column: int, number: int) -> str:
 def _sheet_name(names: Sequence[str], index: int, what: str) -> str:
     if index >= len(names):
         raise SourceFormatError(
-            f"{what} 有 {len(names)} 个工作表，没有序号 {index} · has {len(names)} sheets, none at index {index}",
+            f"{what} 有 {len(names)} 个工作表，没有序号 {index} · {what} has {len(names)} sheets, none at index {index}",
             remedy="更正 xlsx: sheet · correct xlsx: sheet",
         )
     return names[index]
@@ -132,7 +132,7 @@ def _refuse_bombs(content: bytes, limit: int, most_cells: int, what: str) -> set
                         total += len(block)
                         if total > limit:
                             raise SourceLimitError(
-                                f"{what} 解压后超过 {limit} 字节 · is longer than {limit} bytes once unpacked",
+                                f"{what} 解压后超过 {limit} 字节 · {what} is longer than {limit} bytes once unpacked",
                                 remedy="提高 max_response_bytes · raise max_response_bytes",
                             )
                         extent.take(block)
@@ -163,7 +163,7 @@ def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int],
             marks = filled.setdefault(number, bytearray(len(line)))
             if marks.find(1, left, end) >= 0:
                 raise SourceFormatError(
-                    f"{what} 第 {number + 1} 行有重叠的合并单元格 · has merged cells that overlap, at line {number + 1}",
+                    f"{what} 第 {number + 1} 行有重叠的合并单元格 · {what} has merged cells that overlap, at line {number + 1}",
                     remedy="请部门取消合并，重新保存工作簿 · ask the department to undo the merges and save the workbook anew",
                 )
             marks[left:end] = b"\1" * (end - left)

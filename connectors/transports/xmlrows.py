@@ -43,14 +43,14 @@ def parse(content: bytes, what: str) -> etree._Element:
         root = etree.fromstring(content.removeprefix(_GB18030_MARK), parser)
     except etree.XMLSyntaxError as error:
         raise SourceFormatError(
-            f"{what} 不是可读的 XML · is not XML that can be read: {reason(error)}",
+            f"{what} 不是可读的 XML · {what} is not XML that can be read: {reason(error)}",
             remedy="传输中断则重新拉取，否则请部门更正 · pull again if it was cut off, or else have the department correct that line",
             line=error.lineno,
         ) from None
     refuse_entities(root, what)
     if any(warning.type == etree.ErrorTypes.WAR_UNDECLARED_ENTITY for warning in parser.error_log):  # its text is missing in the tree
         raise SourceFormatError(
-            f"{what} 引用了他处声明的文字 · refers to text that is declared elsewhere (&name;)",
+            f"{what} 引用了在别处声明的实体（&name;） · {what} refers to text that is declared elsewhere (&name;)",
             remedy="请部门提供不含 DOCTYPE 的 XML · ask the department's desk for XML without a DOCTYPE",
         )
     return root
@@ -70,7 +70,7 @@ def refuse_entities(root: etree._Element, what: str) -> None:
     declared: Any = root.getroottree().docinfo.internalDTD
     if declared is not None and declared.entities():
         raise SourceFormatError(
-            f"{what} 声明了实体，形同 XML 炸弹 · declares entities, as an XML bomb does",
+            f"{what} 声明了实体，有 XML 炸弹风险 · {what} declares entities, as an XML bomb does",
             remedy="请部门提供不含 DOCTYPE 的 XML · ask the department's desk for XML without a DOCTYPE",
         )
 

@@ -145,7 +145,7 @@ def test_a_policy_that_hides_half_is_neither_proposed_nor_approved(store: Store)
     with pytest.raises(RequestError, match="hides category of others' records from the role clerk"):
         policies.propose(store.engine, hiding, "li")
     store.insert(tables.policy, version=1, document=hiding.model_dump(mode="json"), proposed_by="li")  # as one proposed before was
-    with pytest.raises(RequestError, match="hides category"):
+    with pytest.raises(RequestError, match="^版本 1 对角色 clerk 隐藏其他部门记录的 category，.* · version 1 hides category of"):
         policies.approve(store.engine, 1, "wang")
     store.run("UPDATE ops.policy SET state = 'in_force', approved_by = 'wang', approved_at = now()")
     with store.engine.connect() as connection:

@@ -72,7 +72,7 @@ def put(engine: Engine, statement: str, **values: str) -> None:
 def test_a_department_that_there_is_not(words: tuple[str, ...]) -> None:
     error = refused(*words)
     assert isinstance(error, NotFound)
-    assert "no such department: urban_managment" in error.message
+    assert "there is no department urban_managment" in error.message
     assert "did you mean urban_management?" in error.remedy
 
 

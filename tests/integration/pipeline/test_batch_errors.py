@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from connectors.rows import KEY_FAULT
 from hub.errors import BusyError, SourceFormatError, StoreError, StoreUnavailable
-from pipeline import normalise, staging, validate
+from pipeline import batch_errors, normalise, staging, validate
 from pipeline.ingest import ingest
 from pipeline.land import land
 from pipeline.locks import department_lock
@@ -106,9 +106,17 @@ def test_a_refusal_of_the_database_in_land_is_told_with_source_batch_and_remedy(
         take_in(database, make_contract(), make_page([make_row(1), make_row(2, id=NO_INDEX_HOLDS)]))
     (told,) = ask(database, "SELECT error FROM ops.batch")
     assert told == str(error.value)
-    assert told.startswith("works: 批次 batch 1: 数据库拒绝了语句 · the database refused a statement: SQLSTATE 54000")
+    assert told.startswith("works: 批次 1：数据库拒绝了语句 · batch 1: the database refused a statement: SQLSTATE 54000")
     assert "→ 已回滚；按 SQLSTATE 查阅 PostgreSQL 附录 A · look the SQLSTATE up" in told
     assert (error.value.detail["department"], error.value.detail["batch_id"]) == ("works", 1)
+
+
+@pytest.mark.parametrize("message", ["数据库已满 · the disk is full", "works: 数据库已满 · the disk is full"])
+def test_the_batch_is_named_once_in_either_language(message: str) -> None:
+    error = StoreError(message)
+    for _ in range(2):
+        batch_errors.place("works", 7, error)
+    assert error.message == "works: 批次 7：数据库已满 · batch 7: the disk is full"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +165,7 @@ def test_a_file_without_its_header_is_told_with_the_batch_without_the_person_who
     told = ask(database, "SELECT error FROM ops.batch")
     assert told == [str(error.value)]
     words = "has no column 'id', which is the key; none of its 4 columns is known to the contract"
-    assert told[0].startswith(f"works: w.csv 没有列 'id'（主键）；4 列中没有契约所列的列 · {words} → ")
+    assert told[0].startswith(f"works: w.csv 没有列 'id'（主键）；4 列中没有契约所列的列 · works: w.csv {words} → ")
 
 
 def _end_other_sessions(database: Engine) -> None:

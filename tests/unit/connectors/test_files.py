@@ -216,7 +216,7 @@ def test_xlsx_without_its_header_tells_nothing_of_the_person_who_stands_there(
 def test_a_file_that_is_named_by_a_person_is_told_by_its_place(folder: Path) -> None:
     (folder / "1.csv").write_text("id,name\n1,a\n", encoding="utf-8")
     (folder / "张伟440311198001011010.csv").write_text("x,name\n1,a\n", encoding="utf-8")
-    with pytest.raises(SourceFormatError, match=r"labour: \*\.csv \(2/2\) .* has no column 'id'") as error:
+    with pytest.raises(SourceFormatError, match=r"labour: \*\.csv \(2/2\) has no column 'id'") as error:
         pull(csv_contract(path="*.csv"))
     assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
 
@@ -224,14 +224,14 @@ def test_a_file_that_is_named_by_a_person_is_told_by_its_place(folder: Path) -> 
 @pytest.mark.parametrize(("member", "told"), [(None, r"cases\.zip:\* \(2/2\)"), ("*张*.csv", r"cases\.zip:\*张\*\.csv \(1/1\)")])
 def test_a_member_that_is_named_by_a_person_is_told_by_its_place(folder: Path, member: str | None, told: str) -> None:
     (folder / "cases.zip").write_bytes(zipped({"1.csv": b"id,name\n", "张伟13912345678.csv": b"x,name\n"}))
-    with pytest.raises(SourceFormatError, match=f"labour: {told} .* has no column 'id'") as error:
+    with pytest.raises(SourceFormatError, match=f"labour: {told} has no column 'id'") as error:
         pull(csv_contract(path="cases.zip", member=member))
     assert not any(value in f"{error.value} {error.value.detail}" for value in PERSON)
 
 
 def test_a_member_that_the_contract_names_is_told_by_its_name(folder: Path) -> None:
     (folder / "cases.zip").write_bytes(zipped({"a/1.csv": b"x,name\n"}))
-    with pytest.raises(SourceFormatError, match=r"cases\.zip:1\.csv .* has no column"):
+    with pytest.raises(SourceFormatError, match=r"cases\.zip:1\.csv has no column"):
         pull(csv_contract(path="cases.zip", member="1.csv"))
 
 
@@ -245,7 +245,7 @@ def test_members_that_are_named_by_persons_are_told_by_their_endings(folder: Pat
 def test_a_sheet_that_is_named_by_a_person_is_told_as_the_contract_names_it(folder: Path) -> None:
     write_workbook(folder / "cases.xlsx", [["id", "name"], [1, "a"]], ("B2:B9",), title="张伟")
     rewrite(folder / "cases.xlsx", b'<mergeCell ref="B2:B9"/>', b'<mergeCell ref="B2:B9"/>' * 2)
-    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet 0 .* has merged cells") as error:
+    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet 0 has merged cells") as error:
         pull(xlsx_contract())
     assert PERSON[0] not in str(error.value)
 
@@ -712,7 +712,7 @@ def test_xlsx_the_far_corner_is_seen_however_it_is_written(folder: Path, row: by
     if error is None:
         assert [each["id"] for each in read()] == [0, 1, 2]
     else:
-        with pytest.raises(error, match="cases.xlsx .* spans|place is unclear"):
+        with pytest.raises(error, match="cases.xlsx (spans|has cells whose place is unclear)"):
             read()
 
 
@@ -728,7 +728,7 @@ def test_xlsx_merged_cells_that_overlap_are_refused(folder: Path) -> None:
     """A few kilobytes may name one huge rectangle a million times."""
     write_workbook(folder / "cases.xlsx", [["id", "name"], *[[number, "a"] for number in range(200)]], ("B3:B100",))
     rewrite(folder / "cases.xlsx", b'<mergeCell ref="B3:B100"/>', b'<mergeCell ref="B3:B100"/>' * 100_000)
-    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet '台账' .* has merged cells that overlap, at line 3 → .* ask"):
+    with pytest.raises(SourceFormatError, match=r"cases\.xlsx, sheet '台账' has merged cells that overlap, at line 3 → .* ask"):
         pull(xlsx_contract(sheet="台账"))
 
 
