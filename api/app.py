@@ -57,7 +57,7 @@ _DESCRIPTION = """
 `POST /v1/cases/search` 识别输入的是案号、证件号码、电话、信用代码、姓名、单位、地址还是关键词，并说明每个案件为何匹配。
 It recognises what was typed, says how it read it, and why each case was found.
 
-- 注明目的与案号（X-Purpose、X-Case-Reference）方显示本部门记录的个人信息原文；未注明时一律脱敏，其他部门的始终脱敏。
+- 注明查看目的与案号（X-Purpose、X-Case-Reference）方显示本部门记录的个人信息原文；未注明时一律脱敏，其他部门的始终脱敏。
 Personal values of your own department's records are clear to a call that says what for (X-Purpose, X-Case-Reference), and masked
 otherwise; others' are always masked.
 - 错误均为 RFC 9457 `application/problem+json`，`type` 固定不变。 Errors are problem documents with a stable `type`.

@@ -111,7 +111,7 @@ def _require_signature(connector: InboxConnector, push: Push) -> None:
     if not (is_recent and verify_signature(secret, push.body, push.headers.get(connector.signature_header.lower()), timestamp=timestamp)):
         raise AccessDenied(
             "签名或时间戳无效 · the signature or its time is not valid",
-            remedy=f"{connector.signature_header} 为 sha256=HMAC-SHA-256(密钥, 时间戳 + '.' + 请求体)，5 分钟内有效 · "
+            remedy=f"{connector.signature_header} 为 sha256=hex(HMAC-SHA-256(密钥，X-Timestamp + '.' + 请求体))，须在 5 分钟内发出 · "
             f"{connector.signature_header} is sha256=hex(HMAC-SHA-256(secret, X-Timestamp + '.' + body)), sent within 5 minutes",
             problem="not-authenticated",
             challenge="invalid_signature",

@@ -173,7 +173,7 @@ def _contract_problems(subject: _Subject, connections: bool) -> Iterator[Problem
         yield from _format_problems(subject, where, loc, mapping)
         known = PARTY.names if loc[0] == "parties" else RECORD.names
         if name not in known:
-            yield subject.problem(loc, where, "不是本库字段 · is no canonical field", did_you_mean(name, tuple(known)), tuple(known))
+            yield subject.problem(loc, where, "不是平台字段 · is no canonical field", did_you_mean(name, tuple(known)), tuple(known))
     yield from _path_problems(subject)
     yield from _reference_problems(subject)
     yield from _expectation_problems(subject)
@@ -218,17 +218,17 @@ def _code_problems(subject: _Subject, where: str, loc: Loc, name: str, mapping: 
         given = {code for code in (*listed.codes.values(), listed.default) if code is not None}
         for code in sorted(given - set(allowed)):
             message = (
-                f"代码表 {mapping.codes} 给出 {code!r}，它不是本库代码 · "
+                f"代码表 {mapping.codes} 给出 {code!r}，它不是平台代码 · "
                 f"code list {mapping.codes} gives {code!r}, which is no code of the hub"
             )
             yield subject.problem((*loc, "codes"), f"{where}.codes", message, did_you_mean(code, allowed), allowed)
     if mapping.const is not None and allowed is not None and str(mapping.const).lower() not in allowed:
-        message = f"{mapping.const!r} 不是本库代码 · {mapping.const!r} is no code of the hub"
+        message = f"{mapping.const!r} 不是平台代码 · {mapping.const!r} is no code of the hub"
         yield subject.problem((*loc, "const"), f"{where}.const", message, did_you_mean(mapping.const, allowed), allowed)
     if name in CODED_FIELDS and mapping.codes is None and mapping.const is None:
         remedy = "加上 codes: <代码表> 或 const: <代码> · add codes: <list>, or const: <code>"
         yield subject.problem(
-            loc, where, "把来源自己的值当作了本库代码 · takes the source's own values for the hub's codes", remedy, ("codes", "const")
+            loc, where, "把来源自己的值当作了平台代码 · takes the source's own values for the hub's codes", remedy, ("codes", "const")
         )
 
 

@@ -58,7 +58,7 @@ def raise_problems(problems: Sequence[Problem]) -> typing.NoReturn:
         ContractError: always.
     """
     first = problems[0]
-    more = f" (另有 {len(problems) - 1} 处 · and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    more = f"（另有 {len(problems) - 1} 处 · and {len(problems) - 1} more）" if len(problems) > 1 else ""
     place = f"{first.file}:{first.line}: " if first.line else f"{first.file}: "
     where = f"{first.where}: " if first.where else ""
     error = ContractError(

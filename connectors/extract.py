@@ -101,7 +101,8 @@ def _pages(contract: Contract, pull: Pull, engine: Engine | None, *, is_sweep: b
 
     if engine is None:
         raise SettingsError(
-            f"{contract.department}: 收件箱须有本库的存储 · an inbox feed needs the hub's store", remedy="传入 engine= · pass engine="
+            f"{contract.department}: 收件箱方式须使用平台的数据库 · an inbox feed needs the hub's store",
+            remedy="传入 engine= · pass engine=",
         )
     return inbox.pages(contract, Paginator(contract), engine)
 
@@ -125,7 +126,7 @@ def _of_another_type(contract: Contract) -> ContractError:
     return ContractError(
         f"{department}: 水位无法按 {getattr(contract.feed, 'cursor_type', '')} 类型的游标解读 · "
         f"the watermark cannot be read as a cursor of the type {getattr(contract.feed, 'cursor_type', '')}",
-        remedy=f"如果改过 feed:，用 `casehub sources rewind {department}` 从头拉取；已入库的不会重复 · "
+        remedy=f"如果改过 feed:，用 `casehub sources rewind {department}` 从头拉取；已落地的不会重复 · "
         f"if feed: was changed, `casehub sources rewind {department}` pulls from the beginning; what has landed is "
         "already known",
         department=department,

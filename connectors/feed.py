@@ -111,7 +111,7 @@ class Volume(Strict):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise refuse(
                 "min 大于 max · min is above max",
-                remedy="min 约为正常行数的 80 %，max 约为两倍 · min ≈ 80 % of a healthy run, max ≈ twice it",
+                remedy="min 约为正常行数的 80%，max 约为两倍 · min ≈ 80 % of a healthy run, max ≈ twice it",
             )
         return self
 

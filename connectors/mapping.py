@@ -34,7 +34,7 @@ class Mapping(Strict):
         given = [name for name, value in (("from", self.from_), ("path", self.path), ("const", self.const)) if value is not None]
         if len(given) != 1:
             raise refuse(
-                f"from、path、const 须有且仅有一个，现有 {'、'.join(given) or '零个'} · "
+                f"from、path、const 须有且仅有一个，现有 {'、'.join(given) or '0 个'} · "
                 f"needs one of from, path, const; has {' and '.join(given) or 'none'}",
                 allowed=("from", "path", "const"),
             )
@@ -44,7 +44,7 @@ class Mapping(Strict):
             )
         if self.const is not None and (self.as_ or self.codes):
             raise refuse(
-                "常量不能有 as 或 codes · a constant takes neither as nor codes", remedy="直接写本库的值 · write the hub's own value"
+                "常量不能有 as 或 codes · a constant takes neither as nor codes", remedy="直接写平台的值 · write the hub's own value"
             )
         return self
 

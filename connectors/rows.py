@@ -22,11 +22,11 @@ NO_JSON_FAULT = "不是 JSON · not JSON"
 ENCODING_FAULT = "有不属于文件编码的字节 · bytes that are not in the file's encoding"
 CUT_FAULT = "有不属于文件编码的字节，或某列切断了字符 · bytes that are not in the file's encoding, or a column that cuts a character"
 NUL_FAULT = "文本中有 U+0000 · text with U+0000"
-SURROGATE_FAULT = "文本中有半个字符 · text with half a character (a lone surrogate)"
-NUMBER_FAULT = "JSON 没有的数字 · a number that JSON does not have"
+SURROGATE_FAULT = "文本中有不完整的字符（孤立代理项） · text with half a character (a lone surrogate)"
+NUMBER_FAULT = "JSON 不支持的数字 · a number that JSON does not have"
 DEPTH_FAULT = "嵌套过深，无法保存 · nested too deep to be kept"
 KEY_FAULT = (
-    f"主键超过 {INDEXED_LONGEST} 个字符（引号吞并了几行？） · "
+    f"主键超过 {INDEXED_LONGEST} 个字符（是否因引号未闭合而并入了后续各行？） · "
     f"a key of more than {INDEXED_LONGEST} characters (a quote that swallowed some lines?)"
 )
 

@@ -92,7 +92,7 @@ def _store_error(error: BaseException | None, *, is_gone: bool = False) -> Store
     ):
         return StoreUnavailable(
             "数据库不可用或连接中断 · the database went away or cannot be reached",
-            remedy="稍后再试；如持续出现请联系管理员 · "
+            remedy="稍后再试；如持续出现，请联系管理员 · "
             "try again later; if it goes on, the administrator checks the server and CASEHUB_DATABASE_URL",
         )
     if state in _CONFLICTS:
@@ -159,7 +159,7 @@ def _require_no_newer(revision: str | None) -> None:
     if revision is not None and revision not in known:
         raise SchemaError(
             f"数据库结构 {revision} 来自更新的版本 · the database's schema is {revision}, which this version does not know",
-            remedy="安装升级该结构的版本 · install the version that migrated it",
+            remedy="安装曾升级此结构的软件版本 · install the version that migrated it",
         )
 
 

@@ -65,7 +65,7 @@ class PipelineSettings(BaseSettings):
     )
     models: str = Field(
         "",
-        description="自备比对模型的目录；其中的 person.yml、organisation.yml、case.yml 代替自带模型 · "
+        description="自备匹配模型的目录；其中的 person.yml、organisation.yml、case.yml 代替自带模型 · "
         "Folder of matching models of your own: person.yml, organisation.yml or case.yml in it stands in for the hub's.",
     )
     departments: str = Field(

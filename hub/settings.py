@@ -24,14 +24,14 @@ class Settings(PipelineSettings):
 
     audit_head: Path | None = Field(
         None,
-        description="审计链链首在数据库之外的公布文件；空则为 CASEHUB_HOME 中的 audit-head.jsonl · "
+        description="访问记录的链头在数据库之外的公布文件；留空则为 CASEHUB_HOME 中的 audit-head.jsonl · "
         "File that the audit chain's head is published to, outside the database; empty: audit-head.jsonl in CASEHUB_HOME.",
     )
     audit_seal_seconds: float = Field(
         1.0,
         ge=0,
         le=3600,
-        description="接口签封审计日志的间隔秒数；0 表示由 `casehub audit seal` 签封 · "
+        description="接口为访问记录签封的间隔秒数；0 表示由 `casehub audit seal` 签封 · "
         "Seconds between two sealings of the audit log by the API; 0: `casehub audit seal` does it.",
     )
     key_days: int = Field(
@@ -154,7 +154,7 @@ class Settings(PipelineSettings):
     )
     encryption_keys_command: str = Field(
         "",
-        description="输出同样内容的命令，由各进程启动时运行，可来自密钥管理服务；不经 shell · "
+        description="输出密钥文件内容的命令，由各进程启动时运行，可来自密钥管理服务；不经 shell · "
         "Command that prints the same, run by each process at its start: of a key management service. No shell is between.",
     )
     exports_at_once: int = Field(

@@ -126,7 +126,7 @@ def _keys(forms: pl.LazyFrame, known: Sequence[str], rule: BlockingRule, model: 
     if missing:
         raise ContractError(
             f"分块规则 {rule.name} 没有字段 {', '.join(missing)} · blocking rule {rule.name}: there is no field {', '.join(missing)}",
-            remedy=f"可用 · name one of: {', '.join(known)}",
+            remedy=f"可用值 · name one of: {', '.join(known)}",
         )
     values = forms.select("id", *columns).drop_nulls(list(rule.fields))
     schema = values.collect_schema()

@@ -57,8 +57,9 @@ def calibrate(levels: pa.Table, said: pa.Array, model: Model) -> Calibration:
     """
     if not levels.num_rows:
         raise RequestError(
-            "尚无人工判定 · nobody has judged a pair yet",
-            remedy="判定或抽样 · casehub review next; casehub match sample draws links to judge",
+            "尚无人复核 · nobody has judged a pair yet",
+            remedy="用 `casehub review next` 复核，或用 `casehub match sample` 抽取关联供复核 · "
+            "casehub review next; casehub match sample draws links to judge",
         )
     yes = np.asarray(said.to_numpy(zero_copy_only=False), dtype=np.float64)
     weight = np.asarray(weigh(levels, model).column("match_weight").to_numpy(), dtype=np.float64)

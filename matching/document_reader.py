@@ -24,8 +24,8 @@ class DocumentReader:
             if missing or unknown:
                 words = ", ".join(sorted(map(str, missing or unknown)))
                 allowed = ", ".join(sorted(needed | (optional or set())))
-                fault = Words("缺少", "lacks") if missing else Words("有未知的", "has unknown")
-                raise self.error(f"{zh} {fault.zh} {words} · {en} {fault.en} {words}", f"可用 · its keys are: {allowed}")
+                fault = Words("缺少", "lacks") if missing else Words("含有未知的键", "has unknown")
+                raise self.error(f"{zh} {fault.zh} {words} · {en} {fault.en} {words}", f"可用的键 · its keys are: {allowed}")
         return value
 
     def sequence(self, value: object, what: str) -> list[Any]:
@@ -37,7 +37,7 @@ class DocumentReader:
     def number(self, value: object, what: str) -> float:
         """A number; true and false are none."""
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(f"{what} 不是数 · {what} is not a number", "bits 与界限写作数 · write bits and limits as numbers")
+            raise self.error(f"{what} 不是数字 · {what} is not a number", "bits 与界限值写作数字 · write bits and limits as numbers")
         return float(value)
 
     def words(self, value: object, what: str) -> dict[str, frozenset[str]]:

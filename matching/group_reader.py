@@ -24,7 +24,7 @@ class GroupReader(DocumentReader):
         if unknown:
             raise self.error(
                 f"told_apart_by: 没有比较 {', '.join(unknown)} · there is no comparison {', '.join(unknown)}",
-                f"可用 · name some of: {', '.join(known)}",
+                f"可用值 · name some of: {', '.join(known)}",
             )
         if len(names) == len(known):
             raise self.error(

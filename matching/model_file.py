@@ -34,7 +34,7 @@ def packaged_path(relation: str) -> Path:
     if relation not in RELATIONS:
         raise ContractError(
             f"没有关系 {relation!r} · no relation {relation!r}",
-            remedy=f"可用 · name one of: {', '.join(RELATIONS)}",
+            remedy=f"可用值 · name one of: {', '.join(RELATIONS)}",
             allowed=list(RELATIONS),
         )
     return MODELS / f"{relation}.yml"

@@ -97,7 +97,7 @@ class ModelReader(DocumentReader):
         kind, usual = USUAL.get(kind, (kind, None))
         if kind not in OUTCOMES and kind not in GRADED and kind != "string":
             allowed = ", ".join([*OUTCOMES, *GRADED, "string", *USUAL])
-            raise self.error(f"比较 {name} 没有种类 {kind!r} · comparison {name}: no kind {kind!r}", f"可用 · name one of: {allowed}")
+            raise self.error(f"比较 {name} 没有种类 {kind!r} · comparison {name}: no kind {kind!r}", f"可用值 · name one of: {allowed}")
         stated = entry.get("levels", usual or [{"name": level} for level in OUTCOMES.get(kind, ())])
         levels = tuple(self.level(level, name, kind) for level in self.sequence(stated, f"{name}.levels"))
         if not levels:
@@ -111,7 +111,7 @@ class ModelReader(DocumentReader):
         if kind == "string" and any(not level.tests for level in levels[:-1]):
             raise self.error(
                 f"比较 {name} 只有最后一级可以没有判据 · comparison {name}: only its last level may go without a test",
-                f"为其余各级写明其一 · give each other one of: {', '.join(TESTS)}",
+                f"为其余各级写明以下判据之一 · give each other one of: {', '.join(TESTS)}",
             )
         groups = tuple(frozenset(map(str, group)) for group in entry.get("groups", []))
         return Comparison(name, kind, str(entry.get("column", name)), levels, groups, bool(entry.get("term_frequency", False)))
@@ -126,7 +126,7 @@ class ModelReader(DocumentReader):
         if kind in OUTCOMES and name not in OUTCOMES[kind]:
             raise self.error(
                 f"比较 {comparison} 的 {kind} 没有等级 {name!r} · comparison {comparison}: {kind} has no level {name!r}",
-                f"可用 · name one of: {', '.join(OUTCOMES[kind])}",
+                f"可用值 · name one of: {', '.join(OUTCOMES[kind])}",
             )
         place = f"{comparison}.{name}"
         numbers = {key: self.number(entry[key], f"{place}.{key}") for key in ("bits", "m", "u", "at_most", "at_least") if key in entry}

@@ -75,7 +75,7 @@ def survivorship_rules(entity: str) -> dict[str, FieldRule]:
     if entity not in document["entities"]:
         raise ContractError(
             f"{entity!r} 没有取值规则 · no survivorship rules for {entity!r}",
-            remedy="可用 · name one of: person, organisation, case",
+            remedy="可用值 · name one of: person, organisation, case",
         )
     return read_rules(document["entities"][entity])
 

@@ -70,7 +70,7 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
         if ((latitude.abs() > _MOST_LATITUDE) & (longitude.abs() <= _MOST_LATITUDE)).any():
             raise ContractError(
                 f"字段 {field.name} 的纬度超过 90 · field {field.name}: latitudes beyond 90",
-                remedy="依次写 · write from: [longitude, latitude], in that order",
+                remedy="依次写 from: [经度列, 纬度列] · write from: [longitude, latitude], in that order",
             )
         nowhere = (pl.col("longitude") == 0) & (pl.col("latitude") == 0)  # what systems write where they know none
         place = place.select(pl.when(~nowhere).then(pl.col(name)).alias(name) for name in ("longitude", "latitude"))

@@ -186,13 +186,14 @@ class _TableReader(ModelReader):
         )
         form = str(entry.get("as", usual))
         if form not in FORMS:
-            raise self.error(f"字段 {name} 没有形式 {form!r} · field {name}: no form {form!r}", f"可用 · name one of: {', '.join(FORMS)}")
+            raise self.error(f"字段 {name} 没有形式 {form!r} · field {name}: no form {form!r}", f"可用值 · name one of: {', '.join(FORMS)}")
         for needed in FORMS[form] - entry.keys():
             raise self.error(f"字段 {name} 的 {form} 需要 {needed} · field {name}: {form} needs {needed}", f"加上 · add {needed}: to it")
         columns = entry["from"] if isinstance(entry["from"], list) else [entry["from"]]
         if form == "place" and len(columns) != 2:  # longitude and latitude
             raise self.error(
-                f"字段 {name} 的 place 需要两列 · field {name}: place needs two columns", "写 · write from: [longitude, latitude]"
+                f"字段 {name} 的 place 需要两列 · field {name}: place needs two columns",
+                "写作 from: [经度列, 纬度列] · write from: [longitude, latitude]",
             )
         pattern = entry.get("pattern")
         if pattern is not None and not self.has_one_group(str(pattern)):
@@ -230,7 +231,7 @@ class _TableReader(ModelReader):
             if column not in names:
                 raise self.error(
                     f"{place.zh} 没有字段 {column} · {place.en}: there is no field {column}",
-                    f"可用 · name one of: {', '.join(sorted(names))}",
+                    f"可用值 · name one of: {', '.join(sorted(names))}",
                 )
 
     def used(self, table: TableModel) -> list[tuple[Words, str]]:
@@ -284,7 +285,7 @@ class _TableReader(ModelReader):
 
     def one_of(self, value: object, place: str, words: tuple[str, ...]) -> str:
         if value not in words:
-            raise self.error(f"{place} 没有 {value!r} · {place}: no {value!r}", f"可用 · name one of: {', '.join(words)}")
+            raise self.error(f"{place} 没有 {value!r} · {place}: no {value!r}", f"可用值 · name one of: {', '.join(words)}")
         return str(value)
 
     def word(self, top: dict[str, Any], key: str) -> str | None:

@@ -110,7 +110,7 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
     if absent:
         deleted = connection.execute(text(_ENTOMB), keys).rowcount
         connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
-    until = f"批次 {batch_id} 带来来源现有数据之前一直挂起 · held until batch {batch_id} brought what the source holds"
+    until = f"一直挂起，直至批次 {batch_id} 取得来源的现有数据 · held until batch {batch_id} brought what the source holds"
     connection.execute(text(_SETTLE), {**keys, "alert": until})
 
 
@@ -127,7 +127,7 @@ def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, acc
     if seen >= swept.highest_total:
         return None
     told = swept.highest_total
-    return Words(f"来源称有 {told} 条，只来了 {seen} 条不同的", f"{seen} different ones came of {told} that the source speaks of")
+    return Words(f"来源称有 {told} 条，实际取得 {seen} 条不重复的记录", f"{seen} different ones came of {told} that the source speaks of")
 
 
 def _ended_early(contract: Contract, batch_id: int, swept: Swept) -> SourceError:
@@ -136,7 +136,7 @@ def _ended_early(contract: Contract, batch_id: int, swept: Swept) -> SourceError
     return kind(
         f"{contract.department}: 来源称有 {swept.total} 条，实际给出 {swept.pulled} 条 · "
         f"the source speaks of {swept.total} rows and gave {swept.pulled}",
-        remedy="再拉取一次，没有记录被当作已删除；如果该总数不随所请求的范围而变，请从契约的 pages: 中去掉 total · "
+        remedy="请再拉取一次；未作任何删除；如果该总数不随所请求的范围而变，请从契约的 pages: 中去掉 total · "
         "pull again, nothing was taken for deleted; if the source counts more than it is asked for, remove total of pages: in the contract",
         department=contract.department,
         batch_id=batch_id,

@@ -89,7 +89,7 @@ def record_models(connection: Connection) -> None:
             connection.execute(text(_KEEP_MODEL), {**names, "document": orjson.dumps(document).decode()})
         elif known[names["version"]] != document:
             raise ContractError(
-                f"{relation.name} 模型与版本 {names['version']} 原有内容不同 · "
+                f"{relation.name} 的模型与此库已用的版本 {names['version']} 内容不同 · "
                 f"the model of {relation.name} is another than version {names['version']} was",
                 remedy="提高其版本号后重新识别 · raise its version, then resolve again",
             )

@@ -133,11 +133,16 @@ def decide(engine: Engine, relation: str, pair: tuple[int, int], verdict: str, *
     if relation not in _MEMBERS or verdict not in VERDICTS:
         allowed = ", ".join(_MEMBERS if relation not in _MEMBERS else VERDICTS)
         raise RequestError(
-            "无法识别此判定 · the decision cannot be read", remedy=f"可用 · give one of: {allowed}", relation=relation, verdict=verdict
+            "无法识别此复核结论 · the decision cannot be read",
+            remedy=f"可用值 · give one of: {allowed}",
+            relation=relation,
+            verdict=verdict,
         )
     left, right = sorted(pair)
     if left == right:
-        raise RequestError("判定须针对两项 · a decision is about two", remedy="写明两个不同的 · name two different ones", relation=relation)
+        raise RequestError(
+            "复核结论须针对两项 · a decision is about two", remedy="写明两个不同的 · name two different ones", relation=relation
+        )
     values = {"relation": relation, "left": left, "right": right, "verdict": verdict, "decided_by": decided_by, "reason": reason}
     with store_errors(), engine.begin() as connection:
         is_held = _hold(connection, relation, [left, right])
@@ -168,7 +173,7 @@ def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, rea
     """
     if relation not in _MEMBERS:
         raise RequestError(
-            "无法识别此判定 · the decision cannot be read", remedy=f"可用 · give one of: {', '.join(_MEMBERS)}", relation=relation
+            "无法识别此复核结论 · the decision cannot be read", remedy=f"可用值 · give one of: {', '.join(_MEMBERS)}", relation=relation
         )
     table, column = _MEMBERS[relation]
     values = {"relation": relation, "node": node, "decided_by": decided_by, "reason": reason}
@@ -177,7 +182,7 @@ def take_apart(engine: Engine, relation: str, node: int, *, decided_by: str, rea
             text(f"SELECT EXISTS (SELECT FROM {table} WHERE {column} = :node AND known_to IS NULL)"), values
         ).scalar():
             raise NotFound(
-                "库中没有该项，或已不在 · it is not, or no longer, in the store",
+                "库中没有该项，或已不存在 · it is not, or no longer, in the store",
                 remedy="请重新查找 · look it up again",
                 relation=relation,
             )
@@ -259,7 +264,7 @@ def _require_members(connection: Connection, relation: str, left: int, right: in
     sql = f"SELECT count(*) FROM {table} WHERE {node} IN (:left, :right) AND known_to IS NULL"
     if connection.execute(text(sql), {"left": left, "right": right}).scalar_one() != 2:
         raise NotFound(
-            "其中一项不在库中，或已不在 · one of the two is not, or no longer, in the store",
+            "其中一项不在库中，或已不存在 · one of the two is not, or no longer, in the store",
             remedy="请重新查找这一对 · look the pair up again",
             relation=relation,
         )

@@ -70,7 +70,7 @@ def membership(engine: Engine, path: Path) -> int:
     if path.suffix not in (".csv", ".parquet") or not path.parent.is_dir():
         raise RequestError(
             f"无法写入 {path.name} · {path.name} cannot be written",
-            remedy="写明已有文件夹中的 .csv 或 .parquet 文件 · name a .csv or .parquet file in a folder that is there",
+            remedy="指定已有文件夹中的 .csv 或 .parquet 文件 · name a .csv or .parquet file in a folder that is there",
         )
     with _writing(path) as written, store_errors(), engine.connect() as connection:
         cursor = cursor_of(connection)
@@ -92,7 +92,7 @@ def _writing(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise RequestError(
             f"无法写入 {path.name} · {path.name} cannot be written ({error.strerror})",
-            remedy="写明您有权写入的文件夹中的文件 · name a file in a folder of yours",
+            remedy="指定有写入权限的文件夹中的文件 · name a file in a folder of yours",
         ) from None
     try:
         with file:

@@ -94,7 +94,7 @@ def _bounded(name: str, column: Column) -> Column:
     is_long = (column.values.str.len_chars() > longest).fill_null(value=False)
     if not is_long.any():
         return column
-    reason = Words(f"超过 {longest} 个字", f"has more than {longest} characters")
+    reason = Words(f"超过 {longest} 个字符", f"has more than {longest} characters")
     if column.refused.any():
         reason = Words(f"{column.reason.zh}，或{reason.zh}", f"{column.reason.en}, or {reason.en}")
     return replace(column, refused=column.refused | is_long, reason=reason)

@@ -59,7 +59,7 @@ def too_many(failing: int, rows: int, settings: Settings) -> bool:
 def why_too_many(failing: int, rows: int, settings: Settings, rules: Sequence[str]) -> Words:
     """The reason in words: counts and the worst rules."""
     most, listed = f"{settings.hold_above_failing:.0%}", "; ".join(rules)
-    return Words(f"{rows} 行中 {failing} 行不合格，超过 {most}", f"{failing} of {rows} rows fail, above {most}: {listed}")
+    return Words(f"{rows} 行中有 {failing} 行不合格，超过 {most}：{listed}", f"{failing} of {rows} rows fail, above {most}: {listed}")
 
 
 def hold(connection: Connection, department: str, batch_id: int, why: Words, along: Sequence[int]) -> NoReturn:
@@ -77,7 +77,8 @@ def hold(connection: Connection, department: str, batch_id: int, why: Words, alo
     """
     error = BatchHeld(
         f"{department}: 批次 {batch_id} 已挂起：{why.zh} · batch {batch_id} is held: {why.en}",
-        remedy="更正来源、契约或代码表后放行，或者作废 · mend the source, the contract or its code list, then "
+        remedy=f"更正来源、契约或代码表后用 `casehub batches release {batch_id}` 放行，或用 `casehub batches discard {batch_id}` 作废 · "
+        "mend the source, the contract or its code list, then "
         f"`casehub batches release {batch_id}`; or `casehub batches discard {batch_id}`",
         department=department,
         batch_id=batch_id,
@@ -86,7 +87,7 @@ def hold(connection: Connection, department: str, batch_id: int, why: Words, alo
     batches = sorted({batch_id, *along})
     error_along = (
         f"{department}: 随批次 {batch_id} 一并挂起 · held with batch {batch_id}, whose run took its rows along → "
-        "处理同该批次，用本批次号 · as there, by this batch's own number"
+        "处理方法与该批次相同，命令中写本批次的编号 · as there, by this batch's own number"
     )
     keys |= {"batches": batches, "along": error_along}
     for statement in (_HOLD, _HOLD_QUARANTINED, _HOLD_BATCHES):

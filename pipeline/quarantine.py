@@ -199,5 +199,5 @@ def _require_held(connection: Connection, words: dict[str, object]) -> None:
     if not connection.execute(text(statement), words).scalar_one():
         raise NotFound(
             f"{words['department']}: 没有挂起的批次 {words['batch_id']} · there is no held batch {words['batch_id']}",
-            remedy="查看挂起的批次 · list them with `casehub batches list --state held`",
+            remedy="用 `casehub batches list --state held` 查看挂起的批次 · list them with `casehub batches list --state held`",
         )

@@ -83,8 +83,8 @@ class Mark:
         feed = getattr(self._contract.feed, "field", "")
         if self.ahead:
             told.append(
-                f"cursor_ahead: {self.ahead} 行的 {feed} 晚于明天；已入库，水位不随之前移 · "
-                f"{self.ahead} rows have {feed} later than tomorrow; they landed, and the watermark does not follow"
+                f"cursor_ahead: {self.ahead} 行的 {feed} 比当前时间晚一天以上；已落地，水位不随之前移 · "
+                f"{self.ahead} rows have {feed} more than a day ahead; they landed, and the watermark does not follow"
             )
         if self._limit is not None and self._stored is not None and self._stored > self._limit:
             told.append(
@@ -125,7 +125,7 @@ def require_zone(contract: Contract, watermark: str | None, timezone: str | None
     raise ContractError(
         f"{department}: 水位按时区 {timezone} 读取，契约现为 {contract.timezone} · "
         f"the watermark was read in the time zone {timezone}, the contract now says {contract.timezone}",
-        remedy=f"先 `casehub sources rewind {department}`，再运行该部门，已有的行不会重复；`casehub run {department} --remap` "
+        remedy=f"先运行 `casehub sources rewind {department}`，再拉取该部门，已有的行不会重复；`casehub run {department} --remap` "
         "改正此前接受的时间 · "
         f"`casehub sources rewind {department}`, then run it: rows that come again are already known; `casehub run "
         f"{department} --remap` mends the times of those accepted before",
@@ -178,7 +178,7 @@ def rewind(engine: Engine, contract: Contract, to: str | None = None) -> str | N
         landed = cursor_text(stored, feed.cursor_type, zone)  # None where it is of another type, which nothing can be compared with
         if watermark is not None and (landed is None or watermark > landed):
             raise RequestError(
-                f"{department}: 没有入库到该处的记录，且水位只能后退 · "
+                f"{department}: 尚无记录落地到该处，且水位只能后退 · "
                 "nothing is known to have landed up to there, and a watermark only goes back",
                 remedy="写更早的值，或不写 --to：从头开始 · name an earlier one, or leave --to out: from the beginning",
             )

@@ -22,7 +22,7 @@ WORDS: dict[Kind, str] = {
     "seal_edited": "签封被改动 · the seal was edited",
     "seal_removed": "签封缺失 · seals are missing",
     "rewritten": "签封与已公布的不符，链被重写 · the seal is not the one that was published: the chain was rewritten",
-    "truncated": "已公布的末尾签封不在了 · the chain's tail, which was published, is gone",
+    "truncated": "已公布的末尾签封缺失 · the chain's tail, which was published, is gone",
     "not_published": "链头未公布或文件缺失 · the chain's head is not published",
     "unreadable_head": "链头文件有不可读的行 · a line of the published heads cannot be read",
     "pruned_early": "清除了不满保存期的记录 · rows were pruned before their time",

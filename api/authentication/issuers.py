@@ -124,7 +124,7 @@ class Issuer:
         if described.get("issuer") != self.url:
             raise self._unavailable(
                 "calls itself by another name",
-                "CASEHUB_OIDC_ISSUER 须与其自称一致 · write CASEHUB_OIDC_ISSUER exactly as the issuer names itself",
+                "CASEHUB_OIDC_ISSUER 须与签发方自身声明的 issuer 完全一致 · write CASEHUB_OIDC_ISSUER exactly as the issuer names itself",
             )
         place = described.get("jwks_uri")
         if not isinstance(place, str) or not is_safe_on_the_way(place):
@@ -134,7 +134,7 @@ class Issuer:
         if not found:
             raise self._unavailable(
                 "publishes no key that can be used",
-                "请其使用 2048 位 RSA、P-256 或 Ed25519 签名 · have it sign with RSA of 2048 bits, P-256 or Ed25519",
+                "请签发方使用 2048 位 RSA、P-256 或 Ed25519 签名 · have it sign with RSA of 2048 bits, P-256 or Ed25519",
             )
         return found
 
@@ -157,7 +157,7 @@ class Issuer:
 
     def _unavailable(self, what: str, remedy: str = "检查身份认证服务及网络 · check the issuer and the way to it") -> IssuerUnavailable:
         return IssuerUnavailable(
-            f"身份认证服务无法连接或应答异常 · the OpenID Connect issuer {self.url} {what}", remedy=remedy, issuer=self.url
+            f"身份认证服务 {self.url} 无法连接或应答异常 · the OpenID Connect issuer {self.url} {what}", remedy=remedy, issuer=self.url
         )
 
 

@@ -56,9 +56,9 @@ class CallerLimits:
         allowance = self._throttle("numbers", rate).take(f"{caller.kind} {caller.name}", count)
         if allowance.retry_after_s:
             raise TooManyRequests(
-                f"未注明目的时，每 {rate.per_s} 秒至多查询 {rate.requests} 个电话、证件号码、出生日期或门牌地址 · "
+                f"未注明查看目的时，每 {rate.per_s} 秒至多查询 {rate.requests} 个电话、证件号码、出生日期或门牌地址 · "
                 f"without a purpose at most {rate.requests} phones, ID numbers, birth dates or houses may be asked about in {rate.per_s} s",
-                remedy="用 X-Purpose 与 X-Case-Reference 注明目的与案号 · say what for, in X-Purpose and X-Case-Reference",
+                remedy="用 X-Purpose 与 X-Case-Reference 注明查看目的与案号 · say what for, in X-Purpose and X-Case-Reference",
                 retry_after_s=allowance.retry_after_s,
             )
 

@@ -192,7 +192,7 @@ def write_document(path: Path, document: KeyDocument) -> None:
     except OSError as error:
         raise SettingsError(
             f"无法写入 {path}（{error.strerror}） · {path} cannot be written ({error.strerror})",
-            remedy="改写到自己有权限的目录 · name a file in a folder of yours",
+            remedy="改存到有写入权限的目录 · name a file in a folder of yours",
         ) from None
 
 
@@ -242,7 +242,9 @@ def _run(command: str) -> str:
         ) from None
     if done.returncode:
         raise SettingsError(
-            f"密钥命令以 {done.returncode} 结束 · the key command ended with {done.returncode}", remedy=remedy, setting=COMMAND_SETTING
+            f"密钥命令以退出码 {done.returncode} 结束 · the key command ended with {done.returncode}",
+            remedy=remedy,
+            setting=COMMAND_SETTING,
         )
     return done.stdout
 

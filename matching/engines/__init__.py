@@ -47,4 +47,4 @@ def opened(name: str, folder: Path) -> Iterator[Engine]:
 
         yield Local()
     else:
-        raise RequestError(f"没有引擎 {name} · there is no engine {name}", remedy=f"可用 · name one of: {', '.join(ENGINES)}")
+        raise RequestError(f"没有引擎 {name} · there is no engine {name}", remedy=f"可用值 · name one of: {', '.join(ENGINES)}")

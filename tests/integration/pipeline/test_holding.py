@@ -25,7 +25,7 @@ def rows_with(bad: range, count: int = 30, **overrides: str) -> list[Row]:
 def test_too_many_rows_that_a_transform_refuses_hold_the_batch(database: Engine) -> None:
     with pytest.raises(
         BatchHeld,
-        match=r"works: 批次 1 已挂起：30 行中 10 行不合格，超过 20% · "
+        match=r"works: 批次 1 已挂起：30 行中有 10 行不合格，超过 20%：transform:occurred_at on at × 10 · "
         r"batch 1 is held: 10 of 30 rows fail, above 20%: transform:occurred_at on at × 10 → .*release 1",
     ):
         take_in(database, make_contract(), make_page(rows_with(range(10))))

@@ -138,7 +138,7 @@ def test_accepted_deletions_close_the_batch_that_was_held_for_them(database: Eng
     report = take_in(database, contract, short, order=Order(accepts_deletions=True))
     assert (report.already_known, report.deleted) == (2, 9)
     assert ask(database, "SELECT state, accepted, held, error, alerts FROM ops.batch WHERE batch_id = 2") == [
-        ("done", 2, 0, None, ["批次 3 带来来源现有数据之前一直挂起 · held until batch 3 brought what the source holds"])
+        ("done", 2, 0, None, ["一直挂起，直至批次 3 取得来源的现有数据 · held until batch 3 brought what the source holds"])
     ]
     assert ask(database, "SELECT state, count(*) FROM landing.record GROUP BY state ORDER BY state") == [
         ("accepted", 11),

@@ -140,7 +140,7 @@ def test_a_record_that_no_page_had_because_rows_moved_is_not_deleted(
     report = sweep(database, contract)
     assert (report.state, report.deleted, ask(database, DELETED)) == ("done", 0, [])
     assert report.alerts == (
-        "缺少 1 条，且来源称有 50 条，只来了 49 条不同的：本次没有删除 · "
+        "缺少 1 条，且来源称有 50 条，实际取得 49 条不重复的记录：本次没有删除 · "
         "1 rows are absent, and 49 different ones came of 50 that the source speaks of: nothing was deleted this time",
     )
 

@@ -59,8 +59,8 @@ def test_a_time_that_lies_ahead_lands_and_does_not_carry_the_watermark_away(data
     report = take_in(database, contract, page_of(TIME, SLIP))
     assert (report.landed, report.quarantined, ask(database, WATERMARK)) == (2, 1, [TIME])  # NORMALISE has no such year
     assert report.alerts == (
-        "cursor_ahead: 1 行的 at 晚于明天；已入库，水位不随之前移 · "
-        "1 rows have at later than tomorrow; they landed, and the watermark does not follow",
+        "cursor_ahead: 1 行的 at 比当前时间晚一天以上；已落地，水位不随之前移 · "
+        "1 rows have at more than a day ahead; they landed, and the watermark does not follow",
     )
     assert asked(database, contract).since == "2026-03-01T07:50:00+08:00"
     again = take_in(database, contract, page_of(TIME, SLIP, "2026-03-02T00:00:00.000000Z"))
