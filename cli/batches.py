@@ -93,15 +93,19 @@ def discard(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
         kind = discard_batch(engine, department, batch_id)
     if mode == "events":
         Console().print(
-            f"批次 {batch_id} 已作废 · discarded; 请 {department} 重新推送 ask the department to send its events again", soft_wrap=True
+            f"批次 {batch_id} 已作废，请 {department} 重新推送 · discarded: ask {department} to send its events again", soft_wrap=True
         )
         return
     again = " ".join(["casehub run", department, *([] if kind == "ingest" else [f"--{kind}"])])
     if kind == "remap":
         Console().print(
-            f"批次 {batch_id} 已作废 · discarded; 改好契约后 once the contract is mended: `{again}`", markup=False, soft_wrap=True
+            f"批次 {batch_id} 已作废，更正契约后运行 `{again}` · discarded: once the contract is mended, run it",
+            markup=False,
+            soft_wrap=True,
         )
         return
     Console().print(
-        f"批次 {batch_id} 已作废 · discarded; `{again}` 重新取数 asks the source for its rows again", markup=False, soft_wrap=True
+        f"批次 {batch_id} 已作废，运行 `{again}` 重新取数 · discarded: that asks the source for its rows again",
+        markup=False,
+        soft_wrap=True,
     )

@@ -97,7 +97,7 @@ def show_totals(engine: Engine, console: Console, quality: Mapping[str, Evaluati
     table = Table(show_header=False, title="汇总 · totals")
     for name, words in _TOTAL_WORDS.items():
         table.add_row(words, f"{row[name]:,}")
-    table.add_row("守恒律成立 the law holds: pulled = landed + known", f"{law[0]:,} = {law[1]:,} + {law[2]:,}")
+    table.add_row("守恒律成立 · the law holds: pulled = landed + known", f"{law[0]:,} = {law[1]:,} + {law[2]:,}")
     console.print(table)
     if not quality:
         return

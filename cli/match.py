@@ -88,7 +88,7 @@ def train(
     inputs: OwnInputs = None,
     relation: OfStore = None,
 ) -> None:
-    """从表中学权重，或按人的判断调整本库模型 · Find m, u and the prior from a table; or move a relation's weights to what people said."""
+    """从表中学习权重，或按复核结论调整平台模型 · Find m, u and the prior from a table; or move a relation's weights to what people said."""
     from matching.model_file import document_of
     from matching.trained_file import trained_document
 
@@ -120,14 +120,15 @@ def blocking(model: ModelFile, inputs: Inputs, truth: Truth = None) -> None:
     table, rows = _read(model, inputs, truth)
     pairs, _, rules = candidates(table_forms(rows, table), table.model)
     console.print(rules_table(rules), markup=False)
-    console.print(f"{len(rows):,} 行 · rows, {pairs.num_rows:,} 对 · pairs")
+    console.print(f"{len(rows):,} 行，{pairs.num_rows:,} 对 · {len(rows):,} rows, {pairs.num_rows:,} pairs")
     entities = _entities(rows, table)
     if entities is not None:
         met = pl.DataFrame(pairs)
         found = int((entities.gather(met["left"]) == entities.gather(met["right"])).sum())
         sizes = entities.drop_nulls().value_counts()["count"].cast(pl.Int64)
         wanted = int((sizes * (sizes - 1)).sum()) // 2
-        console.print(f"真对 · pairs that are one: {wanted:,}, 找到 · found {found:,} ({found / max(wanted, 1):.2%})")
+        share = f"{found / max(wanted, 1):.2%}"
+        console.print(f"真值 {wanted:,} 对，找到 {found:,} 对（{share}） · {wanted:,} pairs are one, {found:,} found ({share})")
 
 
 @app.command()

@@ -40,7 +40,10 @@ def check(file: File) -> None:
         for problem in typing.cast(list[str], error.detail["problems"]):
             Console(soft_wrap=True).print(problem, markup=False, highlight=False)
         raise typer.Exit(1) from None
-    words = f"版本 version {policy.version} · 角色 roles {len(list(policy.role_names))} · 示例成立 examples hold {len(policy.examples)}"
+    roles, examples = len(list(policy.role_names)), len(policy.examples)
+    words = (
+        f"版本 {policy.version}，{roles} 个角色，{examples} 个示例成立 · version {policy.version}, {roles} roles, {examples} examples hold"
+    )
     Console().print(words, highlight=False)
 
 

@@ -93,7 +93,7 @@ def preview(
     department: Annotated[str, typer.Argument(help="部门 · department")],
     rows: Annotated[int, typer.Option(min=1, max=100, help="行数 · rows")] = 5,
 ) -> None:
-    """拉取一页并显示：列、映射到的字段、脱敏后的值；不入库 · Pull one page and show it, personal values masked; nothing is stored."""
+    """拉取一页并显示：列、映射到的字段、脱敏后的值；不落地 · Pull one page and show it, personal values masked; nothing is stored."""
     contract = active_contracts(get_settings(), [department])[0]
     if contract.connector.kind == "inbox":
         with store() as engine:
@@ -113,7 +113,7 @@ def rewind(
     department: Annotated[str, typer.Argument(help="部门 · department")],
     to: Annotated[str | None, typer.Option("--to", help="退到此处，缺省为最初 · back to here, as the source writes it")] = None,
 ) -> None:
-    """退回水位，下次从那里或从头再拉，已入库的不会重复 · Set the watermark back: the next pull begins there, or at the beginning."""
+    """退回水位，下次从那里或从头再拉，已落地的不会重复 · Set the watermark back: the next pull begins there, or at the beginning."""
     from pipeline.watermark import rewind as set_back
 
     contract = active_contracts(get_settings(), [department])[0]

@@ -17,16 +17,17 @@ from pipeline.staging import stage
 from pipeline.watermark import furthest, move
 
 # A page of anything but events is spared the sort.
-_EVENT_TURN = "row_number() OVER (PARTITION BY event_id, source_record_id, content_hash ORDER BY ordinal)"
+_EVENT_TURN = "row_number() OVER (PARTITION BY own_id, source_record_id, content_hash ORDER BY ordinal)"
 # What is judged goes without its payload, which is fetched by its place in the end: five sorts would carry it along.
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
 # without a key, so that the same file tomorrow is still "already known". Numbers go on from the newest version, discarded or not.
 # An event that is known by its id says nothing new of its record: what follows it is compared with what landed last, not with it.
-# The same id with another content, or of another record, is no repeat. An event that tells its place in its record's history is new
-# whatever it says: that a case is as it was is news, where something older may still come.
+# The same id with another content, or of another record, is no repeat; with other bytes alone (when it was sent, say), which the
+# inbox keeps under the id and a hash, it is one. An event that tells its place in its record's history is new whatever it says:
+# that a case is as it was is news, where something older may still come.
 _HASHED = f"""
 WITH hashed AS MATERIALIZED (
-    SELECT ctid AS place, ordinal, source_record_id, event_id,
+    SELECT ctid AS place, ordinal, source_record_id, event_id, regexp_replace(event_id, '#[0-9a-f]{{64}}$', '') AS own_id,
            CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
                 ELSE sha256(convert_to((payload - cast(:volatile AS text[]){{nested}})::text, 'UTF8')) END AS content_hash
     FROM staged
@@ -36,7 +37,7 @@ WITH hashed AS MATERIALIZED (
                OR row_number() OVER (PARTITION BY source_record_id ORDER BY ordinal) > 1)) AS has_key,
            event_id IS NOT NULL AND ({{event_turn}} > 1 OR EXISTS (
                SELECT FROM landing.record r
-               WHERE r.department = :department AND r.event_id = h.event_id AND r.content_hash = h.content_hash
+               WHERE r.department = :department AND r.event_id IN (h.event_id, h.own_id) AND r.content_hash = h.content_hash
                  AND (r.source_record_id = h.source_record_id OR h.source_record_id IS NULL AND NOT r.has_key)
                  AND NOT {is_discarded("r")})) AS is_repeat
     FROM hashed h

@@ -179,3 +179,11 @@ def test_a_record_of_which_something_came_late_is_mapped_anew(database: Engine) 
     send(database, contract, row(1, "received", event="e1"))
     assert ingest(database, contract, SETTINGS, Order("remap")).landed == 1
     assert ask(database, CURRENT) == ["accepted"]
+
+
+def test_an_event_that_is_sent_again_with_other_bytes_alone_is_a_repeat(database: Engine) -> None:
+    contract = make_contract(connector=INBOX, feed={"mode": "events", "order": "at"}, volatile=["event", "at"])
+    first, digest = row(1, "received", event="e"), "0a" * 32
+    assert take_in(database, contract, make_page([first, row(2, "received", event=f"e#{digest}")])).landed == 1
+    assert take_in(database, contract, make_page([row(3, "received", event=f"e#{digest}")])).landed == 0
+    assert take_in(database, contract, make_page([row(4, "accepted", event=f"e#{digest}")])).landed == 1

@@ -125,7 +125,7 @@ def test_a_text_that_no_index_can_hold_is_refused(field: str, longest: int) -> N
     mapped = map_rows(contract, {"c": "字" * longest, "text": "字" * 10_000}, {"c": "字" * (longest + 1)}, {})
     assert mapped.records["source_record_id"].to_pylist() == ["0", "2"]
     assert refusals(mapped) == [("1", f"transform:{field}", "c")]
-    assert mapped.refusals["reason"].to_pylist() == [f"超过 {longest} 个字 · has more than {longest} characters"]
+    assert mapped.refusals["reason"].to_pylist() == [f"超过 {longest} 个字符 · has more than {longest} characters"]
 
 
 @pytest.mark.parametrize("field", ["id_no", "uscc", "phone"])
@@ -141,7 +141,7 @@ def test_digits_that_go_on_and_on_are_no_phone() -> None:
     mapped = map_rows(contract, {"c": "7" * 3000}, {"c": "无号"})
     assert refusals(mapped) == [("0", "transform:petitioner.phone", "c"), ("1", "transform:petitioner.phone", "c")]
     assert set(mapped.refusals["reason"].to_pylist()) == {
-        "无法按 phone 解读，或超过 100 个字 · cannot be read as phone, or has more than 100 characters"
+        "无法按 phone 解读，或超过 100 个字符 · cannot be read as phone, or has more than 100 characters"
     }
 
 
