@@ -11,8 +11,6 @@ from functools import partial
 from typing import cast
 
 import psycopg2
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from fastapi import Request
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
@@ -20,7 +18,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-import schema
 from api.access import Caller
 from api.authentication.limits import CallerLimits
 from api.departments import Directory
@@ -30,9 +27,10 @@ from api.policy.store import Policies
 from api.ring_check import RingCheck
 from api.trace import Trace
 from hub.database import store_errors
+from hub.migrations import newest_revision
 from hub.settings import Settings
 
-__all__ = ["Hub", "Trace", "hub_of", "newest_revision", "reading_engine", "trace_of"]
+__all__ = ["Hub", "Trace", "hub_of", "reading_engine", "trace_of"]
 
 STATEMENT_TIMEOUT_S = 5
 # Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
@@ -58,7 +56,7 @@ class Hub:
     grants: Grants
     ring: RingCheck
     directory: Directory
-    revision: str | None  # of the schema that this version works on
+    revision: str  # of the schema that this version works on
     limits: CallerLimits = field(default_factory=CallerLimits)
 
     def close(self) -> None:
@@ -140,10 +138,3 @@ def _ping_if_idle(engine: Engine, driver: DBAPIConnection, record: ConnectionPoo
         engine.dialect.do_ping(driver)
     except psycopg2.Error as error:
         raise DisconnectionError from error
-
-
-def newest_revision() -> str | None:
-    """The schema's version that this program was written for."""
-    config = Config()
-    config.set_main_option("script_location", f"{schema.__path__[0]}/migrations")
-    return ScriptDirectory.from_config(config).get_current_head()

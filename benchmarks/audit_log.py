@@ -30,7 +30,8 @@ from api.serve import serving
 from api.trace import Trace
 from benchmarks.harness import RUNS, Row, show
 from hub import postgres
-from hub.database import make_engine, migrate
+from hub.database import make_engine
+from hub.migrations import migrate
 from hub.settings import Settings
 
 ROWS = int(os.environ.get("AUDIT_ROWS", "100000"))

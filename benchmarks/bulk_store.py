@@ -28,7 +28,8 @@ import schema
 from benchmarks.bulk_link import Linked, link_whole
 from benchmarks.harness import run
 from hub import postgres
-from hub.database import make_engine, migrate
+from hub.database import make_engine
+from hub.migrations import migrate
 from hub.settings import Settings
 from pipeline.chunk import record_models
 from pipeline.copying import copy_in, cursor_of

@@ -17,7 +17,8 @@ import httpx
 from sqlalchemy import Engine, text
 
 from hub import postgres
-from hub.database import make_engine, migrate
+from hub.database import make_engine
+from hub.migrations import migrate
 from hub.settings import Settings
 from schema.tables import SCHEMAS
 

@@ -20,7 +20,8 @@ from sqlalchemy import Engine, text
 from benchmarks.harness import RUNS, Row, run, show
 from benchmarks.lookup import look_up_rows
 from hub import postgres
-from hub.database import make_engine, migrate
+from hub.database import make_engine
+from hub.migrations import migrate
 from hub.settings import Settings
 from pipeline.copying import copy_in, cursor_of
 from pipeline.resolve import resolve

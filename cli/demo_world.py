@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text
 
 from cli.console import Console
 from connectors.contract_files import DEPARTMENTS
-from hub.database import migrate
 from hub.errors import SettingsError
+from hub.migrations import migrate
 from hub.settings import Settings
 
 SCHEMAS = ("landing", "quarantine", "store", "ops", "audit")

@@ -52,7 +52,7 @@ app.add_typer(export, name="export")
 @app.command()
 def migrate() -> None:
     """建表或升级数据库结构 · Bring the database's schema to this version; a second time does nothing."""
-    from hub.database import migrate as upgrade
+    from hub.migrations import migrate as upgrade
 
     with store(needs_schema=False) as engine:
         before, after = upgrade(engine)

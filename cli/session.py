@@ -12,10 +12,11 @@ from cli.acting import acting
 from connectors.contract import Contract
 from connectors.contract_files import broken_departments, contract_folders, load_contracts, read_contracts
 from connectors.document import Problem, raise_problems
-from hub.database import opened, require_schema, store_errors
+from hub.database import opened, store_errors
 from hub.encryption import key_ring
 from hub.encryption.store_keys import require_keys
 from hub.errors import NotFound
+from hub.migrations import require_schema
 from hub.settings import Settings, get_settings
 from pipeline.batch_log import departments_with_rows
 

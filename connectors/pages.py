@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import pyarrow as pa
 
 from connectors.contract import Contract
@@ -137,7 +138,7 @@ class Paginator:
             self._highest_total = max(total, self._highest_total or 0)
             if rows or self._lowest_total is None:  # an empty page after the last may speak of itself
                 self._lowest_total = total if self._lowest_total is None else min(total, self._lowest_total)
-        table, names = self._recent(self._table(built, stamps), built), self._names(built, columns)
+        table, names = self._table(built, stamps), self._names(built, columns)
         return Page(table, self._highest, complete, names, total, self._highest_total, self._lowest_total, self.rows, self.began)
 
     def marks(self, rows: Sequence[Row]) -> list[bytes]:
@@ -176,14 +177,6 @@ class Paginator:
         for index in built.bad:
             built.ids[index] = _whole_text(built.ids[index])
             built.cursors[index] = None
-
-    def _recent(self, table: pa.Table, built: _Columns) -> pa.Table:
-        """Without the rows that are older than what was asked for, where the source could not leave them out itself."""
-        if self._since is not None:
-            table = table.filter(pa.array([cursor is None or cursor >= self._since for cursor in built.cursors], pa.bool_()))
-        ordinals = pa.array(range(self._ordinal, self._ordinal + table.num_rows), pa.int64())
-        self._ordinal += table.num_rows
-        return table.set_column(0, RAW_PAGE.field("ordinal"), ordinals).cast(RAW_PAGE)
 
     def _check_keys(self, built: _Columns) -> None:
         """A source that drops its key column would land everything anew at each pull: it is told, and nothing lands."""
@@ -247,18 +240,30 @@ class Paginator:
             operations = ["delete" if self._is_deleted(row) else "upsert" for row in built.rows]
         for index, row in built.bad.items():
             raws[index], faults[index], operations[index] = row.raw, row.fault, "upsert"
-        columns = [
-            pa.array(range(count), pa.int64()),
-            pa.array(built.ids, pa.string()),
-            pa.array(built.payloads, pa.binary()).cast(pa.string()),
-            pa.array(raws, pa.binary()),
-            pa.array(faults, pa.string()),
-            pa.array([str(stamp.inbox_id) for stamp in stamps] if stamps and self._order is None else built.cursors, pa.string()),
-            pa.array(operations, pa.string()),
-            pa.array([bounded(stamp.event_id, INDEXED_LONGEST) for stamp in stamps] if stamps else [None] * count, pa.string()),
-            pa.array([stamp.inbox_id for stamp in stamps] if stamps else [None] * count, pa.int64()),
-        ]
-        return pa.Table.from_arrays(columns, schema=RAW_PAGE)
+        cursors = [str(stamp.inbox_id) for stamp in stamps] if stamps and self._order is None else built.cursors
+        event_ids = [bounded(stamp.event_id, INDEXED_LONGEST) for stamp in stamps] if stamps else [None] * count
+        # By polars, not pa.array, which loads pandas: half a second that a pull without news has no other use for.
+        frame = pl.DataFrame(
+            [
+                pl.Series("source_record_id", built.ids, pl.String),
+                pl.Series("payload", built.payloads, pl.Binary).cast(pl.String),
+                pl.Series("raw", raws, pl.Binary),
+                pl.Series("fault", faults, pl.String),
+                pl.Series("cursor", cursors, pl.String),
+                pl.Series("operation", operations, pl.String),
+                pl.Series("event_id", event_ids, pl.String),
+                pl.Series("inbox_id", [stamp.inbox_id for stamp in stamps] if stamps else [None] * count, pl.Int64),
+            ]
+        )
+        return self._numbered(frame, built)
+
+    def _numbered(self, frame: pl.DataFrame, built: _Columns) -> pa.Table:
+        """Without the rows that are older than what was asked for, where the source could not leave them out itself."""
+        if self._since is not None:
+            frame = frame.filter(pl.Series([cursor is None or cursor >= self._since for cursor in built.cursors], dtype=pl.Boolean))
+        numbered = frame.with_columns(pl.int_range(self._ordinal, self._ordinal + len(frame), dtype=pl.Int64).alias("ordinal"))
+        self._ordinal += len(frame)
+        return numbered.select(RAW_PAGE.names).to_arrow().cast(RAW_PAGE)
 
 
 def in_pages(rows: Iterable[Row], size: int) -> Iterator[tuple[list[Row], bool]]:

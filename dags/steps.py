@@ -163,10 +163,11 @@ def opened_store() -> Iterator[tuple[Engine, Settings]]:
     """
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-    from hub.database import opened, require_schema
+    from hub.database import opened
     from hub.encryption import key_ring
     from hub.encryption.store_keys import require_keys
     from hub.errors import HubError
+    from hub.migrations import require_schema
     from hub.settings import get_settings
 
     try:

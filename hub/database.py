@@ -1,27 +1,20 @@
-"""Engines and the schema's version: how every layer reaches the store."""
+"""Engines, and what the database's refusals mean: how every layer reaches the store."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import psycopg2
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from hub import postgres
-from hub.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
+from hub.errors import StoreConflict, StoreError, StoreUnavailable
 from hub.settings import Settings
-
-_MIGRATIONS = Path(__file__).parent.parent / "schema" / "migrations"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,58 +103,3 @@ def _store_error(error: BaseException | None, *, is_gone: bool = False) -> Store
         "look the SQLSTATE up in PostgreSQL's Appendix A; the transaction was rolled back",
         sqlstate=state,
     )
-
-
-def migrate(engine: Engine) -> tuple[str | None, str]:
-    """Bring the schema to this version; a second time does nothing.
-
-    Returns:
-        The revision before (None: empty database) and the one after.
-    """
-    with store_errors(), engine.connect() as connection:
-        before = _revision(connection)
-        _require_no_newer(before)
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-        after = _revision(connection)
-    assert after is not None  # noqa: S101 - upgrade to head has just set it
-    return before, after
-
-
-def require_schema(engine: Engine) -> None:
-    """Refuse to work on a schema of another version.
-
-    Raises:
-        SchemaError: names what to run.
-        StoreUnavailable: the server cannot be reached.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    head = ScriptDirectory.from_config(config).get_current_head()
-    with store_errors(), engine.connect() as connection:
-        found = _revision(connection)
-    _require_no_newer(found)
-    if found != head:
-        raise SchemaError(
-            f"数据库结构为 {found or '空'}，本版本需要 {head} · the database's schema is {found or 'missing'}, this version wants {head}",
-            remedy="运行 `casehub migrate` · run `casehub migrate`",
-        )
-
-
-def _require_no_newer(revision: str | None) -> None:
-    """Refuse a store that a later version of the hub has migrated."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise SchemaError(
-            f"数据库结构 {revision} 来自更新的版本 · the database's schema is {revision}, which this version does not know",
-            remedy="安装曾升级此结构的软件版本 · install the version that migrated it",
-        )
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection, opts={"version_table_schema": None}).get_current_revision()

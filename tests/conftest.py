@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import Engine
 
 from hub import postgres
-from hub.database import make_engine, migrate
+from hub.database import make_engine
 from hub.encryption import using
+from hub.migrations import migrate
 from hub.postgres import Server
 from hub.settings import Settings
 from tests.integration.encryption.builders import ring

@@ -79,10 +79,3 @@ def waiting(connection: Connection) -> Row:
            (SELECT count(*) FROM store.review_task WHERE state = 'open') AS reviews
     """
     return fetch(connection, statement)[0]
-
-
-def schema_revision(connection: Connection) -> str | None:
-    """The schema's version as the database knows it."""
-    if connection.execute(text("SELECT to_regclass('public.alembic_version')")).scalar_one() is None:
-        return None
-    return connection.execute(text("SELECT version_num FROM public.alembic_version")).scalar_one_or_none()

@@ -10,8 +10,8 @@ from api.answers.common import Health
 from api.dependencies import CallerDep, HubDep
 from api.metrics import exposition
 from api.problems import documented
-from api.queries.platform import schema_revision
 from hub.errors import SchemaError
+from hub.migrations import schema_revision
 
 router = APIRouter(tags=["operation"])
 

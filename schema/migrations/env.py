@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that hub.database.migrate hands over."""
+"""Alembic's entry: runs on the connection that hub.migrations.migrate hands over."""
 
 from __future__ import annotations
 

@@ -9,11 +9,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 
 import schema
-from hub.database import migrate, require_schema, store_errors
+from hub.database import store_errors
 from hub.errors import SchemaError, StoreError, StoreUnavailable
+from hub.migrations import migrate, newest_revision, require_schema
 from hub.postgres import Server
 from schema.tables import SCHEMAS, metadata
 from tests.integration.api.builders import Store
@@ -63,6 +65,12 @@ def _back_to(database: Engine, revision: str) -> None:
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
         connection.commit()
+
+
+def test_the_newest_revision_is_told_without_alembic_as_alembic_tells_it() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__path__[0]) / "migrations"))
+    assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
 
 
 def test_a_schema_of_another_version_is_refused(database: Engine) -> None:
