@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import yaml
@@ -13,6 +13,9 @@ from rich.table import Table
 from cli.console import Console
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table
+
+if TYPE_CHECKING:
+    from matching.model_draft import Draft
 
 _HEAD = """\
 # 起草自 · Drafted from {files}: {rows:,} 行 · rows. 请核对每列的含义 · Check what each column was taken for, then run it:
@@ -52,6 +55,11 @@ def draft(
     head = _HEAD.format(files=" --input ".join(path.name for path in inputs), rows=len(rows), model=to.name)
     body = yaml.safe_dump(dict(made.document), allow_unicode=True, sort_keys=False, default_flow_style=None, width=120)
     to.write_text(head + body, encoding="utf-8")
+    _show(made, console)
+    console.print(f"已写入，核对后运行 · written, check it and run it: casehub match run --model {to}", markup=False, highlight=False)
+
+
+def _show(made: Draft, console: Console) -> None:
     shown = Table("列 · column", "看作 · taken for", "填写 · filled", "不同值 · distinct", box=box.SIMPLE_HEAD)
     for column in made.columns:
         shown.add_row(column.name, column.role, f"{column.filled:.0%}", f"{column.distinct:,}")
@@ -63,4 +71,3 @@ def draft(
         words = "其余都同而这些不同的，看作同组的两个（同一专辑的两首），若其实是同一个则改为 []"
         told = "rows that differ in these and else agree are two of one group (tracks of one album): make it [] where they are one"
         console.print(f"told_apart_by: {', '.join(apart_by)}\n{words} · {told}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"已写入，核对后运行 · written, check it and run it: casehub match run --model {to}", markup=False, highlight=False)

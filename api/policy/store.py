@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from api.policy.document import DEFAULT, HIDING_REMEDY, Policy, policy_of, read_policy, told_half_hidden
 from hub.database import store_errors
@@ -122,26 +123,8 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
     """
     with store_errors(), engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE ops.policy IN EXCLUSIVE MODE")
-        waiting = connection.execute(
-            select(table.c.proposed_by, table.c.proposed_account, table.c.document).where(
-                table.c.version == version, table.c.state == "proposed"
-            )
-        ).one_or_none()
-        if waiting is None:
-            raise NotFound(
-                f"没有待批准的版本 {version} · no policy of version {version} waits for approval",
-                remedy="用 `casehub policy list` 查看全部 · `casehub policy list` shows them all",
-            )
-        if waiting.proposed_by == by:
-            raise AccessDenied(
-                "策略须由两人分别提出和批准，提出者不能批准 · a policy wants two people: who proposed it cannot approve it",
-                remedy="请另一位管理员批准 · ask another administrator",
-            )
-        if account is not None and waiting.proposed_account == account:
-            raise AccessDenied(
-                "同一系统账户不能既提出又批准 · one account of the operating system cannot propose a policy and approve it",
-                remedy="由另一位管理员登录自己的账户后批准 · another administrator approves it from an account of his own",
-            )
+        waiting = _waiting(connection, version)
+        _require_another(waiting, by, account)
         _require_whole_hiding(policy_of(waiting.document))
         newer = connection.execute(
             select(table.c.version).where(table.c.state == "in_force", table.c.version > version)
@@ -154,6 +137,34 @@ def approve(engine: Engine, version: int, by: str, account: str | None = None) -
         connection.execute(update(table).where(table.c.state == "in_force").values(state="replaced"))
         approved = {"state": "in_force", "approved_by": by, "approved_at": func.now(), "approved_account": account}
         connection.execute(update(table).where(table.c.version == version).values(**approved))
+
+
+def _waiting(connection: Connection, version: int) -> Row[Any, Any, Any]:
+    waiting = connection.execute(
+        select(table.c.proposed_by, table.c.proposed_account, table.c.document).where(
+            table.c.version == version, table.c.state == "proposed"
+        )
+    ).one_or_none()
+    if waiting is None:
+        raise NotFound(
+            f"没有待批准的版本 {version} · no policy of version {version} waits for approval",
+            remedy="用 `casehub policy list` 查看全部 · `casehub policy list` shows them all",
+        )
+    return waiting
+
+
+def _require_another(waiting: Row[Any, Any, Any], by: str, account: str | None) -> None:
+    """Two people make a policy, by their keys and by their accounts."""
+    if waiting.proposed_by == by:
+        raise AccessDenied(
+            "策略须由两人分别提出和批准，提出者不能批准 · a policy wants two people: who proposed it cannot approve it",
+            remedy="请另一位管理员批准 · ask another administrator",
+        )
+    if account is not None and waiting.proposed_account == account:
+        raise AccessDenied(
+            "同一系统账户不能既提出又批准 · one account of the operating system cannot propose a policy and approve it",
+            remedy="由另一位管理员登录自己的账户后批准 · another administrator approves it from an account of his own",
+        )
 
 
 def _require_whole_hiding(policy: Policy) -> None:

@@ -18,29 +18,15 @@ from connectors.connections import load_connection, variable
 from connectors.connector import SqlConnector
 from connectors.contract import Contract
 from connectors.document import did_you_mean
+from connectors.transports.sqlerrors import not_utf8, translated
 from connectors.transports.sqltimes import keep_times_as_written
-from hub.errors import ContractError, HubError, SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
-from hub.wording import Words
+from hub.errors import ContractError, HubError, SettingsError, SourceFormatError, SourceLimitError, SourceUnavailable
 
 _FETCH = 500
 _SIZED = frozenset({str, bytes, memoryview})
 _NESTED = frozenset({dict, list, tuple})  # jsonb and arrays
 _A_NUMBER = 8  # bytes
 _T = TypeVar("_T")
-_REFUSED_WORDS = ("authentication failed", "no pg_hba.conf entry", "access denied", "permission denied", "is not permitted to log in")
-_REFUSED_CODES = {1044, 1045, 1142, 1698}
-_NO_DATABASE_CODES = {1049}
-_MISSING_WORDS = (
-    "does not exist",
-    "no such table",
-    "doesn't exist",
-    "no such column",
-    "unknown column",
-    "invalid object name",
-    "ora-00942",
-)
-_AWAY_WORDS = ("unable to open", "locked", "busy", "disk i/o")
-_SLOW_WORDS = ("statement timeout", "interrupted", "timed out", "max_statement_time", "lost connection to mysql server during query")
 
 
 class SqlServer:
@@ -146,62 +132,16 @@ class SqlServer:
         return attempts(once)
 
     def _translated(self, error: exc.DBAPIError) -> HubError:
-        """A database's error in the hub's words; its own text may quote values and is not shown."""
-        text = str(error.orig).lower()
-        code = getattr(error.orig, "pgcode", None) or (error.orig.args[0] if error.orig is not None and error.orig.args else None)
-        code = code if isinstance(code, int) or (isinstance(code, str) and len(code) == 5) else "no code"
-        dialect, place = self._engine.dialect.name, f"{self._contract.department}: "
-        what = Words(f"{dialect} 数据库", f"the {dialect} database")
-        detail = {"department": self._contract.department, "code": code}
-        if code in _REFUSED_CODES or any(word in text for word in _REFUSED_WORDS):
-            return SourceRefused(
-                f"{place}{what.zh}拒绝了此凭据 · {what.en} refuses these credentials",
-                remedy="核对连接中的用户、密码及其权限 · check the connection's user, password and grants",
-                **detail,
-            )
-        if code in _NO_DATABASE_CODES or ("database" in text and "does not exist" in text):
-            return SourceRefused(
-                f"{place}没有此名称的 {what.zh} · {what.en} is not there under this name",
-                remedy="核对连接中的数据库名称 · check the database's name in the connection",
-                **detail,
-            )
-        if any(word in text for word in _MISSING_WORDS):
-            detail["missing"] = True
-            return SourceFormatError(
-                f"{place}{what.zh}没有此表或列 · {what.en} has no such table or column",
-                remedy="核对契约中的 relation: 或 query: · check relation: or query: in the contract",
-                **detail,
-            )
-        if "could not decode to utf-8" in text and not self._keeps_bytes:
+        if not_utf8(error) and not self._keeps_bytes:
             self._keeps_bytes = True
             self._engine.dispose()
             return SourceUnavailable(
-                f"{place}{what.zh}中有不是 UTF-8 的文本 · {what.en} holds text that is not UTF-8",
+                f"{self._contract.department}: {self._engine.dialect.name} 数据库中有不是 UTF-8 的文本 · "
+                f"the {self._engine.dialect.name} database holds text that is not UTF-8",
                 remedy="请再拉取一次 · pull again",
-                **detail,
+                department=self._contract.department,
             )
-        if any(word in text for word in _SLOW_WORDS):
-            remedy = "增大 timeout_s，或请部门为游标列和主键建索引 · raise timeout_s, or ask for an index on the cursor and the key"
-            return SourceUnavailable(
-                f"{place}{what.zh}在 {self._connector.timeout_s} 秒内没有应答 · {what.en} gave no answer in {self._connector.timeout_s} s",
-                remedy=remedy,
-                **detail,
-            )
-        is_away = isinstance(error, (exc.OperationalError, exc.InterfaceError)) or error.connection_invalidated
-        if self._engine.dialect.name == "sqlite":  # calls a mistake in a query operational, too
-            is_away = any(word in text for word in _AWAY_WORDS)
-        if is_away:
-            return SourceUnavailable(
-                f"{place}{what.zh}无法连接，或连接中断（{code}） · {what.en} cannot be reached or broke off ({code})",
-                remedy="请稍后重试 · try again later",
-                **detail,
-            )
-        kind = type(error).__name__
-        return SourceFormatError(
-            f"{place}{what.zh}无法执行此查询（{kind}，{code}） · {what.en} cannot answer the query ({kind}, {code})",
-            remedy="核对契约中的 query: · check query: in the contract",
-            **detail,
-        )
+        return translated(error, self._engine.dialect.name, self._contract.department, self._connector.timeout_s)
 
     def _no_relation(self, relation: str) -> ContractError:
         schema = relation.rpartition(".")[0] or None

@@ -22,6 +22,7 @@ from hub.wording import Words
 
 #: Cells above which a sheet is refused: the reader holds the whole rectangle, and two far corners would fill the memory.
 MOST_CELLS = 50_000_000
+Merge = tuple[tuple[int, int], tuple[int, int]]  # line and column of the first corner and of the last, from 0
 _MORE_DIGITS = 1e15  # the least number of 16 digits
 
 
@@ -37,6 +38,28 @@ def rows(
         SourceFormatError: no workbook, no such sheet, merged cells that overlap, or not the header that the contract expects.
         SourceLimitError: larger than the limit once unpacked, or a rectangle of too many cells.
     """
+    cells, merges = _cells(content, options, limit, what, most_cells=most_cells, is_lenient=is_lenient)
+    first = options.skip_rows + options.header_rows
+    if len(cells) < first:
+        raise SourceFormatError(
+            f"{what} 只有 {len(cells)} 行，没有表头 · {what} has {len(cells)} lines and no header",
+            remedy="更正 xlsx: skip_rows 和 header_rows · correct xlsx: skip_rows and header_rows",
+        )
+    read = _plain if is_lenient else _judged
+    names = _names(cells[options.skip_rows : first], read, what)
+    _check_header(names, options.expect_header, what)
+    found.columns = tuple(names)
+    _clear_beyond(cells, merges, len(names), first)
+    for number, line in enumerate(cells[first:], start=first + 1):
+        values = [read(value) for value in (line[: len(names)] if is_lenient else line)]
+        if any(value is not None for value in values[: len(names)]) or any(map(_says_something, values[len(names) :])):
+            yield _row(names, line, values, number)
+
+
+def _cells(
+    content: bytes, options: XlsxOptions, limit: int, what: str, *, most_cells: int, is_lenient: bool
+) -> tuple[list[list[Any]], Sequence[Merge]]:
+    """The cells of the sheet that is meant, faults where they stand and merged ones filled, with the corners of those."""
     doubtful = _refuse_bombs(content, limit, most_cells, what)
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
@@ -53,21 +76,7 @@ def rows(
         raise damaged(what) from None
     _put(cells, {} if is_lenient else faulty_cells(content, name, doubtful, what))
     _fill_merged(cells, merges, f"{what}, sheet {options.sheet!r}")  # as the contract names it: a sheet may bear a person's name
-    first = options.skip_rows + options.header_rows
-    if len(cells) < first:
-        raise SourceFormatError(
-            f"{what} 只有 {len(cells)} 行，没有表头 · {what} has {len(cells)} lines and no header",
-            remedy="更正 xlsx: skip_rows 和 header_rows · correct xlsx: skip_rows and header_rows",
-        )
-    read = _plain if is_lenient else _judged
-    names = _names(cells[options.skip_rows : first], read, what)
-    _check_header(names, options.expect_header, what)
-    found.columns = tuple(names)
-    _clear_beyond(cells, merges, len(names), first)
-    for number, line in enumerate(cells[first:], start=first + 1):
-        values = [read(value) for value in (line[: len(names)] if is_lenient else line)]
-        if any(value is not None for value in values[: len(names)]) or any(map(_says_something, values[len(names) :])):
-            yield _row(names, line, values, number)
+    return cells, merges
 
 
 def _put(cells: list[list[Any]], faults: Mapping[tuple[int, int], CellFault]) -> None:
@@ -144,7 +153,7 @@ def _refuse_bombs(content: bytes, limit: int, most_cells: int, what: str) -> set
     return doubtful
 
 
-def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]], what: str) -> None:
+def _fill_merged(cells: list[list[Any]], merges: Sequence[Merge], what: str) -> None:
     """A merged cell's value stands in its first corner alone.
 
     A cell is filled once: a few kilobytes can name one huge rectangle a million times. No spreadsheet program writes what overlaps.
@@ -170,7 +179,7 @@ def _fill_merged(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int],
             line[left:end] = [value] * (end - left)
 
 
-def _clear_beyond(cells: list[list[Any]], merges: Sequence[tuple[tuple[int, int], tuple[int, int]]], width: int, first: int) -> None:
+def _clear_beyond(cells: list[list[Any]], merges: Sequence[Merge], width: int, first: int) -> None:
     """Blank again what a cell below the header's names was merged into beyond them: nothing is lost with it."""
     for (top, left), (bottom, right) in merges:
         if left < width <= right:
