@@ -16,7 +16,7 @@ from api.queries import case as queries
 from api.queries.rows import Row
 from matching.model import Model
 from matching.weights import RARITY, explain, waterfall
-from pipeline.links import ENGINE
+from pipeline.resolving.links import ENGINE
 
 #: (by a person, decision) → how it is told.
 TOLD = {

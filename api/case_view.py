@@ -17,7 +17,7 @@ from api.presenter import Presenter
 from api.queries import case as queries
 from api.queries.moments import NOW, Moment
 from matching.survivorship import FieldRule, Statement, standing
-from pipeline.golden import label_of, label_rules
+from pipeline.resolving.golden import label_of, label_rules
 
 _SUMMARY = ("category", "status", "grade", "street", "community")
 _MAY_READ = (Clearance.CLEAR, Clearance.MASKED)

@@ -32,7 +32,7 @@ from hub.errors import AccessDenied, NotFound, RequestError
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_EVENTS = 10_000
 MAX_AGE_S = 300
-_LOCK = 4705  # beside those of pipeline/locks.py
+_LOCK = 4705  # beside those of pipeline/store/locks.py
 
 Wrap = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 

@@ -21,11 +21,11 @@ from api.questions.match import MatchParty, MatchRecord
 from matching.model import Model
 from matching.single.identifiers import id_number
 from matching.weights import explain
-from pipeline.lookup import Candidate, Known, Reach, Told, look_up_all
-from pipeline.lookup_view import GRADUAL, Treated
-from pipeline.models import load_model
-from pipeline.promises import unique_departments
-from pipeline.prospect import Prospect
+from pipeline.looking_up.lookup import Candidate, Known, Reach, Told, look_up_all
+from pipeline.looking_up.prospect import Prospect
+from pipeline.looking_up.view import GRADUAL, Treated
+from pipeline.resolving.models import load_model
+from pipeline.resolving.promises import unique_departments
 
 MOST_CANDIDATES = 10  # of one party or case in an answer
 _RENEWED_S = 60.0  # a contract that begins or ceases to promise no duplicates counts from then on

@@ -13,7 +13,7 @@ from api.departments import Directory
 from api.queries import platform
 from api.queries.reports import waiting as letters_waiting
 from api.queries.watches import open_deliveries
-from pipeline.agreement import precision
+from pipeline.evaluating.agreement import precision
 
 ROWS = ("pulled", "landed", "already_known", "accepted", "quarantined", "held", "superseded", "deleted")
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)

@@ -19,8 +19,8 @@ import polars as pl
 from api.masking import COMPOUND_SURNAMES
 from hub.errors import RequestError
 from matching.search_keys import spoken
-from pipeline.transforms.base import Options
-from pipeline.transforms.identifiers import phone as dialled
+from pipeline.columns.transforms.base import Options
+from pipeline.columns.transforms.identifiers import phone as dialled
 from schema.identifiers import id_check
 from schema.numbers import holds_number
 from schema.search import Query, number_part, query_of, tsquery

@@ -34,7 +34,7 @@ __all__ = ["Hub", "Trace", "hub_of", "reading_engine", "trace_of"]
 
 STATEMENT_TIMEOUT_S = 5
 # Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
-# One plan of a prepared statement serves every value: see pipeline/prepared.py.
+# One plan of a prepared statement serves every value: see pipeline/store/prepared.py.
 PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
 # Connections that each department's login may have. All are kept, for a new one plans every statement anew: with six kept of ten a
 # mixed load made two a second. The one given back last is taken first, and the database ends those that a burst left behind.

@@ -34,7 +34,7 @@ from benchmarks.lookup import KNOWN
 from benchmarks.match_api import bodies
 from hub.postgres import Server
 from hub.settings import Settings
-from pipeline.copying import read_frame
+from pipeline.store.copying import read_frame
 from schema.tables import row_scope
 from simulator.world import build_world
 

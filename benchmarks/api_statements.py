@@ -24,7 +24,7 @@ from api.serve import serving
 from api.state import PLAN, STATEMENT_TIMEOUT_S
 from benchmarks.api_client import OK, Measured
 from hub.settings import Settings
-from pipeline import prepared
+from pipeline.store import prepared
 
 _OPTIONS = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_S}s {PLAN}"
 _OF_THE_ANSWER = re.compile(r"\bstore\.", re.IGNORECASE)

@@ -20,20 +20,31 @@ from matching.blocking import blocking_keys, pairs_within
 from matching.clustering import cluster
 from matching.engines.job import Job
 from matching.linkage import DECISIVE, edges_of
-from pipeline.candidates import Met, key_numbers, list_keys, show_crowded_keys, show_keys
-from pipeline.channel import Channel
-from pipeline.chunk import PLAN
-from pipeline.clusters import Assignment
-from pipeline.comparing import _Comparing
-from pipeline.copying import copy_in, cursor_of, read_frame
-from pipeline.entity_ids import Fates, settle
-from pipeline.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, labels_of
-from pipeline.memberships import write_memberships
-from pipeline.models import load_model
-from pipeline.promises import unique_departments
-from pipeline.publish import Numbers, prepare, publish
-from pipeline.relations import CASE, ORGANISATION, PERSON, STAND_IN, Relation, all_cases, all_parties, as_input, plain, with_parties
-from pipeline.reviews import update_reviews
+from pipeline.resolving.candidates import Met, key_numbers, list_keys, show_crowded_keys, show_keys
+from pipeline.resolving.chunk import PLAN
+from pipeline.resolving.clusters import Assignment
+from pipeline.resolving.comparing import _Comparing
+from pipeline.resolving.entity_ids import Fates, settle
+from pipeline.resolving.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, labels_of
+from pipeline.resolving.memberships import write_memberships
+from pipeline.resolving.models import load_model
+from pipeline.resolving.promises import unique_departments
+from pipeline.resolving.publish import Numbers, prepare, publish
+from pipeline.resolving.relations import (
+    CASE,
+    ORGANISATION,
+    PERSON,
+    STAND_IN,
+    Relation,
+    all_cases,
+    all_parties,
+    as_input,
+    plain,
+    with_parties,
+)
+from pipeline.resolving.reviews import update_reviews
+from pipeline.store.channel import Channel
+from pipeline.store.copying import copy_in, cursor_of, read_frame
 from schema.records import PAIR
 
 PART = 100_000  # nodes at a time

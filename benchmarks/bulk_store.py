@@ -31,10 +31,10 @@ from hub import postgres
 from hub.database import make_engine
 from hub.migrations import migrate
 from hub.settings import Settings
-from pipeline.chunk import record_models
-from pipeline.copying import copy_in, cursor_of
-from pipeline.names import catch_up
-from pipeline.normalise import _events, _with_tokens
+from pipeline.normalising.normalise import _events, _with_tokens
+from pipeline.resolving.chunk import record_models
+from pipeline.resolving.names import catch_up
+from pipeline.store.copying import copy_in, cursor_of
 from schema.tables import party, source_record
 from simulator.world import build_world
 

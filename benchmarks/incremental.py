@@ -23,8 +23,8 @@ from hub import postgres
 from hub.database import make_engine
 from hub.migrations import migrate
 from hub.settings import Settings
-from pipeline.copying import copy_in, cursor_of
-from pipeline.resolve import resolve
+from pipeline.resolving.resolve import resolve
+from pipeline.store.copying import copy_in, cursor_of
 from schema.tables import party, source_record
 from simulator.world import build_world
 

@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 
 from benchmarks.bulk_store import SEED, bulk_store
 from benchmarks.harness import RUNS, Row, show
-from pipeline.copying import read_frame
-from pipeline.lookup import Reach, look_up_all
-from pipeline.prospect import Prospect
+from pipeline.looking_up.lookup import Reach, look_up_all
+from pipeline.looking_up.prospect import Prospect
+from pipeline.store.copying import read_frame
 from simulator.world import build_world
 
 _LOOK_UPS = 200  # of each run

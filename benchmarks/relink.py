@@ -17,8 +17,8 @@ from benchmarks.incremental import filled, put
 from hub.settings import Settings
 from matching.engines import ENGINES
 from matching.model import RELATIONS
-from pipeline.difference import Difference
-from pipeline.resolve import resolve
+from pipeline.relinking.difference import Difference
+from pipeline.resolving.resolve import resolve
 
 RECORDS = 100_000
 

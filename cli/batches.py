@@ -15,7 +15,7 @@ from cli.words import BATCH_COLUMNS, STATES
 from connectors.document import did_you_mean
 from hub.errors import RequestError
 from hub.settings import get_settings
-from pipeline import batch_log
+from pipeline.batch import batch_log
 from schema.tables import BATCH_STATES
 
 app = typer.Typer(

@@ -17,9 +17,9 @@ from cli.console import Console
 from hub.airflow import USER, Airflow
 from hub.errors import HubError
 from matching.evaluation import Evaluation, evaluate
-from pipeline.conservation import recount, require_law
-from pipeline.copying import read_frame
+from pipeline.batch.conservation import recount, require_law
 from pipeline.export import membership
+from pipeline.store.copying import read_frame
 
 KEY_DAYS = 7
 

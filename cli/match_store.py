@@ -15,7 +15,7 @@ from cli.pair_table import DECISIONS, show_pair
 from cli.session import store
 
 if TYPE_CHECKING:
-    from pipeline.agreement import Precision
+    from pipeline.evaluating.agreement import Precision
 
 _IN_FORCE = "已写入 · written: {to}; 放入 CASEHUB_MODELS 所指文件夹后生效 · takes effect in the folder that CASEHUB_MODELS names"
 
@@ -24,7 +24,7 @@ RelationName = Annotated[str, typer.Option("--relation", help="人员、单位�
 
 def explain_pair(relation: str, left: str, right: str, *, clear: bool) -> None:
     """Print why two parties or records of the store are one or two, whether or not blocking brings them together."""
-    from pipeline.pairs import examine, find_node, relation_named
+    from pipeline.evaluating.pairs import examine, find_node, relation_named
 
     with store() as engine:
         found = relation_named(relation)
@@ -39,9 +39,9 @@ def train_relation(relation: str, to: Path) -> None:
     """Move the weights of a relation's model to what people said, print those that moved, and write the model's next version."""
     from matching.calibration import calibrated_document
     from matching.model_file import document_of
-    from pipeline.models import load_model, model_path
-    from pipeline.pairs import relation_named
-    from pipeline.verdicts import calibrated
+    from pipeline.evaluating.pairs import relation_named
+    from pipeline.evaluating.verdicts import calibrated
+    from pipeline.resolving.models import load_model, model_path
 
     with store() as engine:
         found = calibrated(engine, relation_named(relation))
@@ -65,8 +65,8 @@ def sample(
     size: Annotated[int, typer.Option("--size", help="抽多少条关联 · links to draw")] = 100,
 ) -> None:
     """随机抽取关联供人复核，估计线上精确率 · Draw live links at random for people to judge: the live precision is estimated from them."""
-    from pipeline.agreement import draw, precisions
-    from pipeline.pairs import relation_named
+    from pipeline.evaluating.agreement import draw, precisions
+    from pipeline.evaluating.pairs import relation_named
 
     with store() as engine:
         drawn = draw(engine, relation_named(relation), size)
@@ -79,8 +79,8 @@ def sample(
 
 def evaluate(relation: RelationName = "") -> None:
     """人的判断对照引擎的判断，及抽样精确率 · What people said beside what the engine says, and the precision that samples tell."""
-    from pipeline.agreement import confusion, precisions
-    from pipeline.pairs import RELATION_NAMES, relation_named
+    from pipeline.evaluating.agreement import confusion, precisions
+    from pipeline.evaluating.pairs import RELATION_NAMES, relation_named
 
     console = Console()
     with store() as engine:
@@ -107,9 +107,9 @@ def survey(
     """数出占位值和过于常见的值，写成模型的下一版 · Count values that say nothing or that too many share, for the model's next version."""
     from api.masking import mask_id_no, mask_phone
     from hub.errors import RequestError
-    from pipeline.pairs import relation_named
-    from pipeline.survey import next_version
-    from pipeline.survey import survey as count
+    from pipeline.evaluating.pairs import relation_named
+    from pipeline.evaluating.survey import next_version
+    from pipeline.evaluating.survey import survey as count
 
     if to is not None and (to.suffix not in (".yml", ".yaml") or not to.parent.is_dir()):
         raise RequestError(

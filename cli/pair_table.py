@@ -15,7 +15,7 @@ from cli.console import Console
 from matching import weights
 
 if TYPE_CHECKING:
-    from pipeline.pairs import Node, Pair
+    from pipeline.evaluating.pairs import Node, Pair
 
 _FIELDS = {
     "role": "角色 · role", "name": "姓名/名称 · name", "id_no": "证件号 · ID number", "uscc": "统一社会信用代码 · credit code",

@@ -21,9 +21,9 @@ from connectors.feed import CursorFeed
 from connectors.mapping import Each, Mapping, Party
 from connectors.masking import mask_row, masked, scrubbed
 from connectors.paths import lookup, top_level_names
-from pipeline.fields import source_text
-from pipeline.parties import mentions
-from pipeline.payloads import Payloads
+from pipeline.columns.payloads import Payloads
+from pipeline.normalising.fields import source_text
+from pipeline.normalising.parties import mentions
 
 _NO_COLUMN = "[dim]—[/dim]"
 _ROWS_ASIDE = 5  # rows that stand beside each other in one table

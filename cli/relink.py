@@ -15,8 +15,8 @@ from cli.session import store
 from hub.settings import get_settings
 
 if TYPE_CHECKING:
-    from pipeline.difference import Change
-    from pipeline.relink import Relinked
+    from pipeline.relinking.difference import Change
+    from pipeline.relinking.relink import Relinked
 
 _RELATIONS = {"person": "人员 person", "organisation": "单位 organisation", "case": "案件 case"}
 _STEPS = {"reading": "读取 · reading", **_RELATIONS}
@@ -31,8 +31,8 @@ def relink(
     swap: Annotated[bool, typer.Option("--swap", help="把差异交给识别并发布，再比一次 · have resolve publish the difference")] = False,
 ) -> None:
     """全部重新匹配，与现有结果比较；加 --swap 才换入 · Link everything anew beside the live result and compare; in only with --swap."""
-    from pipeline.relink import swap as bring_in
-    from pipeline.relink import table_of
+    from pipeline.relinking.relink import swap as bring_in
+    from pipeline.relinking.relink import table_of
     from pipeline.table_files import require_writable, write_table
 
     if to is not None:
@@ -57,7 +57,7 @@ def relink(
 
 
 def _relinked(console: Console, database: Engine, engine: str) -> list[Relinked]:
-    from pipeline.relink import relink as link_anew
+    from pipeline.relinking.relink import relink as link_anew
 
     with console.status("…") as status:
         found = link_anew(database, get_settings(), engine, lambda step: status.update(_STEPS[step]))

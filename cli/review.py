@@ -32,8 +32,8 @@ _KEYS = {"y": "yes", "n": "no", "u": "unsure"}
 @app.command("list")
 def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20) -> None:
     """列出待复核的记录对，最可能同一的在前 · Open tasks, the likeliest to be one first."""
-    from pipeline.pairs import examine, relation_named
-    from pipeline.reviews import open_tasks
+    from pipeline.evaluating.pairs import examine, relation_named
+    from pipeline.resolving.reviews import open_tasks
 
     shown = Table("任务\ntask", "关系\nrelation", "左\nleft", "右\nright", "权重（比特）\nbits", box=box.SIMPLE_HEAD)
     for column in shown.columns[2:4]:
@@ -55,8 +55,8 @@ def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(m
 @app.command()
 def show(task: TaskId, clear: Clear = False) -> None:
     """两边的记录与引擎的逐项权重（比特） · Both sides of a task and the engine's steps; personal values masked unless --clear."""
-    from pipeline.pairs import examine, relation_named
-    from pipeline.reviews import open_task
+    from pipeline.evaluating.pairs import examine, relation_named
+    from pipeline.resolving.reviews import open_task
 
     with store() as engine:
         found = open_task(engine, task)
@@ -69,8 +69,8 @@ def show(task: TaskId, clear: Clear = False) -> None:
 @app.command()
 def decide(task: TaskId, verdict: Verdict, reason: Reason = None) -> None:
     """对任务作出判断 · Say of a task's pair yes, no or unsure."""
-    from pipeline.decisions import decide as record
-    from pipeline.reviews import open_task
+    from pipeline.resolving.decisions import decide as record
+    from pipeline.resolving.reviews import open_task
 
     with store() as engine:
         found = open_task(engine, task)
@@ -81,8 +81,8 @@ def decide(task: TaskId, verdict: Verdict, reason: Reason = None) -> None:
 @app.command()
 def pair(left: NodeName, right: NodeName, verdict: Verdict, relation: RelationName = "case", reason: Reason = None) -> None:
     """对任意一对作出判断，无需任务 · Say the same of any pair, whether or not it is a task."""
-    from pipeline.decisions import decide as record
-    from pipeline.pairs import find_node, relation_named
+    from pipeline.evaluating.pairs import find_node, relation_named
+    from pipeline.resolving.decisions import decide as record
 
     with store() as engine:
         ids = [find_node(engine, relation_named(relation), name) for name in (left, right)]
@@ -93,8 +93,8 @@ def pair(left: NodeName, right: NodeName, verdict: Verdict, relation: RelationNa
 @app.command()
 def apart(node: NodeName, relation: RelationName = "case", reason: Reason = None) -> None:
     """把误并的一条分出去，永不再并 · Take one out of what it was made one with; no re-run joins them again."""
-    from pipeline.decisions import take_apart
-    from pipeline.pairs import find_node, relation_named
+    from pipeline.evaluating.pairs import find_node, relation_named
+    from pipeline.resolving.decisions import take_apart
 
     with store() as engine:
         found = find_node(engine, relation_named(relation), node)
@@ -105,8 +105,8 @@ def apart(node: NodeName, relation: RelationName = "case", reason: Reason = None
 @app.command()
 def weak(relation: RelationName = "case", limit: Annotated[int, typer.Option(min=1, max=1000, help="行数 · rows")] = 20) -> None:
     """只靠一条弱关联连成的，误并多在其中 · What hangs together by one faint link, the faintest first: where wrong merges are."""
-    from pipeline.pairs import examine, relation_named
-    from pipeline.reviews import weakest
+    from pipeline.evaluating.pairs import examine, relation_named
+    from pipeline.resolving.reviews import weakest
 
     shown = Table("权重（比特）\nbits", "左\nleft", "右\nright", relation, box=box.SIMPLE_HEAD)
     for column in shown.columns[1:3]:
@@ -132,7 +132,7 @@ def ask_next(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="最多多少对 · pairs at most")] = 50,
 ) -> None:
     """逐对复核：y 同一，n 不同，u 不确定，s 跳过，q 结束 · One pair after another: yes, no, unsure, skip, quit."""
-    from pipeline.pairs import RELATION_NAMES, examine, relation_named
+    from pipeline.evaluating.pairs import RELATION_NAMES, examine, relation_named
 
     console, done = Console(), 0
     with store() as engine:
@@ -154,9 +154,9 @@ def ask_next(
 
 
 def _waiting(engine: Engine, relation: str, most: int, *, sampled: bool) -> list[tuple[int, int]]:
-    from pipeline.agreement import to_judge
-    from pipeline.pairs import relation_named
-    from pipeline.reviews import open_tasks
+    from pipeline.evaluating.agreement import to_judge
+    from pipeline.evaluating.pairs import relation_named
+    from pipeline.resolving.reviews import open_tasks
 
     if sampled:
         return to_judge(engine, relation_named(relation), most)
@@ -173,7 +173,7 @@ def _answer() -> str:
 def _recorded(engine: Engine, console: Console, relation: str, pair: tuple[int, int], answer: str) -> int:
     """Record an answer; a refusal is shown and the next pair comes all the same."""
     from hub.errors import RequestError
-    from pipeline.decisions import decide as record
+    from pipeline.resolving.decisions import decide as record
 
     if answer not in _KEYS:
         return 0

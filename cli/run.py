@@ -19,7 +19,7 @@ from connectors.contract import Contract
 from hub.errors import RequestError
 from hub.settings import get_settings
 from pipeline.ingest import BatchReport
-from pipeline.order import Kind
+from pipeline.landing.order import Kind
 from pipeline.run import PassReport
 
 #: Why --accept-deletions does nothing in an ordinary run, by the feed's mode.
@@ -100,7 +100,7 @@ def run(
     ] = False,
 ) -> None:
     """在一个进程内完成一次全流程：拉取、校验、归一、识别、发布 · Pull, validate, normalise, match and publish, in one process."""
-    from pipeline.order import Order
+    from pipeline.landing.order import Order
     from pipeline.run import run_pass
 
     settings, console = get_settings(), Console()
@@ -168,7 +168,7 @@ def _that_can_be_swept(contracts: Sequence[Contract], *, is_named: bool) -> list
 
 def resolve_pending() -> None:
     """识别并发布等待中的记录 · Match and publish what waits in ops.pending."""
-    from pipeline.resolve import resolve
+    from pipeline.resolving.resolve import resolve
 
     with store() as engine:
         report = resolve(engine, get_settings())

@@ -18,7 +18,7 @@ from hub.encryption.store_keys import require_keys
 from hub.errors import NotFound
 from hub.migrations import require_schema
 from hub.settings import Settings, get_settings
-from pipeline.batch_log import departments_with_rows
+from pipeline.batch.batch_log import departments_with_rows
 
 
 @contextlib.contextmanager

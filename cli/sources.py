@@ -114,7 +114,7 @@ def rewind(
     to: Annotated[str | None, typer.Option("--to", help="退到此处，缺省为最初 · back to here, as the source writes it")] = None,
 ) -> None:
     """退回水位，下次从那里或从头再拉，已落地的不会重复 · Set the watermark back: the next pull begins there, or at the beginning."""
-    from pipeline.watermark import rewind as set_back
+    from pipeline.landing.watermark import rewind as set_back
 
     contract = active_contracts(get_settings(), [department])[0]
     with store() as engine:

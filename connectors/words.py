@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-#: What `as:` may say. The functions are in pipeline/transforms.py.
+#: What `as:` may say. The functions are in pipeline/columns/transforms/.
 Transform = Literal[
     "text",
     "datetime",

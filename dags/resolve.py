@@ -21,7 +21,7 @@ A second resolve steps back; a kill loses one chunk.
 def resolve_pending() -> None:
     """RESOLVE everything that waits."""
     from hub.errors import BusyError
-    from pipeline.resolve import resolve
+    from pipeline.resolving.resolve import resolve
 
     with opened_store() as (engine, settings):
         if resolve(engine, settings).is_busy:

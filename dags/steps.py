@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from connectors.document import Problem
     from hub.settings import Settings
-    from pipeline.order import Kind
+    from pipeline.landing.order import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +104,8 @@ def land(department: str, kind: Kind) -> Any:
 
     @task(task_id="land", **(SWEEP_RETRIES if kind == "reconcile" else RETRIES))
     def run(**context: Any) -> int:
-        from pipeline.land import land
-        from pipeline.order import Order
+        from pipeline.landing.land import land
+        from pipeline.landing.order import Order
 
         dag_run = context["dag_run"]
         order = Order("backfill" if dag_run.run_type == "backfill" else kind, run_id=f"{dag_run.dag_id} {dag_run.run_id}")
@@ -120,7 +120,7 @@ def validate(department: str, batch: Any) -> Any:
 
     @task(task_id="validate")
     def run(batch_id: int) -> int:
-        from pipeline.validate import validate
+        from pipeline.validating.validate import validate
 
         with opened_for(department) as (engine, contract, settings):
             validate(engine, contract, batch_id, settings)
@@ -134,7 +134,7 @@ def normalise(department: str, batch: Any, outlets: list[Asset]) -> Any:
 
     @task(task_id="normalise", outlets=outlets)
     def run(batch_id: int) -> int:
-        from pipeline.normalise import normalise
+        from pipeline.normalising.normalise import normalise
 
         with opened_for(department) as (engine, contract, settings):
             normalise(engine, contract, batch_id, settings)

@@ -27,7 +27,7 @@ from sqlalchemy import Engine
 
 from hub.database import store_errors
 from hub.errors import RequestError
-from pipeline.copying import cursor_of
+from pipeline.store.copying import cursor_of
 
 MEMBERSHIP = pa.schema(
     [

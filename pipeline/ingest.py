@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Engine, text
 
 from connectors.contract import Contract
 from hub.settings import Settings
-from pipeline.land import Source, land
-from pipeline.normalise import normalise
-from pipeline.order import Order
-from pipeline.validate import validate
+from pipeline.landing.land import Source, land
+from pipeline.landing.order import Order
+from pipeline.normalising.normalise import normalise
+from pipeline.validating.validate import validate
 
 _UNFINISHED = """
 SELECT EXISTS (SELECT FROM landing.record WHERE department = :department AND batch_id <= :batch_id AND state = 'landed')

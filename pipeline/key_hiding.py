@@ -11,10 +11,10 @@ from hub.encryption import KeyRing
 from hub.encryption.key_document import RESERVED as LOOKUP
 from hub.encryption.store_keys import keys_in_use, require_same, write_down
 from hub.errors import BusyError
-from pipeline.candidates import hide_numbers
-from pipeline.copying import copy_in, cursor_of, read_frame
-from pipeline.locks import resolve_lock
-from pipeline.relations import RELATIONS, Relation
+from pipeline.resolving.candidates import hide_numbers
+from pipeline.resolving.relations import RELATIONS, Relation
+from pipeline.store.copying import copy_in, cursor_of, read_frame
+from pipeline.store.locks import resolve_lock
 
 
 def hide_keys_once(engine: Engine, ring: KeyRing, progress: Callable[[str, int], None]) -> None:

@@ -13,10 +13,10 @@ from connectors.document import did_you_mean
 from hub.database import store_errors
 from hub.errors import NotFound
 from hub.settings import Settings
-from pipeline import work
-from pipeline.conservation import recount, require_law
+from pipeline.batch import work
+from pipeline.batch.conservation import recount, require_law
 from pipeline.ingest import finish
-from pipeline.locks import department_lock
+from pipeline.store.locks import department_lock
 
 _LIST = """
 SELECT item_id, department, source_record_id, version, batch_id, rule, column_name, reason, created_at FROM quarantine.item
@@ -164,7 +164,7 @@ def release(engine: Engine, contract: Contract, batch_id: int, settings: Setting
 def discard_batch(engine: Engine, department: str, batch_id: int) -> str:
     """Put a held batch aside: its rows stay in landing, superseded, and the next pull lands what the source then says.
 
-    None of them is known any more (pipeline/discarded.py), and the watermark goes back to where it stood before the batch. Events
+    None of them is known any more (pipeline/landing/discarded.py), and the watermark goes back to where it stood before the batch. Events
     come when their department sends them again.
 
     Returns:

@@ -21,8 +21,8 @@ from hub.encryption.key_document import KEY_ID
 from hub.encryption.key_document import RESERVED as LOOKUP
 from hub.encryption.store_keys import keys_in_use, require_same, write_down
 from hub.errors import DecryptionError
-from pipeline.copying import cursor_of, read_frame
 from pipeline.key_hiding import hide_keys_once
+from pipeline.store.copying import cursor_of, read_frame
 
 BATCH = 1_000
 BATCH_BYTES = 32_000_000  # a file of a batch look-up has 16 MiB and more, and PostgreSQL takes a statement of 1 GB at most

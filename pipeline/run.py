@@ -16,11 +16,11 @@ from hub.errors import BatchHeld, BusyError, SnapshotError
 from hub.memory import give_back, share_arenas
 from hub.settings import Settings
 from hub.threads import hand_over_quickly
-from pipeline.batch_errors import words
+from pipeline.batch.batch_errors import words
 from pipeline.ingest import BatchReport, ingest
-from pipeline.land import Source
-from pipeline.order import Order
-from pipeline.resolve import ResolveReport, resolve
+from pipeline.landing.land import Source
+from pipeline.landing.order import Order
+from pipeline.resolving.resolve import ResolveReport, resolve
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from api.audit.row import Row, row_of
 from api.trace import Trace
 from hub.database import store_errors
 from hub.errors import StoreError, StoreUnavailable
-from pipeline.prepared import run
+from pipeline.store.prepared import run
 from schema.tables import access
 
 MAX_GROUP = 256

@@ -22,7 +22,7 @@ from api.queries.words import word_parameters
 from api.recognise import Kind, Reading
 from matching.search_keys import LONGEST, NameAgreement
 from matching.single.search_keys import typed_keys
-from pipeline.candidates import open_key_numbers_of
+from pipeline.resolving.candidates import open_key_numbers_of
 
 #: Records by words that are gathered: all of them, or of more the newest.
 FEW = 2_000

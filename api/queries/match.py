@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from api.queries.visible import READABLE
 from hub.encryption import number_forms
-from pipeline.prepared import Prepared
+from pipeline.store.prepared import Prepared
 
 #: Of store.source_record itself: what `visible.READABLE` says, and what was opened to the caller for a time.
 COMPARED = f"""({READABLE} OR (r.visibility = 'restricted'

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hub.encryption import clear_rows
-from pipeline.prepared import run, run_tuples
+from pipeline.store.prepared import run, run_tuples
 
 Row = dict[str, Any]
 

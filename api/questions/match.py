@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt, StringConstraints, WithJsonSchema, model_validator
 
 from api.questions.common import DepartmentCode, Strict
-from pipeline.transforms.single import transformed
+from pipeline.columns.transforms.single import transformed
 from schema import codes
 
 MAX_PARTIES = 50  # of a record

@@ -25,7 +25,7 @@ from hub.errors import NotFound, RequestError
 from hub.settings import Settings
 from schema.tables import watch
 
-LOCK = 4706  # beside those of pipeline/locks.py and api/inbox.py
+LOCK = 4706  # beside those of pipeline/store/locks.py and api/inbox.py
 
 
 class Owner(NamedTuple):

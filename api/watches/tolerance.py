@@ -26,8 +26,8 @@ from api.search_matches import tails_shown
 from api.state import Hub
 from matching.search_keys import LONGEST, NameAgreement, TypedAs
 from matching.single.search_keys import typed_keys
-from pipeline.candidates import open_key_numbers_of
-from pipeline.names import forms
+from pipeline.resolving.candidates import open_key_numbers_of
+from pipeline.resolving.names import forms
 
 _NAMES: dict[Kind, TypedAs] = {Kind.NAME: "person", Kind.ORGANISATION: "organisation", Kind.PINYIN: "spoken"}
 

@@ -132,7 +132,7 @@ def _key_table(relation: str, node: str) -> Table:
     return Table(
         f"{relation}_key",
         metadata,
-        Column("key", BigInteger, primary_key=True),  # 64 bits of the key's XXH3, see pipeline/candidates.py: short, and free of values
+        Column("key", BigInteger, primary_key=True),  # 64 bits of the key's XXH3, see pipeline/resolving/candidates.py: short, no values
         Column(node, BigInteger, primary_key=True),
         schema="store",
     )

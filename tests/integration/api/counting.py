@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from api.lookups.worker import THREAD
-from pipeline import prepared
+from pipeline.store import prepared
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from pipeline.decisions import decide
+from pipeline.resolving.decisions import decide
 from tests.integration.api.builders import Api, as_of
 from tests.integration.pipeline.resolving import Record, cases, id_number, person, record, record_ids, settle
 

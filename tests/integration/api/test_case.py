@@ -9,7 +9,7 @@ import pytest
 
 from api.case_parts import BECAUSE
 from matching.model_file import document_of
-from pipeline.models import model_path
+from pipeline.resolving.models import model_path
 from schema import tables
 from tests.integration.api.builders import Api, Store, at
 from tests.integration.api.counting import statements

@@ -9,7 +9,7 @@ import pytest
 from api.opaque import Position, read_position, write_position
 from api.queries.changes import last_before
 from hub.settings import Settings
-from pipeline.decisions import decide
+from pipeline.resolving.decisions import decide
 from tests.integration.api.builders import Api, Store
 from tests.integration.api.changing import LI, NOISE, SHOES, WAGES, WANG, case_of, follow, kinds, latest, page, record, settle
 from tests.integration.pipeline.resolving import record_ids

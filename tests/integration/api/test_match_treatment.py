@@ -8,7 +8,7 @@ import pytest
 
 from api.access import FieldRule, Treatment
 from api.questions.match import MatchRecord
-from pipeline.lookup_view import GRADUAL, Treated
+from pipeline.looking_up.view import GRADUAL, Treated
 from tests.integration.api.builders import PURPOSE, Api, Store
 from tests.integration.api.test_match import ABOUT, FIRM, NONE, QUESTION, WHO, ask, ask_person
 from tests.integration.pipeline.resolving import cases, credit_code, firm, id_number, parties, person, record, settle

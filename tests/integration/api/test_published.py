@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.settings import Settings
-from pipeline.resolve import resolve
+from pipeline.resolving.resolve import resolve
 from schema import tables
 from tests.integration.api.builders import Api, Store, at
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.names import catch_up
+from pipeline.resolving.names import catch_up
 from tests.integration.api.builders import Api, Store, at
 
 ID = "440311199001011237"

@@ -13,7 +13,7 @@ from api.authentication.keys import revoke_key
 from api.state import Hub
 from api.watches.evaluate import evaluate
 from api.watches.worker import forget
-from pipeline.decisions import decide
+from pipeline.resolving.decisions import decide
 from schema.search import search_tokens
 from tests.integration.api.builders import Api, Store
 from tests.integration.api.changing import LI, NOISE, SHOES, WAGES, WANG, case_of, record, settle

@@ -15,8 +15,8 @@ from hub import postgres
 from hub.database import make_engine
 from hub.postgres import Server
 from hub.settings import Settings
-from pipeline.copying import read_frame
-from pipeline.resolve import resolve
+from pipeline.resolving.resolve import resolve
+from pipeline.store.copying import read_frame
 from tests.integration.api.builders import running_api
 from tests.integration.pipeline.column_lookup import look_up_party
 

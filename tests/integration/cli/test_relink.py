@@ -15,8 +15,8 @@ from cli import relink
 from cli.main import app
 from hub.errors import RequestError
 from hub.settings import Settings
-from pipeline.decisions import decide
-from pipeline.resolve import resolve
+from pipeline.resolving.decisions import decide
+from pipeline.resolving.resolve import resolve
 from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, party_ids, person, record, settle
 
 BY_NUMBER = person("欧阳震华", id_no=id_number(1), phone="13912340001")

@@ -17,9 +17,9 @@ from cli.main import app
 from hub.errors import NotFound, RequestError
 from matching.model import Model
 from matching.model_file import read_model
-from pipeline import links
-from pipeline.models import load_model
-from pipeline.resolve import resolve
+from pipeline.resolving import links
+from pipeline.resolving.models import load_model
+from pipeline.resolving.resolve import resolve
 from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
 
 BY_PHONE = person("欧阳震华", phone="13912340001")
@@ -92,7 +92,7 @@ def test_a_refusal_and_a_name_keep_their_brackets(database: Engine, monkeypatch:
     for command in (("review", "list"), ("review", "weak", "--relation", "person")):
         assert "police/[/1]/0" in casehub(*command)
     assert "court/[red]2/0" in casehub("match", "explain", "police/[/1]/0", "court/[red]2/0", "--relation", "person")
-    monkeypatch.setattr("pipeline.decisions.decide", refuse)
+    monkeypatch.setattr("pipeline.resolving.decisions.decide", refuse)
     assert "the pair [/x] is closed: name [left, right]" in casehub("review", "next", "--relation", "person", "--limit", "1", input="y\n")
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cli import batches, quarantine, run
 from cli.main import app
 from hub.errors import ConservationError, RequestError
-from pipeline.land import land
+from pipeline.landing.land import land
 from tests.integration.pipeline.builders import giving, make_contract, make_page, make_row
 
 _BATCH = "INSERT INTO ops.batch (department, kind, state, contract_version, pulled) VALUES (:department, 'reconcile', 'failed', 1, 123456)"

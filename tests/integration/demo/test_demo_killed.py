@@ -23,7 +23,7 @@ from api.audit.verify import verify
 from hub import postgres
 from hub.database import make_engine
 from hub.settings import Settings
-from pipeline.conservation import recount, require_law
+from pipeline.batch.conservation import recount, require_law
 from simulator.world import build_world
 
 ROOT = Path(__file__).parents[3]

@@ -19,13 +19,13 @@ from hub.encryption import KeyRing, Protected, clear_bytes, clear_json, key_ring
 from hub.encryption.store_keys import require_keys
 from hub.errors import DecryptionError, SettingsError
 from pipeline import key_hiding, rotation
-from pipeline.decisions import decide
 from pipeline.export import membership
 from pipeline.ingest import ingest
-from pipeline.locks import resolve_lock
-from pipeline.order import Order
-from pipeline.resolve import resolve
+from pipeline.landing.order import Order
+from pipeline.resolving.decisions import decide
+from pipeline.resolving.resolve import resolve
 from pipeline.rotation import Held, rotate, status
+from pipeline.store.locks import resolve_lock
 from schema import tables
 from tests.integration.api.builders import running_api
 from tests.integration.encryption.builders import document, places_of, ring, write_keys_down

@@ -14,10 +14,10 @@ from sqlalchemy import Engine, text
 from connectors.contract import Contract
 from connectors.extract import Page, Pull
 from hub.settings import Settings
-from pipeline.conservation import recount, require_law
+from pipeline.batch.conservation import recount, require_law
 from pipeline.ingest import BatchReport, batch_report, finish
-from pipeline.land import Source, land
-from pipeline.order import Order
+from pipeline.landing.land import Source, land
+from pipeline.landing.order import Order
 from schema.records import RAW_PAGE
 
 Row = dict[str, Any]

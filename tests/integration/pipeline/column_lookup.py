@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from matching.blocking import blocking_keys
 from matching.linkage import link
-from pipeline.candidates import key_numbers, meet_published
-from pipeline.channel import Channel, series
-from pipeline.links import Task, forms_of
-from pipeline.members import entities_of
-from pipeline.promises import unique_departments
-from pipeline.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row
-from pipeline.relations import CASE, ORGANISATION, PERSON, read_nodes
+from pipeline.looking_up.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row
+from pipeline.resolving.candidates import key_numbers, meet_published
+from pipeline.resolving.links import Task, forms_of
+from pipeline.resolving.members import entities_of
+from pipeline.resolving.promises import unique_departments
+from pipeline.resolving.relations import CASE, ORGANISATION, PERSON, read_nodes
+from pipeline.store.channel import Channel, series
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from hub.encryption import clear_number
 from hub.settings import Settings
-from pipeline.resolve import ResolveReport, resolve
+from pipeline.resolving.resolve import ResolveReport, resolve
 from tests.integration.encryption.builders import stored
 
 SETTINGS = Settings()

@@ -13,10 +13,13 @@ from sqlalchemy import Engine
 
 from connectors.rows import KEY_FAULT
 from hub.errors import BusyError, SourceFormatError, StoreError, StoreUnavailable
-from pipeline import batch_errors, normalise, staging, validate
+from pipeline.batch import batch_errors
 from pipeline.ingest import ingest
-from pipeline.land import land
-from pipeline.locks import department_lock
+from pipeline.landing import staging
+from pipeline.landing.land import land
+from pipeline.normalising import normalise
+from pipeline.store.locks import department_lock
+from pipeline.validating import validate
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
 
 NO_INDEX_HOLDS = "".join(random.Random(1).choices([chr(code) for code in range(0x4E00, 0x9FA5)], k=2000))  # nothing that packs well

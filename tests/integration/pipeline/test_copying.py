@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from sqlalchemy import Engine
 
-from pipeline.copying import copy_in, cursor_of, read_frame
+from pipeline.store.copying import copy_in, cursor_of, read_frame
 
 UTC = dt.UTC
 

@@ -13,12 +13,12 @@ from sqlalchemy import Engine
 from connectors.contract import Contract
 from hub.errors import BusyError
 from hub.settings import Settings
-from pipeline import decisions
-from pipeline import intake as taking
-from pipeline.channel import Channel
-from pipeline.decisions import decide, take_apart
-from pipeline.relink import relink, swap
-from pipeline.resolve import resolve
+from pipeline.relinking.relink import relink, swap
+from pipeline.resolving import decisions
+from pipeline.resolving import intake as taking
+from pipeline.resolving.decisions import decide, take_apart
+from pipeline.resolving.resolve import resolve
+from pipeline.store.channel import Channel
 from tests.integration.pipeline.builders import make_contract, make_page, make_row, take_in
 from tests.integration.pipeline.resolving import (
     SETTINGS,

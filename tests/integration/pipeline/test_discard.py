@@ -13,10 +13,10 @@ from connectors.contract import Contract
 from connectors.extract import Page, Pull
 from hub.errors import BatchHeld
 from pipeline.ingest import ingest
-from pipeline.land import land
-from pipeline.order import Order
+from pipeline.landing.land import land
+from pipeline.landing.order import Order
+from pipeline.landing.watermark import rewind
 from pipeline.quarantine import Choice, discard, discard_batch
-from pipeline.watermark import rewind
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from connectors.contract import Contract
 from hub.errors import BatchHeld
 from pipeline.ingest import BatchReport, ingest
-from pipeline.order import Order
+from pipeline.landing.order import Order
 from pipeline.quarantine import discard_batch
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, make_contract, make_page, make_row, require_the_law, take_in
 

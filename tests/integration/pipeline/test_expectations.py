@@ -10,8 +10,8 @@ import pytest
 from connectors.contract import Contract
 from connectors.words import BATCH_EXPECTATIONS, ROW_EXPECTATIONS
 from hub.errors import ContractError
-from pipeline import expectations
-from pipeline.expectations import Finding, frame_of, run, suite
+from pipeline.validating import expectations
+from pipeline.validating.expectations import Finding, frame_of, run, suite
 
 SOUND_ID, UNSOUND_ID = "440306199001011236", "440306199001011234"
 SOUND_CODE, UNSOUND_CODE = "91350100M000100Y43", "91350100M000100Y44"

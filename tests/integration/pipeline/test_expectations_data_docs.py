@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from connectors.contract import Contract
-from pipeline import data_docs as module
-from pipeline.data_docs import data_docs
-from pipeline.expectations import Finding
+from pipeline.validating import data_docs as module
+from pipeline.validating.data_docs import data_docs
+from pipeline.validating.expectations import Finding
 from tests.integration.pipeline.test_expectations import make_contract
 
 AT = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from hub.errors import BatchHeld
 from hub.settings import Settings
-from pipeline.land import land
+from pipeline.landing.land import land
 from pipeline.quarantine import discard_batch, release
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 

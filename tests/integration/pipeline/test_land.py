@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from hub.encryption import Protected, clear_bytes
 from hub.errors import BatchHeld, BusyError, SnapshotError, SourceUnavailable, StoreUnavailable
-from pipeline.land import land
-from pipeline.locks import department_lock
-from pipeline.order import Order
+from pipeline.landing.land import land
+from pipeline.landing.order import Order
+from pipeline.store.locks import department_lock
 from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, take_in
 
 CURSOR = {"feed": {"mode": "cursor", "field": "at", "ordered": True}}
@@ -279,7 +279,7 @@ def test_small_pages_land_together_and_stay_when_the_source_fails_after_them(dat
 
 
 def test_the_database_going_away_in_mid_batch_loses_nothing(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.land._ROWS_TOGETHER", 1)
+    monkeypatch.setattr("pipeline.landing.land._ROWS_TOGETHER", 1)
     contract = make_contract(**CURSOR)
 
     def source(*_: object) -> object:

@@ -12,10 +12,10 @@ from sqlalchemy import Engine
 
 from benchmarks.incremental import put
 from hub.settings import Settings
-from pipeline import lookup
-from pipeline.lookup import Known, Reach, Told, look_up_all
-from pipeline.prospect import Prospect
-from pipeline.resolve import resolve
+from pipeline.looking_up import lookup
+from pipeline.looking_up.lookup import Known, Reach, Told, look_up_all
+from pipeline.looking_up.prospect import Prospect
+from pipeline.resolving.resolve import resolve
 from simulator.world import build_world
 from tests.integration.pipeline import column_lookup
 from tests.integration.pipeline.column_lookup import Answer, Found, look_up

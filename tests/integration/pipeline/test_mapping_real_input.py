@@ -13,9 +13,9 @@ import pytest
 from connectors.contract import Contract
 from connectors.contract_files import load_contract
 from connectors.extract import Pull, extract
-from pipeline.expectations import frame_of, run
-from pipeline.mapping import Mapped, code_lists_of, map_records
-from pipeline.payloads import Payloads
+from pipeline.columns.payloads import Payloads
+from pipeline.normalising.mapping import Mapped, code_lists_of, map_records
+from pipeline.validating.expectations import frame_of, run
 
 ROOT = Path(__file__).parents[3]
 CONTRACTS = ROOT / "tests" / "data" / "contracts"

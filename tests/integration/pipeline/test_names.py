@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, text
 
-from pipeline.names import catch_up
+from pipeline.resolving.names import catch_up
 from tests.integration.pipeline.resolving import firm, person, record, rows, settle
 
 _NAMES = "SELECT name FROM store.name_form ORDER BY name"

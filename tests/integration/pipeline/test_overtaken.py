@@ -14,10 +14,10 @@ from connectors.contract import Contract
 from hub.errors import BatchHeld, SnapshotError
 from pipeline import quarantine
 from pipeline.ingest import finish
-from pipeline.land import land
-from pipeline.normalise import normalise
+from pipeline.landing.land import land
+from pipeline.normalising.normalise import normalise
 from pipeline.quarantine import Choice, release, replay
-from pipeline.validate import validate
+from pipeline.validating.validate import validate
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}

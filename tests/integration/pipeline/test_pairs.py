@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.errors import NotFound, RequestError
-from pipeline.agreement import confusion, draw, precisions, to_judge
-from pipeline.decisions import decide, take_apart
-from pipeline.pairs import examine, find_node
-from pipeline.relations import CASE, PERSON
-from pipeline.resolve import resolve
+from pipeline.evaluating.agreement import confusion, draw, precisions, to_judge
+from pipeline.evaluating.pairs import examine, find_node
+from pipeline.resolving.decisions import decide, take_apart
+from pipeline.resolving.relations import CASE, PERSON
+from pipeline.resolving.resolve import resolve
 from tests.integration.pipeline.resolving import (
     SETTINGS,
     clusters,

@@ -8,8 +8,8 @@ import psycopg2.errors
 import pytest
 from sqlalchemy import Engine, text
 
-from pipeline import prepared
-from pipeline.prepared import Prepared, run
+from pipeline.store import prepared
+from pipeline.store.prepared import Prepared, run
 
 _KNOWN = text("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'hub_%'")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from pipeline.pairs import examine
-from pipeline.prospect import Prospect
-from pipeline.relations import CASE, PERSON
+from pipeline.evaluating.pairs import examine
+from pipeline.looking_up.prospect import Prospect
+from pipeline.resolving.relations import CASE, PERSON
 from tests.integration.pipeline.column_lookup import Answer, look_up, look_up_party
 from tests.integration.pipeline.resolving import (
     cases,

@@ -9,8 +9,8 @@ from sqlalchemy import Engine, text
 
 from hub.errors import StoreUnavailable
 from hub.settings import Settings
-from pipeline import chunk as chunks
-from pipeline.resolve import resolve
+from pipeline.resolving import chunk as chunks
+from pipeline.resolving.resolve import resolve
 from tests.integration.pipeline.resolving import (
     SETTINGS,
     TABLES,

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from connectors.contract import Contract
 from connectors.contract_files import load_contracts
-from pipeline.conservation import recount, require_law
+from pipeline.batch.conservation import recount, require_law
 from pipeline.ingest import ingest
 from tests.integration.pipeline.builders import SETTINGS, ask
 

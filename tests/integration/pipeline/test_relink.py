@@ -12,19 +12,19 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
-import pipeline.relink
+import pipeline.relinking.relink
 from hub.errors import EngineError, RequestError
 from hub.settings import Settings
 from matching.engines import spark
 from matching.engines.job import Job
 from matching.model import Model
-from pipeline import chunk, links
-from pipeline.decisions import decide
-from pipeline.difference import Change
-from pipeline.locks import resolve_lock
-from pipeline.models import load_model
-from pipeline.relink import Relinked, relink, swap, table_of
-from pipeline.resolve import resolve
+from pipeline.relinking.difference import Change
+from pipeline.relinking.relink import Relinked, relink, swap, table_of
+from pipeline.resolving import chunk, links
+from pipeline.resolving.decisions import decide
+from pipeline.resolving.models import load_model
+from pipeline.resolving.resolve import resolve
+from pipeline.store.locks import resolve_lock
 from tests.integration.pipeline.resolving import (
     cases,
     clusters,
@@ -216,7 +216,7 @@ def test_an_engine_that_is_not_there_is_told(database: Engine, settings: Setting
 @pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
 @pytest.mark.timeout(400)  # Java and its workers start, and each relation is four steps
 def test_spark_comes_to_the_same_clusters(database: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline.relink, "PART", 200)
+    monkeypatch.setattr(pipeline.relinking.relink, "PART", 200)
     put_batch(database, world()[0])
     resolve(database, settings)
     largest = max(sorted(map(sorted, clusters(parties(database)))), key=len)

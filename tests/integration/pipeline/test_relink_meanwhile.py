@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from hub.settings import Settings
-from pipeline import intake as taking
-from pipeline.channel import Channel
-from pipeline.chunk import Chunk, resolve_chunk
-from pipeline.decisions import decide
-from pipeline.relations import CASE, PERSON
-from pipeline.resolve import resolve
+from pipeline.resolving import intake as taking
+from pipeline.resolving.chunk import Chunk, resolve_chunk
+from pipeline.resolving.decisions import decide
+from pipeline.resolving.relations import CASE, PERSON
+from pipeline.resolving.resolve import resolve
+from pipeline.store.channel import Channel
 from tests.integration.pipeline.builders import Row, ask, make_contract, make_page, make_row, take_in
 from tests.integration.pipeline.resolving import cases, invariants
 

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 from connectors.contract import Contract
 from hub.errors import BatchHeld
 from pipeline.ingest import ingest
-from pipeline.land import land
-from pipeline.order import Order
+from pipeline.landing.land import land
+from pipeline.landing.order import Order
+from pipeline.landing.remap import land_accepted
 from pipeline.quarantine import Choice, discard, discard_batch, list_items, release, replay
-from pipeline.remap import land_accepted
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 PARTY = {"role": "petitioner", "name": {"from": "who", "as": "person_name"}}

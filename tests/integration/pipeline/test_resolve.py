@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from hub.settings import Settings
-from pipeline import chunk as chunks
-from pipeline.decisions import decide
-from pipeline.resolve import resolve
+from pipeline.resolving import chunk as chunks
+from pipeline.resolving.decisions import decide
+from pipeline.resolving.resolve import resolve
 from tests.integration.pipeline.resolving import (
     SETTINGS,
     Record,
@@ -262,7 +262,8 @@ def test_nothing_waiting_writes_nothing(database: Engine) -> None:
 
 def test_nothing_waiting_imports_nothing_heavy(database_url: str) -> None:
     script = (
-        "import sys; from sqlalchemy import create_engine; from hub.settings import Settings; from pipeline.resolve import resolve\n"
+        "import sys; from sqlalchemy import create_engine\n"
+        "from hub.settings import Settings; from pipeline.resolving.resolve import resolve\n"
         f"resolve(create_engine({database_url!r}), Settings())\n"
         "print(sorted({'polars', 'pyarrow', 'scipy', 'matching'} & set(sys.modules)))"
     )

@@ -10,10 +10,10 @@ from sqlalchemy import Engine, text
 
 from hub.errors import NotFound, RequestError
 from matching.model import Model
-from pipeline import links
-from pipeline.decisions import decide
-from pipeline.models import load_model
-from pipeline.resolve import resolve
+from pipeline.resolving import links
+from pipeline.resolving.decisions import decide
+from pipeline.resolving.models import load_model
+from pipeline.resolving.resolve import resolve
 from tests.integration.pipeline.resolving import (
     SETTINGS,
     clusters,

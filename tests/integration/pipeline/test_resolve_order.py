@@ -15,12 +15,12 @@ from hub.settings import Settings
 from matching.clustering import cluster
 from matching.forms import organisation_forms, person_forms
 from matching.linkage import all_pairs, link
-from pipeline.channel import Channel
-from pipeline.copying import copy_in, cursor_of
-from pipeline.links import labels_of
-from pipeline.models import load_model
-from pipeline.relations import ORGANISATION, PERSON, as_input, read_nodes
-from pipeline.resolve import resolve
+from pipeline.resolving.links import labels_of
+from pipeline.resolving.models import load_model
+from pipeline.resolving.relations import ORGANISATION, PERSON, as_input, read_nodes
+from pipeline.resolving.resolve import resolve
+from pipeline.store.channel import Channel
+from pipeline.store.copying import copy_in, cursor_of
 from simulator.world import build_world
 from tests.integration.pipeline.resolving import TABLES, cases, clusters, invariants, parties, rows
 

@@ -13,11 +13,11 @@ from hub.encryption import using
 from hub.errors import ContractError, SettingsError
 from hub.settings import get_settings
 from matching.model_file import MODELS, read_model
-from pipeline.models import load_model
-from pipeline.relations import CASE, ORGANISATION, PERSON
-from pipeline.resolve import resolve
+from pipeline.evaluating.survey import next_version, survey
+from pipeline.resolving.models import load_model
+from pipeline.resolving.relations import CASE, ORGANISATION, PERSON
+from pipeline.resolving.resolve import resolve
 from pipeline.rotation import rotate
-from pipeline.survey import next_version, survey
 from tests.integration.encryption.builders import ring, write_keys_down
 from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from connectors.contract import Contract
 from hub.errors import SnapshotError, SourceError, SourceUnavailable
 from pipeline.ingest import BatchReport, ingest
-from pipeline.order import Order
+from pipeline.landing.order import Order
 from tests.integration.connectors.servers import Request, Response, as_json, as_xml, http_server
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, make_contract, make_row
 

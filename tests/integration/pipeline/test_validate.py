@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from hub.errors import BatchHeld, NotFound
 from hub.settings import Settings
 from pipeline.ingest import finish
-from pipeline.land import land
+from pipeline.landing.land import land
 from pipeline.quarantine import Choice, discard, discard_batch, list_items, release, replay
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.errors import RequestError
-from pipeline.decisions import decide
-from pipeline.models import load_model
-from pipeline.relations import CASE, PERSON
-from pipeline.verdicts import calibrated
+from pipeline.evaluating.verdicts import calibrated
+from pipeline.resolving.decisions import decide
+from pipeline.resolving.models import load_model
+from pipeline.resolving.relations import CASE, PERSON
 from tests.integration.pipeline.resolving import party_ids, person, record, settle
 
 

@@ -19,10 +19,10 @@ from connectors.contract import Contract
 from connectors.extract import Page, Pull
 from connectors.values import utc_text
 from hub.errors import BusyError, ContractError, HubError, RequestError
-from pipeline.land import land
-from pipeline.locks import department_lock
-from pipeline.order import Order
-from pipeline.watermark import rewind
+from pipeline.landing.land import land
+from pipeline.landing.order import Order
+from pipeline.landing.watermark import rewind
+from pipeline.store.locks import department_lock
 from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, take_in
 
 FEED = {"mode": "cursor", "field": "at", "lag": "PT10M"}

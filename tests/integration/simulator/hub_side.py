@@ -13,7 +13,7 @@ from connectors.contract_files import contract_folders
 from connectors.extract import Page, Pull, extract, reconcile
 from connectors.pages import Paginator, Stamp
 from connectors.transports import inbox
-from pipeline.mapping import Mapped, code_lists_of, map_records
+from pipeline.normalising.mapping import Mapped, code_lists_of, map_records
 from simulator.serve import Systems
 
 

@@ -42,7 +42,7 @@ def test_roles_are_those_of_the_code_list() -> None:
 
 
 def test_every_transform_has_its_function() -> None:
-    from pipeline.transforms import TRANSFORMS as functions
+    from pipeline.columns.transforms import TRANSFORMS as functions
 
     assert set(TRANSFORMS) == set(functions)
     assert set(TRANSFORMS) > TIME_TRANSFORMS | SHIFTED_COORDINATES

@@ -18,8 +18,8 @@ from hub.encryption import PREFIX, KeyRing, Protected, clear_bytes, clear_json, 
 from hub.encryption.key_document import KeyDocument, parse_document, read_document, read_file, with_new_key, write_document
 from hub.errors import DecryptionError, SettingsError
 from hub.settings import Settings
-from pipeline.candidates import key_numbers, key_numbers_of, open_key_numbers
-from pipeline.protected import clear_numbers, clear_payloads, clear_values, store_documents, store_numbers, store_values
+from pipeline.resolving.candidates import key_numbers, key_numbers_of, open_key_numbers
+from pipeline.store.protected import clear_numbers, clear_payloads, clear_values, store_documents, store_numbers, store_values
 from tests.integration.encryption.builders import document, ring
 
 PHONE, ID_NO = "13800138000", "44031119900101123X"

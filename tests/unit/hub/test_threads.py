@@ -23,7 +23,7 @@ assert utils.parseaddr("a <b@c.org>") == ("a", "b@c.org")
 _LOADED = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pipeline.great_expectations_run import great_expectations
+from pipeline.validating.great_expectations_run import great_expectations
 with ThreadPoolExecutor(4) as pool:  # as departments are validated beside each other
     assert len({id(found) for found in pool.map(lambda _: great_expectations(), range(4))}) == 1
 sys.exit("scipy.stats._stats_py" in sys.modules or "pyspark" in sys.modules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.candidates import key_numbers
+from pipeline.resolving.candidates import key_numbers
 
 
 def test_keys_are_the_64_bits_that_xxh3_states_for_them() -> None:

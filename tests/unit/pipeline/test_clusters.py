@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from matching.clustering import cluster
-from pipeline import clusters, surface
-from pipeline.candidates import Met
-from pipeline.links import ENGINE, FIRM, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task
-from pipeline.relations import ORGANISATION
+from pipeline.resolving import clusters, surface
+from pipeline.resolving.candidates import Met
+from pipeline.resolving.links import ENGINE, FIRM, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task
+from pipeline.resolving.relations import ORGANISATION
 from tests.unit.matching.builders import make_edges
 
 Edges = dict[tuple[int, int], tuple[float, str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from pipeline.difference import Change, Difference, difference
+from pipeline.relinking.difference import Change, Difference, difference
 
 
 def compared(entities: str, clusters: str) -> Difference:

@@ -14,8 +14,8 @@ import pytest
 from connectors.codes import CodeList
 from connectors.contract import Contract
 from hub.errors import ContractError
-from pipeline import mapping
-from pipeline.mapping import REFUSAL, Mapped, code_lists_of, map_records
+from pipeline.normalising import mapping
+from pipeline.normalising.mapping import REFUSAL, Mapped, code_lists_of, map_records
 from schema.records import PARTY, RECORD
 
 CODES = {

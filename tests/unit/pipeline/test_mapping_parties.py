@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from connectors.contract import Contract
-from pipeline.mapping import Mapped, map_records
+from pipeline.normalising.mapping import Mapped, map_records
 
 SOUND_ID = "440306199001011236"
 UNSOUND_ID = "440306199001011234"

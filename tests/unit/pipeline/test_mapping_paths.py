@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.json_paths import _compiled
-from pipeline.payloads import Payloads
+from pipeline.columns.json_paths import _compiled
+from pipeline.columns.payloads import Payloads
 
 COMPILED = [
     "a",

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from connectors import words
-from pipeline.transforms import TRANSFORMS, Options
+from pipeline.columns.transforms import TRANSFORMS, Options
 
 REFUSED = "refused"
 

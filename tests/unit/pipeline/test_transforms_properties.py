@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import checks
-from pipeline.transforms import TRANSFORMS, Options
-from pipeline.transforms.places import gcj02_from_wgs84, wgs84_from_gcj02
+from pipeline.columns import checks
+from pipeline.columns.transforms import TRANSFORMS, Options
+from pipeline.columns.transforms.places import gcj02_from_wgs84, wgs84_from_gcj02
 
 CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 METRES_PER_DEGREE = 111_320

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.transforms import TRANSFORMS, Options
-from pipeline.transforms.single import SHAPES, Unreadable, transformed
+from pipeline.columns.transforms import TRANSFORMS, Options
+from pipeline.columns.transforms.single import SHAPES, Unreadable, transformed
 
 WRITTEN = st.one_of(
     st.text(max_size=8),

@@ -8,7 +8,7 @@ from stdnum.cn import ric, uscc
 
 from matching import identifiers as columns
 from matching.single import identifiers as single
-from pipeline import checks
+from pipeline.columns import checks
 from schema.identifiers import code_check, id_check
 
 _NOTHING: frozenset[str] = frozenset()

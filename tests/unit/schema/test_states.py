@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matching import model
-from pipeline import pairs
+from pipeline.evaluating import pairs
 from schema.states import RELATIONS
 
 

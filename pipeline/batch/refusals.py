@@ -1,0 +1,58 @@
+"""Rows refused on the way: gathered in a temporary table, then put into quarantine with rule and reason, never with the value."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+from sqlalchemy import Connection, text
+
+from pipeline.store.copying import copy_in, cursor_of
+
+COLUMNS = ("source_record_id", "version", "rule", "column_name", "reason")
+
+_TABLE = """
+CREATE TEMP TABLE IF NOT EXISTS refused (source_record_id text, version integer, rule text, column_name text, reason text)
+"""
+# What a record said before the version that is accepted needs nobody's attention any more: it is superseded, whatever it says.
+_QUARANTINE = """
+WITH judged AS MATERIALIZED (
+    SELECT f.*, EXISTS (
+        SELECT FROM landing.record a
+        WHERE a.department = :department AND a.source_record_id = f.source_record_id AND a.version > f.version AND a.state = 'accepted'
+    ) AS is_stale FROM refused f
+), stale AS (
+    UPDATE landing.record r SET state = 'superseded'
+    FROM (SELECT DISTINCT source_record_id, version FROM judged WHERE is_stale) s
+    WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
+), items AS (
+    INSERT INTO quarantine.item (department, source_record_id, version, batch_id, rule, column_name, reason)
+    SELECT :department, f.source_record_id, f.version, r.batch_id, f.rule, f.column_name, f.reason
+    FROM judged f JOIN landing.record r
+    ON r.department = :department AND r.source_record_id = f.source_record_id AND r.version = f.version
+    WHERE NOT f.is_stale
+    RETURNING source_record_id, version
+)
+UPDATE landing.record r SET state = 'quarantined' FROM (SELECT DISTINCT source_record_id, version FROM items) i
+WHERE r.department = :department AND r.source_record_id = i.source_record_id AND r.version = i.version
+"""
+
+
+def prepare(connection: Connection) -> None:
+    """Begin with none refused."""
+    connection.execute(text(_TABLE))
+    connection.execute(text("TRUNCATE refused"))
+
+
+def add(connection: Connection, refused: pl.DataFrame | pa.Table) -> int:
+    """Gather refused rows: columns as in COLUMNS.
+
+    Returns:
+        How many were added.
+    """
+    return copy_in(cursor_of(connection), "refused", refused, COLUMNS)
+
+
+def quarantine(connection: Connection, department: str) -> None:
+    """Put what was gathered into quarantine, one item a row and rule, and begin anew."""
+    connection.execute(text(_QUARANTINE), {"department": department})
+    connection.execute(text("TRUNCATE refused"))

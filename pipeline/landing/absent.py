@@ -1,0 +1,162 @@
+"""ABSENT: what a complete snapshot or sweep no longer holds was deleted at the source: a tombstone lands for it.
+
+Enter the keys that were seen, in the temporary table `seen`; leave tombstones in landing.record, or a batch that is to be held.
+A sweep that is let through also settles those before it that were held while they landed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from connectors.contract import Contract
+from hub.errors import SnapshotError, SourceError, SourceUnavailable
+from hub.wording import Words
+from pipeline.batch.alerts import alert
+from pipeline.landing.discarded import is_discarded
+
+DEFAULT_MAX_VANISHED = 0.2  # of a cursor source's sweep; a snapshot's contract states its own
+
+# Known is what was before this sweep: its own new keys would make any loss look small. A key that only a held or discarded
+# batch ever named is no loss: a wrong file would otherwise make the right one look short. What was discarded, a tombstone above
+# all, says nothing of what the source holds.
+_LATEST = f"""
+SELECT DISTINCT ON (source_record_id) source_record_id, version, operation,
+       bool_or(operation = 'upsert' AND state NOT IN ('held', 'superseded') AND batch_id <> :batch_id)
+           OVER (PARTITION BY source_record_id) AS is_known
+FROM landing.record r WHERE department = :department AND has_key AND NOT {is_discarded("r")} ORDER BY source_record_id, version DESC
+"""
+_ABSENT = f"""
+SELECT count(*) FILTER (WHERE is_known) AS known, count(*) FILTER (WHERE is_known AND is_absent) AS vanished,
+       count(*) FILTER (WHERE is_absent) AS absent
+FROM (SELECT is_known, source_record_id NOT IN (SELECT source_record_id FROM seen) AS is_absent
+      FROM ({_LATEST}) latest WHERE operation = 'upsert') k
+"""
+_NEWEST = """
+SELECT max(version) FROM landing.record n WHERE n.department = :department AND n.source_record_id = latest.source_record_id
+"""
+_ENTOMB = f"""
+INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, state)
+SELECT :department, source_record_id, ({_NEWEST}) + 1, :batch_id, :pulled + row_number() OVER (ORDER BY source_record_id), 'delete',
+       sha256('deleted'), true, 'landed'
+FROM ({_LATEST}) latest
+WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_record_id = latest.source_record_id)
+"""
+_UNREADABLE = "SELECT EXISTS (SELECT FROM landing.record WHERE batch_id = :batch_id AND NOT has_key AND raw IS NOT NULL)"
+_SEEN = "SELECT count(*) FROM seen"
+# Held without `landed_at`: it is LAND that held them, for what was absent; a rule's holding is a person's to lift. What this
+# sweep says again is "already known" and would stay held with them; what it says otherwise, or no longer, is newer than theirs.
+_SETTLE = """
+WITH settled AS (
+    UPDATE ops.batch SET state = 'landed', landed_at = now(), validated_at = NULL, finished_at = NULL,
+           alerts = coalesce(alerts, '[]') || to_jsonb(cast(:alert AS text))
+    WHERE department = :department AND batch_id < :batch_id AND state = 'held' AND landed_at IS NULL
+    RETURNING batch_id
+)
+UPDATE landing.record r SET state = CASE WHEN EXISTS (
+    SELECT FROM landing.record n WHERE n.department = :department AND n.source_record_id = r.source_record_id AND n.version > r.version
+      AND n.batch_id = :batch_id AND n.operation = 'delete'
+) THEN 'superseded' ELSE 'landed' END
+FROM settled s WHERE r.department = :department AND r.batch_id = s.batch_id AND r.state = 'held'
+"""
+
+
+@dataclass
+class Swept:
+    """What a sweep brought, in rows, and what the source says of it.
+
+    Attributes:
+        pulled: all rows.
+        keyless: those without a key; which they are is not known, so each counts as one more.
+        total: how many the source has, as it said last; None where it does not say.
+        highest_total: the same, as it said at most.
+    """
+
+    pulled: int = 0
+    keyless: int = 0
+    total: int | None = None
+    highest_total: int | None = None
+
+
+def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept: Swept, *, accepts_deletions: bool) -> None:
+    """Land a tombstone for every key that a complete sweep no longer holds, unless too many are gone.
+
+    Where that is done, rows of earlier sweeps that were held for what was absent then go on with this one's.
+
+    Args:
+        connection: of the batch's transaction; the temporary table `seen` has the keys that the sweep holds.
+        contract: of the department.
+        batch_id: of the sweep.
+        swept: what the batch brought; tombstones are numbered after its rows.
+        accepts_deletions: a person says that they are really gone, however many.
+
+    Raises:
+        SnapshotError: more are absent than the contract allows, or a snapshot ended before its own total.
+        SourceUnavailable: a sweep of another feed did; what came of it stays landed.
+    """
+    if swept.total is not None and swept.pulled < swept.total:
+        raise _ended_early(contract, batch_id, swept)
+    keys = {"department": contract.department, "batch_id": batch_id, "pulled": swept.pulled}
+    known, vanished, absent = connection.execute(text(_ABSENT), keys).one()
+    limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
+    if vanished > limit * known and not accepts_deletions:
+        raise _too_many_vanished(contract, batch_id, known, vanished)
+    doubt = _doubt(connection, keys, swept, accepts_deletions=accepts_deletions) if absent else None
+    if doubt is not None:
+        told = f"缺少 {absent} 条，且{doubt.zh}：本次没有删除 · {absent} rows are absent, and {doubt.en}: nothing was deleted this time"
+        alert(connection, contract.department, batch_id, [told])
+        return
+    if absent:
+        deleted = connection.execute(text(_ENTOMB), keys).rowcount
+        connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
+    until = f"一直挂起，直至批次 {batch_id} 取得来源的现有数据 · held until batch {batch_id} brought what the source holds"
+    connection.execute(text(_SETTLE), {**keys, "alert": until})
+
+
+def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, accepts_deletions: bool) -> Words | None:
+    """Why what is absent may still be there, if so."""
+    if connection.execute(text(_UNREADABLE), keys).scalar_one():
+        # A broken line hides which record it is: its record is not gone.
+        return Words("部分无法读取", "some could not be read")
+    if swept.highest_total is None or accepts_deletions:
+        return None
+    # Rows move while pages are read: one that is changed goes to the end and comes twice, one that goes lets others move up, and
+    # in either case one that is there is on no page. Rows are then as many as the source says, records are not.
+    seen = connection.execute(text(_SEEN)).scalar_one() + swept.keyless
+    if seen >= swept.highest_total:
+        return None
+    told = swept.highest_total
+    return Words(f"来源称有 {told} 条，实际取得 {seen} 条不重复的记录", f"{seen} different ones came of {told} that the source speaks of")
+
+
+def _ended_early(contract: Contract, batch_id: int, swept: Swept) -> SourceError:
+    """A snapshot is held. Another feed's rows are good without the rest, and holding them would keep them from its next pull."""
+    kind = SnapshotError if contract.feed.mode == "snapshot" else SourceUnavailable
+    return kind(
+        f"{contract.department}: 来源称有 {swept.total} 条，实际给出 {swept.pulled} 条 · "
+        f"the source speaks of {swept.total} rows and gave {swept.pulled}",
+        remedy="请再拉取一次；未作任何删除；如果该总数不随所请求的范围而变，请从契约的 pages: 中去掉 total · "
+        "pull again, nothing was taken for deleted; if the source counts more than it is asked for, remove total of pages: in the contract",
+        department=contract.department,
+        batch_id=batch_id,
+        expected=swept.total,
+        pulled=swept.pulled,
+    )
+
+
+def _too_many_vanished(contract: Contract, batch_id: int, known: int, vanished: int) -> SnapshotError:
+    department = contract.department
+    limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
+    is_snapshot = contract.feed.mode == "snapshot"
+    what = Words("快照", "snapshot") if is_snapshot else Words("对账", "sweep")
+    order = f"casehub run {department} {'' if is_snapshot else '--reconcile '}--accept-deletions"
+    return SnapshotError(
+        f"{department}: {known} 条已知记录中有 {vanished} 条不在{what.zh}中，超过契约允许的 {limit:.0%} · "
+        f"{vanished} of {known} known rows are absent from a {what.en}, above the {limit:.0%} that the contract allows",
+        remedy=f"核对来源的导出；如果确已删除，运行 `{order}` · check the export at the source; if the rows are really gone, `{order}`",
+        department=department,
+        batch_id=batch_id,
+        known=known,
+        vanished=vanished,
+    )

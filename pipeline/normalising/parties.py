@@ -1,0 +1,156 @@
+"""The `parties:` part of a contract applied to a chunk: one row a person or organisation that a record mentions.
+
+A party that says nobody (no name, document, credit code or phone) is left out. What a resident number itself states,
+birth date and gender, is filled in where the source leaves it out and the number holds. Where one column holds a person's
+number or an organisation's code, each value goes to the kind that it fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from connectors.mapping import Each, Party
+from hub.wording import Words
+from pipeline.columns import checks
+from pipeline.columns.payloads import Payloads, texts
+from pipeline.columns.transforms.base import nulled
+from pipeline.columns.transforms.identifiers import id_types
+from pipeline.normalising.fields import Column, Reader, holds, path_faults, read
+from schema.records import PARTY
+
+_SAYS_WHO = ("name", "id_no", "uscc", "phone")
+_VALUES = ("name", "id_type", "id_no", "uscc", "phone", "address", "gender", "birth_date")
+#: Endings of organisations' names; a single character counts in names longer than a person's alone.
+_FIRM = (
+    r"公司|集团|工厂|医院|学校|大学|中学|小学|幼儿园|银行|中心|委员会|居委会|村委会|合作社|协会|商会|商行|商店|超市|酒店|餐厅|饭店|"
+    r"工作室|事务所|经营部|营业部|项目部|分店|门店|政府|基金会|工会|联合会|派出所|法院|检察院|服务站|工作站|股份|有限"
+)
+_FIRM_ENDING = rf"(?:{_FIRM})(?:\(.*\))?$|^.{{3,}}[厂店局所院部社馆站处园队室坊行庄城]$|有限(?:责任)?公司"
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """Elements of one `parties:` entry: the chunk's row that each belongs to, and its columns."""
+
+    rows: pl.Series
+    source: Payloads
+
+
+def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataFrame, list[tuple[pl.Series, Column]]]:
+    """Read one entry of `parties:`.
+
+    Returns:
+        Parties (`row` in the chunk, then PARTY's columns from role on), and each column read with the rows it is of.
+    """
+    found = mentions(party, source)
+    columns = {
+        field: read(f"{party.role}.{field}", mapping, found.source, reader, PARTY.field(field).type)
+        for field, mapping in party.fields.items()
+    }
+    if party.shares_number:
+        columns |= _told_apart(party.role, columns)
+    frame = pl.DataFrame({"row": found.rows, **{field: column.values for field, column in columns.items()}})
+    missing = [pl.lit(None, dtype=_dtype(field)).alias(field) for field in _VALUES if field not in columns]
+    frame = frame.with_columns(*missing, role=pl.lit(party.role))
+    frame = frame.filter(pl.any_horizontal(pl.col(_SAYS_WHO).is_not_null()))
+    if len(frame):
+        frame = _completed(frame.with_columns(kind=_kind(party.kind_given)))
+    else:
+        frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
+    faults = path_faults(found.source) if found.source is not source else []
+    return frame.select("row", "role", "kind", *_VALUES), [(found.rows, column) for column in (*columns.values(), *faults)]
+
+
+def _told_apart(role: str, columns: dict[str, Column]) -> dict[str, Column]:
+    """Documents and credit codes of one column, each value as one of the two; refused is what can be read as neither."""
+    numbers, codes, length = columns["id_no"], columns["uscc"], len(columns["id_no"].values)
+    names = columns["name"].values if "name" in columns else pl.Series([None], dtype=pl.String).new_from_index(0, length)
+    is_code = codes.values.is_not_null() & (numbers.values.is_null() | _reads_as_code(numbers.values, names))
+    rule, reason = f"transform:{role}.id_no", Words("无法按 id_no 或 uscc 解读", "cannot be read as id_no, nor as uscc")
+    return {
+        "id_no": Column(nulled(numbers.values, is_code), numbers.refused & codes.refused, rule, numbers.source, reason),
+        "uscc": replace(codes, values=nulled(codes.values, ~is_code), refused=pl.repeat(False, length, eager=True)),
+    }
+
+
+def _reads_as_code(numbers: pl.Series, names: pl.Series) -> pl.Series:
+    """Of numbers that have both shapes, which are codes: check digits say so, else the name, else whether it holds a date.
+
+    With fifteen digits nothing is checked, but a resident number of that age holds a date, and a registration does by chance alone.
+    """
+    known = {
+        "is_id": checks.id_number_checksum(numbers) & (numbers.str.len_chars() == 18),
+        "is_code": checks.credit_code_checksum(numbers),
+        "is_firm": names.str.contains(_FIRM_ENDING).fill_null(value=False),
+        "is_nameless": names.is_null(),
+        "length": numbers.str.len_chars(),
+        "has_date": checks.birth_dates(numbers).is_not_null(),
+    }
+    needs_date = (pl.col("length") == 15) | ((pl.col("length") == 18) & pl.col("is_nameless"))
+    is_code = pl.col("is_code") | pl.col("is_firm") | (needs_date & ~pl.col("has_date"))
+    return pl.DataFrame(known).select(~pl.col("is_id") & is_code).to_series()
+
+
+def _dtype(field: str) -> pl.DataType:
+    return pl.Date() if PARTY.field(field).type == pa.date32() else pl.String()
+
+
+def mentions(party: Party, source: Payloads) -> Mentions:
+    """Persons or organisations that rows mention in one entry of `parties:`, those that say nobody included."""
+    rows = pl.int_range(len(source), dtype=pl.UInt32, eager=True)
+    if party.each is None:
+        if party.when is None:
+            return Mentions(rows, source)
+        kept = holds(party.when, source.column(party.when.field))
+        documents = [source.documents[row] for row in kept.arg_true()]
+        return Mentions(rows.filter(kept), Payloads(documents))
+    pairs = [(row, element) for row, elements in enumerate(_elements(party.each, source)) for element in elements]
+    if party.when is not None and pairs:
+        stated = texts([element.get(party.when.field, source.documents[row].get(party.when.field)) for row, element in pairs])
+        pairs = [pairs[place] for place in holds(party.when, stated).arg_true()]
+    return Mentions(pl.Series([row for row, _ in pairs], dtype=pl.UInt32), Payloads([element for _, element in pairs]))
+
+
+def _elements(each: Each, source: Payloads) -> list[list[dict[str, Any]]]:
+    """A list of objects a row; what is no object is one with itself under `_`."""
+    if each.split is not None:
+        pieces = source.column(each.split.from_).str.split(each.split.sep).to_list()
+        return [[{"_": piece.strip()} for piece in row if piece.strip()] if row else [] for row in pieces]
+    return [[_object(item) for item in found if item is not None] for found in map(_listed, source.found(each.path or "@"))]
+
+
+def _listed(found: Any) -> list[Any]:
+    """XML with one element gives it bare, with several a list."""
+    if found is None:
+        return []
+    return found if found.__class__ is list else [found]
+
+
+def _object(item: Any) -> dict[str, Any]:
+    return item if item.__class__ is dict else {"_": item}
+
+
+def _kind(given: str) -> pl.Expr:
+    if given != "auto":
+        return pl.lit(given)
+    is_person = (pl.col("id_no").is_not_null() & pl.col("uscc").is_null()) | pl.col("gender").is_not_null()
+    is_firm = pl.col("uscc").is_not_null() | (pl.col("name").str.contains(_FIRM_ENDING).fill_null(value=False) & ~is_person)
+    return pl.when(is_firm).then(pl.lit("organisation")).otherwise(pl.lit("person"))
+
+
+def _completed(frame: pl.DataFrame) -> pl.DataFrame:
+    numbers = frame["id_no"]
+    types = frame["id_type"].zip_with(frame["id_type"].is_not_null(), id_types(numbers))
+    frame = frame.with_columns(id_type=nulled(types, numbers.is_null()))
+    sound = (frame["id_type"] == "resident_id") & checks.id_number_checksum(numbers) & (numbers.str.len_chars() == 18)
+    told = nulled(numbers, ~sound.fill_null(value=False) | (frame["kind"] != "person"))
+    if told.null_count() == len(told):
+        return frame
+    return frame.with_columns(
+        birth_date=pl.coalesce("birth_date", pl.lit(checks.birth_dates(told))),
+        gender=pl.coalesce("gender", pl.lit(checks.genders(told))),
+    )

@@ -1,0 +1,1 @@
+"""RELINK: the whole store linked anew beside the live result, and how the two differ."""

@@ -1,0 +1,161 @@
+"""LINK: the edges that a chunk's nodes of one relation have, and store.link brought up to date with them.
+
+A live link is one of decision link, review or cannot_link whose `known_to` is null; what does not link is not kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import polars as pl
+import pyarrow as pa
+
+from matching.forms import case_forms, organisation_forms, person_forms
+from matching.model import Model
+from pipeline.resolving.candidates import Met, key_numbers
+from pipeline.resolving.models import load_model
+from pipeline.resolving.relations import CASE, PERSON, Relation, as_input
+from pipeline.store.channel import Channel, series
+
+ENGINE = "engine"
+LINK_SCHEMA = {
+    "left": pl.Int64,
+    "right": pl.Int64,
+    "decision": pl.String,
+    "match_weight": pl.Float64,
+    "levels": pl.String,
+    "model_version": pl.String,
+    "decided_by": pl.String,
+}
+LABELS = {"id": pl.Int64, "identifier": pl.String, "apart": pl.String, "key": pl.String, "identifier_hash": pl.Int64}
+FIRM = {name: LINK_SCHEMA[name] for name in ("left", "right", "decision", "match_weight", "decided_by")}
+PAIR_COLUMNS = ["left", "right"]
+_LIVE = """
+SELECT l.left_id AS left, l.right_id AS right, l.decision, l.match_weight, l.levels::text AS levels, l.model_version, l.decided_by,
+       l.known_from
+FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT * FROM store.link WHERE relation = '{relation}' AND left_id = t.id AND known_to IS NULL
+    UNION ALL SELECT * FROM store.link WHERE relation = '{relation}' AND right_id = t.id AND known_to IS NULL
+) l
+"""
+# Of each link only what clustering takes: levels are most of the row.
+_FIRM = """
+SELECT l.left_id AS left, l.right_id AS right, l.decision, l.match_weight, l.decided_by
+FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+    SELECT l.*, right_id AS other FROM store.link l WHERE relation = '{relation}' AND left_id = t.id AND known_to IS NULL
+    UNION ALL
+    SELECT l.*, left_id AS other FROM store.link l WHERE relation = '{relation}' AND right_id = t.id AND known_to IS NULL
+    OFFSET 0
+) l
+WHERE l.decision <> 'review' {others}
+"""
+_AMONG = "AND l.other = ANY (%(among)s::bigint[])"
+_CLOSE = """
+UPDATE store.link l SET known_to = %(change)s, retracted_because = %(reason)s
+FROM unnest(%(left)s::bigint[], %(right)s::bigint[]) AS t (left_id, right_id)
+WHERE l.relation = '{relation}' AND l.left_id = t.left_id AND l.right_id = t.right_id AND l.known_to IS NULL
+"""
+
+
+NO_EDGES = pl.DataFrame(schema=LINK_SCHEMA)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one relation of a chunk has to look at."""
+
+    channel: Channel
+    relation: Relation
+    change: int
+    new: pl.Series  # without links
+    changed: pl.Series
+    gone: pl.Series
+    has_decisions: bool  # somebody has decided something some time
+    unique_within: frozenset[str] = frozenset()  # departments that promise no duplicate cases within themselves
+
+    @classmethod
+    def reading(cls, channel: Channel, relation: Relation, unique_within: frozenset[str] = frozenset()) -> Self:
+        """Of who compares nodes of a store as they are, and changes none."""
+        none = series(())
+        return cls(channel, relation, 0, none, none, none, has_decisions=False, unique_within=unique_within)
+
+    @property
+    def model(self) -> Model:
+        """The model in force."""
+        return load_model(self.relation.name)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What comparing gave."""
+
+    nodes: pl.DataFrame  # as `read_nodes` gives them: those to examine, and those that had to be looked at with them
+    labels: pl.DataFrame  # LABELS: what clustering must know of a node
+    keys: pl.DataFrame  # id, key (numbers): to be shown in the key table
+    met: Met  # published nodes under those keys
+    edges: pl.DataFrame  # LINK_SCHEMA: live edges of the nodes from now on
+    before: pl.DataFrame  # LINK_SCHEMA and known_from: live links of the nodes, and of those gone, until now
+    lost: pl.DataFrame  # left, right: links and prohibitions of before that are no more, or of another weight
+
+
+def forms_of(task: Task, nodes: pl.DataFrame) -> pa.Table:
+    """Comparable forms of nodes."""
+    return forms_in(task.relation, nodes, task.model, task.unique_within)
+
+
+def forms_in(relation: Relation, nodes: pl.DataFrame, model: Model, unique_within: frozenset[str]) -> pa.Table:
+    """Comparable forms of nodes, without a task."""
+    inputs = as_input(relation, nodes)
+    if relation is CASE:
+        return case_forms(inputs, model, unique_within=unique_within)
+    return (person_forms if relation is PERSON else organisation_forms)(inputs, model)
+
+
+def labels_of(nodes: pl.DataFrame, forms: pa.Table) -> pl.DataFrame:
+    """LABELS of nodes, which stand in the order of their forms.
+
+    `key` is that of `names_of`; `identifier_hash` is enough to see that two verified numbers differ.
+    """
+    constraints = pl.DataFrame(forms.select(["id", "identifier", "apart"]))
+    return constraints.with_columns(names_of(nodes), identifier_hash=key_numbers(constraints["identifier"]))
+
+
+def names_of(nodes: pl.DataFrame) -> pl.Series:
+    """`key`: what names each node whatever its id, so that no order of ids decides between edges of one weight."""
+    number = pl.col("ordinal").cast(pl.String) if "ordinal" in nodes.columns else pl.lit("")
+    return nodes.select(pl.concat_str("department", "source_record_id", number, separator="\x1f").alias("key")).to_series()
+
+
+def live_links(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
+    """Live links that any of the nodes has, each once: LINK_SCHEMA and `known_from`."""
+    if ids.is_empty():
+        return NO_EDGES.with_columns(known_from=pl.lit(None, pl.Int64))
+    return channel.read(_LIVE.format(relation=relation.name), ids=ids).unique(PAIR_COLUMNS, maintain_order=True)
+
+
+def firm_links(channel: Channel, relation: Relation, ids: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
+    """FIRM: live links and prohibitions that any of the nodes has, each once; with others `among` these alone, where they are given."""
+    if ids.is_empty():
+        return pl.DataFrame(schema=FIRM)
+    sql = _FIRM.format(relation=relation.name, others="" if among is None else _AMONG)
+    return channel.read(sql, ids=ids, among=ids.clear() if among is None else among).unique(PAIR_COLUMNS, maintain_order=True)
+
+
+def write_links(task: Task, evaluation: Evaluation) -> None:
+    """Close live links that are not so any more and add those that are new; an unchanged one is left as it is."""
+    same = [name for name in LINK_SCHEMA if name not in ("levels",)]
+    now, before = evaluation.edges, evaluation.before
+    gone = before.join(now, on=same, how="anti")
+    new = now.join(before, on=same, how="anti")
+    if gone.height:
+        replaced = gone.join(now.select(PAIR_COLUMNS), on=PAIR_COLUMNS, how="semi")
+        vanished = gone.join(now.select(PAIR_COLUMNS), on=PAIR_COLUMNS, how="anti")
+        for rows, reason in ((replaced, "decided anew"), (vanished, "no longer alike, or no longer there")):
+            if rows.height:
+                sql = _CLOSE.format(relation=task.relation.name)
+                task.channel.run(sql, left=rows["left"], right=rows["right"], change=task.change, reason=reason)
+    rows = new.rename({"left": "left_id", "right": "right_id"}).with_columns(
+        relation=pl.lit(task.relation.name), known_from=pl.lit(task.change)
+    )
+    task.channel.copy("store.link", rows)

@@ -1,0 +1,41 @@
+"""MEMBERS: who is in which entity now."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.resolving.relations import Relation
+from pipeline.store.channel import Channel
+
+_MEMBERS = """
+SELECT t.id, e.{entity}::text AS entity, e.founder_id, e.identifier_hash FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m
+CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {entity} = m.{entity} OFFSET 0) e
+"""
+_ENTITIES = """
+SELECT t.id, m.{entity}::text AS entity FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.id AND known_to IS NULL OFFSET 0) m
+"""
+_NODES = """
+SELECT m.id, t.entity::text AS entity FROM unnest(%(entities)s::uuid[]) AS t (entity)
+CROSS JOIN LATERAL (SELECT {node} AS id FROM {members} WHERE {entity} = t.entity AND known_to IS NULL OFFSET 0) m
+"""
+
+
+def entities_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
+    """(id, entity) of nodes that are in one."""
+    return channel.read(_sql(_ENTITIES, relation), ids=ids.unique().sort())
+
+
+def members_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
+    """(id, entity, founder_id, identifier_hash) of nodes that are in an entity."""
+    return channel.read(_sql(_MEMBERS, relation), ids=ids.unique().sort())
+
+
+def nodes_of(channel: Channel, relation: Relation, entities: pl.Series) -> pl.DataFrame:
+    """(id, entity) of all nodes of entities."""
+    return channel.read(_sql(_NODES, relation), entities=entities.unique())
+
+
+def _sql(template: str, relation: Relation) -> str:
+    return template.format(entity=relation.entity, members=relation.members, node=relation.node, table=relation.table)

@@ -1,0 +1,138 @@
+"""REVIEW TASKS: pairs that the engine leaves to a person.
+
+A task is open while its two nodes have a live review link, nobody has said anything of them, and they have not come to
+be one entity by another way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import Engine, text
+
+from hub.database import store_errors
+from hub.errors import NotFound
+from hub.wording import Words
+from matching.cohesion import weakest_links
+from pipeline.resolving.entity_ids import Fates
+from pipeline.resolving.links import ENGINE, Evaluation, Task, live_links
+from pipeline.resolving.relations import Relation
+from pipeline.store.channel import Channel
+
+_STATES = """
+SELECT t.left_id, t.right_id, l.match_weight, l.levels::text AS levels, r.task_id, r.match_weight AS task_weight,
+       a.{entity} IS NOT DISTINCT FROM b.{entity} AS is_one,
+       EXISTS (SELECT FROM ops.decision d WHERE d.relation = '{name}' AND d.left_id = t.left_id AND d.right_id = t.right_id) AS is_decided
+FROM unnest(%(left)s::bigint[], %(right)s::bigint[]) AS t (left_id, right_id)
+LEFT JOIN LATERAL (
+    SELECT match_weight, levels FROM store.link
+    WHERE relation = '{name}' AND left_id = t.left_id AND right_id = t.right_id AND known_to IS NULL AND decision = 'review' OFFSET 0
+) l ON true
+LEFT JOIN LATERAL (
+    SELECT task_id, match_weight FROM store.review_task
+    WHERE relation = '{name}' AND left_id = t.left_id AND right_id = t.right_id AND state = 'open' OFFSET 0
+) r ON true
+LEFT JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.left_id AND known_to IS NULL OFFSET 0) a ON true
+LEFT JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.right_id AND known_to IS NULL OFFSET 0) b ON true
+"""
+_CLOSE = """
+UPDATE store.review_task r SET state = t.state, closed_change = %(change)s
+FROM unnest(%(tasks)s::bigint[], %(states)s::text[]) AS t (task_id, state) WHERE r.task_id = t.task_id
+"""
+_OPEN = """
+SELECT r.task_id, r.relation, r.left_id, r.right_id, r.match_weight, c.at FROM store.review_task r
+LEFT JOIN LATERAL (SELECT min(at) AS at FROM store.change WHERE change_number = r.opened_change) c ON true
+WHERE r.state = 'open' AND (:relation = '' OR r.relation = :relation) ORDER BY r.match_weight DESC, r.task_id LIMIT :most
+"""
+_TASK = "SELECT task_id, relation, left_id, right_id, match_weight, state FROM store.review_task WHERE task_id = :task"
+_INSIDE = """
+SELECT l.left_id AS left, l.right_id AS right, l.match_weight, l.decided_by, a.{entity}::text AS entity FROM store.link l
+JOIN {members} a ON a.{node} = l.left_id AND a.known_to IS NULL
+JOIN {members} b ON b.{node} = l.right_id AND b.known_to IS NULL AND b.{entity} = a.{entity}
+WHERE l.relation = '{relation}' AND l.known_to IS NULL AND l.decision = 'link'
+"""
+
+
+@dataclass(frozen=True)
+class ReviewTask:
+    """A pair that waits for a person: bits are the engine's, `opened_at` when it came up."""
+
+    task_id: int
+    relation: str
+    left: int
+    right: int
+    match_weight: float
+    opened_at: datetime | None = None
+
+
+def open_tasks(engine: Engine, relation: str = "", most: int = 50) -> list[ReviewTask]:
+    """Tasks that are open, the likeliest to be one first; of one relation, or of all."""
+    with store_errors(), engine.connect() as connection:
+        return [ReviewTask(*row) for row in connection.execute(text(_OPEN), {"relation": relation, "most": most})]
+
+
+def open_task(engine: Engine, task_id: int) -> ReviewTask:
+    """An open task.
+
+    Raises:
+        NotFound: there is none of that number, or it is closed.
+    """
+    with store_errors(), engine.connect() as connection:
+        row = connection.execute(text(_TASK), {"task": task_id}).one_or_none()
+    if row is None or row.state != "open":
+        state = Words("已关闭", "is closed") if row is not None else Words("不存在", "does not exist")
+        raise NotFound(
+            f"复核任务 {task_id} {state.zh} · review task {task_id} {state.en}",
+            remedy="用 `casehub review list` 查看待办任务 · `casehub review list` shows those that are open",
+        )
+    return ReviewTask(*row[:5])
+
+
+def weakest(engine: Engine, relation: Relation, most: int) -> pl.DataFrame:
+    """(entity, left, right, match_weight): entities by the link that they cannot do without, the weakest first.
+
+    Links that a person made are as sure as can be and are left out.
+    """
+    sql = _INSIDE.format(relation=relation.name, entity=relation.entity, members=relation.members, node=relation.node)
+    with store_errors(), engine.begin() as connection, Channel(connection) as channel:
+        links = channel.read(sql)
+    ends = [links.select(id=side, cluster="entity") for side in ("left", "right")]
+    found = pl.DataFrame(weakest_links(pl.concat(ends).unique().to_arrow(), links.to_arrow())).rename({"cluster": "entity"})
+    judged = links.filter(pl.col("decided_by") != ENGINE).select("left", "right")
+    return found.join(judged, on=["left", "right"], how="anti", maintain_order="left").head(most)
+
+
+def update_reviews(task: Task, evaluation: Evaluation, fates: Fates) -> int:
+    """Open and close tasks as the chunk's links and memberships, already written, have it.
+
+    Returns:
+        How many were opened.
+    """
+    relation, channel = task.relation, task.channel
+    elsewhere = live_links(channel, relation, fates.moves.drop_nulls("former")["id"])
+    seen = [links.filter(pl.col("decision") == "review") for links in (evaluation.edges, evaluation.before, elsewhere)]
+    judged = evaluation.edges.filter(pl.col("decided_by") != "engine") if task.has_decisions else evaluation.edges.clear()
+    pairs = pl.concat([links.select("left", "right") for links in (*seen, judged)]).unique()
+    if pairs.is_empty():
+        return 0
+    sql = _STATES.format(name=relation.name, entity=relation.entity, members=relation.members, node=relation.node)
+    states = channel.read(sql, left=pairs["left"], right=pairs["right"])
+    wanted = states.filter(pl.col("match_weight").is_not_null() & ~pl.col("is_one") & ~pl.col("is_decided"))
+    standing = wanted.filter(pl.col("task_weight") == pl.col("match_weight"))
+    closed = states.drop_nulls("task_id").join(standing, on="task_id", how="anti")
+    if closed.height:
+        words = closed.select(pl.when("is_decided").then(pl.lit("decided")).otherwise(pl.lit("obsolete"))).to_series()
+        channel.run(_CLOSE, puts_off=True, change=task.change, tasks=closed["task_id"], states=words)
+    opened = wanted.join(standing, on=["left_id", "right_id"], how="anti")
+    rows = opened.select(
+        "left_id",
+        "right_id",
+        "match_weight",
+        "levels",
+        relation=pl.lit(relation.name),
+        opened_change=pl.lit(task.change),
+    )
+    channel.copy("store.review_task", rows, puts_off=True)
+    return opened.height

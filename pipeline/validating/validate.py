@@ -1,0 +1,257 @@
+"""VALIDATE: landed rows → quarantined with rule and reason, held as a batch, or on their way to NORMALISE.
+
+Judged in this order: rows that could not be read or have no key, drift of the columns, then the contract's expectations
+through Great Expectations, in chunks. Where nothing landed, only how many rows there are is judged: Great Expectations is not
+even imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+from sqlalchemy import Connection, Engine, text
+
+from connectors.contract import Contract
+from hub.database import store_errors
+from hub.settings import Settings
+from hub.wording import Words
+from pipeline.batch import refusals, work
+from pipeline.batch.alerts import alert
+from pipeline.batch.batch_errors import told_with_batch
+from pipeline.batch.holding import hold, too_many, why_too_many
+from pipeline.columns.payloads import Payloads, collector_at_rest
+from pipeline.store.copying import read_frame
+from pipeline.store.locks import department_lock
+from pipeline.validating import drift
+from pipeline.validating.expectations import Finding, Part, frame_of, run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_UNREADABLE = """
+INSERT INTO refused
+SELECT source_record_id, version, CASE WHEN payload IS NULL THEN 'fault' ELSE 'key' END, NULL,
+       coalesce(fault, '此行没有主键 ' || :key || ' · the row has no key: ' || :key)
+FROM landing.record
+WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'upsert' AND (payload IS NULL OR NOT has_key)
+"""
+_LANDED_IN_WINDOW = """
+SELECT coalesce(sum(landed), 0) FROM ops.batch
+WHERE department = :department AND kind <> 'remap' AND started_at > now() - cast(:per AS interval)
+"""
+_PULLED = """
+SELECT pulled FROM ops.batch WHERE batch_id = ANY(:batches) AND kind <> 'remap' ORDER BY batch_id DESC LIMIT 1
+"""
+_WORST_RULES = """
+SELECT rule || coalesce(' on ' || column_name, '') || ' × ' || count(*) FROM refused
+GROUP BY rule, column_name ORDER BY count(*) DESC LIMIT 3
+"""
+_RESULTS = """
+INSERT INTO ops.validation_result (batch_id, rule, column_name, on_failure, evaluated, failed)
+VALUES (:batch_id, :rule, :column, :on_failure, :evaluated, :failed)
+ON CONFLICT (batch_id, rule, column_name) DO UPDATE SET evaluated = excluded.evaluated, failed = excluded.failed
+"""
+_VALIDATED = "UPDATE ops.batch SET validated_at = now() WHERE batch_id = ANY(:batches)"
+_REMEMBER = """
+UPDATE ops.source SET columns = cast(:columns AS jsonb)
+WHERE department = :department AND columns IS DISTINCT FROM cast(:columns AS jsonb) AND :columns <> '{}'
+"""
+_DRIFTS = {"new_column": "新增列", "missing_column": "缺列", "retyped_column": "列类型改变"}
+
+
+@dataclass
+class _Verdict:
+    """What the rules say of a batch: results by rule, alerts for a person, and why it is held, if it is."""
+
+    rows: int = 0
+    results: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    alerts: list[str] = field(default_factory=list)
+    halts: list[Words] = field(default_factory=list)
+    columns: dict[str, list[str]] = field(default_factory=dict)
+
+    def count(self, finding: Finding) -> None:
+        """Add a chunk's finding to the rule's row."""
+        place = (finding.rule, finding.column or "")
+        before = self.results.get(place)
+        evaluated, failed = (before.evaluated, before.failed) if before else (0, 0)
+        self.results[place] = replace(finding, evaluated=evaluated + finding.evaluated, failed=failed + finding.failed, row_indexes=[])
+        if finding.failed and finding.on_failure == "halt":
+            self.halts.append(
+                Words(f"{finding.column or '批次'} 不符合 {finding.rule}", f"{finding.rule} fails on {finding.column or 'the batch'}")
+            )
+
+    @property
+    def findings(self) -> list[Finding]:
+        """One a rule, summed over the chunks."""
+        return list(self.results.values())
+
+
+def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
+    """Judge everything of a department that landed up to a batch and is in no state yet.
+
+    Args:
+        engine: the store.
+        contract: of the department.
+        batch_id: the newest batch to judge.
+        settings: chunk size and the share of failing rows above which a batch is held.
+        is_released: a person released the batch: bad rows are quarantined, but it is not held again.
+
+    Raises:
+        BatchHeld: an expectation says halt, a drift says halt, or too much fails; the batch is held whole.
+        BusyError: another run of the department is at work.
+    """
+    department = contract.department
+    with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
+        keys = {"department": department, "batch_id": batch_id, "key": ", ".join(contract.key)}
+        refusals.prepare(connection)
+        unreadable = connection.execute(text(_UNREADABLE), keys).rowcount
+        validated_before, others = work.unfinished(connection, department, batch_id)
+        batches = sorted(validated_before + others)
+        total = work.prepare(connection, department, batches)
+        verdict = _Verdict(rows=total + unreadable)
+        if total:
+            _judge(connection, contract, keys, settings, verdict)
+        _volume(connection, contract, [*batches, batch_id], verdict, holds=bool(batches))
+        _store(connection, keys, verdict)
+        alert(connection, department, batch_id, verdict.alerts)
+        _write_data_docs(connection, contract, batch_id, settings, verdict)
+        held = None if is_released else _why_held(connection, settings, verdict)
+        if held:
+            hold(connection, department, batch_id, held, batches)
+        refusals.quarantine(connection, department)
+        connection.execute(text(_REMEMBER), {**keys, "columns": orjson.dumps(verdict.columns).decode()})
+        connection.execute(text(_VALIDATED), {"batches": batches})
+        connection.execute(text("UPDATE ops.batch SET state = 'validated' WHERE batch_id = :batch_id AND state = 'landed'"), keys)
+        connection.commit()
+
+
+def _judge(connection: Connection, contract: Contract, keys: dict[str, object], settings: Settings, verdict: _Verdict) -> None:
+    known = connection.execute(text("SELECT columns FROM ops.source WHERE department = :department"), keys).scalar_one() or {}
+    shape, whole = drift.Shape(), []
+    for chunk in work.chunks(connection, contract.department, settings.validate_chunk_rows, verdict.rows):
+        with collector_at_rest():
+            rows = Payloads.decoded(chunk.drop_in_place("payload")).documents
+            seen = drift.Shape.of(rows)
+            _drift_in_rows(contract, known, seen, (rows, chunk, connection), verdict)
+            judged, of_batch = frame_of(contract, rows, "rows"), frame_of(contract, rows, "batch")
+            del rows  # decoded they are many times as large as the columns that are judged
+        shape.merge(seen)
+        _expect(contract, judged, "rows", (chunk, connection), verdict)
+        whole.append(of_batch)
+    _expect_of_batch(contract, whole, connection, verdict)
+    _drift_in_batch(contract, known, shape, verdict)
+    verdict.columns = drift.remembered(contract, known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
+
+
+def _expect_of_batch(contract: Contract, frames: list[pd.DataFrame], connection: Connection, verdict: _Verdict) -> None:
+    """Rules that need all rows at once: their columns alone are kept until then."""
+    import pandas as pd
+
+    rows = read_frame(connection, "SELECT source_record_id, version FROM work ORDER BY n") if any(len(f.columns) for f in frames) else None
+    _expect(contract, pd.concat(frames), "batch", (rows, connection), verdict)
+
+
+def _expect(contract: Contract, frame: pd.DataFrame, part: Part, where: tuple[pl.DataFrame | None, Connection], verdict: _Verdict) -> None:
+    """Judge rows; `where` has their (source_record_id, version) in the frame's order."""
+    rows, connection = where
+    for finding in run(contract, frame, part):
+        verdict.count(finding)
+        if rows is not None and finding.on_failure == "quarantine" and finding.row_indexes:
+            reason = Words(f"不符合 {finding.rule}", f"{finding.rule} does not hold")
+            _refuse(connection, rows, finding.row_indexes, finding.rule, finding.column, str(reason))
+
+
+def _refuse(connection: Connection, rows: pl.DataFrame, indexes: list[int], rule: str, column: str | None, reason: str) -> None:
+    refused = rows[indexes].select(
+        "source_record_id", "version", rule=pl.lit(rule), column_name=pl.lit(column, pl.String), reason=pl.lit(reason)
+    )
+    refusals.add(connection, refused)
+
+
+def _drift_in_rows(
+    contract: Contract,
+    known: dict[str, list[str]],
+    seen: drift.Shape,
+    where: tuple[Sequence[dict[str, Any]], pl.DataFrame, Connection],
+    verdict: _Verdict,
+) -> None:
+    rows, chunk, connection = where
+    if contract.drift.retyped_column == "quarantine":
+        for column, kinds in drift.retyped_columns(known, seen).items():
+            indexes = [index for index, row in enumerate(rows) if drift.has_type(row.get(column), kinds)]
+            types = ", ".join(sorted(kinds))
+            reason = Words(f"此列出现其他类型的值：{types}", f"the column now holds values of another type: {types}")
+            _refuse(connection, chunk, indexes, "drift:retyped_column", column, str(reason))
+            verdict.count(Finding("drift:retyped_column", column, "quarantine", len(rows), len(indexes), indexes))
+    if contract.drift.new_column == "quarantine":
+        for column, columns in drift.named(contract, drift.new_columns(contract, seen)).items():
+            indexes = [index for index, row in enumerate(rows) if not row.keys().isdisjoint(columns)]
+            _refuse(connection, chunk, indexes, "drift:new_column", column, "契约中没有此列 · the contract does not know the column")
+            verdict.count(Finding("drift:new_column", column, "quarantine", len(rows), len(indexes), indexes))
+
+
+def _drift_in_batch(contract: Contract, known: dict[str, list[str]], shape: drift.Shape, verdict: _Verdict) -> None:
+    found = {
+        "new_column": drift.new_columns(contract, shape),
+        "missing_column": drift.missing_columns(contract, shape.types, shape.rows),
+        "retyped_column": list(drift.retyped_columns(known, shape)),
+    }
+    for kind, columns in found.items():
+        action = getattr(contract.drift, kind)
+        for column in columns if kind == "missing_column" else drift.named(contract, columns):
+            verdict.alerts.append(f"{kind}: {_DRIFTS[kind]} {column} · {kind.replace('_', ' ')} {column}")
+            # A column that is gone is gone from every row: to quarantine it is to hold the batch.
+            if action == "halt" or (kind == "missing_column" and action == "quarantine"):
+                verdict.halts.append(Words(f"{_DRIFTS[kind]} {column}", f"{kind} {column}"))
+
+
+def _volume(connection: Connection, contract: Contract, batches: list[int], verdict: _Verdict, *, holds: bool) -> None:
+    """Compare the rows of the window with what the contract calls healthy: too few hold a snapshot, anything else alerts.
+
+    A snapshot that was cut off brings nothing new, and deletes: so it is judged whatever landed. `holds` says that something did.
+    What is mapped anew comes from no source, and says nothing of its health.
+    """
+    low, high = contract.volume.min, contract.volume.max
+    if contract.feed.mode == "snapshot":
+        pulled = connection.execute(text(_PULLED), {"batches": batches}).scalar()
+        if pulled is None:
+            return
+    else:
+        window = {"department": contract.department, "per": contract.volume.per}
+        pulled = connection.execute(text(_LANDED_IN_WINDOW), window).scalar_one()
+    if high is not None and pulled > high:
+        verdict.alerts.append(f"volume: 共 {pulled} 行，正常不多于 {high} 行 · {pulled} rows, at most {high} are healthy")
+    if low is not None and pulled < low:
+        verdict.alerts.append(f"volume: 仅 {pulled} 行，正常不少于 {low} 行 · {pulled} rows, at least {low} are healthy")
+        if contract.feed.mode == "snapshot" and holds:
+            verdict.halts.append(Words(f"仅 {pulled} 行，正常不少于 {low} 行", f"only {pulled} rows, at least {low} are healthy"))
+
+
+def _why_held(connection: Connection, settings: Settings, verdict: _Verdict) -> Words | None:
+    if verdict.halts:
+        return Words.listed(verdict.halts)
+    failing = connection.execute(text("SELECT count(*) FROM (SELECT DISTINCT source_record_id, version FROM refused) f")).scalar_one()
+    if too_many(failing, verdict.rows, settings):
+        return why_too_many(failing, verdict.rows, settings, connection.execute(text(_WORST_RULES)).scalars().all())
+    return None
+
+
+def _write_data_docs(connection: Connection, contract: Contract, batch_id: int, settings: Settings, verdict: _Verdict) -> None:
+    """Great Expectations' own pages of the batch, from counts alone, under `home`/data_docs."""
+    findings = [finding for finding in verdict.findings if not finding.rule.startswith("drift:")]
+    if not findings:
+        return
+    from pipeline.validating.data_docs import data_docs
+
+    at = connection.execute(text("SELECT now()")).scalar_one()
+    data_docs(contract, findings, settings.home / "data_docs", batch_id=batch_id, at=at)
+
+
+def _store(connection: Connection, keys: dict[str, object], verdict: _Verdict) -> None:
+    if verdict.results:
+        connection.execute(text(_RESULTS), [{**keys, **asdict(finding), "column": finding.column or ""} for finding in verdict.findings])
