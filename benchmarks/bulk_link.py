@@ -218,7 +218,8 @@ class _Whole:
                 prepare(channel)
                 task = self._linked.task(channel, self._relation, nodes["id"])
                 assignment = Assignment(
-                    pl.DataFrame(schema={"id": pl.Int64, "entity": pl.String, "identifier_hash": pl.Int64}),
+                    pl.DataFrame(schema={"id": pl.Int64, "entity": pl.String}),
+                    pl.DataFrame(schema={"entity": pl.String, "identifier_hash": pl.Int64}),
                     walked.select("id", "cluster", pl.lit(None, pl.String).alias("entity"), _of_cluster()),
                     pl.DataFrame(schema={"entity": pl.String, "founder_id": pl.Int64}),
                     nodes.clear(),

@@ -79,6 +79,7 @@ def _table(found: list[Relinked]) -> Table:
         shown.add_row(words, *(_change(one.change(name)) for one in told))
     shown.add_row("移动的节点 · nodes that move", *(f"{one.moves:,}" for one in told))
     shown.add_row("分块键过时 · old keys", *(f"{len(one.misplaced):,}" for one in found))
+    shown.add_row("号码标记有误 · wrong numbers", *(f"{len(one.misnumbered):,}" for one in found))
     shown.add_row("旧版模型的关联 · old links", *(f"{one.older_links:,}" for one in found))
     return shown
 

@@ -52,6 +52,7 @@ PART = 100_000
 Show = Callable[[str], None]
 
 _LIVE = "SELECT {node} AS id, {entity}::text AS entity, {stand_in} AS number FROM {members} WHERE known_to IS NULL"
+_KEPT = "SELECT {entity}::text AS entity, identifier_hash AS kept FROM {table} WHERE known_to IS NULL AND identifier_hash IS NOT NULL"
 _LISTED = "SELECT {node} AS id, (SELECT bit_xor(key) FROM unnest(keys) AS t (key)) AS listed FROM {key_lists}"
 _VERDICTS = """
 SELECT left_id AS left, right_id AS right, verdict FROM (
@@ -80,6 +81,7 @@ class Relinked:
         relation: which.
         difference: of its nodes: id, record_id, department, source_record_id, ordinal (null of a record), entity, cluster.
         misplaced: nodes whose blocking keys in the store are not those that the model in force gives.
+        misnumbered: nodes of entities that the store knows by another verified number than the one that they state.
         older_links: live links of the engine's that another version of the model decided.
         seconds: that it took.
     """
@@ -87,6 +89,7 @@ class Relinked:
     relation: Relation
     difference: Difference
     misplaced: pl.Series
+    misnumbered: pl.Series
     older_links: int
     seconds: float
 
@@ -94,7 +97,7 @@ class Relinked:
     def records(self) -> pl.Series:
         """Records that must be looked at again for the live result to become this one."""
         nodes = self.difference.nodes
-        wanted = (pl.col("change") != "same") | pl.col("id").is_in(self.misplaced.implode())
+        wanted = (pl.col("change") != "same") | pl.col("id").is_in(pl.concat([self.misplaced, self.misnumbered]).implode())
         return nodes.filter(wanted)["record_id"].unique().sort()
 
 
@@ -177,6 +180,7 @@ class _Seen:
         self._named = pl.DataFrame()  # id, record_id, role, kind of all parties
         self._number: dict[Relation, pl.DataFrame] = {}  # id, number: of each party's new cluster
         self._live = {relation: read_frame(connection, _of(_LIVE, relation)) for relation in RELATIONS}
+        self._kept = {relation: read_frame(connection, _of(_KEPT, relation)) for relation in RELATIONS}
         self._listed = {relation: read_frame(connection, _of(_LISTED, relation)) for relation in RELATIONS}
         self._verdicts = {relation: read_frame(connection, _of(_VERDICTS, relation)) for relation in RELATIONS}
         self._older = {relation: self._older_links(connection, relation) for relation in RELATIONS}
@@ -198,7 +202,8 @@ class _Seen:
         self._number[relation] = _numbers(found)
         columns = [pl.lit(None, pl.Int32).alias("ordinal")] if relation is CASE else []
         told = Difference(found.nodes.drop("number").with_columns(columns))
-        return Relinked(relation, told, self._misplaced(relation), self._older[relation], perf_counter() - start)
+        misnumbered = _misnumbered(placed.join(constraints, on="id"), self._kept[relation])
+        return Relinked(relation, told, self._misplaced(relation), misnumbered, self._older[relation], perf_counter() - start)
 
     def _read_parties(self, connection: Connection) -> dict[Relation, pl.DataFrame]:
         nodes: dict[Relation, list[pl.DataFrame]] = {PERSON: [], ORGANISATION: []}
@@ -254,10 +259,19 @@ def _of(sql: str, relation: Relation) -> str:
         name=relation.name,
         node=relation.node,
         entity=relation.entity,
+        table=relation.table,
         members=relation.members,
         key_lists=relation.key_lists,
         stand_in=STAND_IN.format(column=relation.entity),
     )
+
+
+def _misnumbered(nodes: pl.DataFrame, kept: pl.DataFrame) -> pl.Series:
+    """Nodes (id, entity, identifier) of entities whose number in the store (entity, kept) is not the one that a member states."""
+    numbered = nodes.drop_nulls("identifier")
+    stated = numbered.with_columns(stated=key_numbers(numbered["identifier"])).select("entity", "stated").unique("entity")
+    other = kept.join(stated, on="entity", how="full", coalesce=True).filter(pl.col("kept").ne_missing(pl.col("stated")))
+    return nodes.join(other, on="entity", how="semi")["id"]
 
 
 def _numbers(found: Difference) -> pl.DataFrame:

@@ -23,7 +23,8 @@ from pipeline.resolving.surface import Surface, surface_of
 class Assignment:
     """Where a chunk's nodes belong from now on."""
 
-    joined: pl.DataFrame  # id, entity, identifier_hash: new nodes of an entity that is otherwise as it was
+    joined: pl.DataFrame  # id, entity: new nodes of an entity that is otherwise as it was
+    stated: pl.DataFrame  # entity, identifier_hash: what new nodes and those looked at again state in an entity that is not walked
     walked: pl.DataFrame  # id, cluster (its least id), entity (the former one, or null), identifier_hash of the cluster
     entities: pl.DataFrame  # entity, founder_id: all whose members are clustered anew, emptied ones too
     loaded: pl.DataFrame  # rows, as `read_nodes` gives them, of members that had to be loaded
@@ -39,10 +40,10 @@ def assign(task: Task, evaluation: Evaluation) -> Assignment:
     apart = _without_entity(surface.apart).filter(is_outside)
     edges = evaluation.edges.filter(pl.col("left").is_in(apart["id"].implode()) & pl.col("right").is_in(apart["id"].implode()))
     walked = pl.concat([walked, walk.clustered(apart, edges.filter(pl.col("decision") != "review").select(list(FIRM)))])
-    joined = pl.concat([joined, surface.joined.filter(is_outside)]).join(
-        evaluation.labels.select("id", "identifier_hash"), on="id", how="left"
-    )
-    return Assignment(joined, walked, _entities(task, surface, walked), walk.loaded)
+    joined = pl.concat([joined, surface.joined.filter(is_outside)])
+    placed = pl.concat([joined, surface.nodes.select("id", "entity").drop_nulls()])
+    stated = placed.join(evaluation.labels.drop_nulls("identifier_hash"), on="id").select("entity", "identifier_hash").unique("entity")
+    return Assignment(joined, stated, walked, _entities(task, surface, walked), walk.loaded)
 
 
 class _Walk:

@@ -20,6 +20,10 @@ _NODES = """
 SELECT m.id, t.entity::text AS entity FROM unnest(%(entities)s::uuid[]) AS t (entity)
 CROSS JOIN LATERAL (SELECT {node} AS id FROM {members} WHERE {entity} = t.entity AND known_to IS NULL OFFSET 0) m
 """
+_ONCE_NUMBERED = """
+SELECT t.id FROM unnest(%(ids)s::bigint[]) AS t (id)
+WHERE EXISTS (SELECT FROM store.party WHERE party_id = t.id AND coalesce(id_no, uscc) IS NOT NULL OFFSET 0)
+"""
 
 
 def entities_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
@@ -35,6 +39,11 @@ def members_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataF
 def nodes_of(channel: Channel, relation: Relation, entities: pl.Series) -> pl.DataFrame:
     """(id, entity) of all nodes of entities."""
     return channel.read(_sql(_NODES, relation), entities=entities.unique())
+
+
+def once_numbered(channel: Channel, relation: Relation, ids: pl.Series) -> pl.Series:
+    """Parties of which a version, this one or an earlier one, gives a number."""
+    return channel.read(_ONCE_NUMBERED, ids=ids)["id"] if len(ids) else ids
 
 
 def _sql(template: str, relation: Relation) -> str:

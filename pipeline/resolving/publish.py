@@ -192,12 +192,12 @@ class _Publishing:
         return both.with_columns(columns).select(by_entity.columns)
 
     def _identified(self) -> pl.DataFrame:
-        """(entity, identifier_hash) of all entities: as clustered anew, or as they were."""
+        """(entity, identifier_hash) of all entities: as clustered anew, or as they were, with a number that comes to a member."""
         moves = self._fates.moves.select("id", now="entity")
         walked = self._assignment.walked.join(moves, on="id", how="left").with_columns(entity=pl.coalesce("now", "entity"))
         anew = walked.unique("entity").select("entity", "identifier_hash")
-        joined = self._assignment.joined.group_by("entity").agg(pl.col("identifier_hash").drop_nulls().first().alias("new"))
-        kept = self._before.join(anew, on="entity", how="anti").join(joined, on="entity", how="left")
+        stated = self._assignment.stated.select("entity", new="identifier_hash")
+        kept = self._before.join(anew, on="entity", how="anti").join(stated, on="entity", how="left")
         return pl.concat([anew, kept.select("entity", pl.coalesce("identifier_hash", "new"))])
 
     def _write_rows(self, rows: pl.DataFrame) -> None:

@@ -17,7 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.resolving.links import ENGINE, Evaluation, Task
-from pipeline.resolving.members import members_of
+from pipeline.resolving.members import members_of, once_numbered
 from pipeline.resolving.relations import CASE
 
 
@@ -96,8 +96,17 @@ class _Sorting:
                 apart.filter(apart.select("component", "apart").is_duplicated())["component"],
                 apart.filter(self._may_be_hidden())["component"],
                 crossing.filter(pl.col("component") == pl.col("component_right"))["component"],
+                self._freed(nodes),
             ]
         ).unique()
+
+    def _freed(self, nodes: pl.DataFrame) -> pl.Series:
+        """Components with an entity whose number may be gone with what a member said before: then it stands against nobody any more."""
+        seen = nodes.filter(pl.col("id").is_in(self._seen.implode())).drop_nulls(["entity", "identifier_hash"])
+        still = seen.filter(pl.col("identifier_hash") == pl.col("identifier_hash_right"))["entity"]
+        silent = seen.filter(pl.col("identifier_hash_right").is_null() & ~pl.col("entity").is_in(still.implode()))
+        freed = once_numbered(self._task.channel, self._task.relation, silent["id"])
+        return silent.filter(pl.col("id").is_in(freed.implode()))["component"]
 
     def _may_be_hidden(self) -> pl.Expr:
         """New nodes whose record may have another party, or whose department another case, in the entity already."""

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import polars as pl
 from sqlalchemy import Engine, text
 
 from hub.encryption import clear_number
 from hub.settings import Settings
+from pipeline.resolving.links import Task, forms_of, labels_of
+from pipeline.resolving.relations import ORGANISATION, PERSON, Relation, read_nodes
 from pipeline.resolving.resolve import ResolveReport, resolve
+from pipeline.store.channel import Channel
 from tests.integration.encryption.builders import stored
 
 SETTINGS = Settings()
@@ -64,8 +68,8 @@ def record(department: str, number: str, *parties: Party, is_deleted: bool = Fal
     return Record(department, number, parties, defaults | values, is_deleted)
 
 
-def put(engine: Engine, *records: Record) -> None:
-    """Leave the next version of each record, as normalise does."""
+def put(engine: Engine, *records: Record, keeps_names: bool = False) -> None:
+    """Leave the next version of each record, as normalise does; whether a number that comes to a name or leaves it keeps the party's id."""
     with engine.begin() as connection:
         for one in records:
             names = {"department": one.department, "number": one.number}
@@ -88,7 +92,12 @@ def put(engine: Engine, *records: Record) -> None:
                 _insert(
                     connection,
                     "store.party",
-                    {"version": version, "record_id": record_id, "ordinal": ordinal, **_party_id(connection, record_id, stored(party))},
+                    {
+                        "version": version,
+                        "record_id": record_id,
+                        "ordinal": ordinal,
+                        **_party_id(connection, record_id, stored(party), keeps_names=keeps_names),
+                    },
                 )
             reason = "deleted" if one.is_deleted else "new" if version == 1 else "changed"
             connection.execute(
@@ -100,7 +109,7 @@ def put(engine: Engine, *records: Record) -> None:
             )
 
 
-def _party_id(connection: Any, record_id: int, party: Party) -> Party:
+def _party_id(connection: Any, record_id: int, party: Party, *, keeps_names: bool) -> Party:
     same = connection.execute(
         text(
             "SELECT party_id FROM store.party WHERE record_id = :record AND role = :role AND kind = :kind"
@@ -114,7 +123,23 @@ def _party_id(connection: Any, record_id: int, party: Party) -> Party:
             "who": party.get("id_no") or party.get("uscc") or party.get("name") or party.get("phone"),
         },
     ).scalar_one_or_none()
+    if same is None and keeps_names:
+        same = _of_that_name(connection, record_id, party)
     return {"party_id": same or _next(connection, "party", "party_id"), **party}
+
+
+def _of_that_name(connection: Any, record_id: int, party: Party) -> int | None:
+    """The party that a number has come to, or left: of that name, and never of another number."""
+    found = connection.execute(
+        text(
+            "SELECT p.party_id FROM store.party p WHERE record_id = :record AND role = :role AND kind = :kind AND name = :name"
+            " AND version = (SELECT max(version) FROM store.party WHERE record_id = :record)"
+            " AND (coalesce(id_no, uscc) IS NULL) <> (CAST(:number AS text) IS NULL) AND NOT EXISTS"
+            " (SELECT FROM store.party o WHERE o.party_id = p.party_id AND coalesce(o.id_no, o.uscc) <> :number)"
+        ),
+        {"record": record_id, "number": party.get("id_no") or party.get("uscc"), **{key: party[key] for key in ("role", "kind", "name")}},
+    )
+    return found.scalars().first()
 
 
 def _next(connection: Any, table: str, column: str) -> int:
@@ -132,9 +157,9 @@ def _insert(connection: Any, table: str, row: dict[str, Any]) -> None:
     connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"), row)
 
 
-def settle(engine: Engine, *records: Record, chunk: int = 2000) -> ResolveReport:
+def settle(engine: Engine, *records: Record, chunk: int = 2000, keeps_names: bool = False) -> ResolveReport:
     """Leave records and resolve."""
-    put(engine, *records)
+    put(engine, *records, keeps_names=keeps_names)
     return resolve(engine, Settings(resolve_chunk_records=chunk))
 
 
@@ -243,11 +268,26 @@ def invariants(engine: Engine) -> list[str]:
             f" (SELECT FROM store.{relation}_key_list l WHERE l.{node} = k.{node} AND k.key = ANY (l.keys))",
         }
         complaints += [f"{relation}: {what}" for what, sql in checks.items() if rows(engine, sql) != [0]]
+    complaints += [f"{relation.name}: {what}" for relation in (PERSON, ORGANISATION) for what in _verified_numbers(engine, relation)]
     numbers = rows(engine, "SELECT change_number FROM store.change ORDER BY change_number")
     last = rows(engine, "SELECT last_change FROM ops.change_counter")[0]
     if numbers and (len(set(numbers)) != len(numbers) or max(numbers) > last):
         complaints.append("change numbers doubled or beyond the counter")
     return complaints
+
+
+def _verified_numbers(engine: Engine, relation: Relation) -> list[str]:
+    """Complaints of entities with two verified numbers, or with a hash that is not the one number's."""
+    sql = f"SELECT party_id AS id, {relation.entity}::text AS entity, identifier_hash AS kept FROM {relation.members} m"
+    with engine.begin() as connection, Channel(connection) as channel:
+        members = channel.read(f"{sql} JOIN {relation.table} USING ({relation.entity}) WHERE m.known_to IS NULL")
+        nodes = read_nodes(channel, relation, members["id"])
+        labels = labels_of(nodes, forms_of(Task.reading(channel, relation), nodes))
+    stated = members.join(labels.select("id", "identifier_hash"), on="id")
+    told = stated.group_by("entity").agg(pl.col("kept").first(), numbers=pl.col("identifier_hash").drop_nulls().unique())
+    has_two = told["numbers"].list.len() > 1
+    is_other = told["kept"].ne_missing(told["numbers"].list.first())
+    return ["an entity with two numbers"] * has_two.any() + ["a hash that is not the number's"] * (is_other & ~has_two).any()
 
 
 def shuffled(records: Iterable[Record], seed: int) -> list[list[Record]]:

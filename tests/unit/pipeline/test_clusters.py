@@ -26,7 +26,8 @@ class Store:
 
     entity_of: dict[int, str]  # before the chunk
     edges: Edges  # with the chunk's
-    labels: dict[int, dict[str, Any]]
+    labels: dict[int, dict[str, Any]]  # with the chunk's
+    hashes: dict[int, int | None]  # of nodes before the chunk
     loaded: int = 0
 
     def nodes_of(self, channel: object, relation: object, entities: pl.Series) -> pl.DataFrame:
@@ -38,11 +39,19 @@ class Store:
         def row(node: int) -> tuple[int, str, int, int | None]:
             entity = self.entity_of[node]
             within = [other for other, its in self.entity_of.items() if its == entity]
-            hashes = [self.labels[other]["identifier_hash"] for other in within if self.labels[other]["identifier_hash"]]
-            return node, entity, min(within), min(hashes, default=None)
+            return node, entity, min(within), self.hash_of(entity)
 
         schema = {"id": pl.Int64, "entity": pl.String, "founder_id": pl.Int64, "identifier_hash": pl.Int64}
         return pl.DataFrame([row(node) for node in ids.unique().sort() if node in self.entity_of], schema, orient="row")
+
+    def hash_of(self, entity: str) -> int | None:
+        """As the chunks before have left it: of a number that comes or goes now the entity's row does not tell."""
+        stated = {self.hashes[node] for node, its in self.entity_of.items() if its == entity} - {None}
+        assert len(stated) < 2
+        return next(iter(stated), None)
+
+    def once_numbered(self, channel: object, relation: object, ids: pl.Series) -> pl.Series:
+        return pl.Series([node for node in ids if self.hashes[node] or self.labels[node]["identifier"]], dtype=pl.Int64)
 
     def firm_links(self, channel: object, relation: object, ids: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
         mine, others = set(ids), set(self.labels) if among is None else set(among)
@@ -56,6 +65,7 @@ class Store:
         for name in ("nodes_of", "members_of", "firm_links"):
             monkeypatch.setattr(clusters, name, getattr(self, name))
         monkeypatch.setattr(surface, "members_of", self.members_of)
+        monkeypatch.setattr(surface, "once_numbered", self.once_numbered)
         monkeypatch.setattr(clusters, "read_nodes", lambda channel, relation, ids: pl.DataFrame({"id": ids, "version": 1}))
         monkeypatch.setattr(clusters, "forms_of", lambda task, rows: rows)
         monkeypatch.setattr(clusters, "labels_of", lambda rows, forms: self.label_rows(rows["id"]))
@@ -73,9 +83,12 @@ def _edge(dice: random.Random) -> tuple[float, str]:
     return float(dice.randint(1, 6)), "cannot_link" if dice.random() < 0.1 else "link"
 
 
+def _number(identifier: str | None) -> dict[str, Any]:
+    return {"identifier": identifier, "identifier_hash": ord(identifier) if identifier else None}
+
+
 def _label(dice: random.Random, node: int, firm: str, chance: float) -> dict[str, Any]:
-    identifier = firm if dice.random() < chance else None
-    marks = {"identifier": identifier, "identifier_hash": ord(firm) if identifier else None}
+    marks = _number(firm if dice.random() < chance else None)
     return {**marks, "apart": dice.choice("RST") if dice.random() < 0.15 else None, "key": f"{dice.random():.6f} {node}"}
 
 
@@ -108,8 +121,12 @@ class Change:
                 del edges[pair]
                 if dice.random() < 0.5:
                     edges[pair] = _edge(dice)
+        hashes = {node: labels[node]["identifier_hash"] for node in old}
+        for node in changed:  # a number comes, goes, or gives way to another
+            if dice.random() < 0.5:
+                labels[node] |= _number(dice.choice([None, firm[node], "Z"]))
         now = {pair: edge for pair, edge in edges.items() if not set(pair) & set(gone)}
-        return cls(Store(names, now, labels), new, changed, gone, before)
+        return cls(Store(names, now, labels, hashes), new, changed, gone, before)
 
     def evaluation(self) -> Evaluation:
         looked_at = pl.Series([*self.new, *self.changed], dtype=pl.Int64)
@@ -133,12 +150,27 @@ class Change:
         new, changed, gone = (pl.Series(ids, dtype=pl.Int64) for ids in (self.new, self.changed, self.gone))
         return Task(none, ORGANISATION, 1, new, changed, gone, False)
 
-    def groups(self, assignment: clusters.Assignment) -> set[frozenset[int]]:
-        """All nodes as they are placed now."""
+    def places(self, assignment: clusters.Assignment) -> dict[int, object]:
+        """All nodes as they are placed now: entities that are as they were, and clusters."""
         where: dict[int, object] = {node: entity for node, entity in self.store.entity_of.items() if node not in self.gone}
         where |= dict(assignment.joined.select("id", "entity").iter_rows())
         where |= dict(assignment.walked.select("id", "cluster").iter_rows())
+        return where
+
+    def groups(self, assignment: clusters.Assignment) -> set[frozenset[int]]:
+        """The same without the names of places."""
+        where = self.places(assignment)
         return {frozenset(node for node in where if where[node] == place) for place in where.values()}
+
+    def wrong_numbers(self, assignment: clusters.Assignment) -> dict[object, set[int | None]]:
+        """Entities and clusters whose number is from now on not the one that their members state."""
+        stated = dict(assignment.stated.iter_rows())
+        numbers: dict[object, int | None] = dict(assignment.walked.select("cluster", "identifier_hash").iter_rows())
+        numbers |= {entity: self.store.hash_of(entity) or stated.get(entity) for entity in set(self.store.entity_of.values())}
+        members: dict[object, set[int | None]] = {}
+        for node, place in self.places(assignment).items():
+            members.setdefault(place, set()).add(self.store.labels[node]["identifier_hash"])
+        return {place: its for place, its in members.items() if its - {None} != {numbers[place]} - {None}}
 
     def expected(self) -> set[frozenset[int]]:
         nodes = [node for node in self.store.labels if node not in self.gone]
@@ -152,7 +184,9 @@ def test_what_a_chunk_touches_comes_to_what_everything_comes_to(seed: int, monke
     for _ in range(40):
         change = Change.drawn(dice)
         change.store.stands_in(monkeypatch)
-        assert change.groups(clusters.assign(change.task(), change.evaluation())) == change.expected()
+        assignment = clusters.assign(change.task(), change.evaluation())
+        assert change.groups(assignment) == change.expected()
+        assert change.wrong_numbers(assignment) == {}
         loaded, there = loaded + change.store.loaded, there + len(change.store.entity_of)
     assert 0 < loaded < there * 0.9  # some of it was loaded, and not all
 
@@ -167,7 +201,9 @@ def test_a_record_that_lists_one_party_three_times_keeps_nobody_apart(monkeypatc
     before = {(1, 2): (5.0, "link"), (2, 3): (6.0, "link"), (2, 5): (9.0, "link"), (3, 5): (-9.0, "cannot_link")}
     names = {node: f"e{least}" for node, least in _all_at_once([1, 2, 3, 5], before, labels).items()}
     assert len(set(names.values())) == 3
-    change = Change(Store(names, before | {(1, 4): (8.0, "link"), (3, 4): (7.0, "link")}, labels), [4], [], [], before)
+    hashes = {node: label["identifier_hash"] for node, label in labels.items()}
+    store = Store(names, before | {(1, 4): (8.0, "link"), (3, 4): (7.0, "link")}, labels, hashes)
+    change = Change(store, [4], [], [], before)
     change.store.stands_in(monkeypatch)
     groups = change.groups(clusters.assign(change.task(), change.evaluation()))
     assert groups == change.expected() == {frozenset({1, 3, 4}), frozenset({2, 5})}
