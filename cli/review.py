@@ -137,8 +137,8 @@ def ask_next(
     console, done = Console(), 0
     with store() as engine:
         names = [relation_named(relation).name] if relation else list(RELATION_NAMES)
-        waiting = [(name, found) for name in names for found in _waiting(engine, name, limit, sampled=sampled)][:limit]
-        for place, (name, found) in enumerate(waiting, 1):
+        waiting = [(name, *one) for name in names for one in _waiting(engine, name, limit, sampled=sampled)][:limit]
+        for place, (name, found, task) in enumerate(waiting, 1):
             for one in examine(engine, relation_named(name), [found]):
                 showing_nodes(name, found)
                 console.rule(f"{place} / {len(waiting)} · {name}")
@@ -146,21 +146,22 @@ def ask_next(
                 answer = _answer()
                 if answer == "q":
                     break
-                done += _recorded(engine, console, name, found, answer)
+                done += _recorded(engine, console, name, found, answer, task)
             else:
                 continue
             break
     console.print(f"已判断 {done} 对 · judged {done} pairs; {_APPLIES}", highlight=False)
 
 
-def _waiting(engine: Engine, relation: str, most: int, *, sampled: bool) -> list[tuple[int, int]]:
+def _waiting(engine: Engine, relation: str, most: int, *, sampled: bool) -> list[tuple[tuple[int, int], int | None]]:
+    """Pairs, each with its task where it is one."""
     from pipeline.evaluating.agreement import to_judge
     from pipeline.evaluating.pairs import relation_named
     from pipeline.resolving.reviews import open_tasks
 
     if sampled:
-        return to_judge(engine, relation_named(relation), most)
-    return [(task.left, task.right) for task in open_tasks(engine, relation, most)]
+        return [(pair, None) for pair in to_judge(engine, relation_named(relation), most)]
+    return [((task.left, task.right), task.task_id) for task in open_tasks(engine, relation, most)]
 
 
 def _answer() -> str:
@@ -170,16 +171,22 @@ def _answer() -> str:
             return str(answer)
 
 
-def _recorded(engine: Engine, console: Console, relation: str, pair: tuple[int, int], answer: str) -> int:
-    """Record an answer; a refusal is shown and the next pair comes all the same."""
-    from hub.errors import RequestError
+def _recorded(engine: Engine, console: Console, relation: str, pair: tuple[int, int], answer: str, task: int | None) -> int:
+    """Record an answer; a refusal is shown and the next pair comes all the same.
+
+    A task that was waiting when the list was made may have been decided by somebody else, or closed, since it was shown.
+    """
+    from hub.errors import NotFound, RequestError
     from pipeline.resolving.decisions import decide as record
+    from pipeline.resolving.reviews import open_task
 
     if answer not in _KEYS:
         return 0
     try:
+        if task is not None:
+            open_task(engine, task)
         record(engine, relation, pair, _KEYS[answer], decided_by=os_user())
-    except RequestError as error:
+    except (NotFound, RequestError) as error:
         console.print(error.message, style="yellow", markup=False, highlight=False, end="")
         console.print(f": {error.remedy}", markup=False, highlight=False)
         return 0

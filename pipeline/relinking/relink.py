@@ -55,9 +55,8 @@ _LIVE = "SELECT {node} AS id, {entity}::text AS entity, {stand_in} AS number FRO
 _KEPT = "SELECT {entity}::text AS entity, identifier_hash AS kept FROM {table} WHERE known_to IS NULL AND identifier_hash IS NOT NULL"
 _LISTED = "SELECT {node} AS id, (SELECT bit_xor(key) FROM unnest(keys) AS t (key)) AS listed FROM {key_lists}"
 _VERDICTS = """
-SELECT left_id AS left, right_id AS right, verdict FROM (
-    SELECT DISTINCT ON (left_id, right_id) * FROM ops.decision WHERE relation = '{name}' ORDER BY left_id, right_id, decision_id DESC
-) newest WHERE verdict <> 'unsure'
+SELECT DISTINCT ON (left_id, right_id) left_id AS left, right_id AS right, verdict FROM ops.decision
+WHERE relation = '{name}' AND verdict <> 'unsure' ORDER BY left_id, right_id, decision_id DESC
 """
 _OLDER_LINKS = """
 SELECT count(*) FROM store.link

@@ -23,7 +23,7 @@ SELECT DISTINCT ON (d.left_id, d.right_id) d.left_id AS left, d.right_id AS righ
 FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
     SELECT * FROM ops.decision WHERE relation = '{relation}' AND left_id = t.id
     UNION ALL SELECT * FROM ops.decision WHERE relation = '{relation}' AND right_id = t.id
-) d ORDER BY d.left_id, d.right_id, d.decision_id DESC
+) d WHERE d.verdict <> 'unsure' ORDER BY d.left_id, d.right_id, d.decision_id DESC
 """
 _UNLISTED = """
 SELECT t.id FROM unnest(%(ids)s::bigint[]) AS t (id) WHERE NOT EXISTS (SELECT FROM {key_lists} l WHERE l.{node} = t.id)
@@ -185,7 +185,7 @@ class _Comparing:
         before = self._before.filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode()))
         pairs = [self._sharing_a_key(before.join(met, on=_PAIR, how="anti"))]
         if self._task.has_decisions:
-            judged = self._verdicts(ids).filter(pl.col("verdict") != "unsure").select(_PAIR)  # which is no word at all
+            judged = self._verdicts(ids).select(_PAIR)
             pairs.append(judged.filter(pl.col("left").is_in(ids.implode()) | pl.col("right").is_in(ids.implode())))
         return pl.concat(pairs)
 
@@ -203,6 +203,7 @@ class _Comparing:
         return shared.select(_PAIR).unique()
 
     def _verdicts(self, ids: pl.Series) -> pl.DataFrame:
+        """People's newest word on pairs of these nodes; "unsure" is none, and takes back no other."""
         task = self._task
         return task.channel.read(_VERDICTS.format(relation=task.relation.name), ids=ids)
 
@@ -226,7 +227,7 @@ class _Comparing:
 
     def _judged(self, edges: pl.DataFrame) -> pl.DataFrame:
         """Edges with what people said in the place of what the engine says."""
-        verdicts = self._verdicts(pl.concat([edges["left"], edges["right"]]).unique()).filter(pl.col("verdict") != "unsure")
+        verdicts = self._verdicts(pl.concat([edges["left"], edges["right"]]).unique())
         said = pl.col("verdict").replace_strict({"yes": "link", "no": "cannot_link"}, return_dtype=pl.String)
         return (
             edges.join(verdicts.rename({"decided_by": "person"}), on=_PAIR, how="left")

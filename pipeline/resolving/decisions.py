@@ -1,7 +1,7 @@
 """DECISIONS: what a person says of two nodes, kept for ever and applied by resolve's next chunk before anything else.
 
-A "no" keeps the two apart through any chain, a "yes" links them; the newest word on a pair counts. Two parties with two
-verified numbers are two whatever anybody says: to join them, the wrong number has to be corrected at its source.
+A "no" keeps the two apart through any chain, a "yes" links them; the newest word on a pair counts, "unsure" being none. Two
+parties with two verified numbers are two whatever anybody says: to join them, the wrong number has to be corrected at its source.
 
 A decision is about ids. A party has a new one once its record names it by another number or name, or has left it out for a version that
 nobody has seen. Where it is the same by its name and number, a name came to its phone or went from it, or the name is written in other
@@ -53,7 +53,7 @@ WHERE m.{node} = :node AND m.known_to IS NULL
 """
 # Told before and now by role, kind and name, however that is written, in the order in which the record names them; two numbers are
 # two people. A phone tells who where a name came to it or went, and nobody else has it. What was said last may be from before a
-# deletion, and what was never published nobody can have judged.
+# deletion, and what was never published nobody can have judged. "unsure" goes on where nobody said more: that asks no second time.
 _CARRY_OVER = """
 WITH now AS (
     SELECT p.*, coalesce({name}, {phone}) AS who, {phone} AS dialled, coalesce({id_no}, p.uscc) AS number
@@ -86,7 +86,7 @@ WITH now AS (
     SELECT DISTINCT ON (d.relation, d.left_id, d.right_id) d.* FROM heir h CROSS JOIN LATERAL (
         SELECT * FROM ops.decision WHERE relation = h.kind AND left_id = h.old
         UNION ALL SELECT * FROM ops.decision WHERE relation = h.kind AND right_id = h.old
-    ) d ORDER BY d.relation, d.left_id, d.right_id, d.decision_id DESC
+    ) d ORDER BY d.relation, d.left_id, d.right_id, d.verdict = 'unsure', d.decision_id DESC
 )
 INSERT INTO ops.decision (relation, left_id, right_id, verdict, decided_by, decided_at, reason)
 SELECT relation, least(one, other), greatest(one, other), verdict, decided_by, decided_at, reason FROM (

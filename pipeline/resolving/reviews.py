@@ -44,9 +44,15 @@ FROM unnest(%(tasks)s::bigint[], %(states)s::text[]) AS t (task_id, state) WHERE
 _OPEN = """
 SELECT r.task_id, r.relation, r.left_id, r.right_id, r.match_weight, c.at FROM store.review_task r
 LEFT JOIN LATERAL (SELECT min(at) AS at FROM store.change WHERE change_number = r.opened_change) c ON true
-WHERE r.state = 'open' AND (:relation = '' OR r.relation = :relation) ORDER BY r.match_weight DESC, r.task_id LIMIT :most
+WHERE r.state = 'open' AND (:relation = '' OR r.relation = :relation) AND NOT EXISTS (
+    SELECT FROM ops.decision d WHERE d.relation = r.relation AND d.left_id = r.left_id AND d.right_id = r.right_id
+) ORDER BY r.match_weight DESC, r.task_id LIMIT :most
 """
-_TASK = "SELECT task_id, relation, left_id, right_id, match_weight, state FROM store.review_task WHERE task_id = :task"
+_TASK = """
+SELECT r.task_id, r.relation, r.left_id, r.right_id, r.match_weight, r.state, EXISTS (
+    SELECT FROM ops.decision d WHERE d.relation = r.relation AND d.left_id = r.left_id AND d.right_id = r.right_id
+) AS is_judged FROM store.review_task r WHERE r.task_id = :task
+"""
 _INSIDE = """
 SELECT l.left_id AS left, l.right_id AS right, l.match_weight, l.decided_by, a.{entity}::text AS entity FROM store.link l
 JOIN {members} a ON a.{node} = l.left_id AND a.known_to IS NULL
@@ -77,12 +83,14 @@ def open_task(engine: Engine, task_id: int) -> ReviewTask:
     """An open task.
 
     Raises:
-        NotFound: there is none of that number, or it is closed.
+        NotFound: there is none of that number, it is closed, or somebody has said something of it that RESOLVE will apply.
     """
     with store_errors(), engine.connect() as connection:
         row = connection.execute(text(_TASK), {"task": task_id}).one_or_none()
-    if row is None or row.state != "open":
-        state = Words("已关闭", "is closed") if row is not None else Words("不存在", "does not exist")
+    if row is None or row.state != "open" or row.is_judged:
+        state = Words("不存在", "does not exist")
+        if row is not None:
+            state = Words("已关闭", "is closed") if row.state != "open" else Words("已有复核结论", "has been decided")
         raise NotFound(
             f"复核任务 {task_id} {state.zh} · review task {task_id} {state.en}",
             remedy="用 `casehub review list` 查看待办任务 · `casehub review list` shows those that are open",

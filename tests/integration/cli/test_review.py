@@ -18,8 +18,10 @@ from hub.errors import NotFound, RequestError
 from matching.model import Model
 from matching.model_file import read_model
 from pipeline.resolving import links
+from pipeline.resolving.decisions import decide
 from pipeline.resolving.models import load_model
 from pipeline.resolving.resolve import resolve
+from pipeline.resolving.reviews import open_task
 from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
 
 BY_PHONE = person("欧阳震华", phone="13912340001")
@@ -82,6 +84,27 @@ def test_tasks_come_one_after_another_until_there_are_none(database: Engine) -> 
     resolve(database, SETTINGS)
     assert "judged 0 pairs" in casehub("review", "next", "--relation", "person")
     assert len(clusters(parties(database))) == 2
+
+
+@pytest.mark.parametrize(("is_applied", "state"), [(False, "has been decided"), (True, "is closed")], ids=["waiting", "applied"])
+def test_a_task_that_a_colleague_decided_while_it_was_shown_is_told(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, is_applied: bool, state: str
+) -> None:
+    number = int(task(database))
+
+    def answer_late() -> str:
+        found = open_task(database, number)
+        decide(database, "person", (found.left, found.right), "no", decided_by="colleague")
+        if is_applied:
+            resolve(database, SETTINGS)
+        return "u"
+
+    monkeypatch.setattr(review, "_answer", answer_late)
+    told = casehub("review", "next", "--relation", "person")
+    assert state in told and "judged 0 pairs" in told
+    assert rows(database, "SELECT verdict, decided_by FROM ops.decision") == [("no", "colleague")]
+    assert "police/1/0" not in casehub("review", "list")
+    assert "judged 0 pairs" in casehub("review", "next", "--relation", "person")
 
 
 def test_a_refusal_and_a_name_keep_their_brackets(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

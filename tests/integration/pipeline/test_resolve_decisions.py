@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from hub.errors import NotFound, RequestError
+from hub.settings import Settings
 from matching.model import Model
+from pipeline.relinking.relink import relink
 from pipeline.resolving import links
 from pipeline.resolving.decisions import decide
 from pipeline.resolving.models import load_model
@@ -161,3 +164,29 @@ def test_who_could_not_tell_has_joined_nobody(database: Engine) -> None:
     settle(database)
     assert len(clusters(parties(database))) == 2
     assert rows(database, "SELECT count(*) FROM store.link WHERE relation = 'person' AND known_to IS NULL") == [0]
+
+
+def test_who_could_not_tell_takes_back_no_word(database: Engine, tmp_path: Path) -> None:
+    """The engine would link the two: what keeps them apart is a colleague's "no" alone."""
+    settle(database, record("police", "1", BY_NUMBER), record("court", "2", BY_NUMBER))
+    ids = party_ids(database)
+    pair = ids["police/1/0"], ids["court/2/0"]
+    for verdict in ("no", "unsure"):
+        decide(database, "person", pair, verdict, decided_by="clerk")
+        resolve(database, SETTINGS)
+        assert len(clusters(parties(database))) == 2, verdict
+    assert all(one.records.is_empty() for one in relink(database, Settings(home=tmp_path)))
+    settle(database, record("labour", "3", BY_NUMBER))
+    assert parties(database)["police/1/0"] != parties(database)["court/2/0"]
+    assert invariants(database) == []
+
+
+def test_a_word_goes_on_to_a_new_id_though_somebody_could_not_tell(database: Engine) -> None:
+    settle(database, record("police", "1", person("欧阳震华", phone="13912340001")), record("court", "2", BY_PHONE))
+    ids = party_ids(database)
+    for verdict in ("no", "unsure"):
+        decide(database, "person", (ids["police/1/0"], ids["court/2/0"]), verdict, decided_by="clerk")
+    resolve(database, SETTINGS)
+    settle(database, record("police", "1", person("歐陽震華", phone="13912340001")))
+    assert party_ids(database)["police/1/0"] != ids["police/1/0"]
+    assert len(clusters(parties(database))) == 2
