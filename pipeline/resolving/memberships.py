@@ -21,13 +21,25 @@ CROSS JOIN LATERAL (
 JOIN {table} e ON e.{entity} = r.from_id
 LEFT JOIN {members} m ON m.{node} = e.founder_id AND m.known_to IS NULL
 """
-# Of closed entities whose founder has come back elsewhere: each with where it leads now, if anywhere.
+# Of closed entities whose founder has come back elsewhere: each with where it leads now, if anywhere. Of those whose founder is gone, and
+# that lead nowhere since what they had become part of was deleted, each with where a member is that was in them to the last.
 _RETURNED = """
 SELECT e.{entity}::text AS entity, r.to_id::text AS target, m.{entity}::text AS founder_in
 FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM {table} WHERE founder_id = t.id AND known_to IS NOT NULL OFFSET 0) e
 JOIN {members} m ON m.{node} = t.id AND m.known_to IS NULL
 LEFT JOIN store.redirect r ON r.relation = '{name}' AND r.from_id = e.{entity} AND r.known_to IS NULL
+UNION ALL (
+SELECT DISTINCT ON (e.{entity}) e.{entity}::text, NULL, m.{entity}::text
+FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT {entity}, known_to FROM {members} WHERE {node} = t.id AND known_to IS NOT NULL OFFSET 0) was
+CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {entity} = was.{entity} AND known_to = was.known_to OFFSET 0) e
+JOIN {members} m ON m.{node} = t.id AND m.known_to IS NULL
+CROSS JOIN LATERAL (
+    SELECT bool_or(known_to IS NULL) AS leads FROM store.redirect WHERE relation = '{name}' AND from_id = e.{entity}
+) r
+WHERE NOT r.leads AND NOT EXISTS (SELECT FROM {members} WHERE {node} = e.founder_id AND known_to IS NULL)
+ORDER BY e.{entity}, t.id)
 """
 _CLOSE_REDIRECTS = """
 UPDATE store.redirect SET known_to = %(change)s WHERE relation = %(name)s AND from_id = ANY (%(entities)s::uuid[]) AND known_to IS NULL
@@ -49,6 +61,9 @@ def write_memberships(task: Task, fates: Fates) -> None:
 def write_redirects(task: Task, fates: Fates, walked: pl.Series, returning: pl.Series) -> None:
     """Let ids that gave way lead to where their founder is now; an id that came back leads nowhere else.
 
+    What led to an entity all of whose members are deleted leads nowhere until its own members come back: who asks for it is told
+    that there is no such entity, as who asks for the other is.
+
     Args:
         task: the chunk's relation.
         fates: what becomes of entities; memberships must have been written.
@@ -68,7 +83,7 @@ def write_redirects(task: Task, fates: Fates, walked: pl.Series, returning: pl.S
             if target is not None:
                 standing[entity] = [target, founder_in]
     for entity, (target, founder_in) in standing.items():
-        wanted.setdefault(entity, founder_in or fates.merged.get(target, target))
+        wanted.setdefault(entity, founder_in or (None if target in fates.emptied else fates.merged.get(target, target)))
     wanted |= dict.fromkeys(fates.reopened)
     closed = [entity for entity, (target, _) in standing.items() if wanted[entity] != target]
     opened = {entity: target for entity, target in wanted.items() if target is not None and standing.get(entity, ("",))[0] != target}

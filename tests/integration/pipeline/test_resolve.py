@@ -124,6 +124,53 @@ def test_unmerging_gives_back_members_ids_and_values_while_history_grows(databas
     assert invariants(database) == []
 
 
+def test_an_id_that_gave_way_leads_nowhere_once_all_of_both_is_deleted(database: Engine) -> None:
+    phone_only = person("王建国", phone="13912340001", address="马田街道将石社区南环大道12号")
+    number_only = person("王建国", id_no=id_number(1))
+    bridge = person("王建国", id_no=id_number(1), phone="13912340001", address="马田街道将石社区南环大道12号")
+    settle(database, record("police", "1", phone_only), record("court", "2", number_only))
+    apart = parties(database)
+    settle(database, record("labour", "3", bridge))
+    redirects = "SELECT from_id::text, to_id::text FROM store.redirect WHERE known_to IS NULL"
+    assert rows(database, redirects) == [(apart["court/2/0"], apart["police/1/0"])]
+    settle(database, *(record(*key, is_deleted=True) for key in (("police", "1"), ("court", "2"), ("labour", "3"))))
+    assert rows(database, redirects) == []
+    assert invariants(database) == []
+    # The founder of the one that stayed comes back within another.
+    settle(database, record("health", "9", phone_only))
+    settle(database, record("police", "1", phone_only))
+    now = parties(database)
+    assert now["police/1/0"] == now["health/9/0"] not in apart.values()
+    assert rows(database, redirects) == [(apart["police/1/0"], now["health/9/0"])]
+    # The founder of the one that gave way comes back, older than that other.
+    settle(database, record("court", "2", number_only))
+    assert parties(database)["court/2/0"] == apart["court/2/0"] != now["health/9/0"]
+    settle(database, record("labour", "3", bridge))
+    assert sorted(rows(database, redirects)) == sorted((one, apart["court/2/0"]) for one in (apart["police/1/0"], now["health/9/0"]))
+    assert invariants(database) == []
+
+
+def test_an_id_that_gave_way_leads_on_when_what_it_became_is_restored(database: Engine) -> None:
+    """Also where its founder is gone for good: by a member that was in it to the last."""
+    phone_only = person("王建国", phone="13912340001", address="马田街道将石社区南环大道12号")
+    number_only = person("王建国", id_no=id_number(1))
+    bridge = person("王建国", id_no=id_number(1), phone="13912340001", address="马田街道将石社区南环大道12号")
+    settle(database, record("police", "1", phone_only), record("court", "2", number_only), record("court", "5", number_only))
+    apart = parties(database)
+    settle(database, record("court", "2", is_deleted=True))
+    last = record("police", "1", phone_only), record("labour", "3", bridge), record("court", "5", number_only)
+    settle(database, last[1])
+    redirects = "SELECT from_id::text, to_id::text FROM store.redirect WHERE known_to IS NULL"
+    merged = [(apart["court/5/0"], apart["police/1/0"])]
+    assert rows(database, redirects) == merged
+    settle(database, *(record(one.department, one.number, is_deleted=True) for one in last))
+    assert rows(database, redirects) == []
+    settle(database, *last)
+    assert set(parties(database).values()) == {apart["police/1/0"]}
+    assert rows(database, redirects) == merged
+    assert invariants(database) == []
+
+
 def test_a_split_leaves_the_id_with_the_founder(database: Engine) -> None:
     settle(database, record("police", "1", WANG), record("court", "2", WANG_AGAIN))
     (shared,) = set(parties(database).values())
