@@ -43,7 +43,7 @@ def relink(
         if to is not None:
             write_table(table_of(found), to)
             console.print(f"已写入 · written: {to}", markup=False)
-        waiting = sum(len(one.records) for one in found)
+        waiting = sum(len(one.records) + len(one.revalued) for one in found)
         if not swap or not waiting:
             if waiting:
                 console.print("换入 · to bring it in: casehub relink --swap", highlight=False)
@@ -80,6 +80,7 @@ def _table(found: list[Relinked]) -> Table:
     shown.add_row("移动的节点 · nodes that move", *(f"{one.moves:,}" for one in told))
     shown.add_row("分块键过时 · old keys", *(f"{len(one.misplaced):,}" for one in found))
     shown.add_row("号码标记有误 · wrong numbers", *(f"{len(one.misnumbered):,}" for one in found))
+    shown.add_row("按旧规则取值 · old rules", *(f"{len(one.revalued):,}" for one in found))
     shown.add_row("旧版模型的关联 · old links", *(f"{one.older_links:,}" for one in found))
     return shown
 

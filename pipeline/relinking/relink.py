@@ -27,9 +27,9 @@ from matching.forms import CONSTRAINTS
 from matching.linkage import DECISIVE
 from pipeline.relinking.difference import Difference, difference
 from pipeline.resolving.candidates import key_numbers
-from pipeline.resolving.intake import RELINK
+from pipeline.resolving.intake import PARTY_CHANGED, RELINK, VALUES
 from pipeline.resolving.links import ENGINE, names_of
-from pipeline.resolving.models import load_model
+from pipeline.resolving.models import bring_in_rules, has_former_rules, load_model
 from pipeline.resolving.promises import unique_departments
 from pipeline.resolving.relations import (
     CASE,
@@ -62,14 +62,17 @@ _OLDER_LINKS = """
 SELECT count(*) FROM store.link
 WHERE relation = :relation AND known_to IS NULL AND decided_by = :engine AND model_version <> :version
 """
-_PUT = """
+_WAITING = """
 INSERT INTO ops.pending (record_id, reason, reported_epoch_s)
 SELECT t.id, :reason, coalesce(extract(epoch FROM r.reported_at), 0)
 FROM unnest(CAST(:ids AS bigint[])) AS t (id) CROSS JOIN LATERAL (
     SELECT reported_at FROM store.source_record WHERE record_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0
 ) r ORDER BY t.id
-ON CONFLICT (record_id) DO UPDATE SET reason = excluded.reason
+ON CONFLICT (record_id) DO UPDATE SET reason = {reason}
 """
+_PUT = _WAITING.format(reason="excluded.reason")
+# What waits for another reason shows its entities anew by that, but for whose parties came to be others: there the case alone is looked at.
+_PUT_VALUES = _WAITING.format(reason=f"CASE pending.reason WHEN '{PARTY_CHANGED}' THEN '{RELINK}' ELSE pending.reason END")
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Relinked:
         difference: of its nodes: id, record_id, department, source_record_id, ordinal (null of a record), entity, cluster.
         misplaced: nodes whose blocking keys in the store are not those that the model in force gives.
         misnumbered: nodes of entities that the store knows by another verified number than the one that they state.
+        revalued: records, one of each entity of several members, if their values were ranked by other survivorship rules.
         older_links: live links of the engine's that another version of the model decided.
         seconds: that it took.
     """
@@ -89,6 +93,7 @@ class Relinked:
     difference: Difference
     misplaced: pl.Series
     misnumbered: pl.Series
+    revalued: pl.Series
     older_links: int
     seconds: float
 
@@ -130,7 +135,7 @@ def relink(store: Engine, settings: Settings, engine: str = "local", show: Show 
 
 
 def swap(store: Engine, settings: Settings, found: Sequence[Relinked]) -> ResolveReport:
-    """Have RESOLVE look again at all that differs, and at nodes whose blocking keys are another model's.
+    """Have RESOLVE look again at all that differs and at nodes whose blocking keys are another model's, and show anew what others ranked.
 
     What has come in since `relink` is taken along as it is now.
 
@@ -138,15 +143,19 @@ def swap(store: Engine, settings: Settings, found: Sequence[Relinked]) -> Resolv
         StoreUnavailable: the database went away; what was committed stays, the rest waits.
     """
     records = pl.concat([one.records for one in found]).unique().sort()
-    if len(records):
-        retried(_put, store, records)
+    values = pl.concat([one.revalued for one in found]).unique().sort()
+    if len(records) or len(values):
+        retried(_put, store, records, values)
     return resolve(store, settings)
 
 
-def _put(store: Engine, records: pl.Series) -> None:
-    ids = "{" + ",".join(map(str, records.to_list())) + "}"
+def _put(store: Engine, records: pl.Series, values: pl.Series) -> None:
     with store.begin() as connection:
-        connection.execute(text(_PUT), {"ids": ids, "reason": RELINK})
+        for sql, ids, reason in ((_PUT_VALUES, values, VALUES), (_PUT, records, RELINK)):
+            if len(ids):
+                connection.execute(text(sql), {"ids": "{" + ",".join(map(str, ids.to_list())) + "}", "reason": reason})
+        if len(values):
+            bring_in_rules(connection)
 
 
 def table_of(found: Sequence[Relinked]) -> pl.DataFrame:
@@ -183,6 +192,7 @@ class _Seen:
         self._listed = {relation: read_frame(connection, _of(_LISTED, relation)) for relation in RELATIONS}
         self._verdicts = {relation: read_frame(connection, _of(_VERDICTS, relation)) for relation in RELATIONS}
         self._older = {relation: self._older_links(connection, relation) for relation in RELATIONS}
+        self._has_former_rules = has_former_rules(connection)
         self._nodes = self._read_parties(connection) | {CASE: self._read_cases(connection)}
 
     def link(self, relation: Relation, linking: engines.Engine) -> Relinked:
@@ -202,7 +212,10 @@ class _Seen:
         columns = [pl.lit(None, pl.Int32).alias("ordinal")] if relation is CASE else []
         told = Difference(found.nodes.drop("number").with_columns(columns))
         misnumbered = _misnumbered(placed.join(constraints, on="id"), self._kept[relation])
-        return Relinked(relation, told, self._misplaced(relation), misnumbered, self._older[relation], perf_counter() - start)
+        several = placed.filter(pl.col("id").len().over("entity") > 1) if self._has_former_rules else placed.clear()
+        revalued = several.unique("entity", keep="first", maintain_order=True)["record_id"]
+        misplaced, older = self._misplaced(relation), self._older[relation]
+        return Relinked(relation, told, misplaced, misnumbered, revalued, older, perf_counter() - start)
 
     def _read_parties(self, connection: Connection) -> dict[Relation, pl.DataFrame]:
         nodes: dict[Relation, list[pl.DataFrame]] = {PERSON: [], ORGANISATION: []}

@@ -26,7 +26,7 @@ from pipeline.resolving.entity_ids import Fates, settle
 from pipeline.resolving.intake import Intake, Place, Touched
 from pipeline.resolving.links import Evaluation, Task, write_links
 from pipeline.resolving.memberships import write_memberships, write_redirects
-from pipeline.resolving.models import load_model, model_path
+from pipeline.resolving.models import load_model, model_path, record_rules
 from pipeline.resolving.names import write_names
 from pipeline.resolving.publish import Numbers, prepare, publish
 from pipeline.resolving.relations import CASE, ORGANISATION, PERSON, Relation
@@ -45,7 +45,9 @@ CROSS JOIN LATERAL (SELECT record_id FROM store.party WHERE party_id = t.id AND 
 """
 _PUT_BACK = f"""
 INSERT INTO ops.pending (record_id, reason) SELECT id, '{taking.PARTY_CHANGED}' FROM unnest(%(ids)s::bigint[]) AS t (id)
-ON CONFLICT (record_id) DO UPDATE SET reason = excluded.reason WHERE pending.reason <> '{taking.RELINK}'
+ON CONFLICT (record_id) DO UPDATE
+SET reason = CASE WHEN pending.reason = '{taking.VALUES}' THEN '{taking.RELINK}' ELSE excluded.reason END
+WHERE pending.reason <> '{taking.RELINK}'
 """
 _NOBODY = pl.DataFrame(schema={"name": pl.String, "kind": pl.String})
 _LAST_CHANGE = "UPDATE ops.change_counter SET last_change = %(last)s WHERE epoch = %(epoch)s"
@@ -73,7 +75,7 @@ class Done:
 
 
 def record_models(connection: Connection) -> None:
-    """Keep the documents of the models in force: links name their version, and a rebuild needs them.
+    """Keep the documents of the models in force, and the survivorship rules: links name their version, and a rebuild needs them.
 
     Raises:
         ContractError: a model has changed since its version was first used, or the store was resolved with a newer one.
@@ -93,6 +95,7 @@ def record_models(connection: Connection) -> None:
                 f"the model of {relation.name} is another than version {names['version']} was",
                 remedy="提高其版本号后重新识别 · raise its version, then resolve again",
             )
+    record_rules(connection)
     connection.commit()
 
 

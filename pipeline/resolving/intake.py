@@ -95,6 +95,8 @@ SELECT p.party_id AS id, p.kind FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS J
 RELINK = "relink"
 #: Why a record waits whose parties have come to be others than it was compared by.
 PARTY_CHANGED = "party_changed"
+#: Why a record waits whose entities are to show anew what their members say, by other survivorship rules; nothing is compared.
+VALUES = "values"
 
 
 @dataclass(frozen=True, order=True)
@@ -132,6 +134,7 @@ class Intake:
     decisions: pl.DataFrame
     relinked: pl.Series  # of the records, those whose parties are looked at again too
     asked_again: pl.Series  # of the records, those that are compared anew even if a version came meanwhile that says the same
+    revalued: pl.Series  # of the records, those that are only to be shown anew
     touched: dict[Relation, Touched] = field(default_factory=dict)
 
 
@@ -156,7 +159,8 @@ def take(channel: Channel, after: Place, most: int) -> Intake | None:
     last = Place(*taken.select("reported_epoch_s", "record_id").row(-1)) if taken.height else after
     relinked = taken.filter(pl.col("reason") == RELINK)["record_id"].sort()
     asked_again = taken.filter(pl.col("reason").is_in([RELINK, PARTY_CHANGED]))["record_id"].sort()
-    return Intake(epoch, change, taken["record_id"].sort(), last, decisions, relinked, asked_again)
+    revalued = taken.filter(pl.col("reason") == VALUES)["record_id"].sort()
+    return Intake(epoch, change, taken["record_id"].sort(), last, decisions, relinked, asked_again, revalued)
 
 
 def publish_versions(channel: Channel, intake: Intake) -> None:
@@ -179,15 +183,18 @@ def publish_versions(channel: Channel, intake: Intake) -> None:
     records = records.with_columns(is_news=~pl.col("says_same") | pl.col("id").is_in(others.implode()))
     # A party is read by whoever may read its record: where that goes elsewhere, other callers see it come or go.
     parties = parties.with_columns(is_news=~(pl.col("says_same") & pl.col("same_place")))
-    standing = channel.read(_STANDING, ids=intake.relinked) if len(intake.relinked) else parties.select("id", "kind").clear()
+    none = parties.select("id", "kind").clear()
+    standing = channel.read(_STANDING, ids=intake.relinked) if len(intake.relinked) else none
+    revalued = intake.revalued.filter(~intake.revalued.is_in(records["id"].implode()))  # a version that came meanwhile is shown anyhow
+    shown = channel.read(_STANDING, ids=revalued) if len(revalued) else none
     for relation in (PERSON, ORGANISATION):
-        of_kind = parties.filter(pl.col("kind") == relation.name)
-        told = pl.concat([_decided(intake, relation), standing.filter(pl.col("kind") == relation.name)["id"]])
-        intake.touched[relation] = _sorted_out(of_kind, ~pl.col("is_live"), told)
+        is_of_kind = pl.col("kind") == relation.name
+        told = pl.concat([_decided(intake, relation), standing.filter(is_of_kind)["id"]])
+        intake.touched[relation] = _sorted_out(parties.filter(is_of_kind), ~pl.col("is_live"), told, shown.filter(is_of_kind)["id"])
     other_parties = parties.filter(~(pl.col("is_live") & pl.col("was_published")))["record_id"]
-    without_version = intake.records.filter(~intake.records.is_in(records["id"].implode()))
+    without_version = intake.records.filter(~intake.records.is_in(pl.concat([records["id"], revalued]).implode()))
     told = pl.concat([other_parties, without_version, intake.asked_again, _decided(intake, CASE)])
-    intake.touched[CASE] = _sorted_out(records, pl.col("is_deleted"), told)
+    intake.touched[CASE] = _sorted_out(records, pl.col("is_deleted"), told, revalued)
 
 
 def _decided(intake: Intake, relation: Relation) -> pl.Series:
@@ -195,11 +202,12 @@ def _decided(intake: Intake, relation: Relation) -> pl.Series:
     return pl.concat([pairs["left_id"], pairs["right_id"]])
 
 
-def _sorted_out(nodes: pl.DataFrame, is_gone: pl.Expr, told: pl.Series) -> Touched:
+def _sorted_out(nodes: pl.DataFrame, is_gone: pl.Expr, told: pl.Series, shown: pl.Series) -> Touched:
     gone = nodes.filter(is_gone)["id"]
     live = nodes.filter(~is_gone)
     new = live.filter(~pl.col("was_published"))["id"]
     changed = pl.concat([live.filter(pl.col("was_published") & ~pl.col("is_same"))["id"], told]).unique().sort()
     changed = changed.filter(~changed.is_in(pl.concat([new, gone]).implode()))
-    refresh = live.filter(~pl.col("id").is_in(pl.concat([new, changed]).implode()))["id"]
+    refresh = pl.concat([live["id"], shown])
+    refresh = refresh.filter(~refresh.is_in(pl.concat([new, changed]).implode()))
     return Touched(new, changed, refresh, gone, nodes.filter("is_news")["id"])

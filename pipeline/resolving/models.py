@@ -1,14 +1,34 @@
-"""The models in force: the files in CASEHUB_MODELS, or the project's own."""
+"""The models in force: the files in CASEHUB_MODELS, or the project's own; and the survivorship rules, which are the project's own."""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+
+import orjson
+import xxhash
+from sqlalchemy import Connection, text
 
 from hub.errors import ContractError
 from hub.settings import get_settings
 from matching.model import Model
 from matching.model_file import packaged_path, read_model
+from matching.survivorship import survivorship_rules
+
+logger = logging.getLogger(__name__)
+
+#: What the rules stand under in ops.model, where relations' models stand under theirs; their version is a hash of what they say.
+RULES = "survivorship"
+_RELATIONS = ("person", "organisation", "case")
+_BROUGHT_IN = "brought_in"  # whether all that the store shows is ranked by them, or waits for it in ops.pending
+_RULES = f"SELECT version, document FROM ops.model WHERE relation = '{RULES}' ORDER BY first_used_at DESC, version LIMIT 1"
+_SHOWS_ANYTHING = "SELECT EXISTS (SELECT FROM store.golden_record)"
+_KEEP_RULES = f"""
+INSERT INTO ops.model (relation, version, document) VALUES ('{RULES}', :version, CAST(:document AS jsonb))
+ON CONFLICT (relation, version) DO UPDATE SET document = excluded.document, first_used_at = excluded.first_used_at
+"""
 
 
 @cache
@@ -37,3 +57,41 @@ def model_path(relation: str) -> Path:
     if own and (Path(own) / packaged.name).is_file():
         return Path(own) / packaged.name
     return packaged
+
+
+def record_rules(connection: Connection) -> None:
+    """Keep the survivorship rules in force, and tell where the store shows values that others have ranked."""
+    newest = connection.execute(text(_RULES)).one_or_none()
+    if newest is not None and newest.version == _rules()[0]:
+        return
+    is_waiting = bool(connection.execute(text(_SHOWS_ANYTHING)).scalar_one())
+    if is_waiting:
+        logger.warning("survivorship rules are new; values that were ranked before wait for `casehub relink --swap`")
+    _keep_rules(connection, is_brought_in=not is_waiting)
+
+
+def has_former_rules(connection: Connection) -> bool:
+    """Whether the store shows values that other rules than those in force have ranked."""
+    newest = connection.execute(text(_RULES)).one_or_none()
+    if newest is None:
+        return bool(connection.execute(text(_SHOWS_ANYTHING)).scalar_one())
+    return bool(newest.version != _rules()[0] or not newest.document[_BROUGHT_IN])
+
+
+def bring_in_rules(connection: Connection) -> None:
+    """Note that everything the store shows is ranked by the rules in force, once this transaction's work is done."""
+    _keep_rules(connection, is_brought_in=True)
+
+
+def _keep_rules(connection: Connection, *, is_brought_in: bool) -> None:
+    version, rules = _rules()
+    document = {"entities": rules, _BROUGHT_IN: is_brought_in}
+    connection.execute(text(_KEEP_RULES), {"version": version, "document": orjson.dumps(document).decode()})
+
+
+def _rules() -> tuple[str, dict[str, object]]:
+    """The rules' version and what they say."""
+    rules: dict[str, object] = {
+        relation: {field: asdict(rule) for field, rule in survivorship_rules(relation).items()} for relation in _RELATIONS
+    }
+    return xxhash.xxh3_64_hexdigest(orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)), rules

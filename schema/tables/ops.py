@@ -99,7 +99,7 @@ pending = Table(
     "pending",
     metadata,
     Column("record_id", BigInteger, primary_key=True),  # one row a record: its newest version is what resolve takes
-    Column("reason", Text, nullable=False),  # new, changed, deleted, party_changed, relink
+    Column("reason", Text, nullable=False),  # new, changed, deleted, party_changed, relink, values
     # The order of work: records of one case are reported near in time, and taken together they cost resolve least.
     Column("reported_epoch_s", BigInteger, nullable=False, server_default="0"),
     now_column("queued_at"),

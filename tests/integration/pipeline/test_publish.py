@@ -191,5 +191,5 @@ def test_a_server_that_goes_away_in_mid_chunk_loses_that_chunk_alone(database: E
     assert rows(database, "SELECT count(*) FROM ops.pending") == [4]
     assert rows(database, "SELECT count(*) FROM store.person") == [0]
     assert resolve(database, SETTINGS).records == 4
-    assert rows(database, "SELECT relation FROM ops.model ORDER BY 1") == ["case", "organisation", "person"]
+    assert rows(database, "SELECT relation FROM ops.model ORDER BY 1") == ["case", "organisation", "person", "survivorship"]
     assert invariants(database) == []

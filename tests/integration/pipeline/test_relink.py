@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from hub.settings import Settings
 from matching.engines import spark
 from matching.engines.job import Job
 from matching.model import Model
+from matching.survivorship import FieldRule, survivorship_rules
 from pipeline.relinking.difference import Change
 from pipeline.relinking.relink import Relinked, relink, swap, table_of
-from pipeline.resolving import chunk, links
+from pipeline.resolving import chunk, links, models
+from pipeline.resolving import golden as golden_values
 from pipeline.resolving.decisions import decide
 from pipeline.resolving.models import load_model
 from pipeline.resolving.resolve import resolve
@@ -29,6 +32,7 @@ from tests.integration.pipeline.resolving import (
     cases,
     clusters,
     firm,
+    golden,
     id_number,
     invariants,
     parties,
@@ -173,6 +177,56 @@ def test_the_newest_word_on_a_pair_counts(database: Engine, settings: Settings) 
     for verdict, changed in (("no", {}), ("unsure", {}), ("yes", {"joined": Change(2, 1)})):
         decide(database, "person", pair, verdict, decided_by="clerk")  # type: ignore[arg-type]
         assert changes(relinked(database, settings), "person") == changed, verdict
+
+
+@pytest.fixture
+def former_rules() -> Iterator[pytest.MonkeyPatch]:
+    """RESOLVE with survivorship rules by which the court's word on a phone counts before any other; undone by `undo`."""
+    patched = _Patched()
+
+    def rules(relation: str) -> dict[str, FieldRule]:
+        return survivorship_rules(relation) | ({"phone": FieldRule(issuers=("court",))} if relation == "person" else {})
+
+    for module in (golden_values, models):
+        patched.setattr(module, "survivorship_rules", rules)
+    golden_values.label_rules.cache_clear()
+    yield patched
+    patched.undo()
+
+
+class _Patched(pytest.MonkeyPatch):
+    def undo(self) -> None:
+        super().undo()
+        golden_values.label_rules.cache_clear()
+
+
+def test_values_that_other_rules_ranked_are_told_of_and_ranked_anew(
+    database: Engine, settings: Settings, former_rules: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    then = {"updated_at": "2026-01-01T00:00:00Z"}
+    mentions = [person("欧阳震华", id_no=id_number(1), phone=f"1391234000{place}") for place in range(2)]
+    settle(database, record("court", "1", mentions[0], **then), record("police", "2", mentions[1], updated_at="2026-02-01T00:00:00Z"))
+    (entity,) = set(parties(database).values())
+
+    def phones() -> list[str]:
+        return [value for value, _ in golden(database, entity)["phone"]]
+
+    assert phones() == ["13912340000", "13912340001"]
+    former_rules.undo()
+    with caplog.at_level("WARNING"):
+        for number in ("9", "10"):
+            settle(database, record("labour", number, person("诸葛明月", phone="13912340009"), **then))
+    assert [message for message in caplog.messages if "survivorship" in message] == [
+        "survivorship rules are new; values that were ranked before wait for `casehub relink --swap`"
+    ]
+    assert phones()[0] == "13912340000"
+    found = relinked(database, settings)
+    assert [len(one.revalued) for one in found.values()] == [2, 0, 1]
+    assert all(one.records.is_empty() for one in found.values())
+    assert swap(database, settings, list(found.values())).records == 2
+    assert phones()[0] == "13912340001"
+    assert all(one.revalued.is_empty() for one in relink(database, settings))
+    assert invariants(database) == []
 
 
 def test_a_department_that_promises_no_duplicates_is_believed(database: Engine, settings: Settings) -> None:
