@@ -76,6 +76,29 @@ def test_a_version_alone_has_nothing_compared_anew(store: Engine) -> None:
     assert looked_at(store) == (0, 0)
 
 
+def test_a_record_that_is_only_to_be_shown_anew_has_nothing_compared(store: Engine) -> None:
+    wait(store, "values")
+    assert looked_at(store) == (0, 0)
+    before = ask(store, "SELECT max(change_number) FROM store.change")
+    resolve(store, Settings())
+    assert ask(store, "SELECT count(*) FROM ops.pending") == [0]
+    assert ask(store, "SELECT max(change_number) FROM store.change") == before  # it showed that already
+    assert invariants(store) == []
+
+
+def test_a_record_that_is_to_be_shown_anew_is_looked_at_whole_once_its_party_changes(store: Engine) -> None:
+    take_in(store, CONTRACT, make_page([make_row(2)]))
+    resolve(store, Settings())
+    parties = ask(store, "SELECT party_id FROM store.party WHERE known_to IS NULL ORDER BY record_id")
+    wait(store, "values")
+    decide(store, "person", (parties[0], parties[1]), "yes", decided_by="clerk")
+    with store.connect() as connection:
+        assert resolve_chunk(connection, Chunk(taking.Place(), 0, 0, frozenset())) is not None
+    assert sorted(ask(store, "SELECT reason FROM ops.pending")) == ["relink", "values"]
+    resolve(store, Settings())
+    assert invariants(store) == []
+
+
 def test_a_record_whose_party_changes_while_a_version_of_it_waits_is_looked_at_anew(store: Engine) -> None:
     take_in(store, CONTRACT, make_page([make_row(2)]))
     resolve(store, Settings())
