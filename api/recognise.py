@@ -136,14 +136,14 @@ def recognise(entry: str) -> Reading:
     Raises:
         RequestError: there is nothing in it, or it is longer than `MAX_CHARACTERS`.
     """
-    text = " ".join(_CONTROL.sub(" ", unicodedata.normalize("NFKC", entry)).split())
+    text = _plain(entry)
     if not text or len(text) > MAX_CHARACTERS:
         raise RequestError(
             f"q 须为 1 至 {MAX_CHARACTERS} 个字 · q must be 1 to {MAX_CHARACTERS} characters",
             remedy="输入案号、姓名、单位、地址或关键词 · give a case number, a name, a firm, an address or words",
         )
     numbers = _number_forms(entry, text) if any(character.isdigit() for character in text) else ()
-    compact = re.sub(r"[\s\-.]", "", text).upper()
+    compact = _compact(text)
     case_id = _case_id(text)
     if case_id is not None:
         return Reading(Kind.CASE_ID, text, (case_id,), numbers)
@@ -151,6 +151,15 @@ def recognise(entry: str) -> Reading:
     if kind is not None:
         return Reading(kind, text, values, numbers)
     return _loosely_read(text, compact, numbers)
+
+
+def _plain(entry: str) -> str:
+    """An entry with its width folded, and one blank wherever it has any: as it is read, looked for and judged."""
+    return " ".join(_CONTROL.sub(" ", unicodedata.normalize("NFKC", entry)).split())
+
+
+def _compact(text: str) -> str:
+    return re.sub(r"[\s\-.]", "", text).upper()
 
 
 def _loosely_read(text: str, compact: str, numbers: tuple[str, ...]) -> Reading:
@@ -169,7 +178,9 @@ def _loosely_read(text: str, compact: str, numbers: tuple[str, ...]) -> Reading:
 
 def holds_identifier(entry: str) -> bool:
     """Whether an ID number, phone or credit code stands anywhere in an entry, however it is spaced."""
-    text = unicodedata.normalize("NFKC", entry).upper()
+    text = _plain(entry).upper()
+    if _identifier(text, _compact(text))[0] is not None:
+        return True
     if _MOBILE_INSIDE.search(text) or _LANDLINE_INSIDE.search(text) or holds_number(text):
         return True
     for found in _ID_INSIDE.finditer(text):  # between letters, where case numbers begin with a region and a date, the check digit decides
@@ -184,9 +195,11 @@ def numbers_in(entry: str | None) -> int:
     if entry is None or not any(map(str.isdigit, unicodedata.normalize("NFKC", entry))):
         return 0
     reading = recognise(entry)
-    if reading.kind in (Kind.CREDIT_CODE, Kind.CASE_ID):
+    if reading.kind is Kind.CASE_ID:
         return 0
-    return int(reading.kind in IDENTIFIERS or reading.tail is not None or holds_identifier(entry))
+    if reading.kind is Kind.CREDIT_CODE:  # among words it is looked for by its pieces, of which one may be a number
+        return int(any(map(holds_number, reading.values)))
+    return int(reading.kind in IDENTIFIERS or reading.tail is not None or holds_identifier(reading.text))
 
 
 def _is_identifier(compact: str) -> bool:

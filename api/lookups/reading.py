@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 from api.lookups.columns import ENTRY
 from api.recognise import IDENTIFIERS, MAX_CHARACTERS, Kind, Reading, numbers_in, recognise
 from hub.errors import RequestError
+from schema.numbers import holds_number
 
 #: Digits beyond which a spreadsheet's number has lost its last ones: a double holds fifteen.
 _LOST_FROM = 10**15
 _SURE = IDENTIFIERS | {Kind.CASE_NUMBER, Kind.CASE_ID}
 _MASK = re.compile(r"[*＊×]")
 _LEAST_DIGITS = 4  # of anything that could be a number, or its end
-_NUMBER_KINDS = (Kind.ID_NUMBER.value, Kind.PHONE.value)
+_NUMBER_KINDS = (Kind.ID_NUMBER, Kind.PHONE)
 
 
 class CellError(Exception):
@@ -66,17 +67,28 @@ def read_row(cells: Sequence[Any], kinds: Sequence[str]) -> list[Asked]:
 
 
 def numbers_asked(rows: Iterable[Sequence[Any] | None], kinds: Sequence[str]) -> int:
-    """How many phones and ID numbers the rows of a file ask about."""
-    return sum(_is_number(value, kind) for row in rows if row is not None for value, kind in zip(row, kinds, strict=True) if kind)
+    """How many phones and ID numbers the rows of a file ask about, each cell as it will be read: one that is not looked for is none."""
+    return sum(_is_number(asked) for row in rows if row is not None for asked in _asked(row, kinds))
 
 
-def _is_number(value: Any, kind: str) -> bool:
-    if value is None or kind == Kind.CASE_NUMBER.value:
+def _asked(row: Sequence[Any], kinds: Sequence[str]) -> list[Asked]:
+    if not any(kind and _may_hold_number(str(value)) for value, kind in zip(row, kinds, strict=True)):
+        return []  # without the reading of many names
+    try:
+        return read_row(row, kinds)
+    except CellError:
+        return []
+
+
+def _is_number(asked: Asked) -> bool:
+    reading = asked.reading
+    if not _may_hold_number(reading.text) or (reading.kind is Kind.CASE_NUMBER and not asked.is_free):
         return False
-    written = unicodedata.normalize("NFKC", str(value))  # as `recognise` reads it
-    if sum(map(str.isdigit, written)) < _LEAST_DIGITS:
-        return False
-    return kind in _NUMBER_KINDS or numbers_in(written[:MAX_CHARACTERS]) > 0
+    return reading.kind in _NUMBER_KINDS or numbers_in(reading.text) > 0 or any(map(holds_number, reading.values))
+
+
+def _may_hold_number(written: str) -> bool:
+    return sum(map(str.isdigit, unicodedata.normalize("NFKC", written))) >= _LEAST_DIGITS
 
 
 def _read_cell(value: Any, kind: str) -> Reading:

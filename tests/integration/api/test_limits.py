@@ -100,7 +100,14 @@ def test_a_mask_is_not_filled_in_by_asking_for_every_number(wary_api: Api) -> No
     assert "电话、证件号码、出生日期或门牌地址" in refused.json()["detail"]
     assert clerk.post("/v1/match/batch", json=_phones(5)).status_code == 200
     assert clerk.post("/v1/match", json=_phones(1)["records"][0]).status_code == 429
-    ways = ("1--3--8--0--0--1--3--8--0--0--0", "①③⑧00①③⑧000", "138—0013—8000 王某", "+86 138 0013 8000", "㊱㉞⑫㊺")
+    ways = (
+        "1--3--8--0--0--1--3--8--0--0--0",
+        "①③⑧00①③⑧000",
+        "138—0013—8000 王某",
+        "+86 138 0013 8000",
+        "㊱㉞⑫㊺",
+        "欠薪 138     0013     8000",
+    )
     for query in ("13800138000", "8000", "王某 13800138000", "44031119900101123X", *ways):
         assert clerk.post("/v1/cases/search", json={"q": query}).status_code == 429, query
     assert clerk.get("/v1/cases", params={"q": "8000"}).status_code == 429
@@ -109,6 +116,18 @@ def test_a_mask_is_not_filled_in_by_asking_for_every_number(wary_api: Api) -> No
     for number in ("13800138000", *ways):
         upload = f"电话\n{number}\n".encode()
         assert clerk.post("/v1/lookups", content=upload, headers={"Content-Type": "text/csv"}).status_code == 429, number
+
+
+def test_blanks_hide_no_number_from_the_count(wary_api: Api) -> None:
+    clerk = _silent(wary_api)
+    assert clerk.post("/v1/match/batch", json=_phones(5)).status_code == 200
+    apart = f"138{' ' * 250}00001000"
+    for upload in (f"查询内容\n{apart}\n", f"电话,姓名\n{apart},王某\n", f"查询内容\n欠薪{' ' * 190}138 0013     8000\n"):
+        assert clerk.post("/v1/lookups", content=upload.encode(), headers={"Content-Type": "text/csv"}).status_code == 429, upload
+    for query in ("欠薪 138     0013     8000", "欠薪 138\t\t\t0013\u3000\u3000\u30008000"):
+        assert clerk.post("/v1/cases/search", json={"q": query}).status_code == 429, query
+        refused = clerk.get("/v1/cases", params={"q": query})
+        assert (refused.status_code, refused.json()["type"]) == (400, "urn:casehub:problem:identifier-in-url"), query
 
 
 def test_names_words_firms_and_case_numbers_are_no_numbers_to_guess(wary_api: Api) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.recognise import MAX_CHARACTERS, Kind, holds_identifier, recognise
+from api.lookups.columns import ENTRY
+from api.lookups.reading import numbers_asked
+from api.recognise import MAX_CHARACTERS, Kind, holds_identifier, numbers_in, recognise
 from hub.errors import RequestError
+from schema.search import query_of
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,9 @@ def test_nothing_or_too_much_is_refused(entry: str) -> None:
         "E12345678",
         "H12345678",
         "姓名王伟，证件44031119900101123X",
+        "欠薪 138     0013     8000",
+        "1\u00a0.3800138000",
+        "欠薪 440311\t\t\t19900101\u3000\u3000\u3000123x",
     ],
 )
 def test_identifiers_are_seen_wherever_they_stand(entry: str) -> None:
@@ -114,3 +122,36 @@ def test_a_hostile_entry_costs_no_time() -> None:
         holds_identifier(entry)
         recognise(entry)
     assert time.perf_counter() - began < 1
+
+
+_NUMBERS = st.sampled_from(["13800138000", "44031119900101123X", "440311900101123", "075527000000", "8613800138000"])
+_BETWEEN = st.text(st.sampled_from(" \t\n\u3000\u00a0\u200b\u00ad\u0301\x00-－—.·()（）+/,，"), max_size=4)
+_AROUND = st.text(st.sampled_from("欠薪王Aax9A1é第号 \t\u3000-.("), max_size=8)
+
+
+@st.composite
+def _numbers_in_pieces(draw: st.DrawFn) -> str:
+    number = draw(_NUMBERS)
+    cuts = sorted(draw(st.sets(st.integers(1, len(number) - 1), max_size=4)))
+    pieces = [number[start:end] for start, end in zip([0, *cuts], [*cuts, len(number)], strict=True)]
+    wide = draw(st.sampled_from(["", " " * 190]))
+    return (
+        draw(_AROUND)
+        + wide
+        + "".join(piece + (draw(_BETWEEN) if place < len(pieces) else "") for place, piece in enumerate(pieces, 1))
+        + draw(_AROUND)
+    )
+
+
+_SEARCHED_WHOLE = re.compile(r"1[3-9]\d{9}|0\d{9,11}|[1-9]\d{14}|[1-9]\d{16}[\dx]")
+
+
+@settings(max_examples=500, deadline=1000)
+@given(_numbers_in_pieces())
+def test_what_is_searched_as_a_whole_number_counts_as_one(entry: str) -> None:
+    reading = recognise(entry)
+    searched = {token for written in reading.texts for token in query_of(written).tokens}
+    if any(map(_SEARCHED_WHOLE.fullmatch, searched)):
+        assert numbers_in(entry) == 1
+        assert numbers_asked([[entry]], [ENTRY]) == 1
+        assert reading.kind is Kind.CREDIT_CODE or holds_identifier(entry)
