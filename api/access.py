@@ -134,6 +134,7 @@ class Caller:
     purpose: Purpose | None = None
     kind: Literal["key", "token"] = "key"
     key_id: str | None = None
+    expires_at: float | None = field(default=None, compare=False)  # when his token ends, as `time.time` counts; a key's end is asked for
 
     @property
     def is_operator(self) -> bool:

@@ -6,6 +6,7 @@ is to be found (`jku`, `x5u`, `jwk`, `x5c`) is not read.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import threading
@@ -73,7 +74,7 @@ class TokenCheck:
         self._issuers = {issuer.url: issuer for issuer in issuers}
         self._rules, self._nameable = rules, nameable
         self._lock = threading.Lock()
-        self._known: TTLCache[bytes, tuple[Caller, float]] = TTLCache(MAX_KNOWN, ttl=KNOWN_S)
+        self._known: TTLCache[bytes, Caller] = TTLCache(MAX_KNOWN, ttl=KNOWN_S)
 
     def close(self) -> None:
         """Close what is open to issuers."""
@@ -84,7 +85,7 @@ class TokenCheck:
         """Who holds this token, if it was checked a moment ago."""
         with self._lock:
             found = self._known.get(_digest(credential))
-        return found[0] if found is not None and time.time() < found[1] + LEEWAY_S else None
+        return found if found is not None and is_unexpired(found) else None
 
     def check(self, credential: str) -> Caller:
         """Who holds this token.
@@ -101,8 +102,9 @@ class TokenCheck:
         _require_signature(token, issuer)
         self._require_times_and_audience(claims)
         caller = caller_from(claims, issuer.url, issuer.department, self._rules.names, self._nameable())
+        caller = dataclasses.replace(caller, expires_at=float(claims["exp"]) + LEEWAY_S)
         with self._lock:
-            self._known[_digest(credential)] = caller, float(claims["exp"])
+            self._known[_digest(credential)] = caller
         return caller
 
     def _require_times_and_audience(self, claims: Mapping[str, Any]) -> None:
@@ -118,6 +120,11 @@ class TokenCheck:
             raise refusal("token good for longer than CASEHUB_OIDC_MAX_HOURS")
         if any(name in claims for name in _REFUSED_CLAIMS) or str(claims.get("typ", "Bearer")).lower() != "bearer":
             raise refusal("an ID, logout, refresh or sender-bound token, not a bearer access token")
+
+
+def is_unexpired(caller: Caller) -> bool:
+    """Whether the token by which a caller came, if it was one, has not ended."""
+    return caller.expires_at is None or time.time() < caller.expires_at
 
 
 def _read(credential: str) -> tuple[jws.CompactSignature, dict[str, Any]]:

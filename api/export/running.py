@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 from api.access import Caller
 from api.audit import write_audit
 from api.audit.notes import persons_by_identifier
-from api.authentication.standing import is_good
+from api.authentication.standing import has_good_key, keeps_rights
 from api.entity_tag import VARY
 from api.export.formats import MEDIA_TYPES, End, writer_of
 from api.export.rows import COLUMNS, Row, rows
@@ -63,6 +63,7 @@ class Export:
         self._count = 0
         self._outcome = BROKEN
         self._asked_at = _now()
+        self._opened = hub.grants.records(caller)  # before the moment that is read: what is opened later is not in it
         self._connection: Connection | None = None  # that is read from
         self._parts = self._running()
         next(self._parts)
@@ -123,11 +124,19 @@ class Export:
         yield writer.end(End(self._count, is_complete))
 
     def _require_good(self) -> None:
-        """Go on only for a key that is not revoked; asked once a second."""
-        if _now() - self._asked_at >= ASKED_EVERY_S:
+        """Go on only while nothing of it was taken back: rights and what was opened to the caller, his token, his key, asked once a second.
+
+        Policies and grants are looked at for all callers together, and no more than once a second.
+        """
+        is_good = keeps_rights(self._hub, self._caller) and self._opened <= self._hub.grants.records(self._caller)
+        if is_good and _now() - self._asked_at >= ASKED_EVERY_S:
             self._asked_at = _now()
-            if not is_good(self._hub, self._caller):
-                raise AccessDenied("密钥已吊销 · the key was revoked", remedy="用有效的密钥重新导出 · begin anew with a key that is good")
+            is_good = has_good_key(self._hub, self._caller)
+        if not is_good:
+            raise AccessDenied(
+                "导出期间权限有变，或密钥、令牌已失效 · the rights changed while it was exported, or the key or token ended",
+                remedy="重新导出 · begin anew",
+            )
 
     def _note(self, action: str, outcome: int, part: list[Row] | None = None) -> None:
         """Write down what leaves, or how many rows have left in all; and whom it was asked of."""

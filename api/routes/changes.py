@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1/changes", tags=["changes"])
 
 STREAM_S = 60.0  # then the client comes again with Last-Event-ID, is authenticated anew and written down anew
 STREAM_PAGE = 100
-KEY_S = 1.0  # for which a stream believes that its key is good
+KEY_S = 1.0  # for which a stream believes that its caller is good
 RETRY_MS = 1000
 
 
@@ -70,6 +70,8 @@ async def list_changes(
                 if page.is_complete:
                     await waiting.beyond(page.position, left)
                 page = await waiting.read(partial(read, page.position))
+            if not await waiting.read(partial(is_good, hub, caller)):
+                page = FeedPage([], position, is_complete=False)  # who comes again is told
     trace.entity_ids = list({seen.entity_id for seen in page.items})
     return ChangePage(
         items=[_answer(hub, seen) for seen in page.items],
@@ -134,7 +136,7 @@ async def stream_changes(stream: Annotated[_Stream, Depends(stream_of)]) -> Asyn
     while not stream.waiting.is_closed and (left := deadline - time.monotonic()) > 0:
         page = await stream.waiting.read(partial(_next_page, stream, position)) if has_moved else None
         if not await stream.waiting.read(partial(is_good, stream.hub, stream.caller)):
-            return  # the key was revoked meanwhile: who comes again is told
+            return  # rights, key or token are no more what they were: who comes again is told
         if page is not None:
             if page.items:
                 await stream.waiting.read(partial(_write_down, stream, page))  # no row, no event

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
+from api.export import running
 from api.policy import grants
 from tests.integration.api.builders import Api, Store
 from tests.integration.api.test_access_requests import PHONE, World
@@ -61,3 +63,24 @@ def test_a_grant_that_ended_is_none(api: Api, store: Store) -> None:
     world.decide(world.desk, world.asked(), "grant")
     store.run("UPDATE ops.access_request SET granted_until = now() - interval '1 second'")
     assert seen(world.asker, world)["record_count"] == 1
+
+
+def test_an_export_breaks_off_when_what_was_opened_is_closed(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(api, store)
+    request_id = world.asked()
+    world.decide(world.desk, request_id, "grant")
+    for number in "23":
+        store.case(store.record("petition", f"XF-{number}", title="噪音"))
+    monkeypatch.setattr("api.export.rows.CASES_AT_ONCE", 1)
+    real, noted = running.Export._note, []
+
+    def noting(self: running.Export, action: str, outcome: int, part: Any = None) -> None:
+        real(self, action, outcome, part)
+        noted.append(action)
+        if len(noted) == 1:
+            assert world.decide(world.desk, request_id, "revoke").status_code == 200
+
+    monkeypatch.setattr(running.Export, "_note", noting)
+    with pytest.raises(httpx.RemoteProtocolError):
+        world.asker.post("/v1/cases/export", json={"format": "jsonl", "level": "records", "receiver": "区信访局督查科"})
+    assert noted == ["cases.export.part", "cases.export.end"]

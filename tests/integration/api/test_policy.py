@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy.exc import IntegrityError
 from typer.testing import CliRunner
 
+from api.export import running
 from api.policy import store as policies
 from api.policy.document import DEFAULT, Policy, policy_of, read_policy
 from cli.acting import os_account, os_user
@@ -19,6 +23,7 @@ from hub.errors import AccessDenied, ContractError, HubError, NotFound, RequestE
 from hub.settings import get_settings
 from schema import tables
 from tests.integration.api.builders import PURPOSE, Api, Store
+from tests.integration.api.changing import NOISE, latest, page, record, settle
 
 HERE, THERE = "440311001001", "440311001002"
 PERSON = {"name": "王小明", "id_no": "440311199001011234", "phone": "13800138000", "address": "光明街道1号"}
@@ -282,3 +287,75 @@ def test_who_may_change_the_policy_is_asked_of_the_policy(command: Any, store: S
 def test_a_version_far_ahead_is_refused(store: Store) -> None:
     with pytest.raises(RequestError, match="far above 0"):
         policies.propose(store.engine, policy(2**31 - 1), "li")
+
+
+# --- what goes on longer than a call --------------------------------------------------------------------------------------
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> list[str]:
+    """Have something happen once, after the first part of an export of one case each; what the export wrote down."""
+    monkeypatch.setattr("api.export.rows.CASES_AT_ONCE", 1)
+    real, noted = running.Export._note, []
+
+    def noting(self: running.Export, action: str, outcome: int, part: Any = None) -> None:
+        real(self, action, outcome, part)
+        noted.append(action)
+        if len(noted) == 1:
+            happens()
+
+    monkeypatch.setattr(running.Export, "_note", noting)
+    return noted
+
+
+def three_cases(store: Store) -> None:
+    for number in "123":
+        store.case(store.record("petition", number, title="噪音"))
+
+
+EXPORT = {"format": "jsonl", "receiver": "区信访局督查科"}
+
+
+@pytest.mark.parametrize("changed", [{"records": {"departments": ["labour"], "places": "all"}}, {"endpoints": ["sources.list"]}], ids=str)
+def test_an_export_breaks_off_when_the_policy_takes_rights_away(
+    api: Api, store: Store, bring_in: Any, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
+) -> None:
+    three_cases(store)
+    noted = interrupted(monkeypatch, lambda: bring_in(**changed))
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.as_("clerk", "labour").post("/v1/cases/export", json=EXPORT)
+    assert noted == ["cases.export.part", "cases.export.end"]
+    (ended,) = store.rows("SELECT outcome FROM audit.access WHERE action = 'cases.export.end'")
+    assert ended["outcome"] == 500
+
+
+def test_an_export_goes_on_where_a_new_policy_leaves_its_rights(
+    api: Api, store: Store, bring_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three_cases(store)
+    noted = interrupted(monkeypatch, bring_in)
+    answer = api.as_("clerk", "labour").post("/v1/cases/export", json=EXPORT)
+    assert '"end"' in answer.text.splitlines()[-1]
+    assert len(noted) == 4
+
+
+def test_a_stream_ends_when_the_policy_takes_rights_away(api: Api, store: Store, bring_in: Any) -> None:
+    clerk = api.as_("clerk", "labour")
+    with clerk.stream("GET", "/v1/changes/stream", params={"since": "latest"}) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == ": casehub"
+        began = time.monotonic()
+        bring_in(endpoints=["sources.list"])
+        assert not any(line.startswith("data") for line in lines)
+    assert time.monotonic() - began < 20
+
+
+def test_who_waits_for_changes_is_told_none_once_his_rights_are_others(api: Api, store: Store, bring_in: Any) -> None:
+    clerk = api.as_("clerk", "labour")
+    since = latest(clerk)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(page, clerk, since=since, wait=10)
+        time.sleep(0.5)
+        bring_in(endpoints=["sources.list"])
+        settle(store.engine, record("police", "1", **NOISE))
+        assert waiting.result()["items"] == []
+    assert clerk.get("/v1/changes", params={"since": since}).status_code == 403

@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey, RSAKey
 from sqlalchemy import Engine
 
 from api.app import create_app
+from api.authentication.tokens import LEEWAY_S
+from api.export import running
 from hub.errors import SettingsError
 from hub.settings import Settings
 from tests.integration.api.builders import DIRECTORY, Api, Store, running_api_of
@@ -303,3 +306,28 @@ def test_without_an_issuer_no_token_is_taken(api: Api, issuer: LittleIssuer) -> 
     before = len(issuer.asked)
     assert ask(api, issuer.token()).status_code == 401
     assert len(issuer.asked) == before
+
+
+def test_an_export_breaks_off_when_its_token_ends(
+    believing: Api, issuer: LittleIssuer, api: Api, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in "123":
+        store.case(store.record("petition", number, title="噪音"))
+    monkeypatch.setattr("api.export.rows.CASES_AT_ONCE", 1)
+    real, noted = running.Export._note, []
+
+    def noting(self: running.Export, action: str, outcome: int, part: Any = None) -> None:
+        real(self, action, outcome, part)
+        noted.append(action)
+        if len(noted) == 1:
+            now = time.time()
+            monkeypatch.setattr("api.authentication.tokens.time.time", lambda: now + 300 + LEEWAY_S)
+
+    monkeypatch.setattr(running.Export, "_note", noting)
+    with pytest.raises(httpx.RemoteProtocolError):
+        believing.post(
+            "/v1/cases/export",
+            json={"format": "jsonl", "receiver": "区信访局督查科"},
+            headers={"Authorization": f"Bearer {issuer.token()}"},
+        )
+    assert noted == ["cases.export.part", "cases.export.end"]
