@@ -17,7 +17,7 @@ from api.lookups.reading import Asked, CellError, read_row
 from api.presenter import Presenter
 from api.queries import shown
 from api.queries.found import within
-from api.queries.lookups import case_numbers, found_by_entries
+from api.queries.lookups import case_numbers, found_by_entries, records_behind
 from api.queries.rows import Row
 from api.recognise import LABELS, Kind, Reading
 
@@ -35,6 +35,9 @@ class Answer:
     is_cut: bool = False  # there are more
     items: list[dict[str, Any]] = field(default_factory=list)  # case_id, title, departments, matched
     ask: list[str] = field(default_factory=list)  # departments that hold a further record
+    policy: int = 0  # version, by which he read
+    readable: list[int] = field(default_factory=list)  # records of those cases, as `told` keeps them
+    acknowledged: list[int] = field(default_factory=list)
     person_ids: list[uuid.UUID] = field(default_factory=list)  # whom an ID number or phone found; for the audit log alone
 
     @property
@@ -66,7 +69,7 @@ def answer_rows(
     Returns:
         An answer per ordinal.
     """
-    answers = {ordinal: Answer() for ordinal in rows}
+    answers = {ordinal: Answer(policy=presenter.caller.rights.version) for ordinal in rows}
     asked = _read(rows, kinds, answers)
     own = presenter.caller.department
     by_kind = _by_kind(connection, asked, presenter.caller)
@@ -126,6 +129,7 @@ def _describe(
     if not case_ids:
         return
     around = shown.summaries(connection, case_ids)
+    behind = records_behind(connection, case_ids, presenter.caller.department)
     for ordinal, several in named.items():
         answer = answers[ordinal]
         for case_id in several:
@@ -138,6 +142,9 @@ def _describe(
                     "matched": fields,
                 }
             )
+        records = {record_id: is_readable for case_id in several for record_id, is_readable in behind.get(case_id, {}).items()}
+        answer.readable = [record_id for record_id, is_readable in records.items() if is_readable]
+        answer.acknowledged = [record_id for record_id, is_readable in records.items() if not is_readable]
         answer.ask = sorted({code for case_id in several for code in around[case_id]["acknowledged"] or []})
 
 

@@ -13,13 +13,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from api.access import Caller
 from api.lookups.table import Format, Upload
+from api.lookups.told import ORDINAL, Told, told_from
 from api.queries.rows import Row, fetch
 from hub.database import store_errors
-from hub.encryption import Protected, clear_bytes, store_json
+from hub.encryption import Protected, clear_bytes, clear_json, store_json
 from hub.errors import BusyError, NotFound, RequestError
 from hub.settings import Settings
 
-_OWN = "lookup_id = :lookup_id AND caller = :caller AND department IS NOT DISTINCT FROM :department AND expires_at > now()"
+_OWNED = "caller = :caller AND role = :role AND department IS NOT DISTINCT FROM :department AND expires_at > now()"
+_OWN = f"lookup_id = :lookup_id AND {_OWNED}"
 _MOST_LISTED = 200
 _STATE = "lookup_id, state, reason, format, columns, kinds, rows, rows_done, created_at, started_at, finished_at, expires_at"
 
@@ -30,6 +32,7 @@ class Result:
 
     format: Format
     content: bytes
+    told: Told | None  # what it was made of; None: nobody kept it
 
 
 def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str], settings: Settings) -> uuid.UUID:
@@ -102,10 +105,10 @@ def list_own(connection: Connection, caller: Caller) -> list[Row]:
     """The caller's jobs, newest first."""
     statement = f"""
     SELECT {_STATE}, clock_timestamp() AS at FROM ops.lookup
-    WHERE caller = :caller AND department IS NOT DISTINCT FROM :department AND expires_at > now()
+    WHERE {_OWNED}
     ORDER BY created_at DESC, lookup_id LIMIT {_MOST_LISTED}
     """
-    return fetch(connection, statement, {"caller": caller.name, "department": caller.department})
+    return fetch(connection, statement, _owner(caller))
 
 
 def result(connection: Connection, caller: Caller, lookup_id: uuid.UUID) -> Result:
@@ -115,7 +118,8 @@ def result(connection: Connection, caller: Caller, lookup_id: uuid.UUID) -> Resu
         NotFound: there is no such job of the caller's.
         RequestError: it is not finished, or broke off.
     """
-    found = fetch(connection, f"SELECT state, format, result FROM ops.lookup WHERE {_OWN}", _own(caller, lookup_id))
+    told = f"(SELECT w.answer FROM ops.lookup_row w WHERE w.lookup_id = l.lookup_id AND w.ordinal = {ORDINAL}) AS told"
+    found = fetch(connection, f"SELECT state, format, result, {told} FROM ops.lookup l WHERE {_OWN}", _own(caller, lookup_id))
     if not found:
         raise _no_such_job()
     job = found[0]
@@ -125,7 +129,8 @@ def result(connection: Connection, caller: Caller, lookup_id: uuid.UUID) -> Resu
             remedy="查看 GET /v1/lookups/{id} 的 state · see `state` of GET /v1/lookups/{id}",
             problem="conflict",
         )
-    return Result(job["format"], clear_bytes(Protected.RESULT, bytes(job["result"])))
+    kept = clear_json(Protected.ANSWER, job["told"])
+    return Result(job["format"], clear_bytes(Protected.RESULT, bytes(job["result"])), None if kept is None else told_from(kept))
 
 
 def delete(engine: Engine, caller: Caller, lookup_id: uuid.UUID) -> None:
@@ -156,7 +161,11 @@ def list_all(engine: Engine) -> list[Row]:
 
 
 def _own(caller: Caller, lookup_id: uuid.UUID) -> dict[str, Any]:
-    return {"lookup_id": lookup_id, "caller": caller.name, "department": caller.department}
+    return {"lookup_id": lookup_id, **_owner(caller)}
+
+
+def _owner(caller: Caller) -> dict[str, Any]:
+    return {"caller": caller.name, "role": caller.role, "department": caller.department}
 
 
 def _no_such_job() -> NotFound:

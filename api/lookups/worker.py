@@ -25,6 +25,7 @@ from api.authentication.keys import is_live
 from api.lookups import jobs
 from api.lookups.answering import Answer, answer_rows
 from api.lookups.sheets import write_result
+from api.lookups.told import ORDINAL, told_by
 from api.presenter import Presenter
 from api.queries.rows import Row, fetch
 from api.state import Hub
@@ -137,7 +138,7 @@ class Worker:
         except StoreError as error:
             if len(rows) > 1 or error.detail.get("sqlstate") != _TIMED_OUT:
                 raise
-            return {ordinal: Answer(problem="too_broad") for ordinal in rows}
+            return {ordinal: Answer(problem="too_broad", policy=presenter.caller.rights.version) for ordinal in rows}
 
     def _give_up(self, error: Exception) -> None:
         """Close the job in hand as failed: where it broke, never what an error says, for that may hold values."""
@@ -192,11 +193,15 @@ def _keep(connection: Connection, job: Row, answers: dict[int, Answer]) -> None:
 
 
 def _finish(connection: Connection, job: Row, hub: Hub) -> None:
-    """Write the file, and let go of the rows it was made of."""
+    """Write the file, and let go of the rows it was made of; what it tells of is kept beside it."""
     rows = fetch(connection, "SELECT cells, answer FROM ops.lookup_row WHERE lookup_id = :lookup_id ORDER BY ordinal", job)
     kept = [(clear_json(Protected.CELLS, row["cells"]), clear_json(Protected.ANSWER, row["answer"])) for row in rows]
     content = write_result(job["format"], job["columns"], kept, hub.directory)
+    told = told_by((answer for _, answer in kept), has_purpose=job["purpose"] is not None)
     _end(connection, job, "done", None, content)
+    statement = text("INSERT INTO ops.lookup_row (lookup_id, ordinal, answer) VALUES (:lookup_id, :ordinal, :answer)")
+    values = {"lookup_id": job["lookup_id"], "ordinal": ORDINAL, "answer": store_json(Protected.ANSWER, told.as_json())}
+    connection.execute(statement.bindparams(bindparam("answer", type_=JSONB)), values)
 
 
 def _end(connection: Connection, job: Row, state: str, reason: str | None, content: bytes | None = None) -> None:

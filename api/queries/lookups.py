@@ -7,14 +7,15 @@ could tell who is meant.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from api.queries.found import by_entry, by_words, entry_parameters, is_whole
-from api.queries.rows import Row
-from api.queries.visible import CURRENT, READABLE
+from api.queries.rows import Row, fetch
+from api.queries.visible import ACKNOWLEDGED, CURRENT, READABLE, current_records, members_of
 from api.recognise import Kind, Reading
 from schema.search import tsqueries
 
@@ -49,6 +50,8 @@ FROM k CROSS JOIN LATERAL (
 ) hit
 ORDER BY k.ordinal, hit.latest DESC NULLS LAST, hit.case_id
 """
+_BEHIND = f"SELECT m.case_id, r.record_id, {READABLE} AS is_readable FROM {members_of('case_ids')} WHERE {READABLE} OR {ACKNOWLEDGED}"
+_STILL_KNOWN = f"SELECT r.record_id, {READABLE} AS is_readable FROM {current_records('record_ids')} WHERE {READABLE} OR {ACKNOWLEDGED}"
 
 
 def found_by_entries(connection: Connection, kind: Kind, entries: Sequence[tuple[int, Reading]], own: str | None) -> list[Row]:
@@ -78,6 +81,20 @@ def case_numbers(connection: Connection, entries: Sequence[tuple[int, Reading]],
     )
     """
     return {(row["ordinal"], row["entry"]) for row in _fetch(connection, statement, entries, own)}
+
+
+def records_behind(connection: Connection, case_ids: Sequence[uuid.UUID], own: str | None) -> dict[uuid.UUID, dict[int, bool]]:
+    """Of each case the records that the caller may know of, each with whether he may read it."""
+    found: dict[uuid.UUID, dict[int, bool]] = {}
+    for row in fetch(connection, _BEHIND, {"case_ids": list(case_ids), "own": own}):
+        found.setdefault(row["case_id"], {})[row["record_id"]] = row["is_readable"]
+    return found
+
+
+def known_of(connection: Connection, record_ids: Sequence[int], own: str | None) -> dict[int, bool]:
+    """Which of these records the caller may know of, each with whether he may read it."""
+    rows = fetch(connection, _STILL_KNOWN, {"record_ids": list(record_ids), "own": own})
+    return {row["record_id"]: row["is_readable"] for row in rows}
 
 
 def _many(sql: str) -> str:

@@ -51,6 +51,15 @@ def records_with_cases(found: str) -> str:
     return f"{known_records(found)} CROSS JOIN LATERAL {_MEMBER.format(column='record_id', value='f.record_id')}"
 
 
+def current_records(ids: str) -> str:
+    """FROM of the published records `r` that are given.
+
+    Args:
+        ids: parameter that holds their ids.
+    """
+    return f"unnest(CAST(:{ids} AS bigint[])) AS t (record_id) CROSS JOIN LATERAL {_KNOWN.format(record='t.record_id', more='')}"
+
+
 def follow(relation: str, parameter: str, holds: str = "d.known_to IS NULL") -> str:
     """A subquery of ids: the one asked for, and those it was merged into; `holds` says of a redirect `d` whether it counts."""
     return (

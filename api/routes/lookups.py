@@ -10,12 +10,13 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.answers.lookups import LookupAnswer, LookupColumn, LookupList
-from api.dependencies import CallerDep, HubDep
+from api.dependencies import CallerDep, HubDep, TraceDep
 from api.lookups import jobs
 from api.lookups.columns import column_kinds
 from api.lookups.reading import numbers_asked
 from api.lookups.sheets import MEDIA_TYPES
 from api.lookups.table import read_upload
+from api.lookups.told import require_still_told
 from api.lookups.uploads import only_one
 from api.problems import documented
 from api.queries.rows import Row
@@ -136,10 +137,15 @@ def read_lookup(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> LookupA
     response_class=Response,
     responses=_RESULT | documented(401, 403, 404, 409, 422, 503, 504),
 )
-def read_result(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> Response:
-    """结果文件 · The file, with what was found beside each row; until it expires or is deleted."""
+def read_result(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: TraceDep) -> Response:
+    """结果文件 · The file, with what was found beside each row; until it expires or is deleted.
+
+    It is refused where the caller may no longer see what it tells of. One that was made for a purpose is given out for one.
+    """
     with hub.read() as connection:
         found = jobs.result(connection, caller, lookup_id)
+    told = require_still_told(hub, caller, found.told)
+    trace.entity_ids, trace.results = told.case_ids, len(told.case_ids)
     headers = {"Content-Disposition": f'attachment; filename="lookup-{lookup_id}.{found.format}"'}
     return Response(found.content, media_type=MEDIA_TYPES[found.format], headers=headers)
 

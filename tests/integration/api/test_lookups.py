@@ -31,7 +31,7 @@ from api.routes import lookups as routes
 from api.state import Hub, make_hub
 from hub.encryption import Protected, clear_bytes
 from hub.settings import Settings
-from tests.integration.api.builders import DIRECTORY, Api, Store, at
+from tests.integration.api.builders import DIRECTORY, PURPOSE, Api, Store, at
 
 PHONE, ID, CODE = "13800138000", "440311199001011234", "91440300MA5XXXXX0X"
 SEALED_PHONE = "13900139000"
@@ -240,6 +240,83 @@ def test_files_that_are_refused(api: Api, store: Store, content: bytes, status: 
     assert answer.json()["remedy"]
     assert PHONE not in answer.text
     assert store.rows("SELECT * FROM ops.lookup") == []
+    assert store.rows("SELECT * FROM ops.lookup_row") == []
+
+
+def result_of(clerk: Api, *cells: str) -> str:
+    """The path of a finished result."""
+    lookup_id = hand(clerk, csv_of(["查询内容"], *([cell] for cell in cells))).json()["lookup_id"]
+    assert finished(clerk, lookup_id)["state"] == "done"
+    return f"/v1/lookups/{lookup_id}/result"
+
+
+SEAL = "UPDATE store.source_record SET visibility = 'sealed' WHERE source_record_id = '{}'"
+
+
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        pytest.param("XF-1", SEAL, id="a readable record is sealed"),
+        pytest.param("XF-1", SEAL.replace("sealed", "restricted"), id="a readable record is to be asked for"),
+        pytest.param("C-3", SEAL, id="one that was to be asked for is sealed"),
+        pytest.param("XF-1", "UPDATE store.source_record SET is_deleted = true WHERE source_record_id = '{}'", id="a record is deleted"),
+    ],
+)
+def test_a_result_is_kept_back_once_what_it_tells_is_closed(
+    api: Api, store: Store, world: dict[str, uuid.UUID], number: str, change: str
+) -> None:
+    clerk = api.as_("clerk", "labour")
+    told, other = result_of(clerk, ID), result_of(clerk, "LD-2")
+    assert clerk.get(told).status_code == 200
+    store.run(change.format(number))
+    refused = clerk.get(told)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:casehub:problem:conflict")
+    assert clerk.get(other).status_code == 200
+    assert str(world["wages"]) in clerk.get(result_of(clerk, "王小明", ID)).text or number == "XF-1"
+
+
+def test_a_result_of_the_callers_own_is_his_still(api: Api, store: Store, world: dict[str, uuid.UUID]) -> None:
+    clerk = api.as_("clerk", "procuratorate")
+    told = result_of(clerk, SEALED_PHONE)
+    store.run("UPDATE store.source_record SET title = '另一题', visibility = 'restricted' WHERE source_record_id = 'JC-4'")
+    assert clerk.get(told).status_code == 200
+
+
+def test_a_result_is_given_out_for_a_purpose_and_written_down(api: Api, store: Store, world: dict[str, uuid.UUID]) -> None:
+    clerk = api.as_("clerk", "labour")
+    told = result_of(clerk, PHONE)
+    assert clerk.get(told).status_code == 200
+    (row,) = store.rows("SELECT entity_ids, purpose, results FROM audit.access WHERE action = 'lookups.result'")
+    assert set(row["entity_ids"]) == {world["wages"], world["noise"]}
+    assert (row["purpose"], row["results"]) == ("handling", 2)
+    for name in PURPOSE:
+        del clerk.headers[name]
+    refused = clerk.get(told)
+    assert refused.status_code == 422
+    assert "X-Purpose" in refused.json()["remedy"]
+    assert clerk.get(result_of(clerk, PHONE)).status_code == 200  # made without one
+
+
+def test_a_job_is_of_its_callers_role(api: Api, store: Store, world: dict[str, uuid.UUID]) -> None:
+    clerk = api.as_("clerk", "labour")
+    told = result_of(clerk, PHONE)
+    store.run("UPDATE ops.lookup SET role = 'admin'")
+    assert clerk.get(told).status_code == 404
+    assert clerk.get("/v1/lookups").json()["items"] == []
+
+
+def test_a_result_is_kept_back_once_the_policy_reads_otherwise(api: Api, world: dict[str, uuid.UUID], treat: Any) -> None:
+    clerk = api.as_("clerk", "labour")
+    told = result_of(clerk, PHONE)
+    treat(version=7, departments=frozenset({"labour"}))
+    assert clerk.get(told).status_code == 409
+
+
+def test_a_result_of_which_nothing_is_kept_is_kept_back(api: Api, store: Store, world: dict[str, uuid.UUID]) -> None:
+    clerk = api.as_("clerk", "labour")
+    told = result_of(clerk, PHONE)
+    store.run("DELETE FROM ops.lookup_row")
+    assert clerk.get(told).status_code == 409
 
 
 @pytest.mark.parametrize("columns", ["没有=phone", "姓名=colour", "姓名", "=,"])
@@ -305,7 +382,9 @@ def test_deleting_leaves_nothing(api: Api, store: Store, world: dict[str, uuid.U
     clerk = api.as_("clerk", "labour")
     lookup_id = hand(clerk, csv_of(["电话"], [PHONE])).json()["lookup_id"]
     finished(clerk, lookup_id)
-    assert store.rows("SELECT * FROM ops.lookup_row") == []  # gone with the result's making
+    assert store.rows("SELECT ordinal, cells FROM ops.lookup_row") == [
+        {"ordinal": 0, "cells": None}
+    ]  # rows are gone with the result's making
     assert clerk.delete(f"/v1/lookups/{lookup_id}").status_code == 204
     assert clerk.get(f"/v1/lookups/{lookup_id}").status_code == 404
     assert store.rows("SELECT * FROM ops.lookup") == []
