@@ -10,10 +10,11 @@ import psycopg2
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from hub import postgres
-from hub.errors import StoreConflict, StoreError, StoreUnavailable
+from hub.errors import StoreConflict, StoreError, StoreUnavailable, TooBusy
 from hub.settings import Settings
 
 P = ParamSpec("P")
@@ -54,12 +55,20 @@ def opened(settings: Settings) -> Iterator[Engine]:
 def store_errors() -> Iterator[None]:
     """Turn a vanished server into StoreUnavailable, a deadlock into StoreConflict, and any other refusal into a StoreError without values.
 
+    A pool of which every connection is taken is TooBusy.
+
     PostgreSQL's own messages repeat what was sent (`Key (id_no)=(…)`, `COPY staged, line 1, column payload: …`).
     """
     try:
         yield
     except DBAPIError as error:
         raise _store_error(error.orig, is_gone=error.connection_invalidated) from None
+    except PoolTimeout:
+        raise TooBusy(
+            "连接已用尽，请稍后再试 · every connection is taken, try again shortly",
+            remedy="稍后再试 · try again shortly",
+            retry_after_s=1,
+        ) from None
     except psycopg2.Error as error:  # COPY goes past SQLAlchemy
         raise _store_error(error) from None
 

@@ -31,7 +31,7 @@ from api.queries.rows import Row, fetch
 from api.state import Hub
 from hub.database import store_errors
 from hub.encryption import Protected, clear_json, store_bytes, store_json
-from hub.errors import AccessDenied, KeyMissing, StoreError, StoreUnavailable
+from hub.errors import AccessDenied, KeyMissing, StoreError, StoreUnavailable, TooBusy
 
 THREAD = "casehub-lookups"
 FIRST_ROWS, MOST_ROWS = 100, 1_000  # of a chunk
@@ -81,6 +81,8 @@ class Worker:
                     jobs.purge(self._hub.engine)
                     purged = time.monotonic()
                 is_idle = not self.step()
+            except TooBusy:
+                _log.warning("every connection is taken; jobs wait")
             except KeyMissing:
                 _log.warning("the store is under a key that is not here; jobs wait")
             except StoreError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import datetime as dt
 import http.client
 import io
@@ -28,7 +29,7 @@ from api.lookups.table import Upload, read_upload
 from api.lookups.worker import Worker
 from api.policy.document import policy_of
 from api.routes import lookups as routes
-from api.state import Hub, make_hub
+from api.state import POOL_SIZE, Hub, make_hub
 from hub.encryption import Protected, clear_bytes
 from hub.settings import Settings
 from tests.integration.api.builders import DIRECTORY, PURPOSE, Api, Store, at
@@ -641,3 +642,25 @@ def test_a_mistake_of_the_hubs_own_ends_that_job_alone(
     assert states == {broken: "failed", whole: "done"}
     assert "ValueError" in caplog.text
     assert PHONE not in caplog.text
+
+
+def test_a_job_waits_while_every_connection_is_taken(
+    hub: Hub, clerk: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(working, "IDLE_S", 0.01)
+    monkeypatch.setattr("api.state.POOL_TIMEOUT_S", 0.1)
+    job(hub, clerk, 5)
+    engine = hub.logins.engine(dataclasses.replace(clerk, rights=hub.policies.current().rights(clerk.department, clerk.role)))
+    with contextlib.ExitStack() as taken, contextlib.ExitStack() as at_work:
+        for _ in range(POOL_SIZE):
+            taken.enter_context(engine.connect())
+        at_work.enter_context(working.working(Worker(hub)))
+        wake = time.monotonic() + 10
+        while "every connection is taken" not in caplog.text and time.monotonic() < wake:
+            time.sleep(0.05)
+        assert state(hub)["state"] in ("waiting", "running")
+        taken.close()
+        deadline = time.monotonic() + 20
+        while state(hub)["state"] != "done" and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert (state(hub)["state"], state(hub)["rows_done"]) == ("done", 5)
