@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, text
 
 from api.audit.canonical import FIELDS, Seal, canonical, seal_document
 from api.audit.verify import Rows, read_rows, read_seals
+from api.spreadsheets import is_formula
 from hub.database import store_errors
 from hub.errors import RequestError
 
@@ -126,6 +127,13 @@ def cell(value: object) -> str:
         return ""
     if not isinstance(value, str):
         return canonical(value)
+    return f"'{value}" if is_formula(value) else value
+
+
+def former_cell(value: object) -> str:
+    """The same as files of an earlier build have it, which knew fewer ways in which a formula begins."""
+    if not isinstance(value, str):
+        return cell(value)
     return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t") else value
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from api.audit.canonical import FIELDS, Seal, Tombstone, canonical
-from api.audit.export import SEAL_COLUMNS, cell
+from api.audit.export import SEAL_COLUMNS, cell, former_cell
 from api.audit.findings import Report
 from api.audit.heads import read_heads
 from api.audit.verify import Checker, Rows
@@ -100,7 +100,7 @@ def _require_of_one(found: Sequence[Mapping[str, str]], chained: Sequence[Mappin
 def _content(row: Mapping[str, str]) -> tuple[str, str]:
     """The hashed text and its time; cells that say something else than the text make it another."""
     content = json.loads(row["canonical"])
-    is_same = all(row[name] == cell(content.get(name)) for name in FIELDS)
+    is_same = all(row[name] in (cell(content.get(name)), former_cell(content.get(name))) for name in FIELDS)
     return row["canonical"] if is_same else "", content["at"]
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from api.audit.sealing import seal_all
+from api.spreadsheets import is_formula
 from cli.main import app
 from hub.errors import NotFound, RequestError, StoreError
 from hub.settings import get_settings
@@ -300,3 +301,25 @@ def test_a_run_that_failed_is_written_down_as_failed(database: Engine, monkeypat
     assert [row.outcome for row in rows(database, "run")] == [None, 1]
     with pytest.raises(RequestError, match="one of --reconcile, --backfill"):
         run("run", "court", "--reconcile", "--backfill")
+
+
+FORMULAS = ('=HYPERLINK("x")', '＝HYPERLINK("x")', " =1+1", "\ufeff=1+1", "＠SUM(1)")
+
+
+def test_no_cell_of_a_table_is_a_formula_and_files_of_before_are_verified(database: Engine, tmp_path: Path) -> None:
+    for reference in FORMULAS:
+        call(database, "chen", case_reference=reference)
+    file, former = tmp_path / "log.csv", tmp_path / "former.csv"
+    run("audit", "export", "--to", str(file))
+    with file.open(newline="", encoding="utf-8") as lines:
+        head, *listed = csv.reader(lines)
+    place = head.index("case_reference")
+    assert [row[place] for row in listed if row[place]] == [f"'{reference}" for reference in FORMULAS]
+    assert not any(is_formula(cell) for row in listed for cell in row)
+    assert "完好" in run("audit", "verify", "--file", str(file))
+    for row in listed:
+        if row[place].startswith(("'＝", "'＠", "' ", "'\ufeff")):
+            row[place] = row[place][1:]
+    with former.open("w", newline="", encoding="utf-8") as lines:
+        csv.writer(lines).writerows([head, *listed])
+    assert "完好" in run("audit", "verify", "--file", str(former))
