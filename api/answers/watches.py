@@ -72,7 +72,7 @@ class DeliveryAnswer(BaseModel):
     kind: Kind
     attempts: int
     outcome: str | None = Field(
-        None, description="Of the last attempt: delivered, status, timeout, network, tls, address, gone.", examples=["status"]
+        None, description="Of the last attempt: delivered, status, timeout, network, tls, address, gone, error.", examples=["status"]
     )
     status: int | None = Field(None, description="What the receiver answered.", examples=[500])
     last_attempt_at: dt.datetime | None = None

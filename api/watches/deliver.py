@@ -20,13 +20,14 @@ from typing import Any
 
 import httpcore
 import httpx
-from sqlalchemy import Row, select, text
+from sqlalchemy import Connection, Row, select, text
 
 from api.access import Caller
 from api.queries.watched import readable
 from api.state import Hub
 from api.watches import disclosed
 from api.watches.owner import standing
+from api.watches.resolver import NoPlace
 from api.watches.store import Watch, opened
 from api.watches.target import Places, TargetRefused, check_url, post
 from hub.database import store_errors
@@ -40,6 +41,7 @@ AT_ONCE = 50  # deliveries of one watch in one pass
 WATCH_S = 5.0  # after which no further one of a watch is begun in this pass: a slow receiver holds one thread of all
 PASS_S = 20.0  # after which none at all is begun: what is new is looked for between passes
 LEASE_S = 60
+BUSY = "busy"  # too many names of this owner are looked up: nothing was posted, and it counts as no attempt
 ENDS = ("deleted", "merged")
 
 _now = time.monotonic
@@ -139,9 +141,15 @@ class _Delivering:
                 due = connection.execute(text(_TAKE), {"watch_id": watch_id, "lease": LEASE_S}).one_or_none()
             if row is None or due is None:
                 break
-            asked = opened(self._hub.settings, row)
-            caller = standing(self._hub, asked.owner)
-            outcome = None if caller is None else self._try(caller, asked, due)
+            try:
+                asked = opened(self._hub.settings, row)
+                caller = standing(self._hub, asked.owner)
+                outcome = None if caller is None else self._try(caller, asked, due)
+            except Exception as error:  # what `_post` meets is an outcome: nothing was posted, and other watches go on
+                logger.error("watches: %s, delivery %s put off", type(error).__name__, due.delivery_id)  # its words may hold values
+                with store_errors(), self._hub.engine.begin() as connection:
+                    _put_off(connection, due, self._patience.first_s)
+                break
             self._note(caller, due, outcome)
             if outcome is None or outcome.word not in ("delivered", "closed"):
                 break
@@ -158,13 +166,16 @@ class _Delivering:
         except RequestError:
             return Outcome("address")
         disclosed.begin(self._hub.engine, caller, due, url)
-        word, status = self._post(url, asked.webhook.secret, _body(asked, due), due.delivery_id)
+        word, status = self._post(asked, url, asked.webhook.secret, _body(asked, due), due.delivery_id)
         return Outcome(word, status, url, is_begun=True)
 
-    def _post(self, url: httpx.URL, secret: str, body: bytes, delivery_id: uuid.UUID) -> tuple[str, int | None]:
+    def _post(self, asked: Watch, url: httpx.URL, secret: str, body: bytes, delivery_id: uuid.UUID) -> tuple[str, int | None]:
         """How it ended in a word, and the receiver's status."""
+        who = f"{asked.owner.owner_kind} {asked.owner.owner}"
         try:
-            status = post(url, body, _headers(secret, body, delivery_id), self._places, self._context)
+            status = post(who, url, body, _headers(secret, body, delivery_id), self._places, self._context)
+        except NoPlace:
+            return BUSY, None
         except TargetRefused:
             return "address", None
         except httpcore.TimeoutException:
@@ -173,6 +184,9 @@ class _Delivering:
             return ("tls" if isinstance(error.__cause__, ssl.SSLError) or "SSL" in str(error) else "network"), None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError):
             return "network", None
+        except Exception as error:
+            logger.error("watches: %s while delivery %s was posted", type(error).__name__, delivery_id)
+            return "error", None
         return ("delivered" if 200 <= status < 300 else "status"), status
 
     def _is_readable(self, caller: Caller, due: Row[Any]) -> bool:
@@ -181,19 +195,28 @@ class _Delivering:
 
     def _note(self, caller: Caller | None, due: Row[Any], outcome: Outcome | None) -> None:
         """Write down how it ended; an owner who may not ask now is waited for without counting."""
-        wait, names = self._patience.wait_s(due.attempts), {"delivery_id": due.delivery_id}
         with store_errors(), self._hub.engine.begin() as connection:
             if caller is None or outcome is None:
-                connection.execute(text(_PUT_OFF), {**names, "wait": self._patience.most_s / 12})
+                _put_off(connection, due, self._patience.most_s / 12)
+                return
+            if outcome.word == BUSY:
+                _put_off(connection, due, self._patience.first_s)
+                disclosed.end(connection, caller, due, outcome.url, ("waiting", BUSY, None))
                 return
             is_over = outcome.word in ("delivered", "closed")
             state = "delivered" if is_over else "dead" if due.attempts >= self._patience.attempts else "waiting"
-            values = {**names, "state": state, "outcome": outcome.word, "status": outcome.status, "wait": wait}
+            told = {"state": state, "outcome": outcome.word, "status": outcome.status}
+            values = {"delivery_id": due.delivery_id, "wait": self._patience.wait_s(due.attempts), **told}
             connection.execute(text(_DONE), values)
             if outcome.is_begun or state == "dead":
                 disclosed.end(connection, caller, due, outcome.url, (state, outcome.word, outcome.status))
         if state == "dead":
             logger.warning("watches: delivery %s given up after %d attempts (%s)", due.delivery_id, due.attempts, outcome.word)
+
+
+def _put_off(connection: Connection, due: Row[Any], wait_s: float) -> None:
+    """Have it tried later, and count it as no attempt."""
+    connection.execute(text(_PUT_OFF), {"delivery_id": due.delivery_id, "wait": wait_s})
 
 
 def _body(asked: Watch, due: Row[Any]) -> bytes:

@@ -18,7 +18,7 @@ from api.trace import Trace
 from schema.tables import access
 
 ACTION = "watches.deliver"
-NO_ANSWER = {"timeout": 504, "address": 403}  # what did not come to a status of the receiver's; any other: 502
+NO_ANSWER = {"timeout": 504, "address": 403, "busy": 503}  # what did not come to a status of the receiver's; any other: 502
 
 
 def begin(engine: Engine, caller: Caller, due: Row[Any], url: httpx.URL) -> None:

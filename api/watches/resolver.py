@@ -20,6 +20,10 @@ class TooSlow(Exception):
     """No address was told within the deadline."""
 
 
+class NoPlace(TooSlow):
+    """No place was free within the deadline: nothing was asked."""
+
+
 class Resolver:
     """Places to look names up in.
 
@@ -37,13 +41,14 @@ class Resolver:
         """Addresses of a host, as the system tells them.
 
         Raises:
-            TooSlow: there was no free place, or no answer, within the time.
+            NoPlace: there was no free place within the time.
+            TooSlow: there was no answer.
             OSError, UnicodeError: there is no such name.
         """
         deadline = time.monotonic() + within_s
         while (found := self._begin(who, host, port)) is None:
             if time.monotonic() > deadline:
-                raise TooSlow
+                raise NoPlace
             time.sleep(_POLL_S)
         try:
             return found.result(max(deadline - time.monotonic(), 0.0))

@@ -18,7 +18,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from api.watches.resolver import Resolver, TooSlow
+from api.watches.resolver import NoPlace, Resolver, TooSlow
 from hub.errors import RequestError
 from hub.settings import Settings
 
@@ -29,7 +29,7 @@ CONNECT_S = 4.0
 RESOLVE_S = 2.0  # of a name's look-up
 
 _ORDERED = Resolver(places=8, each=2)  # names that callers give, by caller
-_DELIVERED = Resolver(places=16, each=2)  # names that are delivered to, by name
+_DELIVERED = Resolver(places=16, each=2)  # names that are delivered to, by whose watch it is
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -152,15 +152,22 @@ def _inside(address: Address) -> ipaddress.IPv4Address | None:
     return None
 
 
-def addresses(host: str, port: int, places: Places) -> list[str]:
+def addresses(who: str, host: str, port: int, places: Places) -> list[str]:
     """Addresses of a host, each of which may be connected to.
 
+    Args:
+        who: whose share of the look-ups it takes: a name server that is silent holds up nobody else's.
+        host: by name or address.
+        port: to be connected to.
+        places: which may be.
+
     Raises:
+        NoPlace: his share is taken.
         TargetRefused: there is none, or one of them may not: who mixes them means harm, or is mistaken.
         TooSlow: its name was not looked up within `RESOLVE_S`.
     """
     try:
-        found = _DELIVERED.look_up(host.lower(), host, port, RESOLVE_S)
+        found = _DELIVERED.look_up(who, host, port, RESOLVE_S)
     except (OSError, UnicodeError):
         raise TargetRefused from None
     return _checked(found, host, places)
@@ -220,14 +227,15 @@ class _Timed(httpcore.NetworkStream):
 class Pinned(httpcore.NetworkBackend):
     """Connects to an address that it has just checked itself: nobody looks the name up a second time."""
 
-    def __init__(self, places: Places, deadline: float) -> None:
+    def __init__(self, who: str, places: Places, deadline: float) -> None:
         """Connect to nothing yet.
 
         Args:
+            who: for whom.
             places: which addresses may be connected to.
             deadline: on the monotonic clock, of all that is sent and received.
         """
-        self._places, self._deadline = places, deadline
+        self._who, self._places, self._deadline = who, places, deadline
         self._backend = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -241,7 +249,9 @@ class Pinned(httpcore.NetworkBackend):
         """Connect to the first checked address that answers."""
         error: Exception = TargetRefused()
         try:
-            found = addresses(host, port, self._places)
+            found = addresses(self._who, host, port, self._places)
+        except NoPlace:
+            raise
         except TooSlow:
             raise httpcore.ConnectTimeout from None
         for address in found:
@@ -255,17 +265,18 @@ class Pinned(httpcore.NetworkBackend):
         raise error
 
 
-def post(url: httpx.URL, body: bytes, headers: Mapping[str, str], places: Places, context: ssl.SSLContext) -> int:
-    """Post once; the status that was answered.
+def post(who: str, url: httpx.URL, body: bytes, headers: Mapping[str, str], places: Places, context: ssl.SSLContext) -> int:
+    """Post once for somebody; the status that was answered.
 
     Raises:
+        NoPlace: nothing was posted, for too many of his names are looked up.
         TargetRefused: the host has an address that nothing may be sent to, or none.
         httpcore.TimeoutException: it took too long.
         httpcore.NetworkError, httpcore.ProtocolError: it did not come through.
     """
     deadline = time.monotonic() + TIMEOUT_S
     limits = dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_S)
-    backend = Pinned(places, deadline)
+    backend = Pinned(who, places, deadline)
     with httpcore.ConnectionPool(ssl_context=context, network_backend=backend, max_connections=1, http2=False) as pool:
         request = {"headers": [*headers.items(), ("Host", url.netloc.decode("ascii"))], "content": body, "extensions": {"timeout": limits}}
         with pool.stream("POST", str(url), **request) as answer:  # type: ignore[arg-type]

@@ -100,21 +100,21 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *found: str) -> list[str]:
 def test_one_inner_address_among_several_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, "8.8.8.8", "10.0.0.1")
     with pytest.raises(TargetRefused):
-        addresses("hooks.example.com", 443, PUBLIC)
+        addresses("zhang", "hooks.example.com", 443, PUBLIC)
     resolving(monkeypatch, "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946")
-    assert len(addresses("hooks.example.com", 443, PUBLIC)) == 2
+    assert len(addresses("zhang", "hooks.example.com", 443, PUBLIC)) == 2
 
 
 def test_a_name_that_is_none_is_refused() -> None:
     for host in ("no-such-host.invalid", "a" * 64 + ".example", "-"):
         with pytest.raises(TargetRefused):
-            addresses(host, 443, PUBLIC)
+            addresses("zhang", host, 443, PUBLIC)
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "localhost", "0"])
 def test_other_ways_of_writing_this_machine_are_this_machine(host: str) -> None:
     with pytest.raises(TargetRefused):
-        addresses(host, 443, PUBLIC)
+        addresses("zhang", host, 443, PUBLIC)
 
 
 def test_the_settings_are_read() -> None:
