@@ -110,6 +110,15 @@ def _log_surprise(error: Exception, trace: Trace) -> None:
     logging.getLogger("api").error("%s, request %s\n%s", type(error).__name__, trace.request_id, places)
 
 
+class _Refused(Exception):
+    """The answer was another than the route's, which is not to go on with its own."""
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether it is that alone, also where a group of tasks gathered what broke them."""
+    return isinstance(error, _Refused) or (isinstance(error, ExceptionGroup) and error.split(_Refused)[1] is None)
+
+
 class AuditGate:
     """Holds each answer of an audited path back until its row is written; without the row there is no answer."""
 
@@ -119,22 +128,21 @@ class AuditGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        has_begun = is_refused = False
+        has_begun = False
 
         async def send_on(message: Message) -> None:
-            nonlocal has_begun, is_refused
+            nonlocal has_begun
             if message["type"] == "http.response.start":
                 has_begun = True
                 if not await self._is_written(scope, message["status"]):
-                    is_refused = True
                     trace: Trace = scope["state"]["trace"]
                     detail = "访问记录无法写入，未作应答 · the call could not be written down, so it is not answered"
                     answer = problem_response(
                         PROBLEMS["store-unavailable"], detail, request_id=trace.request_id, headers={"Retry-After": "5"}
                     )
                     await answer(scope, receive, send)
-            if not is_refused:
-                await send(message)
+                    raise _Refused  # whatever makes the answer ends here: it would write down that it was sent
+            await send(message)
 
         if scope["type"] != "http" or not scope["path"].startswith(AUDITED):
             await self._app(scope, receive, send)
@@ -142,7 +150,9 @@ class AuditGate:
         scope["state"]["trace"].submit = self._writer.submit
         try:
             await self._app(scope, receive, send_on)
-        except Exception:  # the envelope answers it
+        except Exception as error:  # the envelope answers it
+            if _is_refused(error):
+                return
             if not has_begun:
                 await self._is_written(scope, 500)
             raise

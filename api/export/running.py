@@ -89,8 +89,8 @@ class Export:
             bound_idleness(connection, settings.export_idle_seconds)
             read = reading.enter_context(contextlib.closing(rows(connection, Presenter(self._caller, self._hub.directory), self._question)))
             first = next(read, [])
-            yield b""  # up to here a mistake is answered; from here on the file has begun
             try:
+                yield b""  # up to here a mistake is answered; from here on the file has begun
                 yield from self._written(first, read)
             except GeneratorExit:
                 self._outcome = GONE

@@ -19,12 +19,14 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Engine
 
+from api.change_waiting import EACH
 from api.entity_tag import VARY
 from api.export import running
 from api.serve import serving
 from hub.errors import StoreError, StoreUnavailable
 from hub.settings import Settings
 from tests.integration.api.builders import DIRECTORY, PURPOSE, Api, Store, at
+from tests.integration.api.waiting import wait_for
 
 PHONE = "13800138000"
 FORMULA = '=HYPERLINK("http://x","y")'
@@ -399,3 +401,25 @@ def test_an_export_breaks_off_when_its_key_is_revoked(api: Api, store: Store, mo
         api.as_("clerk", "petition").post("/v1/cases/export", json={"format": "jsonl", "receiver": RECEIVER})
     assert parts == ["cases.export.part", "cases.export.end"]
     assert written(store)[-1]["outcome"] == 500
+
+
+def test_an_export_that_is_refused_makes_no_file(fragile_api: Api) -> None:
+    store = fragile_api.store
+    for number in range(2):
+        store.case(store.record("petition", f"XF-{number}", title="噪音"))
+    clerk = fragile_api.as_("clerk", "petition")
+    store.run("ALTER TABLE audit.access ADD CONSTRAINT refused CHECK (action <> 'cases.export') NOT VALID")
+    answer = clerk.post("/v1/cases/export", json={"format": "jsonl", "receiver": RECEIVER})
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:store-unavailable")
+    assert "噪音" not in answer.text
+    assert wait_for(lambda: [(row["action"], row["outcome"]) for row in written(store)], [("cases.export.end", 499)])
+    assert running._running["petition", "clerk"] == 0
+
+
+def test_a_stream_that_is_refused_gives_its_place_back(fragile_api: Api) -> None:
+    store, clerk = fragile_api.store, fragile_api.as_("clerk", "petition")
+    store.run("ALTER TABLE audit.access ADD CONSTRAINT refused CHECK (action <> 'changes.stream') NOT VALID")
+    for _ in range(EACH + 1):
+        answer = clerk.get("/v1/changes/stream?since=latest", timeout=10)
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:store-unavailable")
+    assert clerk.get("/v1/sources").status_code == 200
