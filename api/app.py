@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
@@ -20,6 +21,8 @@ from starlette.routing import Match as RouteMatch
 from api.audit.sealing import Sealer
 from api.audit.writer import AuditWriter
 from api.authentication.authenticator import make_authenticator
+from api.authentication.in_flight import InFlight
+from api.authentication.issuers import MAX_WAITING
 from api.change_feed import read_head
 from api.change_waiting import ChangeWaiting
 from api.chronicle import Kept
@@ -45,7 +48,7 @@ from api.routes import (
     reports,
     watches,
 )
-from api.state import make_hub, trace_of
+from api.state import CHECKERS, make_hub, trace_of
 from hub import field_words
 from hub.errors import HubError
 from hub.settings import Settings
@@ -113,9 +116,11 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
 
     app = FastAPI(lifespan=lifespan, redirect_slashes=False, **_DOCUMENT)
     app.state.hub, app.state.lookups = hub, worker
-    app.state.authenticator = make_authenticator(settings, engine, hub.read, list(hub.directory), hub.policies.current)
+    app.state.authenticator = make_authenticator(settings, engine, hub.check, list(hub.directory), hub.policies.current)
+    app.state.checkers = CapacityLimiter(MAX_WAITING * max(1, len(settings.oidc_issuers)) + CHECKERS)  # for the store so many
+    app.state.in_flight = InFlight(settings.calls_at_once, settings.batches_at_once)
     app.state.requests = RequestMetrics()
-    app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places)
+    app.state.changes = ChangeWaiting(lambda: read_head(app.state.hub), settings.change_places, settings.feeds_at_once)
     app.state.promises = Promises()
     app.state.kept = Kept(hub.read)
     for module in (cases, match, export, one_case, entities, changes, watches, lookups, reports, access_requests, platform, inbox, health):

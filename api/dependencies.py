@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Annotated, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, ParamSpec, TypeVar, cast
 from urllib.parse import unquote
 
+import anyio.to_thread
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, Purpose, require_endpoint
 from api.authentication.authenticator import Authenticator
@@ -23,6 +25,8 @@ _bearer = HTTPBearer(
     bearerFormat="casehub_… / JWT",
     description="API 密钥（`casehub keys create`）或令牌 · an API key made by `casehub keys create`, or a JWT of a trusted issuer.",
 )
+P = ParamSpec("P")
+T = TypeVar("T")
 _CASE_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
 
@@ -57,6 +61,11 @@ CaseReferenceHeader = Annotated[
 ]
 
 
+async def checked(request: Request, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Run what recognises a caller, or tells readiness, in one of a few threads that answers take none of."""
+    return await anyio.to_thread.run_sync(partial(function, *arguments, **named), limiter=request.app.state.checkers)
+
+
 async def proven_caller(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Caller:
     """Who asks, before anybody says what he may.
 
@@ -71,7 +80,7 @@ async def proven_caller(request: Request, credentials: Annotated[HTTPAuthorizati
     caller = authenticator.known(sent, host)
     if caller is None:
         try:
-            caller = await run_in_threadpool(authenticator.authenticate, sent, host, trace.request_id)
+            caller = await checked(request, authenticator.authenticate, sent, host, trace.request_id)
         except AccessDenied as error:  # who was proven and may nothing is written down by name
             trace.caller = str(error.detail.get("caller", trace.caller))
             raise
@@ -90,19 +99,21 @@ async def caller_of(
 
     Raises:
         AccessDenied: the policy does not give its role this route.
-        TooManyRequests: the caller asked more often than the policy lets it.
+        TooManyRequests: the caller asked more often than the policy lets it, or asks too much at once.
         RequestError: the purpose is none of the policy's, or is given without a case.
         KeyMissing: the store is under a key that this process does not have.
     """
     if not hub.ring.is_whole():
-        await run_in_threadpool(hub.ring.require)
+        await checked(request, hub.ring.require)
     policy = hub.policies.known()
     if policy is None:
-        policy = await run_in_threadpool(hub.policies.current)
+        policy = await checked(request, hub.policies.current)
     caller = dataclasses.replace(caller, rights=policy.rights(caller.department, caller.role))
     trace_of(request).quota = quota = hub.limits.take(caller)
     require_quota(quota)
-    require_endpoint(caller, request.scope["route"].name)
+    endpoint = request.scope["route"].name
+    require_endpoint(caller, endpoint)
+    trace_of(request).leave = request.app.state.in_flight.enter(caller, endpoint)
     return dataclasses.replace(caller, purpose=_purpose(policy, trace_of(request), purpose, case_reference))
 
 

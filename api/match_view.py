@@ -21,7 +21,7 @@ from api.questions.match import MatchParty, MatchRecord
 from matching.model import Model
 from matching.single.identifiers import id_number
 from matching.weights import explain
-from pipeline.looking_up.lookup import Candidate, Known, Reach, Told, look_up_all
+from pipeline.looking_up.lookup import Candidate, Known, Open, Reach, Told, look_up_all
 from pipeline.looking_up.prospect import Prospect
 from pipeline.looking_up.view import GRADUAL, Treated
 from pipeline.resolving.models import load_model
@@ -41,11 +41,12 @@ class Promises:
         self._until = 0.0
         self._known: frozenset[str] = frozenset()
 
-    def current(self, connection: Connection) -> frozenset[str]:
+    def current(self, reading: Open) -> frozenset[str]:
         """The departments."""
         now = time.monotonic()
         if now >= self._until:
-            self._known, self._until = unique_departments(connection), now + _RENEWED_S
+            with reading() as connection:
+                self._known, self._until = unique_departments(connection), now + _RENEWED_S
         return self._known
 
 
@@ -55,13 +56,13 @@ class Matcher:
 
     Args:
         presenter: of the caller.
-        unrestricted: a connection that may count all mentions of a person.
+        unrestricted: opens a connection that may count all mentions of a person. All callers share a few, so none is held meanwhile.
         connection: the caller's own.
         promises: of the running API.
     """
 
     presenter: Presenter
-    unrestricted: Connection
+    unrestricted: Open
     connection: Connection
     promises: Promises
     entity_ids: list[uuid.UUID] = field(default_factory=list)  # all that were made known

@@ -82,6 +82,8 @@ class Envelope:
                 detail = "请凭 request_id 询问管理员 · ask the administrator, naming the request_id"
                 await problem_response(problem, detail, request_id=trace.request_id)(scope, receive, send_on)
         finally:
+            if trace.leave is not None:
+                trace.leave()
             seconds = time.perf_counter() - began
             self._observe(scope["method"], route_of(scope), status, seconds)
             _log.info("%s %s %d %.1f ms %s %s", scope["method"], route_of(scope), status, seconds * 1000, trace.caller, trace.request_id)

@@ -96,6 +96,7 @@ PROBLEMS = {
         Problem("not-authenticated", 401, "未通过身份验证", "Not authenticated"),
         Problem("access-denied", 403, "无权访问", "Access denied"),
         Problem("too-many-requests", 429, "请求过于频繁", "Too many requests"),
+        Problem("too-many-at-once", 429, "并发请求过多", "Too many requests of one caller at once"),
         Problem("issuer-unavailable", 503, "身份认证服务暂不可用", "The identity provider is unavailable"),
         Problem("request", 422, "请求有误", "The request cannot be read"),
         Problem("beyond-relevance", 422, "相关度排序到此为止", "Relevance orders no further"),

@@ -41,6 +41,7 @@ PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c 
 POOL_SIZE = 10
 IDLE_SESSION = "5min"
 IDLE_S = 1.0  # after which a connection is not taken for alive; a database starts no sooner than that
+CHECKERS = 4  # connections by which callers are recognised and readiness is told, which no answer's work takes
 POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
 
 
@@ -51,6 +52,7 @@ class Hub:
     settings: Settings
     engine: Engine  # writes: the inbox, the audit, and what callers hand in
     reading: Engine
+    checking: Engine
     logins: Logins
     policies: Policies
     grants: Grants
@@ -62,6 +64,7 @@ class Hub:
     def close(self) -> None:
         """Close every connection but the engine's, which is the caller's."""
         self.reading.dispose()
+        self.checking.dispose()
         self.logins.dispose()
 
     @contextlib.contextmanager
@@ -81,6 +84,16 @@ class Hub:
                 connection.execute(text("SELECT set_config('casehub.caller', :name, true)"), {"name": caller.name})
             yield connection
 
+    @contextlib.contextmanager
+    def check(self) -> Iterator[Connection]:
+        """A connection by which to look up who somebody is, or whether the store is there: however busy `read`'s are, it can be had.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached.
+        """
+        with store_errors(), self.checking.connect() as connection:
+            yield connection
+
 
 def hub_of(request: Request) -> Hub:
     """The hub that this application serves."""
@@ -95,8 +108,9 @@ def trace_of(request: Request) -> Trace:
 def make_hub(settings: Settings, engine: Engine, directory: Directory) -> Hub:
     """A hub on a store; `close` gives back what it opens."""
     logins = Logins(engine, settings, reading_engine)
-    reading, policies, grants = reading_engine(engine.url), Policies(engine), Grants(engine)
-    return Hub(settings, engine, reading, logins, policies, grants, RingCheck(engine), directory, newest_revision())
+    reading, checking = reading_engine(engine.url), reading_engine(engine.url, CHECKERS)
+    policies, grants = Policies(engine), Grants(engine)
+    return Hub(settings, engine, reading, checking, logins, policies, grants, RingCheck(engine), directory, newest_revision())
 
 
 def reading_engine(url: URL, pool_size: int = POOL_SIZE) -> Engine:

@@ -76,6 +76,7 @@ def running(command: Sequence[str], server: Server, engine: Engine) -> Iterator[
             "CASEHUB_HOME": str(home),
             "CASEHUB_LOGIN_SECRET_FILE": str(secret_file(server)),
             "CASEHUB_LOG_LEVEL": "WARNING",
+            "CASEHUB_CALLS_AT_ONCE": "1000",  # one caller stands for all
         }
         process = subprocess.Popen([sys.executable, *command], env={**os.environ, **environment}, stdout=subprocess.DEVNULL)  # noqa: S603 - own
         stack.callback(_stop, process)

@@ -102,6 +102,21 @@ class Settings(PipelineSettings):
         le=150,
         description="同时等待变更的调用方数，长轮询与流合计 · Callers that may wait for changes at once, long polls and streams together.",
     )
+    calls_at_once: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="每个调用方同时处理的请求数上限，超过则返回 429；/v1/changes 另计 · "
+        "Requests of one caller that are answered at a time; then 429. Those of /v1/changes are counted apart.",
+    )
+    batches_at_once: int = Field(2, ge=1, le=1000, description="其中批量匹配的上限 · Of these, batches of /v1/match/batch.")
+    feeds_at_once: int = Field(
+        2,
+        ge=1,
+        le=1000,
+        description="每个调用方不带 wait 同时读取 /v1/changes 的页数上限，超过则返回 429 · "
+        "Pages of /v1/changes without wait that are read for one caller at a time; then 429.",
+    )
     watches_each: int = Field(50, ge=0, le=10_000, description="每个调用方的关注数上限 · Watches that one caller may have.")
     watch_days: int = Field(
         30, ge=1, le=3650, description="关注的事件和投递记录的保留天数 · Days for which a watch's events and deliveries are kept."

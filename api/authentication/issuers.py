@@ -25,7 +25,7 @@ from hub.urls import is_safe_on_the_way
 
 REFRESH_S = 900.0  # after which keys are fetched anew
 WAIT_S = 1.0  # for another request's fetch
-MAX_WAITING = 16  # of the forty threads that answer requests: a slow issuer holds up no API key
+MAX_WAITING = 16  # of the threads that recognise callers: a slow issuer holds up no API key
 FETCHES, FETCH_PERIOD_S = 3, 30.0  # most that are tried
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 DEADLINE_S = 6.0  # for an answer that comes in drips

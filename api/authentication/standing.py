@@ -39,5 +39,5 @@ def has_good_key(hub: Hub, caller: Caller) -> bool:
     """Whether the key by which he came, if it was one, is neither revoked nor expired."""
     if caller.kind != "key":
         return True
-    with hub.read() as connection:
+    with hub.check() as connection:
         return is_live(connection, caller)

@@ -61,15 +61,15 @@ async def list_changes(
     which the caller may not read is not told. Where 410 is answered, read anew what you keep and begin without `since`.
     """
     deadline = time.monotonic() + query.wait
-    position = await waiting.read(partial(_begin, hub, query.since))
     read = partial(read_page, hub, caller, limit=query.limit, relation=query.relation)
-    page = await waiting.read(partial(read, position))
-    if not page.items and query.wait:
-        with waiting.place(caller.name):
+    with waiting.place(caller.name) if query.wait else waiting.turn(caller.name):
+        position = await waiting.read(partial(_begin, hub, query.since))
+        page = await waiting.read(partial(read, position), caller.name)
+        if not page.items and query.wait:
             while not page.items and not waiting.is_closed and (left := deadline - time.monotonic()) > 0:
                 if page.is_complete:
                     await waiting.beyond(page.position, left)
-                page = await waiting.read(partial(read, page.position))
+                page = await waiting.read(partial(read, page.position), caller.name)
             if not await waiting.read(partial(is_good, hub, caller)):
                 page = FeedPage([], position, is_complete=False)  # who comes again is told
     trace.entity_ids = list({seen.entity_id for seen in page.items})
@@ -115,7 +115,7 @@ async def stream_of(
     response.headers["Cache-Control"] = "no-store"
     with waiting.place(caller.name):
         position = await waiting.read(partial(_begin, hub, last_event_id or query.since))
-        await waiting.read(partial(read_page, hub, caller, position, 1, query.relation))
+        await waiting.read(partial(read_page, hub, caller, position, 1, query.relation), caller.name)
         yield _Stream(hub, caller, trace, waiting, query.relation, position)
 
 
@@ -134,7 +134,7 @@ async def stream_changes(stream: Annotated[_Stream, Depends(stream_of)]) -> Asyn
     yield ServerSentEvent(retry=RETRY_MS, comment="casehub")
     has_moved = True
     while not stream.waiting.is_closed and (left := deadline - time.monotonic()) > 0:
-        page = await stream.waiting.read(partial(_next_page, stream, position)) if has_moved else None
+        page = await stream.waiting.read(partial(_next_page, stream, position), stream.caller.name) if has_moved else None
         if not await stream.waiting.read(partial(is_good, stream.hub, stream.caller)):
             return  # rights, key or token are no more what they were: who comes again is told
         if page is not None:

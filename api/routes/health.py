@@ -7,9 +7,10 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.answers.common import Health
-from api.dependencies import CallerDep, HubDep
+from api.dependencies import CallerDep, HubDep, checked
 from api.metrics import exposition
 from api.problems import documented
+from api.state import Hub
 from hub.errors import SchemaError
 from hub.migrations import schema_revision
 
@@ -23,16 +24,20 @@ def healthz() -> Health:
 
 
 @router.get("/readyz", name="ready", responses=documented(503))
-def readyz(hub: HubDep) -> Health:
+async def readyz(request: Request, hub: HubDep) -> Health:
     """可以应答 · The store can be reached, its schema is this version's, and its keys are there."""
+    await checked(request, _require_ready, hub)
+    return Health(status="ready")
+
+
+def _require_ready(hub: Hub) -> None:
     hub.ring.require()
-    with hub.read() as connection:
+    with hub.check() as connection:
         found = schema_revision(connection)
     if found != hub.revision:
         raise SchemaError(
             "数据库结构不是此版本的 · the database's schema is not this version's", remedy="运行 casehub migrate · run `casehub migrate`"
         )
-    return Health(status="ready")
 
 
 @router.get("/metrics", name="metrics", response_class=PlainTextResponse, responses=documented(401, 403, 422, 503, 504))

@@ -74,8 +74,8 @@ def match_batch(
 
 def _answer(records: Sequence[MatchRecord], request: Request, caller: Caller, hub: Hub, trace: Trace) -> list[MatchAnswer]:
     hub.limits.take_numbers(caller, sum(record.numbers for record in records))
-    with hub.read() as unrestricted, hub.read(caller) as connection:
-        matcher = Matcher(Presenter(caller, hub.directory), unrestricted, connection, request.app.state.promises)
+    with hub.read(caller) as connection:
+        matcher = Matcher(Presenter(caller, hub.directory), hub.read, connection, request.app.state.promises)
         answers = matcher.answer(records)
     trace.entity_ids = list(dict.fromkeys(matcher.entity_ids))
     return answers

@@ -12,7 +12,8 @@ no weight, and whether there is none or a closed one the same statements are run
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -39,6 +40,7 @@ from schema.codes import sides
 from schema.records import PAIR
 
 Row = dict[str, Any]
+Open = Callable[[], AbstractContextManager[Connection]]
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,11 @@ class Told:
     case: Known
 
 
-def look_up_all(
-    unrestricted: Connection, reach: Reach, prospects: Sequence[Prospect], unique_within: frozenset[str] = frozenset()
-) -> list[Told]:
+def look_up_all(unrestricted: Open, reach: Reach, prospects: Sequence[Prospect], unique_within: frozenset[str] = frozenset()) -> list[Told]:
     """Look records up that are not filed yet, together.
 
     Args:
-        unrestricted: a connection that may count all mentions of a person.
+        unrestricted: opens a connection that may count all mentions of a person; it is held no longer than that takes.
         reach: of the caller.
         prospects: the records with their parties.
         unique_within: departments that promise no duplicate cases within themselves.
@@ -217,7 +217,7 @@ def _nodes(reach: Reach, relation: Relation, keys: Sequence[Sequence[str]], *, i
     return found
 
 
-def _joined_unseen(unrestricted: Connection, reach: Reach, known: Sequence[Sequence[Known]]) -> dict[str, frozenset[int]]:
+def _joined_unseen(unrestricted: Open, reach: Reach, known: Sequence[Sequence[Known]]) -> dict[str, frozenset[int]]:
     """Persons of whom mentions are closed to the caller → those mentions that were certain by themselves.
 
     That the others are the same person too may be known from a closed record alone: they are not taken for it.
@@ -228,15 +228,18 @@ def _joined_unseen(unrestricted: Connection, reach: Reach, known: Sequence[Seque
     if not certain:
         return {}
     ids = sorted({one.entity for one in certain})
-    whole, read = (
-        {row["entity"]: row["mentions"] for row in mentions(readable).rows(connection, ids=ids, own=reach.own)}
-        for connection, readable in ((unrestricted, "true"), (reach.connection, reach.readable))
-    )
+    with unrestricted() as connection:
+        whole = _mentions(connection, "true", ids, reach.own)
+    read = _mentions(reach.connection, reach.readable, ids, reach.own)
     joined: dict[str, frozenset[int]] = {}
     for one in certain:
         if whole[one.entity] != read.get(one.entity):
             joined[one.entity] = joined.get(one.entity, one.linked) | one.linked
     return joined
+
+
+def _mentions(connection: Connection, readable: str, ids: Sequence[str], own: str | None) -> dict[str, int]:
+    return {row["entity"]: row["mentions"] for row in mentions(readable).rows(connection, ids=ids, own=own)}
 
 
 def _by_side(row: Row, unseen: Mapping[str, frozenset[int]]) -> dict[str, list[int]]:

@@ -228,7 +228,14 @@ def running_api(engine: Engine) -> contextlib.AbstractContextManager[Api]:
 
 @contextlib.contextmanager
 def running_api_of(engine: Engine, directory: Directory, **settings: Any) -> Iterator[Api]:
-    """The API on a port of its own, with these departments; failed credentials are not counted unless the settings say so."""
-    settings = {"api_port": 0, "audit_seal_seconds": 0, "failures_per_minute": 1_000_000, **settings}
+    """The API on a port of its own, with these departments; neither failed credentials nor calls at once count unless settings say so."""
+    settings = {
+        "api_port": 0,
+        "audit_seal_seconds": 0,
+        "failures_per_minute": 1_000_000,
+        "calls_at_once": 1000,
+        "batches_at_once": 1000,
+        **settings,
+    }
     with serving(Settings(**settings), engine, directory) as url, contextlib.closing(Api(url, Store(engine))) as api:
         yield api

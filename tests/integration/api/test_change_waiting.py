@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import fastapi.routing
@@ -14,12 +17,12 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from api.change_waiting import EACH, ChangeWaiting
+from api.change_waiting import EACH, READERS, ChangeWaiting
 from api.opaque import Position
 from api.routes import changes as routes
 from api.serve import serving
 from hub.settings import Settings
-from tests.integration.api.builders import DIRECTORY, Api, Store
+from tests.integration.api.builders import DIRECTORY, Api, Store, running_api_of
 from tests.integration.api.changing import NOISE, case_of, latest, page, record, settle
 from tests.integration.api.waiting import wait_for
 
@@ -185,3 +188,52 @@ def test_a_stream_ends_when_its_key_is_revoked_though_nothing_changes(api: Api, 
         store.run("UPDATE ops.api_key SET revoked_at = now()")
         assert not any(line.startswith("data") for line in lines)
     assert time.monotonic() - revoked < routes.STREAM_S / 2
+
+
+def test_pages_that_are_asked_for_at_once_are_bounded(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end, inside = threading.Event(), threading.Semaphore(0)
+    real = routes.read_page
+
+    def slow(*given: Any, **named: Any) -> Any:
+        inside.release()
+        assert may_end.wait(20)
+        return real(*given, **named)
+
+    with running_api_of(database, DIRECTORY, feeds_at_once=2) as api, ThreadPoolExecutor(3) as pool:
+        clerk, other = api.as_("clerk", "labour"), api.as_("clerk", "court")
+        monkeypatch.setattr(routes, "read_page", slow)
+        asked = [pool.submit(page, clerk) for _ in range(2)]
+        assert all(inside.acquire(timeout=10) for _ in asked)
+        refused = clerk.get("/v1/changes")
+        assert (refused.status_code, refused.json()["type"]) == (429, "urn:casehub:problem:too-many-at-once")
+        assert refused.headers["retry-after"] == "1"
+        others = pool.submit(page, other)
+        assert inside.acquire(timeout=10)
+        may_end.set()
+        assert [each.result()["items"] for each in (*asked, others)] == [[], [], []]
+        assert clerk.get("/v1/changes").status_code == 200
+
+
+def test_a_caller_takes_two_readers_and_whoever_looks_for_changes_needs_none() -> None:
+    may_end, busy = threading.Event(), Counter[str]()
+
+    def reading(caller: str) -> None:
+        busy[caller] += 1
+        assert may_end.wait(20)
+
+    async def go() -> None:
+        waiting = ChangeWaiting(lambda: Position(1, 5), 100, 2)
+        callers = ("one",) * 6 + ("another",) * 6
+        pages = [asyncio.create_task(waiting.read(partial(reading, each), each)) for each in callers]
+        try:
+            while busy.total() < READERS:
+                await asyncio.sleep(0.01)
+            assert busy == {"one": 2, "another": 2}
+            with waiting.place("third"):
+                assert await waiting.beyond(Position(1, 4), 5)
+        finally:
+            may_end.set()
+            await asyncio.gather(*pages)
+            waiting.close()
+
+    asyncio.run(asyncio.wait_for(go(), 15))

@@ -55,7 +55,7 @@ def test_they_say_the_same(database: Engine, prospects: list[Prospect], monkeypa
     with database.connect() as connection:
         want = [said(look_up(connection, one)) for one in prospects]
         assert sum(bool(cases) for _, cases in want) > KEPT_BACK / 4  # the world has something to find
-        assert [said(look_up_all(connection, Reach(connection), [one], UNIQUE)[0]) for one in prospects] == want
-        assert [said(one) for one in look_up_all(connection, Reach(connection), prospects, UNIQUE)] == want
+        assert [said(look_up_all(database.connect, Reach(connection), [one], UNIQUE)[0]) for one in prospects] == want
+        assert [said(one) for one in look_up_all(database.connect, Reach(connection), prospects, UNIQUE)] == want
         monkeypatch.setattr(lookup, "is_known", lambda _: False)  # a model of which a comparison is not known here
-        assert [said(one) for one in look_up_all(connection, Reach(connection), prospects[:40], UNIQUE)] == want[:40]
+        assert [said(one) for one in look_up_all(database.connect, Reach(connection), prospects[:40], UNIQUE)] == want[:40]

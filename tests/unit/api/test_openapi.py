@@ -20,7 +20,7 @@ def document() -> dict[str, Any]:
     engine = make_engine("postgresql+psycopg2://nobody:nothing@127.0.0.1:1/none")
     app = create_app(Settings(), engine, Directory({}))
     found: dict[str, Any] = app.openapi()
-    app.state.hub.reading.dispose()
+    app.state.hub.close()
     engine.dispose()
     return found
 

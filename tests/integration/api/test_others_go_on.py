@@ -1,0 +1,140 @@
+"""However much one caller asks at once, others are recognised and answered, and the server counts as ready."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine, text
+
+from api.authentication.key_check import FRESH_S
+from api.state import POOL_SIZE
+from tests.integration.api.builders import DIRECTORY, Api, running_api_of
+
+PARTY = {"kind": "person", "role": "petitioner", "name": "王小明", "phone": "13912345678"}
+BATCH = {"records": [{"parties": [PARTY]}] * 3}
+CALLS = POOL_SIZE + 2
+SOON_S = 2.0  # a pool that is used up is waited for three
+_CERTIFICATES = ssl.create_default_context()  # read once
+
+
+@contextlib.contextmanager
+def held_up(engine: Engine, table: str) -> Iterator[None]:
+    """Whatever reads this table waits."""
+    with engine.begin() as connection:
+        connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        yield
+
+
+@contextlib.contextmanager
+def asking(caller: Api, method: str, path: str, calls: int, **more: Any) -> Iterator[list[Future[httpx.Response]]]:
+    """So many calls at once, each on a connection of its own."""
+
+    def ask() -> httpx.Response:
+        return httpx.request(
+            method, f"{caller.base_url}{path}", headers=caller.headers, timeout=30, trust_env=False, verify=_CERTIFICATES, **more
+        )
+
+    with ThreadPoolExecutor(calls) as pool:
+        yield [pool.submit(ask) for _ in range(calls)]
+
+
+def _waiting(engine: Engine) -> int:
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with engine.connect() as connection:
+        return int(connection.scalar(text(statement)) or 0)
+
+
+def _until_waiting(engine: Engine, calls: int) -> None:
+    deadline = time.monotonic() + 4
+    while _waiting(engine) < calls and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _waiting(engine) >= calls
+
+
+def _is_served(api: Api, other: Api) -> None:
+    """Another caller is, and at once, though his key is due to be read again."""
+    time.sleep(FRESH_S + 0.1)
+    began = time.monotonic()
+    assert api.get("/readyz").status_code == 200
+    assert other.get("/v1/sources").status_code == 200
+    assert time.monotonic() - began < SOON_S
+
+
+def test_batches_hold_no_connection_that_others_need(fragile_api: Api) -> None:
+    api, engine = fragile_api, fragile_api.store.engine
+    busy, other = api.as_("system", "labour"), api.as_("clerk", "court")
+    assert other.get("/v1/sources").status_code == 200
+    with held_up(engine, "store.party"), asking(busy, "POST", "/v1/match/batch", CALLS, json=BATCH):
+        _until_waiting(engine, POOL_SIZE)
+        _is_served(api, other)
+
+
+def test_who_asks_is_known_while_every_shared_connection_is_taken(fragile_api: Api) -> None:
+    api, engine = fragile_api, fragile_api.store.engine
+    busy, other = api.as_("system", "labour"), api.as_("clerk", "court")
+    assert other.find()["items"] == []
+    with held_up(engine, "ops.report"), asking(busy, "GET", "/v1/reports?box=out", CALLS):
+        _until_waiting(engine, POOL_SIZE)
+        time.sleep(FRESH_S + 0.1)
+        began = time.monotonic()
+        assert api.get("/readyz").status_code == 200
+        assert other.find()["items"] == []
+        assert time.monotonic() - began < SOON_S
+
+
+def test_who_asks_is_known_while_every_thread_is_taken(fragile_api: Api) -> None:
+    api, engine = fragile_api, fragile_api.store.engine
+    busy, other = api.as_("system", "labour"), api.as_("clerk", "court")
+    assert other.get("/v1/changes", params={"since": "latest"}).status_code == 200  # answered without the shared threads
+    with held_up(engine, "store.unified_case"), asking(busy, "POST", "/v1/cases/search", 60, json={}):
+        _until_waiting(engine, POOL_SIZE)
+        time.sleep(FRESH_S + 0.1)
+        began = time.monotonic()
+        assert api.get("/readyz").status_code == 200
+        assert other.get("/v1/changes", params={"since": "latest"}).status_code == 200
+        assert time.monotonic() - began < SOON_S
+
+
+def _refusals(calls: list[Future[httpx.Response]]) -> list[httpx.Response]:
+    return [answer for answer in (call.result() for call in calls) if answer.status_code == 429]
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "table", "body"),
+    [
+        pytest.param("calls_at_once", "/v1/cases/search", "store.unified_case", {}, id="calls"),
+        pytest.param("batches_at_once", "/v1/match/batch", "store.party", BATCH, id="batches"),
+    ],
+)
+def test_a_caller_asks_so_much_at_once_and_no_more(database: Engine, setting: str, path: str, table: str, body: dict[str, Any]) -> None:
+    with running_api_of(database, DIRECTORY, **{setting: 2}) as api:
+        busy, other = api.as_("system", "labour"), api.as_("system", "labour")
+        with held_up(database, table), asking(busy, "POST", path, 5, json=body) as calls:
+            _until_waiting(database, 2)
+            with asking(other, "POST", path, 2, json=body) as others:
+                _until_waiting(database, 4)
+            assert not _refusals(others)
+        refused = _refusals(calls)
+        assert len(refused) == 3
+        assert {answer.json()["type"] for answer in refused} == {"urn:casehub:problem:too-many-at-once"}
+        assert {answer.headers["content-type"] for answer in refused} == {"application/problem+json"}
+        assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+        assert [busy.post(path, json=body).status_code for _ in range(4)] == [200] * 4  # places were given back
+        outcomes = [row["outcome"] for row in api.store.rows("SELECT outcome FROM audit.access WHERE outcome = 429")]
+        assert len(outcomes) == 3  # what was refused is written down as well
+
+
+def test_a_batch_takes_no_place_of_other_calls(database: Engine) -> None:
+    with running_api_of(database, DIRECTORY, batches_at_once=1) as api:
+        busy = api.as_("system", "labour")
+        with held_up(database, "store.party"), asking(busy, "POST", "/v1/match/batch", 2, json=BATCH) as calls:
+            _until_waiting(database, 1)
+            assert busy.get("/v1/sources").status_code == 200
+        assert len(_refusals(calls)) == 1
