@@ -71,25 +71,25 @@ class Logins:
             if known is not None:
                 return known
             password = hmac.new(_secret(self._settings), login.encode(), hashlib.sha256).hexdigest()
-            if self._made.get(login) != caller.rights.version:
+            if self._made.get(login, -1) < caller.rights.version:
                 self._ensure(login, password, caller)
                 self._made[login] = caller.rights.version
             engine = self._make(self._engine.url.set(username=login, password=password))
             engine.update_execution_options(**{OWNER: self._engine})
-            return self._kept(login, caller, engine)
+            return self._kept(login, engine)
 
     def _known(self, login: str, caller: Caller) -> Engine | None:
         with self._lock:
-            version, engine = self._engines.get(login, (None, None))
-            if engine is None or version != caller.rights.version:
+            version, engine = self._engines.get(login, (0, None))
+            if engine is None or version < caller.rights.version:  # who came under a former policy reads by the newer one's scope, too
                 return None
             self._engines.move_to_end(login)
             return engine
 
-    def _kept(self, login: str, caller: Caller, engine: Engine) -> Engine:
+    def _kept(self, login: str, engine: Engine) -> Engine:
         with self._lock:
             _, former = self._engines.pop(login, (0, None))
-            self._engines[login] = (caller.rights.version, engine)
+            self._engines[login] = (self._made[login], engine)
             gone = [self._engines.popitem(last=False)[1][1] for _ in range(len(self._engines) - MAX_ENGINES)]
         for one in (*gone, *((former,) if former is not None else ())):
             one.dispose()

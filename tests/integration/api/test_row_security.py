@@ -471,6 +471,16 @@ def test_a_login_is_made_once_however_many_there_are(database: Engine, tmp_path:
     assert len(made) == 3
 
 
+def test_a_former_policy_throws_out_no_connection_of_the_newer(logins: Logins, mixed: dict[str, Any]) -> None:
+    def backend(version: int) -> int:
+        with logins.engine(caller("petition", version=version)).connect() as connection:
+            return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    first, second = backend(1), backend(2)
+    assert first != second
+    assert [backend(version) for version in (1, 2, 1, 2)] == [second] * 4  # an old stream, and new calls meanwhile
+
+
 @pytest.fixture
 def plain_owner(database: Engine) -> Iterator[Engine]:
     """The database as somebody who may make roles, and is no superuser."""
