@@ -32,8 +32,8 @@ KEY_S = 1.0  # for which a stream believes that its caller is good
 RETRY_MS = 1000
 
 
-def waiting_of(request: Request) -> ChangeWaiting:
-    """This server's places to wait in."""
+async def waiting_of(request: Request) -> ChangeWaiting:
+    """This server's places to wait in; without a thread, of which others may have taken all."""
     return cast(ChangeWaiting, request.app.state.changes)
 
 
