@@ -23,6 +23,7 @@ from api.authentication.limits import CallerLimits
 from api.departments import Directory
 from api.policy.grants import Grants
 from api.policy.logins import Logins
+from api.policy.places import KeptPool
 from api.policy.store import Policies
 from api.ring_check import RingCheck
 from api.trace import Trace
@@ -36,8 +37,9 @@ STATEMENT_TIMEOUT_S = 5
 # Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
 # One plan of a prepared statement serves every value: see pipeline/store/prepared.py.
 PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
-# Connections that each department's login may have. All are kept, for a new one plans every statement anew: with six kept of ten a
-# mixed load made two a second. The one given back last is taken first, and the database ends those that a burst left behind.
+# Connections that each department's login may have, of those that all share (api/policy/places.py). All are kept, for a new one plans
+# every statement anew: with six kept of ten a mixed load made two a second. The one given back last is taken first, and the database ends
+# those that a burst left behind.
 POOL_SIZE = 10
 IDLE_SESSION = "5min"
 IDLE_S = 1.0  # after which a connection is not taken for alive; a database starts no sooner than that
@@ -122,6 +124,7 @@ def reading_engine(url: URL, pool_size: int = POOL_SIZE) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
+        poolclass=KeptPool,
         pool_size=pool_size,
         max_overflow=0,
         pool_use_lifo=True,

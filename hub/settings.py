@@ -117,6 +117,13 @@ class Settings(PipelineSettings):
         description="每个调用方不带 wait 同时读取 /v1/changes 的页数上限，超过则返回 429 · "
         "Pages of /v1/changes without wait that are read for one caller at a time; then 429.",
     )
+    login_connections: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="一个服务进程中各部门登录合计的数据库连接数上限；0 表示数据库 max_connections 的一半 · "
+        "Connections to the database that departments' logins have together in one server process; 0: half of its max_connections.",
+    )
     watches_each: int = Field(50, ge=0, le=10_000, description="每个调用方的关注数上限 · Watches that one caller may have.")
     watch_days: int = Field(
         30, ge=1, le=3650, description="关注的事件和投递记录的保留天数 · Days for which a watch's events and deliveries are kept."

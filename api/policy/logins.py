@@ -13,14 +13,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as PsycopgConnection
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL
 
 from api.access import Caller
+from api.policy.places import KeptPool, Places, let_in
 from hub.database import store_errors
 from hub.errors import SettingsError
 from hub.settings import Settings
@@ -29,6 +31,7 @@ from schema.tables import row_scope
 READER = "casehub_reader"
 OWNER = "owner"  # execution option of a login's engine: the store's own, for what is of no record
 MAX_ENGINES = 32  # logins whose connections are kept, two of sixteen departments; the one that was not asked for longest goes
+PLACE_TIMEOUT_S = 3.0  # for which somebody waits for one of the connections that all logins share
 _NAME_BYTES = 63  # of a role in PostgreSQL
 _MORE_RIGHTS = "rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication"
 _SECRET_FILE = "logins.secret"  # noqa: S105 - a file's name
@@ -45,10 +48,11 @@ class Logins:
         Args:
             engine: the store's, of somebody who may create roles.
             settings: where the secret stands.
-            make: an engine for reading, of a URL.
+            make: an engine for reading, of a URL, on a `KeptPool`.
         """
         self._engine, self._settings, self._make = engine, settings, make
         self._lock = threading.Lock()
+        self._places = Places(lambda: settings.login_connections or let_in(engine), self._pools, PLACE_TIMEOUT_S)
         self._engines: OrderedDict[str, tuple[int, Engine]] = OrderedDict()
         self._made: dict[str, int] = {}  # login → the policy that it was made for: who comes back needs no more than a connection
         self._making: dict[str, threading.Lock] = {}  # nobody waits for a login that is another's
@@ -76,6 +80,7 @@ class Logins:
                 self._made[login] = caller.rights.version
             engine = self._make(self._engine.url.set(username=login, password=password))
             engine.update_execution_options(**{OWNER: self._engine})
+            event.listen(engine, "do_connect", self._places.connect)
             return self._kept(login, engine)
 
     def _known(self, login: str, caller: Caller) -> Engine | None:
@@ -92,14 +97,18 @@ class Logins:
             self._engines[login] = (self._made[login], engine)
             gone = [self._engines.popitem(last=False)[1][1] for _ in range(len(self._engines) - MAX_ENGINES)]
         for one in (*gone, *((former,) if former is not None else ())):
-            one.dispose()
+            _pool(one).retire()
         return engine
+
+    def _pools(self) -> list[KeptPool]:
+        with self._lock:
+            return [_pool(engine) for _, engine in self._engines.values()]
 
     def dispose(self) -> None:
         """Close every connection."""
         with self._lock:
             while self._engines:
-                self._engines.popitem()[1][1].dispose()
+                _pool(self._engines.popitem()[1][1]).retire()
 
     def _ensure(self, login: str, password: str, caller: Caller) -> None:
         """Make the login and say in `ops.row_scope` what it may read; a scope of a newer policy is left as it is."""
@@ -122,6 +131,10 @@ class Logins:
             # A temporary table or function would be a place to gather what is read, and to plan with.
             connection.exec_driver_sql(f'REVOKE TEMPORARY ON DATABASE "{self._engine.url.database}" FROM PUBLIC')
             connection.execute(statement)
+
+
+def _pool(engine: Engine) -> KeptPool:
+    return cast(KeptPool, engine.pool)
 
 
 def login_of(caller: Caller, database: str) -> str:

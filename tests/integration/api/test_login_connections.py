@@ -1,0 +1,111 @@
+"""Connections of the departments' logins: so many together, and whoever needs one gets it of those that are idle."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from api.access import Caller
+from api.policy import logins as module
+from api.policy.document import DEFAULT, read_policy
+from api.policy.logins import Logins
+from api.policy.places import SHARE, let_in
+from api.state import reading_engine
+from hub.settings import Settings
+
+POLICY = read_policy(DEFAULT)
+DEPARTMENTS = ("petition", "labour", "court", "police")
+MOST = 6
+
+
+def clerk(department: str) -> Caller:
+    return Caller("x", "clerk", department, POLICY.rights(department, "clerk"))
+
+
+@pytest.fixture
+def logins(database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logins]:
+    monkeypatch.setattr(module, "PLACE_TIMEOUT_S", 0.3)
+    made = Logins(database, Settings(home=tmp_path, login_connections=MOST), lambda url: reading_engine(url, 4))
+    yield made
+    made.dispose()
+
+
+def live(database: Engine) -> dict[str, int]:
+    """Connections of clerks' logins by department."""
+    statement = """SELECT split_part(usename, '.', 2) AS department, count(*) AS n FROM pg_stat_activity
+        WHERE datname = current_database() AND usename LIKE '%.clerk' GROUP BY 1"""
+    with database.connect() as connection:
+        return {row.department: row.n for row in connection.execute(text(statement))}
+
+
+def taken(stack: contextlib.ExitStack, logins: Logins, department: str, connections: int) -> list[Connection]:
+    found = [stack.enter_context(logins.engine(clerk(department)).connect()) for _ in range(connections)]
+    for one in found:
+        one.execute(text("SELECT 1"))
+    return found
+
+
+def test_all_logins_together_have_no_more_than_the_setting_says(logins: Logins, database: Engine) -> None:
+    for department in DEPARTMENTS * 2:
+        with contextlib.ExitStack() as stack:
+            taken(stack, logins, department, 4)
+        assert sum(live(database).values()) <= MOST
+    assert live(database)["police"] == 4  # whoever asked last has all of his
+    assert "petition" not in live(database)  # and who was not asked for longest made way
+
+
+def test_an_idle_connection_makes_way_and_one_in_use_does_not(logins: Logins, database: Engine) -> None:
+    with contextlib.ExitStack() as stack, contextlib.ExitStack() as idle:
+        used = taken(stack, logins, "petition", 2)
+        taken(idle, logins, "labour", 4)
+        with pytest.raises(PoolTimeout):
+            logins.engine(clerk("court")).connect()
+        idle.close()
+        taken(stack, logins, "court", 3)
+        assert [one.execute(text("SELECT 2")).scalar_one() for one in used] == [2, 2]
+        assert live(database) == {"petition": 2, "labour": 1, "court": 3}
+
+
+def test_a_connection_that_is_not_made_or_is_thrown_away_leaves_its_place(
+    logins: Logins, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, real = logins.engine(clerk("petition")), psycopg2.connect
+
+    def refused(*_: object, **__: object) -> None:
+        raise psycopg2.OperationalError("no")
+
+    monkeypatch.setattr(psycopg2, "connect", refused)
+    for _ in range(MOST + 1):
+        with pytest.raises(OperationalError):
+            engine.connect()
+    monkeypatch.setattr(psycopg2, "connect", real)
+    for _ in range(MOST + 1):
+        with engine.connect() as connection:
+            connection.invalidate()
+    with contextlib.ExitStack() as stack:
+        taken(stack, logins, "petition", 4)
+        taken(stack, logins, "labour", 2)
+
+
+def test_connections_of_a_former_policy_end_when_they_come_back(logins: Logins, database: Engine) -> None:
+    with contextlib.ExitStack() as stack:
+        taken(stack, logins, "petition", 3)
+        rights = POLICY.rights("petition", "clerk")
+        newer = Caller("x", "clerk", "petition", dataclasses.replace(rights, version=rights.version + 1))
+        with logins.engine(newer).connect() as connection:
+            connection.execute(text("SELECT 1"))
+    assert live(database) == {"petition": 1}
+
+
+def test_by_default_half_of_what_the_database_lets_in(database: Engine) -> None:
+    with database.connect() as connection:
+        most = int(connection.execute(text("SHOW max_connections")).scalar_one())
+    assert most * SHARE - 10 < let_in(database) < most * SHARE
