@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Engine, insert, text
 
 from api.access import Caller
 from api.answers.reports import AccessRequestAnswer
-from api.audit import write_audits
+from api.audit import write_audits, write_within
 from api.presenter import Presenter
 from api.queries import reports as queries
 from api.queries.rows import Row
 from api.questions.reports import AccessDecision, NewAccessRequest
+from api.trace import Trace
 from hub.database import store_errors
 from hub.errors import AccessDenied, NotFound, RequestError, StoreError
 from schema.tables import access_request, access_request_record
@@ -48,7 +49,9 @@ _DECISIONS: dict[str, tuple[str, frozenset[str], str]] = {
 }
 
 
-def ask(engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Sequence[int], emergency_hours: int) -> uuid.UUID:
+def ask(
+    engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Sequence[int], emergency_hours: int, trace: Trace
+) -> uuid.UUID:
     """Keep a request; an emergency is granted with it, and an alarm is raised.
 
     Args:
@@ -57,6 +60,7 @@ def ask(engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Seq
         asked: for what, and why.
         record_ids: the restricted records that he is told of, as `restricted_records` found them; none: there is nothing to ask for.
         emergency_hours: how long an emergency lasts.
+        trace: of the call, which is written down with it.
 
     Raises:
         NotFound: there is no restricted record of that department in that case that the caller may know of.
@@ -70,6 +74,7 @@ def ask(engine: Engine, caller: Caller, asked: NewAccessRequest, record_ids: Seq
     try:
         with store_errors(), engine.begin() as connection:
             request_id = _kept(connection, caller, asked, record_ids, emergency_hours)
+            write_within(connection, trace, "access_requests.create", 201)
     except StoreError as error:
         if error.detail.get("sqlstate") != _UNIQUE_VIOLATION:
             raise
@@ -122,8 +127,8 @@ def _require_reviewed(connection: Connection, caller: Caller) -> None:
         )
 
 
-def decide(engine: Engine, caller: Caller, request_id: uuid.UUID, decision: AccessDecision) -> None:
-    """Take a decision about a request.
+def decide(engine: Engine, caller: Caller, request_id: uuid.UUID, decision: AccessDecision, trace: Trace) -> None:
+    """Take a decision about a request, and write the call down with it.
 
     Raises:
         NotFound: there is none that the caller is a side of.
@@ -155,6 +160,8 @@ def decide(engine: Engine, caller: Caller, request_id: uuid.UUID, decision: Acce
             "is_justified": decision.is_justified,
         }
         connection.execute(text(f"UPDATE ops.access_request SET {changes} WHERE request_id = :request_id"), values)
+        trace.entity_ids = [found["case_id"]]
+        write_within(connection, trace, "access_requests.decide", 200)
 
 
 def answer(presenter: Presenter, row: Row, records: Iterable[Row] | None = None) -> AccessRequestAnswer:

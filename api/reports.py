@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, insert, text
 
 from api.access import Caller, Clearance, Treatment, treatment
 from api.answers.reports import ReportDetail, ReportNote, ReportSummary
+from api.audit import write_within
 from api.case_view import CaseView, read_view
 from api.cursor import CasePosition
 from api.presenter import Presenter
@@ -27,7 +28,7 @@ from api.queries import reports as queries
 from api.queries.reports import Box, Known
 from api.queries.rows import Row
 from api.questions.reports import NamedRecord, NewReport, ReportStep
-from api.state import Hub
+from api.state import Hub, Trace
 from hub.database import store_errors
 from hub.errors import NotFound, RequestError
 from schema.tables import report, report_note
@@ -113,8 +114,8 @@ def _named(view: CaseView, wanted: NamedRecord) -> Mapping[str, Any]:
     raise _no_such_thing()
 
 
-def file_report(engine: Engine, caller: Caller, asked: NewReport, target: Target) -> uuid.UUID:
-    """Keep a report."""
+def file_report(engine: Engine, caller: Caller, asked: NewReport, target: Target, trace: Trace) -> uuid.UUID:
+    """Keep a report, and write the call down with it."""
     row = {
         "report_id": uuid.uuid4(),
         "case_id": asked.case_id,
@@ -129,6 +130,7 @@ def file_report(engine: Engine, caller: Caller, asked: NewReport, target: Target
     }
     with store_errors(), engine.begin() as connection:
         connection.execute(insert(report).values(**row))
+        write_within(connection, trace, "reports.create", 201)
     return uuid.UUID(str(row["report_id"]))
 
 
@@ -169,8 +171,8 @@ def find_page(hub: Hub, caller: Caller, box: Box) -> list[tuple[Row, Known]]:
         look = dataclasses.replace(look, after=CasePosition(seen[-1]["created_at"], seen[-1]["report_id"]))
 
 
-def take_step(hub: Hub, caller: Caller, report_id: uuid.UUID, step: ReportStep) -> None:
-    """Say a word about a report, or bring it into another state.
+def take_step(hub: Hub, caller: Caller, report_id: uuid.UUID, step: ReportStep, trace: Trace) -> None:
+    """Say a word about a report, or bring it into another state; the call is written down with it.
 
     Raises:
         NotFound: there is none that the caller is told of.
@@ -186,6 +188,8 @@ def take_step(hub: Hub, caller: Caller, report_id: uuid.UUID, step: ReportStep) 
         connection.execute(insert(report_note).values(**note, state=step.state, words=step.text))
         statement = "UPDATE ops.report SET state = coalesce(:state, state), changed_at = now() WHERE report_id = :report_id"
         connection.execute(text(statement), {"state": step.state, "report_id": report_id})
+        trace.entity_ids = [found["case_id"]]
+        write_within(connection, trace, "reports.note", 201)
 
 
 def _side(found: Row, state: str | None) -> str:

@@ -34,6 +34,7 @@ class Trace:
         None  # hands a row over to be committed; None where calls are not written down
     )
     ahead: Future[None] | None = None  # the row, committed while the answer is being made
+    within: int | None = None  # the outcome of a row that was written in the transaction of what the call changed
     leave: Callable[[], None] | None = None  # gives back the caller's place among those that are answered
 
     def name(self, caller: Caller) -> None:

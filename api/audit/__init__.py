@@ -10,6 +10,6 @@
 
 from __future__ import annotations
 
-from api.audit.row import write_audit, write_audits
+from api.audit.row import write_audit, write_audits, write_within
 
-__all__ = ["write_audit", "write_audits"]
+__all__ = ["write_audit", "write_audits", "write_within"]

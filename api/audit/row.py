@@ -59,6 +59,15 @@ def write_ahead(trace: Trace, action: str) -> None:
         trace.ahead = trace.submit(row_of(trace, action, 200))
 
 
+def write_within(connection: Connection, trace: Trace, action: str, outcome: int) -> None:
+    """Write the row of a call in the transaction that keeps what it changes, so that neither is kept without the other.
+
+    The answer then wants no row of its own. If it turns out another than `outcome`, that is a second row of the same request.
+    """
+    connection.execute(insert(access).values(**row_of(trace, action, outcome)))
+    trace.within = outcome
+
+
 def write_audit(engine: Engine, trace: Trace, action: str, outcome: int | None) -> None:
     """Write one row and commit it: for whatever shows something outside of a request, or piece by piece within one.
 

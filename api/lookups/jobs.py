@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Engine, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from api.access import Caller
+from api.audit import write_within
 from api.lookups.table import Format, Upload
 from api.lookups.told import ORDINAL, Told, told_from
 from api.queries.rows import Row, fetch
+from api.trace import Trace
 from hub.database import store_errors
 from hub.encryption import Protected, clear_bytes, clear_json, store_json
 from hub.errors import BusyError, NotFound, RequestError
@@ -35,8 +37,10 @@ class Result:
     told: Told | None  # what it was made of; None: nobody kept it
 
 
-def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str], settings: Settings) -> uuid.UUID:
-    """Store a job; the worker finds it there.
+def hand_in(
+    engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str], settings: Settings, trace: Trace | None = None
+) -> uuid.UUID:
+    """Store a job; the worker finds it there. A call's trace is written down with it.
 
     Raises:
         BusyError: the caller has as many unfinished ones as one may.
@@ -71,6 +75,8 @@ def hand_in(engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str]
             "FROM jsonb_array_elements(:rows) WITH ORDINALITY AS e (cells, ordinal)"
         ).bindparams(bindparam("rows", type_=JSONB))
         connection.execute(rows, {"lookup_id": lookup_id, "rows": [store_json(Protected.CELLS, cells) for cells in upload.rows]})
+        if trace is not None:
+            write_within(connection, trace, "lookups.create", 202)
     return lookup_id
 
 
@@ -133,8 +139,8 @@ def result(connection: Connection, caller: Caller, lookup_id: uuid.UUID) -> Resu
     return Result(job["format"], clear_bytes(Protected.RESULT, bytes(job["result"])), None if kept is None else told_from(kept))
 
 
-def delete(engine: Engine, caller: Caller, lookup_id: uuid.UUID) -> None:
-    """End a job of the caller's, if it is at work, and delete all of it.
+def delete(engine: Engine, caller: Caller, lookup_id: uuid.UUID, trace: Trace) -> None:
+    """End a job of the caller's, if it is at work, and delete all of it; the call is written down with it.
 
     Raises:
         NotFound: there is no such job of the caller's.
@@ -142,6 +148,7 @@ def delete(engine: Engine, caller: Caller, lookup_id: uuid.UUID) -> None:
     with store_errors(), engine.begin() as connection:
         if connection.execute(text(f"DELETE FROM ops.lookup WHERE {_OWN}"), _own(caller, lookup_id)).rowcount == 0:
             raise _no_such_job()
+        write_within(connection, trace, "lookups.delete", 204)
 
 
 def purge(engine: Engine) -> int:

@@ -38,7 +38,7 @@ def create_request(asked: NewAccessRequest, caller: CallerDep, hub: HubDep, trac
     own = _department_of(caller)
     with hub.read(caller) as connection:
         record_ids = queries.restricted_records(connection, own, asked.case_id, asked.department)
-    return _answer(caller, hub, trace, ask(hub.engine, caller, asked, record_ids, hub.settings.emergency_hours))
+    return _answer(caller, hub, trace, ask(hub.engine, caller, asked, record_ids, hub.settings.emergency_hours, trace))
 
 
 def _department_of(caller: Caller) -> str:
@@ -75,7 +75,7 @@ def read_request(request_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: T
 @router.post("/{request_id}/decision", name="access_requests.decide", responses=documented(401, 403, 404, 409, 422, 503, 504))
 def decide_request(request_id: uuid.UUID, decision: AccessDecision, caller: CallerDep, hub: HubDep, trace: TraceDep) -> AccessRequestAnswer:
     """同意、不同意、收回、审查或撤回 · Grant, refuse, revoke or review, by the records' department; withdraw, by who asked."""
-    decide(hub.engine, caller, request_id, decision)
+    decide(hub.engine, caller, request_id, decision, trace)
     return _answer(caller, hub, trace, request_id)
 
 

@@ -97,6 +97,7 @@ def create_lookup(
     content: Annotated[bytes, Depends(content_of)],
     query: Annotated[LookupQuery, Query()],
     hub: HubDep,
+    trace: TraceDep,
     request: Request,
     response: Response,
 ) -> LookupAnswer:
@@ -109,7 +110,7 @@ def create_lookup(
         upload = read_upload(content, hub.settings.lookup_rows)
         kinds = column_kinds(upload.columns, upload.rows, query.columns)
         hub.limits.take_numbers(caller, numbers_asked(upload.rows, kinds))
-        lookup_id = jobs.hand_in(hub.engine, caller, upload, kinds, hub.settings)
+        lookup_id = jobs.hand_in(hub.engine, caller, upload, kinds, hub.settings, trace)
     request.app.state.lookups.wake()
     with hub.read() as connection:
         found = jobs.find(connection, caller, lookup_id)
@@ -150,10 +151,10 @@ def read_result(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: Tra
     return Response(found.content, media_type=MEDIA_TYPES[found.format], headers=headers)
 
 
-@router.delete("/{lookup_id}", name="lookups.delete", status_code=204, responses=documented(401, 403, 404, 422, 503))
-def delete_lookup(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> None:
+@router.delete("/{lookup_id}", name="lookups.delete", status_code=204, responses=documented(401, 403, 404, 422, 503, 504))
+def delete_lookup(lookup_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: TraceDep) -> None:
     """中止并删除 · End it, if it is at work, and delete its rows and its result."""
-    jobs.delete(hub.engine, caller, lookup_id)
+    jobs.delete(hub.engine, caller, lookup_id, trace)
 
 
 def _answer(row: Row) -> LookupAnswer:

@@ -33,7 +33,7 @@ def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: Trace
     presenter = Presenter(caller, hub.directory)
     with hub.read(caller) as connection:
         target = target_of(connection, presenter, asked)
-    return _detail(presenter, hub, trace, file_report(hub.engine, caller, asked, target))
+    return _detail(presenter, hub, trace, file_report(hub.engine, caller, asked, target, trace))
 
 
 @router.get("", name="reports.list", responses=documented(401, 403, 422, 503, 504))
@@ -61,7 +61,7 @@ def add_note(report_id: uuid.UUID, step: ReportStep, caller: CallerDep, hub: Hub
 
     Whose it is takes, corrects or refuses it; who reported closes it, or opens it again.
     """
-    take_step(hub, caller, report_id, step)
+    take_step(hub, caller, report_id, step, trace)
     return _detail(Presenter(caller, hub.directory), hub, trace, report_id)
 
 

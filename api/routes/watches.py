@@ -20,6 +20,7 @@ from api.answers.watches import (
     WatchEventPage,
     WatchList,
 )
+from api.audit import write_within
 from api.change_feed import read_head
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.opaque import Position, read_position, write_position
@@ -108,7 +109,7 @@ def _create(order: WatchOrder, caller: Caller, hub: Hub, trace: Trace) -> WatchC
             )
         trace.entity_ids.append(entity_id)
     url = None if order.webhook is None else order.webhook.url
-    made = store.create(hub, caller, (order.watched, entity_id, order.query), url, at)
+    made = store.create(hub, caller, (order.watched, entity_id, order.query), url, at, trace)
     return WatchCreated(**_detail(made).model_dump(), secret=None if made.webhook is None else made.webhook.secret)
 
 
@@ -155,10 +156,10 @@ def _find(hub: Hub, caller: Caller, watch_id: uuid.UUID) -> store.Watch:
         return store.find(connection, hub.settings, caller, watch_id)
 
 
-@router.delete("/{watch_id}", name="watches.delete", status_code=204, responses=documented(401, 403, 404, 422, 503))
-def delete_watch(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> Response:
+@router.delete("/{watch_id}", name="watches.delete", status_code=204, responses=documented(401, 403, 404, 422, 503, 504))
+def delete_watch(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: TraceDep) -> Response:
     """删除关注及其事件 · End a watch and forget its events."""
-    store.end(hub, caller, watch_id)
+    store.end(hub, caller, watch_id, trace)
     return Response(status_code=204)
 
 
@@ -224,9 +225,11 @@ def list_deliveries(
     return DeliveryList(items=[DeliveryAnswer(**{**row, "id": row["entity_id"]}) for row in shown])
 
 
-@router.post("/{watch_id}/redeliver", name="watches.redeliver", status_code=202, responses=documented(401, 403, 404, 422, 503))
-def redeliver(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep) -> Redelivered:
+@router.post("/{watch_id}/redeliver", name="watches.redeliver", status_code=202, responses=documented(401, 403, 404, 422, 503, 504))
+def redeliver(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: TraceDep) -> Redelivered:
     """重新推送已放弃的 · Let deliveries that were given up be tried anew, in their order."""
     _find(hub, caller, watch_id)
     with store_errors(), hub.engine.begin() as connection:
-        return Redelivered(redelivered=queries.redeliver(connection, watch_id))
+        redelivered = queries.redeliver(connection, watch_id)
+        write_within(connection, trace, "watches.redeliver", 202)
+    return Redelivered(redelivered=redelivered)

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, text, update
 
 from api.access import Caller
+from api.audit import write_within
 from api.opaque import Position, lock_up, open_up
 from api.questions.watches import WatchQuestion
-from api.state import Hub
+from api.state import Hub, Trace
 from hub.database import store_errors
 from hub.errors import NotFound, RequestError
 from hub.settings import Settings
@@ -69,7 +70,9 @@ def is_owned(caller: Caller) -> ColumnElement[bool]:
     )
 
 
-def create(hub: Hub, caller: Caller, subject: tuple[str, uuid.UUID | None, WatchQuestion | None], url: str | None, at: Position) -> Watch:
+def create(
+    hub: Hub, caller: Caller, subject: tuple[str, uuid.UUID | None, WatchQuestion | None], url: str | None, at: Position, trace: Trace
+) -> Watch:
     """Make a watch.
 
     Args:
@@ -78,6 +81,7 @@ def create(hub: Hub, caller: Caller, subject: tuple[str, uuid.UUID | None, Watch
         subject: what is watched, with its id or its question.
         url: where events are posted; None: nowhere.
         at: after which changes it begins.
+        trace: of the call, which is written down with it.
 
     Raises:
         RequestError: the caller has as many as he may.
@@ -102,6 +106,7 @@ def create(hub: Hub, caller: Caller, subject: tuple[str, uuid.UUID | None, Watch
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": LOCK, "name": caller.name})
         require_room(connection, caller, hub.settings)
         made = connection.execute(insert(watch).values(**row).returning(watch)).one()
+        write_within(connection, trace, "watches.create", 201)
     return opened(hub.settings, made)
 
 
@@ -146,8 +151,8 @@ def note_presence(hub: Hub, caller: Caller) -> None:
             connection.execute(update(watch).where(is_owned(caller), is_due).values(seen_at=func.now()))
 
 
-def end(hub: Hub, caller: Caller, watch_id: uuid.UUID) -> None:
-    """Forget a watch, its events and its deliveries.
+def end(hub: Hub, caller: Caller, watch_id: uuid.UUID, trace: Trace) -> None:
+    """Forget a watch, its events and its deliveries, and write the call down with it.
 
     Raises:
         NotFound: the caller has none of this id.
@@ -155,6 +160,7 @@ def end(hub: Hub, caller: Caller, watch_id: uuid.UUID) -> None:
     with store_errors(), hub.engine.begin() as connection:
         if connection.execute(delete(watch).where(watch.c.watch_id == watch_id, is_owned(caller))).rowcount == 0:
             raise _no_watch()
+        write_within(connection, trace, "watches.delete", 204)
 
 
 def opened(settings: Settings, row: Row[Any]) -> Watch:
