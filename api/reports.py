@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from hub.errors import NotFound, RequestError
 from schema.tables import report, report_note
 
 LOOK = 200  # reports that are looked at at once for those that the caller is told of
+BUDGET_S = 2.0  # of one page; whoever is told of few is told how far it got
 
 #: Who may bring a report into which state, from which.
 _STEPS: dict[str, dict[str, frozenset[str]]] = {
@@ -47,6 +49,14 @@ _STEPS: dict[str, dict[str, frozenset[str]]] = {
         "closed": frozenset({"open", "taken", "corrected", "refused"}),
     },
 }
+
+
+@dataclass(frozen=True)
+class Page:
+    """Reports that the caller is told of, with what he may know of them, and after which the next page begins (None: there is none)."""
+
+    rows: list[tuple[Row, Known]]
+    end: CasePosition | None
 
 
 @dataclass(frozen=True)
@@ -151,12 +161,13 @@ def find(hub: Hub, caller: Caller, report_id: uuid.UUID) -> tuple[Row, Known]:
     return found | {"is_to": found["is_to"] and known.tells(found)}, known
 
 
-def find_page(hub: Hub, caller: Caller, box: Box) -> list[tuple[Row, Known]]:
-    """A page of reports that the caller is told of, one more than the limit if there is another.
+def find_page(hub: Hub, caller: Caller, box: Box) -> Page:
+    """A page of reports that the caller is told of; a short one, or an empty one, that is not the last where looking took too long.
 
     Reports are read past row security and records under it, each on a connection of its own: so those that he is not told of are
     passed over, a look after the other.
     """
+    deadline = time.monotonic() + BUDGET_S
     found: list[tuple[Row, Known]] = []
     look = dataclasses.replace(box, limit=LOOK)
     while True:
@@ -166,9 +177,18 @@ def find_page(hub: Hub, caller: Caller, box: Box) -> list[tuple[Row, Known]]:
         with hub.read(caller) as connection:
             known = queries.known_of(connection, seen)
         found += [(row, known[row["report_id"]]) for row in seen if not box.is_in or known[row["report_id"]].tells(row)]
-        if len(found) > box.limit or len(rows) <= LOOK:
-            return found[: box.limit + 1]
-        look = dataclasses.replace(look, after=CasePosition(seen[-1]["created_at"], seen[-1]["report_id"]))
+        if len(found) > box.limit:
+            return Page(found[: box.limit], _position(found[box.limit - 1][0]))
+        if len(rows) <= LOOK:
+            return Page(found, None)
+        reached = _position(seen[-1])
+        if time.monotonic() > deadline:
+            return Page(found, reached)
+        look = dataclasses.replace(look, after=reached)
+
+
+def _position(row: Row) -> CasePosition:
+    return CasePosition(row["created_at"], row["report_id"])
 
 
 def take_step(hub: Hub, caller: Caller, report_id: uuid.UUID, step: ReportStep, trace: Trace) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.answers.reports import ReportDetail, ReportPage
-from api.cursor import CasePosition, read_newest_cursor, write_case_cursor
+from api.cursor import read_newest_cursor, write_case_cursor
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
 from api.problems import documented
@@ -38,14 +38,16 @@ def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: Trace
 
 @router.get("", name="reports.list", responses=documented(401, 403, 422, 503, 504))
 def list_reports(query: Annotated[ReportQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportPage:
-    """收到的或提出的异议 · Reports to the caller's department of what he may read, or by the caller; the newest first."""
-    rows = find_page(hub, caller, Box(query.box == "in", query.state, read_newest_cursor(query.cursor), query.limit))
-    shown, presenter = rows[: query.limit], Presenter(caller, hub.directory)
-    last = shown[-1][0] if len(rows) > query.limit else None
-    trace.entity_ids = [row["case_id"] for row, _ in shown]
+    """收到的或提出的异议 · Reports to the caller's department of what he may read, or by the caller; the newest first.
+
+    A page may be short, or empty, and yet have a `next_cursor`: it says how far was looked in the time there is for a page.
+    """
+    page = find_page(hub, caller, Box(query.box == "in", query.state, read_newest_cursor(query.cursor), query.limit))
+    presenter = Presenter(caller, hub.directory)
+    trace.entity_ids = [row["case_id"] for row, _ in page.rows]
     return ReportPage(
-        items=[summary(presenter, row, known) for row, known in shown],
-        next_cursor=None if last is None else write_case_cursor(CasePosition(last["created_at"], last["report_id"])),
+        items=[summary(presenter, row, known) for row, known in page.rows],
+        next_cursor=None if page.end is None else write_case_cursor(page.end),
     )
 
 

@@ -87,6 +87,22 @@ def test_pages_pass_over_what_is_not_told(places: Places, monkeypatch: pytest.Mo
     assert found == told[::-1]
 
 
+def test_a_page_is_looked_for_no_longer_than_there_is_time(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "LOOK", 2)
+    told = places.value("ZF-1")
+    for _ in range(5):
+        places.value("ZF-2")
+    clerk, _ = places.clerks
+    assert [item["report_id"] for item in listed(clerk)] == [told]  # in one page, where there is time
+    monkeypatch.setattr(reports, "BUDGET_S", -1.0)
+    pages, cursor = [], {}
+    for _ in range(3):
+        page = clerk.get("/v1/reports", params=cursor).json()
+        pages.append([item["report_id"] for item in page["items"]])
+        cursor = {"cursor": page["next_cursor"]}
+    assert (pages, cursor) == ([[], [], [told]], {"cursor": None})
+
+
 def test_a_report_stays_with_its_owner_when_the_record_or_its_case_is_gone(store: Store, places: Places) -> None:
     """It may be gone because of what was reported; who read it until then is told what became of it."""
     ids = [places.value("ZF-1"), report(places.reporter, places.case_id)["report_id"]]
