@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1/access-requests", tags=["restricted records"])
 _COLUMNS = [name for name in RecordAnswer.model_fields if name != "is_masked"]
 
 
-@router.post("", name="access_requests.create", status_code=201, responses=documented(401, 403, 404, 409, 422, 503, 504))
+@router.post("", name="access_requests.create", status_code=201, responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
 def create_request(asked: NewAccessRequest, caller: CallerDep, hub: HubDep, trace: TraceDep) -> AccessRequestAnswer:
     """申请查看受限记录 · Ask to see a department's restricted records in a case.
 
@@ -72,7 +72,7 @@ def read_request(request_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: T
     return _answer(caller, hub, trace, request_id)
 
 
-@router.post("/{request_id}/decision", name="access_requests.decide", responses=documented(401, 403, 404, 409, 422, 503, 504))
+@router.post("/{request_id}/decision", name="access_requests.decide", responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
 def decide_request(request_id: uuid.UUID, decision: AccessDecision, caller: CallerDep, hub: HubDep, trace: TraceDep) -> AccessRequestAnswer:
     """同意、不同意、收回、审查或撤回 · Grant, refuse, revoke or review, by the records' department; withdraw, by who asked."""
     decide(hub.engine, caller, request_id, decision, trace)

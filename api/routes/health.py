@@ -23,7 +23,7 @@ def healthz() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", name="ready", responses=documented(503))
+@router.get("/readyz", name="ready", responses=documented(503, 504))
 async def readyz(request: Request, hub: HubDep) -> Health:
     """可以应答 · The store can be reached, its schema is this version's, and its keys are there."""
     await checked(request, _require_ready, hub)

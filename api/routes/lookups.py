@@ -90,7 +90,11 @@ def _no_file() -> RequestError:
 
 
 @router.post(
-    "", name="lookups.create", status_code=202, responses=documented(401, 403, 409, 413, 422, 503), openapi_extra={"requestBody": _BODY}
+    "",
+    name="lookups.create",
+    status_code=202,
+    responses=documented(401, 403, 409, 413, 422, 503, 504),
+    openapi_extra={"requestBody": _BODY},
 )
 def create_lookup(
     caller: CallerDep,

@@ -21,7 +21,7 @@ from api.state import Hub, Trace
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 
-@router.post("", name="reports.create", status_code=201, responses=documented(401, 403, 404, 422, 503, 504))
+@router.post("", name="reports.create", status_code=201, responses=documented(401, 403, 404, 413, 422, 503, 504))
 def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportDetail:
     """提出异议：案件、数值或关联有误 · Say that a case, a value or a link is wrong.
 
@@ -57,7 +57,7 @@ def read_report(report_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: Tra
     return _detail(Presenter(caller, hub.directory), hub, trace, report_id)
 
 
-@router.post("/{report_id}/notes", name="reports.note", status_code=201, responses=documented(401, 403, 404, 409, 422, 503, 504))
+@router.post("/{report_id}/notes", name="reports.note", status_code=201, responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
 def add_note(report_id: uuid.UUID, step: ReportStep, caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportDetail:
     """答复、改变状态 · A word to the other side, a new state, or both.
 

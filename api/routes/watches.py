@@ -55,7 +55,11 @@ _EXAMPLES = {
 
 
 @router.post(
-    "", name="watches.create", status_code=201, response_model_exclude_none=True, responses=documented(401, 403, 404, 409, 422, 503)
+    "",
+    name="watches.create",
+    status_code=201,
+    response_model_exclude_none=True,
+    responses=documented(401, 403, 404, 409, 413, 422, 503, 504),
 )
 async def create_watch(
     order: Annotated[WatchOrder, Body(openapi_examples=_EXAMPLES)], caller: CallerDep, hub: HubDep, trace: TraceDep
