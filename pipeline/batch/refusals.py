@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 from sqlalchemy import Connection, text
 
+from pipeline.batch.event_order import overtakes
 from pipeline.store.copying import copy_in, cursor_of
 
 COLUMNS = ("source_record_id", "version", "rule", "column_name", "reason")
@@ -17,8 +18,8 @@ CREATE TEMP TABLE IF NOT EXISTS refused (source_record_id text, version integer,
 _QUARANTINE = """
 WITH judged AS MATERIALIZED (
     SELECT f.*, EXISTS (
-        SELECT FROM landing.record a
-        WHERE a.department = :department AND a.source_record_id = f.source_record_id AND a.version > f.version AND a.state = 'accepted'
+        SELECT FROM landing.record a {where_own}
+        WHERE a.department = :department AND a.source_record_id = f.source_record_id AND a.state = 'accepted' AND {overtaken}
     ) AS is_stale FROM refused f
 ), stale AS (
     UPDATE landing.record r SET state = 'superseded'
@@ -35,6 +36,10 @@ WITH judged AS MATERIALIZED (
 UPDATE landing.record r SET state = 'quarantined' FROM (SELECT DISTINCT source_record_id, version FROM items) i
 WHERE r.department = :department AND r.source_record_id = i.source_record_id AND r.version = i.version
 """
+_OF_OWN = """JOIN landing.record o
+          ON o.department = :department AND o.source_record_id = f.source_record_id AND o.version = f.version"""
+_BY_ARRIVAL = _QUARANTINE.format(where_own="", overtaken=overtakes("a", "f", ordered=False))
+_BY_PLACE = _QUARANTINE.format(where_own=_OF_OWN, overtaken=overtakes("a", "o", ordered=True))
 
 
 def prepare(connection: Connection) -> None:
@@ -52,7 +57,7 @@ def add(connection: Connection, refused: pl.DataFrame | pa.Table) -> int:
     return copy_in(cursor_of(connection), "refused", refused, COLUMNS)
 
 
-def quarantine(connection: Connection, department: str) -> None:
-    """Put what was gathered into quarantine, one item a row and rule, and begin anew."""
-    connection.execute(text(_QUARANTINE), {"department": department})
+def quarantine(connection: Connection, department: str, *, ordered: bool) -> None:
+    """Put what was gathered into quarantine, one item a row and rule, and begin anew; `ordered`: its events tell their place."""
+    connection.execute(text(_BY_PLACE if ordered else _BY_ARRIVAL), {"department": department})
     connection.execute(text("TRUNCATE refused"))

@@ -21,9 +21,9 @@ from hub.settings import Settings
 from pipeline.batch import refusals, work
 from pipeline.batch.batch_errors import told_with_batch
 from pipeline.batch.conservation import recount, require_law
-from pipeline.batch.event_order import is_below, is_ordered
+from pipeline.batch.event_order import is_ordered
 from pipeline.batch.holding import Refused, hold
-from pipeline.normalising import party_rows
+from pipeline.normalising import party_rows, versions
 from pipeline.normalising.mapping import Mapped, code_lists_of, map_records
 from pipeline.store.copying import copy_in, cursor_of, read_frame
 from pipeline.store.locks import department_lock
@@ -44,46 +44,6 @@ _TEMPORARY = (
 _EMPTY = "TRUNCATE mapped, mapped_party"
 # The word index takes what waits in its list in as many turns as it has room for, each over the whole of the index.
 _ROOM = "SET LOCAL work_mem = '128MB'"
-# A replayed version that is older than the accepted one is superseded, whatever it says.
-_ACCEPTED_VERSION = """
-SELECT version FROM landing.record l
-WHERE l.department = :department AND l.source_record_id = m.source_record_id AND l.state = 'accepted'
-ORDER BY version DESC LIMIT 1
-"""
-_DROP_STALE = f"""
-WITH stale AS (
-    DELETE FROM mapped m USING (
-        SELECT source_record_id, version, row_number() OVER (PARTITION BY source_record_id ORDER BY version DESC) AS age
-        FROM mapped
-    ) r
-    WHERE m.source_record_id = r.source_record_id AND m.version = r.version AND (r.age > 1 OR m.version < ({_ACCEPTED_VERSION}))
-    RETURNING m.source_record_id, m.version
-)
-UPDATE landing.record r SET state = 'superseded' FROM stale s
-WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
-"""
-# Of events that tell their place, the one that lies furthest: none that is below the accepted version, or below a deletion that is
-# yet to be taken in. One without a place counts as following what arrived before it.
-_DROP_LATE = f"""
-WITH placed AS (
-    SELECT m.source_record_id, m.version, coalesce(l.source_cursor, max(l.source_cursor COLLATE "C") OVER (
-               PARTITION BY m.source_record_id ORDER BY m.version)) COLLATE "C" AS place
-    FROM mapped m JOIN landing.record l
-      ON l.department = :department AND l.source_record_id = m.source_record_id AND l.version = m.version
-), ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY source_record_id ORDER BY place DESC NULLS LAST, version DESC) AS age FROM placed
-), stale AS (
-    DELETE FROM mapped m USING ranked r
-    WHERE m.source_record_id = r.source_record_id AND m.version = r.version AND (
-        r.age > 1 OR m.version < ({_ACCEPTED_VERSION}) OR EXISTS (
-            SELECT FROM landing.record l
-            WHERE l.department = :department AND l.source_record_id = m.source_record_id AND {is_below("r.place", "l.source_cursor")}
-              AND (l.state = 'accepted' OR l.state = 'landed' AND l.operation = 'delete' AND l.batch_id = ANY(:batches))))
-    RETURNING m.source_record_id, m.version
-)
-UPDATE landing.record r SET state = 'superseded' FROM stale s
-WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
-"""
 _NUMBER = """
 UPDATE mapped m SET record_id = coalesce(
     (SELECT record_id FROM store.source_record r WHERE r.department = :department AND r.source_record_id = m.source_record_id LIMIT 1),
@@ -92,23 +52,6 @@ UPDATE mapped m SET record_id = coalesce(
 _ACCEPT = """
 UPDATE landing.record r SET state = 'accepted' FROM mapped m
 WHERE r.department = :department AND r.source_record_id = m.source_record_id AND r.version = m.version
-"""
-# Looked up record by record: landing, growing all day, has no statistics to make a good plan of a plain join with.
-_SUPERSEDE = """
-UPDATE landing.record r SET state = 'superseded' FROM (
-    SELECT m.source_record_id, older.version FROM mapped m CROSS JOIN LATERAL (
-        SELECT l.version FROM landing.record l
-        WHERE l.department = :department AND l.source_record_id = m.source_record_id AND l.version < m.version
-          AND l.state IN ('accepted', 'quarantined')
-        OFFSET 0
-    ) older WHERE m.version > 1
-) o
-WHERE r.department = :department AND r.source_record_id = o.source_record_id AND r.version = o.version
-"""
-_CLOSE_ITEMS = """
-UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'a newer version' FROM mapped m
-WHERE m.version > 1 AND i.department = :department AND i.source_record_id = m.source_record_id AND i.version < m.version
-  AND i.state = 'open'
 """
 _DELETED_RECORDS = """
 INSERT INTO store.source_record (record_id, version, department, source_record_id, is_deleted, visibility)
@@ -171,6 +114,8 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
         batches, unvalidated = work.unfinished(connection, department, batch_id)
         keys |= {"batches": batches, "unvalidated": unvalidated}
         touched = {batch_id, *batches} - {*unvalidated}
+        if keys["is_ordered"]:
+            connection.execute(text(versions.NUMBER_ANEW), keys)
         total = work.prepare(connection, department, batches)
         connection.commit()
         refused = Refused(connection, department, sorted(touched), total)
@@ -217,7 +162,7 @@ def _map_all(
 
 def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> None:
     if refusals.add(connection, mapped.refusals.rename_columns(list(refusals.COLUMNS))):
-        refusals.quarantine(connection, str(keys["department"]))
+        refusals.quarantine(connection, str(keys["department"]), ordered=bool(keys["is_ordered"]))
     if mapped.records.num_rows == 0:
         return
     connection.execute(text(_EMPTY))
@@ -235,7 +180,7 @@ def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> N
 def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:
     """Drop stale versions and give every other its record's id: (source_record_id, version, record_id)."""
     connection.execute(text("ANALYZE mapped"))
-    connection.execute(text(_DROP_LATE if keys["is_ordered"] else _DROP_STALE), keys)
+    connection.execute(text(versions.DROP_LATE if keys["is_ordered"] else versions.DROP_STALE), keys)
     connection.execute(text(_NUMBER), keys)
     return read_frame(connection, "SELECT source_record_id, version, record_id FROM mapped")
 
@@ -243,8 +188,8 @@ def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:
 def _accept(connection: Connection, keys: dict[str, object], numbered: pl.DataFrame) -> None:
     connection.execute(text(_ACCEPT), keys)
     if _has_later(numbered):
-        connection.execute(text(_SUPERSEDE), keys)
-        connection.execute(text(_CLOSE_ITEMS), keys)
+        connection.execute(text(versions.SUPERSEDE_PLACED if keys["is_ordered"] else versions.SUPERSEDE_ARRIVED), keys)
+        connection.execute(text(versions.CLOSE_ITEMS), keys)
         connection.execute(text(_LATER))
     connection.execute(text(_NEW_PENDING))
 

@@ -22,6 +22,7 @@ from hub.wording import Words
 from pipeline.batch import refusals, work
 from pipeline.batch.alerts import alert
 from pipeline.batch.batch_errors import told_with_batch
+from pipeline.batch.event_order import is_ordered
 from pipeline.batch.holding import hold, too_many, why_too_many
 from pipeline.columns.payloads import Payloads, collector_at_rest
 from pipeline.store.copying import read_frame
@@ -123,7 +124,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         held = None if is_released else _why_held(connection, settings, verdict)
         if held:
             hold(connection, department, batch_id, held, batches)
-        refusals.quarantine(connection, department)
+        refusals.quarantine(connection, department, ordered=is_ordered(contract))
         connection.execute(text(_REMEMBER), {**keys, "columns": orjson.dumps(verdict.columns).decode()})
         connection.execute(text(_VALIDATED), {"batches": batches})
         connection.execute(text("UPDATE ops.batch SET state = 'validated' WHERE batch_id = :batch_id AND state = 'landed'"), keys)

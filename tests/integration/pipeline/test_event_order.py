@@ -12,7 +12,7 @@ from connectors.contract import Contract
 from hub.errors import BatchHeld
 from pipeline.ingest import BatchReport, ingest
 from pipeline.landing.order import Order
-from pipeline.quarantine import discard_batch
+from pipeline.quarantine import Choice, discard_batch, release, replay
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, make_contract, make_page, make_row, require_the_law, take_in
 
 INBOX = {"kind": "inbox", "connection": "works", "event_id": {"path": "event"}}
@@ -171,6 +171,67 @@ def test_an_event_that_cannot_be_read_keeps_no_older_one_out(database: Engine) -
     )
     send(database, contract, row(4, "accepted", event="e4"))
     assert ask(database, "SELECT status FROM store.source_record WHERE source_record_id = '1'") == ["accepted"]
+    assert ask(database, "SELECT state FROM landing.record WHERE source_record_id = '1' ORDER BY version") == ["quarantined", "accepted"]
+
+
+OPEN = "SELECT source_record_id, version FROM quarantine.item WHERE state = 'open'"
+
+
+@pytest.mark.parametrize("refused_by", ["validate", "normalise"])
+@pytest.mark.parametrize("late", [(3,), (3, 4), (None,)])
+def test_a_late_older_event_does_not_bury_a_newer_one_that_was_refused(
+    database: Engine, refused_by: str, late: tuple[int | None, ...]
+) -> None:
+    rule = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
+    drift = {"retyped_column": "land_and_alert", "missing_column": "land_and_alert"}
+    feed = {"connector": INBOX, "feed": {"mode": "events", "order": "at"}, "drift": drift}
+    record = {"record": {"text": {"from": "text"}, "status": {"from": "status"}}}
+    strict = make_contract(expectations=[rule], ignore=["event"], **record, **feed)
+    parties = [{"role": "petitioner", "name": {"from": "who"}}]
+    mended = make_contract(version=2, ignore=["event", "phone"], parties=parties, **record, **feed)
+    bad = {"text": None} if refused_by == "validate" else {"phone": "no number"}
+    send(database, strict, row(1, "received", event="e1"))
+    send(database, strict, row(5, "closed", event="e5", **bad))
+    for day in late:
+        event = row(day or 1, f"of {day}", event=f"late{day}")
+        send(database, strict, event | ({} if day else {"at": None}))
+    if None in late:  # it tells no place, and follows what came before it
+        assert ask(database, OPEN) == []
+        return
+    assert ask(database, OPEN) == [("1", 2)]
+    assert ask(database, CURRENT) == [f"of {late[-1]}"]
+    assert replay(database, mended, Choice("works"), SETTINGS, by="tester") == 1
+    assert ask(database, CURRENT) == ["closed"]
+    assert ask(database, "SELECT count(*) FROM landing.record WHERE state = 'accepted'") == [1]
+    items = "SELECT i.state, r.state FROM quarantine.item i JOIN landing.record r USING (department, source_record_id, version)"
+    assert ask(database, items) == [("replayed", "accepted")]
+    send(database, mended, row(2, "of 2", event="e2"))
+    assert ask(database, CURRENT) == ["closed"]
+    send(database, mended, row(6, "of 6", event="e6"))
+    assert ask(database, CURRENT) == ["of 6"]
+    require_the_law(database)
+
+
+def test_a_refused_event_that_lies_below_the_accepted_one_waits_for_nobody(database: Engine) -> None:
+    rule = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
+    contract = make_contract(connector=INBOX, feed={"mode": "events", "order": "at"}, expectations=[rule], ignore=["event"])
+    send(database, contract, row(5, "closed", event="e5"))
+    send(database, contract, row(3, "accepted", event="e3", text=None))
+    assert ask(database, OPEN) == []
+    assert ask(database, "SELECT state FROM landing.record ORDER BY version") == ["accepted", "superseded"]
+    require_the_law(database)
+
+
+def test_an_event_of_a_held_batch_that_is_released_after_older_ones_is_current(database: Engine) -> None:
+    rule = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "halt"}
+    contract = make_contract(connector=INBOX, feed={"mode": "events", "order": "at"}, expectations=[rule], ignore=["event"])
+    with pytest.raises(BatchHeld):
+        send(database, contract, row(5, "closed", event="e5", text=None))
+    send(database, contract, row(3, "accepted", event="e3"))
+    release(database, contract, 1, SETTINGS)
+    assert ask(database, CURRENT) == ["closed"]
+    assert ask(database, "SELECT count(*) FROM landing.record WHERE state = 'accepted'") == [1]
+    require_the_law(database)
 
 
 def test_a_record_of_which_something_came_late_is_mapped_anew(database: Engine) -> None:

@@ -1,0 +1,97 @@
+"""VERSIONS: which of a record's versions becomes the accepted one: the last to arrive or, where events tell their place, the furthest.
+
+Used by NORMALISE. Enter the mapped rows, in the temporary table `mapped`; those that are left in it are accepted, what they overtake is
+superseded.
+"""
+
+from __future__ import annotations
+
+from pipeline.batch.event_order import is_below, overtakes
+
+# A replayed version that is older than the accepted one is superseded, whatever it says.
+_ACCEPTED_VERSION = """
+SELECT version FROM landing.record l
+WHERE l.department = :department AND l.source_record_id = m.source_record_id AND l.state = 'accepted'
+ORDER BY version DESC LIMIT 1
+"""
+DROP_STALE = f"""
+WITH stale AS (
+    DELETE FROM mapped m USING (
+        SELECT source_record_id, version, row_number() OVER (PARTITION BY source_record_id ORDER BY version DESC) AS age
+        FROM mapped
+    ) r
+    WHERE m.source_record_id = r.source_record_id AND m.version = r.version AND (r.age > 1 OR m.version < ({_ACCEPTED_VERSION}))
+    RETURNING m.source_record_id, m.version
+)
+UPDATE landing.record r SET state = 'superseded' FROM stale s
+WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
+"""
+# Of events that tell their place, the one that lies furthest: none that is below the accepted version, or below a deletion that is
+# yet to be taken in. One without a place counts as following what arrived before it.
+DROP_LATE = f"""
+WITH placed AS (
+    SELECT m.source_record_id, m.version, l.source_cursor, coalesce(l.source_cursor, max(l.source_cursor COLLATE "C") OVER (
+               PARTITION BY m.source_record_id ORDER BY m.version)) COLLATE "C" AS place
+    FROM mapped m JOIN landing.record l
+      ON l.department = :department AND l.source_record_id = m.source_record_id AND l.version = m.version
+), ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY source_record_id ORDER BY place DESC NULLS LAST, version DESC) AS age FROM placed
+), stale AS (
+    DELETE FROM mapped m USING ranked r
+    WHERE m.source_record_id = r.source_record_id AND m.version = r.version AND (
+        r.age > 1 OR EXISTS (
+            SELECT FROM landing.record l
+            WHERE l.department = :department AND l.source_record_id = m.source_record_id AND (
+                l.state = 'accepted' AND {overtakes("l", "r", ordered=True)} OR {is_below("r.place", "l.source_cursor")}
+                AND (l.state = 'accepted' OR l.state = 'landed' AND l.operation = 'delete' AND l.batch_id = ANY(:batches)))))
+    RETURNING m.source_record_id, m.version
+)
+UPDATE landing.record r SET state = 'superseded' FROM stale s
+WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
+"""
+# What was refused or held, and comes in after older events of its record, is numbered after them: the highest version is the current one.
+NUMBER_ANEW = f"""
+WITH behind AS (
+    SELECT DISTINCT source_record_id FROM landing.record r
+    WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed' AND EXISTS (
+        SELECT FROM landing.record a WHERE a.department = :department AND a.source_record_id = r.source_record_id
+          AND a.state = 'accepted' AND a.version > r.version AND {overtakes("r", "a", ordered=True)} OFFSET 0)
+), numbered AS (
+    SELECT r.source_record_id, r.version, (
+               SELECT max(version) FROM landing.record n WHERE n.department = :department AND n.source_record_id = r.source_record_id
+           ) + row_number() OVER (PARTITION BY r.source_record_id ORDER BY r.source_cursor COLLATE "C" NULLS FIRST, r.version) AS number
+    FROM behind b JOIN landing.record r ON r.department = :department AND r.source_record_id = b.source_record_id
+    WHERE r.state = 'landed' AND r.batch_id = ANY(:batches)
+), items AS (
+    UPDATE quarantine.item i SET version = n.number FROM numbered n
+    WHERE i.department = :department AND i.source_record_id = n.source_record_id AND i.version = n.version
+)
+UPDATE landing.record r SET version = n.number FROM numbered n
+WHERE r.department = :department AND r.source_record_id = n.source_record_id AND r.version = n.version
+"""
+# Looked up record by record: landing, growing all day, has no statistics to make a good plan of a plain join with.
+_SUPERSEDE = """
+UPDATE landing.record r SET state = 'superseded' FROM (
+    SELECT m.source_record_id, older.version FROM {accepted} CROSS JOIN LATERAL (
+        SELECT l.version FROM landing.record l
+        WHERE l.department = :department AND l.source_record_id = m.source_record_id AND {overtaken}
+          AND l.state IN ('accepted', 'quarantined')
+        OFFSET 0
+    ) older WHERE m.version > 1
+) o
+WHERE r.department = :department AND r.source_record_id = o.source_record_id AND r.version = o.version
+"""
+_WITH_PLACES = """mapped CROSS JOIN LATERAL (
+            SELECT n.source_record_id, n.version, n.source_cursor FROM landing.record n
+            WHERE n.department = :department AND n.source_record_id = mapped.source_record_id AND n.version = mapped.version OFFSET 0
+        ) m"""
+SUPERSEDE_ARRIVED = _SUPERSEDE.format(accepted="mapped m", overtaken=overtakes("m", "l", ordered=False))
+SUPERSEDE_PLACED = _SUPERSEDE.format(accepted=_WITH_PLACES, overtaken=overtakes("m", "l", ordered=True))
+# Of events that tell their place, a refused one that lies further than what is accepted stays for a person.
+CLOSE_ITEMS = """
+UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'a newer version' FROM mapped m
+WHERE m.version > 1 AND i.department = :department AND i.source_record_id = m.source_record_id AND i.state = 'open' AND EXISTS (
+    SELECT FROM landing.record l
+    WHERE l.department = :department AND l.source_record_id = i.source_record_id AND l.version = i.version AND l.state = 'superseded'
+    OFFSET 0)
+"""
