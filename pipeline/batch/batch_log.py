@@ -19,7 +19,7 @@ WHERE (:department = '' OR department = :department) AND (:state = '' OR state =
 """
 #: Rows of a department may outlive its contract.
 _DEPARTMENTS = "SELECT department FROM ops.batch UNION SELECT department FROM quarantine.item"
-_FEED_MODE = "SELECT document -> 'feed' ->> 'mode' FROM ops.contract WHERE department = :department ORDER BY first_used_at DESC LIMIT 1"
+_FEED_MODE = "SELECT document -> 'feed' ->> 'mode' FROM ops.contract WHERE department = :department ORDER BY last_used_at DESC LIMIT 1"
 
 
 @dataclass(frozen=True)

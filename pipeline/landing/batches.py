@@ -17,9 +17,14 @@ from pipeline.landing.remap import mapped_otherwise
 from pipeline.landing.staging import prepare
 from pipeline.landing.watermark import move, read
 
+# Where another was used since it is the newest again; else a pass without news writes nothing here.
 _REMEMBER_CONTRACT = """
-INSERT INTO ops.contract (department, version, content_hash, document) VALUES (:department, :version, :hash, cast(:document AS jsonb))
-ON CONFLICT DO NOTHING
+INSERT INTO ops.contract AS c (department, version, content_hash, document)
+VALUES (:department, :version, :hash, cast(:document AS jsonb))
+ON CONFLICT (department, version, content_hash) DO UPDATE SET last_used_at = excluded.last_used_at
+WHERE EXISTS (
+    SELECT FROM ops.contract o WHERE o.department = c.department AND o.last_used_at >= c.last_used_at
+      AND (o.version, o.content_hash) <> (c.version, c.content_hash))
 """
 _FAIL_DEAD = """
 UPDATE ops.batch SET state = 'failed', error = 'the run ended before its end', finished_at = now()
@@ -38,7 +43,8 @@ def open_batch(landing: Landing) -> None:
     prepare(connection)
     connection.execute(text(_FAIL_DEAD), key)
     document, key_of_contract = _document(contract), {**key, "hash": contract.content_version}
-    is_new = connection.execute(text(_REMEMBER_CONTRACT), {**key_of_contract, "document": document}).rowcount
+    changed = [] if landing.is_remap else mapped_otherwise(connection, key_of_contract, orjson.loads(document))
+    connection.execute(text(_REMEMBER_CONTRACT), {**key_of_contract, "document": document})
     connection.execute(text("INSERT INTO ops.source (department) VALUES (:department) ON CONFLICT DO NOTHING"), key)
     landing.watermark, landing.watermark_timezone = read(connection, contract.department)
     landing.batch_id = connection.execute(
@@ -59,9 +65,7 @@ def open_batch(landing: Landing) -> None:
         f"{count} batches wait for a person, {first} the first; `casehub batches list --state held` tells why"
         for count, first in connection.execute(text(_HELD), key)
     ]
-    if is_new and not landing.is_remap:
-        told += mapped_otherwise(connection, key_of_contract, orjson.loads(document))
-    alert(connection, contract.department, landing.batch_id, told)
+    alert(connection, contract.department, landing.batch_id, told + changed)
     connection.commit()
 
 

@@ -36,8 +36,9 @@ FROM (
 """
 _COUNT = "UPDATE ops.batch SET pulled = :rows, landed = :rows WHERE batch_id = :batch_id"
 _BEFORE = """
-SELECT document FROM ops.contract WHERE department = :department AND (version, content_hash) IS DISTINCT FROM (:version, :hash)
-ORDER BY first_used_at DESC LIMIT 1
+SELECT document FROM (
+    SELECT * FROM ops.contract WHERE department = :department ORDER BY last_used_at DESC, version DESC LIMIT 1
+) c WHERE (version, content_hash) IS DISTINCT FROM (:version, :hash)
 """
 _HAS_ACCEPTED = "SELECT EXISTS (SELECT FROM landing.record WHERE department = :department AND state = 'accepted')"
 
@@ -55,10 +56,10 @@ def land_accepted(connection: Connection, contract: Contract, batch_id: int) -> 
 
 
 def mapped_otherwise(connection: Connection, keys: dict[str, Any], document: dict[str, Any]) -> list[str]:
-    """What a person should know when a contract is used for the first time: rows that were accepted by another mapping stay so.
+    """What a person should know when another contract was used before: rows that were accepted by another mapping stay so.
 
     Args:
-        connection: of LAND.
+        connection: of LAND, before the contract is remembered as the one used last.
         keys: department, version and hash of the contract.
         document: of it.
     """

@@ -6,11 +6,11 @@ from sqlalchemy import Connection, text
 
 _UNIQUE = """
 SELECT department FROM (
-    SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, version DESC, first_used_at DESC
+    SELECT DISTINCT ON (department) department, document FROM ops.contract ORDER BY department, last_used_at DESC, version DESC
 ) c WHERE document ->> 'unique_within' = 'true'
 """
 
 
 def unique_departments(connection: Connection) -> frozenset[str]:
-    """Departments whose newest contract promises no duplicate cases within themselves."""
+    """Departments whose contract, the one that was used last, promises no duplicate cases within themselves."""
     return frozenset(connection.execute(text(_UNIQUE)).scalars())

@@ -70,6 +70,7 @@ contract = Table(
     Column("content_hash", Text, primary_key=True),
     Column("document", JSONB, nullable=False),
     now_column("first_used_at"),
+    now_column("last_used_at"),  # when it was used after another, or for the first time
     schema="ops",
 )
 
