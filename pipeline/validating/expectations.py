@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
 
 CHUNK_ROWS = 50_000
-Part = Literal["rows", "batch", "all"]
+Part = Literal["rows", "batch", "over_rows", "whole", "all"]
 
 #: Rules about rows that need all rows of the batch at once.
 _OVER_ROWS = frozenset(
@@ -121,7 +121,7 @@ def run(contract: Contract, frame: pd.DataFrame, part: Part = "all") -> list[Fin
         contract: of the department.
         frame: as `frame_of` makes it; columns that it lacks count as null. Its index is replaced by positions.
         part: "rows" for rules that judge each row by itself (any slice of the batch will do), "batch" for those that
-            need the whole of it, "all" where the frame is the whole batch.
+            need the whole of it: "over_rows", which compare rows, and "whole", about the batch; "all" where the frame is it.
 
     Raises:
         ContractError: an expectation cannot be evaluated; names its type and column.
@@ -168,6 +168,8 @@ class _Check:
 
 
 def _is_of(expectation: Expectation, part: Part) -> bool:
+    if part in ("over_rows", "whole"):
+        return _needs_all(expectation) and (part == "over_rows") == (expectation.type in _OVER_ROWS)
     return part == "all" or (part == "batch") == _needs_all(expectation)
 
 

@@ -150,11 +150,20 @@ def _judge(connection: Connection, contract: Contract, keys: dict[str, object], 
 
 
 def _expect_of_batch(contract: Contract, frames: list[pd.DataFrame], connection: Connection, verdict: _Verdict) -> None:
-    """Rules that need all rows at once: their columns alone are kept until then."""
+    """Rules that need all rows at once: their columns alone are kept until then.
+
+    Those that compare rows compare the newest version of each record: it repeats what the versions before it said, not another record.
+    """
     import pandas as pd
 
     rows = read_frame(connection, "SELECT source_record_id, version FROM work ORDER BY n") if any(len(f.columns) for f in frames) else None
-    _expect(contract, pd.concat(frames), "batch", (rows, connection), verdict)
+    frame = pd.concat(frames)
+    newest = None if rows is None else (rows["version"] == rows.select(pl.col("version").max().over("source_record_id")).to_series())
+    if rows is None or newest is None or newest.all():
+        _expect(contract, frame, "batch", (rows, connection), verdict)
+        return
+    _expect(contract, frame[newest.to_numpy()], "over_rows", (rows.filter(newest), connection), verdict)
+    _expect(contract, frame, "whole", (rows, connection), verdict)
 
 
 def _expect(contract: Contract, frame: pd.DataFrame, part: Part, where: tuple[pl.DataFrame | None, Connection], verdict: _Verdict) -> None:

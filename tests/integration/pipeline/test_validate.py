@@ -212,6 +212,32 @@ def test_great_expectations_runs_over_chunks(database: Engine) -> None:
     assert ask(database, "SELECT failed FROM ops.validation_result WHERE rule LIKE '%unique'") == [2]
 
 
+UNIQUE = {"type": "expect_column_values_to_be_unique", "column": "phone", "on_failure": "quarantine"}
+COUNT = {"type": "expect_table_row_count_to_be_between", "min_value": 1, "max_value": 7, "on_failure": "warn"}
+
+
+def test_versions_of_one_record_are_no_repeat_of_each_other(database: Engine) -> None:
+    contract = make_contract(expectations=[UNIQUE, COUNT])
+    rows = [make_row(n, phone=f"1391234567{n}") for n in range(5)]
+    land(database, contract, source=giving(make_page(rows)))  # … and no further
+    again = make_row(4, phone="13912345670", text="x")  # as that of row 0
+    report = take_in(database, contract, make_page([make_row(0, phone="13912345670", text="y"), *rows[1:4], again]))
+    assert (report.accepted, report.quarantined) == (0, 2)
+    assert ask(database, "SELECT source_record_id, version FROM quarantine.item ORDER BY 1") == [("0", 2), ("4", 2)]
+    assert ask(database, "SELECT rule, evaluated, failed FROM ops.validation_result ORDER BY rule") == [
+        (UNIQUE["type"], 5, 2),
+        (COUNT["type"], 1, 0),
+    ]
+    take_in(database, contract, make_page([make_row(0, phone="13912345670", text="z"), *rows[1:]]))
+    assert ask(database, "SELECT source_record_id, version FROM landing.record WHERE state = 'accepted' ORDER BY 1") == [
+        ("0", 3),
+        ("1", 1),
+        ("2", 1),
+        ("3", 1),
+        ("4", 3),
+    ]
+
+
 def test_data_docs_are_written_without_values(database: Engine, tmp_path: Path) -> None:
     contract = make_contract(expectations=[REQUIRED, {"type": "expect_phone_number", "column": "phone", "on_failure": "warn"}])
     take_in(
