@@ -73,7 +73,17 @@ def _store_families(connection: Connection, directory: Directory) -> list[Metric
     quarantine = _gauge("quarantine_open", "Open quarantine items.", "department")
     for department, items in sorted(platform.open_quarantine(connection).items()):
         quarantine.add_metric([department], items)
-    return [rows, state, law, age, quarantine, *_waiting(connection), *_letters(connection), *_precision(connection)]
+    return [rows, state, law, age, quarantine, *_held(connection), *_waiting(connection), *_letters(connection), *_precision(connection)]
+
+
+def _held(connection: Connection) -> list[Metric]:
+    """Of all batches: the last one may be done while rows of those before it wait."""
+    batches = _gauge("batches_held", "Batches that are held, or failed with rows that wait still.", "department")
+    rows = _gauge("rows_held", "Rows that wait in such batches.", "department")
+    for waiting in platform.held(connection):
+        batches.add_metric([waiting["department"]], waiting["batches"])
+        rows.add_metric([waiting["department"]], float(waiting["rows"]))
+    return [batches, rows]
 
 
 def _precision(connection: Connection) -> list[Metric]:

@@ -44,6 +44,20 @@ def open_quarantine(connection: Connection) -> dict[str, int]:
     return {row.department: row.items for row in connection.execute(text(statement))}
 
 
+# The index of rows in no final state gives those of each such batch; a failed one of which the next run took the rows has none.
+_HELD = """
+SELECT b.department, count(*) AS batches, sum(r.rows) AS rows FROM ops.batch b CROSS JOIN LATERAL (
+    SELECT count(*) AS rows FROM landing.record r
+    WHERE r.department = b.department AND r.batch_id = b.batch_id AND r.state IN ('landed', 'held')
+) r WHERE b.state = 'held' OR b.state = 'failed' AND r.rows > 0 GROUP BY b.department ORDER BY b.department
+"""
+
+
+def held(connection: Connection) -> list[Row]:
+    """How many batches of each department are held, or failed with rows that wait still, and how many rows wait in them."""
+    return fetch(connection, _HELD)
+
+
 @dataclass(frozen=True)
 class QuarantineFilter:
     """Which quarantine items are asked for."""

@@ -152,6 +152,31 @@ def test_metrics(fragile_api: Api) -> None:
         assert line in lines
 
 
+def test_rows_that_wait_in_an_earlier_batch_are_told(fragile_api: Api) -> None:
+    api, store = fragile_api, fragile_api.store
+    for state, rows in (("held", 2), ("failed", 1), ("failed", 0), ("done", 0)):
+        make_batch(store, "labour", state=state)
+        batch_id = store.rows("SELECT max(batch_id) AS newest FROM ops.batch")[0]["newest"]
+        for number in range(rows):
+            key = f"{state}{number}"
+            store.insert(
+                tables.landing_record,
+                department="labour",
+                source_record_id=key,
+                version=1,
+                batch_id=batch_id,
+                ordinal=number,
+                operation="upsert",
+                content_hash=key.encode(),
+                has_key=True,
+                state="held" if state == "held" else "landed",
+            )
+    lines = api.as_("engineer").get("/metrics").text.splitlines()
+    assert 'casehub_last_batch_info{department="labour",state="done"} 1.0' in lines
+    assert 'casehub_batches_held{department="labour"} 2.0' in lines
+    assert 'casehub_rows_held{department="labour"} 3.0' in lines
+
+
 def test_every_metric_is_in_operations(api: Api) -> None:
     page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
     lines = api.as_("engineer").get("/metrics").text.splitlines()
