@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
@@ -55,13 +56,16 @@ def ingest(
         return batch_report(connection, batch_id)
 
 
-def finish(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
-    """Validate and normalise whatever of a department is in no state yet; where nothing is, see whether enough came, and close it."""
+def finish(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, released: Sequence[int] = ()) -> None:
+    """Validate and normalise whatever of a department is in no state yet; where nothing is, see whether enough came, and close it.
+
+    Of what a person released or replayed, its batches alone: they are not held again, and the next run judges the others.
+    """
     with engine.connect() as connection:
         has_work = connection.execute(text(_UNFINISHED), {"department": contract.department, "batch_id": batch_id}).scalar_one()
     if has_work or contract.volume.min is not None:
-        validate(engine, contract, batch_id, settings, is_released=is_released)
-    normalise(engine, contract, batch_id, settings, is_released=is_released)
+        validate(engine, contract, batch_id, settings, released=released)
+    normalise(engine, contract, batch_id, settings, released=released)
 
 
 def batch_report(connection: Connection, batch_id: int) -> BatchReport:

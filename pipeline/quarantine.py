@@ -127,7 +127,7 @@ def replay(engine: Engine, contract: Contract, choice: Choice, settings: Setting
     """
     batches = _resolve(engine, choice, by=by, item_state="replayed", record_state="landed")
     if batches:
-        finish(engine, contract, max(batches), settings, is_released=True)
+        finish(engine, contract, max(batches), settings, released=sorted(set(batches)))
     return len(batches)
 
 
@@ -158,7 +158,7 @@ def release(engine: Engine, contract: Contract, batch_id: int, settings: Setting
         NotFound: there is no such held batch of the department.
     """
     _take_held(engine, contract.department, batch_id, record_state="landed", batch_state="landed")
-    finish(engine, contract, batch_id, settings, is_released=True)
+    finish(engine, contract, batch_id, settings, released=[batch_id])
 
 
 def discard_batch(engine: Engine, department: str, batch_id: int) -> str:

@@ -10,10 +10,12 @@ from sqlalchemy import Connection, text
 from pipeline.store.copying import read_frame
 from pipeline.store.protected import clear_payloads
 
-# Rows that an earlier, killed run left behind are taken along: a step works on all that is unfinished up to its batch.
+# Rows that an earlier, killed run left behind are taken along: a step works on all that is unfinished up to its batch. Not by what a
+# person releases or replays: that is not held again, and the others are yet to be judged.
 _UNFINISHED = """
 SELECT b.batch_id, b.validated_at IS NOT NULL AS is_validated FROM ops.batch b JOIN (
-    SELECT DISTINCT batch_id FROM landing.record WHERE department = :department AND batch_id <= :batch_id AND state = 'landed'
+    SELECT DISTINCT batch_id FROM landing.record
+    WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND (:takes_all OR batch_id = ANY(:released))
 ) r USING (batch_id) ORDER BY b.batch_id
 """
 _UNVALIDATED = "UPDATE ops.batch SET validated_at = NULL WHERE batch_id = ANY(:batches)"
@@ -25,13 +27,14 @@ WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed'
 """
 
 
-def unfinished(connection: Connection, department: str, batch_id: int) -> tuple[list[int], list[int]]:
-    """Batches of a department up to one that have landed rows.
+def unfinished(connection: Connection, department: str, batch_id: int, released: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Batches of a department up to one that have landed rows; of those that are released, where some are.
 
     Returns:
         Those of which VALIDATE has judged every landed row, which NORMALISE takes; and the others.
     """
-    found = connection.execute(text(_UNFINISHED), {"department": department, "batch_id": batch_id}).all()
+    keys = {"department": department, "batch_id": batch_id, "released": list(released), "takes_all": not released}
+    found = connection.execute(text(_UNFINISHED), keys).all()
     return [b for b, is_validated in found if is_validated], [b for b, is_validated in found if not is_validated]
 
 

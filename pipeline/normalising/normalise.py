@@ -7,7 +7,7 @@ held. What is written here is not yet known to anybody: RESOLVE publishes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import polars as pl
@@ -79,11 +79,12 @@ WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed'
 _DONE = """
 UPDATE ops.batch SET state = 'done', finished_at = now(), error = NULL
 WHERE department = :department AND batch_id <= :batch_id AND state IN ('landed', 'validated') AND batch_id <> ALL(:unvalidated)
+  AND (:takes_all OR batch_id = ANY(:released))
 RETURNING batch_id
 """
 
 
-def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
+def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, released: Sequence[int] = ()) -> None:
     """Turn everything of a department that is validated up to a batch into records and parties, and close its batches.
 
     Rows that another run set back to `landed` since the validation, a replay's or of a batch that a sweep settled, are left to
@@ -98,7 +99,7 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
         contract: of the department.
         batch_id: the newest batch to take in.
         settings: chunk size and the share of failing rows above which a batch is held.
-        is_released: a person released the batch: bad rows are quarantined, but it is not held again.
+        released: batches that a person released or replayed: these alone are taken, bad rows are quarantined, and none is held again.
 
     Raises:
         BatchHeld: too much is refused, by VALIDATE and here together; the batch is held whole.
@@ -111,8 +112,8 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
         for statement in _TEMPORARY:
             connection.execute(text(statement))
         refusals.prepare(connection)
-        batches, unvalidated = work.unfinished(connection, department, batch_id)
-        keys |= {"batches": batches, "unvalidated": unvalidated}
+        batches, unvalidated = work.unfinished(connection, department, batch_id, released)
+        keys |= {"batches": batches, "unvalidated": unvalidated, "released": list(released), "takes_all": not released}
         touched = {batch_id, *batches} - {*unvalidated}
         if keys["is_ordered"]:
             connection.execute(text(versions.NUMBER_ANEW), keys)
@@ -121,8 +122,8 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
         refused = Refused(connection, department, sorted(touched), total)
         if total:
             chunks = work.chunks(connection, department, min(settings.validate_chunk_rows, _CHUNK_ROWS), total)
-            _map_all(connection, _mapper(contract, settings), keys, chunks, refused, None if is_released else settings)
-        if not is_released and refused.is_too_much(settings):
+            _map_all(connection, _mapper(contract, settings), keys, chunks, refused, None if released else settings)
+        if not released and refused.is_too_much(settings):
             connection.rollback()
             hold(connection, department, batch_id, refused.why(settings), batches)
         _bury(connection, keys)

@@ -39,7 +39,8 @@ INSERT INTO refused
 SELECT source_record_id, version, CASE WHEN payload IS NULL THEN 'fault' ELSE 'key' END, NULL,
        coalesce(fault, '此行没有主键 ' || :key || ' · the row has no key: ' || :key)
 FROM landing.record
-WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND operation = 'upsert' AND (payload IS NULL OR NOT has_key)
+WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed' AND operation = 'upsert'
+  AND (payload IS NULL OR NOT has_key)
 """
 _LANDED_IN_WINDOW = """
 SELECT coalesce(sum(landed), 0) FROM ops.batch
@@ -92,7 +93,7 @@ class _Verdict:
         return list(self.results.values())
 
 
-def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, is_released: bool = False) -> None:
+def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, released: Sequence[int] = ()) -> None:
     """Judge everything of a department that landed up to a batch and is in no state yet.
 
     Args:
@@ -100,7 +101,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         contract: of the department.
         batch_id: the newest batch to judge.
         settings: chunk size and the share of failing rows above which a batch is held.
-        is_released: a person released the batch: bad rows are quarantined, but it is not held again.
+        released: batches that a person released or replayed: these alone are taken, bad rows are quarantined, and none is held again.
 
     Raises:
         BatchHeld: an expectation says halt, a drift says halt, or too much fails; the batch is held whole.
@@ -110,9 +111,9 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
     with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
         keys = {"department": department, "batch_id": batch_id, "key": ", ".join(contract.key)}
         refusals.prepare(connection)
-        unreadable = connection.execute(text(_UNREADABLE), keys).rowcount
-        validated_before, others = work.unfinished(connection, department, batch_id)
+        validated_before, others = work.unfinished(connection, department, batch_id, released)
         batches = sorted(validated_before + others)
+        unreadable = connection.execute(text(_UNREADABLE), {**keys, "batches": batches}).rowcount
         total = work.prepare(connection, department, batches)
         verdict = _Verdict(rows=total + unreadable)
         if total:
@@ -121,7 +122,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
         _store(connection, keys, verdict)
         alert(connection, department, batch_id, verdict.alerts)
         _write_data_docs(connection, contract, batch_id, settings, verdict)
-        held = None if is_released else _why_held(connection, settings, verdict)
+        held = None if released else _why_held(connection, settings, verdict)
         if held:
             hold(connection, department, batch_id, held, batches)
         refusals.quarantine(connection, department, ordered=is_ordered(contract))

@@ -142,6 +142,27 @@ def test_a_killed_replay_is_validated_by_the_next_run(database: Engine, monkeypa
     require_the_law(database)
 
 
+def test_what_a_person_lets_through_lets_no_other_batch_through(database: Engine) -> None:
+    contract, mended = make_contract(expectations=[REQUIRED]), make_contract()
+    take_in(database, contract, make_page([make_row(1, text="x"), *(make_row(n) for n in range(50, 60))]))
+    bad = [make_row(n, text=None) for n in range(2, 30)]
+    land(database, contract, source=giving(make_page([make_row(1, text="older"), *bad], complete=False)))  # … and no further
+    with pytest.raises(SnapshotError):
+        take_in(database, contract, make_page([make_row(1, text="newer"), make_row(99, text=None)]))
+    states = "SELECT batch_id, state, count(*) FROM landing.record WHERE batch_id > 1 GROUP BY 1, 2 ORDER BY 1, 2"
+    release(database, contract, 3, SETTINGS)
+    assert ask(database, states) == [(2, "landed", 29), (3, "accepted", 1), (3, "quarantined", 1)]
+    assert replay(database, mended, Choice("works"), SETTINGS, by="tester") == 1
+    assert ask(database, states) == [(2, "landed", 29), (3, "accepted", 2)]
+    assert ask(database, BATCHES) == [(1, "done"), (2, "landed"), (3, "done")]
+    with pytest.raises(BatchHeld, match="28 of 29 rows fail"):
+        take_in(database, contract, make_page([], complete=False))
+    release(database, mended, 2, SETTINGS)
+    assert ask(database, states) == [(2, "accepted", 28), (2, "superseded", 1), (3, "accepted", 2)]
+    assert ask(database, "SELECT text FROM store.source_record WHERE source_record_id = '1' ORDER BY version") == ["x", "newer"]
+    require_the_law(database)
+
+
 def test_a_run_killed_after_its_validation_is_taken_along(database: Engine) -> None:
     contract = make_contract(expectations=[REQUIRED])
     validated(database, contract, 1, 2)  # … and no further
