@@ -19,6 +19,24 @@ from pipeline.batch.conservation import recount
 
 ROWS_TO_HOLD = 20  # in a smaller batch a few bad rows are just that
 
+# Of a batch that was finished before, and of which a replay was cut off, what the replay put back is refused as it was: the batch is
+# none to release or discard, for its other rows are accepted.
+_GIVE_BACK = """
+WITH items AS (
+    UPDATE quarantine.item i SET state = 'open', resolved_at = NULL, resolved_by = NULL FROM landing.record r, ops.batch b
+    WHERE r.department = :department AND r.batch_id = ANY(:batches) AND r.state = 'landed'
+      AND b.batch_id = r.batch_id AND b.state = 'done' AND b.batch_id <> :batch_id
+      AND i.department = :department AND i.source_record_id = r.source_record_id AND i.version = r.version AND i.state = 'replayed'
+      AND i.resolved_at = (
+          SELECT max(o.resolved_at) FROM quarantine.item o
+          WHERE o.department = :department AND o.source_record_id = r.source_record_id AND o.version = r.version AND o.state = 'replayed')
+    RETURNING r.source_record_id, r.version, r.batch_id
+), judged AS (
+    UPDATE ops.batch SET validated_at = now() WHERE batch_id IN (SELECT batch_id FROM items)
+)
+UPDATE landing.record r SET state = 'quarantined' FROM (SELECT DISTINCT source_record_id, version FROM items) i
+WHERE r.department = :department AND r.source_record_id = i.source_record_id AND r.version = i.version
+"""
 _HOLD = """
 UPDATE landing.record SET state = 'held' WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed'
 """
@@ -39,7 +57,7 @@ WHERE r.department = :department AND r.source_record_id = i.source_record_id AND
 _HOLD_BATCHES = """
 UPDATE ops.batch SET state = 'held', finished_at = now(), landed_at = coalesce(landed_at, now()),
        error = CASE WHEN batch_id = :batch_id THEN :error ELSE :along END
-WHERE batch_id = ANY(:batches)
+WHERE batch_id = ANY(:batches) AND (state <> 'done' OR batch_id = :batch_id)
 """
 
 # Of a batch that was finished before, and of which a replay was cut off, the rows refused then are not counted.
@@ -64,6 +82,8 @@ def why_too_many(failing: int, rows: int, settings: Settings, rules: Sequence[st
 
 def hold(connection: Connection, department: str, batch_id: int, why: Words, along: Sequence[int]) -> NoReturn:
     """Hold a batch and those that are in hand with it, every row of theirs that is unfinished, and commit.
+
+    A batch that was done before stays so: what a replay that was cut off had put back of it goes to quarantine again.
 
     Args:
         connection: whose transaction holds nothing but what is to stay.
@@ -90,7 +110,7 @@ def hold(connection: Connection, department: str, batch_id: int, why: Words, alo
         "处理方法与该批次相同，命令中写本批次的编号 · as there, by this batch's own number"
     )
     keys |= {"batches": batches, "along": error_along}
-    for statement in (_HOLD, _HOLD_QUARANTINED, _HOLD_BATCHES):
+    for statement in (_GIVE_BACK, _HOLD, _HOLD_QUARANTINED, _HOLD_BATCHES):
         connection.execute(text(statement), keys)
     recount(connection, batches)
     connection.commit()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from hub.errors import BatchHeld
+from hub.errors import BatchHeld, NotFound
 from hub.settings import Settings
+from pipeline import quarantine
 from pipeline.landing.land import land
-from pipeline.quarantine import discard_batch, release
+from pipeline.quarantine import Choice, discard_batch, list_items, release, replay
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
@@ -122,4 +123,27 @@ def test_rows_of_a_killed_run_that_are_held_along_can_be_released_by_their_own_b
     discard_batch(database, "works", 2)
     assert ask(database, STATES) == [("accepted", 5), ("superseded", 25)]
     assert ask(database, "SELECT state FROM ops.batch ORDER BY batch_id") == ["done", "discarded"]
+    require_the_law(database)
+
+
+@pytest.mark.parametrize("is_refused_in", ["validate", "normalise"])
+def test_a_finished_batch_of_which_a_replay_was_cut_off_is_not_held_along(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, is_refused_in: str
+) -> None:
+    contract = make_contract(expectations=[REQUIRED])
+    broken = {"text": None} if is_refused_in == "validate" else {"at": UNREADABLE}
+    take_in(database, contract, make_page([make_row(n, **({"text": None} if n == 3 else {})) for n in range(10)]))
+    with monkeypatch.context() as killed:
+        killed.setattr(quarantine, "finish", lambda *_, **__: None)
+        assert replay(database, contract, Choice("works"), SETTINGS, by="tester") == 1
+    mended = make_contract(expectations=[REQUIRED] if is_refused_in == "validate" else [])
+    with pytest.raises(BatchHeld, match=r"batch 2 is held: 3\d of 31 rows fail"):
+        take_in(database, mended, make_page([make_row(n, **broken) for n in range(50, 80)], complete=False))
+    assert ask(database, BATCHES) == [(1, "done", 9, 1, 0), (2, "held", 0, 0, 30)]
+    assert ask(database, "SELECT error FROM ops.batch WHERE batch_id = 1") == [None]
+    assert [(item.source_record_id, item.rule) for item in list_items(database)] == [("3", REQUIRED["type"])]
+    with pytest.raises(NotFound):
+        discard_batch(database, "works", 1)
+    assert replay(database, make_contract(), Choice("works"), SETTINGS, by="tester") == 1
+    assert ask(database, BATCHES) == [(1, "done", 10, 0, 0), (2, "held", 0, 0, 30)]
     require_the_law(database)
