@@ -82,6 +82,8 @@ WHERE department = :department AND batch_id <= :batch_id AND state IN ('landed',
   AND (:takes_all OR batch_id = ANY(:released))
 RETURNING batch_id
 """
+# A replay that broke off left its reason with a batch that was done before.
+_CLEAR_ERRORS = "UPDATE ops.batch SET error = NULL WHERE batch_id = ANY(:batches) AND state = 'done' AND error IS NOT NULL"
 
 
 def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, released: Sequence[int] = ()) -> None:
@@ -235,6 +237,7 @@ def _bury(connection: Connection, keys: dict[str, object]) -> None:
 def _finish(connection: Connection, keys: dict[str, object], touched: set[int]) -> None:
     connection.execute(text(_LATER_PENDING))
     touched |= set(connection.execute(text(_DONE), keys).scalars())
+    connection.execute(text(_CLEAR_ERRORS), {"batches": sorted(touched)})
     counts = recount(connection, sorted(touched))
     connection.commit()
     require_law(counts)

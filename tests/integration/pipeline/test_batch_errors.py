@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from pipeline.ingest import ingest
 from pipeline.landing import staging
 from pipeline.landing.land import land
 from pipeline.normalising import normalise
+from pipeline.quarantine import Choice, replay
 from pipeline.store.locks import department_lock
 from pipeline.validating import validate
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
@@ -56,6 +58,20 @@ def test_a_mistake_of_the_hub_is_told_with_the_batch_without_a_value(
     assert take_in(database, contract, page).already_known == 3
     assert ask(database, BATCHES) == [(1, "done", True), (2, "done", True)]
     assert ask(database, "SELECT accepted FROM ops.batch ORDER BY batch_id") == [3, 0]
+
+
+@pytest.mark.parametrize("step", [validate, normalise])
+def test_the_error_of_a_replay_goes_when_the_replay_went_through(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, step: ModuleType
+) -> None:
+    take_in(database, make_contract(), make_page([make_row(1), make_row(2, phone="no number")]))
+    with monkeypatch.context() as broken:
+        broken.setattr(step, "work", None)
+        with pytest.raises(AttributeError):
+            replay(database, make_contract(), Choice("works"), SETTINGS, by="tester")
+    assert ask(database, BATCHES) == [(1, "done", False)]
+    take_in(database, make_contract(), make_page([make_row(1), make_row(2, phone="no number")]))
+    assert ask(database, BATCHES) == [(1, "done", True), (2, "done", True)]
 
 
 def test_a_mistake_of_the_hub_in_land_closes_the_batch_and_the_next_run_pulls_again(
