@@ -69,17 +69,27 @@ WITH behind AS (
 UPDATE landing.record r SET version = n.number FROM numbered n
 WHERE r.department = :department AND r.source_record_id = n.source_record_id AND r.version = n.version
 """
-# Looked up record by record: landing, growing all day, has no statistics to make a good plan of a plain join with.
+# Looked up record by record: landing, growing all day, has no statistics to make a good plan of a plain join with. Counts of the batches
+# that those rows came with move with them: recounted, an update of a few records would read all that ever landed.
 _SUPERSEDE = """
-UPDATE landing.record r SET state = 'superseded' FROM (
-    SELECT m.source_record_id, older.version FROM {accepted} CROSS JOIN LATERAL (
-        SELECT l.version FROM landing.record l
-        WHERE l.department = :department AND l.source_record_id = m.source_record_id AND {overtaken}
-          AND l.state IN ('accepted', 'quarantined')
-        OFFSET 0
-    ) older WHERE m.version > 1
-) o
-WHERE r.department = :department AND r.source_record_id = o.source_record_id AND r.version = o.version
+WITH overtaken AS (
+    UPDATE landing.record r SET state = 'superseded' FROM (
+        SELECT m.source_record_id, older.version, older.state FROM {accepted} CROSS JOIN LATERAL (
+            SELECT l.version, l.state FROM landing.record l
+            WHERE l.department = :department AND l.source_record_id = m.source_record_id AND {overtaken}
+              AND l.state IN ('accepted', 'quarantined')
+            OFFSET 0
+        ) older WHERE m.version > 1
+    ) o
+    WHERE r.department = :department AND r.source_record_id = o.source_record_id AND r.version = o.version
+    RETURNING r.batch_id, o.state
+), counted AS (
+    SELECT batch_id, count(*) AS rows, count(*) FILTER (WHERE state = 'accepted') AS accepted,
+           count(*) FILTER (WHERE state = 'quarantined') AS quarantined
+    FROM overtaken GROUP BY batch_id
+)
+UPDATE ops.batch b SET accepted = b.accepted - c.accepted, quarantined = b.quarantined - c.quarantined, superseded = b.superseded + c.rows
+FROM counted c WHERE b.batch_id = c.batch_id AND b.batch_id <> ALL(:batches)
 """
 _WITH_PLACES = """mapped CROSS JOIN LATERAL (
             SELECT n.source_record_id, n.version, n.source_cursor FROM landing.record n

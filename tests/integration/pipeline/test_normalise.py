@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from hub.encryption import clear_number
-from tests.integration.pipeline.builders import ask, make_contract, make_page, make_row, take_in
+from pipeline.landing.land import land
+from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 PARTY = "SELECT party_id, version, name FROM store.party ORDER BY version, ordinal"
 
@@ -30,6 +31,22 @@ def test_the_next_version_keeps_the_records_id_and_the_partys(database: Engine) 
     first, second = ask(database, PARTY)
     assert first[0] == second[0]
     assert ask(database, "SELECT reason FROM ops.pending") == ["changed"]
+
+
+def test_counts_of_earlier_batches_go_with_their_rows(database: Engine) -> None:
+    counts = "SELECT accepted, quarantined, superseded FROM ops.batch ORDER BY batch_id"
+    contract = make_contract()
+    take_in(database, contract, make_page([make_row(n, **({"phone": "no number"} if n == 4 else {})) for n in range(5)]))
+    assert ask(database, counts) == [(4, 1, 0)]
+    take_in(database, contract, make_page([make_row(n, status="closed") for n in (0, 4)], complete=False))
+    assert ask(database, counts) == [(3, 0, 2), (2, 0, 0)]
+    land(database, contract, source=giving(make_page([make_row(1, status="a")], complete=False)))  # … and no further
+    take_in(database, contract, make_page([make_row(n, status="b") for n in (0, 1)], complete=False))
+    assert ask(database, counts) == [(2, 0, 3), (1, 0, 1), (0, 0, 1), (2, 0, 0)]
+    stored = "SELECT batch_id, accepted, quarantined, superseded FROM ops.batch ORDER BY 1"
+    before = ask(database, stored)
+    require_the_law(database)  # it recounts
+    assert ask(database, stored) == before
 
 
 def test_another_person_in_the_same_place_is_another_party(database: Engine) -> None:
