@@ -8,7 +8,14 @@ from collections.abc import Sequence
 import orjson
 from sqlalchemy import Connection, text
 
-_ALERT = "UPDATE ops.batch SET alerts = coalesce(alerts, '[]') || cast(:alerts AS jsonb) WHERE batch_id = :batch_id"
+# A step that is tried again tells the same again.
+_ALERT = """
+UPDATE ops.batch b SET alerts = coalesce(b.alerts, '[]') || told.alerts FROM (
+    SELECT jsonb_agg(a.alert ORDER BY a.place) AS alerts
+    FROM ops.batch o, jsonb_array_elements(cast(:alerts AS jsonb)) WITH ORDINALITY a (alert, place)
+    WHERE o.batch_id = :batch_id AND NOT coalesce(o.alerts, '[]') @> jsonb_build_array(a.alert)
+) told WHERE b.batch_id = :batch_id AND told.alerts IS NOT NULL
+"""
 logger = logging.getLogger(__name__)
 
 
@@ -19,7 +26,7 @@ def alert(connection: Connection, department: str, batch_id: int, told: Sequence
         connection: of the step's transaction.
         department: of the batch.
         batch_id: the batch.
-        told: one text each, free of values; nothing is done where there is none.
+        told: one text each, free of values; nothing is done where there is none, or the batch alerts of it already.
     """
     if told:
         connection.execute(text(_ALERT), {"batch_id": batch_id, "alerts": orjson.dumps(list(told)).decode()})

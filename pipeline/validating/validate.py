@@ -94,7 +94,7 @@ class _Verdict:
 
 
 def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settings, *, released: Sequence[int] = ()) -> None:
-    """Judge everything of a department that landed up to a batch and is in no state yet.
+    """Judge everything of a department that landed up to a batch and is in no state yet, once: a step that is tried again adds nothing.
 
     Args:
         engine: the store.
@@ -111,8 +111,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
     with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
         keys = {"department": department, "batch_id": batch_id, "key": ", ".join(contract.key)}
         refusals.prepare(connection)
-        validated_before, others = work.unfinished(connection, department, batch_id, released)
-        batches = sorted(validated_before + others)
+        _, batches = work.unfinished(connection, department, batch_id, released)  # results of those judged before stay as they are
         unreadable = connection.execute(text(_UNREADABLE), {**keys, "batches": batches}).rowcount
         total = work.prepare(connection, department, batches)
         verdict = _Verdict(rows=total + unreadable)

@@ -12,6 +12,7 @@ from hub.settings import Settings
 from pipeline.ingest import finish
 from pipeline.landing.land import land
 from pipeline.quarantine import Choice, discard, discard_batch, list_items, release, replay
+from pipeline.validating.validate import validate
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
@@ -210,6 +211,26 @@ def test_great_expectations_runs_over_chunks(database: Engine) -> None:
     assert (report.accepted, report.quarantined) == (19, 1)
     assert ask(database, ITEMS) == [("13", REQUIRED["type"], "text")]
     assert ask(database, "SELECT failed FROM ops.validation_result WHERE rule LIKE '%unique'") == [2]
+
+
+def test_a_validation_that_is_tried_again_leaves_results_and_alerts_as_they_are(database: Engine) -> None:
+    contract = make_contract(expectations=[REQUIRED], volume={"max": 2})
+    rows = [make_row(1, text=None), b"{", *(make_row(n, surprise="x") for n in range(2, 5))]
+    batch_id = land(database, contract, source=giving(make_page(rows)))
+    told = (
+        "SELECT alerts FROM ops.batch",
+        "SELECT rule, evaluated, failed FROM ops.validation_result ORDER BY rule",
+        "SELECT source_record_id, rule, state FROM quarantine.item ORDER BY item_id",
+    )
+    validate(database, contract, batch_id, SETTINGS)
+    before = [ask(database, statement) for statement in told]
+    assert (len(before[0][0]), before[1]) == (2, [(REQUIRED["type"], 4, 1)])
+    for _ in range(2):
+        validate(database, contract, batch_id, SETTINGS)
+        assert [ask(database, statement) for statement in told] == before
+    finish(database, contract, batch_id, SETTINGS)
+    assert [ask(database, statement) for statement in told] == before
+    assert ask(database, "SELECT state, accepted, quarantined FROM ops.batch") == [("done", 3, 2)]
 
 
 UNIQUE = {"type": "expect_column_values_to_be_unique", "column": "phone", "on_failure": "quarantine"}
