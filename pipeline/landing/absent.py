@@ -60,6 +60,36 @@ UPDATE landing.record r SET state = CASE WHEN EXISTS (
 ) THEN 'superseded' ELSE 'landed' END
 FROM settled s WHERE r.department = :department AND r.batch_id = s.batch_id AND r.state = 'held'
 """
+# What has no key is known by its content, which no later version replaces: mended at the source, or gone, it waits for nobody. What comes
+# again as it was is "already known", and has its items back.
+_CLOSE_KEYLESS = """
+WITH gone AS (
+    UPDATE landing.record r SET state = 'superseded'
+    WHERE r.department = :department AND NOT r.has_key AND r.state = 'quarantined'
+      AND NOT EXISTS (SELECT FROM seen_keyless s WHERE s.content_hash = r.content_hash)
+    RETURNING r.source_record_id, r.version, r.batch_id
+), items AS (
+    UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = :gone FROM gone g
+    WHERE i.department = :department AND i.source_record_id = g.source_record_id AND i.version = g.version AND i.state = 'open'
+)
+UPDATE ops.batch b SET quarantined = b.quarantined - c.rows, superseded = b.superseded + c.rows
+FROM (SELECT batch_id, count(*) AS rows FROM gone GROUP BY batch_id) c WHERE b.batch_id = c.batch_id
+"""
+_REOPEN_KEYLESS = """
+WITH items AS (
+    UPDATE quarantine.item i SET state = 'open', resolved_at = NULL, resolved_by = NULL
+    FROM landing.record r JOIN seen_keyless s USING (content_hash)
+    WHERE r.department = :department AND NOT r.has_key AND r.state = 'superseded' AND i.department = :department
+      AND i.source_record_id = r.source_record_id AND i.version = r.version AND i.state = 'superseded' AND i.resolved_by = :gone
+    RETURNING r.source_record_id, r.version
+), back AS (
+    UPDATE landing.record r SET state = 'quarantined' FROM (SELECT DISTINCT source_record_id, version FROM items) i
+    WHERE r.department = :department AND r.source_record_id = i.source_record_id AND r.version = i.version
+    RETURNING r.batch_id
+)
+UPDATE ops.batch b SET quarantined = b.quarantined + c.rows, superseded = b.superseded - c.rows
+FROM (SELECT batch_id, count(*) AS rows FROM back GROUP BY batch_id) c WHERE b.batch_id = c.batch_id
+"""
 
 
 @dataclass
@@ -82,10 +112,11 @@ class Swept:
 def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept: Swept, *, accepts_deletions: bool) -> None:
     """Land a tombstone for every key that a complete sweep no longer holds, unless too many are gone.
 
-    Where that is done, rows of earlier sweeps that were held for what was absent then go on with this one's.
+    Where that is done, rows of earlier sweeps that were held for what was absent then go on with this one's, and refused rows without a
+    key that the source no longer holds are superseded.
 
     Args:
-        connection: of the batch's transaction; the temporary table `seen` has the keys that the sweep holds.
+        connection: of the batch's transaction; the temporary tables `seen` and `seen_keyless` have what the sweep holds.
         contract: of the department.
         batch_id: of the sweep.
         swept: what the batch brought; tombstones are numbered after its rows.
@@ -112,6 +143,8 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
         connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
     until = f"一直挂起，直至批次 {batch_id} 取得来源的现有数据 · held until batch {batch_id} brought what the source holds"
     connection.execute(text(_SETTLE), {**keys, "alert": until})
+    for statement in (_CLOSE_KEYLESS, _REOPEN_KEYLESS):
+        connection.execute(text(statement), {**keys, "gone": "gone from the source"})
 
 
 def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, accepts_deletions: bool) -> Words | None:

@@ -83,6 +83,8 @@ _LAND = (
     RETURNING 1
 ), marked AS (
     INSERT INTO seen SELECT DISTINCT source_record_id FROM judged WHERE :is_sweep AND has_key ON CONFLICT DO NOTHING
+), marked_keyless AS (
+    INSERT INTO seen_keyless SELECT DISTINCT content_hash FROM judged WHERE :is_sweep AND NOT has_key ON CONFLICT DO NOTHING
 )
 SELECT (SELECT count(*) FROM landed) AS landed, (SELECT count(*) FROM judged WHERE is_known) AS known
 """

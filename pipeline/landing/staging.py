@@ -1,4 +1,4 @@
-"""The temporary tables of LAND: a page's rows before they are judged, and the keys that a sweep has seen."""
+"""The temporary tables of LAND: a page's rows before they are judged, and the keys, or contents of what has none, that a sweep has seen."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CREATE TEMP TABLE IF NOT EXISTS staged (
 ) ON COMMIT DELETE ROWS
 """
 _SEEN = "CREATE TEMP TABLE IF NOT EXISTS seen (source_record_id text PRIMARY KEY)"
+_SEEN_KEYLESS = "CREATE TEMP TABLE IF NOT EXISTS seen_keyless (content_hash bytea PRIMARY KEY)"
 _STAGED_COLUMNS = ("ordinal", "source_record_id", "payload", "raw", "fault", "cursor", "operation", "event_id", "inbox_id")
 
 
 def prepare(connection: Connection) -> None:
-    """Have both tables, with nothing in them."""
-    connection.execute(text(_STAGE))
-    connection.execute(text(_SEEN))
-    connection.execute(text("TRUNCATE seen"))
+    """Have the tables, with nothing in them."""
+    for statement in (_STAGE, _SEEN, _SEEN_KEYLESS, "TRUNCATE seen, seen_keyless"):
+        connection.execute(text(statement))
 
 
 def stage(connection: Connection, page: Page) -> None:
