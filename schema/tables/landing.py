@@ -1,6 +1,7 @@
 """LANDING and QUARANTINE: what departments sent, in versions; and what was refused, with reasons.
 
-Nothing of a landed row is changed but its `state`, and the number of an event that comes in after older ones (pipeline/normalising/versions.py).
+Nothing of a landed row is changed but its `state`, and the number of an event that comes in after older ones
+(pipeline/normalising/versions.py).
 """
 
 from __future__ import annotations
