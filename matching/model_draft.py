@@ -16,9 +16,10 @@ import polars as pl
 from hub.errors import RequestError
 from matching.column_profiles import CODE, Profile, profiles
 from matching.model_reader import BLOCK_LIMIT
+from matching.table_columns import OWN_COLUMNS, TAKEN_NAMES, columns_made
 from matching.table_forms import form_of
 from matching.table_linkage import told_apart_by
-from matching.table_model import TAKEN_NAMES, Field, table_model_from
+from matching.table_model import Field, table_model_from
 
 _TRIED = 200_000  # rows that rules are tried on
 _PAIRS_A_ROW = 8  # that one rule may form
@@ -63,12 +64,13 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
         RequestError: the table has no two columns to compare, or no rule that brings a bearable number of rows together.
     """
     columns = profiles(rows, truth)
+    called = _names(columns)
     fields: dict[str, Any] = {}
     comparisons: list[dict[str, Any]] = []
     for column in columns:
-        for name, entry in _fields(column):
+        for name, entry in _fields(column, called[column.name]):
             fields[name] = entry
-        comparisons += _comparisons(column)
+        comparisons += _comparisons(column, called[column.name])
     if place := _place(columns):
         fields["place"] = {"from": list(place), "as": "place"}
         comparisons.append({"name": "place", "kind": "kilometres", "levels": _graded(0.05, 0.3, 1.0, 5.0)})
@@ -90,7 +92,7 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
     document["fields"] = {name: entry for name, entry in fields.items() if name in used or entry.get("as") in _OWN}
     document["blocking"] = [{"name": "_and_".join(rule.fields), "fields": list(rule.fields)} for rule in rules]
     document["comparisons"] = comparisons
-    where = frozenset(name for column in columns if column.role in _SAYS_WHERE for name, _ in _fields(column))
+    where = frozenset(name for column in columns if column.role in _SAYS_WHERE for name, _ in _fields(column, called[column.name]))
     # Nothing is stated where none are found: with unique_within, or of other rows, they may be.
     if apart_by := told_apart_by(rows, table_model_from(document, "the draft"), where):
         document["told_apart_by"] = list(apart_by)
@@ -124,9 +126,9 @@ _KINDS = {
 }
 
 
-def _fields(column: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
+def _fields(column: Profile, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The fields of a column: what is compared, then what rows may meet by, the strictest first."""
-    name, role = _plain_name(column.name), column.role
+    role = column.role
     if role in ("nothing", "truth", "source", "id", "longitude", "latitude"):
         return
     form = role if role in _OWN else _FORMS.get(role, "text")
@@ -147,8 +149,8 @@ def _fields(column: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{name}_code", {"from": column.name, "as": "code", "pattern": CODE}
 
 
-def _comparisons(column: Profile) -> list[dict[str, Any]]:
-    name, role = _plain_name(column.name), column.role
+def _comparisons(column: Profile, name: str) -> list[dict[str, Any]]:
+    role = column.role
     if role in _OWN:
         kind = {"id_no": "identifier", "uscc": "identifier"}.get(role, role)
         return [{"name": name, "kind": kind} | ({"column": role} if kind == "identifier" else {})]
@@ -179,9 +181,18 @@ def _graded(*bounds: float) -> list[dict[str, Any]]:
     return [*levels, {"name": "far"}]
 
 
-def _plain_name(column: str) -> str:
-    """A field's name: the column's, but for words that forms use themselves."""
-    return f"{column}_" if column in TAKEN_NAMES | {"place", "longitude", "latitude", "cells"} else column
+def _names(columns: Sequence[Profile]) -> dict[str, str]:
+    """Column → its field's name: its own, but for words that forms use themselves, and columns that the hub's own forms make."""
+    roles = [column.role for column in columns] + ["place"]
+    taken = TAKEN_NAMES | {"place"} | {column for role in roles if role in OWN_COLUMNS for column in columns_made("", role, roles)}
+    columns_there, names = {column.name for column in columns}, dict[str, str]()
+    for place, column in enumerate(columns):
+        makes_others = column.role in OWN_COLUMNS and column.role not in roles[:place]  # a second one becomes a text
+        name = column.name
+        while name in (TAKEN_NAMES if makes_others else taken) or name in (columns_there - {column.name}) | {*names.values()}:
+            name += "_"
+        names[column.name] = name
+    return names
 
 
 def _place(columns: Sequence[Profile]) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from matching.characters import pinyin_one
 from matching.levels import Levels, first_of
 from matching.model import Comparison
 from matching.sides import Flags, Sides
+from matching.table_columns import BESIDE_A_PERSON
 from matching.vocabulary import look_alike
 
 
@@ -57,7 +58,8 @@ def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
 
     A short form says less than a whole name, and least where it is but a stem of two characters.
     """
-    both, stem, same = sides.both("core"), sides.same("stem"), sides.same("name")
+    name = next((column for column in BESIDE_A_PERSON.values() if column in sides.forms.columns), "name")
+    both, stem, same = sides.both("core"), sides.same("stem"), sides.same(name)
     kin = both & (stem | sides.same("stem_pinyin") | sides.same("stem_look"))
     both_industries, same_industry = sides.both("industry"), sides.same("industry")
     lengths = sides.forms["stem"].str.len_chars().fill_null(0).to_numpy().astype(np.int64)

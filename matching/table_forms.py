@@ -20,6 +20,7 @@ from matching.forms import cells
 from matching.identifiers import credit_codes, id_numbers, phones
 from matching.mentions import mentions, without_mentions
 from matching.names import person_names
+from matching.table_columns import renamed
 from matching.table_model import MENTIONS, Field, TableModel
 from matching.table_names import require_columns, require_fields
 from matching.texts import signatures
@@ -40,8 +41,9 @@ def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
         ContractError: the table lacks a column that the model names, or no field makes a column that it compares or blocks by.
     """
     require_columns(rows, table)
-    columns = [column for field in table.fields for column in form_of(rows, field).get_columns()]
-    frame = pl.DataFrame({column.name: column for column in columns})
+    forms = [field.form for field in table.fields]
+    made = (form_of(rows, field).rename(renamed(field.form, forms)) for field in table.fields)
+    frame = pl.DataFrame([column for each in made for column in each.get_columns()])  # refuses two columns of one name
     require_fields(frame.columns, table)  # here, where every way to the forms comes by; what a form makes is known from now on
     return frame.with_columns(
         pl.int_range(len(rows), dtype=pl.Int64, eager=True).alias("id"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ import polars as pl
 
 from hub.wording import Words
 from matching.group_reader import GroupReader
-from matching.model import RELATED, TABLE, Model
+from matching.model import TABLE, Model
 from matching.model_file import document_of
-from matching.model_reader import ModelReader
+from matching.table_checks import TableChecks
+from matching.table_columns import OWN_COLUMNS, columns_made
 
 #: What a field may be made into, and what it needs beside `from`.
 FORMS: dict[str, frozenset[str]] = {
@@ -44,26 +44,8 @@ FORMS: dict[str, frozenset[str]] = {
     "address": frozenset(),
 }
 MENTIONS = "mentions"  # among a field's `without`
-#: Kind of comparison → the forms that it is of.
-_LISTS = ("words", "pieces", "mentions")
-_NEEDED = {
-    "days": ("date",),
-    "date": ("date",),
-    "difference": ("number", "year", "date"),
-    "ratio": ("number",),
-    "kilometres": ("place",),
-    "shared": _LISTS,
-    "overlap": _LISTS,
-}
 #: How pairs become clusters: by all the evidence between them, or as links connect them.
 CLUSTERS = ("evidence", "connected")
-#: Forms that make several columns, named as the hub's own: one field of each in a table.
-OWN_COLUMNS = ("place", "person_name", "organisation_name", "id_no", "uscc", "address")
-
-
-_BESIDE_LEVELS = frozenset({"left", "right", "found by", "pairs of it"})  # columns beside a comparison's in tables of levels
-#: Words that forms and levels use themselves, which no field of a draft is called.
-TAKEN_NAMES = _BESIDE_LEVELS | {"id", "identifier", "apart", RELATED}
 
 
 @dataclass(frozen=True)
@@ -119,7 +101,8 @@ class TableModel:
 
     def columns_of(self, *columns: str) -> frozenset[str]:
         """Columns of the table that form columns are made from."""
-        named = {field.name: field for field in self.fields}
+        forms = [field.form for field in self.fields]
+        named = {field.name: field for field in self.fields if field.name in columns_made(field.name, field.form, forms)}
         several = [field for field in self.fields if field.form in OWN_COLUMNS]
         fields = [field for column in columns for field in ([named[column]] if column in named else several)]
         return frozenset(name for field in fields for name in field.columns)
@@ -151,7 +134,7 @@ def table_model_from(document: object, name: str) -> TableModel:
     return _TableReader(name).table(document)
 
 
-class _TableReader(ModelReader):
+class _TableReader(TableChecks):
     def table(self, document: object) -> TableModel:
         optional = {"relation", "id", "source", "unique_within", "identifier", "truth", "prior", "thresholds", "block_limit"}
         optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity", "told_apart_by", "related"}
@@ -207,78 +190,6 @@ class _TableReader(ModelReader):
         without = tuple(map(str, self.sequence(entry.get("without", []), f"field {name}.without")))
         read = None if pattern is None else str(pattern)
         return Field(str(name), tuple(map(str, columns)), form, formats, length, read, placeholders, without)
-
-    def check_names(self, table: TableModel) -> None:
-        """What rules and comparisons name is a field, or a column that a field of the hub's own forms makes."""
-        forms = [field.form for field in table.fields]
-        for form in OWN_COLUMNS:
-            if forms.count(form) > 1:
-                raise self.error(f"有两个字段为 {form} · two fields are {form}", "将其一改为 text · make one of them a text")
-        self.check_kinds(table)
-        if table.model.is_trained and isnan(table.model.prior):
-            raise self.error(
-                "各级已有权重，但没有 prior · there is no prior, and every level has its weight",
-                "写明 prior:，或去掉权重后训练 · state prior:, or take the weights out and train",
-            )
-        self.check_taken(table.model)
-        if (names := {field.name for field in table.fields}) & {"id", "identifier", "apart"}:
-            raise self.error(
-                "字段名为 id、identifier 或 apart · a field is called id, identifier or apart", "换一个名称 · name it otherwise"
-            )
-        if any(form in OWN_COLUMNS for form in forms):
-            return  # they make columns of other names; one that is amiss is told when the forms are made
-        for place, column in self.used(table):
-            if column not in names:
-                raise self.error(
-                    f"{place.zh} 没有字段 {column} · {place.en}: there is no field {column}",
-                    f"可用值 · name one of: {', '.join(sorted(names))}",
-                )
-
-    def used(self, table: TableModel) -> list[tuple[Words, str]]:
-        """What names a field, and the field."""
-        used = [
-            (Words(f"分块规则 {rule.name}", f"blocking rule {rule.name}"), column)
-            for rule in table.model.blocking
-            for column in (*rule.fields, *rule.refine)
-        ]
-        named = {each.name: Words(f"比较 {each.name}", f"comparison {each.name}") for each in table.model.comparisons}
-        used += [(named[comparison.name], comparison.column) for comparison in table.model.comparisons]
-        used += [
-            (named[comparison.name], str(value))
-            for comparison in table.model.comparisons
-            for level in comparison.levels
-            for test, value in level.tests
-            if test == "swapped_with"
-        ]
-        used += [(Words("over_common", "over_common"), column) for column in table.model.over_common]
-        return used + ([(Words("identifier", "identifier"), table.identifier)] if table.identifier else [])
-
-    def check_taken(self, model: Model) -> None:
-        """No comparison is called as what stands beside it."""
-        if RELATED in [each.name for each in model.comparisons] + [each.name for each in model.adjustments]:
-            raise self.error(
-                f"比较或调整名为 {RELATED} · a comparison or an adjustment is called {RELATED}",
-                "换一个名称，此名用于同组信息 · name it otherwise: what groups share stands there",
-            )
-        taken = next((each.name for each in model.comparisons if each.name in _BESIDE_LEVELS), None)
-        if taken is not None:
-            raise self.error(
-                f"比较名为 {taken} · a comparison is called {taken}",
-                "换一个名称，此名用于一对的两行 · name it otherwise: the rows of a pair stand under that name",
-            )
-
-    def check_kinds(self, table: TableModel) -> None:
-        """What compares days, numbers and places is of fields that are such."""
-        made = {field.name: field.form for field in table.fields}
-        for comparison in table.model.comparisons:
-            needed = _NEEDED.get(comparison.kind)
-            form = "place" if comparison.kind == "kilometres" and "place" in made.values() else made.get(comparison.column, "none")
-            if needed is not None and form not in needed:
-                raise self.error(
-                    f"比较 {comparison.name} 的 {comparison.kind} 不适用于 {form} 字段 · "
-                    f"comparison {comparison.name}: {comparison.kind} is of no field made as {form}",
-                    f"用 as: 改为 {' 或 '.join(needed)} · make it {' or '.join(needed)} with as:",
-                )
 
     def sources(self, value: object) -> frozenset[str] | bool:
         return value if isinstance(value, bool) else frozenset(map(str, self.sequence(value, "unique_within")))

@@ -186,3 +186,16 @@ def test_codes_within_titles_bring_rows_together_and_are_compared() -> None:
     assert found.pairwise.f1 > max(0.75, fewer.pairwise.f1)
     plain = draft(rows.with_columns(title=pl.col("title").str.replace_all(r"\d", "")), "product")
     assert not any(column.has_codes for column in plain.columns)
+
+
+def test_columns_that_are_called_as_parts_of_a_name_get_another_name() -> None:
+    drawn = random.Random(4)
+    firms = [f"深圳市{one}{two}科技有限公司" for one in "维珍远大鸿图华光金鹏" for two in "达兴隆昌盛"]
+    names = [f"{family}{one}{two}" for family in "王李张刘陈" for one in "伟芳娜敏静" for two in "丽强磊军洋"]
+    cells = [(drawn.choice(names), drawn.choice(firms), drawn.choice(("深圳", "东莞")), f"1391234{n // 2:04}") for n in range(300)]
+    rows = pl.DataFrame(cells, schema=["姓名", "单位", "city", "手机"], orient="row")
+    table = table_model_from(dict(draft(rows).document), "the draft")
+    assert {"姓名": "person_name", "单位": "organisation_name", "city_": "code"}.items() <= {f.name: f.form for f in table.fields}.items()
+    forms = table_forms(rows, table)
+    assert forms["name"].to_pylist() == rows["姓名"].to_list()
+    assert forms["city_"].to_pylist() == rows["city"].to_list()

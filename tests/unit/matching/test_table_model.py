@@ -64,6 +64,19 @@ def test_a_file_with_the_least_there_must_be_is_read(tmp_path: Path) -> None:
             "two fields",
             id="two addresses",
         ),
+        pytest.param(
+            lambda d: d["fields"].update(number="n", where={"from": "a", "as": "address"}),
+            "field number is called as a column that field where makes",
+            id="called as a part of an address",
+        ),
+        pytest.param(
+            lambda d: d["fields"].update(city="c", firm={"from": "a", "as": "organisation_name"}),
+            "field city is called as a column that field firm makes",
+            id="called as a part of a firm's name",
+        ),
+        pytest.param(
+            lambda d: d["fields"].update(who={"from": "a", "as": "person_name"}), "surname", id="called as a part of a person's name"
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_the_word(tmp_path: Path, change: Callable[[dict[str, Any]], object], word: str) -> None:

@@ -38,7 +38,7 @@ def test_a_rule_on_a_column_that_no_form_makes_is_told_the_fields_of_the_model_a
 
 
 def _swapped(document: dict[str, Any]) -> None:
-    document["comparisons"][0].update(kind="string", levels=[{"name": "swapped", "swapped_with": "sirname"}, {"name": "rest"}])
+    document["comparisons"][0].update(kind="string", levels=[{"name": "swapped", "swapped_with": "familly"}, {"name": "rest"}])
 
 
 @pytest.mark.parametrize("form", ["person_name", "organisation_name", "id_no", "uscc", "address"])
@@ -48,7 +48,7 @@ def _swapped(document: dict[str, Any]) -> None:
         pytest.param(
             lambda d: d["comparisons"][0].update(column="givn"), "comparison given: there is no field givn", "given", id="compared"
         ),
-        pytest.param(_swapped, "comparison given: swapped_with: there is no field sirname", "surname", id="swapped with"),
+        pytest.param(_swapped, "comparison given: swapped_with: there is no field familly", "family", id="swapped with"),
         pytest.param(lambda d: d.update(over_common={"borne": ["1"]}), "over_common: there is no field borne", "born", id="over-common"),
         pytest.param(lambda d: d.update(identifier="borne"), "identifier: there is no field borne", "born", id="identifier"),
         pytest.param(lambda d: d["blocking"][0].update(refine=["borne"]), "blocking rule born: there is no field borne", "born", id="rule"),
@@ -58,13 +58,16 @@ def test_a_misspelt_field_is_told_beside_a_form_of_the_hub_too(
     tmp_path: Path, form: str, change: Callable[[dict[str, Any]], object], says: str, near: str
 ) -> None:
     def misspelt(document: dict[str, Any]) -> None:
+        document["fields"]["family"] = document["fields"].pop("surname")  # a person's name makes a column `surname`
+        document["comparisons"][1].update(column="family")
+        document["blocking"][1]["fields"] = ["given", "family"]
         document["fields"]["own"] = {"from": "born", "as": form}
         change(document)
 
     with pytest.raises(ContractError) as refused:
         table_forms(make_rows(("a", "b", "1")), make_table(tmp_path, misspelt))
     assert str(refused.value).startswith("model.yml: ") and f" · {says}" in str(refused.value)
-    assert refused.value.remedy.startswith(f"是否为 {near}？可用值 · did you mean {near}? name one of: given, surname, born, ")
+    assert refused.value.remedy.startswith(f"是否为 {near}？可用值 · did you mean {near}? name one of: given, born, family, ")
 
 
 @pytest.mark.parametrize("kind", ["person_name", "organisation_name", "address", "identifier"])
