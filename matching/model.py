@@ -93,7 +93,7 @@ class Level:
     Args:
         name: what it is called, in EDGE.levels too.
         bits: its weight of evidence, log2; negative speaks against; NaN until it is trained.
-        cannot_link: forbids the link, through any chain, unless the pair's total still says link.
+        cannot_link: forbids the link, through any chain; of the hub's own relations unless the pair's total still says link.
         limit: of a graded kind: days, kilometres, share of the larger amount, similarity 0–1; None takes the rest.
         tests: of kind string: any of TESTS; it is reached where one of them holds, and without any by the rest.
         m: how probable it is where two records are one, as trained.

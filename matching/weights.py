@@ -15,7 +15,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from matching.model import RELATED, Model
+from matching.model import RELATED, TABLE, Model
 from schema.records import EDGE
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
@@ -46,7 +46,10 @@ def weigh(levels: pa.Table, model: Model) -> pa.Table:
     weight, forbidden = _weights(distinct, applied, model)
     related = _related(distinct, rarity, rarities, model)
     weight = (weight + rarity.sum(axis=1) + related).round(6)
-    decision = np.select([weight >= model.link, forbidden, weight >= model.review], ["link", "cannot_link", "review"], "no_link")
+    links = weight >= model.link
+    if model.relation == TABLE:  # of the hub's own relations enough other evidence outweighs what forbids
+        links &= ~forbidden
+    decision = np.select([links, forbidden, weight >= model.review], ["link", "cannot_link", "review"], "no_link")
     texts = _texts(distinct, applied, rarity, rarities, related, model)
     columns = [pa.array(column).take(pa.array(combination)) for column in (weight, decision.tolist(), texts)]
     return pa.table([levels.column("left"), levels.column("right"), *columns], schema=EDGE)

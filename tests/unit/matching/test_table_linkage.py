@@ -323,3 +323,23 @@ def test_a_point_at_nought_is_no_place_and_swapped_axes_are_told() -> None:
     assert made["cells"].list.len().to_list() == [0, 2]
     with pytest.raises(ContractError, match="latitudes beyond 90"):
         form_of(pl.DataFrame({"lon": ["22.7"], "lat": ["113.9"]}), field)
+
+
+@pytest.mark.parametrize("of_a_level", [True, False])
+def test_what_forbids_a_link_does_so_whatever_the_weight(tmp_path: Path, of_a_level: bool) -> None:
+    def forbidding(document: dict[str, Any]) -> None:
+        for comparison in document["comparisons"]:
+            comparison.update(kind="string", levels=[{"name": "exact", "exact": True, "bits": 20}, {"name": "differ", "bits": -1}])
+        document["prior"] = -5
+        if of_a_level:
+            document["comparisons"][0]["levels"][1]["cannot_link"] = True
+        else:
+            document["adjustments"] = [{"name": "others", "when": {"given": ["differ"]}, "bits": -1, "cannot_link": True}]
+
+    # The third row would link the first two, which agree in all but what forbids.
+    rows = make_rows(("ada", "stone", "1"), ("ben", "stone", "1"), (None, "stone", "1"))
+    linkage = link_table(rows, make_table(tmp_path, forbidding))
+    decisions = {(edge["left"], edge["right"]): edge["decision"] for edge in linkage.edges.to_pylist()}
+    assert decisions == {(0, 1): "cannot_link", (0, 2): "link", (1, 2): "link"}
+    first, second, _ = linkage.clusters["cluster"].to_pylist()
+    assert first != second
