@@ -60,8 +60,8 @@ def quality_table(found: Evaluation) -> Table:
 
 
 def tell_unread(console: Console, rows: pl.DataFrame, table: TableModel) -> None:
-    """Say which columns hold values that their forms cannot read."""
-    from matching.table_forms import unread
+    """Say which columns hold values that their forms cannot read, and which placeholders no value is."""
+    from matching.table_forms import unmatched, unread
 
     forms = {field.name: field.form for field in table.fields}
     for name, (filled, missed) in unread(rows, table).items():
@@ -72,6 +72,10 @@ def tell_unread(console: Console, rows: pl.DataFrame, table: TableModel) -> None
             f"{name}: {filled:,} 个值中有 {missed:,} 个无法按 {forms[name]} 解读；{remedy.zh} · "
             f"{missed:,} of {filled:,} values cannot be read as {forms[name]}; {remedy.en}"
         )
+        console.print(f"[yellow]提醒 · note[/yellow] {escape(words)}", highlight=False)
+    for name, words_of in unmatched(rows, table).items():
+        listed = ", ".join(words_of)
+        words = f"{name}: 没有值为 {listed}，请核对 placeholders · placeholders {listed} are no value of it: check how they are written"
         console.print(f"[yellow]提醒 · note[/yellow] {escape(words)}", highlight=False)
 
 

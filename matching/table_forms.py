@@ -7,6 +7,8 @@ field and the columns of the hub's own forms. Each distinct value is worked out 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 
 import polars as pl
 import pyarrow as pa
@@ -14,7 +16,7 @@ import pyarrow as pa
 from hub.errors import ContractError
 from hub.wording import Words
 from matching.addresses import addresses
-from matching.characters import fold, once, or_null, pinyin
+from matching.characters import fold, fold_one, once, or_null, pinyin
 from matching.firms import organisation_names
 from matching.forms import cells
 from matching.identifiers import credit_codes, id_numbers, phones
@@ -30,6 +32,7 @@ _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y")
 _NOTHING = frozenset({"", "NULL", "NONE", "N A", "UNKNOWN", "无", "不详", "未知"})
 _HAN = r"\p{Han}"
 _READ = frozenset({"number", "date", "year"})  # forms that not every text can be read as
+_LISTED = frozenset({"words", "pieces", "mentions", "bands"})  # forms that make several of one text
 _MOST_LATITUDE = 90.0  # degrees
 _MOST_BANDED = 2_000  # characters of one text
 
@@ -58,9 +61,25 @@ def unread(rows: pl.DataFrame, table: TableModel) -> dict[str, tuple[int, int]]:
     for field in table.fields:
         if field.form in _READ:
             text = _joined(rows, field).str.strip_chars()
-            filled = pl.select(text != "").to_series().fill_null(value=False)
+            filled = pl.select((text != "") & ~text.is_in(sorted(field.placeholders))).to_series().fill_null(value=False)
             missed = int((filled & form_of(rows, field)[field.name].is_null()).sum())
             found |= {field.name: (int(filled.sum()), missed)} if missed else {}
+    return found
+
+
+def unmatched(rows: pl.DataFrame, table: TableModel) -> dict[str, list[str]]:
+    """Fields with placeholders that are no value of theirs → these placeholders."""
+    found: dict[str, list[str]] = {}
+    for field in table.fields:
+        if field.placeholders and field.form in _PLAIN:
+            values, plain = _joined(rows, field).drop_nulls().unique(), replace(field, placeholders=frozenset())
+            stated = pl.Series(sorted(field.placeholders), dtype=pl.String)
+            held = pl.select(_plain(stated).is_in(_plain(values).to_list())).to_series()
+            if field.form not in _LISTED:
+                made = _PLAIN[field.form](stated, plain)
+                alike = pl.select(made.is_in(_PLAIN[field.form](values, plain).drop_nulls().to_list())).to_series().fill_null(value=False)
+                held = alike if field.form == "exact" else alike | held
+            found |= {field.name: stated.filter(~held).to_list()} if not held.all() else {}
     return found
 
 
@@ -79,7 +98,7 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
         return place.with_columns(cells(place))
     text = _joined(rows, field)
     if field.form in _PLAIN:
-        made = once(text, lambda distinct: _PLAIN[field.form](distinct, field).alias(field.name).to_frame())
+        made = once(text, lambda distinct: _made(distinct, field).alias(field.name).to_frame())
         if field.form in _READ and len(text) > text.null_count() and made[field.name].null_count() == len(made):
             remedy = Words("检查该列，或改为 text", "look at its column, or make it a text")
             if field.form == "date":
@@ -90,7 +109,28 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
                 field=field.name,
             )
         return made
-    return _OWN[field.form](text, field.placeholders)
+    return _OWN[field.form](text, _as_folded(field))
+
+
+def _made(values: pl.Series, field: Field) -> pl.Series:
+    """The form of each value, null where it says nothing."""
+    made = _PLAIN[field.form](values, field)
+    if not field.placeholders:
+        return made
+    if field.form in _READ:  # compared as they are read: 0 is 0.00
+        nothing = _PLAIN[field.form](pl.Series(sorted(field.placeholders)), field).drop_nulls()
+        return pl.select(pl.when(~made.is_in(nothing.to_list())).then(made)).to_series()
+    if field.form in ("bands", "mentions"):
+        return pl.select(pl.when(~_plain(values).is_in(sorted(_texts(field.placeholders)))).then(made)).to_series()
+    return made
+
+
+def _as_folded(field: Field) -> frozenset[str]:
+    """Placeholders of a form of the hub's own, as it compares them."""
+    if not field.placeholders:
+        return field.placeholders
+    marks = {text.replace(" ", "") for text in _texts(field.placeholders)} if field.form in ("id_no", "uscc") else set()
+    return field.placeholders | {folded for word in field.placeholders if (folded := fold_one(word))} | marks
 
 
 def _joined(rows: pl.DataFrame, field: Field) -> pl.Series:
@@ -124,20 +164,31 @@ def _identifier(frame: pl.DataFrame, table: TableModel) -> pl.Series:
 
 def _text(values: pl.Series, field: Field) -> pl.Series:
     """Width, case, variant characters and marks taken away, one blank between words."""
+    return _plain(values).to_frame("v").select(or_null(pl.col("v"), _texts(field.placeholders) | _NOTHING)).to_series()
+
+
+def _plain(values: pl.Series) -> pl.Series:
     lines = fold(values.str.replace_all(r"[\s\p{Cc}\p{Cf}]+", "\u241f"))  # fold drops blanks
-    plain = lines.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
-    return plain.to_frame("v").select(or_null(pl.col("v"), field.placeholders | _NOTHING)).to_series()
+    return lines.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
+
+
+@lru_cache
+def _texts(words: frozenset[str]) -> frozenset[str]:
+    """Placeholders as texts are made comparable."""
+    return frozenset(_plain(pl.Series(sorted(words), dtype=pl.String)).drop_nulls().to_list())
 
 
 def _exact(values: pl.Series, field: Field) -> pl.Series:
     """As written, blanks at the ends aside."""
-    return values.str.strip_chars().to_frame("v").select(or_null(pl.col("v"), field.placeholders)).to_series()
+    nothing = frozenset(word.strip() for word in field.placeholders)
+    return values.str.strip_chars().to_frame("v").select(or_null(pl.col("v"), nothing)).to_series()
 
 
 def _code(values: pl.Series, field: Field) -> pl.Series:
-    """Letters and digits alone."""
-    bare = fold(values).str.replace_all(r"[^\p{L}\p{N}]", "")
-    return bare.to_frame("v").select(or_null(pl.col("v"), field.placeholders | _NOTHING)).to_series()
+    """Letters and digits alone. What says nothing is known by its words, before N/A and NA become one."""
+    bare = _text(values, field).str.replace_all(" ", "", literal=True)
+    nothing = (text for text in _texts(field.placeholders) if not text.replace(" ", "").isalpha() or " " not in text)
+    return bare.to_frame("v").select(or_null(pl.col("v"), frozenset(text.replace(" ", "") for text in nothing))).to_series()
 
 
 def _words(values: pl.Series, field: Field) -> pl.Series:
@@ -196,6 +247,13 @@ def _bands(values: pl.Series, _: Field) -> pl.Series:
     return signatures(values.str.slice(0, _MOST_BANDED))["text_bands"]
 
 
+def _as_dialled(field: Field) -> frozenset[str]:
+    """Placeholders of phones, as these are made comparable."""
+    if not field.placeholders:
+        return field.placeholders
+    return field.placeholders | {*phones(pl.Series(sorted(field.placeholders)), frozenset()).drop_nulls()}
+
+
 _PLAIN: dict[str, Callable[[pl.Series, Field], pl.Series]] = {
     "text": _text,
     "exact": _exact,
@@ -210,7 +268,7 @@ _PLAIN: dict[str, Callable[[pl.Series, Field], pl.Series]] = {
     "date": _date,
     "year": _year,
     "bands": _bands,
-    "phone": lambda values, field: phones(values, field.placeholders),
+    "phone": lambda values, field: phones(values, _as_dialled(field)),
 }
 _OWN: dict[str, Callable[[pl.Series, frozenset[str]], pl.DataFrame]] = {
     "person_name": person_names,
