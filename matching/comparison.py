@@ -46,7 +46,7 @@ def _rarity(sides: Sides, column: str, rarity: Rarity) -> Levels:
     """Bits by which agreement on a value says more, or less, than agreement at large; 0 where the sides do not agree."""
     codes, _ = sides.codes(column)
     same = sides.same(column)
-    bits = np.array([*rarity.bits(sides.values(column)), 0], dtype=np.int8)
+    bits = np.array([*rarity.bits(sides.written(column)), 0], dtype=np.int8)
     return np.where(same, bits[codes], 0).astype(np.int8)
 
 

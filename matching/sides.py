@@ -66,6 +66,12 @@ class Sides:
         values: list[str] = self._coded(column)[1].to_pylist()
         return values
 
+    def written(self, column: str) -> list[str]:
+        """The distinct values of any column as texts, each at its code: of dates and numbers as training counts them."""
+        if self.forms.schema[column] == pl.String:
+            return self.values(column)
+        return pl.Series(self._coded(column)[1]).cast(pl.String).to_list()
+
     def both(self, *columns: str) -> Flags:
         """Where both sides have every one of the columns."""
         flags = np.ones(len(self), dtype=np.bool_)

@@ -343,3 +343,20 @@ def test_what_forbids_a_link_does_so_whatever_the_weight(tmp_path: Path, of_a_le
     assert decisions == {(0, 1): "cannot_link", (0, 2): "link", (1, 2): "link"}
     first, second, _ = linkage.clusters["cluster"].to_pylist()
     assert first != second
+
+
+@pytest.mark.parametrize(
+    ("form", "common", "rare"), [("date", "1970-01-01", "1987-02-03"), ("year", "1970", "1987"), ("number", "0", "17.5")]
+)
+def test_a_common_date_or_number_adds_less_than_a_rare_one(tmp_path: Path, form: str, common: str, rare: str) -> None:
+    def dated(document: dict[str, Any]) -> None:
+        document["fields"]["born"]["as"] = form
+        document["comparisons"] = [{"name": "given", "kind": "name"}, {"name": "born", "kind": "equal", "term_frequency": True}]
+
+    table = make_table(tmp_path, dated)
+    rows = make_rows(*[(name, name, common) for name in _GIVEN * 3], *[(name, name, rare) for name in _GIVEN[:2]])
+    model = link_table(rows, table).model
+    pairs = make_pairs((0, 1), (len(rows) - 2, len(rows) - 1))
+    often, seldom = compare("table", table_forms(rows, table), pairs, model)["born.rarity"].to_pylist()
+    assert often <= 0
+    assert seldom > often + 3
