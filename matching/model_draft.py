@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from hub.errors import RequestError
+from hub.errors import ContractError, RequestError
 from matching.column_profiles import CODE, Profile, profiles
 from matching.model_reader import BLOCK_LIMIT
 from matching.table_columns import OWN_COLUMNS, TAKEN_NAMES, columns_made
@@ -75,12 +75,14 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
         fields["place"] = {"from": list(place), "as": "place"}
         comparisons.append({"name": "place", "kind": "kilometres", "levels": _graded(0.05, 0.3, 1.0, 5.0)})
     _one_of_each_own(fields, comparisons)
+    tried = rows if len(rows) <= _TRIED else rows.sample(_TRIED, seed=1)
+    _read_or_text(tried, fields, comparisons)
     if len(comparisons) < 2:  # one alone tells nothing
         raise RequestError(
             "表中没有两列可供比较 · the table has no two columns to compare",
             remedy="查看各列内容后手写模型 · see what its columns hold, and write the model by hand",
         )
-    rules = _rules(rows, fields)
+    rules = _rules(len(rows), tried, fields)
     if not rules:
         raise RequestError(
             "没有适合分块的列 · no columns bring rows together without bringing nearly all together",
@@ -102,7 +104,7 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
 _OWN = ("person_name", "organisation_name", "id_no", "uscc", "phone", "address", "place")
 _SAYS_WHERE = {"telephone", "email", "url", "phone", "address", "place", "longitude", "latitude"}  # what columns are taken for
 _HOST = r"^(?:https?://)?(?:www\.)?([^/]+)"
-_MONTH_FIRST = ["%Y-%m-%d", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y"]
+_MONTH_FIRST = ["%Y-%m-%d", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"]
 _FORMS = {
     "url": "code",
     "telephone": "code",
@@ -208,11 +210,30 @@ def _one_of_each_own(fields: dict[str, Any], comparisons: list[dict[str, Any]]) 
         if form not in _OWN or form in ("place", "phone") or form not in seen:
             seen.add(form)
             continue
-        entry["as"] = "text"
-        for comparison in comparisons:
-            if comparison["name"] == name:
-                comparison.clear()
-                comparison.update(name=name, kind="name")
+        _make_text(name, fields, comparisons)
+
+
+def _read_or_text(rows: pl.DataFrame, fields: dict[str, Any], comparisons: list[dict[str, Any]]) -> None:
+    """What looks like dates or numbers and cannot be read as such in any row is a text."""
+    for name, entry in fields.items():
+        if entry["as"] in ("date", "number", "year"):
+            try:
+                form_of(rows, _field(name, entry))
+            except ContractError:
+                _make_text(name, fields, comparisons)
+
+
+def _make_text(name: str, fields: dict[str, Any], comparisons: list[dict[str, Any]]) -> None:
+    fields[name] = {"from": fields[name]["from"], "as": "text"}
+    for comparison in comparisons:
+        if comparison["name"] == name:
+            comparison.clear()
+            comparison.update(name=name, kind="name")
+
+
+def _field(name: str, entry: Mapping[str, Any]) -> Field:
+    columns = tuple(entry["from"]) if isinstance(entry["from"], list) else (entry["from"],)
+    return Field(name, columns, entry["as"], tuple(entry.get("formats", ())), entry.get("length", 0), entry.get("pattern"))
 
 
 # --- blocking ---------------------------------------------------------------------------------------------------------
@@ -220,11 +241,10 @@ def _one_of_each_own(fields: dict[str, Any], comparisons: list[dict[str, Any]]) 
 _BY_OWN = {"person_name": "name_pinyin", "organisation_name": "core_pinyin", "address": "places", "place": "cells"}
 
 
-def _rules(rows: pl.DataFrame, fields: Mapping[str, Any]) -> tuple[Rule, ...]:
+def _rules(count: int, tried: pl.DataFrame, fields: Mapping[str, Any]) -> tuple[Rule, ...]:
     """Rules of one field, of each column the loosest that is bearable; then of two, of what is too loose alone."""
-    tried = rows if len(rows) <= _TRIED else rows.sample(_TRIED, seed=1)
-    scale = (len(rows) / max(len(tried), 1)) ** 2
-    bearable = max(_LEAST_PAIRS, _PAIRS_A_ROW * len(rows))
+    scale = (count / max(len(tried), 1)) ** 2
+    bearable = max(_LEAST_PAIRS, _PAIRS_A_ROW * count)
     keys = dict(_keys(tried, fields))
     alone = {name: Rule((name,), columns, int(_pairs([series]) * scale)) for name, (series, columns) in keys.items()}
     singles: dict[frozenset[str], Rule] = {}
@@ -261,8 +281,8 @@ def _keys(rows: pl.DataFrame, fields: Mapping[str, Any]) -> Iterator[tuple[str, 
         form = entry["as"]
         if form == "number":
             continue
-        columns = tuple(entry["from"]) if isinstance(entry["from"], list) else (entry["from"],)
-        made = form_of(rows, Field(name, columns, form, length=entry.get("length", 0), pattern=entry.get("pattern")))
+        field = _field(name, entry)
+        made, columns = form_of(rows, field), field.columns
         column = _BY_OWN.get(form, form if form in ("id_no", "uscc") else name)
         piece = {f"a piece of {columns[0]}"} if entry.get("pattern") == CODE else set()  # as good as a column of its own
         yield column, (made[column], frozenset({*columns, *piece}))

@@ -27,7 +27,7 @@ from matching.table_model import MENTIONS, Field, TableModel
 from matching.table_names import require_columns, require_fields
 from matching.texts import signatures
 
-_DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y")
+_DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y", "%Y.%m.%d", "%d-%m-%Y", "%Y年%m月%d日")
 #: Values that say nothing in any table, as texts are folded; NA and NAN are names, too.
 _NOTHING = frozenset({"", "NULL", "NONE", "N A", "UNKNOWN", "无", "不详", "未知"})
 _HAN = r"\p{Han}"

@@ -199,3 +199,23 @@ def test_columns_that_are_called_as_parts_of_a_name_get_another_name() -> None:
     forms = table_forms(rows, table)
     assert forms["name"].to_pylist() == rows["姓名"].to_list()
     assert forms["city_"].to_pylist() == rows["city"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        pytest.param("{y}.{m:02}.{d:02}", "date", id="year first, with dots"),
+        pytest.param("{d:02}-{m:02}-{y}", "date", id="day first, with dashes"),
+        pytest.param("{m:02}/{late}/{y}", "date", id="month first alone"),
+        pytest.param("{y}-{late}-{late}", "text", id="no date"),
+    ],
+)
+def test_what_is_taken_for_a_date_is_read_or_made_a_text(written: str, form: str) -> None:
+    drawn = random.Random(2)
+    days = [{"y": drawn.randint(1990, 2020), "m": drawn.randint(1, 12), "d": drawn.randint(1, 28)} for _ in range(100)] * 2
+    dates = [written.format(**day, late=13 + day["d"] % 15) for day in days]
+    rows = pl.DataFrame({"name": [f"{GIVEN[n % 12]} {FAMILY[n % 10]}" for n in range(200)], "event_date": dates})
+    table = table_model_from(dict(draft(rows).document), "the draft")
+    assert {field.name: field.form for field in table.fields}["event_date"] == form
+    assert table_forms(rows, table)["event_date"].null_count == 0
+    assert link_table(rows, table).edges.num_rows
