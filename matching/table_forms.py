@@ -30,6 +30,7 @@ from matching.texts import signatures
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y", "%Y.%m.%d", "%d-%m-%Y", "%Y年%m月%d日")
 #: Values that say nothing in any table, as texts are folded; NA and NAN are names, too.
 _NOTHING = frozenset({"", "NULL", "NONE", "N A", "UNKNOWN", "无", "不详", "未知"})
+_FIRST_YEAR = 1000  # %Y takes two digits, too
 _HAN = r"\p{Han}"
 _READ = frozenset({"number", "date", "year"})  # forms that not every text can be read as
 _LISTED = frozenset({"words", "pieces", "mentions", "bands"})  # forms that make several of one text
@@ -226,15 +227,22 @@ def _consonants(texts: pl.Series) -> pl.Series:
 
 
 def _number(values: pl.Series, _: Field) -> pl.Series:
-    return values.str.strip_chars().str.replace_all(",", "").cast(pl.Float64, strict=False)
+    """Commas part thousands and nothing else: what 3,5 or 1.234,56 says is not guessed."""
+    written = values.str.strip_chars()
+    parted = written.str.contains(r"^-?\d{1,3}(,\d{3})+(\.\d+)?$")
+    return (
+        pl.select(pl.when(parted).then(written.str.replace_all(",", "", literal=True)).otherwise(written))
+        .to_series()
+        .cast(pl.Float64, strict=False)
+    )
 
 
 def _date(values: pl.Series, field: Field) -> pl.Series:
-    """The day alone; what follows it, a time of day for one, is passed over."""
+    """The day alone; what follows it, a time of day for one, is passed over. A year of two digits is none: it is not guessed."""
     whole = values.str.strip_chars()
     first = whole.str.extract(r"^([^\sT]+)")
     read = [text.str.to_date(form, strict=False) for form in field.formats or _DATE_FORMATS for text in (whole, first)]
-    return pl.select(pl.coalesce(read)).to_series()
+    return pl.select(pl.coalesce(pl.when(day.dt.year() >= _FIRST_YEAR).then(day) for day in read)).to_series()
 
 
 def _year(values: pl.Series, _: Field) -> pl.Series:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from matching.comparison import compare
-from matching.table_forms import form_of, table_forms, unmatched
+from matching.table_forms import form_of, table_forms, unmatched, unread
 from matching.table_model import Field, table_model_from
 from schema.records import PAIR
 
@@ -76,3 +76,17 @@ def test_placeholders_that_no_row_holds_are_told() -> None:
     )
     rows = pl.DataFrame({"born": ["01/01/1900", "1987-01-02", "None", None], "code": ["X 1", "b", "c", None]})
     assert unmatched(rows, table) == {"born": ["1901-01-01"]}
+
+
+def test_years_of_two_digits_and_decimal_commas_are_told_and_not_guessed() -> None:
+    fields = {"day": {"from": "day", "as": "date"}, "sum": {"from": "sum", "as": "number"}}
+    comparisons = [{"name": "day", "kind": "date"}, {"name": "sum", "kind": "ratio", "levels": [{"name": "same", "at_most": 0}]}]
+    document = {"version": 1, "fields": fields, "blocking": [{"name": "day", "fields": ["day"]}], "comparisons": comparisons}
+    days = ["04/03/26", "04-03-26", "26-03-04", "2026-03-04", "2026年3月4日"]
+    rows = pl.DataFrame({"day": days, "sum": ["3,5", "1.234,56", "12,34,567", "-1,234,567.5", "1234.5"]})
+    table = table_model_from(document, "m")
+    forms = table_forms(rows, table)
+    assert forms["day"].to_pylist() == [None, None, None, date(2026, 3, 4), date(2026, 3, 4)]
+    assert forms["sum"].to_pylist() == [None, None, None, -1234567.5, 1234.5]
+    assert unread(rows, table) == {"day": (5, 3), "sum": (5, 3)}
+    assert form_of(rows, Field("c", ("day",), "date", formats=("%d/%m/%y",)))["c"].to_list()[0] == date(2026, 3, 4)
