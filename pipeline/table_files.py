@@ -15,7 +15,7 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # XLSX (any zip) and XLS
 
 
 def read_table(paths: Sequence[Path]) -> pl.DataFrame:
-    """Files as one table, CSV's cells as the text that they are, blanks around names and cells taken away.
+    """Files as one table, CSV's cells as the text that they are, blanks around names and cells taken away; an empty cell is null.
 
     Columns that one file alone has are null in the others. Where several files are read and none has a column `source`,
     it is made of their names, with their folders where files of two have one name.
@@ -23,7 +23,8 @@ def read_table(paths: Sequence[Path]) -> pl.DataFrame:
     Raises:
         NotFound: no such file.
         RequestError: it is neither CSV nor Parquet, a workbook under such an ending, or cannot be read as what its ending says; it names a
-            column twice; a file is named twice; a column is of one type in one file and of another, that goes with it nowhere, in the next.
+            column twice, or has an empty row amid others; a file is named twice; a column is of one type in one file and of another, that
+            goes with it nowhere, in the next.
     """
     frames = [_read(path) for path in paths]
     if len(frames) > 1 and not any("source" in frame.columns for frame in frames):
@@ -122,7 +123,7 @@ def _read(path: Path) -> pl.DataFrame:
         _require_text(path)
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path, glob=False)
+            return _without_empty(pl.read_parquet(path, glob=False), path)
         read = pl.read_csv(path, infer_schema=False, encoding="utf8", glob=False)
     except (pl.exceptions.PolarsError, OSError):
         raise RequestError(
@@ -139,4 +140,26 @@ def _read(path: Path) -> pl.DataFrame:
                 f"{path.name} names a column twice, at columns {first} and {place}",
                 remedy="每列用不同的列名 · give each column a name of its own",
             )
-    return read.rename(names).with_columns(pl.all().str.strip_chars())
+    return _without_empty(read.rename(names), path)
+
+
+def _without_empty(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Blanks around texts taken away, nothing where nothing is left; no empty rows at the end.
+
+    Raises:
+        RequestError: an empty row has others after it: left out it would change their numbers, by which rows without an id are named.
+    """
+    text = pl.col(pl.String).str.strip_chars()
+    rows = rows.with_columns(pl.when(text != "").then(text))
+    filled = rows.select(pl.any_horizontal(pl.all().is_not_null())).to_series() if rows.width else pl.Series([], dtype=pl.Boolean)
+    last = int(filled.arg_true().max() or 0) + 1 if filled.any() else 0  # type: ignore[arg-type]
+    if last < len(rows):
+        rows = rows.head(last)
+    empty = (~filled.head(last)).arg_true()
+    if len(empty):
+        raise RequestError(
+            f"{path.name} 有空行 {len(empty):,} 行，首个是第 {empty[0] + 1:,} 行数据 · "
+            f"{path.name}: empty rows: {len(empty):,}, the first is row {empty[0] + 1:,} below the header",
+            remedy="删去空行 · take the empty rows out",
+        )
+    return rows

@@ -58,3 +58,18 @@ def test_columns_that_go_nowhere_together_are_refused(tmp_path: Path) -> None:
     pl.DataFrame({"id": ["1"], "name": [["张伟", "张三"]]}).write_parquet(tmp_path / "y.parquet")
     with pytest.raises(RequestError, match=r"x.csv, y.parquet: .* · columns of one name are of different kinds"):
         read_table([written(tmp_path / "x.csv", "id,name\n1,张伟\n"), tmp_path / "y.parquet"])
+
+
+def test_a_cell_with_nothing_but_blanks_is_empty(tmp_path: Path) -> None:
+    read = read_table([written(tmp_path / "x.csv", 'id,source,year\n1,"",1987\n2," ",""\n3, a ,""\n')])
+    assert read.rows() == [("1", None, "1987"), ("2", None, None), ("3", "a", None)]
+    pl.DataFrame({"id": [1, 2], "year": ["1987 ", " "]}).write_parquet(tmp_path / "x.parquet")
+    assert read_table([tmp_path / "x.parquet"]).rows() == [(1, "1987"), (2, None)]
+    pl.DataFrame({"id": [1, 2]}).write_parquet(tmp_path / "y.parquet")
+    assert read_table([tmp_path / "y.parquet"]).rows() == [(1,), (2,)]
+
+
+def test_empty_rows_at_the_end_are_none_and_others_are_told(tmp_path: Path) -> None:
+    assert read_table([written(tmp_path / "x.csv", 'id,name\n1,张伟\n,\n"", \n')]).rows() == [("1", "张伟")]
+    with pytest.raises(RequestError, match="x.csv: empty rows: 2, the first is row 2 below the header"):
+        read_table([written(tmp_path / "x.csv", 'id,name\n1,张伟\n"",\n,\n2,张三\n')])
