@@ -25,6 +25,7 @@ _TRIED = 200_000  # rows that rules are tried on
 _PAIRS_A_ROW = 8  # that one rule may form
 _LEAST_PAIRS = 20_000  # … or as many, in a small table
 _RULES = 10
+_MOST_KEYS = 10_000_000  # of two lists in one rule, each of one with each of the other
 _USES = 3  # of one column in rules on two
 _START = 3  # letters; of Chinese characters one less
 
@@ -105,17 +106,8 @@ _OWN = ("person_name", "organisation_name", "id_no", "uscc", "phone", "address",
 _SAYS_WHERE = {"telephone", "email", "url", "phone", "address", "place", "longitude", "latitude"}  # what columns are taken for
 _HOST = r"^(?:https?://)?(?:www\.)?([^/]+)"
 _MONTH_FIRST = ["%Y-%m-%d", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"]
-_FORMS = {
-    "url": "code",
-    "telephone": "code",
-    "birth": "code",
-    "birth_date": "date",
-    "code": "code",
-    "category": "code",
-    "date": "date",
-    "year": "year",
-    "number": "number",
-}
+_FORMS = dict.fromkeys(("url", "telephone", "birth", "code", "category"), "code")
+_FORMS |= {"birth_date": "date", "date": "date", "year": "year", "number": "number"}
 _KINDS = {
     "birth": "code",
     "code": "code",
@@ -255,7 +247,7 @@ def _rules(count: int, tried: pl.DataFrame, fields: Mapping[str, Any]) -> tuple[
     doubles = []
     for one, other in combinations(loose, 2):
         (left, left_columns), (right, right_columns) = keys[one], keys[other]
-        if left_columns & right_columns:
+        if left_columns & right_columns or _combined(left, right) * count > _MOST_KEYS * len(tried):
             continue
         pairs = int(_pairs([left, right]) * scale)
         if 0 < pairs <= bearable:
@@ -286,6 +278,12 @@ def _keys(rows: pl.DataFrame, fields: Mapping[str, Any]) -> Iterator[tuple[str, 
         column = _BY_OWN.get(form, form if form in ("id_no", "uscc") else name)
         piece = {f"a piece of {columns[0]}"} if entry.get("pattern") == CODE else set()  # as good as a column of its own
         yield column, (made[column], frozenset({*columns, *piece}))
+
+
+def _combined(*keys: pl.Series) -> int:
+    """Keys that columns make together."""
+    one, other = (each.list.len() if isinstance(each.dtype, pl.List) else each.is_not_null() for each in keys)
+    return int((one.cast(pl.Int64) * other.cast(pl.Int64)).sum())
 
 
 def _pairs(keys: Sequence[pl.Series]) -> int:

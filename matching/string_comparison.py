@@ -102,9 +102,9 @@ def _ngrams(left: _Texts, right: _Texts, values: _Texts) -> Floats:
 def _pieces(texts: pl.Series) -> pl.Series:
     """Pieces of three characters, a blank before and after."""
     padded = pl.select(pl.concat_str(pl.lit(" "), texts, pl.lit(" "))).to_series()
-    longest = max(padded.str.len_chars().to_list(), default=_PIECE)
-    cut = [pl.lit(padded).str.slice(start, _PIECE) for start in range(longest - _PIECE + 1)]
-    return pl.select(pl.concat_list(cut)).to_series().list.eval(pl.element().filter(pl.element().str.len_chars() == _PIECE))
+    # As many pieces as there are characters: a slice for each place of the longest text would be one of all others, too.
+    cut = [padded.str.slice(start).str.extract_all(f"(?s).{{{_PIECE}}}") for start in range(_PIECE)]
+    return pl.select(pl.concat_list(cut)).to_series()
 
 
 def _cosine(left: _Texts, right: _Texts, values: _Texts, cut: Callable[[pl.Series], pl.Series]) -> Floats:

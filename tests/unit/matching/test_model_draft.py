@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from hub.errors import RequestError
+from matching import model_draft
 from matching.column_profiles import profiles
 from matching.comparison import compare
 from matching.evaluation import evaluate
@@ -219,3 +222,20 @@ def test_what_is_taken_for_a_date_is_read_or_made_a_text(written: str, form: str
     assert {field.name: field.form for field in table.fields}["event_date"] == form
     assert table_forms(rows, table)["event_date"].null_count == 0
     assert link_table(rows, table).edges.num_rows
+
+
+def test_two_columns_of_long_texts_are_not_tried_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, tried = random.Random(1), list[int]()
+
+    def pairs(keys: Sequence[pl.Series]) -> int:
+        tried.append(prod(series.list.len().mean() or 0 for series in keys if isinstance(series.dtype, pl.List)) * len(keys[0]))
+        return counted(keys)
+
+    counted = model_draft._pairs
+    monkeypatch.setattr(model_draft, "_pairs", pairs)
+    monkeypatch.setattr(model_draft, "_MOST_KEYS", 50_000, raising=False)
+    monkeypatch.setattr(model_draft, "_LEAST_PAIRS", 1_000)  # so that a word alone is too loose
+    texts = [[" ".join(drawn.sample(GIVEN + FAMILY, 20)) for _ in range(300)] for _ in range(2)]
+    names = [f"{drawn.choice(GIVEN)} {drawn.choice(FAMILY)}{n % 40}" for n in range(300)]
+    assert draft(pl.DataFrame({"title": texts[0], "abstract": texts[1], "name": names})).rules
+    assert max(tried) <= 50_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from hub.errors import ContractError
+from matching import string_comparison
 from matching.comparison import compare
 from matching.evaluation import evaluate
 from matching.table_forms import form_of, table_forms
@@ -360,3 +362,22 @@ def test_a_common_date_or_number_adds_less_than_a_rare_one(tmp_path: Path, form:
     often, seldom = compare("table", table_forms(rows, table), pairs, model)["born.rarity"].to_pylist()
     assert often <= 0
     assert seldom > often + 3
+
+
+def test_one_long_text_makes_no_more_pieces_of_the_others() -> None:
+    texts = pl.Series(["watermelon", "ab", "", "光明 区", "x" * 3_000])
+    made = string_comparison._pieces(texts)
+    for text, pieces in zip(texts, made, strict=True):
+        assert sorted(pieces) == sorted(f" {text} "[place : place + 3] for place in range(len(text)))
+    assert made.list.len().sum() == sum(map(len, texts))
+
+
+def test_the_memory_of_pieces_follows_the_characters_and_not_the_longest_text(tmp_path: Path) -> None:
+    levels = [{"name": "alike", "ngrams": 0.5}, {"name": "differ"}]
+    table = make_table(tmp_path, lambda d: d.update(comparisons=[{"name": "given", "kind": "string", "levels": levels}]))
+    forms = table_forms(
+        make_rows(*[(f"{name} {number}", name, "1") for number in range(300) for name in _GIVEN], ("x" * 20_000, "x", "1")), table
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    compare("table", forms, make_pairs((0, 1), (0, forms.num_rows - 1)), table.model)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB; 20,000 slices of 3,600 texts take more
