@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan
 from typing import TYPE_CHECKING
 
 from hub.wording import Words
-from matching.model import RELATED, Model
-from matching.model_reader import ModelReader
+from matching.model import OUTCOMES, RELATED, Comparison, Model
+from matching.model_reader import USUAL, ModelReader
 from matching.table_columns import BESIDE_LEVELS, OWN_COLUMNS, columns_made
 
 if TYPE_CHECKING:
     from matching.table_model import TableModel
 
-#: Kind of comparison → the forms that it is of.
 _LISTS = ("words", "pieces", "mentions")
+_TEXTS = ("text", "exact", "code", "start", "end", "sound", "phone")
+_NUMBERS = ("number", "year", "date")
+#: Kind of comparison → the forms that it is of.
 _NEEDED = {
+    "string": _TEXTS,
+    "phone": _TEXTS,
+    "category": _TEXTS,
+    "equal": (*_TEXTS, *_NUMBERS),
     "days": ("date",),
     "date": ("date",),
-    "difference": ("number", "year", "date"),
+    "difference": _NUMBERS,
     "ratio": ("number",),
     "kilometres": ("place",),
     "shared": _LISTS,
     "overlap": _LISTS,
 }
+_RELATIONS_ALONE = ("text", "count", "parties", "citation")  # they look at columns that the hub's own forms alone make
+#: Columns of the hub's own forms that are no texts.
+_OTHER_COLUMNS = {"id_birth_date": "date", "longitude": "number", "latitude": "number", "places": "places", "cells": "cells"}
+_OTHER_COLUMNS |= dict.fromkeys(("is_masked", "is_common", "is_whole"), "yes or no")
+_SEVERAL = (*_LISTS, "bands", "places", "cells")
 
 
 class TableChecks(ModelReader):
@@ -103,14 +115,49 @@ class TableChecks(ModelReader):
             )
 
     def check_kinds(self, table: TableModel) -> None:
-        """What compares days, numbers and places is of fields that are such."""
-        made = {field.name: field.form for field in table.fields}
+        """Each comparison is of a field that is such, and so is all that is asked for one value of a row."""
+        forms = [field.form for field in table.fields]
+        made = {
+            column: _OTHER_COLUMNS.get(column, "text") if field.form in OWN_COLUMNS else field.form
+            for field in table.fields
+            for column in columns_made(field.name, field.form, forms)
+        }
         for comparison in table.model.comparisons:
-            needed = _NEEDED.get(comparison.kind)
-            form = "place" if comparison.kind == "kilometres" and "place" in made.values() else made.get(comparison.column, "none")
-            if needed is not None and form not in needed:
+            self.check_kind(comparison, "place" if comparison.kind == "kilometres" and "place" in forms else made.get(comparison.column))
+            for other in (str(value) for level in comparison.levels for test, value in level.tests if test == "swapped_with"):
+                self.check_kind(replace(comparison, column=other), made.get(other))
+        single = [(Words("identifier", "identifier"), table.identifier)] if table.identifier else []
+        single += [
+            (Words(f"比较 {each.name} 的 term_frequency", f"term_frequency of comparison {each.name}"), each.column)
+            for each in table.model.comparisons
+            if each.term_frequency
+        ]
+        for place, column in single:
+            if made.get(column) in _SEVERAL:
                 raise self.error(
-                    f"比较 {comparison.name} 的 {comparison.kind} 不适用于 {form} 字段 · "
-                    f"comparison {comparison.name}: {comparison.kind} is of no field made as {form}",
-                    f"用 as: 改为 {' 或 '.join(needed)} · make it {' or '.join(needed)} with as:",
+                    f"{place.zh} 用于每行一个值，字段 {column} 有多个 · {place.en} is of one value a row, and field {column} makes several",
+                    f"用 as: 改为 {' 或 '.join(_TEXTS)} · make it {' or '.join(_TEXTS)} with as:",
                 )
+        if table.truth is not None and table.truth.form not in (*_TEXTS, *_NUMBERS):
+            raise self.error(
+                f"truth 不能为 {table.truth.form} · truth cannot be {table.truth.form}",
+                f"可用值 · name one of: {', '.join((*_TEXTS, *_NUMBERS))}",
+            )
+
+    def check_kind(self, comparison: Comparison, form: str | None) -> None:
+        """One comparison, of a column that is made so; None where there is none of that name."""
+        if comparison.kind in _RELATIONS_ALONE:
+            kinds = ", ".join((*USUAL, *_NEEDED, *(kind for kind in OUTCOMES if kind not in (*_NEEDED, *_RELATIONS_ALONE))))
+            raise self.error(
+                f"比较 {comparison.name} 的 {comparison.kind} 仅用于平台自身的关系 · "
+                f"comparison {comparison.name}: {comparison.kind} is of the hub's own relations alone",
+                f"可用值 · name one of: {kinds}",
+            )
+        needed = _NEEDED.get(comparison.kind)
+        if needed is None or form in needed or (form is None and needed[0] in _TEXTS):  # what is not there is told as such
+            return
+        raise self.error(
+            f"比较 {comparison.name} 的 {comparison.kind} 不适用于 {form or 'none'} 字段 · "
+            f"comparison {comparison.name}: {comparison.kind} is of no field made as {form or 'none'}",
+            f"用 as: 改为 {' 或 '.join(needed)} · make it {' or '.join(needed)} with as:",
+        )

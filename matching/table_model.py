@@ -185,6 +185,11 @@ class _TableReader(TableChecks):
                 r"写作 rec-(\d+)，不用环视 · write it as rec-(\d+), without look-around",
             )
         length = int(self.number(entry.get("length", 0), f"field {name}.length"))
+        if "length" in FORMS[form] and length < 1:
+            raise self.error(
+                f"字段 {name} 的 length 小于 1 · field {name}: length is below 1",
+                "写字符数，至少为 1 · write a number of characters, at least 1",
+            )
         formats = tuple(map(str, self.sequence(entry.get("formats", []), f"field {name}.formats")))
         placeholders = frozenset(map(str, self.sequence(entry.get("placeholders", []), f"field {name}.placeholders")))
         without = tuple(map(str, self.sequence(entry.get("without", []), f"field {name}.without")))

@@ -64,6 +64,64 @@ def test_a_file_with_the_least_there_must_be_is_read(tmp_path: Path) -> None:
             "two fields",
             id="two addresses",
         ),
+        *(
+            pytest.param(
+                lambda d, form=form: d["fields"]["born"].update({"as": form}), f"string is of no field made as {form}", id=f"code of {form}"
+            )
+            for form in ("date", "year", "number", "words", "bands", "mentions")
+        ),
+        *(
+            pytest.param(
+                lambda d, kind=kind, more=more: (
+                    d["comparisons"][2].update(kind=kind, **more),
+                    d["fields"]["born"].update({"as": "words"}),
+                ),
+                f"{kind} is of",
+                id=f"{kind} of words",
+            )
+            for kind, more in (
+                ("equal", {}),
+                ("phone", {}),
+                ("category", {}),
+                ("count", {}),
+                ("parties", {}),
+                ("citation", {}),
+                ("text", {"levels": [{"name": "a", "at_least": 0.5}, {"name": "b"}]}),
+            )
+        ),
+        pytest.param(
+            lambda d: (
+                d["fields"].update(spread={"from": "s", "as": "date"}),
+                d["comparisons"][0].update(kind="string", levels=[{"name": "a", "swapped_with": "spread"}, {"name": "rest"}]),
+            ),
+            "date",
+            id="swapped with a date",
+        ),
+        pytest.param(
+            lambda d: (
+                d["fields"]["born"].update({"as": "words"}),
+                d["comparisons"][2].update(kind="shared", term_frequency=True, levels=[{"name": "a", "at_most": 2}, {"name": "b"}]),
+            ),
+            "term_frequency",
+            id="how rare a list is",
+        ),
+        pytest.param(
+            lambda d: (d["fields"].update(more={"from": "s", "as": "words"}), d.update(identifier="more")),
+            "identifier is of one value a row",
+            id="identifier of several values",
+        ),
+        *(
+            pytest.param(
+                lambda d, form=form, length=length: d["fields"].update(part={"from": "s", "as": form, "length": length}),
+                "length is below 1",
+                id=f"{form} of {length}",
+            )
+            for form, length in (("start", 0), ("end", -1), ("pieces", 0))
+        ),
+        *(
+            pytest.param(lambda d, form=form: d.update(truth={"from": "s", "as": form}), "truth cannot be", id=f"truth as {form}")
+            for form in ("id_no", "address", "words")
+        ),
         pytest.param(
             lambda d: d["fields"].update(number="n", where={"from": "a", "as": "address"}),
             "field number is called as a column that field where makes",
