@@ -56,6 +56,11 @@ def run(
     """关联或去重一张表，缺的权重从表中学 · Link or deduplicate a table; weights that its model lacks are trained from it."""
     for path in (to, *([links] if links else [])):
         require_writable(path, [*inputs, model])
+    if links is not None and links.resolve() == to.resolve():
+        raise RequestError(
+            f"--to 与 --links 是同一个文件 {to.name} · --to and --links are one file, {to.name}",
+            remedy="各写一个文件 · name a file for each",
+        )
     start, console = time.perf_counter(), Console(soft_wrap=True)
     table, rows = _read(model, inputs, truth)
     _require_distinct(_ids(rows, table))

@@ -126,6 +126,7 @@ def test_explain_adds_up(tmp_path: Path, table: Path) -> None:
         pytest.param({"--input": "latin.csv"}, RequestError, "UTF-8", id="another encoding"),
         pytest.param({"--to": "clusters.xlsx"}, RequestError, "clusters.xlsx", id="a result of another ending"),
         pytest.param({"--to": "nowhere/clusters.csv"}, RequestError, "folder", id="a result in no folder"),
+        pytest.param({"--links": "../{folder}/clusters.csv"}, RequestError, "one file", id="links over the clusters"),
         pytest.param({"--truth": "who"}, NotFound, "born", id="no such truth: its columns are told"),
     ],
 )
@@ -141,8 +142,9 @@ def test_what_cannot_be_done_is_told(
     (tmp_path / "latin.csv").write_bytes("no,given,surname,born\n1,rené,x,1\n".encode("latin-1"))
     words = {"--model": str(_model(tmp_path)), "--input": str(table), "--to": "clusters.csv", **change}
     with pytest.raises(kind) as refused:
-        _run("run", *(part for pair in words.items() for part in pair))
+        _run("run", *(part.format(folder=tmp_path.name) for pair in words.items() for part in pair))
     assert word in str(refused.value)
+    assert not (tmp_path / "clusters.csv").exists()
     assert "PK" not in str(refused.value)
 
 
