@@ -23,6 +23,7 @@ from matching.sides import Flags, Floats, Sides
 
 _Texts: TypeAlias = Sequence[str]
 _PIECE = 3
+_ROUNDING = 1e-6  # scores come with seven figures
 
 
 def string(sides: Sides, comparison: Comparison) -> Levels:
@@ -62,7 +63,7 @@ class _Measures:
         holds: Flags = self.unequal.copy()
         if len(self.left):
             measure = self._measure(test)
-            kept = measure <= bound if test == "edits" else measure >= bound - 1e-9
+            kept = measure <= bound if test == "edits" else measure >= bound - _ROUNDING
             holds[self.unequal] = kept[self.number]
         return holds
 

@@ -229,6 +229,7 @@ def test_forms_with_options() -> None:
         ({"edits": 1}, "smith", "smithes", False),
         ({"jaro_winkler": 0.92}, "johnathan", "johnathon", True),
         ({"jaro_winkler": 0.92}, "johnathan", "mary", False),
+        ({"jaro_winkler": 0.96}, "abbb", "abbbb", True),  # 0.96, that no number of seven figures is
         ({"similarity": 0.8}, "golden gate park", "golden gate parc", True),
         ({"words": 0.8}, "golden gate park", "park golden gate", True),
         ({"words": 0.8}, "golden gate park", "golden arches", False),
