@@ -229,20 +229,25 @@ def _consonants(texts: pl.Series) -> pl.Series:
 def _number(values: pl.Series, _: Field) -> pl.Series:
     """Commas part thousands and nothing else: what 3,5 or 1.234,56 says is not guessed."""
     written = values.str.strip_chars()
+    read = written.cast(pl.Float64, strict=False)
+    if not read.null_count():
+        return read
     parted = written.str.contains(r"^-?\d{1,3}(,\d{3})+(\.\d+)?$")
-    return (
-        pl.select(pl.when(parted).then(written.str.replace_all(",", "", literal=True)).otherwise(written))
-        .to_series()
-        .cast(pl.Float64, strict=False)
-    )
+    bare = pl.select(pl.when(parted).then(written.str.replace_all(",", "", literal=True))).to_series()
+    return pl.select(pl.coalesce(read, bare.cast(pl.Float64, strict=False))).to_series()
 
 
 def _date(values: pl.Series, field: Field) -> pl.Series:
     """The day alone; what follows it, a time of day for one, is passed over. A year of two digits is none: it is not guessed."""
     whole = values.str.strip_chars()
     first = whole.str.extract(r"^([^\sT]+)")
-    read = [text.str.to_date(form, strict=False) for form in field.formats or _DATE_FORMATS for text in (whole, first)]
-    return pl.select(pl.coalesce(pl.when(day.dt.year() >= _FIRST_YEAR).then(day) for day in read)).to_series()
+    found = pl.Series([None], dtype=pl.Date).new_from_index(0, len(values))
+    for form in field.formats or _DATE_FORMATS:
+        for text in (whole, first):
+            if found.null_count():
+                day = text.str.to_date(form, strict=False)
+                found = pl.select(pl.coalesce(found, pl.when(day.dt.year() >= _FIRST_YEAR).then(day))).to_series()
+    return found
 
 
 def _year(values: pl.Series, _: Field) -> pl.Series:
