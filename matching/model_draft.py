@@ -25,7 +25,7 @@ _TRIED = 200_000  # rows that rules are tried on
 _PAIRS_A_ROW = 8  # that one rule may form
 _LEAST_PAIRS = 20_000  # … or as many, in a small table
 _RULES = 10
-_MOST_KEYS = 10_000_000  # of two lists in one rule, each of one with each of the other
+_MOST_KEYS = 5_000_000  # of two lists in one rule, each of one with each of the other
 _USES = 3  # of one column in rules on two
 _START = 3  # letters; of Chinese characters one less
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -116,9 +117,10 @@ def _cosine(left: _Texts, right: _Texts, values: _Texts, cut: Callable[[pl.Serie
     place = pl.DataFrame({"value": distinct, "place": np.arange(len(distinct))})
     sides = (pl.DataFrame({"value": side}, schema={"value": pl.String}) for side in (left, right))
     ours, theirs = (side.join(place, on="value", how="left", maintain_order="left")["place"].to_numpy() for side in sides)
-    shared = np.zeros(len(ours))
-    for start in range(0, len(ours), _ROWS):
-        part = slice(start, start + _ROWS)
+    shared, sizes = np.zeros(len(ours)), np.diff(table.indptr).astype(np.int64)
+    _, starts = np.unique(np.cumsum(sizes[ours] + sizes[theirs]) // _AT_ONCE, return_index=True)
+    for start, end in pairwise([*starts.tolist(), len(ours)]):
+        part = slice(start, end)
         shared[part] = np.asarray(table[ours[part]].multiply(table[theirs[part]]).sum(axis=1)).ravel()
     cosine: Floats = shared / np.maximum(lengths[ours] * lengths[theirs], 1e-12)
     return cosine
@@ -134,7 +136,7 @@ def _weighed_pieces(lists: pl.Series) -> csr_array:
     return csr_array((table["weight"].to_numpy(), (rows, columns)), shape=(len(lists), int(columns.max(initial=0)) + 1))
 
 
-_ROWS = 200_000  # value pairs at a time, for memory
+_AT_ONCE = 10_000_000  # pieces of value pairs, for memory: of long texts a pair has thousands
 _MEASURES: dict[str, Callable[[_Texts, _Texts, _Texts], Floats]] = {
     "edits": _scored(OSA.distance),
     "jaro_winkler": _scored(JaroWinkler.similarity),

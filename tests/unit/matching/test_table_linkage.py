@@ -382,3 +382,13 @@ def test_the_memory_of_pieces_follows_the_characters_and_not_the_longest_text(tm
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     compare("table", forms, make_pairs((0, 1), (0, forms.num_rows - 1)), table.model)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB; 20,000 slices of 3,600 texts take more
+
+
+def test_long_texts_are_compared_a_few_at_a_time_with_the_same_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = random.Random(3)
+    values = [" ".join(dice.choices(_GIVEN, k=dice.randint(1, 40))) for _ in range(30)]
+    left, right = zip(*[(one, other) for one in values for other in values], strict=True)
+    whole = string_comparison._ngrams(left, right, values)
+    monkeypatch.setattr(string_comparison, "_AT_ONCE", 100)  # fewer pieces than one pair may have
+    assert string_comparison._ngrams(left, right, values).tolist() == whole.tolist()
+    assert string_comparison._ngrams([], [], values).tolist() == []
