@@ -105,7 +105,7 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
 
     Raises:
         BatchHeld: too much is refused, by VALIDATE and here together; the batch is held whole.
-        ConservationError: a row was lost or doubled.
+        ConservationError: a row was lost or doubled; nothing is taken in, and the batch is not done.
         BusyError: another run of the department is at work.
     """
     department = contract.department
@@ -238,6 +238,5 @@ def _finish(connection: Connection, keys: dict[str, object], touched: set[int]) 
     connection.execute(text(_LATER_PENDING))
     touched |= set(connection.execute(text(_DONE), keys).scalars())
     connection.execute(text(_CLEAR_ERRORS), {"batches": sorted(touched)})
-    counts = recount(connection, sorted(touched))
+    require_law(recount(connection, sorted(touched)))
     connection.commit()
-    require_law(counts)

@@ -14,7 +14,7 @@ from cli import batches, quarantine, run
 from cli.main import app
 from hub.errors import ConservationError, RequestError
 from pipeline.landing.land import land
-from tests.integration.pipeline.builders import giving, make_contract, make_page, make_row
+from tests.integration.pipeline.builders import giving, make_contract, make_page, make_row, take_in
 
 _BATCH = "INSERT INTO ops.batch (department, kind, state, contract_version, pulled) VALUES (:department, 'reconcile', 'failed', 1, 123456)"
 _ITEM = (
@@ -100,6 +100,54 @@ def test_rows_that_the_next_run_takes_along_break_no_law(database: Engine) -> No
     with database.begin() as connection:
         connection.execute(text("UPDATE ops.batch SET validated_at = now()"))
     assert isinstance(CliRunner().invoke(app, ["batches", "check"]).exception, ConservationError)
+
+
+DOUBLE = """
+INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, state)
+SELECT department, source_record_id, 2, batch_id, ordinal + 3, operation, content_hash, has_key, payload, state
+FROM landing.record WHERE source_record_id = '1'
+"""
+
+
+@pytest.mark.parametrize(
+    ("broken_by", "zh", "en"),
+    [
+        pytest.param(
+            "DELETE FROM landing.record WHERE source_record_id = '1'",
+            "落地区有 2 行，落地 3 行，来源删除 0 行",
+            "landing holds 2 rows, 3 landed and 0 were deleted at the source",
+            id="a row lost",
+        ),
+        pytest.param(
+            DOUBLE,
+            "落地区有 4 行，落地 3 行，来源删除 0 行",
+            "landing holds 4 rows, 3 landed and 0 were deleted at the source",
+            id="a row doubled",
+        ),
+        pytest.param(
+            "UPDATE ops.batch SET pulled = pulled + 1 WHERE batch_id = 1",
+            "拉取 4 ≠ 落地 3 + 已知 0",
+            "pulled 4 ≠ landed 3 + already known 0",
+            id="a row that never landed",
+        ),
+        pytest.param(
+            "UPDATE landing.record SET state = 'landed' WHERE source_record_id = '1'",
+            "1 行落地后尚无状态",
+            "1 landed rows are in no state yet",
+            id="a row in no state",
+        ),
+    ],
+)
+def test_a_broken_law_is_told_with_its_batch_and_both_counts(database: Engine, broken_by: str, zh: str, en: str) -> None:
+    take_in(database, make_contract(), make_page([make_row(n) for n in range(3)]))
+    take_in(database, make_contract(), make_page([make_row(n) for n in range(3)]))  # a batch of which the law holds
+    assert CliRunner().invoke(app, ["batches", "check"]).exit_code == 0
+    with database.begin() as connection:
+        connection.execute(text(broken_by))
+    error = CliRunner().invoke(app, ["batches", "check"]).exception
+    assert isinstance(error, ConservationError)
+    assert error.message == f"works: 批次 1 违反守恒律：{zh} · batch 1 breaks the conservation law: {en}"
+    assert error.detail == {"department": "works", "batch_id": 1}
 
 
 @pytest.mark.parametrize(("mode", "words"), [("snapshot", "`casehub run works`"), ("events", "send its events again")])

@@ -24,6 +24,7 @@ RAISED = {{
     "busy": errors.BusyError("another run"),
     "refused": errors.SourceRefused("401"),
     "format": errors.SourceFormatError("HTML for JSON"),
+    "law": errors.ConservationError("pulled 4 ≠ landed 3 + already known 0"),
     "unknown": ValueError("cannot read {VALUE}"),
 }}
 told = {{}}
@@ -55,10 +56,12 @@ def test_what_another_try_may_mend_is_passed_on(told: tuple[dict[str, dict[str, 
     assert not told[0][name]["fails_for_good"]
 
 
-@pytest.mark.parametrize("name", ["refused", "format"])
-def test_what_no_try_mends_fails_at_once(told: tuple[dict[str, dict[str, object]], str], name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "error"), [("refused", "SourceRefused: 401"), ("format", "SourceFormatError"), ("law", "ConservationError: pulled 4")]
+)
+def test_what_no_try_mends_fails_at_once(told: tuple[dict[str, dict[str, object]], str], name: str, error: str) -> None:
     assert told[0][name]["fails_for_good"]
-    assert "Source" in str(told[0][name]["text"])
+    assert error in str(told[0][name]["text"])
 
 
 def test_an_unknown_error_shows_its_place_and_not_its_message(told: tuple[dict[str, dict[str, object]], str]) -> None:

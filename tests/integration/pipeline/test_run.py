@@ -8,10 +8,12 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from connectors.contract import Contract
+from pipeline import ingest as ingesting
 from pipeline import run
+from pipeline.landing.land import land
 from pipeline.run import run_pass
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, make_contract, make_page, make_row, take_in
 
@@ -64,6 +66,31 @@ def test_a_mistake_of_the_hub_in_one_department_does_not_stop_the_others(
     assert [(failure.department, failure.kind) for failure in report.failures] == [("others", "KeyError")]
     assert "report it" in report.failures[0].message
     assert "张伟" not in report.failures[0].message + caplog.text
+
+
+def test_a_row_that_is_lost_on_its_way_fails_its_department_and_nothing_is_taken_in(
+    database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_WORKS", tmp_path.as_uri())
+    deliver(tmp_path, [make_row(n) for n in range(3)])
+
+    def losing(engine: Engine, *rest: Any) -> int:
+        batch_id = land(engine, *rest)
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM landing.record WHERE source_record_id = '1'"))
+        return batch_id
+
+    monkeypatch.setattr(ingesting, "land", losing)
+    report = run_pass(database, [make_contract()], SETTINGS)
+    assert [(failure.department, failure.kind) for failure in report.failures] == [("works", "ConservationError")]
+    assert "landing holds 2 rows, 3 landed" in report.failures[0].message
+    ((state, error),) = ask(database, "SELECT state, error FROM ops.batch")
+    assert (state, error) == ("validated", report.failures[0].message)
+    assert ask(database, "SELECT count(*) FROM store.source_record") == [0]
+    monkeypatch.setattr(ingesting, "land", land)
+    again = run_pass(database, [make_contract()], SETTINGS)
+    assert [failure.kind for failure in again.failures] == ["ConservationError"]
+    assert ask(database, "SELECT count(*) FROM ops.batch WHERE state = 'done'") == [0]
 
 
 def deliver(folder: Path, rows: list[Row]) -> None:
