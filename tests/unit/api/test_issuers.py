@@ -164,7 +164,10 @@ def test_an_issuer_that_hangs_holds_few_up(published: Published, clock: Clock) -
     for thread in threads:
         thread.start()
     assert entered.acquire(timeout=5)
-    time.sleep(0.1)
+    deadline = time.monotonic() + 5
+    while issuer._waiting._value:  # how many more may wait
+        assert time.monotonic() < deadline, "not all of them wait"
+        time.sleep(0.005)
     began = time.monotonic()
     with pytest.raises(IssuerUnavailable):
         issuer.key("k1")
