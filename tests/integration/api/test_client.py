@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.integration.api.builders import PURPOSE, Api, Store
+from tests.outside import GENERATOR, NO_GENERATOR
 
-GENERATOR = os.environ.get("CASEHUB_TEST_CLIENT_GENERATOR", "")
 PHONE = "13800138000"
 
 
@@ -23,7 +23,7 @@ PHONE = "13800138000"
 def generated(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The generated package."""
     if not GENERATOR:
-        pytest.skip("CASEHUB_TEST_CLIENT_GENERATOR names no folder with openapi-python-client; .ci/run brings it")
+        pytest.skip(NO_GENERATOR)
     (tmp_path / "openapi.json").write_text(api.get("/openapi.json").text, encoding="utf-8")
     (tmp_path / "config.yml").write_text(json.dumps({"post_hooks": []}), encoding="utf-8")
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from connectors.rows import SURROGATE_FAULT
 from connectors.transports.sqlserver import SqlServer
 from hub.errors import ContractError, SettingsError, SourceFormatError, SourceLimitError, SourceRefused, SourceUnavailable
 from tests.integration.connectors.servers import free_port
+from tests.outside import MARIADB, NO_MARIADB
 from tests.unit.connectors.builders import make_contract, payloads, pull, rows_of
 
-ENGINES = ["sqlite", "postgresql", *(["mariadb"] if os.environ.get("CASEHUB_TEST_MARIADB_URL") else [])]
+ENGINES = ["sqlite", "postgresql", *(["mariadb"] if MARIADB else [])]
 TIME = datetime.datetime(2026, 1, 1, 8, 0, 0)  # noqa: DTZ001 - a wall clock's time
 
 
@@ -53,7 +53,7 @@ def url_of(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     if name == "sqlite":
         sqlite3.connect(tmp_path / "source.db").close()
         return f"sqlite:///{tmp_path / 'source.db'}"
-    return os.environ["CASEHUB_TEST_MARIADB_URL"] if name == "mariadb" else str(request.getfixturevalue("postgres_url"))
+    return MARIADB if name == "mariadb" else str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(params=ENGINES)
@@ -505,3 +505,9 @@ def test_each_page_begins_where_the_last_ended_and_skips_nothing_by_an_offset(so
         assert "offset" not in where
         assert ("v_case.gxsj >= " in where, "v_case.ajbh >= " in where) == (number > 0, number > 0)
         assert [value for value in values if str(value).startswith("A")] == ([f"A{2 * number - 1:03d}"] if number else [])
+
+
+@pytest.mark.skipif(not MARIADB, reason=NO_MARIADB)
+def test_mariadb_is_one_of_them() -> None:
+    """Said once, and not by each test of every database, where it is not there."""
+    assert "mariadb" in ENGINES

@@ -1,4 +1,4 @@
-"""Real messages and complaints, where their folder is beside the repository: four contracts, and no code of their own."""
+"""Real messages and complaints, where their folder is at hand: four contracts, and no code of their own."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from connectors.extract import Pull, extract
 from pipeline.columns.payloads import Payloads
 from pipeline.normalising.mapping import Mapped, code_lists_of, map_records
 from pipeline.validating.expectations import frame_of, run
+from tests.outside import DATA, with_data
 
 ROOT = Path(__file__).parents[3]
 CONTRACTS = ROOT / "tests" / "data" / "contracts"
-DATA = ROOT.parent / "shared" / "data"
 DEPARTMENTS = ["messages_classified", "messages_hot_topics", "messages_replied", "fuzhou_rivers"]
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the folder with real input is not here")
+pytestmark = with_data
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -18,8 +17,8 @@ from connectors.contract_files import load_contracts
 from pipeline.batch.conservation import recount, require_law
 from pipeline.ingest import ingest
 from tests.integration.pipeline.builders import SETTINGS, ask
+from tests.outside import DATA, with_data
 
-DATA = Path(os.environ.get("CASEHUB_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 CONTRACTS = Path(__file__).parents[2] / "data" / "contracts"
 OURS = SETTINGS.model_copy(update={"contracts": str(CONTRACTS)})
 BEIJING = timezone(timedelta(hours=8))
@@ -29,7 +28,7 @@ WORKBOOKS = {
     "messages_replied": ("messages/replied.xlsx", "留言编号", {"reported_at": "留言时间", "fed_back_at": "答复时间"}),
 }
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}; set CASEHUB_TEST_DATA")
+pytestmark = with_data
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,7 @@ from connectors.contract_files import load_contracts
 from simulator.serve import Servers, Systems
 from simulator.world import World
 from tests.integration.simulator.hub_side import mapped, pull
-
-MARIADB = os.environ.get("CASEHUB_TEST_MARIADB_URL")
+from tests.outside import MARIADB, NO_MARIADB
 
 
 @pytest.fixture
@@ -56,7 +54,7 @@ def test_justice_on_s3(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyP
     same_as_without(world, tmp_path, monkeypatch, "justice", Servers(s3_url=s3_url))
 
 
-@pytest.mark.skipif(not MARIADB, reason="CASEHUB_TEST_MARIADB_URL names no server; .ci/run installs one and gives its URL")
+@pytest.mark.skipif(not MARIADB, reason=NO_MARIADB)
 def test_police_on_mariadb(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     same_as_without(world, tmp_path, monkeypatch, "police", Servers(mariadb_url=MARIADB))
 

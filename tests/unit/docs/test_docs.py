@@ -146,3 +146,8 @@ def test_the_compose_file_publishes_on_loopback_alone() -> None:
     services = yaml.safe_load(page("docker-compose.yml"))["services"]
     for name, service in services.items():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_what_tests_may_be_passed_over_for_is_named(name: str) -> None:
+    assert [word for word in re.findall(r'"(CASEHUB_TEST_\w+)"', page("tests/outside.py")) if f"`{word}`" not in page(name)] == []
