@@ -115,6 +115,9 @@ def test_a_key_that_is_in_use_is_not_looked_up_for_every_request(api: Api, store
     key = create_key(store.engine, ZHANG, 1)
     ask(api, key)
     with statements(of_keys=True) as seen:
+        assert ask(api, create_key(store.engine, LI, 1)).status_code == 200
+    assert any("ops.api_key" in statement for statement in seen)  # of one that is new
+    with statements(of_keys=True) as seen:
         began = time.monotonic()
         for _ in range(20):
             assert ask(api, key).status_code == 200

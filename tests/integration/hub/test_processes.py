@@ -61,7 +61,8 @@ def alive(pid: int) -> bool:
 
 def numbers(path: Path) -> list[int]:
     eventually(path.exists)
-    return [int(word) for word in path.read_text().split()]
+    parent, child = (int(word) for word in path.read_text().split())
+    return [parent, child]
 
 
 def test_stop_reaches_a_grandchild_in_another_group_that_ignores_it(tmp_path: Path) -> None:

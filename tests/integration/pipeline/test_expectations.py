@@ -224,6 +224,10 @@ def test_no_value_reaches_a_log_or_a_finding(caplog: pytest.LogCaptureFixture) -
     )
     with pytest.raises(ContractError):
         judge_one({"type": "expect_column_values_to_match_regex", "regex": "("}, "SECRET")
+    logging.getLogger("pipeline.validating.validate").debug("heard")
+    assert findings
+    assert "heard" in caplog.text
+    assert not logging.getLogger("great_expectations").isEnabledFor(logging.ERROR)  # it quotes what it was given
     assert not any(secret in str(findings) + caplog.text for secret in ("SECRET", "7654321"))
 
 
