@@ -18,6 +18,7 @@ from api.audit.subject import find_subject
 from api.departments import directory_of
 from api.inbox import Push, receive
 from api.recognise import Kind, recognise
+from cli.demo_verdict import good_rows_refused
 from connectors.contract_files import load_contracts
 from hub.encryption import using
 from hub.settings import Settings
@@ -27,6 +28,7 @@ from simulator.serve import Servers, Systems
 from simulator.world import build_world
 from tests.integration.api.builders import Api, as_of, running_api_of
 from tests.integration.encryption.builders import places_of, ring
+from tests.integration.pipeline.builders import require_the_law
 
 RECORDS, TICKS = 300, 2
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -61,13 +63,19 @@ class District:
                 for engine, keys in ((self.clear, None), (self.encrypted, self.ring)):
                     with using(keys):
                         self._pass(engine, bursts)
+                        if tick == 0:
+                            require_the_law(engine)
+                            truth = {name: Path(path) for name, path in systems.write_truth().items()}
+                            assert good_rows_refused(engine, truth) == {}
 
     def _pass(self, engine: Engine, bursts: list[Push]) -> None:
+        """A pass that every department comes through."""
         settings = Settings(home=self.folder, run_departments=1)  # in one order, so that ids are given in one order
         for push in bursts:
             receive(engine, self.directory.get("emergency_management"), push)
         report = run_pass(engine, self.contracts, settings)
-        assert {failure.kind for failure in report.failures} <= {"BatchHeld", "SnapshotError"}
+        assert {failure.department: failure.message for failure in report.failures} == {}
+        assert {batch.department: batch.state for batch in report.batches} == dict.fromkeys(load_contracts(), "done")
 
     def numbers(self) -> list[str]:
         with self.clear.connect() as connection:
