@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import orjson
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matching import forms as columns
@@ -37,6 +38,9 @@ from matching.vocabulary import vocabulary
 from schema import codes
 from schema.records import CASE_INPUT, ORGANISATION_INPUT, PAIR, PERSON_INPUT
 
+IN_COLUMNS = settings(
+    max_examples=12, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow, HealthCheck.large_base_example]
+)
 _WORDS = vocabulary()
 _PIECES = (
     *_WORDS.places,
@@ -122,38 +126,49 @@ _PLACEHOLDERS = {
 }
 
 
-def value(text: str | None) -> pl.Series:
-    return pl.Series("value", [text], dtype=pl.String)
+def many(of: st.SearchStrategy[Any], fewest: int = 1) -> st.SearchStrategy[list[Any]]:
+    """As few as there may be, or thirty: a call of columns takes hardly longer for them."""
+    return st.one_of(*(st.lists(of, min_size=size, max_size=size) for size in (fewest, 30)))
 
 
-@given(TEXTS)
-def test_a_name(text: str) -> None:
+def values(texts: list[str]) -> pl.Series:
+    return pl.Series("value", texts, dtype=pl.String)
+
+
+@IN_COLUMNS
+@given(many(TEXTS))
+def test_a_name(texts: list[str]) -> None:
     names = packaged_model("person").placeholders["name"]
-    assert dict(person_name(text, names)) == person_names(value(text), names).row(0, named=True)
+    assert [dict(person_name(text, names)) for text in texts] == person_names(values(texts), names).to_dicts()
 
 
-@given(TEXTS)
-def test_a_firm(text: str) -> None:
+@IN_COLUMNS
+@given(many(TEXTS))
+def test_a_firm(texts: list[str]) -> None:
     names = packaged_model("organisation").placeholders["name"]
-    assert dict(organisation_name(text, names)) == organisation_names(value(text), names).row(0, named=True)
+    assert [dict(organisation_name(text, names)) for text in texts] == organisation_names(values(texts), names).to_dicts()
 
 
-@given(TEXTS)
-def test_an_address(text: str) -> None:
-    assert dict(address(text, _PLACEHOLDERS["address"])) == addresses(value(text), _PLACEHOLDERS["address"]).row(0, named=True)
+@IN_COLUMNS
+@given(many(TEXTS))
+def test_an_address(texts: list[str]) -> None:
+    words = _PLACEHOLDERS["address"]
+    assert [dict(address(text, words)) for text in texts] == addresses(values(texts), words).to_dicts()
 
 
-@given(DIGITS)
-def test_a_number(text: str) -> None:
+@IN_COLUMNS
+@given(many(DIGITS))
+def test_a_number(texts: list[str]) -> None:
     words = _PLACEHOLDERS["id_no"]
-    assert dict(id_number(text, words)) == id_numbers(value(text), words).row(0, named=True)
-    assert dict(credit_code(text, words)) == credit_codes(value(text), words).row(0, named=True)
-    assert phone(text, _PLACEHOLDERS["phone"]) == phones(value(text), _PLACEHOLDERS["phone"])[0]
+    assert [dict(id_number(text, words)) for text in texts] == id_numbers(values(texts), words).to_dicts()
+    assert [dict(credit_code(text, words)) for text in texts] == credit_codes(values(texts), words).to_dicts()
+    assert [phone(text, _PLACEHOLDERS["phone"]) for text in texts] == phones(values(texts), _PLACEHOLDERS["phone"]).to_list()
 
 
-@given(st.one_of(TEXTS, st.text()))
-def test_a_text(text: str) -> None:
-    assert {"text_signature": signature(text), "text_bands": bands(text)} == signatures(value(text)).row(0, named=True)
+@IN_COLUMNS
+@given(many(st.one_of(TEXTS, st.text())))
+def test_a_text(texts: list[str]) -> None:
+    assert [{"text_signature": signature(text), "text_bands": bands(text)} for text in texts] == signatures(values(texts)).to_dicts()
 
 
 @pytest.mark.parametrize("make", [person_name, organisation_name, address, id_number, credit_code])
@@ -253,7 +268,7 @@ _CASE = st.fixed_dictionaries(
 
 
 def _agree(relation: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
-    """Forms, keys and the edge of two rows are the same either way."""
+    """Forms and keys of the rows, and the edge of each two of them, are the same either way."""
     model = packaged_model(relation)
     assert is_known(model)
     rows = [{**row, "id": number} for number, row in enumerate(rows)]
@@ -264,21 +279,26 @@ def _agree(relation: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None
     assert [{name: form[name] for name in table.column_names} for form in forms] == table.to_pylist()
     keys = pl.DataFrame(blocking_keys(relation, table, model))
     assert {(form["id"], key) for form in forms for key in keys_of(form, model)} == set(keys.rows())
-    (edge,) = link(relation, table, None, pa.table([[0], [1]], schema=PAIR), model).to_pylist()
-    pair = weigh_pair(forms[0], forms[1], model)
-    assert (pair.decision, pair.match_weight) == (edge["decision"], edge["match_weight"])
-    assert list(pair.levels.items()) == list(orjson.loads(edge["levels"]).items())
-    parts = single.parts_of(relation, rows[1], model, **more)
-    in_parts = weigh_in_turn(forms[0], parts, in_turn(model, single.LATER[relation]), model)
-    assert in_parts == pair if in_parts or pair.decision in ("link", "review") else in_parts is None
+    pairs = list(combinations(range(len(rows)), 2))
+    edges = link(relation, table, None, pa.table(list(zip(*pairs, strict=True)), schema=PAIR), model).to_pylist()
+    assert [(edge["left"], edge["right"]) for edge in edges] == pairs
+    turns = in_turn(model, single.LATER[relation])
+    for (left, right), edge in zip(pairs, edges, strict=True):
+        pair = weigh_pair(forms[left], forms[right], model)
+        assert (pair.decision, pair.match_weight) == (edge["decision"], edge["match_weight"])
+        assert list(pair.levels.items()) == list(orjson.loads(edge["levels"]).items())
+        in_parts = weigh_in_turn(forms[left], single.parts_of(relation, rows[right], model, **more), turns, model)
+        assert in_parts == pair if in_parts or pair.decision in ("link", "review") else in_parts is None
 
 
-@given(st.lists(_PERSON, min_size=2, max_size=2))
+@IN_COLUMNS
+@given(many(_PERSON, 2))
 def test_two_persons(rows: list[dict[str, Any]]) -> None:
     _agree("person", PERSON_INPUT, rows)
 
 
-@given(st.lists(_FIRM, min_size=2, max_size=2))
+@IN_COLUMNS
+@given(many(_FIRM, 2))
 def test_two_firms(rows: list[dict[str, Any]]) -> None:
     _agree("organisation", ORGANISATION_INPUT, rows)
 
@@ -312,6 +332,7 @@ def test_how_rare_a_name_is_may_still_lift_what_is_far_below() -> None:
     assert pair.decision == "review"
 
 
-@given(st.lists(_CASE, min_size=2, max_size=2))
+@IN_COLUMNS
+@given(many(_CASE, 2))
 def test_two_cases(rows: list[dict[str, Any]]) -> None:
     _agree("case", CASE_INPUT, rows)
