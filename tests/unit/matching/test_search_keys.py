@@ -6,7 +6,7 @@ import time
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching.search_keys import AGREEMENTS, NameAgreement, organisation_keys, person_keys, spoken
@@ -92,10 +92,15 @@ def test_a_hostile_word_costs_no_time() -> None:
         assert time.perf_counter() - began < 0.05, typed[:8]
 
 
-@given(st.one_of(st.text(max_size=30), st.text("张王小明伟偉欧阳深圳市光明区维珍妮鞋业有限公司第一中学店(分)·Aaz9 先生*某", max_size=16)))
-def test_what_is_typed_has_the_keys_that_a_column_of_it_has(typed: str) -> None:
-    assert single.person_keys(typed) == set(person_keys(pl.Series([typed], dtype=pl.String))["key"])
-    assert single.organisation_keys(typed) == set(organisation_keys(pl.Series([typed], dtype=pl.String))["key"])
+TYPED = st.one_of(st.text(max_size=30), st.text("张王小明伟偉欧阳深圳市光明区维珍妮鞋业有限公司第一中学店(分)·Aaz9 先生*某", max_size=16))
+
+
+@settings(max_examples=12)
+@given(st.one_of(*(st.lists(TYPED, min_size=size, max_size=size) for size in (1, 30))))
+def test_what_is_typed_has_the_keys_that_a_column_of_it_has(typed: list[str]) -> None:
+    column = pl.Series(typed, dtype=pl.String)
+    assert {(one, key) for one in typed for key in single.person_keys(one)} == set(person_keys(column).rows())
+    assert {(one, key) for one in typed for key in single.organisation_keys(one)} == set(organisation_keys(column).rows())
 
 
 @given(st.text(max_size=40))
