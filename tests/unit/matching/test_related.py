@@ -8,6 +8,7 @@ import json
 import math
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,19 @@ def linked(rows: pl.DataFrame, document: dict[str, Any]) -> TableLinkage:
     return link_table(rows, table_model_from(document, "the model"))
 
 
+@cache
+def told_apart() -> TableLinkage:
+    """The homes under a model that states what tells their persons apart: trained once for all that only look at it."""
+    return linked(homes(), APART)
+
+
 def f1(rows: pl.DataFrame, linkage: TableLinkage) -> float:
     return evaluate(pl.Series(linkage.clusters.column("cluster")), rows["person"]).pairwise.f1
 
 
 def test_persons_of_a_home_are_told_apart_by_what_the_model_states() -> None:
     rows = homes()
-    without, stated = linked(rows, {**DOCUMENT, "told_apart_by": []}), linked(rows, APART)
+    without, stated = linked(rows, {**DOCUMENT, "told_apart_by": []}), told_apart()
     assert f1(rows, without) < 0.6
     assert f1(rows, stated) > 0.97
     assert stated.training is not None
@@ -74,7 +81,7 @@ def test_what_tells_them_apart_is_found_where_the_model_does_not_say() -> None:
     found = linked(rows, DOCUMENT)
     assert found.training is not None
     assert found.training.told_apart_by == ("given", "born")
-    assert found.clusters == linked(rows, APART).clusters
+    assert found.clusters == told_apart().clusters
 
 
 def test_it_is_found_in_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +184,7 @@ def test_what_goes_together_by_chance_tells_once() -> None:
 
 
 def test_the_steps_of_a_pair_come_to_its_weight_and_name_the_group() -> None:
-    stated = linked(homes(), APART)
+    stated = told_apart()
     edges = pl.DataFrame(stated.edges)
     assert edges["levels"].str.contains('"related":"-').any()
     for edge in edges.sample(40, seed=2).iter_rows(named=True):
@@ -188,7 +195,7 @@ def test_the_steps_of_a_pair_come_to_its_weight_and_name_the_group() -> None:
 
 
 def test_no_level_of_what_is_shared_says_less_than_a_worse_one() -> None:
-    model = linked(homes(), APART).model
+    model = told_apart().model
     assert model.related is not None
     for comparison in model.comparisons:
         if comparison.name in model.related.bits:
@@ -213,7 +220,7 @@ def test_chance_is_what_random_pairs_show_that_are_not_one() -> None:
 
 
 def test_training_settles() -> None:
-    stated = linked(homes(), APART)
+    stated = told_apart()
     assert stated.training is not None
     assert stated.training.settled
 
