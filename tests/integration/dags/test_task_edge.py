@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from hub.postgres import Server
-from tests.integration.dags.conftest import airflow_environment
+from tests.integration.dags.conftest import Loaded
 
 VALUE = "440306199001011234"
 SCRIPT = f"""
@@ -40,9 +37,9 @@ print("\\n" + json.dumps(told))
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, database_url_of_module: str) -> tuple[dict[str, dict[str, object]], str]:
-    environment = airflow_environment(tmp_path_factory.mktemp("airflow"), CASEHUB_DATABASE_URL=database_url_of_module)
-    done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True, timeout=100)
+def told(loaded: Loaded, database_url_of_module: str) -> tuple[dict[str, dict[str, object]], str]:
+    done = loaded.run(SCRIPT, CASEHUB_DATABASE_URL=database_url_of_module)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
 
 
@@ -71,11 +68,10 @@ def test_an_unknown_error_shows_its_place_and_not_its_message(told: tuple[dict[s
     assert told[0]["unknown"]["context"]
 
 
-def test_a_schema_of_another_version_fails_at_once(tmp_path: Path, postgres_server: Server) -> None:
+def test_a_schema_of_another_version_fails_at_once(loaded: Loaded, postgres_server: Server) -> None:
     script = "from dags.steps import opened_store\nwith opened_store():\n    pass\n"
     url = postgres_server.url("postgres").render_as_string(hide_password=False)
-    environment = airflow_environment(tmp_path, CASEHUB_DATABASE_URL=url)
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=100)
+    done = loaded.run(script, CASEHUB_DATABASE_URL=url)
     assert done.returncode != 0
     assert "AirflowFailException: SchemaError" in done.stderr
     assert "casehub migrate" in done.stderr
