@@ -22,12 +22,35 @@ from hub.errors import SettingsError
 from hub.settings import Settings
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
     """A folder with a blank in its name, which the server's unprivileged user can enter."""
-    with TemporaryDirectory(prefix="case hub ", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    with TemporaryDirectory(prefix="case hub ", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def empty() -> Iterator[Path]:
+    """A home in which nothing has ever run."""
+    with folder() as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """A home after its first start and its end; nobody starts a server in it again."""
+    with folder() as home:
+        with postgres.running(settings_of(home)):
+            pass
+        yield home
+
+
+@pytest.fixture
+def home(empty: Path, made: Path) -> Path:
+    """A home after its first start: a copy of one, owners included."""
+    subprocess.run(["/bin/cp", "-a", f"{made}/.", f"{empty}/"], check=True)
+    return empty
 
 
 def settings_of(home: Path, port: int = 0) -> Settings:
@@ -47,8 +70,8 @@ def test_the_last_user_out_stops_the_server(home: Path) -> None:
     assert not server.is_running()
 
 
-def test_chinese_has_trigrams_and_two_databases_are_there(home: Path) -> None:
-    with postgres.running(settings_of(home)) as server:
+def test_chinese_has_trigrams_and_two_databases_are_there(empty: Path) -> None:
+    with postgres.running(settings_of(empty)) as server:
         connection = postgres.connect(server, "casehub")
         with connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION pg_trgm")
@@ -142,7 +165,7 @@ def test_a_server_left_behind_by_a_killed_user_is_taken_over_and_stopped(home: P
 
 @pytest.mark.parametrize("interrupted", postgres.DATABASES)
 def test_a_first_start_that_was_interrupted_is_completed_by_the_next_user(
-    home: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str
+    empty: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str
 ) -> None:
     create = postgres._create_database
 
@@ -154,17 +177,17 @@ def test_a_first_start_that_was_interrupted_is_completed_by_the_next_user(
     monkeypatch.setattr(postgres, "START_TIMEOUT_S", 10.0)
     with monkeypatch.context() as patched:
         patched.setattr(postgres, "_create_database", interrupt)
-        with pytest.raises(KeyboardInterrupt), postgres.running(settings_of(home)):
+        with pytest.raises(KeyboardInterrupt), postgres.running(settings_of(empty)):
             pass
-    left = postmaster(home)
+    left = postmaster(empty)
     try:
-        with postgres.running(settings_of(home)) as server:
-            assert postmaster(home).pid == left.pid
+        with postgres.running(settings_of(empty)) as server:
+            assert postmaster(empty).pid == left.pid
             for database in postgres.DATABASES:
                 postgres.connect(server, database).close()
         assert not left.is_running()
     finally:
-        postgres._stop(postgres.folder_of(home))
+        postgres._stop(postgres.folder_of(empty))
 
 
 def test_another_process_with_the_old_number_is_not_mistaken_for_the_server(home: Path) -> None:
@@ -176,8 +199,8 @@ def test_another_process_with_the_old_number_is_not_mistaken_for_the_server(home
         postgres.connect(server, "casehub").close()
 
 
-def test_an_initdb_that_was_killed_is_begun_anew(home: Path) -> None:
-    (home / "postgres" / "data.partial").mkdir(parents=True)
-    (home / "postgres" / "data.partial" / "half").write_text("x")
-    with postgres.running(settings_of(home)) as server:
+def test_an_initdb_that_was_killed_is_begun_anew(empty: Path) -> None:
+    (empty / "postgres" / "data.partial").mkdir(parents=True)
+    (empty / "postgres" / "data.partial" / "half").write_text("x")
+    with postgres.running(settings_of(empty)) as server:
         postgres.connect(server, "casehub").close()
