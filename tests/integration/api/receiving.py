@@ -60,7 +60,7 @@ def receiver(wrap: Callable[[ThreadingHTTPServer], None] | None = None) -> Itera
     if wrap is not None:
         wrap(server)
     found.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield found

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, text
 
+from api import state
 from hub.database import make_engine
 from tests.integration.api.builders import Api, Store, running_api
 
@@ -76,7 +77,14 @@ def test_bodies_above_the_limit(api: Api) -> None:
     assert problem(clerk.post("/v1/cases/search", content=chunks, headers={"Content-Type": "application/json"})) == (413, "too-large")
 
 
-def test_slow_statements_are_cancelled_and_callers_beyond_the_pool_told_to_come_back(fragile_api: Api) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits as long as in earnest: asked for before the API whose connections are so made."""
+    monkeypatch.setattr(state, "STATEMENT_TIMEOUT_S", 1)
+    monkeypatch.setattr(state, "POOL_TIMEOUT_S", 0.3)
+
+
+def test_slow_statements_are_cancelled_and_callers_beyond_the_pool_told_to_come_back(impatient: None, fragile_api: Api) -> None:
     clerk, engine = fragile_api.as_("clerk", "petition"), fragile_api.store.engine
     with engine.begin() as connection, ThreadPoolExecutor(20) as pool:
         connection.execute(text("LOCK TABLE store.unified_case IN ACCESS EXCLUSIVE MODE"))

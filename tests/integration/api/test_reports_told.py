@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api import reports
+from api.policy import grants
 from schema import tables
 from tests.integration.api.builders import Api, Store
 from tests.integration.api.test_reports import codes, end, step
@@ -169,13 +170,15 @@ def test_a_report_on_a_link_with_a_closed_end_goes_to_its_own_department_alone(a
     assert not any(is_told(caller, made["report_id"]) for caller in world.others)
 
 
-def test_a_link_with_a_sealed_and_a_restricted_end_is_told_to_the_sealed_ones_department(api: Api, store: Store) -> None:
+def test_a_link_with_a_sealed_and_a_restricted_end_is_told_to_the_sealed_ones_department(
+    api: Api, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who reads both was granted the restricted one: its own department must not learn of the sealed one by that."""
+    monkeypatch.setattr(grants, "FRESH_S", 0.0)  # a grant counts from the next request on
     world = Sealed(api, store)
     store.run("UPDATE store.source_record SET visibility = 'restricted' WHERE department = 'petition'")
     asked = {"case_id": str(world.case_id), "department": "petition", "reason": "核实噪音情况", "case_reference": "JC-1", "emergency": True}
     assert world.own.post("/v1/access-requests", json=asked).status_code == 201
-    store.run("SELECT pg_sleep(1.1)")  # a grant counts a second later
     assert codes(world.link(world.own, *CLOSED_END)["departments"]) == ["procuratorate"]
     assert listed(world.petitions) == []
 

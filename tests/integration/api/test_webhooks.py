@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from api.audit.sealing import seal
 from api.audit.subject import find_subject, looks
 from api.authentication.keys import revoke_key
+from api.routes import watches as routes
 from api.state import Hub
 from api.watches import deliver as delivering
 from api.watches import target
@@ -279,7 +280,7 @@ def test_an_answer_without_end_is_not_listened_to(
 def test_a_receiver_that_drips_is_given_up(
     loopback_api: Api, store: Store, hub: Hub, taking: Receiver, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    monkeypatch.setattr(target, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(target, "TIMEOUT_S", 0.3)
     before = {"status line": b"", "header": b"HTTP/1.1 200 OK\r\nX-Slow: ", "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"}[
         part
     ]
@@ -289,7 +290,7 @@ def test_a_receiver_that_drips_is_given_up(
         for _ in range(100):
             handler.wfile.write(b"x")
             handler.wfile.flush()
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     taking.answer = drip
     clerk = loopback_api.as_("clerk", "labour")
@@ -372,7 +373,9 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 SLOW = {"watched": "query", "query": {"q": "x"}, "webhook": {"url": "https://slow.example/hook"}}
 
 
-def test_a_silent_name_server_holds_up_nobody_else(api: Api, silent: list[str]) -> None:
+def test_a_silent_name_server_holds_up_nobody_else(api: Api, silent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (target, routes):
+        monkeypatch.setattr(module, "RESOLVE_S", 1.0)
     clerk, other = api.as_("clerk", "labour"), api.as_("clerk", "court")
 
     def post(_: int) -> httpx.Response:
@@ -384,7 +387,7 @@ def test_a_silent_name_server_holds_up_nobody_else(api: Api, silent: list[str]) 
         assert other.get("/v1/cases", timeout=10).status_code == 200
         answers = [each.result() for each in posted]
     assert {answer.status_code for answer in answers} == {503}
-    assert "not resolved within 2 s" in answers[0].json()["detail"]
+    assert "not resolved within 1 s" in answers[0].json()["detail"]
     assert int(answers[0].headers["retry-after"]) > 0
     assert len(silent) <= 2
 
@@ -395,7 +398,10 @@ def test_whoever_has_all_his_watches_has_no_name_looked_up(api: Api, store: Stor
     assert (answer.status_code, answer.json()["type"], silent) == (409, "urn:casehub:problem:watch-limit", [])
 
 
-def test_a_name_that_is_not_resolved_in_time_is_tried_again(loopback_api: Api, store: Store, taking: Receiver, silent: list[str]) -> None:
+def test_a_name_that_is_not_resolved_in_time_is_tried_again(
+    loopback_api: Api, store: Store, taking: Receiver, silent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "RESOLVE_S", 0.3)
     clerk = loopback_api.as_("clerk", "labour")
     watch_id = order(clerk, taking.url)["watch_id"]
     with worker(store.engine, webhook_loopback=False) as hub:

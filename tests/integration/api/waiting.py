@@ -10,8 +10,8 @@ PATIENCE_S = 5.0
 
 
 def wait_for(ask: Callable[[], Any], wanted: Any) -> bool:
-    """Whether this is answered in the end; asked a few times a second."""
+    """Whether this is answered in the end; asked again and again."""
     deadline = time.monotonic() + PATIENCE_S
     while (found := ask()) != wanted and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.02)
     return found == wanted

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import itertools
 import json
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -361,13 +362,18 @@ def test_what_is_refused_is_not_tried_again(serve: Serve, status: int) -> None:
 
 
 def test_a_source_that_hangs(serve: Serve) -> None:
+    is_over = threading.Event()
+
     def answer(request: Request) -> Response:
-        time.sleep(1.5)
+        is_over.wait(60)
         return as_json(ROWS)
 
     serve(answer)
-    with pytest.raises(SourceUnavailable, match="no answer in time"):
-        pull(contract_on(timeout_s=1, retries=0))
+    try:
+        with pytest.raises(SourceUnavailable, match="no answer in time"):
+            pull(contract_on(timeout_s=1, retries=0))
+    finally:
+        is_over.set()
 
 
 def test_a_source_that_breaks_off_is_tried_again(serve: Serve) -> None:
