@@ -17,7 +17,7 @@ EXAMPLES = "5"  # of each operation and phase; a deeper look is `schemathesis ru
 
 @pytest.mark.timeout(600)
 def test_schemathesis_finds_nothing(api: Api, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "STREAM_S", 1.0)  # every stream that is well asked for is waited for until its end
+    monkeypatch.setattr(changes, "STREAM_S", 0.1)  # every stream that is well asked for is waited for until its end
     person = uuid.uuid4()
     parties = [{"name": "王小明", "id_no": "440311199001011234", "phone": "13800138000", "entity": person}]
     store.case(store.record("labour", "LD-1", parties, title="拖欠工资"), store.record("petition", "XF-1", parties, title="欠薪"))
