@@ -20,7 +20,7 @@ from pipeline.store.copying import read_frame
 from tests.integration.api.builders import running_api
 from tests.integration.pipeline.column_lookup import look_up_party
 
-RECORDS = 2_000
+RECORDS = 1_000
 DATABASES = ("bulk_made", "bulk_resolved")
 # All that the API reads, in an order of its own. Link weights are floats: the sums of one pair may be taken in another order.
 TABLES = {

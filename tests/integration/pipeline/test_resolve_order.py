@@ -105,12 +105,15 @@ def expected() -> dict[str, Any]:
     return {}
 
 
-@hypothesis.settings(max_examples=10, phases=[hypothesis.Phase.generate], suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(
+    max_examples=9, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate], suppress_health_check=list(hypothesis.HealthCheck)
+)
 @given(
     order=st.integers(0, 2**32 - 1),
     cuts=st.lists(st.integers(1, 400), min_size=0, max_size=8),
-    chunks=st.lists(st.sampled_from([25, 100, 2000]), min_size=9, max_size=9),
+    chunks=st.lists(st.sampled_from([60, 150, 2000]), min_size=9, max_size=9),
 )
+@hypothesis.example(order=2026, cuts=[40, 170], chunks=[25] * 9)  # once: so many chunks take long
 def test_any_order_and_partition_comes_to_the_same(database: Engine, order: int, cuts: list[int], chunks: list[int]) -> None:
     """Ten orders and partitions of the same records: the same persons, organisations, cases and values."""
     records = world()[0]
@@ -128,7 +131,10 @@ def test_any_order_and_partition_comes_to_the_same(database: Engine, order: int,
 
 def _resolved(engine: Engine, batches: list[pl.DataFrame], chunks: list[int]) -> dict[str, Any]:
     with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {', '.join(table for table in TABLES if table != 'ops.change_counter')}"))
+        connection.execute(text("SET LOCAL session_replication_role = replica"))  # in any order
+        for table in TABLES:
+            if table != "ops.change_counter":
+                connection.execute(text(f"DELETE FROM {table}"))
     for batch, chunk in zip(batches, chunks, strict=False):
         put_batch(engine, batch)
         resolve(engine, Settings(resolve_chunk_records=chunk))
