@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from hub.encryption import using
 from hub.migrations import migrate
 from hub.postgres import Server
 from hub.settings import Settings
+from tests.copies import Copies, copies
 from tests.integration.encryption.builders import ring
 
 # A property holds or does not; how long one example takes says how busy the machine is.
@@ -75,13 +75,19 @@ def _in_memory() -> Path | None:
     return home
 
 
+@pytest.fixture(scope="session")
+def fresh(postgres_server: Server) -> Iterator[Copies]:
+    """Copies of the migrated template."""
+    with copies(postgres_server, "template_casehub") as found:
+        yield found
+
+
 @pytest.fixture
-def database_url(postgres_server: Server) -> Iterator[str]:
+def database_url(postgres_server: Server, fresh: Copies) -> Iterator[str]:
     """URL of a fresh database with the schema in it, dropped afterwards."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _run(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE template_casehub STRATEGY FILE_COPY')
+    name = fresh.take()
     yield postgres_server.url(name).render_as_string(hide_password=False)
-    _run(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    fresh.drop(name)
 
 
 @pytest.fixture
