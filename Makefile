@@ -36,8 +36,9 @@ demo:
 	@$(PY) -m cli.main demo --records '$(RECORDS)' --seed '$(SEED)' $(if $(filter-out 0 no false,$(ONCE)),--once)
 
 test: setup
-	@# In the order of their names: else files of few tests, the slowest among them, come last, and one worker runs them while the other waits.
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@# The longest files first, as tests/conftest.py has them: else files of few tests, the slowest among them, come last, and one worker
+	@# runs them while the other waits.
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check .

@@ -31,3 +31,5 @@ ExpectRegionCode
 ExpectDateOrder
 # Alembic
 downgrade
+# pytest
+pytest_collection_modifyitems
