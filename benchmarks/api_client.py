@@ -12,12 +12,15 @@ import contextlib
 import itertools
 import json
 import statistics
+import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 OK = 200
+NOT_FOUND = 404
 _MOST = 64  # connections at a time
 _TIMEOUT_S = 60.0
 
@@ -81,6 +84,17 @@ class Measured:
     def p95_ms(self) -> float:
         """What nineteen of twenty stay under."""
         return 1000 * statistics.quantiles(self.seconds, n=20)[-1]
+
+    def answered(self, what: str) -> Measured:
+        """This, where every request was answered: an error is soon told, and a time that counts errors says nothing.
+
+        Raises:
+            SystemExit: some were not; their statuses are told.
+        """
+        if self.errors:
+            told = ", ".join(f"{status}: {count}" for status, count in sorted(Counter(self.statuses).items()))
+            sys.exit(f"{what}: {self.errors} of {len(self.statuses)} requests were not answered (by status, 0 for no answer: {told})")
+        return self
 
     def add(self, seconds: float, status: int) -> None:
         """Count a request."""
