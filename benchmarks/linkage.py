@@ -1,8 +1,9 @@
 """The matching engine beside Splink: the same rows, in the same run, each in a process of its own.
 
 `python -m benchmarks matching` prints the tables, `million` and `five_million` those of so many persons;
-`python -m benchmarks.linkage prepare|ours|splink DATA FOLDER` is one of their runs. The tables of persons lie in `persons/` of the folder
-that CASEHUB_TEST_DATA names; where there is none those rows are left out, and that is said.
+`python -m benchmarks.linkage prepare|ours|splink|splink_with_forms DATA FOLDER` is one of their runs. The tables of persons lie in
+`persons/` of the folder that CASEHUB_TEST_DATA names; where there is none those rows are left out, and that is said. Of a simulated
+world Splink is given the rows as the sources write them, and once more with the hub's forms and blocking keys (`benchmarks.peer_forms`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -26,9 +28,14 @@ from matching.evaluation import Evaluation, evaluate
 from matching.model import RELATIONS
 from pipeline.table_files import read_table
 
+if TYPE_CHECKING:  # Splink's memory is of Splink's process alone
+    from benchmarks.peer import PeerResult
+
 MODELS = Path(__file__).parent / "models"
 FOLDER = Path(os.environ.get("CASEHUB_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "persons"
 TABLES = {"dataset1": "febrl", "dataset2": "febrl", "dataset3": "febrl", "fake_1000": "fake_1000"}
+#: How Splink is asked, and what it is called in the tables.
+PEERS = {"splink": "Splink, as the sources write them", "splink_with_forms": "Splink, given the hub's forms"}
 WORLD_RECORDS = 770_000  # a larger world does not fit into memory: more records are of several worlds beside each other
 SEED = 90210  # of the measured world, and of the first of several: none that a weight was set by, or looked at while one was
 
@@ -63,21 +70,45 @@ def measure_matching() -> None:
     rows, hard = [], []
     for name in [*tables, *(f"{relation}:{records}" for relation in RELATIONS)]:
         with _prepared(name) as folder:
-            (ours, our_usage), (peer, peer_usage) = (_measured(engine, name, folder) for engine in ("ours", "splink"))
-        note = "; ".join(
-            f"{who}P {one.precision:.4f} R {one.recall:.4f} B³ {one.b3_f1:.4f}" for who, one in (("", ours), ("Splink ", peer))
-        )
-        third = 1 - (1 - peer.f1) / 3
-        rows.append(Row(f"{name}, {ours.rows:,} rows: F1", [ours.f1], "", at_least=peer.f1 if name in TABLES else third, note=note))
-        memory = f"forms {ours.forms_seconds:.1f} s of it; {our_usage.peak_mb:,.0f} MB; Splink {peer_usage.peak_mb:,.0f} MB"
-        rows.append(Row("  seconds", [ours.seconds], "s", at_most=round(peer.seconds, 2), note=memory))
-        for kind, (pairs, one, same) in ours.kinds.items():
-            note = f"of {pairs:,} pairs; Splink {peer.kinds[kind][1] / pairs:.4f}"
-            bound = {"at_least": 0.9} if same else {"at_most": 0.001}
-            hard.append(Row(f"{kind}: {'made one' if same else 'wrongly made one'}", [one / pairs], "", note=note, **bound))
+            ran = {engine: _measured(engine, name, folder) for engine in ("ours", *_peers(name))}
+        rows += _rows_of(name, ran)
+        hard += _hard_rows({engine: result for engine, (result, _) in ran.items()})
     show("matching; target: Splink's best threshold on the same rows, on simulated ones a third of its error", rows)
     show("hard pairs of the simulated rows, by kind", hard)
     measure_names()
+
+
+def _peers(name: str) -> tuple[str, ...]:
+    """How Splink is asked: tables of persons have no forms of the hub's, for a model file names what is compared."""
+    return ("splink",) if name in TABLES else ("splink", "splink_with_forms")
+
+
+def _rows_of(name: str, ran: Mapping[str, tuple[Result, Usage]]) -> list[Row]:
+    ours, usage = ran["ours"]
+    rows = [Row(f"{name}, {ours.rows:,} rows: F1", [ours.f1], "", note=_quality(ours))]
+    for engine in _peers(name):
+        peer, _ = ran[engine]
+        least = peer.f1 if name in TABLES else 1 - (1 - peer.f1) / 3
+        rows.append(Row(f"  beside {PEERS[engine]}", [ours.f1], "", at_least=least, note=f"its F1 {peer.f1:.4f}, {_quality(peer)}"))
+    for engine in _peers(name):
+        peer, peer_usage = ran[engine]
+        memory = f"forms {ours.forms_seconds:.1f} s of it; {usage.peak_mb:,.0f} MB; Splink {peer_usage.peak_mb:,.0f} MB"
+        rows.append(Row(f"  seconds, beside {PEERS[engine]}", [ours.seconds], "s", at_most=round(peer.seconds, 2), note=memory))
+    return rows
+
+
+def _quality(one: Result) -> str:
+    return f"P {one.precision:.4f} R {one.recall:.4f} B³ {one.b3_f1:.4f}"
+
+
+def _hard_rows(ran: Mapping[str, Result]) -> list[Row]:
+    rows = []
+    for kind, (pairs, one, same) in ran["ours"].kinds.items():
+        others = "; ".join(f"{PEERS[name]} {peer.kinds[kind][1] / pairs:.4f}" for name, peer in ran.items() if name != "ours")
+        bound = {"at_least": 0.9} if same else {"at_most": 0.001}
+        what = f"{kind}: {'made one' if same else 'wrongly made one'}"
+        rows.append(Row(what, [one / pairs], "", note=f"of {pairs:,} pairs; {others}", **bound))
+    return rows
 
 
 def measure_million() -> None:
@@ -185,8 +216,20 @@ def _splink(name: str, folder: Path) -> Result:
         found = peer.link(*peer.table(name, read_table([FOLDER / f"{name}.csv"])))
         return _result(found.evaluation, found.clusters.len(), found.seconds, 0.0, {})
     measured = Measured.load(relation, folder)
-    found = peer.link(*peer.simulated(relation, measured.rows))
-    return _result(found.evaluation, len(found.clusters), found.seconds, 0.0, measured.by_kind(found.clusters))
+    return _peer_result(peer.link(*peer.simulated(relation, measured.rows)), measured)
+
+
+def _splink_with_forms(name: str, folder: Path) -> Result:
+    from benchmarks import peer, peer_forms
+
+    measured = Measured.load(name.partition(":")[0], folder)
+    rows, setup, seconds = peer_forms.formed(measured)
+    return _peer_result(peer.link(rows, setup), measured, seconds)
+
+
+def _peer_result(found: PeerResult, measured: Measured, forms_seconds: float = 0.0) -> Result:
+    seconds, kinds = forms_seconds + found.seconds, measured.by_kind(found.clusters)
+    return _result(found.evaluation, len(found.clusters), seconds, forms_seconds, kinds)
 
 
 def _result(found: Evaluation, rows: int, seconds: float, forms_seconds: float, kinds: dict[str, tuple[int, int, bool]]) -> Result:
@@ -194,9 +237,11 @@ def _result(found: Evaluation, rows: int, seconds: float, forms_seconds: float, 
     return Result(rows, pairwise.precision, pairwise.recall, pairwise.f1, found.b_cubed.f1, seconds, forms_seconds, kinds)
 
 
+_TASKS = {"ours": _ours, "splink": _splink, "splink_with_forms": _splink_with_forms}
+
 if __name__ == "__main__":
     task, data, place = sys.argv[1], sys.argv[2], Path(sys.argv[3] if len(sys.argv) > 3 else ".")  # program, task, data, place
     if task == "prepare":
         _prepare(data, place)
     else:
-        print(json.dumps(asdict({"ours": _ours, "splink": _splink}[task](data, place))))
+        print(json.dumps(asdict(_TASKS[task](data, place))))

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import splink.comparison_library as cl
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+from splink.internals.blocking_rule_creator import BlockingRuleCreator
 
 from matching.evaluation import Evaluation, evaluate
 
@@ -29,25 +31,39 @@ class Setup:
 
     Args:
         comparisons: of its comparison library.
-        rules: columns that must agree for two rows to be compared, a rule each.
+        rules: columns that must agree for two rows to be compared, or such a rule of Splink's own, a rule each.
         training: rules under which m is estimated.
         certain: rules that are nearly always right, for the prior.
     """
 
     comparisons: Sequence[Any]
-    rules: Sequence[tuple[str, ...]]
+    rules: Sequence[tuple[str, ...] | BlockingRuleCreator]
     training: Sequence[tuple[str, ...]]
     certain: Sequence[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class PeerResult:
-    """What Splink made of it, at its best threshold."""
+    """What Splink made of it, at its best threshold.
+
+    Args:
+        evaluation: of the clusters.
+        clusters: of each row.
+        threshold: the best one.
+        training_seconds: for the prior, u and m.
+        predicting_seconds: for prediction and one clustering.
+    """
 
     evaluation: Evaluation
     clusters: pl.Series
     threshold: float
-    seconds: float
+    training_seconds: float
+    predicting_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """What a user waits for."""
+        return self.training_seconds + self.predicting_seconds
 
 
 def table(name: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Setup]:
@@ -151,35 +167,36 @@ def _persons() -> Setup:
     return Setup(comparisons, rules, [("phone",), ("name", "birth_date"), ("id_no",)], [("id_no",), ("name", "phone")])
 
 
-def link(rows: pl.DataFrame, setup: Setup) -> PeerResult:
-    """Train, predict, cluster, and take the threshold with the best pairwise F1.
-
-    `seconds` is training, predicting and one clustering: what a user waits for.
-    """
+def linker_of(table: pa.Table, setup: Setup) -> Linker:
+    """Splink over a table, told how to link it, not yet trained."""
     warnings.filterwarnings("ignore")
     logging.getLogger("splink").setLevel(logging.ERROR)
-    frame = rows.to_pandas().astype(object).where(lambda values: values.notna(), None)
-    start = time.perf_counter()
-    api = DuckDBAPI()
-    linker = Linker(
-        api.register(frame),
-        SettingsCreator(
-            link_type="dedupe_only",
-            comparisons=list(setup.comparisons),
-            blocking_rules_to_generate_predictions=[block_on(*rule) for rule in setup.rules],
-        ),
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        comparisons=list(setup.comparisons),
+        blocking_rules_to_generate_predictions=[block_on(*rule) if isinstance(rule, tuple) else rule for rule in setup.rules],
     )
+    return Linker(DuckDBAPI().register(table), settings)
+
+
+def link(rows: pl.DataFrame, setup: Setup) -> PeerResult:
+    """Train, predict, cluster, and take the threshold with the best pairwise F1; a user waits for one clustering."""
+    table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+    start = time.perf_counter()
+    linker = linker_of(table, setup)
     linker.training.estimate_probability_two_random_records_match([block_on(*rule) for rule in setup.certain], recall=0.7)
     linker.training.estimate_u_using_random_sampling(max_pairs=5e6 if len(rows) > 2_000 else 1e6)  # few rows, few pairs
     for rule in setup.training:
         linker.training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
+    trained = time.perf_counter()
     predicted = linker.inference.predict(threshold_match_probability=_LEAST)
     found, seconds = [], 0.0
+    ids = rows["unique_id"].to_list()
     for threshold in THRESHOLDS:
         clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(predicted, threshold_match_probability=threshold)
         labels = clusters.as_pandas_dataframe().set_index("unique_id")["cluster_id"]  # type: ignore[no-untyped-call]
-        seconds = seconds or time.perf_counter() - start
-        ordered = pl.Series(labels.reindex(frame["unique_id"]).astype(str).to_list())
+        seconds = seconds or time.perf_counter() - trained
+        ordered = pl.Series(labels.reindex(ids).astype(str).to_list())
         found.append((threshold, ordered, evaluate(ordered, rows["truth"])))
     threshold, labelled, best = max(found, key=lambda one: one[2].pairwise.f1)
-    return PeerResult(best, labelled, threshold, seconds)
+    return PeerResult(best, labelled, threshold, trained - start, seconds)
