@@ -70,5 +70,5 @@ def test_each_table_has_a_row_beside_either_splink() -> None:
     rows = _rows_of("person:10", {engine: (one, Usage(1.0, 1.0, "")) for engine, one in ran.items()})
     targets = {row.what.strip(): row.at_least for row in rows if row.at_least is not None}
     assert targets == {f"beside {PEERS['splink']}": pytest.approx(0.9), f"beside {PEERS['splink_with_forms']}": pytest.approx(1 - 0.2 / 3)}
-    (hard,) = _hard_rows(ran)
+    (hard,) = _hard_rows([ran])
     assert "as the sources write them 0.4000" in hard.note and "given the hub's forms 0.2000" in hard.note
