@@ -23,6 +23,7 @@ help:
 	@echo 'make test     全部测试 · all tests'
 	@echo 'make lint     ruff, mypy, import-linter, vulture'
 	@echo 'make bench    性能指标 · the figures, each beside its target'
+	@echo '              ARGS=demo: 从全新克隆运行两次演示 · the demo from a fresh clone, twice'
 	@echo 'make bench-api 百万条记录上的接口性能 · the API on a million records'
 	@echo '              CASEHUB_BENCH_HOME=FOLDER RECORDS=100000 MINUTES=5 PARTS=times,depth'
 	@echo 'make setup    只安装 · install only'
