@@ -48,7 +48,7 @@ _PATTERNS = {
 _CALLED = {
     "truth": r"^(?:truth|true_?id|gold(?:_?id)?|cluster(?:_?id)?|entity(?:_?id)?|match_?id|真值|实体)$",
     "source": r"^(?:source|src|system|origin|dataset|database|provider|来源|数据源|部门|department)(?:_?(?:id|name))?$",
-    "id": r"(?:^|_)(?:[a-z]{0,4}id|key|guid|no|num|number|nr|编号|序号|主键)$|^(?:rec|record|row|unique)_?",
+    "id": r"(?:^|_)(?:[a-z]{0,4}id|key|guid|no|num|number|nr|编号|序号|主键)$|^(?:rec|record|row|unique)_?|^(?:记录|流水|行)(?:号|编码)$",
     "longitude": r"^(?:lon|lng|long|longitude|经度)$",
     "latitude": r"^(?:lat|latitude|纬度)$",
     "birth": r"birth|born|dob|出生|生日",

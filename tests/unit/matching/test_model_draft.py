@@ -154,6 +154,13 @@ def test_amounts_and_numbers_of_models_are_told_by_their_names() -> None:
     assert roles(model_no=codes, sku=codes, reg_no=codes[:-1] + codes[:1]) == {"model_no": "id", "sku": "code", "reg_no": "code"}
 
 
+def test_a_chinese_record_number_is_the_id() -> None:
+    numbers = [f"Z{n:05}" for n in range(300)]
+    assert roles(记录号=numbers, 名=[f"店{n}" for n in range(300)])["记录号"] == "id"
+    assert roles(记录号=numbers[:-1] + numbers[:1])["记录号"] == "code"
+    assert roles(发票号=numbers)["发票号"] == "code"
+
+
 def test_columns_that_are_called_as_what_stands_beside_levels_get_another_name() -> None:
     rows = people(60).rename({"surname": "left", "first_name": "right", "email": "pairs of it"})
     document = draft(rows).document
