@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import polars as pl
 import typer
 import yaml
 from rich import box
@@ -21,7 +22,9 @@ _HEAD = """\
 # 起草自 · Drafted from {files}: {rows:,} 行 · rows. 请核对每列的含义 · Check what each column was taken for, then run it:
 #   casehub match run --model {model} --input {files} --to clusters.csv
 # 若某来源自身无重复 · where a source holds nothing twice: unique_within: true
+# 仅部分来源如此 · where only some do: unique_within: [{sources}]
 """
+_SHOWN = 12  # sources
 
 
 def draft(
@@ -52,7 +55,8 @@ def draft(
     console = Console()
     with console.status("试分块与比较 · trying rules and comparisons"):
         made = drafted(rows, truth)
-    head = _HEAD.format(files=" --input ".join(path.name for path in inputs), rows=len(rows), model=to.name)
+    files, sources = " --input ".join(path.name for path in inputs), _sources(rows, made.document.get("source"))
+    head = _HEAD.format(files=files, rows=len(rows), model=to.name, sources=sources)
     body = yaml.safe_dump(dict(made.document), allow_unicode=True, sort_keys=False, default_flow_style=None, width=120)
     to.write_text(head + body, encoding="utf-8")
     _show(made, console)
@@ -71,3 +75,10 @@ def _show(made: Draft, console: Console) -> None:
         words = "其余都同而这些不同的，看作同组的两个（同一专辑的两首），若其实是同一个则改为 []"
         told = "rows that differ in these and else agree are two of one group (tracks of one album): make it [] where they are one"
         console.print(f"told_apart_by: {', '.join(apart_by)}\n{words} · {told}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _sources(rows: pl.DataFrame, column: str | None) -> str:
+    """The sources as a list in a model names them, to be shortened."""
+    names = rows[column].cast(pl.String).drop_nulls().unique().sort().to_list() if column else ["crm", "billing"]
+    listed = yaml.safe_dump(names[:_SHOWN], allow_unicode=True, default_flow_style=True, width=10_000).strip()
+    return listed[1:-1] + (", …" if len(names) > _SHOWN else "")

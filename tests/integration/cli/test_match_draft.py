@@ -45,6 +45,23 @@ def test_a_drafted_model_runs_as_it_is(table: Path, tmp_path: Path) -> None:
     assert pl.read_csv(clusters)["cluster"].n_unique() == 120
 
 
+@pytest.mark.parametrize(
+    ("sources", "listed"),
+    [
+        pytest.param(["police", "court", "12345"], "unique_within: ['12345', court, police]", id="as a model names them"),
+        pytest.param([f"s{number:02}" for number in range(15)], "s10, s11, …]", id="not all of many"),
+        pytest.param([], "[crm, billing]", id="no column of sources"),
+    ],
+)
+def test_a_draft_tells_how_sources_that_hold_nothing_twice_are_named(tmp_path: Path, sources: list[str], listed: str) -> None:
+    model, rows = tmp_path / "homes.yml", homes(120)
+    if sources:
+        rows = rows.with_columns(pl.Series("source", [sources[number % len(sources)] for number in range(len(rows))]))
+    rows.write_csv(tmp_path / "homes.csv")
+    match("draft", "--input", tmp_path / "homes.csv", "--to", model, "--truth", "person")
+    assert listed in model.read_text(encoding="utf-8")
+
+
 def test_what_tells_things_of_a_group_apart_is_told_and_can_be_taken_back(tmp_path: Path) -> None:
     table, model, clusters = tmp_path / "homes.csv", tmp_path / "homes.yml", tmp_path / "clusters.csv"
     homes(120).write_csv(table)
