@@ -28,6 +28,7 @@ from matching.model import MOST_APART, Comparison, Related
 
 _RARE = 1e-9  # a share that is none
 _SETTLED = 1e-5  # of every probability, from one round to the next
+_LIKELIER = 0.001  # bits a pair taken for one, by which an earlier round must be likelier than the last to be kept
 _TRIED = 25  # rounds, to choose between
 _PLAUSIBLE = -25.0  # bits, from which a combination may be more than chance
 _TELLING = 1.0  # bits that a comparison tells of a pair that is one, on average, for it to tell things of a group apart …
@@ -35,6 +36,8 @@ _TELLING_TOGETHER = 3.0  # … and two of them together
 _TELLING_ALONE = 5.0  # … and one alone
 _SHARE = 0.25  # of those that are one: fewer that agree so are rather slips
 _SHARE_ALONE = 1.0  # … where one alone tells them apart: in what is filled in anew each time two of five may differ
+_SHARE_OF_WORDS = 0.1  # … but where it is of words, in any order: those that are one hardly ever have none in common …
+_HARDLY_EVER = 0.05  # … so that no more of them reach its last level than this
 _GAIN = 0.01  # bits a pair, on average, for one more
 _FEW = 5.0  # random pairs, beside which a few more or less say nothing
 _CROWDED = 0.3  # pairs a row that are taken for one, from which some of them may be of one group alone
@@ -146,10 +149,14 @@ def grouped(evidence: Evidence, apart_by: Sequence[int], near: Sequence[int] = (
     """
     met, guess, prior = evidence.met, evidence.first_guess(), evidence.first
     chance, kin = Chance.of_places(evidence, apart_by), [first_guess(len(each)) for each in evidence.agreed]
+    likeliest: Grouped | None = None
     rounds, moved = 0, 1.0
     while rounds < most and moved > _SETTLED:
         kin = _by_chance(guess, kin, apart_by, near)
         (ones, related), likelihood = _sorted(evidence, guess, chance, (prior, kin))
+        if likeliest is None or likelihood > likeliest.likelihood:
+            expected = Expected(guess, rounds, float(ones.sum()), settled=False)
+            likeliest = Grouped(expected, kin, prior, float(related.sum()), chance, likelihood, frozenset(near))
         before, known = guess, kin
         guess = evidence.learned(ones, guess)
         kin = [shares_of(met.level[:, place], related, each) for place, each in enumerate(kin)]
@@ -157,8 +164,11 @@ def grouped(evidence: Evidence, apart_by: Sequence[int], near: Sequence[int] = (
         guess = _without(evidence, guess, prior, kin, apart_by)
         shared = [float(np.abs(new - old).max()) for place, (new, old) in enumerate(zip(kin, known, strict=True)) if place not in apart_by]
         rounds, moved = rounds + 1, max([guess.moved(before), *shared])
+    # Comparisons learn from different pairs: rounds may lead to what is less likely, as they never do where all learn from the same.
+    if likeliest is not None and (moved > _SETTLED or likeliest.likelihood - likelihood > _LIKELIER * ones.sum()):
+        return replace(likeliest, expected=replace(likeliest.expected, settled=moved <= _SETTLED))
     kin = _by_chance(guess, kin, apart_by, near)
-    expected = Expected(guess, rounds, float(ones.sum()), moved <= _SETTLED)
+    expected = Expected(guess, rounds, float(ones.sum()), settled=True)
     return Grouped(expected, kin, prior, float(related.sum()), chance, likelihood, frozenset(near))
 
 
@@ -214,6 +224,11 @@ def is_of_codes(comparison: Comparison) -> bool:
     return "edits" in tests and tests <= {"exact", "edits"}
 
 
+def is_of_words(comparison: Comparison) -> bool:
+    """Whether a comparison is of words, of which two slips leave some and a change of order all."""
+    return any(test == "words" for level in comparison.levels for test, _ in level.tests)
+
+
 def is_crowded(found: Expected, rows: float) -> bool:
     """Whether so many pairs are taken for one that some of them may be of one group alone.
 
@@ -224,7 +239,9 @@ def is_crowded(found: Expected, rows: float) -> bool:
     return found.matches > _CROWDED * rows
 
 
-def suggested(evidence: Evidence, found: Expected, may_tell: Sequence[int], near: Sequence[int] = ()) -> list[int]:
+def suggested(
+    evidence: Evidence, found: Expected, may_tell: Sequence[int], near: Sequence[int] = (), of_words: Sequence[int] = ()
+) -> list[int]:
     """Places of the comparisons by which things of one group may be told apart; none where groups do not seem to be taken for one.
 
     The two by which three sorts explain most that two sorts do not, and others that groups do not share either.
@@ -234,18 +251,21 @@ def suggested(evidence: Evidence, found: Expected, may_tell: Sequence[int], near
         found: with two sorts of pairs.
         may_tell: places of the comparisons that may tell things apart.
         near: as `grouped` takes them.
+        of_words: places of the comparisons of words.
     """
     most_apart = min(MOST_APART, len(evidence.agreed) - 1)  # a group has something in common
     tried = evidence.at(evidence.met.bits(found.guess) >= _PLAUSIBLE)
     tried = tried.at(np.isin(np.arange(len(tried.met.count)), np.argsort(-tried.met.count, kind="stable")[:_PATTERNS]))
-    most, best, likelihood = 0.0, list[int](), 0.0
+    most, best, likelihood, held = 0.0, list[int](), 0.0, _held(tried, found.guess)
     for places in (*combinations(may_tell, 2), *combinations(may_tell, 1)):
         if len(places) > most_apart or len(best) > len(places):
             continue
         each = grouped(tried, places, near, _TRIED)
         gain = each.likelihood - _sorted(tried, found.guess, each.chance, None)[1]
-        telling = [_information(each.expected.guess, place) for place in places]
+        telling = [_information(each.expected.guess, place) * held[place] for place in places]
         together, share = (_TELLING_ALONE, _SHARE_ALONE) if len(places) == 1 else (_TELLING_TOGETHER, _SHARE)
+        if len(places) == 1 and places[0] in of_words and each.expected.guess.m[places[0]][-1] <= _HARDLY_EVER:
+            share = _SHARE_OF_WORDS
         is_telling = min(telling) >= _TELLING and sum(telling) >= together
         if is_telling and each.count >= share * each.expected.matches and gain > most:
             most, best, likelihood = gain, list(places), each.likelihood
@@ -256,6 +276,13 @@ def suggested(evidence: Evidence, found: Expected, may_tell: Sequence[int], near
             break
         best, likelihood = [*best, place], likelier
     return best
+
+
+def _held(evidence: Evidence, guess: Guess) -> Floats:
+    """For each comparison the share of pairs taken for one in which both sides hold what it compares: what few hold tells few apart."""
+    ones = evidence.met.weights(guess) * evidence.met.count
+    held: Floats = (ones @ (evidence.met.level > 0)) / max(float(ones.sum()), _RARE)
+    return held
 
 
 def _information(guess: Guess, place: int) -> float:

@@ -21,7 +21,7 @@ from matching.comparison import compare
 from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise, without_ones
 from matching.level_order import in_order
 from matching.model import Comparison, Model, Rarity
-from matching.related import grouped, is_crowded, is_of_codes, says_where, suggested
+from matching.related import grouped, is_crowded, is_of_codes, is_of_words, says_where, suggested
 from schema.records import PAIR
 
 RANDOM_PAIRS = 1_000_000  # of which u is estimated; all there are, where there are no more
@@ -93,11 +93,12 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     evidence = Evidence(met, learns, random, np.ones(len(random)), agreed, total, first)
     names = [comparison.name for comparison in model.comparisons]
     near = [place for place, comparison in enumerate(model.comparisons) if is_of_codes(comparison)]
+    of_words = [place for place, comparison in enumerate(model.comparisons) if is_of_words(comparison)]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
     if apart_by or (model.told_apart_by is None and is_crowded(expected, count * share)):
         evidence = without_ones(evidence, expected.guess)
         telling = [place for place, name in enumerate(names) if name not in sources.where and not says_where(sources.comparisons[name])]
-        apart_by = apart_by or suggested(evidence, expected, telling, near)
+        apart_by = apart_by or suggested(evidence, expected, telling, near, of_words)
     if not apart_by:
         return Training(_weighed(model, forms, expected.guess), expected.rounds, expected.matches, expected.settled)
     found = grouped(evidence, apart_by, near)

@@ -19,16 +19,16 @@ import yaml
 
 from hub.errors import ContractError
 from matching.evaluation import evaluate
-from matching.expectation import Evidence, Guess, Patterns
+from matching.expectation import Evidence, Guess, Patterns, maximise
 from matching.model import Related
 from matching.model_draft import draft
 from matching.model_file import document_of
-from matching.related import Chance, says_where
+from matching.related import Chance, grouped, says_where, suggested
 from matching.table_linkage import TableLinkage, link_table, told_apart_by
 from matching.table_model import read_table_model, table_model_from
 from matching.trained_file import trained_document
 from matching.weights import explain, waterfall
-from tests.unit.matching.table_builders import homes, models_of_families, shops, word, write_model
+from tests.unit.matching.table_builders import homes, models_of_families, shops, slip, word, write_model
 
 #: Of the homes below.
 DOCUMENT: dict[str, Any] = {
@@ -217,6 +217,55 @@ def test_chance_is_what_random_pairs_show_that_are_not_one() -> None:
     assert found[1, 2] == pytest.approx(math.log2(65 / 95))
     assert found[1, 0] == pytest.approx(math.log2(55 / 10))  # all pairs without the second have the first at its best
     assert found[0, 0] == 0
+
+
+@pytest.mark.parametrize(("held", "found"), [pytest.param(0, [], id="by neither"), pytest.param(1, [4, 5], id="by all pairs")])
+def test_what_few_pairs_hold_on_both_sides_tells_nothing_apart(held: int, found: list[int]) -> None:
+    """A group agrees in four comparisons; two more differ in it, or are never held on both sides, as where one source alone has them."""
+    agrees = ((1_000, [0.9] * 6), (2_000, [0.9] * 4 + [0.01] * 2), (20_000, [0.01] * 6))  # that are one, of one group, and two
+    levels = np.array(list(itertools.product((1, 2), repeat=6)))
+    pairs = sum(many * np.where(levels == 1, shares, 1 - np.array(shares)).prod(axis=1) for many, shares in agrees)
+    levels[:, 4:] *= held
+    met = Patterns(levels, np.zeros(len(levels), np.int64), np.asarray(pairs))
+    random_levels = np.full((10_000, 6), 2, dtype=np.int8)
+    evidence = Evidence(met, [np.ones(64, np.bool_)] * 6, random_levels, np.ones(10_000), [np.array([0.01, 0.99])] * 6, 1e6, 1e-3)
+    assert suggested(evidence, maximise(evidence), [4, 5]) == found
+
+
+def offices(buildings: int = 60, elsewhere: int = 500, seed: int = 7) -> pl.DataFrame:
+    """Firms as three registers hold them; some stand in one building with another, at one address."""
+    dice = random.Random(seed)
+    kinds, rows = [word(dice, 6) for _ in range(15)], []
+    for number in range(2 * buildings + elsewhere):
+        at = random.Random(number // 2 if number < 2 * buildings else number + 1_000_000)
+        street, town, code = f"{at.randint(1, 300)} {word(at, 7)} street", f"town {at.randint(1, 9)}", str(at.randint(10_000, 99_999))
+        name = f"{word(dice, 7)} {word(dice, 6)} and {word(dice, 5)} {dice.choice(kinds)}"
+        for form in ("ltd", "limited", ""):
+            rows.append((f"{slip(dice, name, 0.15)} {form}", slip(dice, street, 0.1), town, code, str(number)))
+    dice.shuffle(rows)
+    return pl.DataFrame(rows, schema=["name", "street", "town", "zip", "person"], orient="row")
+
+
+def test_firms_of_one_building_are_told_apart_by_names_though_they_are_few() -> None:
+    rows = offices()
+    document, found = drafted(rows, "person")
+    assert document["told_apart_by"] == ["name"]
+    assert found > 0.95
+    assert f1(rows, linked(rows, {**document, "told_apart_by": []})) < 0.9
+
+
+def test_the_likeliest_round_is_kept_where_later_ones_are_much_less_likely() -> None:
+    """Names learn from pairs of one address, where many are neighbours: round by round more of these would be taken for one."""
+    levels = [(1, 1), (2, 1), (1, 0), (2, 0), (1, 2), (2, 2)]
+    met = Patterns(np.array(levels), np.zeros(6, np.int64), np.array([900.0, 600, 9_000, 20_000, 300, 3_000]))
+    learns = [np.array([True, True, False, False, False, False]), np.ones(6, np.bool_)]
+    random_levels = np.repeat([(2, 2), (1, 2), (2, 1)], [9_900, 60, 40], axis=0).astype(np.int8)
+    agreed = [np.array([0.006, 0.994]), np.array([0.004, 0.996])]
+    evidence = Evidence(met, learns, random_levels, np.ones(10_000), agreed, 1e6, 1e-3)
+    by_round = [grouped(evidence, [0], most=most) for most in range(1, 60)]
+    assert by_round[-1].expected.settled
+    likelihoods = [each.likelihood for each in by_round]
+    assert likelihoods == sorted(likelihoods)
 
 
 def test_training_settles() -> None:
