@@ -26,12 +26,16 @@ WITH stale AS (
 UPDATE landing.record r SET state = 'superseded' FROM stale s
 WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
 """
+# An event without a place counts as following what arrived before it.
+_PLACE = (
+    'coalesce({row}.source_cursor, max({row}.source_cursor COLLATE "C") OVER (PARTITION BY {row}.source_record_id ORDER BY {row}.version))'
+    ' COLLATE "C"'
+)
 # Of events that tell their place, the one that lies furthest: none that is below the accepted version, or below a deletion that is
-# yet to be taken in. One without a place counts as following what arrived before it.
+# yet to be taken in.
 DROP_LATE = f"""
 WITH placed AS (
-    SELECT m.source_record_id, m.version, l.source_cursor, coalesce(l.source_cursor, max(l.source_cursor COLLATE "C") OVER (
-               PARTITION BY m.source_record_id ORDER BY m.version)) COLLATE "C" AS place
+    SELECT m.source_record_id, m.version, l.source_cursor, {_PLACE.format(row="l")} AS place
     FROM mapped m JOIN landing.record l
       ON l.department = :department AND l.source_record_id = m.source_record_id AND l.version = m.version
 ), ranked AS (
@@ -56,12 +60,15 @@ WITH behind AS (
     WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed' AND EXISTS (
         SELECT FROM landing.record a WHERE a.department = :department AND a.source_record_id = r.source_record_id
           AND a.state = 'accepted' AND a.version > r.version AND {overtakes("r", "a", ordered=True)} OFFSET 0)
-), numbered AS (
-    SELECT r.source_record_id, r.version, (
-               SELECT max(version) FROM landing.record n WHERE n.department = :department AND n.source_record_id = r.source_record_id
-           ) + row_number() OVER (PARTITION BY r.source_record_id ORDER BY r.source_cursor COLLATE "C" NULLS FIRST, r.version) AS number
+), placed AS (
+    SELECT r.source_record_id, r.version, {_PLACE.format(row="r")} AS place
     FROM behind b JOIN landing.record r ON r.department = :department AND r.source_record_id = b.source_record_id
     WHERE r.state = 'landed' AND r.batch_id = ANY(:batches)
+), numbered AS (
+    SELECT source_record_id, version, (
+               SELECT max(version) FROM landing.record n WHERE n.department = :department AND n.source_record_id = p.source_record_id
+           ) + row_number() OVER (PARTITION BY source_record_id ORDER BY place NULLS FIRST, version) AS number
+    FROM placed p
 ), items AS (
     UPDATE quarantine.item i SET version = n.number FROM numbered n
     WHERE i.department = :department AND i.source_record_id = n.source_record_id AND i.version = n.version

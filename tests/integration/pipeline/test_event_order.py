@@ -234,6 +234,19 @@ def test_an_event_of_a_held_batch_that_is_released_after_older_ones_is_current(d
     require_the_law(database)
 
 
+def test_a_deletion_without_a_place_follows_what_it_was_held_with(database: Engine) -> None:
+    rule = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "halt"}
+    drift = {"retyped_column": "land_and_alert", "missing_column": "land_and_alert"}
+    feed = {"mode": "events", "order": "at", "deleted": {"field": "status", "in": ["withdrawn"]}}
+    contract = make_contract(connector=INBOX, feed=feed, expectations=[rule], drift=drift)
+    with pytest.raises(BatchHeld):
+        send(database, contract, row(20, "accepted", text=None), row(21, "withdrawn") | {"at": None})
+    send(database, contract, row(10, "received"))
+    release(database, contract, 1, SETTINGS)
+    assert ask(database, "SELECT is_deleted FROM store.source_record ORDER BY version DESC LIMIT 1") == [True]
+    require_the_law(database)
+
+
 def test_a_record_of_which_something_came_late_is_mapped_anew(database: Engine) -> None:
     contract = events_contract()
     send(database, contract, row(2, "accepted", event="e2"))
