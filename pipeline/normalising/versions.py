@@ -54,12 +54,14 @@ UPDATE landing.record r SET state = 'superseded' FROM stale s
 WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
 """
 # What was refused or held, and comes in after older events of its record, is numbered after them: the highest version is the current one.
+# What is taken in together ascends, too: by the order of arrival, and of batches, one that lies further may be accepted first.
 NUMBER_ANEW = f"""
 WITH behind AS (
     SELECT DISTINCT source_record_id FROM landing.record r
     WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed' AND EXISTS (
         SELECT FROM landing.record a WHERE a.department = :department AND a.source_record_id = r.source_record_id
-          AND a.state = 'accepted' AND a.version > r.version AND {overtakes("r", "a", ordered=True)} OFFSET 0)
+          AND (a.state = 'accepted' OR a.state = 'landed' AND a.batch_id = ANY(:batches))
+          AND a.version > r.version AND {overtakes("r", "a", ordered=True)} OFFSET 0)
 ), placed AS (
     SELECT r.source_record_id, r.version, {_PLACE.format(row="r")} AS place
     FROM behind b JOIN landing.record r ON r.department = :department AND r.source_record_id = b.source_record_id

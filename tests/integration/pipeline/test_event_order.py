@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from connectors.contract import Contract
 from hub.errors import BatchHeld
+from hub.settings import Settings
 from pipeline.ingest import BatchReport, ingest
 from pipeline.landing.order import Order
 from pipeline.quarantine import Choice, discard_batch, release, replay
@@ -244,6 +245,23 @@ def test_a_deletion_without_a_place_follows_what_it_was_held_with(database: Engi
     send(database, contract, row(10, "received"))
     release(database, contract, 1, SETTINGS)
     assert ask(database, "SELECT is_deleted FROM store.source_record ORDER BY version DESC LIMIT 1") == [True]
+    require_the_law(database)
+
+
+def test_replayed_events_are_current_by_their_place_whatever_chunk_they_come_in(database: Engine) -> None:
+    feed = {"connector": INBOX, "feed": {"mode": "events", "order": "at"}}
+    parties = [{"role": "petitioner", "name": {"from": "who"}}]
+    strict, mended = make_contract(**feed), make_contract(version=2, ignore=["phone"], parties=parties, **feed)
+    bad = "no number"
+    for day, status, phone in ((1, "received", ""), (5, "closed", bad), (3, "accepted", ""), (6, "reopened", bad)):
+        send(database, strict, row(day, status, phone=phone))
+    first = ask(database, "SELECT min(item_id) FROM quarantine.item")[0]
+    assert replay(database, strict, Choice("works", item_id=first), SETTINGS, by="tester") == 1  # refused again, by a higher number
+    assert sorted(ask(database, OPEN)) == [("1", 4), ("1", 5)]
+    one_by_one = Settings(home=SETTINGS.home, validate_chunk_rows=1)
+    assert replay(database, mended, Choice("works"), one_by_one, by="tester") == 2
+    assert ask(database, CURRENT) == ["reopened"]
+    assert ask(database, "SELECT payload->>'status' FROM landing.record WHERE state = 'accepted'") == ["reopened"]
     require_the_law(database)
 
 
