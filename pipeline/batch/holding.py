@@ -19,13 +19,19 @@ from pipeline.batch.conservation import recount
 
 ROWS_TO_HOLD = 20  # in a smaller batch a few bad rows are just that
 
-# Of a batch that was finished before, and of which a replay was cut off, what the replay put back is refused as it was: the batch is
-# none to release or discard, for its other rows are accepted.
-_GIVE_BACK = """
+# Batches in hand that were finished before, of which a replay was cut off. One whose pull broke off stands at `failed` for good: that its
+# rows were taken in tells, whatever came after them.
+_FINISHED = """
+SELECT f.batch_id FROM ops.batch f WHERE f.batch_id = ANY(:batches) AND (f.state = 'done' OR f.state = 'failed' AND EXISTS (
+    SELECT FROM landing.record t WHERE t.batch_id = f.batch_id AND (t.state = 'accepted' OR t.state = 'superseded' AND EXISTS (
+        SELECT FROM store.source_record s
+        WHERE s.department = t.department AND s.source_record_id = t.source_record_id AND s.version = t.version))))
+"""
+# What the replay put back of them is refused as it was: they are none to release or discard, for their other rows are accepted.
+_GIVE_BACK = f"""
 WITH items AS (
-    UPDATE quarantine.item i SET state = 'open', resolved_at = NULL, resolved_by = NULL FROM landing.record r, ops.batch b
-    WHERE r.department = :department AND r.batch_id = ANY(:batches) AND r.state = 'landed'
-      AND b.batch_id = r.batch_id AND b.state = 'done' AND b.batch_id <> :batch_id
+    UPDATE quarantine.item i SET state = 'open', resolved_at = NULL, resolved_by = NULL FROM landing.record r
+    WHERE r.department = :department AND r.batch_id IN ({_FINISHED}) AND r.state = 'landed'
       AND i.department = :department AND i.source_record_id = r.source_record_id AND i.version = r.version AND i.state = 'replayed'
       AND i.resolved_at = (
           SELECT max(o.resolved_at) FROM quarantine.item o
@@ -41,12 +47,11 @@ _HOLD = """
 UPDATE landing.record SET state = 'held' WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed'
 """
 # What VALIDATE refused of a batch that NORMALISE holds is judged again with the rest of it. Of a batch that was finished
-# before, and of which a replay was cut off, the other refused rows stay where they are.
-_HOLD_QUARANTINED = """
+# before the other refused rows stay where they are.
+_HOLD_QUARANTINED = f"""
 WITH items AS (
-    UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'held with its batch' FROM ops.batch b
-    WHERE i.department = :department AND i.batch_id = ANY(:batches) AND i.state = 'open'
-      AND b.batch_id = i.batch_id AND b.state IN ('landed', 'validated', 'failed')
+    UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'held with its batch'
+    WHERE i.department = :department AND i.batch_id = ANY(:batches) AND i.state = 'open' AND i.batch_id NOT IN ({_FINISHED})
     RETURNING i.source_record_id, i.version
 )
 UPDATE landing.record r SET state = 'held' FROM (SELECT DISTINCT source_record_id, version FROM items) i
@@ -54,17 +59,17 @@ WHERE r.department = :department AND r.source_record_id = i.source_record_id AND
 """
 # Rows of earlier, broken-off runs are held too, and can be released by their own batches alone. `landed_at` says from here
 # on that it is not LAND that holds them (pipeline/landing/absent.py).
-_HOLD_BATCHES = """
+_HOLD_BATCHES = f"""
 UPDATE ops.batch SET state = 'held', finished_at = now(), landed_at = coalesce(landed_at, now()),
        error = CASE WHEN batch_id = :batch_id THEN :error ELSE :along END
-WHERE batch_id = ANY(:batches) AND (state <> 'done' OR batch_id = :batch_id)
+WHERE batch_id = ANY(:batches) AND batch_id NOT IN ({_FINISHED})
 """
 
-# Of a batch that was finished before, and of which a replay was cut off, the rows refused then are not counted.
-_REFUSED_BEFORE = """
+# Of a batch that was finished before the rows refused then are not counted.
+_REFUSED_BEFORE = f"""
 SELECT i.rule || coalesce(' on ' || i.column_name, '') AS rule, count(DISTINCT (i.source_record_id, i.version)) AS rows
-FROM quarantine.item i JOIN ops.batch b USING (batch_id)
-WHERE i.department = :department AND i.state = 'open' AND i.batch_id = ANY(:batches) AND b.state IN ('landed', 'validated', 'failed')
+FROM quarantine.item i
+WHERE i.department = :department AND i.state = 'open' AND i.batch_id = ANY(:batches) AND i.batch_id NOT IN ({_FINISHED})
 GROUP BY GROUPING SETS ((1), ())
 """
 
@@ -83,7 +88,7 @@ def why_too_many(failing: int, rows: int, settings: Settings, rules: Sequence[st
 def hold(connection: Connection, department: str, batch_id: int, why: Words, along: Sequence[int]) -> NoReturn:
     """Hold a batch and those that are in hand with it, every row of theirs that is unfinished, and commit.
 
-    A batch that was done before stays so: what a replay that was cut off had put back of it goes to quarantine again.
+    A batch that was finished before stays so: what a replay that was cut off had put back of it goes to quarantine again.
 
     Args:
         connection: whose transaction holds nothing but what is to stay.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from hub.errors import BatchHeld, NotFound
+from hub.errors import BatchHeld, NotFound, SourceUnavailable
 from hub.settings import Settings
 from pipeline import quarantine
 from pipeline.landing.land import land
@@ -146,4 +146,29 @@ def test_a_finished_batch_of_which_a_replay_was_cut_off_is_not_held_along(
         discard_batch(database, "works", 1)
     assert replay(database, make_contract(), Choice("works"), SETTINGS, by="tester") == 1
     assert ask(database, BATCHES) == [(1, "done", 10, 0, 0), (2, "held", 0, 0, 30)]
+    require_the_law(database)
+
+
+@pytest.mark.parametrize("is_overtaken", [False, True])
+def test_a_batch_whose_pull_broke_off_is_not_held_along_once_its_rows_were_taken_in(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, is_overtaken: bool
+) -> None:
+    contract, broken_off = make_contract(expectations=[REQUIRED]), SourceUnavailable("works: away", remedy="later")
+    rows = [make_row(n, **({"text": None} if n == 3 else {})) for n in range(10)]
+    with pytest.raises(SourceUnavailable):
+        land(database, contract, source=giving(make_page(rows, complete=False), then=broken_off))
+    newer = [make_row(n, status="closed") for n in range(10) if n != 3 and is_overtaken]
+    take_in(database, contract, make_page([], complete=False))
+    take_in(database, contract, make_page(newer, complete=False))
+    before = ask(database, BATCHES)
+    assert before[0] == (1, "failed", 0 if is_overtaken else 9, 1, 0)
+    with monkeypatch.context() as killed:
+        killed.setattr(quarantine, "finish", lambda *_, **__: None)
+        replay(database, contract, Choice("works"), SETTINGS, by="tester")
+    with pytest.raises(BatchHeld, match=r"batch 4 is held: 31 of 31 rows fail"):
+        take_in(database, contract, make_page([make_row(n, text=None) for n in range(50, 80)], complete=False))
+    assert ask(database, BATCHES) == [*before, (4, "held", 0, 0, 30)]
+    assert [(item.source_record_id, item.rule) for item in list_items(database)] == [("3", REQUIRED["type"])]
+    with pytest.raises(NotFound):
+        discard_batch(database, "works", 1)
     require_the_law(database)
