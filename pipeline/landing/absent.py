@@ -45,6 +45,10 @@ WHERE operation = 'upsert' AND NOT EXISTS (SELECT FROM seen WHERE seen.source_re
 """
 _UNREADABLE = "SELECT EXISTS (SELECT FROM landing.record WHERE batch_id = :batch_id AND NOT has_key AND raw IS NOT NULL)"
 _SEEN = "SELECT count(*) FROM seen"
+_GONE = "gone from the source"
+_WAIT_KEYLESS = """
+SELECT EXISTS (SELECT FROM landing.record WHERE department = :department AND NOT has_key AND state = 'quarantined')
+"""
 # Held without `landed_at`: it is LAND that held them, for what was absent; a rule's holding is a person's to lift. What this
 # sweep says again is "already known" and would stay held with them; what it says otherwise, or no longer, is newer than theirs.
 _SETTLE = """
@@ -112,8 +116,8 @@ class Swept:
 def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept: Swept, *, accepts_deletions: bool) -> None:
     """Land a tombstone for every key that a complete sweep no longer holds, unless too many are gone.
 
-    Where that is done, rows of earlier sweeps that were held for what was absent then go on with this one's, and refused rows without a
-    key that the source no longer holds are superseded.
+    Where that is done, rows of earlier sweeps that were held for what was absent then go on with this one's. Refused rows without a key
+    that the source no longer holds are superseded, where nothing speaks for their being there still.
 
     Args:
         connection: of the batch's transaction; the temporary tables `seen` and `seen_keyless` have what the sweep holds.
@@ -133,8 +137,9 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
     limit = getattr(contract.feed, "max_vanished", DEFAULT_MAX_VANISHED)
     if vanished > limit * known and not accepts_deletions:
         raise _too_many_vanished(contract, batch_id, known, vanished)
-    doubt = _doubt(connection, keys, swept, accepts_deletions=accepts_deletions) if absent else None
-    if doubt is not None:
+    is_asked = absent or connection.execute(text(_WAIT_KEYLESS), keys).scalar_one()
+    doubt = _doubt(connection, keys, swept, accepts_deletions=accepts_deletions) if is_asked else None
+    if absent and doubt is not None:
         told = f"缺少 {absent} 条，且{doubt.zh}：本次没有删除 · {absent} rows are absent, and {doubt.en}: nothing was deleted this time"
         alert(connection, contract.department, batch_id, [told])
         return
@@ -143,8 +148,9 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
         connection.execute(text("UPDATE ops.batch SET deleted = :deleted WHERE batch_id = :batch_id"), {**keys, "deleted": deleted})
     until = f"一直挂起，直至批次 {batch_id} 取得来源的现有数据 · held until batch {batch_id} brought what the source holds"
     connection.execute(text(_SETTLE), {**keys, "alert": until})
-    for statement in (_CLOSE_KEYLESS, _REOPEN_KEYLESS):
-        connection.execute(text(statement), {**keys, "gone": "gone from the source"})
+    if doubt is None:
+        connection.execute(text(_CLOSE_KEYLESS), {**keys, "gone": _GONE})
+    connection.execute(text(_REOPEN_KEYLESS), {**keys, "gone": _GONE})
 
 
 def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, accepts_deletions: bool) -> Words | None:

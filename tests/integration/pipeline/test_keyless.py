@@ -30,3 +30,17 @@ def test_refused_rows_without_a_key_wait_until_the_source_no_longer_holds_them(d
         take_in(database, contract, make_page([*rows, twice[0]]))
         assert (ask(database, items), ask(database, counts)) == ([], [(0, 3)])  # what a person put aside does not come again
     require_the_law(database)
+
+
+KEYLESS = {key: value for key, value in make_row(9).items() if key != "id"}
+OPEN = "SELECT rule FROM quarantine.item WHERE state = 'open' ORDER BY rule"
+
+
+def test_a_sweep_in_doubt_takes_no_row_without_a_key_for_gone(database: Engine) -> None:
+    contract, good = make_contract(), [make_row(n) for n in range(3)]
+    take_in(database, contract, make_page([*good, KEYLESS]))
+    take_in(database, contract, make_page([*good, b"{"]))  # this line may be the row
+    assert ask(database, OPEN) == ["fault", "key"]
+    take_in(database, contract, make_page([*good, b"{"]))
+    assert ask(database, OPEN) == ["fault"]
+    require_the_law(database)
