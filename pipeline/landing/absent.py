@@ -150,7 +150,11 @@ def bury_absent(connection: Connection, contract: Contract, batch_id: int, swept
     connection.execute(text(_SETTLE), {**keys, "alert": until})
     if doubt is None:
         connection.execute(text(_CLOSE_KEYLESS), {**keys, "gone": _GONE})
-    connection.execute(text(_REOPEN_KEYLESS), {**keys, "gone": _GONE})
+
+
+def reopen_seen(connection: Connection, department: str) -> None:
+    """Give refused rows without a key that were taken for gone, and that a pull of any kind brought again, their items back."""
+    connection.execute(text(_REOPEN_KEYLESS), {"department": department, "gone": _GONE})
 
 
 def _doubt(connection: Connection, keys: dict[str, object], swept: Swept, *, accepts_deletions: bool) -> Words | None:

@@ -19,7 +19,7 @@ from connectors.together import together
 from hub.database import store_errors
 from pipeline.batch.alerts import alert
 from pipeline.batch.batch_errors import place
-from pipeline.landing.absent import bury_absent
+from pipeline.landing.absent import bury_absent, reopen_seen
 from pipeline.landing.batches import close_failed, finish_landing, open_batch
 from pipeline.landing.order import Landing, Order
 from pipeline.landing.page_landing import land_page
@@ -106,6 +106,7 @@ def _land_pages(landing: Landing, pages: Iterable[Page]) -> None:
         landing.swept.total, landing.swept.highest_total = page.total, page.highest_total
         land_page(landing, page, mark.watermark if landing.moves_watermark and is_ordered(contract) else None)
         last = page
+    reopen_seen(connection, contract.department)
     if landing.is_sweep and last is not None and last.complete:
         bury_absent(connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)
     alerts = [*(mark.alerts() if landing.moves_watermark else ()), *_doubts(landing, last)]

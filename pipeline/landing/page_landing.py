@@ -84,7 +84,7 @@ _LAND = (
 ), marked AS (
     INSERT INTO seen SELECT DISTINCT source_record_id FROM judged WHERE :is_sweep AND has_key ON CONFLICT DO NOTHING
 ), marked_keyless AS (
-    INSERT INTO seen_keyless SELECT DISTINCT content_hash FROM judged WHERE :is_sweep AND NOT has_key ON CONFLICT DO NOTHING
+    INSERT INTO seen_keyless SELECT DISTINCT content_hash FROM judged WHERE NOT has_key ON CONFLICT DO NOTHING
 )
 SELECT (SELECT count(*) FROM landed) AS landed, (SELECT count(*) FROM judged WHERE is_known) AS known
 """

@@ -1,4 +1,4 @@
-"""The temporary tables of LAND: a page's rows before they are judged, and the keys, or contents of what has none, that a sweep has seen."""
+"""The temporary tables of LAND: a page's rows before they are judged, the keys that a sweep has seen, and the contents of what has none."""
 
 from __future__ import annotations
 

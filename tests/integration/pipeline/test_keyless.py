@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from pipeline.landing.order import Order
 from pipeline.quarantine import Choice, discard
 from tests.integration.pipeline.builders import ask, make_contract, make_page, make_row, require_the_law, take_in
 
@@ -34,6 +35,7 @@ def test_refused_rows_without_a_key_wait_until_the_source_no_longer_holds_them(d
 
 KEYLESS = {key: value for key, value in make_row(9).items() if key != "id"}
 OPEN = "SELECT rule FROM quarantine.item WHERE state = 'open' ORDER BY rule"
+COUNTS = "SELECT quarantined, superseded FROM ops.batch WHERE batch_id = 1"
 
 
 def test_a_sweep_in_doubt_takes_no_row_without_a_key_for_gone(database: Engine) -> None:
@@ -43,4 +45,14 @@ def test_a_sweep_in_doubt_takes_no_row_without_a_key_for_gone(database: Engine) 
     assert ask(database, OPEN) == ["fault", "key"]
     take_in(database, contract, make_page([*good, b"{"]))
     assert ask(database, OPEN) == ["fault"]
+    require_the_law(database)
+
+
+def test_a_row_without_a_key_that_an_ordinary_pull_brings_again_is_told_again(database: Engine) -> None:
+    contract, good = make_contract(feed={"mode": "cursor", "field": "at", "reconcile": "P1D"}), [make_row(n) for n in range(3)]
+    take_in(database, contract, make_page([*good, KEYLESS], cursor_field="at"))
+    take_in(database, contract, make_page(good), order=Order("reconcile"))
+    assert (ask(database, OPEN), ask(database, COUNTS)) == ([], [(0, 1)])
+    assert take_in(database, contract, make_page([KEYLESS], cursor_field="at")).already_known == 1
+    assert (ask(database, OPEN), ask(database, COUNTS)) == (["key"], [(1, 0)])
     require_the_law(database)
