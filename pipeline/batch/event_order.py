@@ -20,6 +20,17 @@ def is_below(place: str, other: str) -> str:
     return f'(length({place}) = length({other}) AND {place} COLLATE "C" < {other})'
 
 
+def place_of(row: str, *, within: str = "true") -> str:
+    """SQL expression: the place of a row of landing.record; one without counts as following what arrived of its record before it.
+
+    Args:
+        row: its alias; the others are those that the statement reads with it.
+        within: SQL condition on what others count; rows that meet it are placed among themselves.
+    """
+    others = f"PARTITION BY {row}.source_record_id, {within} ORDER BY {row}.version"
+    return f'coalesce({row}.source_cursor, max({row}.source_cursor COLLATE "C") OVER ({others})) COLLATE "C"'
+
+
 def overtakes(newer: str, older: str, *, ordered: bool) -> str:
     """SQL condition on two rows of landing.record, versions of one record: by place where both tell one, else by the order of arrival.
 

@@ -6,7 +6,7 @@ superseded.
 
 from __future__ import annotations
 
-from pipeline.batch.event_order import is_below, overtakes
+from pipeline.batch.event_order import is_below, overtakes, place_of
 
 # A replayed version that is older than the accepted one is superseded, whatever it says.
 _ACCEPTED_VERSION = """
@@ -26,16 +26,11 @@ WITH stale AS (
 UPDATE landing.record r SET state = 'superseded' FROM stale s
 WHERE r.department = :department AND r.source_record_id = s.source_record_id AND r.version = s.version
 """
-# An event without a place counts as following what arrived before it.
-_PLACE = (
-    'coalesce({row}.source_cursor, max({row}.source_cursor COLLATE "C") OVER (PARTITION BY {row}.source_record_id ORDER BY {row}.version))'
-    ' COLLATE "C"'
-)
 # Of events that tell their place, the one that lies furthest: none that is below the accepted version, or below a deletion that is
 # yet to be taken in.
 DROP_LATE = f"""
 WITH placed AS (
-    SELECT m.source_record_id, m.version, l.source_cursor, {_PLACE.format(row="l")} AS place
+    SELECT m.source_record_id, m.version, l.source_cursor, {place_of("l")} AS place
     FROM mapped m JOIN landing.record l
       ON l.department = :department AND l.source_record_id = m.source_record_id AND l.version = m.version
 ), ranked AS (
@@ -63,7 +58,7 @@ WITH behind AS (
           AND (a.state = 'accepted' OR a.state = 'landed' AND a.batch_id = ANY(:batches))
           AND a.version > r.version AND {overtakes("r", "a", ordered=True)} OFFSET 0)
 ), placed AS (
-    SELECT r.source_record_id, r.version, {_PLACE.format(row="r")} AS place
+    SELECT r.source_record_id, r.version, {place_of("r")} AS place
     FROM behind b JOIN landing.record r ON r.department = :department AND r.source_record_id = b.source_record_id
     WHERE r.state = 'landed' AND r.batch_id = ANY(:batches)
 ), numbered AS (

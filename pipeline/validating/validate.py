@@ -22,7 +22,7 @@ from hub.wording import Words
 from pipeline.batch import refusals, work
 from pipeline.batch.alerts import alert
 from pipeline.batch.batch_errors import told_with_batch
-from pipeline.batch.event_order import is_ordered
+from pipeline.batch.event_order import is_ordered, place_of
 from pipeline.batch.holding import hold, too_many, why_too_many
 from pipeline.columns.payloads import Payloads, collector_at_rest
 from pipeline.store.copying import read_frame
@@ -49,6 +49,16 @@ WHERE department = :department AND kind <> 'remap' AND started_at > now() - cast
 _PULLED = """
 SELECT pulled FROM ops.batch WHERE batch_id = ANY(:batches) AND kind <> 'remap' ORDER BY batch_id DESC LIMIT 1
 """
+# Rows that rules row by row have refused until then are not to be current, and give no place to what follows them.
+_WHOLE = """
+SELECT w.source_record_id, w.version, f.version IS NOT NULL AS is_refused, {place} AS place
+FROM work w {of_landing} LEFT JOIN (SELECT DISTINCT source_record_id, version FROM refused) f
+ON f.source_record_id = w.source_record_id AND f.version = w.version ORDER BY w.n
+"""
+_OF_LANDING = """CROSS JOIN LATERAL (
+    SELECT source_record_id, version, source_cursor FROM landing.record
+    WHERE department = %(department)s AND source_record_id = w.source_record_id AND version = w.version OFFSET 0
+) l"""
 _WORST_RULES = """
 SELECT rule || coalesce(' on ' || column_name, '') || ' × ' || count(*) FROM refused
 GROUP BY rule, column_name ORDER BY count(*) DESC LIMIT 3
@@ -152,18 +162,38 @@ def _judge(connection: Connection, contract: Contract, keys: dict[str, object], 
 def _expect_of_batch(contract: Contract, frames: list[pd.DataFrame], connection: Connection, verdict: _Verdict) -> None:
     """Rules that need all rows at once: their columns alone are kept until then.
 
-    Those that compare rows compare the newest version of each record: it repeats what the versions before it said, not another record.
+    Those that compare rows compare of each record the version that is to be current: it repeats what others of it said, not another record.
     """
     import pandas as pd
 
-    rows = read_frame(connection, "SELECT source_record_id, version FROM work ORDER BY n") if any(len(f.columns) for f in frames) else None
     frame = pd.concat(frames)
-    newest = None if rows is None else (rows["version"] == rows.select(pl.col("version").max().over("source_record_id")).to_series())
-    if rows is None or newest is None or newest.all():
+    rows = _whole(connection, contract) if len(frame.columns) else None
+    newest = None if rows is None else _newest(rows)
+    if rows is None or newest is None:
         _expect(contract, frame, "batch", (rows, connection), verdict)
         return
     _expect(contract, frame[newest.to_numpy()], "over_rows", (rows.filter(newest), connection), verdict)
     _expect(contract, frame, "whole", (rows, connection), verdict)
+
+
+def _whole(connection: Connection, contract: Contract) -> pl.DataFrame:
+    """All rows in the order of the frames: (source_record_id, version, is_refused, place)."""
+    ordered = is_ordered(contract)
+    place, of_landing = (place_of("l", within="f.version IS NULL"), _OF_LANDING) if ordered else ("NULL::text", "")
+    return read_frame(connection, _WHOLE.format(place=place, of_landing=of_landing), {"department": contract.department})
+
+
+def _newest(rows: pl.DataFrame) -> pl.Series | None:
+    """Which rows are the version of their record that is to be current: the furthest that no rule has refused; None where all are.
+
+    Of a record of which every version is refused the furthest stands for it.
+    """
+    if rows["source_record_id"].n_unique() == len(rows):
+        return None
+    furthest_first = rows.with_row_index("row").sort(
+        "is_refused", "place", "version", descending=[False, True, True], nulls_last=[False, True, False]
+    )
+    return furthest_first.select("row", is_newest=pl.col("source_record_id").is_first_distinct()).sort("row")["is_newest"]
 
 
 def _expect(contract: Contract, frame: pd.DataFrame, part: Part, where: tuple[pl.DataFrame | None, Connection], verdict: _Verdict) -> None:

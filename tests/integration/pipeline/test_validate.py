@@ -259,6 +259,28 @@ def test_versions_of_one_record_are_no_repeat_of_each_other(database: Engine) ->
     ]
 
 
+def test_a_version_that_is_refused_anyway_stands_for_no_record(database: Engine) -> None:
+    contract = make_contract(expectations=[REQUIRED, UNIQUE])
+    rows = [make_row(n, phone=f"1391234567{n}") for n in range(5)]
+    land(database, contract, source=giving(make_page(rows)))  # … and no further
+    report = take_in(database, contract, make_page([make_row(0, phone="13912345671", text=None), *rows[1:]]))
+    assert (report.accepted, report.quarantined) == (0, 1)
+    assert ask(database, ITEMS) == [("0", REQUIRED["type"], "text")]
+    assert ask(database, "SELECT source_record_id, version FROM landing.record WHERE state = 'accepted' ORDER BY 1") == [
+        (str(n), 1) for n in range(5)
+    ]
+
+
+@pytest.mark.parametrize(("late", "state"), [(1, "accepted"), (3, "quarantined")])
+def test_of_events_that_tell_their_place_the_furthest_stands_for_its_record(database: Engine, late: int, state: str) -> None:
+    inbox = {"kind": "inbox", "connection": "works", "event_id": {"path": "event"}}
+    contract = make_contract(connector=inbox, feed={"mode": "events", "order": "at"}, expectations=[UNIQUE])
+    first, second = make_row(1, phone="13912345671", at="2026-03-02 08:00:00"), make_row(2, phone="13912345672")
+    repeats = make_row(1, phone="13912345672", at=f"2026-03-0{late} 08:00:00")
+    take_in(database, contract, make_page([first, second, repeats], cursor_field="at"))
+    assert ask(database, "SELECT state FROM landing.record WHERE source_record_id = '2'") == [state]
+
+
 def test_data_docs_are_written_without_values(database: Engine, tmp_path: Path) -> None:
     contract = make_contract(expectations=[REQUIRED, {"type": "expect_phone_number", "column": "phone", "on_failure": "warn"}])
     take_in(
