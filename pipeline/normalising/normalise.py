@@ -190,9 +190,13 @@ def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:
 
 def _accept(connection: Connection, keys: dict[str, object], numbered: pl.DataFrame) -> None:
     connection.execute(text(_ACCEPT), keys)
+    if keys["is_ordered"]:
+        connection.execute(text(versions.SUPERSEDE_PLACED), keys)
+        connection.execute(text(versions.CLOSE_ITEMS_PLACED), keys)
+    elif _has_later(numbered):
+        connection.execute(text(versions.SUPERSEDE_ARRIVED), keys)
+        connection.execute(text(versions.CLOSE_ITEMS_ARRIVED), keys)
     if _has_later(numbered):
-        connection.execute(text(versions.SUPERSEDE_PLACED if keys["is_ordered"] else versions.SUPERSEDE_ARRIVED), keys)
-        connection.execute(text(versions.CLOSE_ITEMS), keys)
         connection.execute(text(_LATER))
     connection.execute(text(_NEW_PENDING))
 

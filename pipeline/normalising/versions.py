@@ -83,7 +83,7 @@ WITH overtaken AS (
             WHERE l.department = :department AND l.source_record_id = m.source_record_id AND {overtaken}
               AND l.state IN ('accepted', 'quarantined')
             OFFSET 0
-        ) older WHERE m.version > 1
+        ) older WHERE {known}
     ) o
     WHERE r.department = :department AND r.source_record_id = o.source_record_id AND r.version = o.version
     RETURNING r.batch_id, o.state
@@ -99,13 +99,17 @@ _WITH_PLACES = """mapped CROSS JOIN LATERAL (
             SELECT n.source_record_id, n.version, n.source_cursor FROM landing.record n
             WHERE n.department = :department AND n.source_record_id = mapped.source_record_id AND n.version = mapped.version OFFSET 0
         ) m"""
-SUPERSEDE_ARRIVED = _SUPERSEDE.format(accepted="mapped m", overtaken=overtakes("m", "l", ordered=False))
-SUPERSEDE_PLACED = _SUPERSEDE.format(accepted=_WITH_PLACES, overtaken=overtakes("m", "l", ordered=True))
+# By the order of arrival the first version overtakes none; by place it may, where what arrived after it was refused.
+_LATER = "m.version > 1"
+SUPERSEDE_ARRIVED = _SUPERSEDE.format(accepted="mapped m", overtaken=overtakes("m", "l", ordered=False), known=_LATER)
+SUPERSEDE_PLACED = _SUPERSEDE.format(accepted=_WITH_PLACES, overtaken=overtakes("m", "l", ordered=True), known="true")
 # Of events that tell their place, a refused one that lies further than what is accepted stays for a person.
-CLOSE_ITEMS = """
+_CLOSE_ITEMS = """
 UPDATE quarantine.item i SET state = 'superseded', resolved_at = now(), resolved_by = 'a newer version' FROM mapped m
-WHERE m.version > 1 AND i.department = :department AND i.source_record_id = m.source_record_id AND i.state = 'open' AND EXISTS (
+WHERE {known} AND i.department = :department AND i.source_record_id = m.source_record_id AND i.state = 'open' AND EXISTS (
     SELECT FROM landing.record l
     WHERE l.department = :department AND l.source_record_id = i.source_record_id AND l.version = i.version AND l.state = 'superseded'
     OFFSET 0)
 """
+CLOSE_ITEMS_ARRIVED = _CLOSE_ITEMS.format(known=_LATER)
+CLOSE_ITEMS_PLACED = _CLOSE_ITEMS.format(known="true")

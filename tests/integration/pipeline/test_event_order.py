@@ -265,6 +265,21 @@ def test_replayed_events_are_current_by_their_place_whatever_chunk_they_come_in(
     require_the_law(database)
 
 
+def test_a_released_event_supersedes_a_refused_one_that_arrived_after_it_and_lies_below(database: Engine) -> None:
+    halt, some = ({"type": "expect_column_values_to_not_be_null", "on_failure": on} for on in ("halt", "quarantine"))
+    rules = [halt | {"column": "text"}, some | {"column": "who"}]
+    contract = make_contract(connector=INBOX, feed={"mode": "events", "order": "at"}, expectations=rules)
+    with pytest.raises(BatchHeld):
+        send(database, contract, row(5, "closed", text=None))
+    send(database, contract, row(3, "accepted", who=None))
+    assert ask(database, OPEN) == [("1", 2)]
+    release(database, contract, 1, SETTINGS)
+    assert ask(database, OPEN) == []
+    assert ask(database, "SELECT state FROM landing.record ORDER BY version") == ["accepted", "superseded"]
+    assert ask(database, "SELECT batch_id, quarantined, superseded FROM ops.batch ORDER BY 1") == [(1, 0, 0), (2, 0, 1)]
+    require_the_law(database)
+
+
 def test_a_record_of_which_something_came_late_is_mapped_anew(database: Engine) -> None:
     contract = events_contract()
     send(database, contract, row(2, "accepted", event="e2"))
