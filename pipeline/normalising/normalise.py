@@ -40,6 +40,7 @@ _TEMPORARY = (
     """CREATE TEMP TABLE IF NOT EXISTS later (
            record_id bigint, version integer, is_deleted boolean, reported_at timestamptz
        ) ON COMMIT DELETE ROWS""",
+    versions.OVERTAKEN,
 )
 _EMPTY = "TRUNCATE mapped, mapped_party"
 # The word index takes what waits in its list in as many turns as it has room for, each over the whole of the index.
@@ -240,6 +241,7 @@ def _bury(connection: Connection, keys: dict[str, object]) -> None:
 
 def _finish(connection: Connection, keys: dict[str, object], touched: set[int]) -> None:
     connection.execute(text(_LATER_PENDING))
+    connection.execute(text(versions.COUNT_OVERTAKEN), keys)
     touched |= set(connection.execute(text(_DONE), keys).scalars())
     connection.execute(text(_CLEAR_ERRORS), {"batches": sorted(touched)})
     require_law(recount(connection, sorted(touched)))

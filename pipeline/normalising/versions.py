@@ -73,10 +73,10 @@ WITH behind AS (
 UPDATE landing.record r SET version = n.number FROM numbered n
 WHERE r.department = :department AND r.source_record_id = n.source_record_id AND r.version = n.version
 """
-# Looked up record by record: landing, growing all day, has no statistics to make a good plan of a plain join with. Counts of the batches
-# that those rows came with move with them: recounted, an update of a few records would read all that ever landed.
+# Looked up record by record: landing, growing all day, has no statistics to make a good plan of a plain join with. How many of which
+# batches they were is gathered in the temporary table `overtaken`.
 _SUPERSEDE = """
-WITH overtaken AS (
+WITH moved AS (
     UPDATE landing.record r SET state = 'superseded' FROM (
         SELECT m.source_record_id, older.version, older.state FROM {accepted} CROSS JOIN LATERAL (
             SELECT l.version, l.state FROM landing.record l
@@ -87,13 +87,21 @@ WITH overtaken AS (
     ) o
     WHERE r.department = :department AND r.source_record_id = o.source_record_id AND r.version = o.version
     RETURNING r.batch_id, o.state
-), counted AS (
-    SELECT batch_id, count(*) AS rows, count(*) FILTER (WHERE state = 'accepted') AS accepted,
-           count(*) FILTER (WHERE state = 'quarantined') AS quarantined
-    FROM overtaken GROUP BY batch_id
 )
+INSERT INTO overtaken SELECT batch_id, state, count(*) FROM moved GROUP BY batch_id, state
+"""
+OVERTAKEN = """
+CREATE TEMP TABLE IF NOT EXISTS overtaken (batch_id bigint, state text, rows bigint) ON COMMIT DELETE ROWS
+"""
+# Counts of the batches that those rows came with move with them: recounted, an update of a few records would read all that ever landed.
+# Once and last of all: a batch's row stays free while a long batch is mapped.
+COUNT_OVERTAKEN = """
 UPDATE ops.batch b SET accepted = b.accepted - c.accepted, quarantined = b.quarantined - c.quarantined, superseded = b.superseded + c.rows
-FROM counted c WHERE b.batch_id = c.batch_id AND b.batch_id <> ALL(:batches)
+FROM (
+    SELECT batch_id, sum(rows) AS rows, coalesce(sum(rows) FILTER (WHERE state = 'accepted'), 0) AS accepted,
+           coalesce(sum(rows) FILTER (WHERE state = 'quarantined'), 0) AS quarantined
+    FROM overtaken GROUP BY batch_id
+) c WHERE b.batch_id = c.batch_id AND b.batch_id <> ALL(:batches)
 """
 _WITH_PLACES = """mapped CROSS JOIN LATERAL (
             SELECT n.source_record_id, n.version, n.source_cursor FROM landing.record n

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
 
 from hub.encryption import clear_number
+from hub.settings import Settings
 from pipeline.landing.land import land
-from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, require_the_law, take_in
+from pipeline.normalising import normalise
+from pipeline.normalising.mapping import Mapped, map_records
+from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 PARTY = "SELECT party_id, version, name FROM store.party ORDER BY version, ordinal"
 
@@ -84,3 +90,19 @@ def test_normalising_twice_gives_the_same_rows(database: Engine) -> None:
     before = ask(database, "SELECT record_id, version FROM store.source_record ORDER BY 1")
     take_in(database, contract, page)
     assert ask(database, "SELECT record_id, version FROM store.source_record ORDER BY 1") == before
+
+
+def test_earlier_batches_stay_free_while_a_long_one_is_mapped(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    contract, settings = make_contract(), Settings(home=SETTINGS.home, validate_chunk_rows=2)
+    take_in(database, contract, make_page([make_row(n) for n in range(6)]))
+    counts: list[int] = []
+
+    def watched(*arguments: Any) -> Mapped:
+        with database.begin() as other:
+            counts.extend(other.execute(text("SELECT accepted FROM ops.batch WHERE batch_id = 1 FOR UPDATE NOWAIT")).scalars())
+        return map_records(*arguments)
+
+    monkeypatch.setattr(normalise, "map_records", watched)
+    take_in(database, contract, make_page([make_row(n, status="closed") for n in range(6)]), settings=settings)
+    assert counts == [6, 6, 6]
+    assert ask(database, "SELECT accepted, superseded FROM ops.batch ORDER BY batch_id") == [(0, 6), (6, 0)]
