@@ -14,8 +14,13 @@ from typing import Any
 
 import polars as pl
 
-#: Script Han, as far as ORDINARY reaches.
-HAN = "\u2e80-\u2e99\u2e9b-\u2ef3\u2f00-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufa6d\ufa70-\ufad9"
+#: Script Han, as far as what is ordinary reaches, once simplified.
+# 齭 is ordinary, and 𫜭, which it is simplified to, lies beyond the first plane.
+HAN = (
+    "\u2e80-\u2e99\u2e9b-\u2ef3\u2f00-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufa6d\ufa70-\ufad9"
+    "\U00020000-\U0002a6df\U0002a700-\U0002b739\U0002b740-\U0002b81d\U0002b820-\U0002cea1\U0002ceb0-\U0002ebe0"
+    "\U0002f800-\U0002fa1d\U00030000-\U0003134a\U00031350-\U000323af"
+)
 _ORDINARY = re.compile(
     "[\u0009-\u000d\u0020-\u007e\u00a0-\u024f\u2000-\u200f\u2010-\u206f\u20ac\u2100-\u24ff\u2500-\u25ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fef\uff01-\uffee]*"
 )

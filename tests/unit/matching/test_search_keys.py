@@ -6,7 +6,7 @@ import time
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matching.search_keys import AGREEMENTS, NameAgreement, organisation_keys, person_keys, spoken
@@ -96,6 +96,7 @@ TYPED = st.one_of(st.text(max_size=30), st.text("张王小明伟偉欧阳深圳�
 
 
 @settings(max_examples=12)
+@example(["0齭", "齭齭"])
 @given(st.one_of(*(st.lists(TYPED, min_size=size, max_size=size) for size in (1, 30))))
 def test_what_is_typed_has_the_keys_that_a_column_of_it_has(typed: list[str]) -> None:
     column = pl.Series(typed, dtype=pl.String)
