@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.access import Rights
+from api.export import running as exporting
 from api.policy.store import Policies
 from hub import postgres
 from hub.database import make_engine
@@ -77,3 +78,17 @@ def treat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setattr(Policies, "current", lambda policies: Changed(real(policies)))
 
     yield give
+
+
+@pytest.fixture
+def endless(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports that never come to their end by themselves."""
+    store.case(store.record("petition", "XF-1", title="噪音" * 500))
+    honest = exporting.rows
+
+    def repeated(*arguments: Any) -> Iterator[Any]:
+        (part,) = honest(*arguments)
+        while True:
+            yield part * 200
+
+    monkeypatch.setattr(exporting, "rows", repeated)

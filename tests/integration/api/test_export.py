@@ -291,16 +291,8 @@ def test_a_part_that_cannot_be_written_down_does_not_leave(api: Api, store: Stor
     assert "噪音" not in got.decode("utf-8-sig")
 
 
-def test_who_goes_away_ends_the_export(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.case(store.record("petition", "XF-1", title="噪音" * 500))
-    honest = running.rows
-
-    def endless(*arguments: Any) -> Iterator[Any]:
-        (part,) = honest(*arguments)
-        while True:
-            yield part * 200
-
-    monkeypatch.setattr(running, "rows", endless)
+@pytest.mark.usefixtures("endless")
+def test_who_goes_away_ends_the_export(api: Api, store: Store) -> None:
     with api.as_("clerk", "petition").stream("POST", "/v1/cases/export", json={"format": "jsonl", "receiver": RECEIVER}) as answer:
         next(answer.iter_bytes())
     deadline = time.monotonic() + 20

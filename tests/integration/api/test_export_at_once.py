@@ -5,29 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 
 from api.export import running
-from tests.integration.api.builders import Api, Store
+from tests.integration.api.builders import Api
 
 BODY = {"format": "jsonl", "receiver": "区法院立案庭"}
-
-
-@pytest.fixture
-def endless(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports that never come to their end by themselves."""
-    store.case(store.record("petition", "XF-1", title="噪音" * 500))
-    honest = running.rows
-
-    def repeated(*arguments: Any) -> Iterator[Any]:
-        (part,) = honest(*arguments)
-        while True:
-            yield part * 200
-
-    monkeypatch.setattr(running, "rows", repeated)
 
 
 @contextlib.contextmanager
