@@ -16,7 +16,8 @@ from api.queries.ranks import Rank, agreement
 from api.queries.rows import Row
 from api.queries.tails import TailsShown
 from api.recognise import Reading
-from schema.search import bigrams, tokens_in
+from schema.occurrences import tokens_in
+from schema.search import bigrams
 
 _TEXTS = ("title", "text", "address", "case_number")
 _WORDED = (*_TEXTS, "parties.name")  # where words may stand

@@ -22,7 +22,7 @@ from api.queries.gathered import FoundCases
 from api.queries.rows import Row
 from api.queries.search import Search
 from api.recognise import Kind
-from schema.search import MOST_BITS, tokens_in
+from schema.occurrences import MOST_BITS, tokens_in
 
 _WINDOW_PAGES = 3  # pages' worth of cases that are put in order at once, where very many are found
 _NAMES = frozenset({Kind.NAME, Kind.ORGANISATION, Kind.PINYIN})

@@ -8,7 +8,6 @@ case, traditional to simplified one character at a time, so that a piece of a te
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,19 +16,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from schema.folding import HAN_RANGES, PLANE, fold, fold_text
+from schema.folding import HAN_RANGES, fold, fold_text
 from schema.numbers import IN_PIECES, LONG_NUMBER, has_long_number, whole_numbers
 
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
 COMMON = 0.05  # of all texts; a word in more of them spares an index hardly anything
-MOST_BITS = 62  # of a number: tokens above are looked for one by one
 MAX_WORD = 64  # characters of one number or Latin word; a longer one is cut in pieces
 
 #: A record's number without brackets, marks and blanks, as a part of it is looked for; the same in SQL and in `number_part`.
 _MARKS = "〔〕【】[]（）()-－—_/.·# "
 NUMBER_PART = f"translate(upper(coalesce(case_number, source_record_id)), '{_MARKS}', '')"
 
-_NOT_ALONE = -1
 _LAST = 0x33480  # no letter of any script comes after
 _ROWS = 2_000  # texts taken apart at once
 _BITS = 21  # of a character's number
@@ -46,62 +43,6 @@ _IN_PIECES = _TEXT.str.contains(LONG_NUMBER) & (
     | _TEXT.str.normalize("NFKC").str.contains(rf"{_LETTERS_ALONE}{_NUMBER}(?:[^0-9]|$)|(?:^|[^0-9]){_NUMBER}{_LETTERS_ALONE}")
     | (_TEXT.str.len_bytes() > MAX_CHARACTERS)
 )
-
-
-def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
-    """Which of some tokens stand in each of many texts, folded: a bit for each, the first the lowest.
-
-    Phones and ID numbers in a text are whole tokens: which of their figures somebody asked for is told of none that he does not know.
-    All texts are one array of characters, for a thousand titles are looked through at each search.
-    """
-    if len(tokens) > MOST_BITS:
-        return [_tokens_in(text, tokens) for text in texts]
-    joined = "\n".join(texts)
-    if joined.count("\n") >= max(1, len(texts)):  # one of them is of several lines
-        joined = "\n".join([text.replace("\n", " ") for text in texts])
-    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.intp)
-    folded = _characters_folded().take(codes, mode="clip" if codes.max(initial=0) > ord(PLANE) else "raise")
-    row = np.repeat(np.arange(len(texts)), np.diff(np.flatnonzero(codes == ord("\n")), prepend=-1, append=len(codes)))[: len(codes)]
-    found = np.zeros(len(texts), np.int64)
-    stands = {character: folded == ord(character) for character in set("".join(tokens))}
-    for place, token in enumerate(tokens):
-        found[row[_starts(stands, token)]] |= 1 << place
-    bits: list[int] = found.tolist()
-    of_figures = any(character.isdigit() for token in tokens for character in token)
-    numbered = [place for place, text in enumerate(texts) if has_long_number(text)] if of_figures and has_long_number(joined) else []
-    for odd in {*row[folded == _NOT_ALONE].tolist(), *numbered}:
-        bits[odd] = _tokens_in(texts[odd], tokens)
-    return bits
-
-
-def _tokens_in(text: str, tokens: Sequence[str]) -> int:
-    folded = fold_text(whole_numbers(text, told=tokens))
-    return sum(1 << place for place, token in enumerate(tokens) if token in folded)
-
-
-def _starts(stands: Mapping[str, npt.NDArray[np.bool_]], token: str) -> npt.NDArray[np.intp]:
-    """Where a token begins, of where each of its characters stands."""
-    begins = stands[token[0]][: max(0, len(stands[token[0]]) - len(token) + 1)]
-    for place, character in enumerate(token[1:], 1):
-        begins = begins & stands[character][place : place + len(begins)]
-    return np.flatnonzero(begins)
-
-
-@cache
-def _characters_folded() -> npt.NDArray[np.int32]:
-    """What each character of the first plane folds to wherever it stands; `_NOT_ALONE` where neighbours decide, or it is several.
-
-    One more stands for every character beyond.
-    """
-    return np.array([*(_alone(chr(code)) for code in range(ord(PLANE) + 1)), _NOT_ALONE], np.int32)
-
-
-def _alone(character: str) -> int:
-    if "\ud800" <= character < "\ue000" or character == "Σ":  # at the end of a word it folds otherwise
-        return _NOT_ALONE
-    folded = fold_text(character)
-    joins = len(folded) != 1 or unicodedata.category(folded).startswith("M") or "\u1100" <= folded < "\u1200"
-    return _NOT_ALONE if joins else ord(folded)
 
 
 def search_tokens(text: pl.Series) -> pl.Series:
