@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container
+from functools import reduce
 
 #: Figures and separators of full width, as numbers are looked for.
 FULL_WIDTH = str.maketrans("０１２３４５６７８９Ｘｘ－＋（）　\u00a0", "0123456789Xx-+()  ")
@@ -28,13 +29,18 @@ _ID_NUMBERS = (
 )
 _ABROAD = rf"(?:(?:\+|00)?86{_GAP})"
 _AREA = r"\(?0\d{2,3}\)?"
+_NO_DATE = rf"(?!19\d\d[{_DASHES}]\d\d?[{_DASHES}])"
 _PHONES = (
     rf"(?<!\d){_ABROAD}?1[3-9]\d{_GAP}\d{{4}}{_GAP}\d{{4}}(?!\d)",
     # However it is cut by dashes, but for a date: 1998-03-01-1234 is none.
-    rf"(?<!\d){_ABROAD}?(?!19\d\d[{_DASHES}]\d\d?[{_DASHES}])1{_DASH}[3-9](?:{_DASH}\d){{9}}(?!\d)",
+    rf"(?<!\d){_ABROAD}?{_NO_DATE}1{_DASH}[3-9](?:{_DASH}\d){{9}}(?!\d)",
     rf"(?<!\d){_AREA}{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)",
     rf"(?<!\d)(?:\+|00)?86{_GAP}\(?0?[1-9]\d{{1,2}}\)?{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)",
 )
+# What stands around a number as an expression says it that looks neither back nor ahead.
+_AROUND = {r"(?<!\d)": r"(?:^|\D)", r"(?!\d)": r"(?:\D|$)", r"(?![\dXx])": r"(?:[^\dXx]|$)", _NO_DATE: ""}
+#: Of texts whose figures of full width are translated those that hold a phone or an ID number, and some dates besides. Read by frames.
+SHAPES = "|".join(reduce(lambda shape, around: shape.replace(*around), _AROUND.items(), each) for each in (*_ID_NUMBERS, *_PHONES))
 _ID_NUMBER = re.compile("|".join(_ID_NUMBERS))
 _PHONE = re.compile("|".join(_PHONES))
 _LONG = re.compile(LONG_NUMBER)

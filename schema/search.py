@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from schema.folding import HAN_RANGES, fold, fold_text
-from schema.numbers import IN_PIECES, LONG_NUMBER, has_long_number, whole_numbers
+from schema.numbers import FULL_WIDTH, IN_PIECES, LONG_NUMBER, SHAPES, has_long_number, whole_numbers
 
 MAX_CHARACTERS = 2_000  # of one record that are searchable: bounds its tokens
 COMMON = 0.05  # of all texts; a word in more of them spares an index hardly anything
@@ -37,9 +37,12 @@ _WHOLE_NUMBER = re.compile(r"\d+|.*\d{4}", re.DOTALL)  # a word of figures, or o
 _WORD = rf"{_LETTERS}{{1,{MAX_WORD}}}"
 _NUMBER = r"(?:1[3-9][0-9]{9}|0[0-9]{9,11}|[1-9][0-9]{14}|[1-9][0-9]{16}[0-9Xx])"  # in one piece
 _TEXT = pl.col("text")
+_PLAIN = _TEXT.str.replace_many({chr(written): chr(read) for written, read in FULL_WIDTH.items()})
 #: Texts that have to be looked at one by one: a number in them may be in pieces, or a piece of a word, or cut. Case numbers are no such.
 _IN_PIECES = _TEXT.str.contains(LONG_NUMBER) & (
-    _TEXT.str.contains(rf"{IN_PIECES}|[\p{{N}}--[0-9０-９]]")
+    (_TEXT.str.contains(IN_PIECES) & _PLAIN.str.contains(SHAPES))
+    | _TEXT.str.contains(r"[\p{N}--[0-9０-９]]")
+    | _PLAIN.str.contains(rf"\p{{So}}{_NUMBER}|{_NUMBER}\p{{So}}")  # ㎡ is m2 when it is folded
     | _TEXT.str.normalize("NFKC").str.contains(rf"{_LETTERS_ALONE}{_NUMBER}(?:[^0-9]|$)|(?:^|[^0-9]){_NUMBER}{_LETTERS_ALONE}")
     | (_TEXT.str.len_bytes() > MAX_CHARACTERS)
 )
