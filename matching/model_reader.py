@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isnan, log2, nan
+from math import isnan, nan
 from typing import Any
 
 from hub.wording import Words
@@ -139,7 +139,8 @@ class ModelReader(DocumentReader):
                     f"{place}: m 与 u 不是概率 · m and u are not probabilities",
                     "二者都须大于 0 且不超过 1 · write each above 0 and at most 1",
                 )
-            level = replace(level, m=numbers["m"], u=numbers["u"], bits=numbers.get("bits", log2(numbers["m"] / numbers["u"])))
+            found = level.trained(numbers["m"], numbers["u"])  # to the digit as training weighed it
+            level = replace(found, bits=numbers.get("bits", found.bits))
         return level
 
     def test(self, test: str, value: object, place: str) -> float | str:

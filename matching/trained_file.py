@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from matching.model import GRADED, TESTS, Comparison, Model
+from matching.model import GRADED, TESTS, Comparison, Level, Model
 
 
 def trained_document(document: object, model: Model) -> str:
@@ -38,5 +38,13 @@ def _trained(comparison: Comparison) -> dict[str, Any]:
         tests = {test: True if TESTS[test] is bool else int(value) if TESTS[test] is int else value for test, value in level.tests}
         limit = {} if level.limit is None else {GRADED[comparison.kind]: level.limit}
         forbids = {"cannot_link": True} if level.cannot_link else {}
-        levels.append({"name": level.name, **tests, **limit, **forbids, "m": level.m, "u": level.u})
+        levels.append({"name": level.name, **tests, **limit, **forbids, **_weight(level)})
     return {"kind": comparison.kind, "levels": levels}
+
+
+def _weight(level: Level) -> dict[str, float]:
+    """As found; `bits` where they were stated, for m and u do not say them."""
+    if level.m is None or level.u is None:
+        return {"bits": level.bits}
+    found = {"m": level.m, "u": level.u}
+    return found if level.trained(level.m, level.u).bits == level.bits else {"bits": level.bits, **found}

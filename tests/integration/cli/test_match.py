@@ -114,6 +114,13 @@ def test_explain_adds_up(tmp_path: Path, table: Path) -> None:
     assert float(steps[-1][-1]) == pytest.approx(float(total), abs=0.06)
 
 
+def test_training_a_trained_model_writes_it_again(tmp_path: Path, table: Path) -> None:
+    trained, again = tmp_path / "trained.yml", tmp_path / "again.yml"
+    _run("train", "--model", _model(tmp_path), "--input", table, "--to", trained)
+    _run("train", "--model", trained, "--input", table, "--to", again)
+    assert again.read_text(encoding="utf-8") == trained.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "word"),
     [

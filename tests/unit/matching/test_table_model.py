@@ -14,9 +14,10 @@ from hub.errors import ContractError
 from matching.model import GRADED, TESTS
 from matching.model_file import document_of
 from matching.model_reader import USUAL
+from matching.table_linkage import link_table
 from matching.table_model import FORMS, read_table_model
 from matching.trained_file import trained_document
-from tests.unit.matching.table_builders import write_model
+from tests.unit.matching.table_builders import make_rows, write_model
 
 
 def test_a_file_with_the_least_there_must_be_is_read(tmp_path: Path) -> None:
@@ -220,3 +221,24 @@ def test_a_pattern_that_only_python_reads_is_refused(tmp_path: Path) -> None:
     path = write_model(tmp_path, lambda d: d["fields"].update(looking={"from": "no", "pattern": "^(?!x)(.*)$"}))
     with pytest.raises(ContractError, match="no regular expression with one group"):
         read_table_model(path)
+
+
+def test_training_a_model_whose_weights_are_stated_leaves_them_as_they_are(tmp_path: Path) -> None:
+    def stated(document: dict[str, Any]) -> None:
+        levels = [{"name": "same", "exact": True, "bits": 9.5}, {"name": "near", "edits": 1, "bits": 2, "m": 0.05, "u": 0.02}]
+        document["comparisons"] = [{"name": "surname", "kind": "string", "levels": [*levels, {"name": "rest", "bits": -4}]}]
+        document["prior"] = -7.5
+
+    path, again = write_model(tmp_path, stated), tmp_path / "again.yml"
+    model = read_table_model(path).model
+    again.write_text(trained_document(document_of(path), model), encoding="utf-8")
+    assert [level.bits for level in read_table_model(again).model.comparisons[0].levels] == [9.5, 2, -4]
+    assert trained_document(document_of(again), read_table_model(again).model) == again.read_text(encoding="utf-8")
+
+
+def test_a_trained_file_weighs_to_the_digit_as_training_did(tmp_path: Path) -> None:
+    path, again = write_model(tmp_path), tmp_path / "again.yml"
+    rows = make_rows(*[(given, f"{given}son", f"19{place:02}0101") for place, given in enumerate(["ada", "ben", "cleo", "dan"] * 2)])
+    trained = link_table(rows, read_table_model(path)).model
+    again.write_text(trained_document(document_of(path), trained), encoding="utf-8")
+    assert read_table_model(again).model.comparisons == trained.comparisons
