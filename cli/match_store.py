@@ -53,6 +53,8 @@ def train_relation(relation: str, to: Path) -> None:
                 shown.add_row(old.name, before.name, f"{before.bits:+.1f}", f"{after.bits:+.1f}")
     console = Console()
     console.print(shown, markup=False)
+    if load_model(relation) == found.model:
+        console.print("权重与所用模型相同，版本号不变 · the weights are those in force, and the version stays", highlight=False)
     console.print(
         f"{found.pairs:,} 条复核结果，平均意外度 {found.before:.2f} → {found.after:.2f} 比特 · "
         f"{found.pairs:,} verdicts, surprise of each {found.before:.2f} → {found.after:.2f} bits"

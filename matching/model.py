@@ -98,6 +98,7 @@ class Level:
         tests: of kind string: any of TESTS; it is reached where one of them holds, and without any by the rest.
         m: how probable it is where two records are one, as trained.
         u: how probable it is where they are two.
+        stated: bits before people's verdicts moved them; None where none did.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Level:
     tests: tuple[tuple[str, float | str], ...] = ()
     m: float | None = None
     u: float | None = None
+    stated: float | None = None
 
     def trained(self, m: float, u: float) -> Level:
         """The same level, weighed."""
@@ -144,12 +146,13 @@ class BlockingRule:
 
 @dataclass(frozen=True)
 class Adjustment:
-    """A correction where comparisons are not independent: added when each named one is at one of its levels."""
+    """A correction where comparisons are not independent: added when each named one is at one of its levels. `stated` as of a level."""
 
     name: str
     when: Mapping[str, frozenset[str]]
     bits: float
     cannot_link: bool = False
+    stated: float | None = None
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ USUAL: dict[str, tuple[str, list[dict[str, Any]]]] = {
     ),
 }
 _MODEL = Words("模型", "the model")
+_WEIGHTS = ("bits", "m", "u", "stated")  # keys of a level
 
 
 class ModelReader(DocumentReader):
@@ -118,10 +119,8 @@ class ModelReader(DocumentReader):
 
     def level(self, document: object, comparison: str, kind: str) -> Level:
         """One entry of a comparison's `levels:`."""
-        allowed = set(TESTS) if kind == "string" else {GRADED.get(kind) or "at_least"}
-        entry = self.mapping(
-            document, Words(f"{comparison} 的一级", f"a level of {comparison}"), {"name"}, {"bits", "m", "u", "cannot_link", *allowed}
-        )
+        allowed = {"cannot_link", *_WEIGHTS, *(TESTS if kind == "string" else [GRADED.get(kind) or "at_least"])}
+        entry = self.mapping(document, Words(f"{comparison} 的一级", f"a level of {comparison}"), {"name"}, allowed)
         name = str(entry["name"])
         if kind in OUTCOMES and name not in OUTCOMES[kind]:
             raise self.error(
@@ -129,10 +128,11 @@ class ModelReader(DocumentReader):
                 f"可用值 · name one of: {', '.join(OUTCOMES[kind])}",
             )
         place = f"{comparison}.{name}"
-        numbers = {key: self.number(entry[key], f"{place}.{key}") for key in ("bits", "m", "u", "at_most", "at_least") if key in entry}
+        numbers = {key: self.number(entry[key], f"{place}.{key}") for key in (*_WEIGHTS, "at_most", "at_least") if key in entry}
         limit = numbers.get("at_most", numbers.get("at_least"))
         tests = tuple((test, self.test(test, entry[test], place)) for test in TESTS if kind == "string" and test in entry)
-        level = Level(name, numbers.get("bits", nan), bool(entry.get("cannot_link", False)), limit, tests)
+        forbids = bool(entry.get("cannot_link", False))
+        level = Level(name, numbers.get("bits", nan), forbids, limit, tests, stated=numbers.get("stated"))
         if {"m", "u"} <= numbers.keys():
             if not (0 < numbers["m"] <= 1 and 0 < numbers["u"] <= 1):
                 raise self.error(
@@ -197,7 +197,7 @@ class ModelReader(DocumentReader):
 
     def adjustment(self, document: object, comparisons: tuple[Comparison, ...]) -> Adjustment:
         """One entry of `adjustments:`."""
-        entry = self.mapping(document, Words("一项调整", "an adjustment"), {"name", "when", "bits"}, {"cannot_link"})
+        entry = self.mapping(document, Words("一项调整", "an adjustment"), {"name", "when", "bits"}, {"cannot_link", "stated"})
         name = str(entry["name"])
         known = {comparison.name: {level.name for level in comparison.levels} | {"missing"} for comparison in comparisons}
         when = {str(key): frozenset(map(str, levels)) for key, levels in self.mapping(entry["when"], f"{name}.when").items()}
@@ -209,4 +209,5 @@ class ModelReader(DocumentReader):
                     f"调整 {name} 中 {comparison} 没有等级 {words} · adjustment {name}: {comparison} has no level {words}",
                     "写明模型中的等级 · name a level of the model",
                 )
-        return Adjustment(name, when, self.number(entry["bits"], f"{name}.bits"), bool(entry.get("cannot_link", False)))
+        stated = self.number(entry["stated"], f"{name}.stated") if "stated" in entry else None
+        return Adjustment(name, when, self.number(entry["bits"], f"{name}.bits"), bool(entry.get("cannot_link", False)), stated)

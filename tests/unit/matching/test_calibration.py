@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -80,3 +82,31 @@ def test_the_next_versions_document_is_read_as_the_calibrated_model(tmp_path_fac
 def test_without_verdicts_there_is_nothing_to_calibrate() -> None:
     with pytest.raises(RequestError, match="nobody has judged"):
         calibrate(judged(MODEL), pa.array(np.array([], dtype=bool)), MODEL)
+
+
+def test_calibrating_again_without_new_verdicts_changes_nothing(tmp_path: Path) -> None:
+    pairs = [{"name": "masked", "phone": "same", "address": "room"}] * 40 + [{"name": "near", "phone": "differ"}] * 7
+    said = pa.array([True, False] * 20 + [True] * 7)
+    path, again = tmp_path / "person.yml", tmp_path / "again.yml"
+    first = calibrate(judged(MODEL, *pairs), said, MODEL)
+    path.write_text(calibrated_document(document_of(packaged_path("person")), first.model), encoding="utf-8")
+    in_force = read_model(path)
+    second = calibrate(judged(in_force, *pairs), said, in_force)
+    again.write_text(calibrated_document(document_of(path), second.model), encoding="utf-8")
+    assert first.model.comparisons != MODEL.comparisons and first.model.adjustments != MODEL.adjustments
+    assert second.model == in_force
+    assert again.read_text(encoding="utf-8") == path.read_text(encoding="utf-8")  # its version, too
+    assert second.before == second.after
+
+
+def test_a_weight_goes_back_to_what_was_stated_once_its_verdicts_are_gone(tmp_path: Path) -> None:
+    path = tmp_path / "person.yml"
+    doubted = calibrate(judged(MODEL, *[{"name": "near", "phone": "same"}] * 20), pa.array([False] * 20), MODEL).model
+    path.write_text(calibrated_document(document_of(packaged_path("person")), doubted), encoding="utf-8")
+    in_force = read_model(path)
+    left = calibrate(judged(in_force, {"id_no": "conflict", "name": "exact"}), pa.array([False]), in_force).model
+    assert bits(in_force, "name", "near") < bits(MODEL, "name", "near")
+    assert left.comparisons == MODEL.comparisons
+    document = yaml.safe_load(calibrated_document(document_of(path), left))
+    assert document["comparisons"] == yaml.safe_load(packaged_path("person").read_text(encoding="utf-8"))["comparisons"]
+    assert int(document["version"]) == int(in_force.version) + 1
