@@ -23,7 +23,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 ROUNDS = 200
-SETTLED = 1e-6  # of every probability, from one round to the next
+SETTLED = 1e-6  # of every m, from one round to the next …
+_SETTLED_SHARE = 1e-3  # … and of the prior, as a share of itself: it may grow for long after every m stands
 PRIOR = (1e-12, 0.5)  # the least and the most that it may be
 _LEAST = 1e-6  # no probability is nought: a level not met among so many may still be met
 
@@ -37,7 +38,7 @@ class Guess:
     u: list[Floats]
 
     def moved(self, before: Guess) -> float:
-        """The most that a probability changed."""
+        """The most that an m changed."""
         return max(float(np.abs(new - old).max()) for new, old in zip(self.m, before.m, strict=True))
 
 
@@ -148,7 +149,8 @@ def maximise(evidence: Evidence) -> Expected:
     while rounds < ROUNDS and not is_settled:
         matched = evidence.met.weights(guess) * evidence.met.count
         before, guess = guess, evidence.learned(matched, guess)
-        rounds, is_settled = rounds + 1, guess.moved(before) < SETTLED
+        stands = abs(guess.prior - before.prior) <= _SETTLED_SHARE * before.prior
+        rounds, is_settled = rounds + 1, stands and guess.moved(before) < SETTLED
     return Expected(guess, rounds, float(matched.sum()), is_settled)
 
 

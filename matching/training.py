@@ -86,7 +86,9 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     total = max(1.0, count * (count - 1) / 2)
     chance = compare(model.relation, forms, random_pairs(count), model)
     random = np.stack([chance.column(comparison.name).to_numpy() for comparison in model.comparisons], axis=1)
-    agreed = [_shares(random[:, place], len(comparison.levels)) for place, comparison in enumerate(model.comparisons)]
+    is_all_alike = _is_all_alike(random)
+    shown = random[:0] if is_all_alike else random
+    agreed = [_shares(shown[:, place], len(comparison.levels)) for place, comparison in enumerate(model.comparisons)]
     met = Patterns.of(levels, found_by, model)
     first = float(np.clip(share * count / 2 / total, *PRIOR))
     learns = _learns(met, model, sources, _SELECTIVE * count * share)
@@ -95,17 +97,24 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     near = [place for place, comparison in enumerate(model.comparisons) if is_of_codes(comparison)]
     of_words = [place for place, comparison in enumerate(model.comparisons) if is_of_words(comparison)]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
-    if apart_by or (model.told_apart_by is None and is_crowded(expected, count * share)):
+    if apart_by or (model.told_apart_by is None and not is_all_alike and is_crowded(expected, count * share)):
         evidence = without_ones(evidence, expected.guess)
         telling = [place for place, name in enumerate(names) if name not in sources.where and not says_where(sources.comparisons[name])]
         apart_by = apart_by or suggested(evidence, expected, telling, near, of_words)
     if not apart_by:
-        return Training(_weighed(model, forms, expected.guess), expected.rounds, expected.matches, expected.settled)
+        trained = _weighed(model, forms, expected.guess)
+        trained = replace(trained, rarity={}) if is_all_alike else trained  # of one value alone nothing is rare or common
+        return Training(trained, expected.rounds, expected.matches, expected.settled)
     found = grouped(evidence, apart_by, near)
     trained = _weighed(model, forms, found.expected.guess, found.prior)
     trained, expected = replace(trained, related=found.bits(trained.comparisons)), found.expected
     by = tuple(names[place] for place in apart_by)
     return Training(trained, expected.rounds, expected.matches, expected.settled, found.count, by)
+
+
+def _is_all_alike(random: npt.NDArray[np.int8]) -> bool:
+    """Whether no two rows differ in anything compared: how often two that are two agree is then not to be learned from them."""
+    return bool(random.any()) and int(random.max()) == 1
 
 
 def _weighed(model: Model, forms: pa.Table, guess: Guess, related: float = 0.0) -> Model:

@@ -392,3 +392,19 @@ def test_long_texts_are_compared_a_few_at_a_time_with_the_same_outcome(monkeypat
     monkeypatch.setattr(string_comparison, "_AT_ONCE", 100)  # fewer pieces than one pair may have
     assert string_comparison._ngrams(left, right, values).tolist() == whole.tolist()
     assert string_comparison._ngrams([], [], values).tolist() == []
+
+
+@pytest.mark.parametrize("born", ["19700101", None])
+def test_rows_that_are_all_the_same_are_one(tmp_path: Path, born: str | None) -> None:
+    table = make_table(tmp_path, lambda d: [each.update(term_frequency=True) for each in d["comparisons"]])
+    found = link_table(make_rows(*[("ann", "smith", born)] * 50), table)
+    assert set(found.clusters.column("cluster").to_pylist()) == {0}
+    assert found.training is not None and found.training.settled
+
+
+def test_training_goes_on_until_the_prior_stands_too(tmp_path: Path) -> None:
+    others = [(given, f"{given}son", f"{1960 + place}0203") for place, given in enumerate(_GIVEN[:5])]
+    found = link_table(make_rows(*[("ann", "smith", "19700101")] * 45, *others), make_table(tmp_path))
+    assert found.training is not None and found.training.settled
+    assert found.training.matches == pytest.approx(45 * 44 / 2, rel=0.25)  # after every m stood it was a twentieth of that
+    assert found.clusters.column("cluster").to_pylist() == [0] * 45 + list(range(45, 50))
