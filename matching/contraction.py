@@ -23,13 +23,14 @@ from schema.records import CLUSTER
 AGAINST = 0.25  # of the bits of a pair that speaks against joining
 
 
-def contract(clusters: pa.Table, edges: pa.Table, link: float) -> pa.Table:
+def contract(clusters: pa.Table, edges: pa.Table, link: float, order: pl.Series | None = None) -> pa.Table:
     """Part clusters whose own pairs speak against them.
 
     Args:
         clusters: CLUSTER, as connected pairs make them.
         edges: EDGE of all pairs that met, those that do not link included.
         link: bits from which a pair is linked: what is above speaks for joining, what is below against.
+        order: of each row of `clusters` the number that equal weights go by, so that ids given otherwise change nothing; None: its id.
 
     Returns:
         CLUSTER in the same order; `cluster` is the least id in it.
@@ -40,9 +41,15 @@ def contract(clusters: pa.Table, edges: pa.Table, link: float) -> pa.Table:
     met = pl.DataFrame(edges).select("left", "right", bits=pl.when(bits < 0).then(bits * AGAINST).otherwise(bits))
     inside = met.join(of["left"], on="left").join(of["right"], on="right").filter(pl.col("left_cluster") == pl.col("right_cluster"))
     doubtful = inside.filter(pl.col("bits").min().over("left_cluster") < 0).sort("left_cluster", "left", "right")
+    places = members["id"] if order is None else order
+    ends = [doubtful[side].replace_strict(members["id"], places, return_dtype=pl.Int64) for side in ("left", "right")]
+    placed = doubtful.select("left_cluster", "bits", left=pl.min_horizontal(ends), right=pl.max_horizontal(ends))
+    id_of = dict(zip(places.to_list(), members["id"].to_list(), strict=True)) if placed.height else {}
     parted: dict[int, int] = {}
-    for _, part in doubtful.group_by("left_cluster", maintain_order=True):
-        parted |= _contracted(part.select("left", "right", "bits").iter_rows())
+    for _, part in placed.group_by("left_cluster", maintain_order=True):
+        for group in _contracted(part.select("left", "right", "bits").iter_rows()):
+            ids = [id_of[node] for node in group]
+            parted |= dict.fromkeys(ids, min(ids))
     if not parted:
         return clusters
     moved = pl.DataFrame({"id": list(parted), "now": list(parted.values())}, schema={"id": pl.Int64, "now": pl.Int64})
@@ -54,8 +61,8 @@ def contract(clusters: pa.Table, edges: pa.Table, link: float) -> pa.Table:
     )
 
 
-def _contracted(edges: Iterable[tuple[int, int, float]]) -> dict[int, int]:
-    """Node → the least node of its cluster."""
+def _contracted(edges: Iterable[tuple[int, int, float]]) -> list[list[int]]:
+    """The nodes of each cluster."""
     weight: dict[int, dict[int, float]] = defaultdict(dict)
     for left, right, bits in edges:
         weight[left][right] = weight[right][left] = bits
@@ -75,4 +82,4 @@ def _contracted(edges: Iterable[tuple[int, int, float]]) -> dict[int, int]:
             if total > 0:
                 heapq.heappush(waiting, (-total, min(left, third), max(left, third)))
         members[left] += members.pop(right)
-    return {node: min(nodes) for nodes in members.values() for node in nodes}
+    return list(members.values())

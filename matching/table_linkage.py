@@ -94,10 +94,18 @@ def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda
             levels = compare(model.relation, forms, pairs, model)
     on_step("clustering")
     edges = weigh(levels, model)
-    clusters = cluster(forms.select(["id", "identifier", "apart"]), edges)
+    order = _order(rows, table)
+    clusters = cluster(forms.select(["id", "identifier", "apart"]).append_column("key", order.to_arrow()), edges)
     if table.clusters == "evidence":
-        clusters = contract(clusters, edges, model.link)
+        clusters = contract(clusters, edges, model.link, order)
     return TableLinkage(clusters, edges, rules, model, training)
+
+
+def _order(rows: pl.DataFrame, table: TableModel) -> pl.Series:
+    """Of each row its place by its id, or by all that it says: between links of one weight it decides, and not where the row stands."""
+    named = (pl.col(table.id) if table.id else pl.all()).cast(pl.String).fill_null("")
+    said = pl.concat_str(named, separator="\x1f")
+    return rows.select(said.rank("ordinal").cast(pl.Int64).alias("key")).to_series()
 
 
 def told_apart_by(rows: pl.DataFrame, table: TableModel, where: frozenset[str] = frozenset()) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import resource
 from pathlib import Path
@@ -408,3 +409,18 @@ def test_training_goes_on_until_the_prior_stands_too(tmp_path: Path) -> None:
     assert found.training is not None and found.training.settled
     assert found.training.matches == pytest.approx(45 * 44 / 2, rel=0.25)  # after every m stood it was a twentieth of that
     assert found.clusters.column("cluster").to_pylist() == [0] * 45 + list(range(45, 50))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_between_links_of_one_weight_the_order_of_rows_decides_nothing(tmp_path: Path, named: bool) -> None:
+    weighed = {"prior": -10.0, "comparisons": [{"name": "surname", "kind": "equal", "levels": [{"name": "same", "bits": 30}]}]}
+    weighed |= {"identifier": "given", "blocking": [{"name": "surname", "fields": ["surname"]}]} | ({"id": "born"} if named else {})
+    table = make_table(tmp_path, lambda d: d.update(weighed))
+    rows = [("ann", "smith", "1"), (None, "smith", "2"), ("bo", "smith", "3"), (None, "smith", "4")]
+
+    def groups(given: tuple[tuple[str | None, str, str], ...]) -> set[frozenset[str]]:
+        clusters = pl.DataFrame(link_table(make_rows(*given), table).clusters)["cluster"].to_list()
+        return {frozenset(row[2] for row, of in zip(given, clusters, strict=True) if of == cluster) for cluster in set(clusters)}
+
+    found = {frozenset(groups(given)) for given in itertools.permutations(rows)}
+    assert len(found) == 1
