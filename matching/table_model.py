@@ -144,8 +144,9 @@ class _TableReader(TableChecks):
                 f"relation {top['relation']} 不是表的关系 · relation {top['relation']} is no table's",
                 f"写 relation: {TABLE} 或去掉 · write relation: {TABLE}, or leave it out",
             )
-        fields = tuple(self.field(name, entry) for name, entry in self.mapping(top["fields"], "fields").items())
         model, groups = self.decisions({"relation": TABLE, **top}), GroupReader(self.file)
+        fields = tuple(self.field(name, entry) for name, entry in self.mapping(top["fields"], "fields").items())
+        fields = self.with_placeholders(fields, model)
         related = groups.related(top["related"], model.comparisons) if "related" in top else None
         table = TableModel(
             model=replace(model, told_apart_by=groups.told_apart_by(top, model.comparisons), related=related),
@@ -160,6 +161,18 @@ class _TableReader(TableChecks):
         )
         self.check_names(table)
         return table
+
+    def with_placeholders(self, fields: tuple[Field, ...], model: Model) -> tuple[Field, ...]:
+        """The fields with what the model lists for them at its top, as the hub's own relations do, beside what each lists itself."""
+        names = {field.name for field in fields}
+        unknown = sorted(model.placeholders.keys() - names)
+        if unknown:
+            raise self.error(
+                f"placeholders 没有字段 {', '.join(unknown)} · placeholders: there is no field {', '.join(unknown)}",
+                f"可用值 · name one of: {', '.join(sorted(names))}",
+            )
+        none = frozenset[str]()
+        return tuple(replace(field, placeholders=field.placeholders | model.placeholders.get(field.name, none)) for field in fields)
 
     def field(self, name: object, document: object, usual: str = "text") -> Field:
         if isinstance(document, str):

@@ -424,3 +424,12 @@ def test_between_links_of_one_weight_the_order_of_rows_decides_nothing(tmp_path:
 
     found = {frozenset(groups(given)) for given in itertools.permutations(rows)}
     assert len(found) == 1
+
+
+def test_what_a_model_lists_at_its_top_as_placeholders_says_nothing(tmp_path: Path) -> None:
+    rows = make_rows(("ann", "not known", "19700101"), ("bo", "Not Known", "19800101"))
+    listed = make_table(tmp_path, lambda d: d.update(placeholders={"surname": ["not known"]}))
+    assert table_forms(rows, make_table(tmp_path)).column("surname").to_pylist() == ["NOT KNOWN", "NOT KNOWN"]
+    assert table_forms(rows, listed).column("surname").to_pylist() == [None, None]
+    with pytest.raises(ContractError, match="placeholders: there is no field sirname"):
+        make_table(tmp_path, lambda d: d.update(placeholders={"sirname": ["not known"]}))
