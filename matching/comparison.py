@@ -52,9 +52,9 @@ def _rarity(sides: Sides, column: str, rarity: Rarity) -> Levels:
 
 def _apart(sides: Sides, comparison: Comparison) -> Levels:
     """Two parties on one side of one record are two, unless it lists one of them twice: by ID number, or by role and name."""
-    twice = (
-        sides.same("identifier") | (sides.same("name") & ~sides.same("role")) if "role" in sides.forms.columns else sides.same("identifier")
-    )
+    twice = sides.same("identifier")
+    if {"name", "role"} <= {*sides.forms.columns}:  # columns of parties; a table may have one of them alone
+        twice |= sides.same("name") & ~sides.same("role")
     return first_of(comparison, [("together", sides.same("apart") & ~twice)], len(sides))
 
 

@@ -433,3 +433,14 @@ def test_what_a_model_lists_at_its_top_as_placeholders_says_nothing(tmp_path: Pa
     assert table_forms(rows, listed).column("surname").to_pylist() == [None, None]
     with pytest.raises(ContractError, match="placeholders: there is no field sirname"):
         make_table(tmp_path, lambda d: d.update(placeholders={"sirname": ["not known"]}))
+
+
+def test_rows_of_one_record_may_have_a_role_without_a_name(tmp_path: Path) -> None:
+    def kept_apart(document: dict[str, Any]) -> None:
+        document["fields"]["role"] = "surname"
+        document["comparisons"].append({"name": "record", "kind": "apart", "column": "role", "levels": [{"name": "together", "bits": -9}]})
+
+    rows = make_rows(("ann", "smith", "19700101"), ("ann", "smith", "19700101"))
+    table = make_table(tmp_path, kept_apart)
+    levels = compare("table", table_forms(rows, table), make_pairs((0, 1)), table.model)
+    assert levels.column("record").to_pylist() == [0]
