@@ -13,7 +13,7 @@ import typer
 
 from cli import match_draft, match_store
 from cli.console import Console
-from cli.match_tables import quality_table, rules_table, steps_table, tell_training, tell_unread, weights_table
+from cli.match_tables import quality_table, rules_table, steps_table, tell_meeting, tell_training, tell_unread, weights_table
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table, require_writable, write_table
 
@@ -154,6 +154,7 @@ def explain(
     """两行为什么相同或不同：逐项权重（比特） · Why two rows are one or two: every step in bits, whether or not they share a block."""
     from matching.comparison import compare
     from matching.table_forms import table_forms
+    from matching.table_pairs import meeting
     from matching.weights import weigh
     from schema.records import PAIR
 
@@ -168,10 +169,11 @@ def explain(
     decides = table.model if table.model.is_trained else _linked(console, rows, table).model
     import pyarrow as pa
 
-    pair = pa.table([[min(places)], [max(places)]], schema=PAIR)
-    edge = weigh(compare(decides.relation, table_forms(rows, table), pair, decides), decides).to_pylist()[0]
+    pair, forms = pa.table([[min(places)], [max(places)]], schema=PAIR), table_forms(rows, table)
+    edge = weigh(compare(decides.relation, forms, pair, decides), decides).to_pylist()[0]
     console.print(steps_table(json.loads(edge["levels"]), decides), markup=False)
     console.print(f"{edge['match_weight']:+.1f} 比特 · bits (≥ {decides.link:g}: link) → [bold]{edge['decision']}[/bold]")
+    tell_meeting(console, meeting(forms, places[0], places[1], decides), decides)
 
 
 def _given(model: Path | None, inputs: list[Path] | None) -> tuple[Path, list[Path]]:

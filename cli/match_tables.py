@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from matching.model import Model
     from matching.table_linkage import RuleReport, TableLinkage
     from matching.table_model import TableModel
+    from matching.table_pairs import Meeting
 
 
 def rules_table(rules: tuple[RuleReport, ...]) -> Table:
     """What each blocking rule brought together."""
-    shown = Table("分块规则 · blocking rule", "对 · pairs", "新增 · new", "略过的大块 · blocks passed over", box=box.SIMPLE_HEAD)
+    told = ("分块规则 · blocking rule", "对 · pairs", "新增 · new", "最大块 · largest block", "略过的大块 · blocks passed over")
+    shown = Table(*told, box=box.SIMPLE_HEAD)
     for rule in rules:
         over = f"{rule.passed_over:,} (≤ {rule.rows_passed_over:,} 行 · rows)" if rule.passed_over else ""
-        shown.add_row(rule.name, f"{rule.pairs:,}", f"{rule.new:,}", over)
+        shown.add_row(rule.name, f"{rule.pairs:,}", f"{rule.new:,}", f"{rule.largest:,} 行 · rows" if rule.largest else "", over)
     return shown
 
 
@@ -77,6 +79,26 @@ def tell_unread(console: Console, rows: pl.DataFrame, table: TableModel) -> None
         listed = ", ".join(words_of)
         words = f"{name}: 没有值为 {listed}，请核对 placeholders · placeholders {listed} are no value of it: check how they are written"
         console.print(f"[yellow]提醒 · note[/yellow] {escape(words)}", highlight=False)
+
+
+def tell_meeting(console: Console, found: Meeting, model: Model) -> None:
+    """Say whether `run` compares a pair at all, and what keeps it apart whatever it weighs."""
+    if found.rules:
+        names = ", ".join(found.rules)
+        console.print(f"由分块规则 {names} 相遇 · they meet by {names}", markup=False, highlight=False)
+    else:
+        console.print("没有分块规则使两行相遇，run 不比较 · no blocking rule brings them together: run does not compare them")
+    for name, rows in found.crowded:
+        console.print(
+            f"规则 {name} 的块有 {rows:,} 行，超过 block_limit {model.block_limit:,}，不成对 · "
+            f"the block of {name} has {rows:,} rows, more than block_limit {model.block_limit:,}: it forms no pairs",
+            markup=False,
+            highlight=False,
+        )
+    if found.is_two_identifiers:
+        console.print("两行的 identifier 不同，永不归为一簇 · their identifiers differ: they are never one, in any chain")
+    if found.is_one_source:
+        console.print("两行来自同一个内部无重复的来源，永不归为一簇 · both are of one source that holds nothing twice: they are never one")
 
 
 def tell_training(console: Console, linkage: TableLinkage) -> None:

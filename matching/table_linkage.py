@@ -38,6 +38,7 @@ class RuleReport:
         new: of those, pairs that no rule before it finds.
         passed_over: blocks larger than the model's `block_limit`, of which no pairs were formed.
         rows_passed_over: rows in the largest of them.
+        largest: rows in the largest block that formed pairs.
     """
 
     name: str
@@ -45,6 +46,7 @@ class RuleReport:
     new: int
     passed_over: int
     rows_passed_over: int
+    largest: int = 0
 
 
 @dataclass(frozen=True)
@@ -132,31 +134,32 @@ def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.
     Raises:
         ContractError: a rule names a column that there is none of.
     """
-    met, over = [], []
+    met, blocks = [], []
     for place, rule in enumerate(model.blocking):
-        pairs, too_large = _rule_pairs(forms, rule, model)
+        pairs, sizes = _rule_pairs(forms, rule, model)
         met.append(pairs.with_columns(rule=pl.lit(1 << place, pl.Int64)))
-        over.append(too_large)
+        blocks.append(sizes)
     every = pl.concat(met).group_by("left", "right").agg(pl.col("rule").sum()).sort("left", "right")
     found_by = every["rule"].to_numpy()
     reports = []
-    for place, (rule, too_large) in enumerate(zip(model.blocking, over, strict=True)):
+    for place, (rule, sizes) in enumerate(zip(model.blocking, blocks, strict=True)):
         found = (found_by >> place) & 1 == 1
         is_new = found & (found_by & ((1 << place) - 1) == 0)
-        largest = max(too_large.to_list(), default=0)
-        reports.append(RuleReport(rule.name, int(found.sum()), int(is_new.sum()), len(too_large), largest))
+        over, kept = sizes.filter(sizes > model.block_limit), sizes.filter(sizes <= model.block_limit)
+        largest = (max(each.to_list(), default=0) for each in (over, kept))
+        reports.append(RuleReport(rule.name, int(found.sum()), int(is_new.sum()), len(over), *largest))
     return every.select("left", "right").to_arrow().cast(PAIR), found_by, tuple(reports)
 
 
 def _rule_pairs(forms: pa.Table, rule: BlockingRule, model: Model) -> tuple[pl.DataFrame, pl.Series]:
-    """Pairs that a rule finds, and the sizes of its blocks that are over the limit."""
+    """Pairs that a rule finds, and the sizes of its blocks of two rows and more."""
     keys = pl.DataFrame(rule_keys(forms, rule, model)).with_columns(size=pl.len().over("key"))
     keys = keys.join(pl.DataFrame(forms.select(["id", "apart"])), on="id")
-    over = keys.filter(pl.col("size") > model.block_limit).group_by("key").agg(pl.len().alias("size"))["size"]
+    sizes = keys.filter(pl.col("size") > 1).group_by("key").agg(pl.len().alias("size"))["size"]
     kept = keys.filter(pl.col("size").is_between(2, model.block_limit)).select("id", "key", "apart").lazy()
     may_be_one = (pl.col("apart") != pl.col("apart_other")).fill_null(value=True)  # of one source without duplicates they are two
     met = kept.join(kept, on="key", suffix="_other").filter((pl.col("id") < pl.col("id_other")) & may_be_one)
-    return met.select(left="id", right="id_other").unique().collect(), over
+    return met.select(left="id", right="id_other").unique().collect(), sizes
 
 
 _SAYS_WHERE = frozenset({"phone", "address", "place"})  # forms

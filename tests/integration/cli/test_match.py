@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from cli.match import app
@@ -112,6 +113,18 @@ def test_explain_adds_up(tmp_path: Path, table: Path) -> None:
     steps = [line.split() for line in told.splitlines() if line.strip()[:5] in ("prior", "given", "surna", "born ")]
     total = next(line.split()[0] for line in told.splitlines() if "≥" in line)
     assert float(steps[-1][-1]) == pytest.approx(float(total), abs=0.06)
+
+
+def test_explain_tells_whether_run_compares_two_rows_and_what_keeps_them_apart(tmp_path: Path, table: Path) -> None:
+    trained, names = tmp_path / "trained.yml", ("0a", "0b")
+    _run("train", "--model", _model(tmp_path), "--input", table, "--to", trained)
+    assert "they meet by born" in _run("explain", "--model", trained, "--input", table, *names)
+    assert "no blocking rule brings them together" in _run("explain", "--model", trained, "--input", table, "0a", "1a")
+    told = yaml.safe_load(trained.read_text(encoding="utf-8")) | {"identifier": "surname", "block_limit": 1}
+    trained.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
+    kept_apart = _run("explain", "--model", trained, "--input", table, *names)
+    assert "their identifiers differ: they are never one" in kept_apart
+    assert "the block of born has 2 rows, more than block_limit 1" in kept_apart
 
 
 def test_training_a_trained_model_writes_it_again(tmp_path: Path, table: Path) -> None:

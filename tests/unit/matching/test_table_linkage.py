@@ -18,6 +18,7 @@ from matching.evaluation import evaluate
 from matching.table_forms import form_of, table_forms
 from matching.table_linkage import candidates, link_table
 from matching.table_model import Field
+from matching.table_pairs import Meeting, meeting
 from matching.training import random_pairs
 from tests.unit.matching.builders import make_pairs
 from tests.unit.matching.table_builders import make_rows, make_table
@@ -444,3 +445,23 @@ def test_rows_of_one_record_may_have_a_role_without_a_name(tmp_path: Path) -> No
     table = make_table(tmp_path, kept_apart)
     levels = compare("table", table_forms(rows, table), make_pairs((0, 1)), table.model)
     assert levels.column("record").to_pylist() == [0]
+
+
+def test_the_largest_block_that_formed_pairs_is_told_beside_the_one_that_did_not(tmp_path: Path) -> None:
+    rows = make_rows(*[("ann", "smith", "19700101")] * 12, ("bo", "hill", "19800202"), ("bo", "hull", "19800202"))
+    table = make_table(tmp_path, lambda d: d.update(block_limit=10))
+    _, _, (born, names) = candidates(table_forms(rows, table), table.model)
+    assert (born.largest, born.rows_passed_over) == (2, 12)
+    assert (names.largest, names.rows_passed_over) == (0, 12)
+
+
+def test_how_two_rows_come_to_meet_and_what_keeps_them_apart_is_told(tmp_path: Path) -> None:
+    rows = make_rows(*[("ann", "smith", "19700101")] * 4, ("ann", "smith", "19800202"), ("bo", "hill", "19800202"))
+    sourced = rows.with_columns(source=pl.Series(["a", "a", "b", None, None, None]))
+    more = {"block_limit": 4, "source": "source", "unique_within": True, "identifier": "given"}
+    table = make_table(tmp_path, lambda d: d.update(more))
+    forms = table_forms(sourced, table)
+    assert meeting(forms, 0, 1, table.model) == Meeting(("born",), (("names", 5),), is_one_source=True, is_two_identifiers=False)
+    assert meeting(forms, 5, 4, table.model) == Meeting(("born",), (), is_one_source=False, is_two_identifiers=True)
+    assert meeting(forms, 0, 5, table.model) == Meeting((), (), is_one_source=False, is_two_identifiers=True)
+    assert meeting(forms, 2, 3, table.model) == Meeting(("born",), (("names", 5),), is_one_source=False, is_two_identifiers=False)
