@@ -19,6 +19,7 @@ import yaml
 
 from hub.errors import ContractError
 from matching.model_file import MODELS
+from matching.vocabulary import vocabulary
 from schema.records import TIME
 
 #: What enters: one row a value stated. Values are text, as they are shown.
@@ -48,7 +49,8 @@ RANKED = pa.schema(
 COMPLETENESS = ("none", "unmasked", "longest")
 #: What decides between two values, in order: who issues the field, which is more complete, which is newer, whose record's name is first.
 CRITERIA = ("issuer", "completeness", "recency", "record")
-_MASK = r"[*×某○]|(?:先生|女士|小姐)$"
+_HIDDEN = "[*×某○●□◯※]"
+_HAN = "[\u4e00-\u9fff]"  # as both of Python's and polars' expressions have it
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,23 @@ class Statement:
     record: str
 
 
+@cache
+def masks() -> Mapping[str, str]:
+    """Way of completeness → what a value looks like that does not say all; of names as `names.person_names` reads them.
+
+    A title at the end of a longer text is no mask: only where values are names, numbers and phones does it hide a given name.
+    """
+    words = vocabulary()
+    titles = "|".join(title for kind in words.titles.values() for title in kind)
+    alone = "|".join(sorted(words.compound_surnames))
+    shown = rf"^(?:[小老阿]?{_HAN}|{alone})$"  # a surname and no more
+    return {"unmasked": rf"{_HIDDEN}|{_HAN}[xX]+|(?:{titles})$|{shown}", "longest": rf"{_HIDDEN}|(?:先生|女士|小姐)$"}
+
+
 def standing(rule: FieldRule, statement: Statement) -> tuple[tuple[float, ...], ...]:
     """A sort key, the best first: one part a criterion of `CRITERIA`, the names of records left aside; `golden` orders so."""
     issuer = rule.issuers.index(statement.department) if statement.department in rule.issuers else len(rule.issuers)
-    is_masked = rule.completeness != "none" and re.search(_MASK, statement.value) is not None
+    is_masked = rule.completeness != "none" and re.search(masks()[rule.completeness], statement.value) is not None
     length = len(statement.value) if rule.completeness == "longest" else 0
     recency = (1.0, 0.0) if statement.at is None else (0.0, -statement.at.timestamp())
     return (float(issuer),), (float(is_masked), float(-length)), recency
@@ -148,7 +163,9 @@ def golden(values: pa.Table, rules: Mapping[str, FieldRule]) -> pa.Table:
         schema={"field": pl.String, "way": pl.String},
         orient="row",
     )
-    masked = pl.when(pl.col("way") != "none").then(pl.col("value").str.contains(_MASK)).otherwise(False)
+    # Null, and so not looked through, where another way is the field's.
+    hidden = [pl.when(pl.col("way") == way).then("value").str.contains(mask) for way, mask in masks().items()]
+    masked = pl.coalesce(*hidden, pl.lit(value=False))
     length = pl.when(pl.col("way") == "longest").then(pl.col("value").str.len_chars()).otherwise(0)
     in_order = pl.Enum(sorted(fields))  # sorts by number as its words would
     ordered = (

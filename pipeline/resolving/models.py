@@ -15,7 +15,7 @@ from hub.errors import ContractError
 from hub.settings import get_settings
 from matching.model import Model
 from matching.model_file import packaged_path, read_model
-from matching.survivorship import survivorship_rules
+from matching.survivorship import masks, survivorship_rules
 
 logger = logging.getLogger(__name__)
 
@@ -94,4 +94,5 @@ def _rules() -> tuple[str, dict[str, object]]:
     rules: dict[str, object] = {
         relation: {field: asdict(rule) for field, rule in survivorship_rules(relation).items()} for relation in _RELATIONS
     }
-    return xxhash.xxh3_64_hexdigest(orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)), rules
+    ranked_by = {"rules": rules, "masks": dict(masks())}  # which values they take for masked ranks them, too
+    return xxhash.xxh3_64_hexdigest(orjson.dumps(ranked_by, option=orjson.OPT_SORT_KEYS)), rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,3 +131,13 @@ def test_what_decides_is_the_first_that_tells_two_apart() -> None:
         (Statement("王健国", "police", day(1), "b"), "record"),
     ):
         assert decisive(rule, best, loser) == criterion
+
+
+@pytest.mark.parametrize("masked", ["陈师傅", "陈阿姨", "陈", "小陈", "陈XX", "陈某", "陈●"])
+def test_a_name_of_which_but_the_surname_is_told_stands_behind_a_whole_one(masked: str) -> None:
+    assert [value for value, _, _ in _rank({"value": masked, "updated_at": day(9)}, {"value": "陈国强"})] == ["陈国强", masked]
+
+
+def test_a_title_that_ends_a_text_hides_nothing_of_it() -> None:
+    rows = {"field": "address", "value": "光明大道 12 号找陈师傅"}, {"field": "address", "value": "光明大道 12 号", "updated_at": day(9)}
+    assert [value for value, _, _ in _rank(*rows)] == ["光明大道 12 号找陈师傅", "光明大道 12 号"]
