@@ -101,15 +101,16 @@ def open_task(engine: Engine, task_id: int) -> ReviewTask:
 def weakest(engine: Engine, relation: Relation, most: int) -> pl.DataFrame:
     """(entity, left, right, match_weight): entities by the link that they cannot do without, the weakest first.
 
-    Links that a person made are as sure as can be and are left out.
+    Links that a person made are as sure as can be: what they join hangs by the weakest of the others.
     """
     sql = _INSIDE.format(relation=relation.name, entity=relation.entity, members=relation.members, node=relation.node)
     with store_errors(), engine.begin() as connection, Channel(connection) as channel:
         links = channel.read(sql)
     ends = [links.select(id=side, cluster="entity") for side in ("left", "right")]
-    found = pl.DataFrame(weakest_links(pl.concat(ends).unique().to_arrow(), links.to_arrow())).rename({"cluster": "entity"})
-    judged = links.filter(pl.col("decided_by") != ENGINE).select("left", "right")
-    return found.join(judged, on=["left", "right"], how="anti", maintain_order="left").head(most)
+    is_engines = pl.col("decided_by") == ENGINE
+    weighed = links.with_columns(match_weight=pl.when(is_engines).then("match_weight").otherwise(float("inf")))
+    found = pl.DataFrame(weakest_links(pl.concat(ends).unique().to_arrow(), weighed.to_arrow())).rename({"cluster": "entity"})
+    return found.filter(pl.col("match_weight").is_finite()).head(most)
 
 
 def update_reviews(task: Task, evaluation: Evaluation, fates: Fates) -> int:

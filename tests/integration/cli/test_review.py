@@ -157,6 +157,15 @@ def test_what_hangs_by_one_link_is_told(database: Engine) -> None:
     assert "police/1/0" not in casehub("review", "weak", "--relation", "person")
 
 
+def test_what_hangs_by_the_engines_link_is_told_where_a_person_made_a_fainter_one(database: Engine) -> None:
+    settle(database, record("labour", "3", BY_NUMBER))
+    casehub("review", "pair", "police/1/0", "court/2/0", "yes", "--relation", "person")
+    resolve(database, SETTINGS)
+    assert clusters(parties(database, "person")) == {frozenset({"police/1/0", "court/2/0", "labour/3/0"})}
+    told = casehub("review", "weak", "--relation", "person")
+    assert "police/1/0" in told and "labour/3/0" in told and "court/2/0" not in told
+
+
 def test_two_of_the_store_are_explained_by_their_names(database: Engine) -> None:
     told = casehub("match", "explain", "police/1/0", "court/2/0", "--relation", "person")
     assert "phone" in told and "待复核" in told and "13912340001" not in told
