@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+import orjson
 import polars as pl
 import pyarrow as pa
 
@@ -142,10 +143,19 @@ def firm_links(channel: Channel, relation: Relation, ids: pl.Series, among: pl.S
     return channel.read(sql, ids=ids, among=ids.clear() if among is None else among).unique(PAIR_COLUMNS, maintain_order=True)
 
 
+def _in_one_writing(links: pl.DataFrame) -> pl.DataFrame:
+    """Links with their levels as text that is equal where they are: two levels of one weight are two all the same."""
+    texts = links["levels"].drop_nulls().unique()
+    written = [orjson.dumps(orjson.loads(one), option=orjson.OPT_SORT_KEYS).decode() for one in texts.to_list()]
+    return links.with_columns(pl.col("levels").replace_strict(texts, written, default=None, return_dtype=pl.String))
+
+
 def write_links(task: Task, evaluation: Evaluation) -> None:
     """Close live links that are not so any more and add those that are new; an unchanged one is left as it is."""
-    same = [name for name in LINK_SCHEMA if name not in ("levels",)]
+    same = list(LINK_SCHEMA)
     now, before = evaluation.edges, evaluation.before
+    if now.height and before.height:
+        now, before = _in_one_writing(now), _in_one_writing(before)
     gone = before.join(now, on=same, how="anti")
     new = now.join(before, on=same, how="anti")
     if gone.height:

@@ -484,3 +484,15 @@ def test_two_that_share_no_key_any_more_part_as_they_would_at_once(database: Eng
     assert len(set(parties(database).values())) == 2
     settle(database, first[1])
     assert len(set(parties(database).values())) == 1
+
+
+def test_levels_that_weigh_the_same_are_told_as_they_are_used(database: Engine) -> None:
+    told = "SELECT levels ->> 'address', match_weight, known_to IS NULL FROM store.link WHERE relation = 'organisation' ORDER BY known_from"
+    inside, before = (firm("深圳市维珍妮鞋业有限公司", address=f"光明街道长春路12号{building}") for building in ("3栋", ""))
+    settle(database, record("labour", "1", inside), record("court", "2", inside))
+    settle(database, record("court", "2", before))
+    (first, weight, _), (second, as_much, _) = was, now = rows(database, told)
+    assert (first, second) == ("building", "number") and weight == as_much
+    assert not was[2] and now[2]
+    settle(database, record("court", "2", before, title="另一个标题"))  # nothing of the link is another, and it stays as it was written
+    assert rows(database, told) == [was, now]
