@@ -249,3 +249,12 @@ def test_a_record_stands_in_one_month_for_its_words() -> None:
 def test_unique_department_keeps_its_records_apart() -> None:
     inputs = make_inputs("case", {"department": "court"}, {"department": "labour"})
     assert FORMS["case"](inputs, unique_within=frozenset({"court"})).column("apart").to_pylist() == ["court", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "surname", "pinyin"),
+    [("淳于明", "淳于", "chun yu ming"), ("单于飞", "单于", "chan yu fei"), ("乐正绫", "乐正", "yue zheng ling"), ("卜伟", "卜", "bu wei")],
+)
+def test_surnames_of_two_characters_and_their_readings(name: str, surname: str, pinyin: str) -> None:
+    found = person_names(pl.Series([name, f"{surname}先生"]), frozenset())
+    assert found.select("surname", "name_pinyin", "is_masked").rows() == [(surname, pinyin, False), (surname, None, True)]
