@@ -15,6 +15,8 @@ from schema.codes import communities, streets
 
 #: The parts, outermost first.
 ADDRESS = ("street", "community", "road", "number", "estate", "building", "room")
+#: The district or, of another city, the city: the same road is in many. A district that was once part of another counts as that one.
+DISTRICT = "address_district"
 
 _HAN = r"\p{Han}"
 # A room's digits stand before 室 or 房, or last after a building or a unit.
@@ -30,6 +32,7 @@ ROAD = rf"^({_HAN}{{1,6}}?(?:{ROADS}))"
 ASIDE = r"[((][^))]*[))]|[,。,.;;、:'\"|]"
 COMMITTEE = "(?:社区|居委会|村委会)$"
 VILLAGE = rf"^({_HAN}{{2,}})村$"
+HOME = "光明"
 BUILDING = r"([0-9A-Z一二三四五六七八九十]{1,4})(?:栋|幢|座|号楼|#)"
 NUMBER = r"^([A-Z]?\d{1,5}(?:[-–之]\d{1,4})?)号(?:[^楼]|$)"
 
@@ -39,7 +42,7 @@ IN_TURN = (("street", STREET), ("community", COMMUNITY), ("front", FRONT), ("roa
 
 
 def addresses(values: pl.Series, placeholders: frozenset[str] = frozenset()) -> pl.DataFrame:
-    """The columns of ADDRESS, and `places`: the spots named, as a list to meet by (an estate stands on a road, and either may be said).
+    """The columns of ADDRESS, DISTRICT, and `places`: the spots named, to meet by (an estate stands on a road, and either may be said).
 
     Args:
         values: addresses as written, of any department.
@@ -74,7 +77,9 @@ def _parts(values: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """Take off what an address begins with, a part at a time: a short expression for each costs a third of one for all."""
     rest = pl.col("rest")
     plain = or_null(rest, placeholders).str.replace_all(ASIDE, "")
-    frame = fold(values).to_frame("rest").select(plain.str.replace(ADMINISTRATION, ""))
+    frame = fold(values).to_frame("rest").select(plain)
+    district = rest.str.extract(outside()).alias("city"), rest.str.extract(district_named()).alias("district")
+    frame = frame.select(rest.str.replace(ADMINISTRATION, ""), *district)
     for part, pattern in IN_TURN:
         found = rest.str.extract(pattern)
         if part == "front":  # 东明花园路 is a road and no estate
@@ -93,9 +98,29 @@ def _parts(values: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
         pl.coalesce("front", rest.str.extract(estate_named())).alias("estate"),
         _numeral(rest.str.extract(BUILDING)).alias("building"),
         pl.coalesce(rest.str.extract(ROOM_NAMED), rest.str.extract(ROOM_LAST)).alias("room"),
+        _district().alias(DISTRICT),
     )
     spots = pl.concat_list(pl.concat_str("road", "number", separator="/"), "estate").list.drop_nulls()
     return parts.with_columns(places=spots)
+
+
+def _district() -> pl.Expr:
+    """The city where it is another, else the district that is named, or that the street is in."""
+    divisions = vocabulary().divisions
+    of_street = pl.when(pl.col("street").is_in(sorted(streets().values()))).then(pl.lit(divisions[HOME]))
+    return pl.coalesce("city", pl.col("district").replace_strict(divisions, default=None, return_dtype=pl.String), of_street)
+
+
+@cache
+def district_named() -> str:
+    """A district of the city, at the beginning."""
+    return rf"^(?:广东省?)?(?:深圳市?)?({'|'.join(vocabulary().divisions)})新?区"
+
+
+@cache
+def outside() -> str:
+    """Another city, at the beginning; 中山市场 is none."""
+    return rf"^(?:{_HAN}{{2,3}}(?:省|自治区))?({'|'.join(vocabulary().other_cities)})市[^场]"
 
 
 def _numeral(text: pl.Expr) -> pl.Expr:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from matching import case_comparison, name_comparison, shared_comparison, string_comparison
+from matching.addresses import DISTRICT
 from matching.levels import Levels, first_of
 from matching.model import Comparison, Model, Rarity
 from matching.model_file import model_of
@@ -103,16 +104,17 @@ def _equal(sides: Sides, comparison: Comparison) -> Levels:
 
 
 def _address(sides: Sides, comparison: Comparison) -> Levels:
-    """The finest part that agrees; a building or room that differs is worth its neighbourhood only."""
+    """The finest part that agrees; a building or room that differs is worth its neighbourhood only, and in another district nothing."""
 
     def conflict(column: str) -> Flags:
         return sides.both(column) & ~sides.same(column)
 
-    on_number, in_estate, same_road = sides.same("road", "number"), sides.same("estate"), sides.same("road")
+    elsewhere = conflict(DISTRICT)
+    on_number, in_estate, same_road = (sides.same(*parts) & ~elsewhere for parts in (("road", "number"), ("estate",), ("road",)))
     spot = on_number | in_estate
     building, room = sides.same("building"), sides.same("room")
     inside = spot & ~conflict("building")
-    differs = conflict("street") | conflict("community") | conflict("road") | conflict("estate")
+    differs = elsewhere | conflict("street") | conflict("community") | conflict("road") | conflict("estate")
     steps: Sequence[tuple[str, Flags]] = [
         ("room", inside & room),
         ("neighbour", inside & building & conflict("room")),
@@ -120,8 +122,8 @@ def _address(sides: Sides, comparison: Comparison) -> Levels:
         ("number", on_number & inside),
         ("estate", spot),
         ("road", same_road),
-        ("community", sides.same("community")),
-        ("street", sides.same("street") & ~conflict("community")),
+        ("community", sides.same("community") & ~elsewhere),
+        ("street", sides.same("street") & ~conflict("community") & ~elsewhere),
         ("differ", differs),
     ]
     return first_of(comparison, steps, len(sides))

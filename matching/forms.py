@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 import pyarrow as pa
 
-from matching.addresses import ADDRESS, addresses, community_names, street_names
+from matching.addresses import ADDRESS, DISTRICT, addresses, community_names, street_names
 from matching.characters import fold, once
 from matching.firms import ORGANISATION_NAME, organisation_names
 from matching.identifiers import credit_codes, id_numbers, phones
@@ -38,9 +38,10 @@ PERSON_FORM = (
     "birth_date",
     "gender",
     *ADDRESS,
+    DISTRICT,
     "places",
 )
-ORGANISATION_FORM = (*CONSTRAINTS, "role", "uscc", "uscc_state", *ORGANISATION_NAME, "phone", *ADDRESS, "places", "fingerprint")
+ORGANISATION_FORM = (*CONSTRAINTS, "role", "uscc", "uscc_state", *ORGANISATION_NAME, "phone", *ADDRESS, DISTRICT, "places", "fingerprint")
 CASE_FORM = (
     *CONSTRAINTS,
     "case_number",
@@ -56,6 +57,7 @@ CASE_FORM = (
     "amount",
     "people_involved",
     *ADDRESS,
+    DISTRICT,
     "places",
     "longitude",
     "latitude",
@@ -120,6 +122,7 @@ def organisation_forms(parties: pa.Table, model: Model) -> pa.Table:
         identifier=pl.when(pl.col("uscc_state") == "verified").then("uscc"),
     )
     parts = [pl.col(column).fill_null("") for column in ("uscc", "name", "phone", *ADDRESS)]
+    parts[-1] += pl.concat_str(pl.lit("\x1f"), DISTRICT).fill_null("")  # a fingerprint without one is what it was before there were any
     known = pl.any_horizontal(pl.col(column).is_not_null() for column in ("uscc", "name", "phone"))
     compared = form.select(pl.when(known).then(pl.concat_str(parts, separator="\x1f"))).to_series()
     return _arrow(form.with_columns(_fingerprints(compared)), ORGANISATION_FORM)

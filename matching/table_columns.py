@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from matching.addresses import ADDRESS
+from matching.addresses import ADDRESS, DISTRICT
 from matching.firms import ORGANISATION_NAME
 from matching.model import RELATED
 from matching.names import PERSON_NAME
@@ -19,7 +19,7 @@ OWN_COLUMNS: dict[str, tuple[str, ...]] = {
     "organisation_name": tuple(ORGANISATION_NAME),
     "id_no": ("id_no", "id_state", "id_birth_date", "id_gender"),
     "uscc": ("uscc", "uscc_state"),
-    "address": (*ADDRESS, "places"),
+    "address": (*ADDRESS, DISTRICT, "places"),
 }
 #: Columns beside a comparison's in tables of levels.
 BESIDE_LEVELS = frozenset({"left", "right", "found by", "pairs of it"})

@@ -34,6 +34,8 @@ class Vocabulary:
     bodies: tuple[str, ...]
     short_for: Mapping[str, str]
     estates: tuple[str, ...]
+    divisions: Mapping[str, str]  # district → what it counts as
+    other_cities: tuple[str, ...]
 
 
 @cache
@@ -78,6 +80,8 @@ def vocabulary() -> Vocabulary:
         bodies=_longest_first(firms["bodies"]),
         short_for=dict(firms["short_for"]),
         estates=_longest_first(document["addresses"]["estates"]),
+        divisions=dict(document["addresses"]["divisions"]),
+        other_cities=_longest_first(document["addresses"]["other_cities"]),
     )
 
 

@@ -7,17 +7,19 @@ from functools import lru_cache, partial
 from typing import Any
 
 from matching import addresses
-from matching.addresses import ADDRESS
+from matching.addresses import ADDRESS, DISTRICT, HOME
 from matching.characters import fold_one
 from matching.single.patterns import REMEMBERED, column, contains, extract, is_ordinary, without, without_first
+from matching.vocabulary import vocabulary
+from schema.codes import streets
 
-_NOWHERE: Mapping[str, Any] = dict.fromkeys((*ADDRESS, "places"))
+_NOWHERE: Mapping[str, Any] = dict.fromkeys((*ADDRESS, DISTRICT, "places"))
 _NUMERALS = str.maketrans("一二三四五六七八九", "123456789")
 
 
 @lru_cache(REMEMBERED)
 def address(text: str | None, placeholders: frozenset[str]) -> Mapping[str, Any]:
-    """The columns of ADDRESS and `places` of one address as written."""
+    """The columns of ADDRESS, DISTRICT and `places` of one address as written."""
     if text is None:
         return _NOWHERE
     if not is_ordinary(text):
@@ -25,8 +27,8 @@ def address(text: str | None, placeholders: frozenset[str]) -> Mapping[str, Any]
     plain = fold_one(text)
     if plain is None or plain in placeholders:
         return {**_NOWHERE, "places": []}
-    rest = without_first(addresses.ADMINISTRATION, without(addresses.ASIDE, plain))
-    taken: dict[str, str | None] = {}
+    whole = without(addresses.ASIDE, plain)
+    rest, taken = without_first(addresses.ADMINISTRATION, whole), dict[str, str | None]()
     for part, pattern in addresses.IN_TURN:
         found = extract(pattern, rest)
         if part == "front" and found is not None and contains(f"^(?:{addresses.ROADS})", rest.removeprefix(found)):
@@ -34,7 +36,16 @@ def address(text: str | None, placeholders: frozenset[str]) -> Mapping[str, Any]
         taken[part] = found
         rest = rest.removeprefix(found or "")
     number = extract(addresses.NUMBER, rest) if taken["road"] is not None else None
-    return _named(taken, number, rest.removeprefix(f"{number}号") if number is not None else rest)
+    named = _named(taken, number, rest.removeprefix(f"{number}号") if number is not None else rest)
+    return {**named, DISTRICT: _district(whole, taken["street"])}
+
+
+def _district(whole: str, street: str | None) -> str | None:
+    city, divisions = extract(addresses.outside(), whole), vocabulary().divisions
+    if city is not None:
+        return city
+    named = extract(addresses.district_named(), whole)
+    return divisions[named or HOME] if named is not None or street in streets().values() else None
 
 
 def _named(taken: Mapping[str, str | None], number: str | None, rest: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from matching.addresses import DISTRICT
 from matching.model import GRADED, MOST_RARITY, Comparison, Model
 from matching.single import case_comparison
 from matching.single.name_comparison import both, edits, organisation_name, person_name, same
@@ -184,6 +185,8 @@ def _address(one: Form, other: Form, _: Comparison) -> str | None:
     def conflict(column: str) -> bool:
         return both(one, other, column) and one[column] != other[column]
 
+    if conflict(DISTRICT):
+        return "differ"
     on_number, in_estate, same_road = (
         same(one, other, "road") and same(one, other, "number"),
         same(one, other, "estate"),

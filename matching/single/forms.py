@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from matching.addresses import ADDRESS, community_name, street_name
+from matching.addresses import ADDRESS, DISTRICT, community_name, street_name
 from matching.characters import fold_one
 from matching.forms import A_CELL_DEGREES, A_DAY_US, NO_NUMBER, case_numbers
 from matching.model import Model
@@ -116,8 +116,8 @@ def _case_worded(row: Row) -> Form:
 #: Relation → of its form's later parts the columns, and `address` for what is compared by several.
 LATER = {
     "person": (),
-    "organisation": (frozenset(("address", "places", "phone", *ADDRESS)),),
-    "case": (frozenset(("address", "places", *ADDRESS)), frozenset(("text_signature",))),
+    "organisation": (frozenset(("address", "places", "phone", DISTRICT, *ADDRESS)),),
+    "case": (frozenset(("address", "places", DISTRICT, *ADDRESS)), frozenset(("text_signature",))),
 }
 
 
@@ -149,6 +149,8 @@ def _fingerprint(form: Form) -> str | None:
     if form["uscc"] is None and form["name"] is None and form["phone"] is None:
         return None
     compared = "\x1f".join(form[column] or "" for column in ("uscc", "name", "phone", *ADDRESS))
+    if form[DISTRICT] is not None:
+        compared += f"\x1f{form[DISTRICT]}"
     return hashlib.blake2b(compared.encode(), digest_size=16).hexdigest()
 
 

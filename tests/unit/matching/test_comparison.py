@@ -88,6 +88,30 @@ def _person(**fields: Any) -> dict[str, Any]:
         pytest.param(
             _person(phone=PHONE, address=HOME), {"name": "李秀英", "phone": PHONE, "address": HOME}, "no_link", id="husband and wife"
         ),
+        pytest.param(
+            _person(name="王建伟", address="南山区创业路12号"),
+            _person(name="王建伟", address="南山区创业路12号"),
+            "link",
+            id="name and house",
+        ),
+        pytest.param(
+            _person(name="王建伟", address="南山区创业路12号"),
+            _person(name="王建伟", address="光明区创业路12号"),
+            "no_link",
+            id="name, house, two districts",
+        ),
+        pytest.param(
+            _person(name="王建伟", address="宝安区创业路12号"),
+            _person(name="王建伟", address="光明区创业路12号"),
+            "link",
+            id="name, house, a district of before",
+        ),
+        pytest.param(
+            _person(name="王建伟", address="东莞市创业路12号"),
+            _person(name="王建伟", address="公明街道创业路12号"),
+            "no_link",
+            id="name, house, two cities",
+        ),
         pytest.param(_person(address="光明区马田街道"), _person(address="光明区马田街道"), "no_link", id="name and street"),
         pytest.param(_person(), _person(), "no_link", id="name alone"),
         pytest.param(_person(record_id=9, phone=PHONE), _person(record_id=9, phone=PHONE), "cannot_link", id="two on one side of a record"),

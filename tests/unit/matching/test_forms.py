@@ -7,7 +7,7 @@ import datetime
 import polars as pl
 import pytest
 
-from matching.addresses import addresses
+from matching.addresses import DISTRICT, addresses
 from matching.characters import fold, look, pinyin
 from matching.firms import organisation_names
 from matching.forms import CASE_FORM, ORGANISATION_FORM, PERSON_FORM
@@ -150,8 +150,28 @@ def test_phone(written: str, digits: str | None) -> None:
     ],
 )
 def test_address(written: str, parts: dict[str, str]) -> None:
-    form = addresses(_texts(written), NOBODY).drop("places").row(0, named=True)
+    form = addresses(_texts(written), NOBODY).drop("places", DISTRICT).row(0, named=True)
     assert {name: value for name, value in form.items() if value is not None} == parts
+
+
+@pytest.mark.parametrize(
+    ("written", "district"),
+    [
+        pytest.param("广东省深圳市南山区创业路12号", "南山", id="named"),
+        pytest.param("深圳南山区创业路12号", "南山", id="after a city without its word"),
+        pytest.param("深圳市光明新区创业路12号", "宝安", id="of another once"),
+        pytest.param("宝安区公明街道创业路12号", "宝安", id="as it was of it"),
+        pytest.param("公明街道创业路12号", "宝安", id="by its street"),
+        pytest.param("东莞市长安镇创业路12号", "东莞", id="another city"),
+        pytest.param("湖南省衡阳市石鼓区创业路12号", "衡阳", id="another province"),
+        pytest.param("中山市场12号", None, id="no city"),
+        pytest.param("公明农贸市场12号", None, id="no city either"),
+        pytest.param("创业路12号", None, id="not told"),
+        pytest.param("不详", None, id="placeholder"),
+    ],
+)
+def test_the_district_of_an_address(written: str, district: str | None) -> None:
+    assert addresses(_texts(written), NOBODY)[DISTRICT].to_list() == [district]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ _WORDS = vocabulary()
 _PIECES = (
     *_WORDS.places,
     *_WORDS.districts,
+    *(f"{district}区" for district in _WORDS.divisions),
+    *(f"{city}市" for city in _WORDS.other_cities[:10]),
     *_WORDS.legal_forms,
     *_WORDS.industries[:80],
     *_WORDS.bodies,
