@@ -22,15 +22,19 @@ _JUDGED = """
 SELECT DISTINCT ON (left_id, right_id) left_id, right_id, verdict FROM ops.decision
 WHERE relation = :relation ORDER BY left_id, right_id, decision_id DESC
 """
+# A link that clustering passed over, for it would join what may not be one, has made nothing one that could be wrong.
 _DRAW = """
 INSERT INTO ops.link_sample (relation, left_id, right_id, model_version, match_weight)
-SELECT relation, left_id, right_id, model_version, match_weight FROM store.link
-WHERE relation = :relation AND known_to IS NULL AND decision = 'link' AND decided_by = 'engine'
+SELECT l.relation, l.left_id, l.right_id, l.model_version, l.match_weight FROM store.link l
+JOIN {members} a ON a.{node} = l.left_id AND a.known_to IS NULL
+JOIN {members} b ON b.{node} = l.right_id AND b.known_to IS NULL AND b.{entity} = a.{entity}
+WHERE l.relation = :relation AND l.known_to IS NULL AND l.decision = 'link' AND l.decided_by = 'engine'
 ORDER BY random() LIMIT :size ON CONFLICT DO NOTHING
 """
 _TO_JUDGE = """
 SELECT s.left_id, s.right_id FROM ops.link_sample s WHERE s.relation = :relation AND NOT EXISTS (
-    SELECT FROM ops.decision d WHERE d.relation = s.relation AND d.left_id = s.left_id AND d.right_id = s.right_id)
+    SELECT FROM ops.decision d WHERE d.relation = s.relation AND d.left_id = s.left_id AND d.right_id = s.right_id
+    AND d.decided_at >= s.drawn_at)
 AND EXISTS (SELECT FROM store.link l WHERE l.left_id = s.left_id AND l.right_id = s.right_id AND l.relation = s.relation
             AND l.known_to IS NULL AND l.decision = 'link')
 ORDER BY s.drawn_at, s.left_id, s.right_id LIMIT :most
@@ -92,7 +96,7 @@ def confusion(engine: Engine, relation: Relation) -> pl.DataFrame:
 
 
 def draw(engine: Engine, relation: Relation, size: int) -> int:
-    """Draw live links of the engine's own at random, each as likely as any other; how many were not drawn before.
+    """Draw live links of the engine's own that join two at random, each as likely as any other; how many were not drawn before.
 
     Raises:
         RequestError: more than LARGEST_SAMPLE, or none.
@@ -102,12 +106,13 @@ def draw(engine: Engine, relation: Relation, size: int) -> int:
             f"无法抽取 {size} 条样本 · a sample of {size} cannot be drawn",
             remedy=f"样本数为 1 至 {LARGEST_SAMPLE} · give a size from 1 to {LARGEST_SAMPLE}",
         )
+    sql = _DRAW.format(members=relation.members, node=relation.node, entity=relation.entity)
     with store_errors(), engine.begin() as connection:
-        return int(connection.execute(text(_DRAW), {"relation": relation.name, "size": size}).rowcount)
+        return int(connection.execute(text(sql), {"relation": relation.name, "size": size}).rowcount)
 
 
 def to_judge(engine: Engine, relation: Relation, most: int) -> list[tuple[int, int]]:
-    """Links drawn that still stand and that nobody has judged, the oldest first."""
+    """Links drawn that still stand and that nobody has judged since, the oldest first."""
     with store_errors(), engine.connect() as connection:
         rows = connection.execute(text(_TO_JUDGE), {"relation": relation.name, "most": most})
         return [(left, right) for left, right in rows]

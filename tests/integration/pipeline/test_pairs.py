@@ -124,6 +124,27 @@ def test_links_drawn_and_judged_tell_the_precision_with_its_interval(database: E
     assert draw(database, PERSON, 100) == 0  # what a person decided is no link of the engine's
 
 
+def test_a_link_that_was_passed_over_is_not_drawn_for_it_joined_nothing(database: Engine) -> None:
+    by_phone = person(WHO["name"], phone="13912340001")
+    numbered = [person(WHO["name"], id_no=id_number(place), phone="13912340001") for place in (1, 2)]
+    settle(database, record("police", "1", numbered[0]), record("court", "2", numbered[1]), record("labour", "3", by_phone))
+    links = "SELECT count(*) FROM store.link WHERE relation = 'person' AND known_to IS NULL AND decision = 'link'"
+    assert rows(database, links) == [2]  # to each of two who are two
+    assert draw(database, PERSON, 100) == 1
+
+
+def test_a_link_of_which_nobody_was_sure_before_it_was_drawn_is_asked_again(database: Engine) -> None:
+    settle(database, record("police", "1", WHO), record("court", "2", WHO))
+    ids = party_ids(database)
+    pair = tuple(sorted((ids["police/1/0"], ids["court/2/0"])))
+    decide(database, "person", (pair[0], pair[1]), "unsure", decided_by="clerk")
+    resolve(database, SETTINGS)
+    assert draw(database, PERSON, 100) == 1
+    assert to_judge(database, PERSON, 100) == [pair]
+    decide(database, "person", (pair[0], pair[1]), "unsure", decided_by="clerk")
+    assert to_judge(database, PERSON, 100) == []
+
+
 def test_a_sample_of_no_size_is_refused(database: Engine) -> None:
     with pytest.raises(RequestError, match="cannot be drawn"):
         draw(database, PERSON, 0)
