@@ -87,7 +87,7 @@ def unmatched(rows: pl.DataFrame, table: TableModel) -> dict[str, list[str]]:
 def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
     """The columns that one field makes."""
     if field.form == "place":
-        longitude, latitude = (rows[name].cast(pl.Float64, strict=False) for name in field.columns)
+        longitude, latitude = (_axis(rows[name], field) for name in field.columns)
         place = pl.DataFrame({"longitude": longitude, "latitude": latitude})
         if ((latitude.abs() > _MOST_LATITUDE) & (longitude.abs() <= _MOST_LATITUDE)).any():
             raise ContractError(
@@ -111,6 +111,13 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
             )
         return made
     return _OWN[field.form](text, _as_folded(field))
+
+
+def _axis(values: pl.Series, field: Field) -> pl.Series:
+    """A coordinate of each row, null where it says nothing."""
+    degrees = values.cast(pl.Float64, strict=False)
+    nothing = pl.Series(sorted(field.placeholders), dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
+    return pl.select(pl.when(~degrees.is_in(nothing.to_list())).then(degrees)).to_series()
 
 
 def _made(values: pl.Series, field: Field) -> pl.Series:

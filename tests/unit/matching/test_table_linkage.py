@@ -465,3 +465,12 @@ def test_how_two_rows_come_to_meet_and_what_keeps_them_apart_is_told(tmp_path: P
     assert meeting(forms, 5, 4, table.model) == Meeting(("born",), (), is_one_source=False, is_two_identifiers=True)
     assert meeting(forms, 0, 5, table.model) == Meeting((), (), is_one_source=False, is_two_identifiers=True)
     assert meeting(forms, 2, 3, table.model) == Meeting(("born",), (("names", 5),), is_one_source=False, is_two_identifiers=False)
+
+
+def test_a_coordinate_that_is_listed_as_a_placeholder_is_no_place() -> None:
+    field = Field("place", ("x", "y"), "place", placeholders=frozenset({"-1", "999.0", "none"}))
+    rows = pl.DataFrame({"x": ["113.9", "-1", "999", None], "y": ["22.5", "22.5", "999", "22.5"]})
+    made = form_of(rows, field)
+    assert made["longitude"].to_list() == [113.9, None, None, None]
+    assert made["latitude"].to_list() == [22.5, 22.5, None, 22.5]
+    assert [len(keys) for keys in made["cells"].to_list()] == [2, 0, 0, 0]
