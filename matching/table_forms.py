@@ -234,8 +234,8 @@ def _consonants(texts: pl.Series) -> pl.Series:
 
 
 def _number(values: pl.Series, _: Field) -> pl.Series:
-    """Commas part thousands and nothing else: what 3,5 or 1.234,56 says is not guessed."""
-    written = values.str.strip_chars()
+    """Commas part thousands and nothing else: what 3,5 or 1.234,56 says is not guessed. NaN and inf, without a figure, are none."""
+    written = values.str.extract(r"^\s*(.*\d.*?)\s*$")
     read = written.cast(pl.Float64, strict=False)
     if not read.null_count():
         return read

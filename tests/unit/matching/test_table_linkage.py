@@ -199,6 +199,7 @@ def test_a_table_with_nothing_to_link_stays_as_it_is(tmp_path: Path, rows: pl.Da
     ("form", "given", "made"),
     [
         ("text", ["  Jean-Luc  PICARD ", "國光　１２", "n/a", None], ["JEAN LUC PICARD", "国光 12", None, None]),
+        ("number", [" 1e3 ", "-.5", "1,234.5", "nan", "NaN", "inf", "-"], [1000.0, -0.5, 1234.5, None, None, None, None]),
         ("exact", [" a-1 ", "A-1"], ["a-1", "A-1"]),
         ("code", ["(02) 55-a", "--"], ["0255A", None]),
         ("words", ["the old the new"], [["NEW", "OLD", "THE"]]),
