@@ -81,7 +81,7 @@ class Rights:
         rate: how often it may ask.
         numbers: how many phones, ID numbers, birth dates and houses it may ask about without a purpose; None: as many as it likes.
         masks: how values are masked.
-        is_operator: keeps the platform running, and so sees counts of every department.
+        is_operator: keeps the platform running, and so sees counts: of every department, or of its own one.
         version: of the policy that says so.
     """
 
@@ -138,8 +138,12 @@ class Caller:
 
     @property
     def is_operator(self) -> bool:
-        """Keeps the platform running, and so sees counts of every department."""
+        """Keeps the platform running, or one department's part of it."""
         return self.rights.is_operator
+
+    def sees_counts_of(self, department: str) -> bool:
+        """Whether he is told how many rows of a department came and when: of another's, that would tell of sealed ones."""
+        return department == self.department or (self.is_operator and self.department is None)
 
 
 class Clearance(StrEnum):

@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from sqlalchemy import Connection
 
+from api.access import Caller
 from api.departments import Directory
 from api.queries import platform
 from api.queries.reports import waiting as letters_waiting
@@ -49,11 +50,19 @@ class _Families:
         yield from self._families
 
 
-def exposition(connection: Connection, directory: Directory, requests: RequestMetrics) -> bytes:
-    """Everything, in Prometheus' text format."""
+def exposition(connection: Connection, directory: Directory, requests: RequestMetrics, caller: Caller) -> bytes:
+    """What a caller may be told, in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_Families(_store_families(connection, directory)))
+    families = _store_families(connection, directory)
+    registry.register(_Families(families if caller.department is None else _of_department(families, caller.department)))
     return generate_latest(registry) + generate_latest(requests.registry)
+
+
+def _of_department(families: list[Metric], department: str) -> list[Metric]:
+    """Without other departments' figures, and without those of all together: how many rows came, and when, would tell of sealed ones."""
+    for family in families:
+        family.samples = [sample for sample in family.samples if sample.labels.get("department") == department]
+    return families
 
 
 def _store_families(connection: Connection, directory: Directory) -> list[Metric]:

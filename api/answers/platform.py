@@ -10,7 +10,7 @@ from api.answers.common import Coded
 
 
 class BatchAnswer(BaseModel):
-    """The last batch of a feed, and what became of its rows; counts are shown to the department itself and to operators."""
+    """The last batch of a feed, and what became of its rows; counts are shown to the department itself and to operators of the whole."""
 
     batch_id: int
     kind: str
@@ -35,13 +35,13 @@ class SourceAnswer(BaseModel):
     mode: str | None = Field(None, examples=["cursor"])
     schedule: str | None = Field(None, examples=["*/10 * * * *"])
     freshness_s: float | None = Field(None, description="Seconds without success after which the feed is late.")
-    watermark: str | None = Field(None, description="Up to where the feed has landed; shown to the department itself and to operators.")
+    watermark: str | None = Field(None, description="Up to where the feed has landed; shown as counts are.")
     last_success_at: dt.datetime | None = None
     last_reconcile_at: dt.datetime | None = None
     is_late: bool | None = Field(None, description="Null: the contract promises no freshness.")
-    last_error: str | None = Field(None, description="Of the last batch; shown to operators.")
+    last_error: str | None = Field(None, description="Of the last batch; shown to operators, of one department those of its own.")
     last_batch: BatchAnswer | None = None
-    open_quarantine: int | None = Field(None, description="Shown to the department itself and to operators.")
+    open_quarantine: int | None = Field(None, description="Shown as counts are.")
 
 
 class SourceList(BaseModel):

@@ -41,8 +41,11 @@ def _require_ready(hub: Hub) -> None:
 
 
 @router.get("/metrics", name="metrics", response_class=PlainTextResponse, responses=documented(401, 403, 422, 503, 504))
-def metrics(request: Request, _: CallerDep, hub: HubDep) -> Response:
-    """Prometheus 指标 · Figures for Prometheus: feeds, batches, the conservation law, what waits, requests. Engineers and admins."""
+def metrics(request: Request, caller: CallerDep, hub: HubDep) -> Response:
+    """Prometheus 指标 · Figures for Prometheus: feeds, batches, the conservation law, what waits, requests. Engineers and admins.
+
+    An engineer of one department is told its figures alone.
+    """
     with hub.read() as connection:
-        content = exposition(connection, hub.directory, request.app.state.requests)
+        content = exposition(connection, hub.directory, request.app.state.requests, caller)
     return Response(content, media_type=CONTENT_TYPE_LATEST)

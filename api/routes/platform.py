@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.access import Caller
 from api.answers.platform import BatchAnswer, QuarantineItem, QuarantinePage, SourceAnswer, SourceList
 from api.audit.notes import shape_of
 from api.cursor import read_number_cursor, write_number_cursor
@@ -27,7 +26,8 @@ router = APIRouter(prefix="/v1", tags=["platform"])
 def list_sources(caller: CallerDep, hub: HubDep, trace: TraceDep) -> SourceList:
     """各部门数据源的状态 · Where each department's feed stands, whether it is late, and what its last batch did.
 
-    Counts and the watermark are shown to the department itself and to operators: those of another's records may tell of sealed ones.
+    Counts and the watermark are shown to the department itself and to operators of the whole platform: those of another's records may
+    tell of sealed ones.
     """
     with hub.read() as connection:
         feeds = platform.feeds(connection, list(hub.directory))
@@ -40,7 +40,7 @@ def list_sources(caller: CallerDep, hub: HubDep, trace: TraceDep) -> SourceList:
 
 
 def _source(department: Department, feed: Row, refused: int, presenter: Presenter) -> SourceAnswer:
-    is_counted = _sees_counts(presenter.caller, department.code)
+    is_counted = presenter.caller.sees_counts_of(department.code)
     limit_s = None if department.freshness is None else department.freshness.total_seconds()
     return SourceAnswer(
         department=presenter.department(department.code),
@@ -52,14 +52,10 @@ def _source(department: Department, feed: Row, refused: int, presenter: Presente
         last_success_at=feed["last_success_at"],
         last_reconcile_at=feed["last_reconcile_at"],
         is_late=None if limit_s is None else feed["age_s"] is None or feed["age_s"] > limit_s,
-        last_error=feed["error"] if presenter.caller.is_operator else None,
+        last_error=feed["error"] if presenter.caller.is_operator and is_counted else None,
         last_batch=None if feed["batch_id"] is None else _batch(feed, is_counted),
         open_quarantine=refused if is_counted else None,
     )
-
-
-def _sees_counts(caller: Caller, department: str) -> bool:
-    return caller.is_operator or caller.department == department
 
 
 def _batch(row: Row, is_counted: bool) -> BatchAnswer:

@@ -126,6 +126,27 @@ def test_an_operator_of_one_department_sees_its_rows_alone(api: Api, store: Stor
     assert engineer.get("/v1/quarantine", params={"department": "petition"}).json()["items"] == []
 
 
+def test_an_operator_of_one_department_is_told_its_counts_alone(fragile_api: Api) -> None:
+    """How many rows of another came, and when, would tell that a sealed record did."""
+    api, store = fragile_api, fragile_api.store
+    write_feeds(store)
+    store.insert(tables.pending, record_id=1, reason="new")
+    make_batch(store, "procuratorate", pulled=3, landed=3, already_known=0, error="of its own")
+    for role in ("engineer", "admin"):
+        own, whole = api.as_(role, "labour"), api.as_(role)
+        sources = {each["department"]["code"]: each for each in own.get("/v1/sources").json()["items"]}
+        assert sources["labour"]["last_batch"]["pulled"] == 10
+        assert sources["labour"]["last_error"] == "source is down"
+        other = sources["procuratorate"]
+        assert (other["last_batch"]["pulled"], other["last_error"], other["open_quarantine"], other["watermark"]) == (None,) * 4
+        lines = [line for line in own.get("/metrics").text.splitlines() if line.startswith("casehub_") and "http_request" not in line]
+        assert 'casehub_last_batch_rows{department="labour",kind="pulled"} 10.0' in lines
+        assert [line for line in lines if 'department="labour"' not in line] == []
+        everything = whole.get("/metrics").text
+        assert 'casehub_last_batch_rows{department="procuratorate",kind="pulled"} 3.0' in everything
+        assert "casehub_pending_records 1.0" in everything
+
+
 def test_metrics(fragile_api: Api) -> None:
     api, store = fragile_api, fragile_api.store
     write_feeds(store)
