@@ -83,6 +83,7 @@ async def proven_caller(request: Request, credentials: Annotated[HTTPAuthorizati
             caller = await checked(request, authenticator.authenticate, sent, host, trace.request_id)
         except AccessDenied as error:  # who was proven and may nothing is written down by name
             trace.caller = str(error.detail.get("caller", trace.caller))
+            trace.department = cast(str | None, error.detail.get("department"))
             raise
     trace.name(caller)
     return caller

@@ -35,9 +35,9 @@ def create(
     from api.authentication.keys import create_key
 
     settings = get_settings()
-    if department:
-        active_contracts(settings, [department])  # refuses a department that has no contract
     with store() as engine:
+        if department:
+            active_contracts(settings, [department])  # refuses a department that has no contract
         caller = Caller(name, role, department or None)
         key = create_key(engine, caller, days or settings.key_days, networks=network or (), replace=replace)
         showing(receiver=name)

@@ -13,7 +13,7 @@ import yaml
 from rich.table import Table
 from sqlalchemy import Engine
 
-from cli.acting import os_account
+from cli.acting import os_account, showing
 from cli.console import Console
 from cli.session import store
 from connectors.contract_files import contract_folders, load_contracts
@@ -84,7 +84,9 @@ def propose(file: File) -> None:
     policy = read_policy(file)
     require_known_words(policy, _departments())
     with store() as engine:
-        put_up(engine, policy, _administrator(engine), os_account())
+        holder = _administrator(engine)
+        showing(receiver=holder)
+        put_up(engine, policy, holder, os_account())
     Console().print(
         f"已提出 · proposed; 由另一位管理员运行 · another administrator runs: casehub policy approve {policy.version}", highlight=False
     )
@@ -96,7 +98,9 @@ def approve(version: Version) -> None:
     from api.policy.store import approve as bring_in
 
     with store() as engine:
-        bring_in(engine, version, _administrator(engine), os_account())
+        holder = _administrator(engine)
+        showing(receiver=holder)
+        bring_in(engine, version, holder, os_account())
     Console().print(f"版本 {version} 已生效 · version {version} is in force")
 
 
@@ -106,7 +110,7 @@ def withdraw(version: Version) -> None:
     from api.policy.store import withdraw as take_back
 
     with store() as engine:
-        _administrator(engine)
+        showing(receiver=_administrator(engine))
         take_back(engine, version)
     Console().print(f"版本 {version} 已撤回 · version {version} is withdrawn")
 

@@ -39,8 +39,12 @@ def shape_of(query: BaseModel, **more: Any) -> dict[str, Any]:
         more: other names, such as `entry="phone"` or `include=["parties"]`; what is empty is left out.
     """
     given = {name for name, field in type(query).model_fields.items() if getattr(query, name) != field.default}
-    shape = {"filters": sorted(given - _PAGING), "page": "next" if "cursor" in given else None} | more
-    return {name: item for name, item in shape.items() if item}
+    return shape(filters=sorted(given - _PAGING), page="next" if "cursor" in given else None, **more)
+
+
+def shape(**parts: Any) -> dict[str, Any]:
+    """A shape of these names; what is empty is left out."""
+    return {name: item for name, item in parts.items() if item}
 
 
 def note_search(

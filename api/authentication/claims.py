@@ -58,6 +58,12 @@ def caller_from(claims: Mapping[str, Any], issuer: str, bound_to: str | None, na
     return Caller(_whole_name(name, issuer), role, department, kind="token")
 
 
+def name_of(claims: Mapping[str, Any], issuer: str, names: ClaimNames) -> str | None:
+    """Whose a genuine token is, whether or not it is taken; None where it names nobody."""
+    name = find_claim(claims, names.name)
+    return _whole_name(name, issuer) if isinstance(name, str) and _NAME.fullmatch(name) else None
+
+
 def _role_and_department(claims: Mapping[str, Any], bound_to: str | None, names: ClaimNames, known: Known) -> tuple[str, str | None]:
     role = _role(claims, names.role, known.policy)
     department = _department(claims, names.department, known.departments)

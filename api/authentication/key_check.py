@@ -103,7 +103,7 @@ class KeyCheck:
         if found is None or not is_right:
             raise refusal("no such key" if found is None else f"wrong secret for key {key_id}", is_guess=True)
         if objection is not None:
-            raise refusal(f"key {key_id} {objection}")
+            raise refusal(f"key {key_id} {objection}", caller=found.caller)
         self._note_use(key_id)
         return found.caller
 

@@ -20,9 +20,10 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from api.access import Caller
-from api.authentication.claims import ClaimNames, Known, caller_from
+from api.authentication.claims import ClaimNames, Known, caller_from, name_of
 from api.authentication.issuers import Issuer
 from api.authentication.refusals import refusal
+from hub.errors import AccessDenied
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 TYPES = ("", "jwt", "at+jwt", "application/at+jwt")  # access tokens; some issuers say nothing
@@ -100,7 +101,13 @@ class TokenCheck:
         if issuer is None:
             raise refusal("of an issuer that is not named in CASEHUB_OIDC_ISSUER", is_guess=True)
         _require_signature(token, issuer)
-        self._require_times_and_audience(claims)
+        try:
+            self._require_times_and_audience(claims)
+        except AccessDenied as error:  # it is somebody's all the same
+            whose = name_of(claims, issuer.url, self._rules.names)
+            if whose is not None:
+                error.detail["caller"] = whose
+            raise
         caller = caller_from(claims, issuer.url, issuer.department, self._rules.names, self._nameable())
         caller = dataclasses.replace(caller, expires_at=float(claims["exp"]) + LEEWAY_S)
         with self._lock:

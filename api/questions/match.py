@@ -84,6 +84,10 @@ def _has_house(address: str | None) -> bool:
     return any(map(str.isdigit, address or ""))
 
 
+def _given(asked: Strict) -> set[str]:
+    return {name for name in type(asked).model_fields if getattr(asked, name) not in (None, [])}
+
+
 class MatchParty(Strict):
     """A person or organisation; one of name, id_no, uscc and phone is given at least."""
 
@@ -154,6 +158,12 @@ class MatchRecord(Strict):
         if not self.parties and not self.has_case:
             raise ValueError("记录为空，须填写当事人或案件内容 · the record is empty: give a party, or something that tells the case")
         return self
+
+    @property
+    def given(self) -> set[str]:
+        """Names of what it tells, `title` or `person.phone`; none of what was told."""
+        of_parties = {f"{party.kind}.{name}" for party in self.parties for name in _given(party) if name != "kind"}
+        return of_parties | (_given(self) - {"parties"})
 
     @property
     def has_case(self) -> bool:

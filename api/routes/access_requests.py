@@ -11,7 +11,7 @@ from api.access import Caller
 from api.access_requests import answer, ask, decide, no_such_request
 from api.answers.cases import RecordAnswer
 from api.answers.reports import AccessRequestAnswer, AccessRequestPage, GrantedRecords
-from api.audit.notes import note_parties
+from api.audit.notes import note_parties, shape, shape_of
 from api.cursor import CasePosition, read_newest_cursor, write_case_cursor
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
@@ -35,6 +35,7 @@ def create_request(asked: NewAccessRequest, caller: CallerDep, hub: HubDep, trac
     The department grants it for a time or refuses. An emergency opens them at once for a few hours, raises an alarm, and is reviewed.
     """
     trace.entity_ids = [asked.case_id]
+    trace.shape = shape(department=asked.department, asked=["emergency"] if asked.emergency else None)
     own = _department_of(caller)
     with hub.read(caller) as connection:
         record_ids = queries.restricted_records(connection, own, asked.case_id, asked.department)
@@ -52,6 +53,7 @@ def _department_of(caller: Caller) -> str:
 @router.get("", name="access_requests.list", responses=documented(401, 403, 422, 503, 504))
 def list_requests(query: Annotated[AccessRequestQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> AccessRequestPage:
     """收到的或提出的申请 · Requests to the caller's department, emergencies without a review first; or those by the caller."""
+    trace.shape = shape_of(query)
     after = read_newest_cursor(query.cursor)
     with hub.read() as connection:
         rows = queries.requests(connection, caller, Box(query.box == "in", query.state, after, query.limit))
@@ -75,6 +77,7 @@ def read_request(request_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: T
 @router.post("/{request_id}/decision", name="access_requests.decide", responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
 def decide_request(request_id: uuid.UUID, decision: AccessDecision, caller: CallerDep, hub: HubDep, trace: TraceDep) -> AccessRequestAnswer:
     """同意、不同意、收回、审查或撤回 · Grant, refuse, revoke or review, by the records' department; withdraw, by who asked."""
+    trace.shape = {"decision": decision.decision}
     decide(hub.engine, caller, request_id, decision, trace)
     return _answer(caller, hub, trace, request_id)
 

@@ -15,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from api.access import Caller
 from api.answers.changes import ChangeAnswer, ChangePage
 from api.audit import write_audit
+from api.audit.notes import shape_of
 from api.authentication.standing import is_good
 from api.change_feed import FeedPage, Seen, beginning, read_head, read_page
 from api.change_waiting import ChangeWaiting
@@ -60,6 +61,7 @@ async def list_changes(
     With `wait` the answer comes as soon as there is a change, at the latest after so many seconds. A change that touches only records
     which the caller may not read is not told. Where 410 is answered, read anew what you keep and begin without `since`.
     """
+    trace.shape = shape_of(query)
     deadline = time.monotonic() + query.wait
     read = partial(read_page, hub, caller, limit=query.limit, relation=query.relation)
     with waiting.place(caller.name) if query.wait else waiting.turn(caller.name):
@@ -113,6 +115,7 @@ async def stream_of(
         RequestError: the position cannot be read, or is no longer kept.
     """
     response.headers["Cache-Control"] = "no-store"
+    trace.shape = shape_of(query)
     with waiting.place(caller.name):
         position = await waiting.read(partial(_begin, hub, last_event_id or query.since))
         await waiting.read(partial(read_page, hub, caller, position, 1, query.relation), caller.name)

@@ -51,12 +51,14 @@ def read_one_organisation(organisation_id: uuid.UUID, request: Request, caller: 
 def _answer(request: Request, presenter: Presenter, hub: Hub, trace: Trace, relation: PartyKind, entity_id: uuid.UUID) -> Response:
     if relation == "person":
         trace.person_ids = [entity_id]
+    else:
+        trace.entity_ids = [entity_id]
     read = read_person if relation == "person" else read_organisation
     with hub.read(presenter.caller) as connection:
         found = read(connection, presenter, entity_id)
         target = became(connection, presenter, relation, entity_id) if found is None else None
     if found is not None:
-        trace.entity_ids = [*(case.case_id for case in found.cases), *(mention.case_id for mention in found.mentions)]
+        trace.entity_ids += [*(case.case_id for case in found.cases), *(mention.case_id for mention in found.mentions)]
         return tagged(request, presenter.caller, found)
     if target is None:
         raise NotFound(

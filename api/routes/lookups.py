@@ -113,6 +113,7 @@ def create_lookup(
     with only_one(caller):
         upload = read_upload(content, hub.settings.lookup_rows)
         kinds = column_kinds(upload.columns, upload.rows, query.columns)
+        trace.shape = {"format": upload.format, "asked": set(filter(None, kinds))}
         hub.limits.take_numbers(caller, numbers_asked(upload.rows, kinds))
         lookup_id = jobs.hand_in(hub.engine, caller, upload, kinds, hub.settings, trace)
     request.app.state.lookups.wake()

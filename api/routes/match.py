@@ -73,9 +73,11 @@ def match_batch(
 
 
 def _answer(records: Sequence[MatchRecord], request: Request, caller: Caller, hub: Hub, trace: Trace) -> list[MatchAnswer]:
+    trace.shape = {"asked": set[str]().union(*(record.given for record in records))}
     hub.limits.take_numbers(caller, sum(record.numbers for record in records))
     with hub.read(caller) as connection:
         matcher = Matcher(Presenter(caller, hub.directory), hub.read, connection, request.app.state.promises)
         answers = matcher.answer(records)
     trace.entity_ids = list(dict.fromkeys(matcher.entity_ids))
+    trace.results = len(matcher.entity_ids)
     return answers

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.answers.reports import ReportDetail, ReportPage
+from api.audit.notes import shape, shape_of
 from api.cursor import read_newest_cursor, write_case_cursor
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.presenter import Presenter
@@ -30,6 +31,7 @@ def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: Trace
     not read cannot be reported.
     """
     trace.entity_ids = [asked.case_id]
+    trace.shape = shape(about=asked.about, field=asked.field)
     presenter = Presenter(caller, hub.directory)
     with hub.read(caller) as connection:
         target = target_of(connection, presenter, asked)
@@ -42,6 +44,7 @@ def list_reports(query: Annotated[ReportQuery, Query()], caller: CallerDep, hub:
 
     A page may be short, or empty, and yet have a `next_cursor`: it says how far was looked in the time there is for a page.
     """
+    trace.shape = shape_of(query)
     page = find_page(hub, caller, Box(query.box == "in", query.state, read_newest_cursor(query.cursor), query.limit))
     presenter = Presenter(caller, hub.directory)
     trace.entity_ids = [row["case_id"] for row, _ in page.rows]
@@ -63,6 +66,7 @@ def add_note(report_id: uuid.UUID, step: ReportStep, caller: CallerDep, hub: Hub
 
     Whose it is takes, corrects or refuses it; who reported closes it, or opens it again.
     """
+    trace.shape = shape(state=step.state)
     take_step(hub, caller, report_id, step, trace)
     return _detail(Presenter(caller, hub.directory), hub, trace, report_id)
 

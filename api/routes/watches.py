@@ -21,6 +21,7 @@ from api.answers.watches import (
     WatchList,
 )
 from api.audit import write_within
+from api.audit.notes import shape, shape_of
 from api.change_feed import read_head
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.opaque import Position, read_position, write_position
@@ -98,9 +99,11 @@ async def _require_reachable(url: str, caller: Caller, places: Places) -> None:
 
 
 def _create(order: WatchOrder, caller: Caller, hub: Hub, trace: Trace) -> WatchCreated:
-    if order.query is not None and order.query.q is not None:
+    trace.shape = shape(watched=order.watched, asked=None if order.webhook is None else ["webhook"])
+    if order.query is not None:
+        entry = None if order.query.q is None else recognise(order.query.q).kind.value  # refuses what cannot be read
+        trace.shape |= shape_of(order.query, entry=entry)
         hub.limits.take_numbers(caller, numbers_in(order.query.q))
-        recognise(order.query.q)  # refuses what cannot be read
     at = read_head(hub)
     entity_id = order.id
     if order.id is not None:
@@ -177,6 +180,7 @@ def list_events(
 
     An event of which the caller can read nothing by now is left out, but for the one that says so.
     """
+    trace.shape = shape_of(query)
     _find(hub, caller, watch_id)
     place = f"watch:{watch_id}"
     after = Position(0, 0) if query.since is None else read_position(hub.settings, query.since, place)
@@ -221,6 +225,7 @@ def list_deliveries(
     watch_id: uuid.UUID, query: Annotated[DeliveryQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep
 ) -> DeliveryList:
     """推送及其状态；state=dead 为已放弃的 · Deliveries and how they stand; state=dead: those that were given up."""
+    trace.shape = shape_of(query)
     _find(hub, caller, watch_id)
     with hub.read() as connection:
         rows = queries.deliveries(connection, watch_id, query.state, query.limit)

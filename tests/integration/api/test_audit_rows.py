@@ -10,7 +10,7 @@ import pytest
 from api.audit.writer import _Table
 from hub.errors import StoreUnavailable
 from tests.integration.api.builders import Api, Store
-from tests.integration.api.test_lookups import csv_of, looked_up
+from tests.integration.api.test_lookups import csv_of, hand, looked_up
 
 ID_NUMBER = "440311199001011234"
 PHONE = "13800138000"
@@ -136,6 +136,66 @@ def test_the_shape_says_what_kind_of_question_it_was(
     api.as_("clerk", "petition").find(**body)
     row = last(store)
     assert (row["shape"], row["results"], row["entity_ids"]) == (shape, 1, [case_id])
+
+
+WHO = {"kind": "person", "name": "王小明", "phone": PHONE}
+FIRM = {"kind": "organisation", "name": "深圳市维珍妮鞋业有限公司", "role": "respondent"}
+MATCHED = ["organisation.name", "organisation.role", "person.name", "person.phone", "title"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "question", "shape"),
+    [
+        pytest.param("POST", "/v1/match", {"parties": [WHO, FIRM], "title": "拖欠工资"}, {"asked": MATCHED}, id="match"),
+        pytest.param(
+            "POST", "/v1/match/batch", {"records": [{"parties": [WHO]}, {"title": "拖欠工资"}]}, {"asked": [*MATCHED[2:]]}, id="batch"
+        ),
+        pytest.param("POST", "/v1/watches", {"watched": "person", "id": str(PERSON)}, {"watched": "person"}, id="watch"),
+        pytest.param(
+            "POST",
+            "/v1/watches",
+            {"watched": "query", "query": {"q": PHONE, "street": "440311005"}},
+            {"watched": "query", "entry": "phone", "filters": ["street"]},
+            id="query watch",
+        ),
+        pytest.param(
+            "POST",
+            "/v1/reports",
+            {"about": "value", "field": "title", "text": "有误"},
+            {"about": "value", "field": "title"},
+            id="report",
+        ),
+        pytest.param(
+            "POST",
+            "/v1/access-requests",
+            {"department": "court", "reason": "核实诉讼情况", "case_reference": "LD-7", "emergency": True},
+            {"department": "court", "asked": ["emergency"]},
+            id="access request",
+        ),
+        pytest.param("GET", "/v1/reports", {"box": "out", "state": "open"}, {"filters": ["box", "state"]}, id="reports"),
+        pytest.param("GET", "/v1/access-requests", {"box": "out"}, {"filters": ["box"]}, id="access requests"),
+        pytest.param("GET", "/v1/changes", {"since": "latest", "relation": "case"}, {"filters": ["relation", "since"]}, id="changes"),
+        pytest.param("GET", "/v1/changes/stream", {"relation": "case", "since": "none"}, {"filters": ["relation", "since"]}, id="stream"),
+    ],
+)
+def test_every_kind_of_question_leaves_its_shape(
+    api: Api, store: Store, case_id: uuid.UUID, method: str, path: str, question: dict[str, object], shape: dict[str, object]
+) -> None:
+    clerk = api.as_("clerk", "labour")
+    if "reason" in question or "about" in question:
+        question = {"case_id": str(case_id), **question}
+    answer = clerk.request(method, path, **({"json": question} if method == "POST" else {"params": question}))
+    assert answer.status_code in (200, 201, 404, 422), answer.text  # whatever came of it
+    assert last(store)["shape"] == shape
+
+
+def test_a_match_says_how_many_it_showed_and_a_file_what_it_was_looked_up_by(api: Api, store: Store, case_id: uuid.UUID) -> None:
+    clerk = api.as_("clerk", "labour")
+    shown = clerk.post("/v1/match", json={"parties": [WHO]}).json()["parties"][0]["candidates"]
+    assert last(store)["results"] == len(shown)
+    assert hand(clerk, csv_of(["身份证号", "备注"], [ID_NUMBER, "无"])).status_code == 202
+    created = next(row for row in reversed(rows(store)) if row["action"] == "lookups.create")
+    assert created["shape"] == {"format": "csv", "asked": ["id_number"]}
 
 
 def test_the_shape_of_a_case_names_its_parts_and_that_of_a_page_that_it_is_one(api: Api, store: Store, case_id: uuid.UUID) -> None:

@@ -76,6 +76,8 @@ def test_a_lost_key_is_replaced(api: Api) -> None:
         pytest.param(["rotate", "nobody"], NotFound, id="nobody to rotate for"),
     ],
 )
-def test_mistakes(words: list[str], error: type[Exception]) -> None:
+def test_mistakes(api: Api, words: list[str], error: type[Exception]) -> None:
     with pytest.raises(error):
         run(*words)
+    written = api.store.rows("SELECT action, outcome FROM audit.access ORDER BY access_id")
+    assert [tuple(row.values()) for row in written] == [(words[0], None), (words[0], 1)]  # what is refused is written down as well

@@ -98,6 +98,12 @@ def test_every_refusal_is_the_same_and_costs_the_same(api: Api, store: Store, ca
     for reason in ("no such key", "wrong secret", "is revoked", "has expired", "outside its networks"):
         assert reason in log
     assert not any(key in log for key in bad.values() if len(key) > 5)
+    # Whose a key is that is refused all the same is written down, for it may be in another's hands; a guess is nobody's.
+    whose = {"revoked": ("wang", "labour"), "expired": ("late", "labour"), "elsewhere": ("far", "labour")}
+    written = store.rows("SELECT caller, department, outcome FROM audit.access ORDER BY access_id")
+    told = {name: (row["caller"], row["department"]) for name, row in zip(bad, written, strict=True)}
+    assert told == {name: whose.get(name, ("anonymous", None)) for name in bad}
+    assert {row["outcome"] for row in written} == {401}
     assert ask(api, good).status_code == 200
 
 

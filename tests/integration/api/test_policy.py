@@ -223,6 +223,11 @@ def test_a_policy_from_its_file_into_force(command: Any, store: Store, tmp_path:
     monkeypatch.setattr("cli.policy.os_account", lambda: "wang")
     command("approve", "5", key=second)
     assert store.rows("SELECT approved_account FROM ops.policy") == [{"approved_account": "wang"}]
+    holders = store.rows("SELECT proposed_by, approved_by FROM ops.policy")[0]
+    told = "SELECT action, receiver FROM audit.access WHERE action IN ('propose', 'approve') AND receiver IS NOT NULL ORDER BY access_id"
+    written = [tuple(row.values()) for row in store.rows(told)]
+    tried = [("approve", holders["proposed_by"]), ("approve", holders["approved_by"])]  # by who may not, too
+    assert written == [("propose", holders["proposed_by"]), *tried, ("approve", holders["approved_by"])]
     with pytest.raises(IntegrityError):
         store.run("UPDATE ops.policy SET approved_account = proposed_account")
     assert "in_force" in command("list")

@@ -151,6 +151,10 @@ def test_what_is_not_taken(believing: Api, issuer: LittleIssuer, forge: Forge, c
     assert "refused, request" in caplog.text
     assert not any(piece in caplog.text for piece in token.split(".") if len(piece) > 8)
     assert "/realms/gm/attackers-keys" not in issuer.asked
+    (row,) = believing.store.rows("SELECT caller, outcome FROM audit.access ORDER BY access_id DESC LIMIT 1")
+    is_somebodys = forge in AUTHENTIC_YET_REFUSED.values() and "name" not in next(n for n, f in AUTHENTIC_YET_REFUSED.items() if f is forge)
+    assert row["outcome"] == 401
+    assert row["caller"] == (f"{issuer.claims()['sub']}@{issuer.url.removeprefix('http://')}" if is_somebodys else "anonymous")
 
 
 def test_the_same_token_unforged_is_taken(believing: Api, issuer: LittleIssuer) -> None:
