@@ -21,7 +21,7 @@ from api.queries import reports as queries
 from api.queries.rows import Row
 from api.questions.reports import AccessDecision, NewAccessRequest
 from api.trace import Trace
-from hub.database import store_errors
+from hub.database import changing
 from hub.errors import AccessDenied, NotFound, RequestError, StoreError
 from schema.tables import access_request, access_request_record
 
@@ -72,7 +72,7 @@ def ask(
             remedy="acknowledged 所列部门方可申请 · ask departments that `acknowledged` of the case names",
         )
     try:
-        with store_errors(), engine.begin() as connection:
+        with changing(engine) as connection:
             request_id = _kept(connection, caller, asked, record_ids, emergency_hours)
             write_within(connection, trace, "access_requests.create", 201)
     except StoreError as error:
@@ -136,7 +136,7 @@ def decide(engine: Engine, caller: Caller, request_id: uuid.UUID, decision: Acce
         RequestError: the request's state does not allow it.
     """
     side, states, changes = _DECISIONS[decision.decision]
-    with store_errors(), engine.begin() as connection:
+    with changing(engine) as connection:
         found = queries.find_request(connection, caller, request_id, for_update=True)
         if found is None:
             raise no_such_request()

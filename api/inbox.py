@@ -25,7 +25,7 @@ from connectors.paths import compile_path
 from connectors.transports.answers import loads
 from connectors.transports.inbox import verify_signature
 from connectors.values import key_text
-from hub.database import store_errors
+from hub.database import changing
 from hub.encryption import Protected, clear_bytes, store_bytes
 from hub.errors import AccessDenied, NotFound, RequestError
 
@@ -63,14 +63,32 @@ def receive(engine: Engine, department: Department, push: Push) -> Received:
         AccessDenied: the signature is wrong or missing, or was made more than five minutes ago.
         RequestError: the body is not JSON, or an event has no id.
     """
+    return keep(engine, department, require_signed(department, push), push.body)
+
+
+def require_signed(department: Department, push: Push) -> InboxConnector:
+    """How a department pushes, whose signature a push bears; nothing is asked of the store.
+
+    Raises:
+        NotFound, AccessDenied: as `receive`.
+    """
     if department.inbox is None:
         raise NotFound(
             "此部门不推送事件 · this department pushes no events",
             remedy="用 casehub sources list 查看各部门的报送方式 · `casehub sources list` shows how each department sends",
         )
     _require_signature(department.inbox, push)
-    events = _events(department.inbox, push.body)
-    with store_errors(), engine.begin() as connection:
+    return department.inbox
+
+
+def keep(engine: Engine, department: Department, connector: InboxConnector, body: bytes) -> Received:
+    """Store the events of a push whose signature was checked.
+
+    Raises:
+        RequestError: the body is not JSON, or an event has no id.
+    """
+    events = _events(connector, body)
+    with changing(engine, is_long=True) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": _LOCK, "name": department.code})
         named = _named(events, _digests(connection, department.code, [event_id for event_id, _ in events]))
         times, distinct = Counter(name for name, _ in named), dict(named)

@@ -30,7 +30,7 @@ from api.queries.reports import Box, Known
 from api.queries.rows import Row
 from api.questions.reports import NamedRecord, NewReport, ReportStep
 from api.state import Hub, Trace
-from hub.database import store_errors
+from hub.database import changing
 from hub.errors import NotFound, RequestError
 from schema.tables import report, report_note
 
@@ -138,7 +138,7 @@ def file_report(engine: Engine, caller: Caller, asked: NewReport, target: Target
         "caller_department": caller.department,
         "words": asked.text,
     }
-    with store_errors(), engine.begin() as connection:
+    with changing(engine) as connection:
         connection.execute(insert(report).values(**row))
         write_within(connection, trace, "reports.create", 201)
     return uuid.UUID(str(row["report_id"]))
@@ -199,7 +199,7 @@ def take_step(hub: Hub, caller: Caller, report_id: uuid.UUID, step: ReportStep, 
         RequestError: its state, or the caller's side, does not allow that.
     """
     told, _ = find(hub, caller, report_id)
-    with store_errors(), hub.engine.begin() as connection:
+    with changing(hub.engine) as connection:
         found = queries.find_report(connection, caller, report_id, for_update=True)
         if found is None:
             raise no_such_report()

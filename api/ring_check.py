@@ -23,13 +23,14 @@ _log = logging.getLogger("api")
 class RingCheck:
     """Compares the process's keys with those that the store has written down, at most once in `FRESH_S`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, reading: Engine) -> None:
         """Look at nothing yet.
 
         Args:
-            engine: the store's.
+            engine: the store's, for a key that is fetched.
+            reading: looks; its connections are not those of calls that write.
         """
-        self._engine = engine
+        self._engine, self._reading = engine, reading
         self._lock = threading.Lock()
         self._lacks: str | None = None
         self._holds_until = float("-inf")
@@ -59,7 +60,7 @@ class RingCheck:
             )
 
     def _look(self) -> None:
-        with store_errors(), self._engine.connect() as connection:
+        with store_errors(), self._reading.connect() as connection:
             self._lacks = missing_key(connection, key_ring())
         if self._lacks is not None:
             self._fetch(self._lacks)

@@ -27,13 +27,12 @@ from api.policy.places import KeptPool
 from api.policy.store import Policies
 from api.ring_check import RingCheck
 from api.trace import Trace
-from hub.database import store_errors
+from hub.database import STATEMENT_TIMEOUT_S, store_errors
 from hub.migrations import newest_revision
 from hub.settings import Settings
 
 __all__ = ["Hub", "Trace", "hub_of", "reading_engine", "trace_of"]
 
-STATEMENT_TIMEOUT_S = 5
 # Every statement looks a few rows up by index; behind row security the planner takes a handful for thousands, and would read whole tables.
 # One plan of a prepared statement serves every value: see pipeline/store/prepared.py.
 PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
@@ -43,7 +42,7 @@ PLAN = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c 
 POOL_SIZE = 10
 IDLE_SESSION = "5min"
 IDLE_S = 1.0  # after which a connection is not taken for alive; a database starts no sooner than that
-CHECKERS = 4  # connections by which callers are recognised and readiness is told, which no answer's work takes
+CHECKERS = 4  # connections by which callers and their rights are looked up and readiness is told, which no answer's work takes
 POOL_TIMEOUT_S = 3  # a caller who cannot have a connection by then is told to come back
 
 
@@ -111,8 +110,8 @@ def make_hub(settings: Settings, engine: Engine, directory: Directory) -> Hub:
     """A hub on a store; `close` gives back what it opens."""
     logins = Logins(engine, settings, reading_engine)
     reading, checking = reading_engine(engine.url), reading_engine(engine.url, CHECKERS)
-    policies, grants = Policies(engine), Grants(engine)
-    return Hub(settings, engine, reading, checking, logins, policies, grants, RingCheck(engine), directory, newest_revision())
+    policies, grants = Policies(checking), Grants(checking)
+    return Hub(settings, engine, reading, checking, logins, policies, grants, RingCheck(engine, checking), directory, newest_revision())
 
 
 def reading_engine(url: URL, pool_size: int = POOL_SIZE) -> Engine:

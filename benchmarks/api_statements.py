@@ -21,8 +21,9 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 
 from api.serve import serving
-from api.state import PLAN, STATEMENT_TIMEOUT_S
+from api.state import PLAN
 from benchmarks.api_client import OK, Measured
+from hub.database import STATEMENT_TIMEOUT_S
 from hub.settings import Settings
 from pipeline.store import prepared
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 import psycopg2
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -19,6 +19,8 @@ from hub.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
+STATEMENT_TIMEOUT_S = 5  # of whatever a caller waits for
+LONG_TIMEOUT_S = 20  # of what is large, or waits for the like before it: a file, a push
 _CONFLICTS = ("40P01", "40001")  # a deadlock; a serialisation failure
 
 
@@ -71,6 +73,18 @@ def store_errors() -> Iterator[None]:
         ) from None
     except psycopg2.Error as error:  # COPY goes past SQLAlchemy
         raise _store_error(error) from None
+
+
+@contextlib.contextmanager
+def changing(engine: Engine, *, is_long: bool = False) -> Iterator[Connection]:
+    """A transaction of somebody who waits for it: a statement that takes longer, be it that it waits for another's lock, is cancelled.
+
+    Raises:
+        StoreError, StoreUnavailable: as `store_errors` has them.
+    """
+    with store_errors(), engine.begin() as connection:
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{LONG_TIMEOUT_S if is_long else STATEMENT_TIMEOUT_S}s'")
+        yield connection
 
 
 def retried(transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, insert
 
 from api.access import Caller
 from api.trace import Trace
-from hub.database import store_errors
+from hub.database import changing
 from schema.tables import access
 
 MAX_TEXT = 200
@@ -74,7 +74,7 @@ def write_audit(engine: Engine, trace: Trace, action: str, outcome: int | None) 
     Raises:
         StoreUnavailable: it could not be written, and so nothing must be shown.
     """
-    with store_errors(), engine.begin() as connection:
+    with changing(engine) as connection:
         connection.execute(insert(access).values(**row_of(trace, action, outcome)))
 
 

@@ -31,14 +31,19 @@ class InFlight:
         self._taken: Counter[tuple[str, str]] = Counter()
 
     def enter(self, caller: Caller, endpoint: str) -> Callable[[], None] | None:
-        """Take a place; what is returned gives it back.
+        """Take a place; what is returned gives it back, and is none where none was wanted.
 
         Raises:
             TooManyRequests: the caller has as many as he may.
         """
-        if endpoint in WAITING:
-            return None
-        who = f"{caller.kind} {caller.name}"
+        return None if endpoint in WAITING else self.take(f"{caller.kind} {caller.name}", endpoint)
+
+    def take(self, who: str, endpoint: str) -> Callable[[], None]:
+        """`enter` for whoever is told apart otherwise: departments that push have no key and no token.
+
+        Raises:
+            TooManyRequests: he has as many as he may.
+        """
         places = [(who, kind) for kind in (_ANY, endpoint) if kind in self._most]
         for place in places:
             if self._taken[place] >= self._most[place[1]]:

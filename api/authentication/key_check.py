@@ -6,6 +6,7 @@ id unknown, the secret wrong, the key expired, revoked or used from elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hmac
 import threading
@@ -22,6 +23,7 @@ from api.authentication.addresses import Address
 from api.authentication.keys import Network, read_networks, split_key
 from api.authentication.refusals import refusal
 from hub.database import store_errors
+from hub.errors import StoreConflict
 from schema.tables import api_key
 
 FRESH_S = 1.0  # for which a row that was read is believed
@@ -133,7 +135,8 @@ class KeyCheck:
             self._used[key_id] = True
         last = api_key.c.last_used_at
         is_due = or_(last.is_(None), last < func.now() - dt.timedelta(seconds=USED_S))
-        with store_errors(), self._engine.begin() as connection:
+        with contextlib.suppress(StoreConflict), store_errors(), self._engine.begin() as connection:  # another server notes the same
+            connection.exec_driver_sql("SET TRANSACTION READ WRITE")  # callers are recognised by connections that otherwise read
             connection.execute(update(api_key).where(api_key.c.key_id == key_id, is_due).values(last_used_at=func.now()))
 
 

@@ -17,7 +17,7 @@ from api.lookups.table import Format, Upload
 from api.lookups.told import ORDINAL, Told, told_from
 from api.queries.rows import Row, fetch
 from api.trace import Trace
-from hub.database import store_errors
+from hub.database import changing, store_errors
 from hub.encryption import Protected, clear_bytes, clear_json, store_json
 from hub.errors import BusyError, NotFound, RequestError
 from hub.settings import Settings
@@ -46,7 +46,7 @@ def hand_in(
         BusyError: the caller has as many unfinished ones as one may.
     """
     lookup_id = uuid.uuid4()
-    with store_errors(), engine.begin() as connection:
+    with changing(engine, is_long=True) as connection:
         # Of two that come at once, the second counts the first.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lookup:' || :caller, 0))"), {"caller": caller.name})
         require_room(connection, caller, settings.lookup_jobs)
@@ -145,7 +145,7 @@ def delete(engine: Engine, caller: Caller, lookup_id: uuid.UUID, trace: Trace) -
     Raises:
         NotFound: there is no such job of the caller's.
     """
-    with store_errors(), engine.begin() as connection:
+    with changing(engine, is_long=True) as connection:
         if connection.execute(text(f"DELETE FROM ops.lookup WHERE {_OWN}"), _own(caller, lookup_id)).rowcount == 0:
             raise _no_such_job()
         write_within(connection, trace, "lookups.delete", 204)

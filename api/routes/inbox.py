@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
 from api.answers.platform import Received
-from api.dependencies import HubDep, TraceDep
-from api.inbox import Push, receive
+from api.dependencies import HubDep, TraceDep, checked
+from api.inbox import Push, keep, require_signed
 from api.problems import documented
+from connectors.connector import InboxConnector
 
 router = APIRouter(prefix="/v1/inbox", tags=["inbox"])
 
@@ -42,30 +44,47 @@ _HEADERS = [
 ]
 
 
-async def push_of(request: Request) -> Push:
-    """The request's body and headers, as received."""
-    return Push(await request.body(), request.headers)
+@dataclass(frozen=True)
+class Signed:
+    """A push that its department signed: how it is cut into events, and its bytes."""
+
+    connector: InboxConnector
+    body: bytes
+
+
+Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+
+
+async def signed_push(department: Code, request: Request, hub: HubDep, trace: TraceDep) -> Signed:
+    """The request's body, once its signature was checked, in one of those that are taken of its department at a time.
+
+    Whoever waits has neither a thread that answers others nor a connection.
+
+    Raises:
+        NotFound: the department does not push.
+        AccessDenied: the signature is not the department's.
+        TooManyRequests: so many of its pushes are being taken.
+    """
+    push = Push(await request.body(), request.headers)
+    connector = await checked(request, require_signed, hub.directory.get(department), push)
+    trace.caller = trace.department = department  # its signature says so
+    trace.leave = request.app.state.in_flight.take(f"inbox {department}", "inbox.receive")
+    return Signed(connector, push.body)
 
 
 @router.post(
     "/{department}",
     name="inbox.receive",
     status_code=202,
-    responses=documented(401, 404, 413, 422, 503),
+    responses=documented(401, 404, 413, 422, 503, 504),
     openapi_extra={"requestBody": _BODY, "parameters": _HEADERS},
 )
-def take_push(
-    department: Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")],
-    push: Annotated[Push, Depends(push_of)],
-    hub: HubDep,
-    trace: TraceDep,
-) -> Received:
+def take_push(department: Code, push: Annotated[Signed, Depends(signed_push)], hub: HubDep, trace: TraceDep) -> Received:
     """接收签名推送 · Take a signed push in.
 
     With 202 every event of it is stored; an event that was sent before is counted, not kept twice.
     """
     hub.ring.require()  # what is kept under a key that was retired meanwhile could not be read again
-    received = receive(hub.engine, hub.directory.get(department), push)
-    trace.caller = trace.department = department  # its signature says so
+    received = keep(hub.engine, hub.directory.get(department), push.connector, push.body)
     trace.results = received.received
     return received

@@ -36,7 +36,7 @@ from api.watches import store
 from api.watches.deliver import ENDS
 from api.watches.resolver import TooSlow
 from api.watches.target import RESOLVE_S, Places, TargetRefused, check_url, require_addresses
-from hub.database import store_errors
+from hub.database import changing
 from hub.errors import NotFound, RequestError, TooBusy
 from schema.states import RELATIONS
 
@@ -238,7 +238,7 @@ def list_deliveries(
 def redeliver(watch_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: TraceDep) -> Redelivered:
     """重新推送已放弃的 · Let deliveries that were given up be tried anew, in their order."""
     _find(hub, caller, watch_id)
-    with store_errors(), hub.engine.begin() as connection:
+    with changing(hub.engine) as connection:
         redelivered = queries.redeliver(connection, watch_id)
         write_within(connection, trace, "watches.redeliver", 202)
     return Redelivered(redelivered=redelivered)

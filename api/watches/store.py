@@ -21,7 +21,7 @@ from api.audit import write_within
 from api.opaque import Position, lock_up, open_up
 from api.questions.watches import WatchQuestion
 from api.state import Hub, Trace
-from hub.database import store_errors
+from hub.database import changing
 from hub.errors import NotFound, RequestError
 from hub.settings import Settings
 from schema.tables import watch
@@ -102,7 +102,7 @@ def create(
         "epoch": at.epoch,
         "position": at.number,
     }
-    with store_errors(), hub.engine.begin() as connection:
+    with changing(hub.engine) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": LOCK, "name": caller.name})
         require_room(connection, caller, hub.settings)
         made = connection.execute(insert(watch).values(**row).returning(watch)).one()
@@ -147,7 +147,7 @@ def note_presence(hub: Hub, caller: Caller) -> None:
     """Note that the holder of a token was here: his issuer would not tell that he is gone."""
     if caller.kind == "token":
         is_due = watch.c.seen_at < func.now() - dt.timedelta(minutes=1)
-        with store_errors(), hub.engine.begin() as connection:
+        with changing(hub.engine) as connection:
             connection.execute(update(watch).where(is_owned(caller), is_due).values(seen_at=func.now()))
 
 
@@ -157,7 +157,7 @@ def end(hub: Hub, caller: Caller, watch_id: uuid.UUID, trace: Trace) -> None:
     Raises:
         NotFound: the caller has none of this id.
     """
-    with store_errors(), hub.engine.begin() as connection:
+    with changing(hub.engine) as connection:
         if connection.execute(delete(watch).where(watch.c.watch_id == watch_id, is_owned(caller))).rowcount == 0:
             raise _no_watch()
         write_within(connection, trace, "watches.delete", 204)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import ssl
 import time
 from collections.abc import Iterator
@@ -13,13 +14,19 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
+from api.access import Caller
 from api.authentication.key_check import FRESH_S
+from api.authentication.keys import create_key
 from api.state import POOL_SIZE
-from tests.integration.api.builders import DIRECTORY, Api, running_api_of
+from hub.database import make_engine
+from tests.integration.api.builders import DIRECTORY, SECRET, Api, running_api_of
+from tests.integration.api.test_inbox import URL as INBOX
+from tests.integration.api.test_inbox import signed
 
 PARTY = {"kind": "person", "role": "petitioner", "name": "王小明", "phone": "13912345678"}
 BATCH = {"records": [{"parties": [PARTY]}] * 3}
 CALLS = POOL_SIZE + 2
+WRITERS = 15  # connections of the store's engine
 SOON_S = 2.0  # a pool that is used up is waited for three
 _CERTIFICATES = ssl.create_default_context()  # read once
 
@@ -37,9 +44,8 @@ def asking(caller: Api, method: str, path: str, calls: int, **more: Any) -> Iter
     """So many calls at once, each on a connection of its own."""
 
     def ask() -> httpx.Response:
-        return httpx.request(
-            method, f"{caller.base_url}{path}", headers=caller.headers, timeout=30, trust_env=False, verify=_CERTIFICATES, **more
-        )
+        request = {"headers": caller.headers, **more}
+        return httpx.request(method, f"{caller.base_url}{path}", timeout=30, trust_env=False, verify=_CERTIFICATES, **request)
 
     with ThreadPoolExecutor(calls) as pool:
         yield [pool.submit(ask) for _ in range(calls)]
@@ -99,6 +105,54 @@ def test_who_asks_is_known_while_every_thread_is_taken(fragile_api: Api) -> None
         assert api.get("/readyz").status_code == 200
         assert other.get("/v1/changes", params={"since": "latest"}).status_code == 200
         assert not any(call.done() for call in calls)  # else a thread was waited for
+
+
+@pytest.fixture
+def pushing(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A signed push, as a request; one that waits is given up sooner than in earnest."""
+    monkeypatch.setattr("hub.database.LONG_TIMEOUT_S", 6)
+    monkeypatch.setenv("CASEHUB_CONNECTION_EMERGENCY_MANAGEMENT", json.dumps({"secret": SECRET}))
+    body = b'{"events": [{"id": "e1"}]}'
+    return {"content": body, "headers": signed(body)}
+
+
+@contextlib.contextmanager
+def another(engine: Engine) -> Iterator[Engine]:
+    """The same database, by connections that the API has no part in."""
+    made = make_engine(engine.url)
+    yield made
+    made.dispose()
+
+
+def test_who_asks_is_known_while_every_connection_that_writes_is_taken(fragile_api: Api, pushing: dict[str, Any]) -> None:
+    api, other = fragile_api, fragile_api.as_("clerk", "court")
+    assert other.get("/v1/sources").status_code == 200
+    with another(api.store.engine) as engine, held_up(engine, "ops.inbox"), asking(api, "POST", INBOX, WRITERS + 3, **pushing):
+        _until_waiting(engine, WRITERS)
+        _is_served(api, other)
+        newcomer = {"Authorization": f"Bearer {create_key(engine, Caller('newcomer', 'clerk', 'court'), 1)}"}
+        began = time.monotonic()
+        assert other.get("/v1/sources", headers=newcomer).status_code == 200  # its use is noted for the first time
+        assert time.monotonic() - began < SOON_S
+    used = api.store.rows("SELECT name FROM ops.api_key WHERE last_used_at IS NOT NULL")
+    assert "newcomer" in {row["name"] for row in used}
+
+
+def test_a_department_pushes_so_much_at_once_and_no_more(database: Engine, pushing: dict[str, Any]) -> None:
+    with running_api_of(database, DIRECTORY, calls_at_once=2) as api, another(database) as engine:
+        with held_up(engine, "ops.inbox"), asking(api, "POST", INBOX, 5, **pushing) as calls:
+            _until_waiting(engine, 2)
+            forged = {**pushing, "headers": {**pushing["headers"], "X-Signature-256": "sha256=0"}}
+            with asking(api, "POST", INBOX, 1, **forged) as guesses:
+                assert guesses[0].result().status_code == 401  # who is not the department is told nothing of its pushes
+        refused = _refusals(calls)
+        assert len(refused) == 3
+        assert {answer.json()["type"] for answer in refused} == {"urn:casehub:problem:too-many-at-once"}
+        assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+        assert [api.post(INBOX, **pushing).status_code for _ in range(4)] == [202] * 4  # places were given back
+        written = api.store.rows("SELECT caller, outcome FROM audit.access WHERE outcome <> 202 ORDER BY outcome")
+        told = [("anonymous", 401), *[("emergency_management", 429)] * 3, *[("emergency_management", 504)] * 2]
+        assert [tuple(row.values()) for row in written] == told
 
 
 def _refusals(calls: list[Future[httpx.Response]]) -> list[httpx.Response]:

@@ -108,6 +108,34 @@ def test_nothing_is_changed_that_cannot_be_written_down(
         assert store.rows(kept) != before
 
 
+#: What each of them writes, and nothing that is read before is kept in.
+WRITTEN = {
+    "reports.create": "ops.report",
+    "reports.note": "ops.report_note",
+    "access_requests.create": "ops.access_request",
+    "access_requests.decide": "ops.access_request",
+    "watches.create": "ops.watch",
+    "watches.delete": "ops.watch",
+    "watches.redeliver": "ops.watch_delivery",
+    "lookups.create": "ops.lookup",
+    "lookups.delete": "ops.lookup",
+}
+
+
+@pytest.mark.parametrize("action", CHANGES)
+def test_a_change_that_waits_too_long_is_cancelled(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch, action: str) -> None:
+    begin, status, _ = CHANGES[action]
+    change = begin(api, store)
+    monkeypatch.setattr("hub.database.STATEMENT_TIMEOUT_S", 1)
+    monkeypatch.setattr("hub.database.LONG_TIMEOUT_S", 1)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(f"LOCK TABLE {WRITTEN[action]} IN EXCLUSIVE MODE")  # whoever reads goes on
+        answer = change()
+    assert (answer.status_code, answer.json()["type"]) == (504, "urn:casehub:problem:timeout")
+    assert [row["outcome"] for row in _rows(store, action)] == [504]
+    assert change().status_code == status
+
+
 def test_what_is_refused_is_written_down_once(api: Api, store: Store) -> None:
     world = Restricted(api, store)
     request_id = world.asked()
