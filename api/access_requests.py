@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, insert, text
 from api.access import Caller
 from api.answers.reports import AccessRequestAnswer
 from api.audit import write_audits, write_within
+from api.once import ACCESS_REQUEST, is_made, new_id
 from api.presenter import Presenter
 from api.queries import reports as queries
 from api.queries.rows import Row
@@ -64,16 +65,14 @@ def ask(
 
     Raises:
         NotFound: there is no restricted record of that department in that case that the caller may know of.
-        RequestError: the same is asked for already, or too many emergencies wait for review.
+        RequestError: the same is asked for already, too many emergencies wait for review, or the call's key was used for another request.
     """
-    if not record_ids:
-        raise NotFound(
-            "没有这个案件，或其中没有该部门可申请的记录 · there is no such case, or nothing of that department's to ask for in it",
-            remedy="acknowledged 所列部门方可申请 · ask departments that `acknowledged` of the case names",
-        )
+    request_id = new_id(trace)
     try:
         with changing(engine) as connection:
-            request_id = _kept(connection, caller, asked, record_ids, emergency_hours)
+            is_new = not is_made(connection, trace, ACCESS_REQUEST)
+            if is_new:
+                _keep(connection, caller, request_id, asked, record_ids, emergency_hours)
             write_within(connection, trace, "access_requests.create", 201)
     except StoreError as error:
         if error.detail.get("sqlstate") != _UNIQUE_VIOLATION:
@@ -83,15 +82,21 @@ def ask(
             remedy="等待答复，或撤回后再提 · wait for the answer, or withdraw it",
             problem="conflict",
         ) from None
-    if asked.emergency:
+    if asked.emergency and is_new:
         _log.warning(
             "emergency access %s: %s of %s opens restricted records of %s", request_id, caller.name, caller.department, asked.department
         )
     return request_id
 
 
-def _kept(connection: Connection, caller: Caller, asked: NewAccessRequest, record_ids: Sequence[int], emergency_hours: int) -> uuid.UUID:
-    request_id = uuid.uuid4()
+def _keep(
+    connection: Connection, caller: Caller, request_id: uuid.UUID, asked: NewAccessRequest, record_ids: Sequence[int], emergency_hours: int
+) -> None:
+    if not record_ids:
+        raise NotFound(
+            "没有这个案件，或其中没有该部门可申请的记录 · there is no such case, or nothing of that department's to ask for in it",
+            remedy="acknowledged 所列部门方可申请 · ask departments that `acknowledged` of the case names",
+        )
     row = {"request_id": request_id, **_as_row(caller, asked)}
     if asked.emergency:
         _require_reviewed(connection, caller)
@@ -100,7 +105,6 @@ def _kept(connection: Connection, caller: Caller, asked: NewAccessRequest, recor
         write_audits(connection, caller, [("access_requests.emergency", 201, [asked.case_id], [])])
     connection.execute(insert(access_request).values(**row))
     connection.execute(insert(access_request_record), [{"request_id": request_id, "record_id": record_id} for record_id in record_ids])
-    return request_id
 
 
 def _as_row(caller: Caller, asked: NewAccessRequest) -> dict[str, Any]:

@@ -100,6 +100,7 @@ PROBLEMS = {
         Problem("issuer-unavailable", 503, "身份认证服务暂不可用", "The identity provider is unavailable"),
         Problem("request", 422, "请求有误", "The request cannot be read"),
         Problem("beyond-relevance", 422, "相关度排序到此为止", "Relevance orders no further"),
+        Problem("idempotency-key-reused", 422, "Idempotency-Key 已用于另一请求", "The Idempotency-Key was used for another request"),
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
         Problem("position-expired", 410, "此位置之后的变更已不再保留", "What changed since is no longer kept"),
         Problem("watch-limit", 409, "关注数已达上限", "No more watches"),

@@ -23,6 +23,7 @@ from api.answers.reports import ReportDetail, ReportNote, ReportSummary
 from api.audit import write_within
 from api.case_view import CaseView, read_view
 from api.cursor import CasePosition
+from api.once import REPORT, is_made, new_id
 from api.presenter import Presenter
 from api.queries import case as case_queries
 from api.queries import reports as queries
@@ -125,9 +126,13 @@ def _named(view: CaseView, wanted: NamedRecord) -> Mapping[str, Any]:
 
 
 def file_report(engine: Engine, caller: Caller, asked: NewReport, target: Target, trace: Trace) -> uuid.UUID:
-    """Keep a report, and write the call down with it."""
+    """Keep a report, and write the call down with it.
+
+    Raises:
+        RequestError: the call's key was used for another report.
+    """
     row = {
-        "report_id": uuid.uuid4(),
+        "report_id": new_id(trace),
         "case_id": asked.case_id,
         "about": asked.about,
         "field": asked.field,
@@ -139,7 +144,8 @@ def file_report(engine: Engine, caller: Caller, asked: NewReport, target: Target
         "words": asked.text,
     }
     with changing(engine) as connection:
-        connection.execute(insert(report).values(**row))
+        if not is_made(connection, trace, REPORT):
+            connection.execute(insert(report).values(**row))
         write_within(connection, trace, "reports.create", 201)
     return uuid.UUID(str(row["report_id"]))
 

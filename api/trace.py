@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from api.access import Caller
+from api.once import Once
 
 if TYPE_CHECKING:
     from api.authentication.limits import Quota
@@ -35,6 +36,7 @@ class Trace:
     )
     ahead: Future[None] | None = None  # the row, committed while the answer is being made
     within: int | None = None  # the outcome of a row that was written in the transaction of what the call changed
+    once: Once | None = None  # what the call makes, where it bears an Idempotency-Key
     leave: Callable[[], None] | None = None  # gives back the caller's place among those that are answered
 
     def name(self, caller: Caller) -> None:

@@ -32,9 +32,9 @@ class WatchDetail(WatchAnswer):
 
 
 class WatchCreated(WatchDetail):
-    """A new watch, with the secret that its deliveries are signed with; it is shown this once."""
+    """A new watch, with the secret that its deliveries are signed with; it is shown this once, and to the same call sent again."""
 
-    secret: str | None = Field(None, description="Of the webhook. Keep it now: nobody can show it again.")
+    secret: str | None = Field(None, description="Of the webhook. Keep it now: only the same call with its Idempotency-Key shows it again.")
 
 
 class WatchList(BaseModel):

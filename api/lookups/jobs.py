@@ -15,6 +15,7 @@ from api.access import Caller
 from api.audit import write_within
 from api.lookups.table import Format, Upload
 from api.lookups.told import ORDINAL, Told, told_from
+from api.once import LOOKUP, is_made, new_id
 from api.queries.rows import Row, fetch
 from api.trace import Trace
 from hub.database import changing, store_errors
@@ -44,40 +45,46 @@ def hand_in(
 
     Raises:
         BusyError: the caller has as many unfinished ones as one may.
+        RequestError: the call's key was used for another file.
     """
-    lookup_id = uuid.uuid4()
+    lookup_id = new_id(trace)
     with changing(engine, is_long=True) as connection:
-        # Of two that come at once, the second counts the first.
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lookup:' || :caller, 0))"), {"caller": caller.name})
-        require_room(connection, caller, settings.lookup_jobs)
-        job = {
-            "lookup_id": lookup_id,
-            "caller": caller.name,
-            "key_id": caller.key_id,
-            "role": caller.role,
-            "department": caller.department,
-            "purpose": caller.purpose.code if caller.purpose else None,
-            "case_reference": caller.purpose.case_reference if caller.purpose else None,
-            "format": upload.format,
-            "columns": list(upload.columns),
-            "kinds": list(kinds),
-            "rows": len(upload.rows),
-            "kept": dt.timedelta(days=settings.lookup_days),
-        }
-        columns = [name for name in job if name != "kept"]
-        statement = f"""
-        INSERT INTO ops.lookup ({", ".join(columns)}, expires_at)
-        VALUES ({", ".join(f":{name}" for name in columns)}, now() + :kept)
-        """
-        connection.execute(text(statement), job)
-        rows = text(
-            "INSERT INTO ops.lookup_row (lookup_id, ordinal, cells) SELECT :lookup_id, e.ordinal, nullif(e.cells, 'null') "
-            "FROM jsonb_array_elements(:rows) WITH ORDINALITY AS e (cells, ordinal)"
-        ).bindparams(bindparam("rows", type_=JSONB))
-        connection.execute(rows, {"lookup_id": lookup_id, "rows": [store_json(Protected.CELLS, cells) for cells in upload.rows]})
+        if not is_made(connection, trace, LOOKUP):
+            _store(connection, caller, lookup_id, upload, kinds, settings)
         if trace is not None:
             write_within(connection, trace, "lookups.create", 202)
     return lookup_id
+
+
+def _store(connection: Connection, caller: Caller, lookup_id: uuid.UUID, upload: Upload, kinds: Sequence[str], settings: Settings) -> None:
+    # Of two that come at once, the second counts the first.
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lookup:' || :caller, 0))"), {"caller": caller.name})
+    require_room(connection, caller, settings.lookup_jobs)
+    job = {
+        "lookup_id": lookup_id,
+        "caller": caller.name,
+        "key_id": caller.key_id,
+        "role": caller.role,
+        "department": caller.department,
+        "purpose": caller.purpose.code if caller.purpose else None,
+        "case_reference": caller.purpose.case_reference if caller.purpose else None,
+        "format": upload.format,
+        "columns": list(upload.columns),
+        "kinds": list(kinds),
+        "rows": len(upload.rows),
+        "kept": dt.timedelta(days=settings.lookup_days),
+    }
+    columns = [name for name in job if name != "kept"]
+    statement = f"""
+    INSERT INTO ops.lookup ({", ".join(columns)}, expires_at)
+    VALUES ({", ".join(f":{name}" for name in columns)}, now() + :kept)
+    """
+    connection.execute(text(statement), job)
+    rows = text(
+        "INSERT INTO ops.lookup_row (lookup_id, ordinal, cells) SELECT :lookup_id, e.ordinal, nullif(e.cells, 'null') "
+        "FROM jsonb_array_elements(:rows) WITH ORDINALITY AS e (cells, ordinal)"
+    ).bindparams(bindparam("rows", type_=JSONB))
+    connection.execute(rows, {"lookup_id": lookup_id, "rows": [store_json(Protected.CELLS, cells) for cells in upload.rows]})
 
 
 def require_room(connection: Connection, caller: Caller, most: int) -> None:

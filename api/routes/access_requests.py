@@ -14,6 +14,7 @@ from api.answers.reports import AccessRequestAnswer, AccessRequestPage, GrantedR
 from api.audit.notes import note_parties, shape, shape_of
 from api.cursor import CasePosition, read_newest_cursor, write_case_cursor
 from api.dependencies import CallerDep, HubDep, TraceDep
+from api.once import IdempotencyKey, once_of
 from api.presenter import Presenter
 from api.problems import documented
 from api.queries import case as case_queries
@@ -29,11 +30,14 @@ _COLUMNS = [name for name in RecordAnswer.model_fields if name != "is_masked"]
 
 
 @router.post("", name="access_requests.create", status_code=201, responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
-def create_request(asked: NewAccessRequest, caller: CallerDep, hub: HubDep, trace: TraceDep) -> AccessRequestAnswer:
+def create_request(
+    asked: NewAccessRequest, caller: CallerDep, hub: HubDep, trace: TraceDep, idempotency_key: IdempotencyKey = None
+) -> AccessRequestAnswer:
     """申请查看受限记录 · Ask to see a department's restricted records in a case.
 
     The department grants it for a time or refuses. An emergency opens them at once for a few hours, raises an alarm, and is reviewed.
     """
+    trace.once = once_of(caller, "access_requests.create", idempotency_key, asked.model_dump_json())
     trace.entity_ids = [asked.case_id]
     trace.shape = shape(department=asked.department, asked=["emergency"] if asked.emergency else None)
     own = _department_of(caller)

@@ -18,12 +18,14 @@ from api.lookups.sheets import MEDIA_TYPES
 from api.lookups.table import read_upload
 from api.lookups.told import require_still_told
 from api.lookups.uploads import only_one
+from api.once import LOOKUP, IdempotencyKey, has_begun, once_of
 from api.problems import documented
 from api.queries.rows import Row
 from api.questions.lookups import LookupQuery
 from hub.errors import RequestError
 
 PATH = "/v1/lookups"
+CREATE = "lookups.create"
 
 router = APIRouter(prefix=PATH, tags=["batch look-ups"])
 
@@ -51,14 +53,15 @@ class _InMemory(MultiPartParser):
     spool_max_size = 1 << 40
 
 
-def require_room(caller: CallerDep, hub: HubDep) -> None:
+def require_room(caller: CallerDep, hub: HubDep, idempotency_key: IdempotencyKey = None) -> None:
     """Refuse a caller who has no room for a further job, before a byte of his file is taken; `hand_in` counts again.
 
     Raises:
         BusyError: he has as many unfinished ones as one may.
     """
     with hub.read() as connection:
-        jobs.require_room(connection, caller, hub.settings.lookup_jobs)
+        if not has_begun(connection, once_of(caller, CREATE, idempotency_key), LOOKUP):  # then it may be what is unfinished
+            jobs.require_room(connection, caller, hub.settings.lookup_jobs)
 
 
 async def content_of(request: Request, _: Annotated[None, Depends(require_room)]) -> bytes:
@@ -91,7 +94,7 @@ def _no_file() -> RequestError:
 
 @router.post(
     "",
-    name="lookups.create",
+    name=CREATE,
     status_code=202,
     responses=documented(401, 403, 409, 413, 422, 503, 504),
     openapi_extra={"requestBody": _BODY},
@@ -104,12 +107,15 @@ def create_lookup(
     trace: TraceDep,
     request: Request,
     response: Response,
+    idempotency_key: IdempotencyKey = None,
 ) -> LookupAnswer:
     """批量查询 · Hand in a workbook or CSV to be looked up row by row, in the background.
 
     The first line names the columns. Each row is looked up as the single entry would, in what the caller may see at that moment,
     and is written down in the audit. Location names where its progress is told.
     """
+    given = (content, query.model_dump_json(), repr(caller.purpose))  # for another purpose the result is another
+    trace.once = once_of(caller, CREATE, idempotency_key, *given)
     with only_one(caller):
         upload = read_upload(content, hub.settings.lookup_rows)
         kinds = column_kinds(upload.columns, upload.rows, query.columns)

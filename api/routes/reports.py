@@ -11,6 +11,7 @@ from api.answers.reports import ReportDetail, ReportPage
 from api.audit.notes import shape, shape_of
 from api.cursor import read_newest_cursor, write_case_cursor
 from api.dependencies import CallerDep, HubDep, TraceDep
+from api.once import IdempotencyKey, once_of
 from api.presenter import Presenter
 from api.problems import documented
 from api.queries import reports as queries
@@ -23,13 +24,16 @@ router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 
 @router.post("", name="reports.create", status_code=201, responses=documented(401, 403, 404, 413, 422, 503, 504))
-def create_report(asked: NewReport, caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportDetail:
+def create_report(
+    asked: NewReport, caller: CallerDep, hub: HubDep, trace: TraceDep, idempotency_key: IdempotencyKey = None
+) -> ReportDetail:
     """提出异议：案件、数值或关联有误 · Say that a case, a value or a link is wrong.
 
     It goes to the department whose record states the value, to both departments of a link and the platform's administrators, or to
     every department whose records of the case the caller reads; to none that would learn of a closed record by it. What the caller may
     not read cannot be reported.
     """
+    trace.once = once_of(caller, "reports.create", idempotency_key, asked.model_dump_json())
     trace.entity_ids = [asked.case_id]
     trace.shape = shape(about=asked.about, field=asked.field)
     presenter = Presenter(caller, hub.directory)

@@ -24,6 +24,7 @@ from api.audit import write_within
 from api.audit.notes import shape, shape_of
 from api.change_feed import read_head
 from api.dependencies import CallerDep, HubDep, TraceDep
+from api.once import WATCH, IdempotencyKey, Once, has_begun, once_of
 from api.opaque import Position, read_position, write_position
 from api.problems import documented
 from api.queries import watches as queries
@@ -63,22 +64,28 @@ _EXAMPLES = {
     responses=documented(401, 403, 404, 409, 413, 422, 503, 504),
 )
 async def create_watch(
-    order: Annotated[WatchOrder, Body(openapi_examples=_EXAMPLES)], caller: CallerDep, hub: HubDep, trace: TraceDep
+    order: Annotated[WatchOrder, Body(openapi_examples=_EXAMPLES)],
+    caller: CallerDep,
+    hub: HubDep,
+    trace: TraceDep,
+    idempotency_key: IdempotencyKey = None,
 ) -> WatchCreated:
     """新建关注：案件、人员、单位或查询 · Watch a case, a person, an organisation or a query, from now on.
 
     The answer holds the secret of the webhook, which is shown this once. What is asked by a query is kept encrypted, and is shown to its
     owner alone.
     """
+    trace.once = once_of(caller, "watches.create", idempotency_key, order.model_dump_json())
     if order.webhook is not None:
-        await run_in_threadpool(_require_room, hub, caller)  # before a name is looked up, which may take its time
+        await run_in_threadpool(_require_room, hub, caller, trace.once)  # before a name is looked up, which may take its time
         await _require_reachable(order.webhook.url, caller, Places.of(hub.settings))
     return await run_in_threadpool(_create, order, caller, hub, trace)
 
 
-def _require_room(hub: Hub, caller: Caller) -> None:
+def _require_room(hub: Hub, caller: Caller, once: Once | None) -> None:
     with hub.read() as connection:
-        store.require_room(connection, caller, hub.settings)
+        if not has_begun(connection, once, WATCH):
+            store.require_room(connection, caller, hub.settings)
 
 
 async def _require_reachable(url: str, caller: Caller, places: Places) -> None:

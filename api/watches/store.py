@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from api.access import Caller
 from api.audit import write_within
+from api.once import WATCH, is_made, new_id
 from api.opaque import Position, lock_up, open_up
 from api.questions.watches import WatchQuestion
 from api.state import Hub, Trace
@@ -84,10 +85,10 @@ def create(
         trace: of the call, which is written down with it.
 
     Raises:
-        RequestError: the caller has as many as he may.
+        RequestError: the caller has as many as he may, or the call's key was used for another watch.
     """
     watched, entity_id, question = subject
-    watch_id = uuid.uuid4()
+    watch_id = new_id(trace)
     webhook = None if url is None else Webhook(url, secrets.token_urlsafe(32))
     row = {
         "watch_id": watch_id,
@@ -104,8 +105,11 @@ def create(
     }
     with changing(hub.engine) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": LOCK, "name": caller.name})
-        require_room(connection, caller, hub.settings)
-        made = connection.execute(insert(watch).values(**row).returning(watch)).one()
+        if is_made(connection, trace, WATCH):
+            made = connection.execute(select(watch).where(watch.c.watch_id == watch_id)).one()
+        else:
+            require_room(connection, caller, hub.settings)
+            made = connection.execute(insert(watch).values(**row).returning(watch)).one()
         write_within(connection, trace, "watches.create", 201)
     return opened(hub.settings, made)
 
