@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL
 
 from api.access import Caller
-from api.policy.places import KeptPool, Places, let_in
+from api.policy.places import KeptPool, Places, let_in, share_of
 from hub.database import store_errors
 from hub.errors import SettingsError
 from hub.settings import Settings
@@ -127,7 +127,7 @@ class Logins:
         )
         with store_errors(), self._engine.begin() as connection:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(470313)")  # two servers that make it at once
-            _create_role(connection.connection.driver_connection, login, password)  # type: ignore[arg-type]
+            _create_role(connection.connection.driver_connection, login, password, share_of(connection))  # type: ignore[arg-type]
             # A temporary table or function would be a place to gather what is read, and to plan with.
             connection.exec_driver_sql(f'REVOKE TEMPORARY ON DATABASE "{self._engine.url.database}" FROM PUBLIC')
             connection.execute(statement)
@@ -146,8 +146,11 @@ def login_of(caller: Caller, database: str) -> str:
     return f"{name.encode()[: _NAME_BYTES - 17].decode(errors='ignore')}.{digest}"
 
 
-def _create_role(connection: PsycopgConnection, login: str, password: str) -> None:
-    """A role that can log in and is a member of the readers; nothing else of it counts."""
+def _create_role(connection: PsycopgConnection, login: str, password: str, connections: int) -> None:
+    """A role that can log in and is a member of the readers; nothing else of it counts.
+
+    The servers' own bounds hold for the servers: whoever else has a login's password takes so many connections of it at most.
+    """
     role = sql.Identifier(login)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_MORE_RIGHTS} FROM pg_roles WHERE rolname = %s", (login,))
@@ -156,7 +159,7 @@ def _create_role(connection: PsycopgConnection, login: str, password: str) -> No
         # Of a role that is there only a superuser may say even NOSUPERUSER, and the owner need not be one: it is said where there is
         # something to take away.
         attributes = "" if known == (False,) else "NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION "
-        options = sql.SQL(f"LOGIN {attributes}PASSWORD {{password}}")
+        options = sql.SQL(f"LOGIN {attributes}CONNECTION LIMIT {connections:d} PASSWORD {{password}}")
         cursor.execute(
             sql.SQL("{verb} ROLE {role} WITH {options}").format(
                 verb=verb, role=role, options=options.format(password=sql.Literal(password))

@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as PsycopgConnection
-from sqlalchemy import Engine, QueuePool, text
+from sqlalchemy import Connection, Engine, QueuePool, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import queue
@@ -135,4 +135,9 @@ def let_in(engine: Engine) -> int:
         StoreUnavailable: it cannot be asked.
     """
     with store_errors(), engine.connect() as connection:
-        return max(1, int(connection.execute(text(_LET_IN)).scalar_one() * SHARE))
+        return share_of(connection)
+
+
+def share_of(connection: Connection) -> int:
+    """The same of the database that a connection leads to."""
+    return max(1, int(connection.execute(text(_LET_IN)).scalar_one() * SHARE))

@@ -109,3 +109,25 @@ def test_by_default_half_of_what_the_database_lets_in(database: Engine) -> None:
     with database.connect() as connection:
         most = int(connection.execute(text("SHOW max_connections")).scalar_one())
     assert most * SHARE - 10 < let_in(database) < most * SHARE
+
+
+def test_the_database_lets_no_login_take_them_all(logins: Logins, database: Engine) -> None:
+    """Whoever has its password is bound by no setting of the servers'."""
+    engine = logins.engine(clerk("petition"))
+    login = engine.url.username
+    limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = :login"
+    with database.connect() as connection:
+        assert connection.execute(text(limit), {"login": login}).scalar_one() == let_in(database)
+    with database.begin() as connection:
+        connection.exec_driver_sql(f'ALTER ROLE "{login}" CONNECTION LIMIT 2')
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(contextlib.closing(psycopg2.connect(url)))
+        with pytest.raises(psycopg2.OperationalError, match="too many connections for role"):
+            psycopg2.connect(url)
+    again = Logins(database, logins._settings, lambda url: reading_engine(url, 4))  # another server takes the login up as it should be
+    again.engine(clerk("petition"))
+    again.dispose()
+    with database.connect() as connection:
+        assert connection.execute(text(limit), {"login": login}).scalar_one() == let_in(database)

@@ -560,7 +560,7 @@ def test_an_owner_who_is_no_superuser_makes_a_login_and_takes_it_up_again(databa
 
     def make(engine: Engine, password: str) -> None:
         with engine.begin() as connection:
-            module._create_role(connection.connection.driver_connection, login, password)  # type: ignore[arg-type]
+            module._create_role(connection.connection.driver_connection, login, password, 9)  # type: ignore[arg-type]
 
     make(plain_owner, "first")
     make(plain_owner, "second")
