@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 
 from api.access import Caller
 from api.access_requests import answer, ask, decide, no_such_request
@@ -26,12 +26,38 @@ from hub.errors import AccessDenied, NotFound
 
 router = APIRouter(prefix="/v1/access-requests", tags=["restricted records"])
 
+_ASKED = {
+    "case_id": "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f",
+    "department": "court",
+    "reason": "核实诉讼情况，以便调解",
+    "case_reference": "LD2025-0103-0017",
+}
+_EXAMPLES = {
+    "ordinary": {"summary": "申请，待批准 · to be granted", "value": _ASKED},
+    "emergency": {
+        "summary": "紧急，立即开放并事后审查 · an emergency",
+        "value": {**_ASKED, "reason": "须立即联系当事人", "emergency": True},
+    },
+}
+_DECISIONS = {
+    "grant": {"summary": "同意，开放两天 · granted for two days", "value": {"decision": "grant", "hours": 48}},
+    "refuse": {"summary": "不同意 · refused", "value": {"decision": "refuse", "note": "请先补充授权材料"}},
+    "review": {
+        "summary": "审查一次紧急查看 · an emergency reviewed",
+        "value": {"decision": "review", "is_justified": True, "note": "情况属实"},
+    },
+    "withdraw": {"summary": "申请人撤回 · withdrawn by who asked", "value": {"decision": "withdraw"}},
+}
 _COLUMNS = [name for name in RecordAnswer.model_fields if name != "is_masked"]
 
 
 @router.post("", name="access_requests.create", status_code=201, responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
 def create_request(
-    asked: NewAccessRequest, caller: CallerDep, hub: HubDep, trace: TraceDep, idempotency_key: IdempotencyKey = None
+    asked: Annotated[NewAccessRequest, Body(openapi_examples=_EXAMPLES)],
+    caller: CallerDep,
+    hub: HubDep,
+    trace: TraceDep,
+    idempotency_key: IdempotencyKey = None,
 ) -> AccessRequestAnswer:
     """申请查看受限记录 · Ask to see a department's restricted records in a case.
 
@@ -79,7 +105,13 @@ def read_request(request_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: T
 
 
 @router.post("/{request_id}/decision", name="access_requests.decide", responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
-def decide_request(request_id: uuid.UUID, decision: AccessDecision, caller: CallerDep, hub: HubDep, trace: TraceDep) -> AccessRequestAnswer:
+def decide_request(
+    request_id: uuid.UUID,
+    decision: Annotated[AccessDecision, Body(openapi_examples=_DECISIONS)],
+    caller: CallerDep,
+    hub: HubDep,
+    trace: TraceDep,
+) -> AccessRequestAnswer:
     """同意、不同意、收回、审查或撤回 · Grant, refuse, revoke or review, by the records' department; withdraw, by who asked."""
     trace.shape = {"decision": decision.decision}
     decide(hub.engine, caller, request_id, decision, trace)

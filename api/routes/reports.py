@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 
 from api.answers.reports import ReportDetail, ReportPage
 from api.audit.notes import shape, shape_of
@@ -22,10 +22,34 @@ from api.state import Hub, Trace
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
+_CASE = {"case_id": "0d3f7b52-6a54-5a2e-9f0e-8a2b7c1d4e5f"}
+_LABOUR = {"department": "labour", "source_record_id": "LD2025-0103-0017"}
+_PETITION = {"department": "petition", "source_record_id": "XF2025010300017"}
+_EXAMPLES = {
+    "value": {
+        "summary": "一个数值 · a value",
+        "value": {**_CASE, "about": "value", "field": "amount", "record": _LABOUR, "text": "应为三万元"},
+    },
+    "link": {
+        "summary": "一条关联 · a link",
+        "value": {**_CASE, "about": "link", "left": _LABOUR, "right": _PETITION, "text": "两条记录不是同一件事"},
+    },
+    "case": {"summary": "整个案件 · a case", "value": {**_CASE, "about": "case", "text": "地址有误"}},
+}
+_STEPS = {
+    "taken": {"summary": "已受理 · taken", "value": {"state": "taken"}},
+    "corrected": {"summary": "已更正 · corrected", "value": {"state": "corrected", "text": "已在本部门系统更正，下次报送时更新"}},
+    "word": {"summary": "补充说明 · a word", "value": {"text": "凭证编号见原始卷宗"}},
+}
+
 
 @router.post("", name="reports.create", status_code=201, responses=documented(401, 403, 404, 413, 422, 503, 504))
 def create_report(
-    asked: NewReport, caller: CallerDep, hub: HubDep, trace: TraceDep, idempotency_key: IdempotencyKey = None
+    asked: Annotated[NewReport, Body(openapi_examples=_EXAMPLES)],
+    caller: CallerDep,
+    hub: HubDep,
+    trace: TraceDep,
+    idempotency_key: IdempotencyKey = None,
 ) -> ReportDetail:
     """提出异议：案件、数值或关联有误 · Say that a case, a value or a link is wrong.
 
@@ -65,7 +89,9 @@ def read_report(report_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: Tra
 
 
 @router.post("/{report_id}/notes", name="reports.note", status_code=201, responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
-def add_note(report_id: uuid.UUID, step: ReportStep, caller: CallerDep, hub: HubDep, trace: TraceDep) -> ReportDetail:
+def add_note(
+    report_id: uuid.UUID, step: Annotated[ReportStep, Body(openapi_examples=_STEPS)], caller: CallerDep, hub: HubDep, trace: TraceDep
+) -> ReportDetail:
     """答复、改变状态 · A word to the other side, a new state, or both.
 
     Whose it is takes, corrects or refuses it; who reported closes it, or opens it again.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
+import api.routes
 from api.app import create_app
 from api.departments import Directory
 from api.docs import _PAGE
@@ -23,6 +28,11 @@ def document() -> dict[str, Any]:
     app.state.hub.close()
     engine.dispose()
     return found
+
+
+def routes() -> list[APIRoute]:
+    modules = (importlib.import_module(f"api.routes.{found.name}") for found in pkgutil.iter_modules(api.routes.__path__))
+    return [route for module in modules for route in module.router.routes if isinstance(route, APIRoute)]
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -91,9 +101,23 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in names
 
 
-def test_bodies_have_examples(document: dict[str, Any]) -> None:
-    search = document["paths"]["/v1/cases/search"]["post"]["requestBody"]["content"]["application/json"]
-    assert {"phone", "id_number", "words"} <= set(search["examples"])
+def test_bodies_have_examples_in_both_languages_that_are_taken(document: dict[str, Any]) -> None:
+    models = {route.name: route.dependant.body_params for route in routes() if route.dependant.body_params}
+    with_body = {}
+    for _, method, operation in operations(document):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if content and operation["operationId"] != "inbox.receive":  # its department's contract says what it takes
+            with_body[operation["operationId"]] = content["examples"]
+            assert method == "post"
+    assert set(with_body) == set(models)
+    assert {"reports.create", "reports.note", "access_requests.create", "access_requests.decide", "match.batch"} <= set(with_body)
+    for name, examples in with_body.items():
+        (body,) = models[name]
+        for example in examples.values():
+            zh, _, en = example["summary"].partition(" · ")
+            assert zh and en, (name, example)
+            TypeAdapter(body.field_info.annotation).validate_python(example["value"])
+    assert {"phone", "id_number", "words"} <= set(with_body["cases.search"])
     assert document["components"]["schemas"]["ProblemAnswer"]["example"]["status"] == 400
 
 
