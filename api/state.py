@@ -69,11 +69,12 @@ class Hub:
         self.logins.dispose()
 
     @contextlib.contextmanager
-    def read(self, caller: Caller | None = None) -> Iterator[Connection]:
+    def read(self, caller: Caller | None = None, *, is_opened: bool = False) -> Iterator[Connection]:
         """A connection on which one moment of the store is seen and nothing can be written.
 
         Args:
             caller: whose login reads, so that row security holds; None where nothing of a record is read.
+            is_opened: it is known that something was opened to him, be it a moment ago.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
@@ -81,7 +82,7 @@ class Hub:
         """
         engine = self.reading if caller is None else self.logins.engine(caller)
         with store_errors(), engine.connect() as connection:
-            if caller is not None and self.grants.holds(caller):  # row security looks for what was opened to this name
+            if caller is not None and (is_opened or self.grants.holds(caller)):  # row security looks for what was opened to this name
                 connection.execute(text("SELECT set_config('casehub.caller', :name, true)"), {"name": caller.name})
             yield connection
 

@@ -29,12 +29,6 @@ _REQUEST = f"q.request_id, {_STATE} AS state, q.case_id, q.department, q.is_emer
 q.caller_department, q.reason, q.case_reference, q.created_at, q.decided_at, q.decided_by, q.granted_until, q.note, q.reviewed_at, \
 q.reviewed_by, q.is_justified, q.review_note, {_ASKED_BY} AS is_by, {_ASKED_OF} AS is_to"
 
-#: That a restricted record, `r`, is opened to the caller for now. Never a sealed one, whatever was granted before it was sealed.
-GRANTED = (
-    "(r.visibility = 'restricted' AND EXISTS (SELECT FROM ops.live_grant g "
-    "WHERE g.caller = :caller AND g.caller_department = :own AND g.record_id = r.record_id))"
-)
-
 
 #: Records that the caller's login may know of: what is acknowledged, what it reads, and what it read until it was deleted.
 _KNOWN = f"""
@@ -189,14 +183,23 @@ def requested_records(connection: Connection, request_id: uuid.UUID) -> list[int
     return list(connection.execute(text(statement), {"request_id": request_id}).scalars())
 
 
-def granted_records(connection: Connection, caller: Caller, request_id: uuid.UUID, columns: Sequence[str]) -> list[Row]:
-    """Records of a request as they are now, if they are granted now: read by the hub, for no department's login sees them."""
-    statement = f"""
-    SELECT r.record_id, r.visibility, {", ".join(f"r.{name}" for name in columns)}
-    FROM ops.access_request_record e JOIN store.source_record r USING (record_id)
-    WHERE e.request_id = :request_id AND {CURRENT} AND {GRANTED} ORDER BY r.record_id
+def granted_records(connection: Connection, caller: Caller, request_id: uuid.UUID) -> list[int]:
+    """Which records of a request are granted to the caller now."""
+    statement = """
+    SELECT e.record_id FROM ops.access_request_record e WHERE e.request_id = :request_id AND EXISTS (
+        SELECT FROM ops.live_grant g WHERE g.caller = :caller AND g.caller_department = :own AND g.record_id = e.record_id
+    ) ORDER BY e.record_id
     """
-    return fetch(connection, statement, {**sides(caller), "request_id": request_id})
+    return list(connection.execute(text(statement), {**sides(caller), "request_id": request_id}).scalars())
+
+
+def opened_records(connection: Connection, record_ids: Sequence[int], columns: Sequence[str]) -> list[Row]:
+    """These records as they are now, those of them that the caller's login is shown because they were opened to him."""
+    statement = f"""
+    SELECT r.record_id, r.visibility, {", ".join(f"r.{name}" for name in columns)} FROM store.source_record r
+    WHERE r.record_id = ANY(:record_ids) AND {CURRENT} AND r.visibility = 'restricted' ORDER BY r.record_id
+    """
+    return fetch(connection, statement, {"record_ids": list(record_ids)})
 
 
 def waiting(connection: Connection) -> dict[str, dict[str, int]]:

@@ -128,7 +128,9 @@ def read_granted(request_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: T
     """已开放的记录，按共享记录脱敏 · The records that are open to the caller now, masked as shared ones are."""
     with hub.read() as connection:
         found = queries.find_request(connection, caller, request_id)
-        rows = queries.granted_records(connection, caller, request_id, _COLUMNS) if found and found["state"] == "granted" else []
+        granted = queries.granted_records(connection, caller, request_id) if found and found["state"] == "granted" else []
+    with hub.read(caller, is_opened=True) as connection:  # by his login: what it may not be shown was opened in vain
+        rows = queries.opened_records(connection, granted, _COLUMNS)
         if found is None or not rows:
             raise NotFound(
                 "没有对您开放的记录 · nothing is open to you here",

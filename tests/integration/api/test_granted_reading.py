@@ -65,6 +65,18 @@ def test_a_grant_that_ended_is_none(api: Api, store: Store) -> None:
     assert seen(world.asker, world)["record_count"] == 1
 
 
+def test_what_was_opened_is_read_by_the_callers_login(fragile_api: Api) -> None:
+    """Whatever a route or an injected statement asks, row security gives no more than the policy does."""
+    world = World(fragile_api, fragile_api.store)
+    request_id = world.asked()
+    world.decide(world.desk, request_id, "grant")
+    opened = world.records(request_id)
+    assert [opened.status_code, opened.json()["items"][0]["title"], opened.json()["items"][0]["is_masked"]] == [200, "王**诉某厂", True]
+    fragile_api.store.run("UPDATE ops.row_scope SET departments = '{petition}' WHERE own = 'labour'")
+    assert seen(world.asker, world)["record_count"] == 1
+    assert world.records(request_id).status_code == 404
+
+
 def test_an_export_breaks_off_when_what_was_opened_is_closed(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(api, store)
     request_id = world.asked()
