@@ -139,6 +139,14 @@ def showing(
     act.write(DONE, entity_ids=list(cases), person_ids=list(persons), record_ids=ids, results=results, receiver=receiver)
 
 
+def looking_for(purpose: str, case_reference: str) -> None:
+    """Have whatever the running command writes down from now on say what for it looks, and for which case."""
+    act = _current.get()
+    if act is None:
+        raise RuntimeError("no store is open: nothing can be shown of it")
+    act.trace.purpose, act.trace.case_reference = purpose, case_reference
+
+
 def showing_nodes(relation: str, nodes: Iterable[int]) -> None:
     """The same of nodes of a relation: records of the relation case, parties of the others."""
     if relation == "case":

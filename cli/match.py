@@ -14,6 +14,7 @@ import typer
 from cli import match_draft, match_store
 from cli.console import Console
 from cli.match_tables import quality_table, rules_table, steps_table, tell_meeting, tell_training, tell_unread, weights_table
+from cli.purpose import Clear, PurposeName, Reference
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table, require_writable, write_table
 
@@ -149,7 +150,9 @@ def explain(
     model: OwnModel = None,
     inputs: OwnInputs = None,
     relation: OfStore = None,
-    clear: Annotated[bool, typer.Option("--clear", help="库中个人信息显示原文 · of the store, personal values unmasked")] = False,
+    clear: Clear = False,
+    purpose: PurposeName = "",
+    reference: Reference = "",
 ) -> None:
     """两行为什么相同或不同：逐项权重（比特） · Why two rows are one or two: every step in bits, whether or not they share a block."""
     from matching.comparison import compare
@@ -159,7 +162,7 @@ def explain(
     from schema.records import PAIR
 
     if relation is not None:
-        match_store.explain_pair(relation, left, right, clear=clear)
+        match_store.explain_pair(relation, left, right, (purpose, reference) if clear else None)
         return
     model, inputs = _given(model, inputs)
     console = Console(soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 from cli.acting import showing_nodes
 from cli.console import Console
 from cli.pair_table import DECISIONS, show_pair
+from cli.purpose import require_purpose
 from cli.session import store
 
 if TYPE_CHECKING:
@@ -22,17 +23,26 @@ _IN_FORCE = "已写入 · written: {to}; 放入 CASEHUB_MODELS 所指文件夹�
 RelationName = Annotated[str, typer.Option("--relation", help="人员、单位或案件 · person | organisation | case")]
 
 
-def explain_pair(relation: str, left: str, right: str, *, clear: bool) -> None:
-    """Print why two parties or records of the store are one or two, whether or not blocking brings them together."""
+def explain_pair(relation: str, left: str, right: str, why: tuple[str, str] | None) -> None:
+    """Print why two parties or records of the store are one or two, whether or not blocking brings them together.
+
+    Args:
+        relation: of the pair.
+        left: by its name.
+        right: by its name.
+        why: purpose and case for which personal values are shown in the clear; None: they are masked.
+    """
     from pipeline.evaluating.pairs import examine, find_node, relation_named
 
     with store() as engine:
+        if why is not None:
+            require_purpose(engine, *why)
         found = relation_named(relation)
         ids = [find_node(engine, found, name) for name in (left, right)]
         pairs = examine(engine, found, [(ids[0], ids[1])])
         showing_nodes(relation, ids)
     for pair in pairs:
-        show_pair(Console(), pair, relation, clear=clear)
+        show_pair(Console(), pair, relation, clear=why is not None)
 
 
 def train_relation(relation: str, to: Path) -> None:

@@ -29,9 +29,8 @@ _MASKS: dict[str, Callable[[str], str]] = {
     "phone": mask_phone,
     "address": mask_address,
     "birth_date": mask_birth_date,
-    "title": lambda text: mask_text(text, ()),
-    "text": lambda text: mask_text(text, ()),
 }
+_TEXTS = ("title", "text")
 _BAR = 24  # characters of the widest bar of a waterfall
 _LONGEST = 160  # characters of a value that are shown
 
@@ -52,12 +51,18 @@ def show_pair(console: Console, pair: Pair, relation: str, *, clear: bool) -> No
         relation: person, organisation or case.
         clear: personal values as they are; masked otherwise.
     """
-    masks = {} if clear else _MASKS | ({"name": mask_name} if relation == "person" else {})
+    masks = {} if clear else _MASKS | _text_masks(pair) | ({"name": mask_name} if relation == "person" else {})
     console.print(Group(_sides(pair, masks), waterfall(pair.levels, pair.steps)), markup=False)
     now = "现为同一 · one now" if pair.is_one else "现为两个 · two now"
     console.print(f"{pair.match_weight:+.1f} 比特 · bits → {DECISIONS[pair.decision]}; {now}")
     for said in pair.verdicts:
         console.print(f"{said.decided_at:%Y-%m-%d %H:%M} {said.decided_by}: {said.verdict} {said.reason or ''}", markup=False)
+
+
+def _text_masks(pair: Pair) -> dict[str, Callable[[str], str]]:
+    """Texts without numbers and without the persons whom either record names."""
+    persons = pair.left.persons | pair.right.persons
+    return dict.fromkeys(_TEXTS, lambda text: mask_text(text, persons))
 
 
 def _sides(pair: Pair, masks: Mapping[str, Callable[[str], str]]) -> Table:

@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 from cli.acting import os_user, showing_nodes
 from cli.console import Console
 from cli.pair_table import show_pair
+from cli.purpose import Clear, PurposeName, Reference, require_purpose
 from cli.session import store
 
 app = typer.Typer(no_args_is_help=True, help="复核 · Review: pairs that the engine leaves to people; yes, no or unsure, kept for ever.")
 
 RelationName = Annotated[str, typer.Option("--relation", help="人员、单位或案件 · person | organisation | case")]
-Clear = Annotated[bool, typer.Option("--clear", help="显示个人信息原文 · show personal values unmasked")]
 Reason = Annotated[str | None, typer.Option("--reason", help="理由 · why, in words")]
 Verdict = Annotated[str, typer.Argument(metavar="VERDICT", help="同一、不同或不确定 · yes | no | unsure")]
 TaskId = Annotated[int, typer.Argument(metavar="TASK", help="任务编号 · a task's number, from `casehub review list`")]
@@ -53,12 +53,14 @@ def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(m
 
 
 @app.command()
-def show(task: TaskId, clear: Clear = False) -> None:
+def show(task: TaskId, clear: Clear = False, purpose: PurposeName = "", reference: Reference = "") -> None:
     """两边的记录与引擎的逐项权重（比特） · Both sides of a task and the engine's steps; personal values masked unless --clear."""
     from pipeline.evaluating.pairs import examine, relation_named
     from pipeline.resolving.reviews import open_task
 
     with store() as engine:
+        if clear:
+            require_purpose(engine, purpose, reference)
         found = open_task(engine, task)
         pairs = examine(engine, relation_named(found.relation), [(found.left, found.right)])
         showing_nodes(found.relation, (found.left, found.right))
@@ -129,6 +131,8 @@ def ask_next(
     relation: RelationName = "",
     sampled: Annotated[bool, typer.Option("--sampled", help="复核抽样的关联 · judge links drawn by `casehub match sample`")] = False,
     clear: Clear = False,
+    purpose: PurposeName = "",
+    reference: Reference = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="最多多少对 · pairs at most")] = 50,
 ) -> None:
     """逐对复核：y 同一，n 不同，u 不确定，s 跳过，q 结束 · One pair after another: yes, no, unsure, skip, quit."""
@@ -136,6 +140,8 @@ def ask_next(
 
     console, done = Console(), 0
     with store() as engine:
+        if clear:
+            require_purpose(engine, purpose, reference)
         names = [relation_named(relation).name] if relation else list(RELATION_NAMES)
         waiting = [(name, *one) for name in names for one in _waiting(engine, name, limit, sampled=sampled)][:limit]
         for place, (name, found, task) in enumerate(waiting, 1):

@@ -6,7 +6,7 @@ after it); leave what the store says of both, the engine's steps in bits under t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,9 @@ SHOWN = {
 _ENTITIES = """
 SELECT {node} AS id, {entity}::text AS entity FROM {members} WHERE {node} = ANY (%(ids)s::bigint[]) AND known_to IS NULL
 """
+_PERSONS = """
+SELECT DISTINCT record_id AS id, name FROM store.party WHERE record_id = ANY (%(ids)s::bigint[]) AND kind = 'person' AND name IS NOT NULL
+"""
 _VERDICTS = """
 SELECT decision_id, left_id, right_id, verdict, decided_by, decided_at, reason FROM ops.decision
 WHERE relation = %(relation)s AND left_id = ANY (%(left)s::bigint[]) AND right_id = ANY (%(right)s::bigint[]) ORDER BY decision_id
@@ -55,12 +58,14 @@ class Node:
         name: department/number, of a party with /ordinal.
         entity: whom it resolves to now.
         values: what its record says, by column; personal values in the clear.
+        persons: names of persons that the texts of a record may hold.
     """
 
     id: int
     name: str
     entity: str
     values: Mapping[str, Any]
+    persons: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -171,8 +176,13 @@ def examine(engine: Engine, relation: Relation, pairs: Sequence[tuple[int, int]]
             ids = nodes["id"]
             sql = _ENTITIES.format(node=relation.node, entity=relation.entity, members=relation.members)
             entities = dict(channel.read(sql, ids=ids).iter_rows())
+            named = channel.read(_PERSONS, ids=ids) if relation is CASE else None
             said = channel.read(_VERDICTS, relation=relation.name, left=wanted["left"], right=wanted["right"])
-    by_id = {row["id"]: _node(relation, row, entities) for row in nodes.iter_rows(named=True)}
+    persons: dict[int, set[str]] = {}
+    if named is not None:
+        for record_id, name in named.iter_rows():
+            persons.setdefault(record_id, set()).add(name)
+    by_id = {row["id"]: _node(relation, row, entities, persons.get(row["id"], ())) for row in nodes.iter_rows(named=True)}
     weighed = {(row["left"], row["right"]): row for row in edges.iter_rows(named=True)}
     verdicts = _verdicts(said)
     return [_pair(weighed[pair], by_id, task.model, verdicts.get(pair, ())) for pair in wanted.iter_rows() if pair in weighed]
@@ -188,13 +198,13 @@ def _edges(task: Task, pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     return nodes, pl.DataFrame(link(task.relation.name, forms_of(task, nodes), None, present.to_arrow(), task.model))
 
 
-def _node(relation: Relation, row: Mapping[str, Any], entities: Mapping[int, str]) -> Node:
+def _node(relation: Relation, row: Mapping[str, Any], entities: Mapping[int, str], persons: Iterable[str]) -> Node:
     name = f"{row['department']}/{row['source_record_id']}"
     shown = SHOWN["case" if relation is CASE else "party"]
     if relation is not CASE:
         name = f"{name}/{row['ordinal']}"
     values = {column: row[column] for column in shown if row[column] is not None}
-    return Node(row["id"], name, entities.get(row["id"], ""), values)
+    return Node(row["id"], name, entities.get(row["id"], ""), values, frozenset(persons))
 
 
 def _verdicts(said: pl.DataFrame) -> dict[tuple[int, int], tuple[Verdict, ...]]:

@@ -24,6 +24,7 @@ from pipeline.resolving.resolve import resolve
 from pipeline.resolving.reviews import open_task
 from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
 
+FOR = ("--purpose", "verification", "--reference", "LD-7")
 BY_PHONE = person("欧阳震华", phone="13912340001")
 BY_NUMBER = person("欧阳震华", id_no=id_number(1), phone="13912340001")
 
@@ -70,11 +71,39 @@ def test_a_task_is_listed_shown_and_decided(database: Engine) -> None:
 
 
 def test_personal_values_are_masked_unless_asked_for(database: Engine) -> None:
-    shown, clear = casehub("review", "show", task(database)), casehub("review", "show", task(database), "--clear")
+    shown, clear = casehub("review", "show", task(database)), casehub("review", "show", task(database), "--clear", *FOR)
     for value in ("欧阳震华", "13912340001", id_number(1)):
         assert value not in shown
         assert value in clear
     assert "139****0001" in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("review", "show", "TASK"), ("review", "next"), ("match", "explain", "police/1/0", "court/2/0", "--relation", "person")],
+    ids=["show", "next", "explain"],
+)
+def test_what_is_shown_in_the_clear_is_shown_for_a_purpose(database: Engine, words: tuple[str, ...]) -> None:
+    words = tuple(task(database) if word == "TASK" else word for word in words)
+    for given in ((), ("--purpose", "curiosity", "--reference", "LD-7"), ("--purpose", "handling", "--reference", " ")):
+        with pytest.raises(RequestError, match="what for"):
+            casehub(*words, "--clear", *given)
+    assert BY_PHONE["name"] in casehub(*words, "--clear", *FOR, input="q\n")
+    written = rows(database, "SELECT concat_ws(' ', outcome, purpose, case_reference) FROM audit.access ORDER BY access_id DESC LIMIT 2")
+    assert written == ["0 verification LD-7"] * 2  # before it was shown, and at the end
+
+
+def test_texts_of_records_are_shown_without_the_persons_they_name(database: Engine) -> None:
+    settle(
+        database,
+        record("petition", "7", person("欧阳震华"), title="欧阳震华反映噪音", text="欧阳震华称楼下施工"),
+        record("labour", "8", person("司马相如"), title="司马相如与欧阳震华争执"),
+    )
+    told = casehub("match", "explain", "petition/7", "labour/8", "--relation", "case")
+    assert "噪音" in told
+    assert "争执" in told
+    assert not any(name in told for name in ("震华", "相如"))
+    assert "震华" in casehub("match", "explain", "petition/7", "labour/8", "--relation", "case", "--clear", *FOR)
 
 
 def test_tasks_come_one_after_another_until_there_are_none(database: Engine) -> None:
