@@ -31,7 +31,7 @@ from api.docs import add_docs
 from api.lookups.worker import Worker, working
 from api.match_view import Promises
 from api.metrics import RequestMetrics
-from api.middleware import AuditGate, BodyLimit, Envelope
+from api.middleware import AuditGate, BodyLimit, Envelope, RequestPlaces
 from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
 from api.routes import (
     access_requests,
@@ -147,8 +147,9 @@ def _sealing(settings: Settings, engine: Engine, writer: AuditWriter) -> Iterato
 
 
 def _surround(app: FastAPI, writer: AuditWriter, settings: Settings) -> None:
-    """Innermost first: the limit on bodies, the audit row, the envelope."""
+    """Innermost first: the limit on bodies, the places, the audit row, the envelope."""
     app.add_middleware(BodyLimit, limits={lookups.PATH: settings.lookup_bytes})
+    app.add_middleware(RequestPlaces)
     app.add_middleware(AuditGate, writer=writer)
     app.add_middleware(Envelope, observe=app.state.requests.observe, hsts_seconds=app.state.hub.settings.hsts_seconds)
 
@@ -188,7 +189,7 @@ def _told(error: dict[str, Any]) -> Iterator[str]:
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     found = cast(HTTPException, error)
     problem = PROBLEMS[STATUSES.get(found.status_code, "request" if found.status_code < 500 else "unexpected")]
-    detail = str(found.detail) if found.status_code == 413 else problem.title
+    detail = str(found.detail) if found.status_code in (408, 413) else problem.title
     headers = {"Allow": _allowed(request)} if found.status_code == 405 else found.headers
     return problem_response(problem, detail, request_id=trace_of(request).request_id, headers=headers)
 

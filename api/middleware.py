@@ -23,6 +23,8 @@ from api.problems import PROBLEMS, problem_response
 from api.state import Trace
 
 MAX_BODY_BYTES = 256 * 1024
+BODY_S = 60.0  # for a whole body to arrive: what drips takes a place of those that there are
+MAX_REQUESTS = 200  # that are answered at a time
 AUDITED = ("/v1/", "/metrics")
 UNMATCHED = "(unmatched)"
 UNROUTED = "unrouted"  # the action of a call that no route took: an unknown path or method, a body that is too large
@@ -182,8 +184,34 @@ async def _done(future: Future[None]) -> None:
     await asyncio.wrap_future(future) if not future.done() else future.result()
 
 
+class RequestPlaces:
+    """So many requests are answered at a time, whoever's they are; what is more is told to come again. Who only connects takes no place."""
+
+    def __init__(self, app: ASGIApp, most: int = MAX_REQUESTS) -> None:
+        self._app = app
+        self._most = most
+        self._taken = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or not scope["path"].startswith(AUDITED):
+            await self._app(scope, receive, send)
+            return
+        if self._taken >= self._most:
+            trace: Trace = scope["state"]["trace"]
+            detail = "同时处理的请求已满，请稍后再试 · too many requests are being answered, try again shortly"
+            answer = problem_response(PROBLEMS["overloaded"], detail, request_id=trace.request_id, headers={"Retry-After": "1"})
+            await answer(scope, receive, send)
+            return
+        self._taken += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._taken -= 1
+
+
 class BodyLimit:
-    """Refuses a body above its limit, declared or not, without reading on.
+    """Refuses a body above its limit, declared or not, without reading on, and one that does not arrive within `BODY_S`.
 
     Args:
         app: what is inside.
@@ -205,17 +233,26 @@ class BodyLimit:
             trace: Trace = scope["state"]["trace"]
             await problem_response(PROBLEMS["too-large"], _too_large(limit), request_id=trace.request_id)(scope, receive, send)
             return
-        received = 0
+        received, deadline = 0, time.monotonic() + BODY_S
+        is_whole = False  # then what is received tells that the caller went away, however late
 
         async def receive_on() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_whole
+            try:
+                async with asyncio.timeout(None if is_whole else max(deadline - time.monotonic(), 0)):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, _TOO_SLOW) from None
+            is_whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit:
                 raise HTTPException(413, _too_large(limit))
             return message
 
         await self._app(scope, receive_on, send)
+
+
+_TOO_SLOW = f"请求内容未能在 {BODY_S:g} 秒内送达 · the body did not arrive within {BODY_S:g} s"
 
 
 def _too_large(limit: int) -> str:

@@ -104,6 +104,7 @@ PROBLEMS = {
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
         Problem("position-expired", 410, "此位置之后的变更已不再保留", "What changed since is no longer kept"),
         Problem("watch-limit", 409, "关注数已达上限", "No more watches"),
+        Problem("too-slow", 408, "请求内容未及时送达", "The request did not arrive in time"),
         Problem("too-large", 413, "请求内容过大", "The request is too large"),
     )
 }
@@ -138,7 +139,7 @@ CLASSES: dict[type[HubError], str] = {
 }
 
 #: Answers of the web framework's own.
-STATUSES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+STATUSES = {404: "not-found", 405: "method-not-allowed", 408: "too-slow", 413: "too-large"}
 
 
 class FieldProblem(BaseModel):
@@ -224,9 +225,13 @@ def problem_response(
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` for these statuses, each a problem+json; whoever must say who he is may also be told to wait (429)."""
-    if 401 in statuses:
-        statuses = tuple(sorted({*statuses, 429}))
+    """OpenAPI `responses` for these statuses, each a problem+json.
+
+    Whoever must say who he is may also be told to wait (429), and a body that may be too large may be too slow as well (408).
+    """
+    also = {429} if 401 in statuses else set[int]()
+    also |= {408} if 413 in statuses else set()
+    statuses = tuple(sorted({*statuses, *also}))
     titles = {status: [p.title for p in PROBLEMS.values() if p.status == status] for status in statuses}
     schema = {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}
     return {status: {"description": "; ".join(titles[status]), "content": {MEDIA_TYPE: schema}} for status in statuses}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import resource
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from sqlalchemy import Engine
 
 from api.app import create_app
 from api.departments import Directory
+from api.middleware import MAX_REQUESTS
 from api.watches.worker import watching
 from hub.errors import SettingsError
 from hub.memory import share_arenas
@@ -110,11 +112,19 @@ def _server(settings: Settings, engine: Engine, directory: Directory | None = No
             proxy_headers=bool(settings.trusted_proxies),  # else uvicorn believes whatever comes over loopback
             forwarded_allow_ips=settings.trusted_proxies,
             lifespan="on",
-            limit_concurrency=200,
+            limit_concurrency=_most_connections(),
             timeout_keep_alive=10,
             timeout_graceful_shutdown=10,
         ),
     )
+
+
+def _most_connections() -> int:
+    """Connections that are taken, on most of which nothing is asked; beyond half of the files that may be open uvicorn's own 503 is sent.
+
+    What is answered at a time `RequestPlaces` bounds: as uvicorn counts, who only connects would shut everybody out.
+    """
+    return max(2 * MAX_REQUESTS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 
 
 def _listen(settings: Settings) -> socket.socket:

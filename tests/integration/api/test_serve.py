@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Engine
 
+from api.middleware import MAX_REQUESTS
 from api.serve import serve, serving
 from hub.errors import SettingsError
 from hub.settings import Settings
 from tests.integration.api.builders import DIRECTORY, Api, Store
+from tests.integration.api.waiting import wait_for
 
 
 def test_a_taken_port_names_its_setting(database: Engine) -> None:
@@ -63,3 +68,51 @@ def test_many_callers_at_once(api: Api, store: Store) -> None:
         pages = list(pool.map(lambda _: len(clerk.ids(q="噪音")), range(96)))
     assert pages == [5] * 96
     assert len(store.rows("SELECT 1 FROM audit.access")) == 96
+
+
+def _connected(api: Api) -> socket.socket:
+    return socket.create_connection((api.base_url.host, api.base_url.port))
+
+
+def test_who_only_connects_shuts_nobody_out(api: Api) -> None:
+    clerk = api.as_("clerk", "petition")
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_REQUESTS + 20):
+            stack.enter_context(contextlib.closing(_connected(api)))
+        time.sleep(0.2)
+        assert clerk.get("/v1/sources").status_code == 200
+
+
+def test_more_than_can_be_answered_are_told_to_come_again(fragile_api: Api) -> None:
+    """What is asked, and does not come to an end, takes a place until its time is over."""
+    begun = b"POST /v1/cases/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    api, store = fragile_api, fragile_api.store
+    clerk = api.as_("clerk", "petition")
+    with contextlib.ExitStack() as stack:
+        asking = [stack.enter_context(contextlib.closing(_connected(api))) for _ in range(MAX_REQUESTS)]
+        for one in asking:
+            one.sendall(begun)
+        time.sleep(1)
+        answer = clerk.get("/v1/sources")
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:overloaded")
+        assert int(answer.headers["retry-after"]) > 0
+        assert api.get("/healthz").status_code == 200
+        assert [row["outcome"] for row in store.rows("SELECT outcome FROM audit.access")] == [503]
+    assert wait_for(lambda: clerk.get("/v1/sources").status_code, 200)
+
+
+def test_a_body_that_drips_is_given_up(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.middleware.BODY_S", 0.5)
+    clerk = api.as_("clerk", "petition")
+
+    def dripping() -> Iterator[bytes]:
+        yield b'{"q": "'
+        time.sleep(1.5)
+        yield b'x"}'
+
+    began = time.monotonic()
+    answer = clerk.post("/v1/cases/search", content=dripping(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (408, "urn:casehub:problem:too-slow")
+    assert time.monotonic() - began < 5
+    assert [row["outcome"] for row in store.rows("SELECT outcome FROM audit.access")] == [408]
+    assert clerk.post("/v1/cases/search", json={}).status_code == 200  # and what came in time is answered however long that takes

@@ -90,7 +90,7 @@ def test_every_operation_is_described_in_both_languages_with_its_errors(document
         if operation.get("security"):  # who he is is looked up in the store, which may be away, full or slow
             assert {"401", "429", "503", "504"} <= set(errors), path
         if "requestBody" in operation:
-            assert {"413", "422"} <= set(errors), path
+            assert {"408", "413", "422"} <= set(errors), path
         for parameter in operation.get("parameters", []):
             assert parameter.get("description") or parameter["in"] == "path", (path, parameter["name"])
 

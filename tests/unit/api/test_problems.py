@@ -91,4 +91,5 @@ def test_codes_are_unique_and_statuses_documented() -> None:
     assert {STATUSES[status] for status in STATUSES} <= set(PROBLEMS)
     assert len({problem.zh for problem in PROBLEMS.values()}) == len(PROBLEMS)
     assert list(documented(401, 503)) == [401, 429, 503]
+    assert list(documented(401, 413)) == [401, 408, 413, 429]
     assert documented(404)[404]["description"] == PROBLEMS["not-found"].title
