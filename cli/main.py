@@ -10,7 +10,7 @@ import typer
 from dotenv import load_dotenv
 
 from cli import audit, batches, encryption, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources, watches
-from cli.acting import os_user, showing
+from cli.acting import acting, os_user, showing
 from cli.console import Console
 from cli.session import store
 from hub.errors import HubError
@@ -56,6 +56,8 @@ def migrate() -> None:
 
     with store(needs_schema=False) as engine:
         before, after = upgrade(engine)
+        with acting(engine):  # now there is a log, whether or not there was one
+            pass
     if before == after:
         Console().print(f"数据库结构已是最新 · the schema is up to date ({after})")
     else:
