@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from hub.migrations import migrate
 from hub.settings import Settings
 
 SCHEMAS = ("landing", "quarantine", "store", "ops", "audit")
+#: What the store itself says of the world in it, as the comment of a schema: it goes with the records, and no other store has it.
+_MARK = re.compile(r"casehub demo: records=(\d+) seed=(-?\d+)")
+_MARKED = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'landing'"
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,9 @@ def prepare_store(engine: Engine, settings: Settings, world: WorldNote, console:
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "world.json"
     migrate(engine)
-    before = WorldNote(**json.loads(note.read_text())) if note.exists() else None
-    held = _departments(engine)
+    before, held = world_in(engine, settings), _departments(engine)
     if before != world and held:
-        is_the_demos = before is not None and held <= {path.stem for path in DEPARTMENTS.glob("*.yml")}
-        if not is_the_demos or settings.database_url is not None:
+        if settings.database_url is not None or holds_others_records(engine, settings):
             raise SettingsError(
                 "库中已有非本演示的记录，不能再加入模拟记录 · "
                 "the store holds records that are not this demo's; simulated ones do not go on top of them",
@@ -54,8 +56,37 @@ def prepare_store(engine: Engine, settings: Settings, world: WorldNote, console:
         _empty(engine)
         _put_heads_aside(settings.audit_head_file)
         migrate(engine)
+    _mark(engine, world)
     note.write_text(json.dumps(asdict(world)))
     return folder
+
+
+def world_in(engine: Engine, settings: Settings) -> WorldNote | None:
+    """The world that a store holds; None where it is no demo's.
+
+    The note in the home is of the embedded store alone: a server of the user's own may be another one than it was.
+    """
+    with engine.connect() as connection:
+        found = _MARK.fullmatch(connection.execute(text(_MARKED)).scalar_one_or_none() or "")
+    if found is not None:
+        return WorldNote(int(found[1]), int(found[2]))
+    note = settings.home.resolve() / "demo" / "world.json"
+    return WorldNote(**json.loads(note.read_text())) if settings.database_url is None and note.exists() else None
+
+
+def holds_others_records(engine: Engine, settings: Settings) -> bool:
+    """Whether records are in a store that no demo put there."""
+    with engine.connect() as connection:
+        if connection.execute(text("SELECT to_regclass('ops.batch')")).scalar_one() is None:
+            return False
+    held = _departments(engine)
+    is_the_demos = world_in(engine, settings) is not None and held <= {path.stem for path in DEPARTMENTS.glob("*.yml")}
+    return bool(held) and (not is_the_demos or _has_pulls_by_hand(engine))
+
+
+def _mark(engine: Engine, world: WorldNote) -> None:
+    with engine.begin() as connection:  # a comment takes no bound value; both are whole numbers
+        connection.execute(text(f"COMMENT ON SCHEMA landing IS 'casehub demo: records={world.records:d} seed={world.seed:d}'"))
 
 
 def _put_heads_aside(heads: Path) -> None:
@@ -67,6 +98,13 @@ def _put_heads_aside(heads: Path) -> None:
 def _departments(engine: Engine) -> set[str]:
     with engine.connect() as connection:
         return set(connection.execute(text("SELECT DISTINCT department FROM ops.batch")).scalars())
+
+
+def _has_pulls_by_hand(engine: Engine) -> bool:
+    """Whether `casehub run` landed rows: of the user's own systems, for the simulated ones are known to the demo's Airflow alone."""
+    pulled = "SELECT EXISTS (SELECT FROM ops.batch WHERE landed > 0 AND kind <> 'remap' AND run_id LIKE 'process %')"
+    with engine.connect() as connection:
+        return bool(connection.execute(text(pulled)).scalar_one())
 
 
 def _empty(engine: Engine) -> None:

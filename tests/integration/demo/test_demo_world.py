@@ -10,11 +10,12 @@ from pydantic import SecretStr
 from rich.console import Console
 from sqlalchemy import Engine, text
 
-from cli.demo_world import WorldNote, prepare_store
+from cli.demo_world import WorldNote, prepare_store, world_in
 from hub.errors import SettingsError
 from hub.settings import Settings
 
 WORLD, OTHER = WorldNote(1232, 1), WorldNote(1232, 2)
+URL = "postgresql+psycopg2://hub:t0psecret@db.example/casehub"
 _BATCH = "INSERT INTO ops.batch (department, kind, state, contract_version) VALUES (:department, 'ingest', 'done', 1)"
 
 
@@ -68,11 +69,38 @@ def test_a_department_of_ones_own_stays(database: Engine, tmp_path: Path) -> Non
 
 
 def test_a_server_of_ones_own_is_never_emptied(database: Engine, tmp_path: Path) -> None:
-    url = "postgresql+psycopg2://hub:t0psecret@db.example/casehub"
-    prepare(database, tmp_path, WORLD, url)
+    prepare(database, tmp_path, WORLD, URL)
+    add_batch(database)
+    assert prepare(database, tmp_path, WORLD, URL) == ""
+    with pytest.raises(SettingsError):
+        prepare(database, tmp_path, OTHER, URL)
+    assert batches(database) == 1
+
+
+def test_a_note_in_the_home_is_not_of_a_server_of_ones_own(database: Engine, tmp_path: Path) -> None:
+    prepare(database, tmp_path, WORLD)
+    with database.begin() as connection:  # as in another store
+        connection.execute(text("COMMENT ON SCHEMA landing IS NULL"))
     add_batch(database)
     with pytest.raises(SettingsError):
-        prepare(database, tmp_path, OTHER, url)
+        prepare(database, tmp_path, WORLD, URL)
+    assert prepare(database, tmp_path, WORLD) == ""  # an embedded store of an earlier build, which has the note alone
+
+
+def test_a_store_says_itself_which_world_is_in_it(database: Engine, tmp_path: Path) -> None:
+    prepare(database, tmp_path / "here", WORLD)
+    add_batch(database)
+    assert "dropped" in prepare(database, tmp_path / "there", OTHER)
+    assert world_in(database, Settings(home=tmp_path)) == OTHER
+
+
+def test_what_was_pulled_by_hand_stays(database: Engine, tmp_path: Path) -> None:
+    prepare(database, tmp_path, WORLD)
+    add_batch(database)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE ops.batch SET run_id = 'process 7', landed = 3"))
+    with pytest.raises(SettingsError):
+        prepare(database, tmp_path, OTHER)
     assert batches(database) == 1
 
 
