@@ -27,7 +27,7 @@ help:
 	@echo 'make bench-api 百万条记录上的接口性能 · the API on a million records'
 	@echo '              CASEHUB_BENCH_HOME=FOLDER RECORDS=100000 MINUTES=5 PARTS=times,depth'
 	@echo 'make setup    只安装 · install only'
-	@echo 'make clean    删除 .venv/ 与 var/ · remove .venv/ and var/'
+	@echo 'make clean    删除 .venv/ 与 var/；非演示的数据不删 · remove .venv/ and var/; records that are no demo'\''s stay'
 
 setup:
 	@requirements/install.sh dev
