@@ -56,5 +56,7 @@ bench-api: setup
 	@$(if $(filter-out file,$(origin RECORDS)),RECORDS='$(RECORDS)') $(PY) -m benchmarks api
 
 clean:
-	@if [ -x $(PY) ]; then $(PY) -m cli.demo_clean; fi
+	@# An installation that was interrupted cannot tell what runs in var/, and is no reason to keep .venv/.
+	@if ls .venv/installed-* >/dev/null 2>&1; then $(PY) -m cli.demo_clean; \
+	elif [ -e var ]; then echo 'var/ 未删除，先 make setup · var/ stays: `make setup` first' >&2; fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

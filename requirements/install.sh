@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 is_new_enough() { command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
 find_python() {
-    for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3 python; do
+    for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3 python; do
         if is_new_enough "$candidate"; then echo "$candidate"; return; fi
     done
     echo "需要 Python 3.11 或更新版本 · Python 3.11 or newer is needed and none is on PATH; set PYTHON=/path/to/python3.11" >&2
@@ -24,7 +24,8 @@ if is_installed dev || is_installed "$extra"; then exit 0; fi
 
 echo "正在安装依赖到 .venv · installing what requirements/$extra.txt pins into .venv …" >&2
 rm -f .venv/installed-*
-if ! is_new_enough .venv/bin/python; then
+# One that was interrupted, or whose Python is another by now, has no pip, and would not get any.
+if ! is_new_enough .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     python=$(find_python)
     "$python" -m venv --clear .venv || {
         echo "无法建立虚拟环境 · could not make a virtual environment; on Debian: apt-get install python3-venv" >&2
