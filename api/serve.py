@@ -39,7 +39,11 @@ def serve(settings: Settings, engine: Engine) -> None:
         server = _server(settings, engine)
         _settle_down()
         with watching(server.application.state.hub):
-            server.run(sockets=[port])
+            try:
+                server.run(sockets=[port])
+            except (KeyboardInterrupt, SystemExit):  # once it has shut down, uvicorn passes on the signal that told it to
+                if not server.should_exit:
+                    raise
 
 
 @contextlib.contextmanager

@@ -7,12 +7,10 @@ Ctrl-C. Whatever way it ends, what it started is stopped, and nothing else.
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -54,7 +52,7 @@ def demo(records: int, seed: int, once: bool) -> int:
     settings, console = get_settings(), _console()
     contracts, progress = active_contracts(settings), Progress(console)
     require_sound_contracts(settings)
-    with _signals(), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         started = stack.enter_context(processes.running(settings.home))
         with progress.step("PostgreSQL"):
             engine = stack.enter_context(opened(settings))
@@ -145,18 +143,3 @@ def _stay_up(started: Processes, console: Console) -> None:
         console.print("正在停止 · stopping …")
         return
     raise_ended(started.ended[0])
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Take SIGTERM and a closed terminal as an order to clear up and go."""
-
-    def leave(number: int, _: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

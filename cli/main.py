@@ -12,6 +12,7 @@ from dotenv import load_dotenv
 from cli import audit, batches, encryption, keys, lookups, match, policy, quarantine, relink, review, run, serve, sources, watches
 from cli.acting import acting, os_user, showing
 from cli.console import Console
+from cli.ending import ending_in_order
 from cli.session import store
 from hub.errors import HubError
 from hub.log import configure_logging
@@ -98,7 +99,8 @@ def main() -> None:
     load_dotenv(".env")  # connections stand there too, and those are read from the environment
     try:
         configure_logging(get_settings().log_level)
-        app()
+        with ending_in_order():
+            app()
     except HubError as error:
         console = Console(stderr=True)
         console.print(f"[red]错误 · error[/red] {type(error).__name__}: ", end="")

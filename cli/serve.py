@@ -11,7 +11,7 @@ from hub.settings import get_settings
 
 
 def serve() -> None:
-    """启动查询接口 · Serve the query API on CASEHUB_HOST and CASEHUB_API_PORT until Ctrl-C."""
+    """启动查询接口 · Serve the query API on CASEHUB_HOST and CASEHUB_API_PORT until Ctrl-C or SIGTERM."""
     from api.serve import serve as listen
 
     with store() as engine:
