@@ -91,6 +91,10 @@ def running(settings: Settings) -> Iterator[Server]:
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
             server = _running_server(folder) or _start(folder, settings)
+        except (KeyboardInterrupt, SystemExit):  # nobody else would stop what has been started by then
+            if _is_last_user(users):
+                _stop(folder)
+            raise
         finally:
             fcntl.flock(starting, fcntl.LOCK_UN)
         try:
@@ -318,15 +322,18 @@ def _forget_dead_server(data: Path) -> None:
 
 
 def _stop(folder: Path) -> None:
-    found = _postmaster(folder / "data")
-    if found is None:
+    found, child = _postmaster(folder / "data"), _started.pop(folder, None)
+    if found is not None:
+        process = found[0]
+    elif child is not None and child.poll() is None:  # so young that it has not written its number down
+        process = psutil.Process(child.pid)
+    else:
         return
-    process = found[0]
     for kind in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(kind)
             with contextlib.suppress(psutil.TimeoutExpired):
                 process.wait(30)
                 break
-    if child := _started.pop(folder, None):
+    if child is not None:
         child.wait()

@@ -163,31 +163,52 @@ def test_a_server_left_behind_by_a_killed_user_is_taken_over_and_stopped(home: P
     assert not left.is_running()
 
 
-@pytest.mark.parametrize("interrupted", postgres.DATABASES)
-def test_a_first_start_that_was_interrupted_is_completed_by_the_next_user(
-    empty: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str
-) -> None:
-    create = postgres._create_database
-
-    def interrupt(server: postgres.Server, database: str) -> None:
-        if database == interrupted:
-            raise KeyboardInterrupt
-        create(server, database)
-
-    monkeypatch.setattr(postgres, "START_TIMEOUT_S", 10.0)
-    with monkeypatch.context() as patched:
-        patched.setattr(postgres, "_create_database", interrupt)
-        with pytest.raises(KeyboardInterrupt), postgres.running(settings_of(empty)):
-            pass
+@pytest.mark.parametrize("killed_at", postgres.DATABASES)
+def test_a_first_start_that_was_killed_is_completed_by_the_next_user(empty: Path, killed_at: str) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from hub import postgres; from hub.settings import Settings\n"
+        "create = postgres._create_database\n"
+        "def die(server, database):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL) if database == sys.argv[2] else create(server, database)\n"
+        "postgres._create_database = die\n"
+        "with postgres.running(Settings(home=Path(sys.argv[1]), postgres_port=0)): pass\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(empty), killed_at], check=False).returncode == -signal.SIGKILL
     left = postmaster(empty)
-    try:
-        with postgres.running(settings_of(empty)) as server:
-            assert postmaster(empty).pid == left.pid
-            for database in postgres.DATABASES:
-                postgres.connect(server, database).close()
-        assert not left.is_running()
-    finally:
-        postgres._stop(postgres.folder_of(empty))
+    with postgres.running(settings_of(empty)) as server:
+        assert postmaster(empty).pid == left.pid
+        for database in postgres.DATABASES:
+            postgres.connect(server, database).close()
+    assert not left.is_running()
+
+
+@pytest.mark.parametrize("interrupted", ["_wait_until_ready", "_create_database"])
+def test_a_start_that_is_interrupted_leaves_no_server_running(home: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str) -> None:
+    started: list[psutil.Process] = []
+
+    def interrupt(*_: object) -> None:
+        started.append(psutil.Process(postgres._started[postgres.folder_of(home)].pid))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(postgres, interrupted, interrupt)
+        with pytest.raises(KeyboardInterrupt), postgres.running(settings_of(home)):
+            pass
+    assert [process.is_running() for process in started] == [False]
+    with postgres.running(settings_of(home)) as server:
+        postgres.connect(server, "casehub").close()
+
+
+def test_an_interrupted_user_leaves_the_server_to_the_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with postgres.running(settings_of(home)) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(postgres, "_answers", interrupt)
+            with pytest.raises(KeyboardInterrupt), postgres.running(settings_of(home)):
+                pass
+        postgres.connect(server, "casehub").close()
 
 
 def test_another_process_with_the_old_number_is_not_mistaken_for_the_server(home: Path) -> None:
