@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 from time import perf_counter
 
 from sqlalchemy import Engine
 
 from connectors.contract import Contract
-from hub.errors import BatchHeld, BusyError, SnapshotError
+from connectors.extract import Page, Pull
+from hub.errors import BatchHeld, BusyError, SnapshotError, SourceUnavailable
 from hub.memory import give_back, share_arenas
 from hub.settings import Settings
 from hub.threads import hand_over_quickly
 from pipeline.batch.batch_errors import words
 from pipeline.ingest import BatchReport, ingest
-from pipeline.landing.land import Source
+from pipeline.landing.land import Source, source_of
 from pipeline.landing.order import Order
 from pipeline.resolving.resolve import ResolveReport, resolve
 
@@ -78,13 +79,17 @@ def run_pass(
     """
     share_arenas()
     hand_over_quickly()
-    report, start, telling = PassReport(), perf_counter(), Lock()
+    report, start, telling, ending = PassReport(), perf_counter(), Lock(), Event()
+    pages = _until(ending, source or source_of(order))
 
     def tell(department: str, state: str, batch: BatchReport | None) -> None:
         with telling:
             on_progress(department, state, batch)
 
-    _ingest_all(contracts, settings.run_departments, lambda contract: _ingest(engine, contract, settings, order, source, tell), report)
+    def ingest_one(contract: Contract) -> BatchReport | Failure:
+        return _ingest(engine, contract, settings, order, pages, tell)
+
+    _ingest_all(contracts, settings.run_departments, ingest_one, report, ending)
     if resolves:
         give_back()
         tell("resolve", "running", None)
@@ -95,9 +100,16 @@ def run_pass(
 
 
 def _ingest_all(
-    contracts: Iterable[Contract], at_once: int, ingest_one: Callable[[Contract], BatchReport | Failure], report: PassReport
+    contracts: Iterable[Contract],
+    at_once: int,
+    ingest_one: Callable[[Contract], BatchReport | Failure],
+    report: PassReport,
+    ending: Event,
 ) -> None:
-    """Ingest departments beside each other, and put down how each came through; what ends the pass takes none up any more."""
+    """Ingest departments beside each other, and put down how each came through.
+
+    What ends the pass (Ctrl-C) takes none up any more, and has those at work end: their threads would be waited for, for hours perhaps.
+    """
     with ThreadPoolExecutor(at_once, thread_name_prefix="ingest") as pool:
         futures = [pool.submit(ingest_one, contract) for contract in contracts]
         try:
@@ -108,8 +120,25 @@ def _ingest_all(
                 else:
                     report.batches.append(outcome)
         except BaseException:
+            ending.set()
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _until(ending: Event, source: Source) -> Source:
+    """The same source, whose pull breaks off at its next page once the pass is to end."""
+
+    def pages(contract: Contract, pull: Pull, engine: Engine) -> Iterator[Page]:
+        for page in source(contract, pull, engine):
+            if ending.is_set():
+                raise SourceUnavailable(
+                    f"{contract.department}: 已按要求中断拉取 · the pull was broken off, as the command was told to end",
+                    remedy="再运行一次，从已落地处继续 · run it again: it goes on from what has landed",
+                    department=contract.department,
+                )
+            yield page
+
+    return pages
 
 
 def _ingest(

@@ -27,7 +27,7 @@ from pipeline.landing.remap import land_accepted
 from pipeline.landing.watermark import Mark, is_ordered, put_back, require_zone
 from pipeline.store.locks import department_lock
 
-__all__ = ["Order", "Source", "land"]
+__all__ = ["Order", "Source", "land", "source_of"]
 
 logger = logging.getLogger(__name__)
 _ROWS_TOGETHER = 2_000  # of small pages that are landed at once
@@ -44,6 +44,11 @@ def from_system(contract: Contract, pull: Pull, engine: Engine) -> Iterable[Page
 def sweep(contract: Contract, pull: Pull, engine: Engine) -> Iterable[Page]:
     """Everything that the department's own system holds."""
     return reconcile(contract)
+
+
+def source_of(order: Order) -> Source:
+    """The department's own system, as it is asked for an order."""
+    return sweep if order.kind == "reconcile" else from_system
 
 
 def land(engine: Engine, contract: Contract, order: Order = Order(), source: Source | None = None) -> int:
@@ -89,8 +94,7 @@ def _pages(landing: Landing, source: Source | None, engine: Engine) -> Iterable[
     if landing.moves_watermark:
         require_zone(contract, landing.watermark, landing.watermark_timezone)
     pull = Pull.after(contract, landing.watermark if order.kind == "ingest" else None)
-    source = source or (sweep if order.kind == "reconcile" else from_system)
-    return source(contract, pull, engine)
+    return (source or source_of(order))(contract, pull, engine)
 
 
 def _land_accepted(landing: Landing) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from connectors.contract import Contract
+from connectors.extract import Page
 from pipeline import ingest as ingesting
 from pipeline import run
 from pipeline.landing.land import land
@@ -91,6 +96,31 @@ def test_a_row_that_is_lost_on_its_way_fails_its_department_and_nothing_is_taken
     again = run_pass(database, [make_contract()], SETTINGS)
     assert [failure.kind for failure in again.failures] == ["ConservationError"]
     assert ask(database, "SELECT count(*) FROM ops.batch WHERE state = 'done'") == [0]
+
+
+def test_ctrl_c_breaks_pulls_off_at_their_next_page(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.landing.land._ROWS_TOGETHER", 1)
+    contract, given = make_contract(feed={"mode": "cursor", "field": "at", "ordered": True}), []
+
+    def source(*_: object) -> Iterator[Page]:
+        for number in range(500):  # as many as would take a minute
+            given.append(number)
+            yield make_page([make_row(number, at=f"2026-03-01T00:{number // 60:02}:{number % 60:02}Z")], start=number, cursor_field="at")
+            if number == 2:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            time.sleep(0.1)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_pass(database, [contract], SETTINGS, source=source)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert 3 <= len(given) < 100
+    ((state, landed, error),) = ask(database, "SELECT state, landed, error FROM ops.batch")
+    assert (state, landed) == ("failed", len(given) - 1)
+    assert "told to end" in error
+    assert ask(database, "SELECT watermark FROM ops.source") == [f"2026-03-01T00:00:{len(given) - 2:02}Z"]
 
 
 def deliver(folder: Path, rows: list[Row]) -> None:
