@@ -110,16 +110,21 @@ class PipelineSettings(BaseSettings):
         url = value.get_secret_value()
         if not url.startswith("postgresql"):
             raise ValueError("应为 PostgreSQL 地址 postgresql+psycopg2://… · must be a PostgreSQL URL, postgresql+psycopg2://…")
+        url = url.replace("postgresql://", "postgresql+psycopg2://", 1)
         try:
-            make_url(url)
+            driver = make_url(url).get_driver_name()
         except (ArgumentError, ValueError):  # their words may quote a part of the password
             raise ValueError(
                 "无法读取；密码中的特殊字符写作 %40（@）、%2F（/）、%23（#） · "
                 "cannot be read; write what is special in a password as %40 for @, %2F for /, %23 for #"
             ) from None
+        if driver != "psycopg2":
+            raise ValueError(
+                "驱动程序应为 psycopg2：postgresql+psycopg2://… · the driver must be psycopg2, the one that is installed: postgresql+psycopg2://…"
+            )
         if any(f":{word}@" in url.lower() for word in PLACEHOLDERS):
             raise ValueError("密码是占位符，请设置真实密码 · the password is a placeholder; set a real one")
-        return SecretStr(url.replace("postgresql://", "postgresql+psycopg2://", 1))
+        return SecretStr(url)
 
     @property
     def contract_folders(self) -> tuple[Path, ...]:

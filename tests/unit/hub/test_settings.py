@@ -48,6 +48,10 @@ def test_lists_are_the_same_where_the_environment_alone_is_read(monkeypatch: pyt
         pytest.param("CASEHUB_DATABASE_URL", "sqlite:///x", "PostgreSQL URL", id="not PostgreSQL"),
         pytest.param("CASEHUB_DATABASE_URL", "postgresql://u:changeme@h/d", "placeholder", id="placeholder"),
         pytest.param("CASEHUB_DATABASE_URL", "postgresql://u:changeme!/x@h:port/d", "cannot be read", id="a port that is none"),
+        pytest.param("CASEHUB_DATABASE_URL", "postgresql+psycopg://u:changeme!@h/d", "psycopg2", id="another driver"),
+        pytest.param(
+            "CASEHUB_AIRFLOW_DATABASE_URL", "postgresql+asyncpg://u:changeme!@h/d", "psycopg2", id="a driver that waits for nobody"
+        ),
         pytest.param("CASEHUB_LOG_LEVEL", "loud", "DEBUG, INFO", id="no level"),
     ],
 )
