@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,19 @@ def test_the_compose_file_publishes_on_loopback_alone() -> None:
     assert len(published) >= 2  # the API and Airflow
     assert [port for ports in published.values() for port in ports if not str(port).startswith("127.0.0.1:")] == []
     assert [name for name, service in services.items() if service.get("network_mode") == "host"] == []
+
+
+def test_the_compose_file_is_one_by_the_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docs/operations.md"])
+def test_no_scheduler_serves_logs_on_every_address(name: str) -> None:
+    commands = re.findall(r"airflow scheduler(?: --[a-z-]+)*", page(name))
+    assert commands
+    assert [command for command in commands if "--skip-serve-logs" not in command] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
