@@ -28,6 +28,7 @@ import psycopg2
 from sqlalchemy.engine import URL
 
 from hub.errors import SettingsError, StoreUnavailable
+from hub.home import made
 from hub.private_files import write_private
 from hub.settings import Settings, require_free_port
 
@@ -82,9 +83,10 @@ def running(settings: Settings) -> Iterator[Server]:
     """The server of `settings.home`: started if it does not run, stopped when its last user leaves.
 
     Raises:
-        SettingsError: CASEHUB_POSTGRES_PORT is taken by somebody else.
+        SettingsError: CASEHUB_POSTGRES_PORT is taken by somebody else, or CASEHUB_HOME cannot be written into.
         StoreUnavailable: the server did not come up; names its log.
     """
+    made(settings.home)  # also where the data lie elsewhere
     folder = folder_of(settings.home)
     with (folder / "users.lock").open("a") as users, (folder / "start.lock").open("a") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
@@ -120,7 +122,7 @@ def folder_of(home: Path) -> Path:
         folder = inside
     else:
         folder = Path("/var/lib/casehub") / hashlib.sha256(str(inside).encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
+    made(folder)
     if os.geteuid() == 0:
         for part in (folder, folder.parent):
             part.chmod(part.stat().st_mode | 0o011)

@@ -25,6 +25,7 @@ from typing import NoReturn
 import psutil
 
 from hub.errors import BusyError, HubError
+from hub.home import made
 
 logger = logging.getLogger(__name__)
 
@@ -109,9 +110,9 @@ def running(home: Path) -> Iterator[Processes]:
 
     Raises:
         BusyError: another run of the same folder is alive.
+        SettingsError: the folder cannot be written into.
     """
-    folder = home.resolve() / "run"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made(home.resolve() / "run")
     with (folder / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

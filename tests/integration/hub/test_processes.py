@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hub import processes
-from hub.errors import BusyError, HubError
+from hub import postgres, processes
+from hub.errors import BusyError, HubError, SettingsError
+from hub.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -112,6 +113,17 @@ def test_a_number_that_now_belongs_to_somebody_else_is_left_alone(tmp_path: Path
 def test_two_runs_of_one_folder(tmp_path: Path) -> None:
     with processes.running(tmp_path), pytest.raises(BusyError, match="at work already"), processes.running(tmp_path):
         pass
+
+
+def test_a_home_that_cannot_be_written_into_names_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    for start in (lambda home: processes.running(home), lambda home: postgres.running(Settings(home=home, postgres_port=0))):
+        with pytest.raises(SettingsError, match="CASEHUB_HOME"), start(tmp_path / "file" / "home"):
+            pass
+        with monkeypatch.context() as patched:
+            patched.setattr("hub.home.os.access", lambda *_: False)  # root may write anywhere
+            with pytest.raises(SettingsError, match="Permission denied"), start(tmp_path / "another's"):
+                pass
 
 
 def test_a_child_that_ends_while_it_is_awaited_is_told_with_its_log_and_none_of_its_words(tmp_path: Path) -> None:
