@@ -81,7 +81,9 @@ def set_up(settings: Settings, database_url: str, environment: Mapping[str, str]
     write_private(passwords, json.dumps({USER: kept["password"]}))
     url = f"http://{settings.host}:{port}"
     parser = configparser.RawConfigParser()
-    parser.read_dict(_configuration(home, dags, kept, (settings.host, port), database_url))
+    written = _configuration(home, dags, kept, (settings.host, port), database_url)
+    # Airflow takes a lone % for the beginning of another setting's name.
+    parser.read_dict({section: {name: value.replace("%", "%%") for name, value in values.items()} for section, values in written.items()})
     with private(home / "airflow.cfg").open("w") as file:
         parser.write(file)
     own = {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT)}
@@ -198,7 +200,7 @@ def _configuration(
             "mp_start_method": "fork",  # Python 3.14 would start tasks anew, without what was imported for them
             "plugins_folder": str(home / "plugins"),
         },
-        "database": {"sql_alchemy_conn": database_url.replace("%", "%%")},
+        "database": {"sql_alchemy_conn": database_url},
         "api": {"host": host, "port": str(port), "base_url": url, "workers": "1", "secret_key": kept["secret_key"]},
         "api_auth": {"jwt_secret": kept["jwt_secret"]},
         "logging": {"base_log_folder": str(home / "logs"), "logging_level": "INFO"},

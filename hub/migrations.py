@@ -34,7 +34,7 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
         before = schema_revision(connection)
         _require_no_newer(before)
         config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))  # a lone % would begin an option's name
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()

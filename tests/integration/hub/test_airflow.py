@@ -62,6 +62,11 @@ def test_loopback_and_the_databases_url_as_given(tmp_path: Path) -> None:
     assert configuration(ready)["database"]["sql_alchemy_conn"] == URL
 
 
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "100% case hub"
+    assert configuration(set_up(home))["logging"]["base_log_folder"] == str(home / "airflow" / "logs")
+
+
 def test_a_taken_port_names_its_setting(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

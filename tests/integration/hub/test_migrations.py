@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 
 import schema
+from hub import migrations
 from hub.database import store_errors
 from hub.errors import SchemaError, StoreError, StoreUnavailable
 from hub.migrations import migrate, newest_revision, require_schema
@@ -36,6 +37,14 @@ def test_migrations_make_what_the_tables_say(database: Engine) -> None:
 def test_migrate_twice_is_a_no_op(database: Engine) -> None:
     before, after = migrate(database)
     assert before == after
+
+
+def test_the_program_may_lie_in_a_folder_of_any_name(database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "100% case hub"
+    elsewhere.symlink_to(migrations._MIGRATIONS)
+    monkeypatch.setattr(migrations, "_MIGRATIONS", elsewhere)
+    before, after = migrate(database)
+    assert before == after == newest_revision()
 
 
 def test_numbers_in_pieces_become_whole_ones(database: Engine) -> None:
