@@ -134,9 +134,9 @@ def _show(services: Services, engine: Engine, starter: Starter, progress: Progre
 
 
 def _stay_up(started: Processes, console: Console) -> None:
-    console.print("\n各部门此后按自己的时间表拉取 · from now on departments are pulled on their schedules")
-    console.print("按 Ctrl-C 停止 · Ctrl-C stops everything")
     try:
+        console.print("\n各部门此后按自己的时间表拉取 · from now on departments are pulled on their schedules")
+        console.print("按 Ctrl-C 停止 · Ctrl-C stops everything")
         while not started.ended:
             time.sleep(0.5)
     except KeyboardInterrupt:

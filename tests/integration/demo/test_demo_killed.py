@@ -1,10 +1,14 @@
-"""Four departments the whole way under a real Airflow, killed with all that was started in the middle: the next start comes out right."""
+"""Four departments the whole way under a real Airflow, killed with all that was started in the middle: the next start comes out right.
+
+That one stays up until Ctrl-C, which stops everything.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,12 +33,14 @@ from simulator.world import build_world
 ROOT = Path(__file__).parents[3]
 DEPARTMENTS = ("petition", "labour", "court", "emergency_management")
 RECORDS, SEED = 1232, 11
+# A shell starts what it puts in the background with SIGINT ignored.
+COMMAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom cli.main import main; main()"
 
 pytestmark = pytest.mark.timeout(420)
 
 
 class Demo:
-    """`casehub demo --once` over a home of its own, in a process of its own."""
+    """`casehub demo` over a home of its own, in a process of its own."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -47,7 +53,7 @@ class Demo:
     def start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "demo", "--once", "--records", str(RECORDS), "--seed", str(SEED)],
+                [sys.executable, "-c", COMMAND, "demo", "--records", str(RECORDS), "--seed", str(SEED)],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,
@@ -95,11 +101,17 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    home = tmp_path_factory.mktemp("demo")
+    home = tmp_path_factory.mktemp("100% case hub")  # any folder will do
     running = Demo(home)
     yield running
     running.kill()
     shutil.rmtree(postgres.folder_of(home))  # for root it may be outside of pytest's own folder
+
+
+def is_alive(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def eventually(is_true: Callable[[], bool], demo: Demo, timeout_s: float) -> None:
@@ -124,8 +136,12 @@ def killed_once(demo: Demo) -> Iterator[Engine]:
     assert any("LocalExecutor" in title for title in titles)
     assert any("postgres" in title for title in titles)
     second = demo.start()
-    assert second.wait(300) == 0, demo.log.read_text()[-4000:]
-    assert demo.processes() == []
+    eventually(lambda: "Ctrl-C stops everything" in demo.log.read_text(), demo, 300)
+    at_work = demo.processes()
+    assert len(at_work) >= 7  # the command, PostgreSQL, the systems, the API, and three of Airflow
+    os.killpg(second.pid, signal.SIGINT)  # as a terminal does
+    assert second.wait(60) == 0, demo.log.read_text()[-4000:]
+    assert [process for process in at_work if is_alive(process)] == []
     with postgres.running(Settings(home=demo.home, postgres_port=0)) as server:
         engine = make_engine(server.url())
         yield engine
@@ -160,6 +176,13 @@ def test_every_record_is_there_once_and_in_one_case(killed_once: Engine) -> None
         assert len(found) == len(set(found))
         assert set(found) == expected
     assert pending == []
+
+
+def test_there_is_a_line_to_copy_for_each_role(killed_once: Engine, demo: Demo) -> None:
+    told = demo.log.read_text()
+    assert len(re.findall(r"^curl -s -H 'Authorization: Bearer \S+' ", told, re.MULTILINE)) == 3
+    with killed_once.connect() as connection:
+        assert {row[0] for row in rows(connection, "SELECT role FROM ops.api_key")} == {"clerk", "engineer", "admin"}
 
 
 def test_no_department_was_pulled_by_its_schedule(killed_once: Engine) -> None:
