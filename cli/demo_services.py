@@ -18,6 +18,7 @@ from hub.processes import Child, Processes, wait_until
 from hub.settings import Settings, require_free_port
 
 TIMEOUT_S = 600.0  # a world of millions takes its time
+SYSTEM_PORTS = 7  # that the simulated systems take: one to move them on by, and those of the systems
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,14 @@ class Starter:
     folder: Path
 
     def __post_init__(self) -> None:
-        """Settle the API's address, which the simulator is told before the API is there."""
+        """Settle the API's address, which the simulator is told before the API is there.
+
+        Raises:
+            SettingsError: a port is taken; names the setting.
+        """
+        first = self.settings.simulator_port
+        for place in range(SYSTEM_PORTS if first else 0):  # their own process would tell its log alone
+            require_free_port("127.0.0.1", first + place, "simulator_port")
         port = require_free_port(self.settings.host, self.settings.api_port, "api_port")
         self.api = f"http://{self.settings.host}:{port}"
         self.environment = {**airflow.base_environment(self.settings), "CASEHUB_API_PORT": str(port)}

@@ -56,7 +56,7 @@ class PipelineSettings(BaseSettings):
     simulator_port: int = Field(
         18600,
         ge=0,
-        le=65535,
+        le=65529,
         description="模拟系统的首个端口，其后六个也占用；0 表示取空闲端口 · "
         "First port of the simulated systems, which take the six after it; 0 takes free ones.",
     )
