@@ -13,6 +13,7 @@ from cli.console import Console
 from connectors.contract_files import DEPARTMENTS
 from hub.errors import SettingsError
 from hub.migrations import migrate
+from hub.private_files import write_private
 from hub.settings import Settings
 
 SCHEMAS = ("landing", "quarantine", "store", "ops", "audit")
@@ -57,7 +58,7 @@ def prepare_store(engine: Engine, settings: Settings, world: WorldNote, console:
         _put_heads_aside(settings.audit_head_file)
         migrate(engine)
     _mark(engine, world)
-    note.write_text(json.dumps(asdict(world)))
+    write_private(note, json.dumps(asdict(world)))
     return folder
 
 

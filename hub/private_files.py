@@ -13,5 +13,7 @@ def private(path: Path) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a secret."""
-    private(path).write_text(text)
+    """Write a secret; the file takes its name once it is whole, for whoever is killed meanwhile leaves half a one."""
+    part = private(path.with_name(f".{path.name}.part"))
+    part.write_text(text)
+    part.replace(path)
