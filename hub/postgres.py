@@ -59,8 +59,10 @@ SERVER_OPTIONS = {
     "jit": "off",
     "gin_pending_list_limit": "64MB",
     "timezone": "UTC",
-    "log_min_messages": "warning",
-    "log_min_error_statement": "panic",  # statements hold personal data: never in the log
+    # What is refused is told with the row (`Key (phone)=(…)`, `COPY staged, line 1, column payload: …`), and statements hold values: never
+    # in the log. What concerns the server itself is LOG, FATAL or PANIC.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
     "log_parameter_max_length_on_error": "0",
 }
 

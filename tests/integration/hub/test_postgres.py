@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ import psutil
 import psycopg2
 import pytest
 
-from hub import postgres
+from hub import airflow, postgres
 from hub.errors import SettingsError
 from hub.settings import Settings
 
@@ -90,6 +91,31 @@ def test_it_listens_on_loopback_alone_and_wants_a_password(home: Path) -> None:
         with pytest.raises(psycopg2.OperationalError, match="password"):
             psycopg2.connect(host="127.0.0.1", port=server.port, user="casehub", password="wrong", dbname="casehub")
         assert (home / "postgres" / "password").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_refused_leaves_no_value_in_the_log(home: Path) -> None:
+    value = "13912345678"
+    with postgres.running(settings_of(home)) as server:
+        connection = postgres.connect(server, "casehub")
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE party (phone text PRIMARY KEY, born date)")
+            cursor.execute("INSERT INTO party VALUES (%s)", (value,))
+            with pytest.raises(psycopg2.errors.UniqueViolation):
+                cursor.execute("INSERT INTO party VALUES (%s)", (value,))
+            with pytest.raises(psycopg2.DataError):
+                cursor.copy_expert("COPY party FROM STDIN (FORMAT csv)", io.StringIO(f"1,{value}a\n"))
+        connection.close()
+    told = (home / "postgres" / "server.log").read_text()
+    assert "database system is ready" in told
+    assert value not in told
+
+
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docs/operations.md"])
+def test_servers_of_ones_own_are_set_up_to_log_no_value_either(name: str) -> None:
+    told = (airflow.ROOT / name).read_text(encoding="utf-8").replace(" = ", "=")
+    for option in ("log_min_messages", "log_min_error_statement"):
+        assert f"{option}={postgres.SERVER_OPTIONS[option]}" in told
 
 
 def test_a_taken_port_names_the_setting(home: Path) -> None:
