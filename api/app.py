@@ -101,7 +101,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
         directory: the departments; None reads every contract that the settings name.
 
     Raises:
-        ContractError: a contract has a mistake.
+        ContractError: there is no such folder of contracts.
     """
     writer = AuditWriter(engine)
     hub = make_hub(settings, engine, load_directory(settings) if directory is None else directory)
@@ -116,7 +116,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
 
     app = FastAPI(lifespan=lifespan, redirect_slashes=False, **_DOCUMENT)
     app.state.hub, app.state.lookups = hub, worker
-    app.state.authenticator = make_authenticator(settings, hub.checking, hub.check, list(hub.directory), hub.policies.current)
+    app.state.authenticator = make_authenticator(settings, hub.checking, hub.check, hub.directory, hub.policies.current)
     app.state.checkers = CapacityLimiter(MAX_WAITING * max(1, len(settings.oidc_issuers)) + CHECKERS)  # for the store so many
     app.state.in_flight = InFlight(settings.calls_at_once, settings.batches_at_once)
     app.state.requests = RequestMetrics()

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from threading import Lock
 
 from connectors.connector import InboxConnector
 from connectors.contract import Contract
-from connectors.contract_files import contract_folders, load_contracts
+from connectors.contract_files import broken_departments, contract_folders, read_contracts
+from connectors.document import raise_problems
 from hub.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -28,18 +38,42 @@ class Department:
     inbox: InboxConnector | None = None
 
 
-class Directory:
-    """Departments by code."""
+class Directory(Collection[str]):
+    """Departments by code.
 
-    def __init__(self, departments: Mapping[str, Department]) -> None:
-        self._departments = dict(departments)
+    Args:
+        departments: as they are.
+        renew: asked every `LOOK_S` seconds at most; all of them anew where something changed, else None.
+    """
+
+    def __init__(self, departments: Mapping[str, Department], renew: Callable[[], Mapping[str, Department] | None] = lambda: None) -> None:
+        self._departments, self._renew = dict(departments), renew
+        self._looking, self._looked_at = Lock(), time.monotonic()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._departments)
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._now()
 
     def get(self, code: str) -> Department:
         """A department, or its bare code where no contract tells more."""
-        return self._departments.get(code) or Department(code, code, code)
+        return self._now().get(code) or Department(code, code, code)
+
+    def _now(self) -> Mapping[str, Department]:
+        """The departments; who asks first after a while looks, and the others do not wait for it."""
+        if time.monotonic() - self._looked_at >= LOOK_S and self._looking.acquire(blocking=False):
+            try:
+                found = self._renew()
+                if found is not None:
+                    self._departments = dict(found)
+                self._looked_at = time.monotonic()
+            finally:
+                self._looking.release()
+        return self._departments
 
 
 def directory_of(contracts: Iterable[Contract]) -> Directory:
@@ -48,12 +82,50 @@ def directory_of(contracts: Iterable[Contract]) -> Directory:
 
 
 def load_directory(settings: Settings) -> Directory:
-    """The directory of every contract that the settings name.
+    """The directory of every contract that the settings name, which follows them as they change.
 
     Raises:
-        ContractError: a contract has a mistake.
+        ContractError: there is no such folder of contracts.
     """
-    return directory_of(load_contracts(contract_folders(settings.contract_folders)).values())
+    files = _Files(contract_folders(settings.contract_folders))
+    return Directory(files.read(), files.changed)
+
+
+class _Files:
+    """Contracts in their folders. One with a mistake is told in the log, and what it said before holds on: it must stop no other."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self._stamps: dict[Path, tuple[int, int]] = {}
+        self._held: dict[str, Department] = {}
+
+    def read(self) -> Mapping[str, Department]:
+        """All of them."""
+        self._stamps = self._stamped()  # before they are read: what changes meanwhile is read again
+        contracts, problems = read_contracts(self._folders)
+        no_folders = [problem for problem in problems if problem.file in self._folders]
+        if no_folders and not self._held:
+            raise_problems(no_folders)
+        found = dict(self._held) if no_folders else {}  # one that is away for a while takes no department with it
+        found |= {name: _department(contract) for name, contract in contracts.items()}
+        for name, mistakes in broken_departments(problem for problem in problems if problem not in no_folders).items():
+            logger.error("%s: %d mistakes in its contract; `casehub sources check` tells them", name, len(mistakes))
+            if name not in found:
+                found[name] = self._held.get(name, Department(name, name, name))
+        self._held = found
+        return found
+
+    def changed(self) -> Mapping[str, Department] | None:
+        """All of them where some file has changed; None where none has."""
+        return None if self._stamped() == self._stamps else self.read()
+
+    def _stamped(self) -> dict[Path, tuple[int, int]]:
+        stamps = {}
+        for path in (path for folder in self._folders for path in folder.glob("*.y*ml")):
+            with contextlib.suppress(OSError):  # it has just gone
+                told = path.stat()
+                stamps[path] = (told.st_mtime_ns, told.st_size)
+        return stamps
 
 
 def _department(contract: Contract) -> Department:

@@ -33,7 +33,7 @@ def serve(settings: Settings, engine: Engine) -> None:
 
     Raises:
         SettingsError: the port is taken; names the setting.
-        ContractError: a contract has a mistake.
+        ContractError: there is no such folder of contracts.
     """
     with contextlib.closing(_listen(settings)) as port:
         server = _server(settings, engine)
@@ -60,7 +60,7 @@ def serving(settings: Settings, engine: Engine, directory: Directory | None = No
 
     Raises:
         SettingsError: the port is taken; names the setting.
-        ContractError: a contract has a mistake.
+        ContractError: there is no such folder of contracts.
     """
     with contextlib.closing(_listen(settings)) as port:
         server = _server(settings, engine, directory)

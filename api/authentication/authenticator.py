@@ -7,7 +7,7 @@ was good lately, and a token with a genuine signature, are not held up by a neig
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import httpx
@@ -93,7 +93,7 @@ class Authenticator:
 
 
 def make_authenticator(
-    settings: Settings, engine: Engine, reading: Reading, departments: Sequence[str], policy: Callable[[], Policy]
+    settings: Settings, engine: Engine, reading: Reading, departments: Collection[str], policy: Callable[[], Policy]
 ) -> Authenticator:
     """The authenticator that the settings describe.
 
@@ -101,7 +101,7 @@ def make_authenticator(
         settings: the process's.
         engine: notes when keys were used.
         reading: a connection to look keys up by.
-        departments: codes that there are.
+        departments: codes that there are, at any time.
         policy: the one in force.
 
     Raises:
@@ -118,7 +118,7 @@ def make_authenticator(
     return Authenticator(KeyCheck(reading, engine), tokens, Throttle(settings.failures_per_minute, GUESS_PERIOD_S, max_keys=MAX_ADDRESSES))
 
 
-def _issuers(settings: Settings, departments: Sequence[str]) -> list[Issuer]:
+def _issuers(settings: Settings, departments: Collection[str]) -> list[Issuer]:
     for bound in settings.oidc_issuers.values():
         if bound is not None and bound not in departments:
             raise SettingsError(
