@@ -68,15 +68,18 @@ def _of_department(families: list[Metric], department: str) -> list[Metric]:
 def _store_families(connection: Connection, directory: Directory) -> list[Metric]:
     rows = _gauge("last_batch_rows", "Rows of a department's last batch.", "department", "kind")
     state = _gauge("last_batch_info", "State of a department's last batch, always 1.", "department", "state")
-    law = _gauge("conservation_difference", "pulled - landed - already_known of the last batch: 0, or a row was lost.", "department")
+    law = _gauge(
+        "conservation_difference", "Rows of all batches between pulled and landed + already_known: 0, or one was lost.", "department"
+    )
     age = _gauge("source_age_seconds", "Seconds since a department's feed last succeeded.", "department")
+    unaccounted = platform.unaccounted(connection)
     for feed in platform.feeds(connection, list(directory)):
         department = feed["department"]
         if feed["batch_id"] is not None:
             for kind in ROWS:
                 rows.add_metric([department, kind], feed[kind])
             state.add_metric([department, feed["state"]], 1)
-            law.add_metric([department], feed["pulled"] - feed["landed"] - feed["already_known"])
+            law.add_metric([department], unaccounted.get(department, 0))
         if feed["age_s"] is not None:
             age.add_metric([department], float(feed["age_s"]))
     quarantine = _gauge("quarantine_open", "Open quarantine items.", "department")

@@ -44,6 +44,18 @@ def open_quarantine(connection: Connection) -> dict[str, int]:
     return {row.department: row.items for row in connection.execute(text(statement))}
 
 
+# Of every batch: one that breaks the law stays behind the ones that come after it.
+_BROKEN = """
+SELECT department, sum(abs(pulled - landed - already_known)) AS rows FROM ops.batch
+WHERE pulled <> landed + already_known GROUP BY department
+"""
+
+
+def unaccounted(connection: Connection) -> dict[str, int]:
+    """Rows by which pulled differs from landed and already known, by department; none where the law holds of all its batches."""
+    return {row.department: int(row.rows) for row in connection.execute(text(_BROKEN))}
+
+
 # The index of rows in no final state gives those of each such batch; a failed one of which the next run took the rows has none.
 _HELD = """
 SELECT b.department, count(*) AS batches, sum(r.rows) AS rows FROM ops.batch b CROSS JOIN LATERAL (

@@ -49,7 +49,7 @@ def feeds(store: Store) -> None:
 def write_feeds(store: Store) -> None:
     store.insert(tables.source, department="petition", watermark="2025-01-03T00:00:00Z")
     make_batch(store, "labour", state="failed", finished_at=None, error="source is down")
-    make_batch(store, "petition", pulled=1)
+    make_batch(store, "petition", pulled=1, landed=0, already_known=1)
     make_batch(store, "petition", contract_version=2)
     make_item(store, "petition", 1)
     make_item(store, "petition", 2, state="discarded")
@@ -171,6 +171,15 @@ def test_metrics(fragile_api: Api) -> None:
         'casehub_http_request_seconds_count{method="GET",route="/healthz",status="200"} 1.0',
     ):
         assert line in lines
+
+
+def test_a_batch_that_breaks_the_law_is_told_whatever_came_after_it(fragile_api: Api) -> None:
+    api, store = fragile_api, fragile_api.store
+    make_batch(store, "labour", state="validated", pulled=12)
+    make_batch(store, "labour", state="validated", pulled=9)
+    make_batch(store, "labour", state="validated")
+    lines = api.as_("engineer").get("/metrics").text.splitlines()
+    assert 'casehub_conservation_difference{department="labour"} 3.0' in lines
 
 
 def test_rows_that_wait_in_an_earlier_batch_are_told(fragile_api: Api) -> None:
