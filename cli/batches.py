@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy import Row
 
 from cli.console import Console
 from cli.session import active_contracts, require_department, store
@@ -50,6 +52,14 @@ def list_batches(
     for row in rows:
         if row.error:
             console.print(f"{row.batch_id}: {row.error}", markup=False, highlight=False)
+    for (_, alert), batch_id in _alerts(rows).items():
+        console.print("[yellow]提醒 · alert[/yellow] ", end="")
+        console.print(f"{batch_id}: {alert}", markup=False, highlight=False)
+
+
+def _alerts(rows: Sequence[Row[Any]]) -> dict[tuple[str, str], int]:
+    """What batches alert of, by department, each with the newest that does: one may be told of until a person acts."""
+    return {(row.department, alert): row.batch_id for row in reversed(rows) for alert in row.alerts or ()}
 
 
 @app.command()

@@ -31,7 +31,7 @@ def list_refused(
     limit: Annotated[int, typer.Option(min=1, help="行数 · rows")] = 50,
 ) -> None:
     """列出被拒的行：哪一行、哪条规则、为什么 · Which row, which rule, why; never the value."""
-    from pipeline.quarantine import list_items, require_known
+    from pipeline.quarantine import count_items, list_items, require_known
 
     table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
     for column in table.columns:
@@ -44,22 +44,35 @@ def list_refused(
             table.add_row(
                 str(item.item_id), item.department, item.source_record_id, str(item.version), item.rule, item.column_name, item.reason
             )
+        by_rule = count_items(engine, department, rule)
     Console().print(table, markup=False)
+    items = sum(by_rule.values())
+    if items > limit:
+        Console().print(f"共 {items:,} 条，以上为最早的 {limit:,} 条 · the oldest {limit:,} of {items:,} items; --limit", highlight=False)
+        for name, count in by_rule.items():
+            Console().print(f"  {name} × {count:,}", markup=False, highlight=False)
     Console().print("修复后重放 · after a fix: casehub quarantine replay DEPARTMENT [--rule RULE]", highlight=False)
 
 
 @app.command()
 def replay(department: Department, rule: Rule = "", item: ItemId = 0) -> None:
     """更正契约或代码表后重放 · Run refused rows again after the contract or a code list was mended."""
+    from pipeline.quarantine import count_items, require_known
     from pipeline.quarantine import replay as run_again
-    from pipeline.quarantine import require_known
 
     choice = Choice(department, rule, item)
     with store() as engine:
         contract = active_contracts(get_settings(), [department])[0]
         require_known(engine, choice)
         rows = run_again(engine, contract, choice, get_settings(), by=os_user())
-    Console().print(f"重放 {rows} 行 · replayed {rows} rows; `casehub resolve` 发布 publishes what was accepted")
+        items = sum(count_items(engine, department).values())
+    console = Console(soft_wrap=True)
+    console.print(f"重放 {rows:,} 行 · replayed {rows:,} rows; `casehub resolve` 发布 publishes what was accepted")
+    if items:
+        console.print(
+            f"隔离区尚有 {items:,} 条 · {items:,} items are in quarantine still: casehub quarantine list --department {department}",
+            highlight=False,
+        )
 
 
 @app.command()

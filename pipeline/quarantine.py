@@ -23,6 +23,11 @@ SELECT item_id, department, source_record_id, version, batch_id, rule, column_na
 WHERE state = 'open' AND item_id > :after AND (:department = '' OR department = :department) AND (:rule = '' OR rule = :rule)
 ORDER BY item_id LIMIT 1000
 """
+_BY_RULE = """
+SELECT rule, count(*) AS items FROM quarantine.item
+WHERE state = 'open' AND (:department = '' OR department = :department) AND (:rule = '' OR rule = :rule)
+GROUP BY rule ORDER BY items DESC, rule
+"""
 # The items of one row stand and fall together: replaying one of them replays the row.
 _RESOLVE = """
 WITH chosen AS (
@@ -91,6 +96,13 @@ def list_items(engine: Engine, department: str = "", rule: str = "") -> Iterator
             if not rows:
                 return
             after = rows[-1]["item_id"]
+
+
+def count_items(engine: Engine, department: str = "", rule: str = "") -> dict[str, int]:
+    """How many open items each rule has, those with most first."""
+    with store_errors(), engine.connect() as connection:
+        rows = connection.execute(text(_BY_RULE), {"department": department, "rule": rule})
+        return {row.rule: row.items for row in rows}
 
 
 def require_known(engine: Engine, choice: Choice) -> None:

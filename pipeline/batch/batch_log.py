@@ -14,7 +14,7 @@ from pipeline.batch.conservation import recount, require_law
 _UNDER_WAY = frozenset({"landed", "validated", "failed"})  # rows of such a batch may be in no state yet
 _CLOSED = "SELECT batch_id, state, validated_at FROM ops.batch WHERE state <> 'open' ORDER BY batch_id"
 _LATEST = """
-SELECT batch_id, department, kind, state, pulled, landed, already_known, accepted, quarantined, held, deleted, error FROM ops.batch
+SELECT batch_id, department, kind, state, pulled, landed, already_known, accepted, quarantined, held, deleted, alerts, error FROM ops.batch
 WHERE (:department = '' OR department = :department) AND (:state = '' OR state = :state) ORDER BY batch_id DESC LIMIT :most
 """
 #: Rows of a department may outlive its contract.

@@ -27,7 +27,7 @@ WHERE EXISTS (
       AND (o.version, o.content_hash) <> (c.version, c.content_hash))
 """
 _FAIL_DEAD = """
-UPDATE ops.batch SET state = 'failed', error = 'the run ended before its end', finished_at = now()
+UPDATE ops.batch SET state = 'failed', error = '运行中断 · the run ended before its end', finished_at = now()
 WHERE department = :department AND state = 'open'
 """
 _HELD = "SELECT count(*), min(batch_id) FROM ops.batch WHERE department = :department AND state = 'held' HAVING count(*) > 0"

@@ -77,7 +77,7 @@ _LAND = (
            CASE WHEN f.has_key THEN f.known_version + f.turn ELSE 1 END,
            :batch_id, f.ordinal, s.operation, f.content_hash, f.has_key,
            coalesce(to_jsonb(s.kept_payload), s.payload), coalesce(s.kept_raw, s.raw),
-           coalesce(s.fault, CASE WHEN NOT f.has_key AND f.source_record_id IS NOT NULL THEN 'the key stands twice in one snapshot' END),
+           coalesce(s.fault, CASE WHEN NOT f.has_key AND f.source_record_id IS NOT NULL THEN cast(:twice AS text) END),
            f.event_id, CASE WHEN NOT :is_ordered OR s.cursor COLLATE "C" <= :ahead THEN s.cursor END, 'landed'
     FROM fresh f JOIN staged s ON s.ctid = f.place ORDER BY f.ordinal
     RETURNING 1
@@ -147,6 +147,7 @@ def _judging(landing: Landing) -> dict[str, object]:
         "is_snapshot": landing.is_snapshot,
         "is_sweep": landing.is_sweep,
         "is_ordered": is_ordered(contract),
+        "twice": "同一快照中主键重复 · the key stands twice in one snapshot",
         "ahead": furthest(),  # a slip of one event would leave all that follow it behind
     }
 

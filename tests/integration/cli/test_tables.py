@@ -52,6 +52,37 @@ def test_a_rule_in_quarantine_can_be_copied(database: Engine) -> None:
     assert "…" not in output
 
 
+def test_refused_rows_beyond_those_shown_are_counted_by_rule(database: Engine) -> None:
+    with database.begin() as connection:
+        for number in range(3):
+            connection.execute(text(_ITEM.replace("YJ20260301000123", f"YJ{number}")))
+        connection.execute(text(_ITEM.replace("transform:petitioner.birth_date", "fault").replace("YJ20260301000123", "YJ9")))
+    output = CliRunner().invoke(app, ["quarantine", "list", "--limit", "2"]).output
+    assert "the oldest 2 of 4 items" in output
+    assert "  transform:petitioner.birth_date × 3\n  fault × 1\n" in output
+    assert "the oldest" not in CliRunner().invoke(app, ["quarantine", "list", "--limit", "4"]).output
+
+
+def test_a_replay_says_how_much_is_in_quarantine_still(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = make_contract()
+    monkeypatch.setattr(quarantine, "active_contracts", lambda *_: [contract])
+    take_in(database, contract, make_page([make_row(1, at="next Tuesday"), make_row(2)]))
+    output = CliRunner().invoke(app, ["quarantine", "replay", "works"]).output
+    assert "replayed 1 rows" in output
+    assert "1 items are in quarantine still: casehub quarantine list --department works" in output
+    monkeypatch.setattr(quarantine, "active_contracts", lambda *_: [make_contract(version=2, record={"text": {"from": "text"}})])
+    assert "still" not in CliRunner().invoke(app, ["quarantine", "replay", "works"]).output
+
+
+def test_batches_show_what_they_alert_of_once(database: Engine) -> None:
+    alerting = _BATCH.replace("pulled)", "pulled, alerts)").replace("123456)", """123456, '["volume: few"]')""")
+    with database.begin() as connection:
+        for department in ("labour", "labour", "court"):
+            connection.execute(text(alerting), {"department": department})
+    output = CliRunner().invoke(app, ["batches", "list"]).output
+    assert [line for line in output.splitlines() if "volume" in line] == ["提醒 · alert 2: volume: few", "提醒 · alert 3: volume: few"]
+
+
 def test_what_stands_in_brackets_is_shown_as_it_stands(database: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     item = _ITEM.replace("'YJ20260301000123'", "'[red]7'").replace("'csrq'", "'[/mg]'")
     with database.begin() as connection:

@@ -87,7 +87,7 @@ def test_a_key_twice_in_one_snapshot_is_refused_and_settles(database: Engine) ->
     contract, page = make_contract(), make_page([make_row(1, status="received"), make_row(1, status="accepted"), make_row(2)])
     report = take_in(database, contract, page)
     assert (report.accepted, report.quarantined) == (2, 1)
-    assert ask(database, "SELECT reason FROM quarantine.item") == ["the key stands twice in one snapshot"]
+    assert ask(database, "SELECT reason FROM quarantine.item") == ["同一快照中主键重复 · the key stands twice in one snapshot"]
     assert take_in(database, contract, page).already_known == 3
 
 
