@@ -76,7 +76,7 @@ def look_at(contract: Contract, page: Page) -> Look:
         page.columns,
         list(_fields(contract, Payloads(rows))),
         unknown=tuple(name for name in page.columns if name not in contract.source_columns()),
-        missing=tuple(sorted(contract.required_columns() - seen)) if rows else (),
+        missing=tuple(contract.missing_columns(seen)) if rows else (),
         unused=tuple(name for name in (*contract.ignore, *contract.volatile) if rows and name not in seen and not _is_in_any(rows, name)),
         faults=[fault for fault in page.rows.column("fault").to_pylist() if fault is not None],
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, model_validator
@@ -141,10 +141,31 @@ class Contract(Strict):
             names |= {head(condition.field)} if condition else set()
         return frozenset(names)
 
+    def missing_columns(self, seen: Collection[str]) -> list[str]:
+        """Required columns that are not among those seen; a name with a dot is a nested value's, or a column's that has it ("No.")."""
+        whole = {head(name) for name in self._dotted_names() if name in seen}
+        return sorted(self.required_columns() - {*seen} - whole)
+
     def source_columns(self) -> frozenset[str]:
         """Every top-level source column the contract knows, taken or not: any other is drift (new_column)."""
         tested = {head(name) for expectation in self.expectations for name in expectation.columns}
-        return self.required_columns() | {*self.ignore, *self.volatile, *map(head, self.volatile)} | tested
+        whole = self._dotted_names() if self._is_tabular else frozenset()
+        return self.required_columns() | {*self.ignore, *self.volatile, *map(head, self.volatile)} | tested | whole
+
+    @property
+    def _is_tabular(self) -> bool:
+        """Whether its rows are cells under names, none of them an object."""
+        connector = self.connector
+        return connector.kind == "sql" or (isinstance(connector, FileConnector) and connector.format in ("csv", "xlsx", "fixed_width"))
+
+    def _dotted_names(self) -> frozenset[str]:
+        """Names with a dot, where a value within an object may be meant."""
+        conditions = [self.visibility.sealed_when, self.visibility.restricted_when, *(party.when for party in self.parties)]
+        named = [*self.key, *(condition.field for condition in conditions if condition)]
+        named += [self.feed.field] if isinstance(self.feed, CursorFeed) else []
+        named += [self.feed.deleted.field] if self.feed.deleted and self.feed.deleted.field else []
+        named += [name for expectation in self.expectations for name in expectation.columns]
+        return frozenset(name for name in named if "." in name)
 
     def code_lists(self) -> frozenset[str]:
         """Names of the code lists it uses."""

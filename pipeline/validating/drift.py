@@ -61,7 +61,7 @@ def missing_columns(contract: Contract, seen: Iterable[str], rows: int) -> list[
     optional = contract.connector.kind in _OPTIONAL_KEYS or getattr(contract.connector, "format", "") in {"json", "jsonl", "xml"}
     if optional and rows < _ROWS_TO_MISS_A_COLUMN:
         return []
-    return sorted(contract.required_columns() - set(seen))
+    return contract.missing_columns(set(seen))
 
 
 def retyped_columns(known: Mapping[str, list[str]], shape: Shape) -> dict[str, set[str]]:

@@ -100,6 +100,21 @@ def test_the_columns_that_a_path_begins_with(path: str, head: set[str]) -> None:
     assert make_contract(record={"title": {"path": path}}).mapped_columns() == head
 
 
+def test_a_column_with_a_dot_in_its_name_is_there_under_it() -> None:
+    contract = make_contract(key=["No."], feed={"mode": "cursor", "field": "Upd. at"})
+    assert contract.missing_columns({"No.", "Upd. at", "ajmc"}) == []
+    assert contract.missing_columns({"Upd. at", "ajmc"}) == ["No"]
+    assert {"No.", "Upd. at"} <= contract.source_columns()
+
+
+def test_a_dotted_name_of_an_object_is_there_with_the_object() -> None:
+    rest = {"kind": "rest", "connection": "source", "path": "/cases"}
+    contract = make_contract(connector=rest, key=["incident.no"], feed={"mode": "snapshot"})
+    assert contract.missing_columns({"incident", "ajmc"}) == []
+    assert contract.missing_columns({"ajmc"}) == ["incident"]
+    assert "incident.no" not in contract.source_columns()
+
+
 def test_content_version_follows_the_meaning_and_not_the_writing(design: Path, tmp_path: Path) -> None:
     before = load_contract(design).content_version
     design.write_text("# a comment\n" + DESIGN.replace('version: 3\nlegal_basis: "…"', "legal_basis: '…'\nversion: 3"), encoding="utf-8")
