@@ -221,6 +221,10 @@ def _connection_problems(subject: Subject) -> Iterator[Problem]:
             from connectors.transports.http import require_usable  # not at the top: parsing the DAGs checks no connection
 
             require_usable(connector, connection, subject.contract.department)
+        elif connector.kind == "sql":
+            from connectors.transports.sqlserver import usable_url
+
+            usable_url(connection)
     except SettingsError as error:
         yield subject.problem(
             ("connector", "connection"), "connector.connection", error.message, error.remedy, (variable(connector.connection),)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from connectors.connections import load_connection, variable
+from connectors.connections import Connection, load_connection, variable
 from connectors.connector import SqlConnector
 from connectors.contract import Contract
 from connectors.document import did_you_mean
@@ -27,6 +27,33 @@ _SIZED = frozenset({str, bytes, memoryview})
 _NESTED = frozenset({dict, list, tuple})  # jsonb and arrays
 _A_NUMBER = 8  # bytes
 _T = TypeVar("_T")
+
+
+def usable_url(connection: Connection) -> sa.URL:
+    """The address of a database whose driver is there; nobody is asked.
+
+    Raises:
+        SettingsError: it is none, of a database that no driver is there for, or a password's @ parts it.
+    """
+    setting = variable(connection.name)
+    try:
+        url = sa.make_url(connection.url)
+        sa.create_engine(url).dispose()
+    except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, TypeError, ValueError):
+        raise SettingsError(
+            f"{setting} 不是可用的数据库地址 · {setting} is no database URL that can be used",
+            remedy="写作 postgresql+psycopg2://user:password@host/database、mysql+pymysql://… 或 sqlite:////path · "
+            "write postgresql+psycopg2://user:password@host/database, mysql+pymysql://… or sqlite:////path",
+            setting=setting,
+        ) from None
+    if url.host and "@" in f"{url.host}/{url.database}":
+        raise SettingsError(
+            f"{setting} 的密码含有 @ · {setting} has an @ in its password",
+            remedy="密码中的特殊字符写作 %40（@）、%2F（/）、%23（#） · "
+            "write what is special in a password as %40 for @, %2F for /, %23 for #",
+            setting=setting,
+        )
+    return url
 
 
 class SqlServer:
@@ -46,18 +73,9 @@ class SqlServer:
         self._contract, self._connector = contract, connector
         self._deadline = 0.0
         self._keeps_bytes = False  # SQLite holds whatever it was given: decode what is no UTF-8 to lone surrogates, once some is met
-        connection = load_connection(connector.connection, "sql")
-        try:
-            url = sa.make_url(connection.url)
-            self._check_file(url)
-            self._engine = sa.create_engine(url, connect_args=self._connect_args(url), hide_parameters=True, pool_size=1, max_overflow=0)
-        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, TypeError, ValueError):
-            raise SettingsError(
-                f"{variable(connection.name)} 不是可用的数据库地址 · {variable(connection.name)} is no database URL that can be used",
-                remedy="写作 postgresql+psycopg2://user:password@host/database、mysql+pymysql://… 或 sqlite:////path · "
-                "write postgresql+psycopg2://user:password@host/database, mysql+pymysql://… or sqlite:////path",
-                setting=variable(connection.name),
-            ) from None
+        url = usable_url(load_connection(connector.connection, "sql"))
+        self._check_file(url)
+        self._engine = sa.create_engine(url, connect_args=self._connect_args(url), hide_parameters=True, pool_size=1, max_overflow=0)
         sa.event.listen(self._engine, "connect", self._on_connect)
 
     def __enter__(self) -> SqlServer:

@@ -155,6 +155,26 @@ def test_a_connection_is_asked_for_what_its_authentication_needs(
     assert "hunter2" not in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        pytest.param("mysql://reader:hunter2@host/db", "is no database URL that can be used", id="a driver that is not there"),
+        pytest.param("mysql+pymysql://reader:hunter2@x@host/db", "has an @ in its password", id="an @ that is not written as %40"),
+        pytest.param("mysql+pymysql://reader:hunter2@x/y@host/db", "has an @ in its password", id="an @ before a /"),
+        pytest.param("mysql+pymysql://reader:hunter2%40x@host/db", None, id="one that is"),
+    ],
+)
+def test_a_databases_address_is_asked_whether_it_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, words: str | None
+) -> None:
+    write_contract(tmp_path)
+    monkeypatch.setenv("CASEHUB_CONNECTION_SOURCE", url)
+    found = messages(tmp_path, connections=True)
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]
+    assert "hunter2" not in "".join(found)
+
+
 def test_the_command_shows_file_line_and_remedy_and_fails(runner: CliRunner, tmp_path: Path) -> None:
     write_contract(tmp_path, "mine", department="mine", connector={"kind": "sql", "connection": "source", "relatoin": "x"})
     done = runner.invoke(app, ["check"])
