@@ -126,7 +126,8 @@ class AirflowApi:
         except (httpx.HTTPError, ValueError) as error:
             raise HubError(
                 f"Airflow 接口未接受请求 · Airflow's API did not take {method} {path}: {type(error).__name__}",
-                remedy="查看 var/airflow/logs/api-server.log · read var/airflow/logs/api-server.log",
+                remedy="查看 CASEHUB_HOME（默认 var）中的 airflow/logs/api-server.log · "
+                "read airflow/logs/api-server.log in CASEHUB_HOME, by default var",
             ) from None
 
 

@@ -73,5 +73,6 @@ class Pass:
         elif time.monotonic() - self._moved > STALL_S:
             raise HubError(
                 f"{STALL_S:.0f} 秒没有进展 · nothing has moved for {STALL_S:.0f} s",
-                remedy="在 Airflow 中查看各次运行，或查看 var/airflow/logs · look at the runs in Airflow, or read var/airflow/logs",
+                remedy="在 Airflow 中查看各次运行，或查看 CASEHUB_HOME（默认 var）中的 airflow/logs · "
+                "look at the runs in Airflow, or read airflow/logs in CASEHUB_HOME, by default var",
             )

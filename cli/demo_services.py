@@ -44,7 +44,7 @@ class Services:
         except httpx.HTTPError as error:
             raise HubError(
                 f"模拟系统未完成 {action} · the simulator did not {action} ({type(error).__name__})",
-                remedy="查看 var/demo/simulator.log · read var/demo/simulator.log",
+                remedy="查看 CASEHUB_HOME（默认 var）中的 demo/simulator.log · read demo/simulator.log in CASEHUB_HOME, by default var",
             ) from None
         found: dict[str, str] = answer.json()
         return found

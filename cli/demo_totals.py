@@ -142,12 +142,12 @@ class WayIn:
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise HubError(
                 f"接口未答复查询 · the API did not answer a search ({type(error).__name__})",
-                remedy="查看 var/demo/api.log · read var/demo/api.log",
+                remedy="查看 CASEHUB_HOME（默认 var）中的 demo/api.log · read demo/api.log in CASEHUB_HOME, by default var",
             ) from None
         if not found:
             raise HubError(
                 "接口查不到库中已有单位的案件 · the API finds no case of a firm that the store knows",
-                remedy="查看 var/demo/api.log · read var/demo/api.log",
+                remedy="查看 CASEHUB_HOME（默认 var）中的 demo/api.log · read demo/api.log in CASEHUB_HOME, by default var",
             )
         read_as = (page.get("recognised_as") or {}).get("zh", "")
         console.print(f"\n[bold]经办人员问 · a clerk asks[/bold] q={escape(self.firm)} [dim]{escape(read_as)}[/dim]", highlight=False)
