@@ -12,6 +12,7 @@ from api.access import Caller
 from api.authentication.refusals import refusal
 from api.policy.document import Policy
 from hub.errors import AccessDenied
+from hub.wording import Words
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]{1,255}")
 
@@ -95,9 +96,9 @@ def _role(claims: Mapping[str, Any], name: str, policy: Policy) -> str:
     known = {role for role in held if isinstance(role, str)}.intersection(policy.role_names)
     if len(known) == 1:
         return known.pop()
-    few = "没有 · no" if not known else "不止一个 · more than one"
+    few = Words("没有平台角色", "no role of the hub's") if not known else Words("不止一个平台角色", "more than one role of the hub's")
     raise AccessDenied(
-        f"令牌的 {name} 中{few} 平台角色 · the hub takes exactly one role of its own in {name}",
+        f"令牌的 {name} 中{few.zh} · the claim {name} holds {few.en}",
         remedy="请身份管理员只授予一个平台角色 · have the administrator of identities grant exactly one role of the hub's",
     )
 

@@ -196,6 +196,7 @@ def test_a_role_or_department_that_is_not_known_is_refused_with_what_to_do(
     assert row == {"caller": f"u-1@{issuer.url.removeprefix('http://')}", "outcome": 403}
     assert (answer.status_code, answer.json()["type"]) == (403, DENIED)
     assert word in answer.json()["detail"] + answer.json()["remedy"]
+    assert answer.json()["detail"].count(" · ") == 1  # no language in the other's sentence
     assert 'labor"' not in answer.text
 
 
