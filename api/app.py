@@ -54,6 +54,8 @@ from hub.errors import HubError
 from hub.settings import Settings
 
 _WORD = re.compile(r"[A-Za-z_]{1,40}")  # as fields are called
+_AS_DOCUMENTED = "对照 /docs 改正 · correct it as /docs says"
+_AS_JSON = "加上请求头 Content-Type: application/json · send the header Content-Type: application/json"
 _DESCRIPTION = """
 十六个部门的记录汇成统一案件，一个入口查询。 · Sixteen departments' records made one store of cases, with one entry to ask it by.
 
@@ -169,10 +171,11 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     """Which fields, and why; pydantic's own words for a value are left out, for they repeat it."""
     found = cast(RequestValidationError, error).errors()
     errors = [{"field": ".".join(_told(each)), "problem": field_words.told(each)} for each in found]
+    is_unread = any(each["loc"] == ("body",) and each["type"] != "missing" for each in found)
     return problem_response(
         PROBLEMS["request"],
         "请求参数有误，详见 errors · the request has mistakes, see errors",
-        remedy="对照 /docs 改正 · correct it as /docs says",
+        remedy=_AS_JSON if is_unread and "json" not in request.headers.get("content-type", "") else _AS_DOCUMENTED,
         request_id=trace_of(request).request_id,
         errors=errors[:20],
     )

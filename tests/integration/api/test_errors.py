@@ -58,6 +58,18 @@ def test_bodies_that_cannot_be_read(api: Api, body: bytes) -> None:
     assert SECRET not in answer.text
 
 
+def test_a_body_that_does_not_say_what_it_is_is_told_which_header_to_send(api: Api) -> None:
+    clerk, body = api.as_("clerk", "petition"), b'{"q": "x", "limit": 0}'
+    remedies = {
+        sent: clerk.post("/v1/cases/search", content=body, headers={"Content-Type": sent} if sent else None).json()["remedy"]
+        for sent in ("", "application/x-www-form-urlencoded", "application/json")
+    }
+    assert [sent for sent, remedy in remedies.items() if "Content-Type: application/json" in remedy] == [
+        "",
+        "application/x-www-form-urlencoded",
+    ]
+
+
 def test_parameters_that_cannot_be_read(api: Api) -> None:
     clerk = api.as_("clerk", "petition")
     for query in ("limit=0", "limit=x", "unknown=1", f"cursor={SECRET}", "q=", f"grade={SECRET}", "reported_from=soon"):
