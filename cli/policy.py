@@ -69,7 +69,7 @@ def list_all() -> None:
 @app.command()
 def diff(version: Version) -> None:
     """与现行策略的差异 · What a policy would change of the one in force."""
-    before, after = _yaml_of(-1), _yaml_of(version)
+    before, after = _yaml_of(-1, is_sorted=True), _yaml_of(version, is_sorted=True)
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), "in force", f"version {version}", lineterm=""):
         typer.echo(line)
 
@@ -119,7 +119,8 @@ def _departments() -> frozenset[str]:
     return frozenset(load_contracts(contract_folders(get_settings().contract_folders)))
 
 
-def _yaml_of(version: int) -> str:
+def _yaml_of(version: int, *, is_sorted: bool = False) -> str:
+    """A policy as YAML; sorted, for what the store holds is in an order of its own."""
     from api.policy.store import in_force, policy_version
 
     with store() as engine:
@@ -128,7 +129,7 @@ def _yaml_of(version: int) -> str:
         else:
             with engine.connect() as connection:
                 policy = in_force(connection)
-    return yaml.safe_dump(policy.model_dump(mode="json", exclude_none=True), allow_unicode=True, sort_keys=False, width=140)
+    return yaml.safe_dump(policy.model_dump(mode="json", exclude_none=True), allow_unicode=True, sort_keys=is_sorted, width=140)
 
 
 def _administrator(engine: Engine) -> str:
