@@ -46,8 +46,9 @@ _ROLES = {
     "person_name": Kind.NAME.value,
 }
 _REMEDY = (
-    "首行写列名（姓名、身份证号、电话、单位、统一社会信用代码、案号、查询内容），或用参数 columns=列名=phone 指明 · "
-    f"name the columns in the first line, or say columns=NAME=KIND; kinds: {', '.join(KINDS)}"
+    "首行写列名（姓名、身份证号、电话、单位、统一社会信用代码、案号、查询内容），"
+    "或用参数 columns=列名=phone 指明（网址中须作百分号编码） · "
+    f"name the columns in the first line, or say columns=NAME=KIND, percent-encoded in the URL; kinds: {', '.join(KINDS)}"
 )
 
 

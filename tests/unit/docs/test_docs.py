@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from api.authentication import keys
 from api.inbox import MAX_AGE_S, MAX_EVENTS
 from api.inbox import MAX_BODY_BYTES as MAX_INBOX_BYTES
 from api.problems import PROBLEMS
+from api.questions.cases import CaseQuery
 from cli.main import app
 from connectors.codes import read_code_list
 from connectors.connections import KEYS as CONNECTION_KEYS
@@ -21,6 +23,7 @@ from connectors.contract import Contract
 from hub import errors
 from hub.errors import HubError
 from hub.settings import Settings
+from pipeline.validating.validate import _DRIFTS
 from schema import codes as hub_codes
 from schema.tables import BATCH_STATES, RECORD_STATES
 from simulator.serve import DEPARTMENTS
@@ -65,6 +68,14 @@ def test_every_state_is_in_its_table_in_operations(heading: str, states: tuple[s
     assert all(cells[0].strip() for cells in told.values())
 
 
+def test_every_alert_of_a_batch_is_in_operations() -> None:
+    steps = [path for step in ("landing", "validating") for path in (ROOT / "pipeline" / step).glob("*.py")]
+    alerts = {word for path in steps for word in re.findall(r'f"([a-z_]+): ', path.read_text(encoding="utf-8"))} | set(_DRIFTS)
+    assert {"cursor_ahead", "short_of_total", "new_column"} <= alerts
+    told = table("docs/operations.md", "an alert of a batch (`casehub run` and `casehub batches list` print them)")
+    assert sorted(alerts - set(told)) == []
+
+
 @IN_BOTH_LANGUAGES
 def test_every_department_is_an_example_in_onboarding(name: str) -> None:
     departments = {path.stem for path in (ROOT / "connectors" / "departments").glob("*.yml")}
@@ -89,6 +100,32 @@ def test_examples_name_one_host_and_one_key(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert set(re.findall(r"Bearer \$(\w+)", text)) <= {"CASEHUB_KEY"}
     assert set(re.findall(r"https?://([^/\s\"'`]*hub[^/\s\"'`]*)/v1", text)) <= {"hub.example.gov.cn"}
+
+
+def test_the_environment_of_the_services_has_comments_in_lines_of_their_own() -> None:
+    # systemd takes what stands behind a value for a part of it.
+    (block,) = re.findall(r"```\n(CASEHUB_HOME=.*?)```", page("docs/operations.md"), re.DOTALL)
+    lines = [line for line in block.splitlines() if not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[A-Z_]+=\S+", line)] == []
+    assert {line.partition("=")[0] for line in lines if line.startswith("CASEHUB_")} - {"CASEHUB_CONNECTION_PETITION"} <= {
+        f"CASEHUB_{name.upper()}" for name in Settings.model_fields
+    }
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_keys_in_examples_have_names_that_are_taken(path: Path) -> None:
+    names = re.findall(r'keys create ("[^"]*"|[!-~]+)', path.read_text(encoding="utf-8"))
+    assert [name for name in names if not keys._NAME.fullmatch(name)] == []
+
+
+def test_every_field_of_a_search_is_in_its_page() -> None:
+    assert [name for name in CaseQuery.model_fields if not re.search(rf"[`&,]{name}\b", page("docs/api/search.md"))] == []
+
+
+def test_a_look_up_that_is_handed_in_for_a_purpose_is_fetched_for_one() -> None:
+    (example,) = re.findall(r"```\n(curl .*?)```", page("docs/api/lookups.md"), re.DOTALL)
+    commands = [line for line in example.replace("\\\n", " ").splitlines() if "-F file" in line or "/result" in line]
+    assert [bool(re.search("X-Purpose.*X-Case-Reference", line)) for line in commands] == [True, True]
 
 
 @IN_BOTH_LANGUAGES
