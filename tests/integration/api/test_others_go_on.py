@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from api.access import Caller
-from api.authentication.key_check import FRESH_S
+from api.authentication import key_check
 from api.authentication.keys import create_key
 from api.state import POOL_SIZE
 from hub.database import make_engine
@@ -27,28 +27,35 @@ PARTY = {"kind": "person", "role": "petitioner", "name": "王小明", "phone": "
 BATCH = {"records": [{"parties": [PARTY]}] * 3}
 CALLS = POOL_SIZE + 2
 WRITERS = 15  # connections of the store's engine
+FRESH_S = 0.2
 SOON_S = 2.0  # a pool that is used up is waited for three
 _CERTIFICATES = ssl.create_default_context()  # read once
 
 
+@pytest.fixture(autouse=True)
+def soon_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that was read is due to be read again after a fraction of a second."""
+    monkeypatch.setattr(key_check, "FRESH_S", FRESH_S)
+
+
 @contextlib.contextmanager
-def held_up(engine: Engine, table: str) -> Iterator[None]:
-    """Whatever reads this table waits."""
-    with engine.begin() as connection:
+def held_up(
+    engine: Engine, table: str, caller: Api, method: str, path: str, calls: int, **more: Any
+) -> Iterator[list[Future[httpx.Response]]]:
+    """So many calls at once, each on a connection of its own; as long as this lasts, whatever reads this table waits."""
+    with ThreadPoolExecutor(calls) as pool, engine.begin() as connection:  # first the table is let go, then the calls are waited for
         connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
-        yield
+        yield asking(pool, caller, method, path, calls, **more)
 
 
-@contextlib.contextmanager
-def asking(caller: Api, method: str, path: str, calls: int, **more: Any) -> Iterator[list[Future[httpx.Response]]]:
+def asking(pool: ThreadPoolExecutor, caller: Api, method: str, path: str, calls: int, **more: Any) -> list[Future[httpx.Response]]:
     """So many calls at once, each on a connection of its own."""
 
     def ask() -> httpx.Response:
         request = {"headers": caller.headers, **more}
         return httpx.request(method, f"{caller.base_url}{path}", timeout=30, trust_env=False, verify=_CERTIFICATES, **request)
 
-    with ThreadPoolExecutor(calls) as pool:
-        yield [pool.submit(ask) for _ in range(calls)]
+    return [pool.submit(ask) for _ in range(calls)]
 
 
 def _waiting(engine: Engine) -> int:
@@ -77,7 +84,7 @@ def test_batches_hold_no_connection_that_others_need(fragile_api: Api) -> None:
     api, engine = fragile_api, fragile_api.store.engine
     busy, other = api.as_("system", "labour"), api.as_("clerk", "court")
     assert other.get("/v1/sources").status_code == 200
-    with held_up(engine, "store.party"), asking(busy, "POST", "/v1/match/batch", CALLS, json=BATCH):
+    with held_up(engine, "store.party", busy, "POST", "/v1/match/batch", CALLS, json=BATCH):
         _until_waiting(engine, POOL_SIZE)
         _is_served(api, other)
 
@@ -86,7 +93,7 @@ def test_who_asks_is_known_while_every_shared_connection_is_taken(fragile_api: A
     api, engine = fragile_api, fragile_api.store.engine
     busy, other = api.as_("system", "labour"), api.as_("clerk", "court")
     assert other.find()["items"] == []
-    with held_up(engine, "ops.report"), asking(busy, "GET", "/v1/reports?box=out", CALLS):
+    with held_up(engine, "ops.report", busy, "GET", "/v1/reports?box=out", CALLS):
         _until_waiting(engine, POOL_SIZE)
         time.sleep(FRESH_S + 0.1)
         began = time.monotonic()
@@ -99,7 +106,7 @@ def test_who_asks_is_known_while_every_thread_is_taken(fragile_api: Api) -> None
     api, engine = fragile_api, fragile_api.store.engine
     busy, other = api.as_("system", "labour"), api.as_("clerk", "court")
     assert other.get("/v1/changes", params={"since": "latest"}).status_code == 200  # answered without the shared threads
-    with held_up(engine, "store.unified_case"), asking(busy, "POST", "/v1/cases/search", 60, json={}) as calls:
+    with held_up(engine, "store.unified_case", busy, "POST", "/v1/cases/search", 60, json={}) as calls:
         _until_waiting(engine, POOL_SIZE)
         time.sleep(FRESH_S + 0.1)
         assert api.get("/readyz").status_code == 200
@@ -127,7 +134,7 @@ def another(engine: Engine) -> Iterator[Engine]:
 def test_who_asks_is_known_while_every_connection_that_writes_is_taken(fragile_api: Api, pushing: dict[str, Any]) -> None:
     api, other = fragile_api, fragile_api.as_("clerk", "court")
     assert other.get("/v1/sources").status_code == 200
-    with another(api.store.engine) as engine, held_up(engine, "ops.inbox"), asking(api, "POST", INBOX, WRITERS + 3, **pushing):
+    with another(api.store.engine) as engine, held_up(engine, "ops.inbox", api, "POST", INBOX, WRITERS + 3, **pushing):
         _until_waiting(engine, WRITERS)
         _is_served(api, other)
         newcomer = {"Authorization": f"Bearer {create_key(engine, Caller('newcomer', 'clerk', 'court'), 1)}"}
@@ -140,12 +147,12 @@ def test_who_asks_is_known_while_every_connection_that_writes_is_taken(fragile_a
 
 def test_a_department_pushes_so_much_at_once_and_no_more(database: Engine, pushing: dict[str, Any]) -> None:
     with running_api_of(database, DIRECTORY, calls_at_once=2) as api, another(database) as engine:
-        with held_up(engine, "ops.inbox"), asking(api, "POST", INBOX, 5, **pushing) as calls:
+        with ThreadPoolExecutor(1) as pool, held_up(engine, "ops.inbox", api, "POST", INBOX, 5, **pushing) as calls:
             _until_waiting(engine, 2)
             forged = {**pushing, "headers": {**pushing["headers"], "X-Signature-256": "sha256=0"}}
-            with asking(api, "POST", INBOX, 1, **forged) as guesses:
-                assert guesses[0].result().status_code == 401  # who is not the department is told nothing of its pushes
-        refused = _refusals(calls)
+            [guess] = asking(pool, api, "POST", INBOX, 1, **forged)
+            assert guess.result().status_code == 401  # who is not the department is told nothing of its pushes
+            refused = _refusals(calls)
         assert len(refused) == 3
         assert {answer.json()["type"] for answer in refused} == {"urn:casehub:problem:too-many-at-once"}
         assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
@@ -169,11 +176,11 @@ def _refusals(calls: list[Future[httpx.Response]]) -> list[httpx.Response]:
 def test_a_caller_asks_so_much_at_once_and_no_more(database: Engine, setting: str, path: str, table: str, body: dict[str, Any]) -> None:
     with running_api_of(database, DIRECTORY, **{setting: 2}) as api:
         busy, other = api.as_("system", "labour"), api.as_("system", "labour")
-        with held_up(database, table), asking(busy, "POST", path, 5, json=body) as calls:
+        with ThreadPoolExecutor(2) as pool, held_up(database, table, busy, "POST", path, 5, json=body) as calls:
             _until_waiting(database, 2)
-            with asking(other, "POST", path, 2, json=body) as others:
-                _until_waiting(database, 4)
-            assert not _refusals(others)
+            others = asking(pool, other, "POST", path, 2, json=body)
+            _until_waiting(database, 4)
+        assert not _refusals(others)
         refused = _refusals(calls)
         assert len(refused) == 3
         assert {answer.json()["type"] for answer in refused} == {"urn:casehub:problem:too-many-at-once"}
@@ -187,7 +194,7 @@ def test_a_caller_asks_so_much_at_once_and_no_more(database: Engine, setting: st
 def test_a_batch_takes_no_place_of_other_calls(database: Engine) -> None:
     with running_api_of(database, DIRECTORY, batches_at_once=1) as api:
         busy = api.as_("system", "labour")
-        with held_up(database, "store.party"), asking(busy, "POST", "/v1/match/batch", 2, json=BATCH) as calls:
+        with held_up(database, "store.party", busy, "POST", "/v1/match/batch", 2, json=BATCH) as calls:
             _until_waiting(database, 1)
             assert busy.get("/v1/sources").status_code == 200
         assert len(_refusals(calls)) == 1
