@@ -20,6 +20,7 @@ from hub.migrations import migrate
 from hub.postgres import Server
 from hub.settings import Settings
 from tests.copies import Copies, copies
+from tests.in_memory import memory
 from tests.integration.encryption.builders import ring
 
 # A property holds or does not; how long one example takes says how busy the machine is.
@@ -44,7 +45,6 @@ _LONGEST = (
     "test_decisions_carried_over.py",
     "test_bulk_store.py",
 )
-_ROOM = 4 * 2**30  # bytes: what a worker's server comes to, and as much again
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -91,11 +91,10 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 
 
 def _in_memory() -> Path | None:
-    """A new folder in shared memory, or None where the machine has none or little of it."""
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-    if not memory.is_dir() or not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < _ROOM:
+    """A new folder in shared memory, or None where there is no room."""
+    if (room := memory()) is None:
         return None
-    home = Path(tempfile.mkdtemp(prefix="casehub-test-", dir=memory))
+    home = Path(tempfile.mkdtemp(prefix="casehub-test-", dir=room))
     home.chmod(0o755)  # the server's unprivileged user must be able to enter
     return home
 
@@ -121,6 +120,16 @@ def database(database_url: str) -> Iterator[Engine]:
     engine = make_engine(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def common_database(postgres_server: Server, fresh: Copies) -> Iterator[Engine]:
+    """An engine on a fresh migrated store for all tests of a file that only read what was written once."""
+    name = fresh.take()
+    engine = make_engine(postgres_server.url(name))
+    yield engine
+    engine.dispose()
+    fresh.drop(name)
 
 
 def _run(server: Server, statement: str) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,12 +22,13 @@ import pytest
 from hub import airflow, postgres
 from hub.errors import SettingsError
 from hub.settings import Settings
+from tests.in_memory import memory
 
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A folder with a blank in its name, which the server's unprivileged user can enter."""
-    with TemporaryDirectory(prefix="case hub ", ignore_cleanup_errors=True) as name:
+    """A folder with a blank in its name, which the server's unprivileged user can enter; in memory, for a first start writes a lot."""
+    with TemporaryDirectory(prefix="case hub ", dir=memory(), ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
@@ -131,24 +133,36 @@ def test_a_taken_port_names_the_setting(home: Path) -> None:
 
 
 def test_a_server_starts_beside_the_last_processes_of_a_killed_one(home: Path) -> None:
-    busy = "SELECT count(*) FROM generate_series(1, 30000000)"  # notices only when it is done that the server is gone
     program = (
         "import sys; from pathlib import Path; from hub import postgres; from hub.settings import Settings\n"
         "with postgres.running(Settings(home=Path(sys.argv[1]), postgres_port=0)) as server:\n"
-        "    cursor = postgres.connect(server, 'casehub').cursor()\n"
-        f"    print('ready', flush=True); cursor.execute('{busy}')\n"
+        "    connection = postgres.connect(server, 'casehub')\n"
+        "    print(connection.info.backend_pid, flush=True); connection.cursor().execute('SELECT pg_sleep(60)')\n"
     )
     user = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert user.stdout is not None
-    assert user.stdout.readline() == "ready\n"
-    time.sleep(0.3)
+    last = int(user.stdout.readline())
+    os.kill(last, signal.SIGSTOP)  # as one that is busy: it does not notice that the server is gone
     for process in (user.pid, postmaster(home).pid):
         os.kill(process, signal.SIGKILL)
     user.wait()
     user.stdout.close()
-    with postgres.running(settings_of(home)) as again:
-        postgres.connect(again, "casehub").close()
-    assert b"shared memory block" in (home / "postgres" / "server.log").read_bytes()
+    log = home / "postgres" / "server.log"
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_answered, home)
+        deadline = time.monotonic() + 15
+        while b"shared memory block" not in log.read_bytes() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        was_waiting = not waiting.done()
+        os.kill(last, signal.SIGCONT)
+        waiting.result()
+    assert was_waiting
+    assert b"shared memory block" in log.read_bytes()
+
+
+def _answered(home: Path) -> None:
+    with postgres.running(settings_of(home)) as server:
+        postgres.connect(server, "casehub").close()
 
 
 def test_data_survive_a_kill_of_everything(home: Path) -> None:
