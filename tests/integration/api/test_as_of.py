@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from pipeline.resolving.decisions import decide
-from tests.integration.api.builders import Api, as_of
+from tests.integration.api.builders import Api, as_of, running_api
 from tests.integration.pipeline.resolving import Record, cases, id_number, person, record, record_ids, settle
 
 ALL = "records,parties,timeline,lineage,links"
@@ -62,10 +63,9 @@ def comparable(case: dict[str, Any]) -> dict[str, Any]:
     return {**case, "timeline": timeline, "as_of_change": None}
 
 
-@pytest.fixture
-def history(fragile_api: Api) -> History:
+def made(api: Api) -> History:
     """Two cases; one; another title, and the first again; two; one of them gone."""
-    found = History(fragile_api)
+    found = History(api)
     found.step(petition("反映欠薪"), labour())
     found.judge("yes")
     found.step(petition("反映欠薪，已补材料"))
@@ -73,6 +73,13 @@ def history(fragile_api: Api) -> History:
     found.judge("no")
     found.step(record("labour", "2", is_deleted=True))
     return found
+
+
+@pytest.fixture(scope="module")
+def history(common_database: Engine) -> Iterator[History]:
+    """Such a history, for all who only read."""
+    with running_api(common_database) as api:
+        yield made(api)
 
 
 def test_every_step_is_answered_again_by_its_number_and_by_its_time(history: History) -> None:
@@ -87,8 +94,9 @@ def test_every_step_is_answered_again_by_its_number_and_by_its_time(history: His
             assert history.answer(case_id, at.isoformat()) == answer
 
 
-def test_links_that_led_out_of_a_case_then_are_told_as_they_were(history: History) -> None:
+def test_links_that_led_out_of_a_case_then_are_told_as_they_were(fragile_api: Api) -> None:
     """A person's "no" stands between the two cases from the fifth step on, and leads to nothing once the record is gone."""
+    history = made(fragile_api)
     first, second = history.ids
     outside = [[link["case_id"] for link in said[first]["links"] if "case_id" in link] for *_, said in history.said]
     assert outside[4:] == [[second], []]
