@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from matching.blocking import blocking_keys
 from matching.linkage import link
-from pipeline.looking_up.prospect import ANSWERS, CANDIDATES, Prospect, case_row, party_row
+from pipeline.looking_up.prospect import ANSWERS, CANDIDATES, ITSELF, Prospect, case_row, party_row
 from pipeline.resolving.candidates import key_numbers, meet_published
 from pipeline.resolving.links import Task, forms_of
 from pipeline.resolving.members import entities_of
@@ -50,17 +50,22 @@ class Answer:
 
 def look_up(connection: Connection, prospect: Prospect) -> Answer:
     """Look a record up that is not filed yet, in the connection's transaction."""
+    return look_up_many(connection, [prospect])[0]
+
+
+def look_up_many(connection: Connection, prospects: Sequence[Prospect]) -> list[Answer]:
+    """The same of many, their parties and then their cases in one table each, as RESOLVE compares a chunk."""
     unique_within = unique_departments(connection)
+    found: list[list[tuple[Found, ...]]] = [[()] * len(one.parties) for one in prospects]
     with Channel(connection) as channel:
-        found: list[tuple[Found, ...]] = [()] * len(prospect.parties)
         for relation in (PERSON, ORGANISATION):
-            places = [place for place, party in enumerate(prospect.parties) if party["kind"] == relation.name]
-            if places:
-                rows = [party_row(relation, prospect.values, prospect.parties[place], place) for place in places]
-                for place, entities in zip(places, _entities(Task.reading(channel, relation), rows), strict=True):
-                    found[place] = entities
-        case = case_row(prospect, found)
-        return Answer(tuple(found), _entities(Task.reading(channel, CASE, unique_within), [case])[0])
+            places = [(n, p) for n, one in enumerate(prospects) for p, party in enumerate(one.parties) if party["kind"] == relation.name]
+            rows = [party_row(relation, prospects[n].values, prospects[n].parties[p], p) for n, p in places]
+            for (n, p), entities in zip(places, _entities(Task.reading(channel, relation), rows), strict=True):
+                found[n][p] = entities
+        rows = [case_row(one, parties) for one, parties in zip(prospects, found, strict=True)]
+        cases = _entities(Task.reading(channel, CASE, unique_within), rows)
+    return [Answer(tuple(parties), of_case) for parties, of_case in zip(found, cases, strict=True)]
 
 
 def look_up_party(connection: Connection, party: Mapping[str, Any]) -> tuple[Found, ...]:
@@ -70,11 +75,13 @@ def look_up_party(connection: Connection, party: Mapping[str, Any]) -> tuple[Fou
         return _entities(Task.reading(channel, relation), [party_row(relation, party, party, 0)])[0]
 
 
-def _entities(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Found, ...]]:
+def _entities(task: Task, asked: Sequence[Mapping[str, Any]]) -> list[tuple[Found, ...]]:
     """Of each row the entities that may be the same, the best first."""
-    relation = task.relation
+    if not asked:
+        return []
+    relation, rows = task.relation, [{**row, "id": ITSELF - place} for place, row in enumerate(asked)]
     schema = pl.DataFrame(relation.shape.empty_table()).schema
-    own = forms_of(task, pl.DataFrame(list(rows), schema=schema))
+    own = forms_of(task, pl.DataFrame(rows, schema=schema))
     text = pl.DataFrame(blocking_keys(relation.name, own, task.model))
     keys = text.select("id", key_numbers(text["key"]).alias("key"))
     met = meet_published(task.channel, relation, keys, unless=series(())).pairs()
@@ -88,7 +95,8 @@ def _entities(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Found
     kept = edges.filter(pl.col("decision").is_in(list(ANSWERS)))
     placed = kept.join(entities_of(task.channel, relation, kept["right"]), left_on="right", right_on="id")
     ranked = placed.sort(["match_weight", "right"], descending=[True, False]).unique(["left", "entity"], keep="first", maintain_order=True)
-    return [tuple(map(_found, ranked.filter(pl.col("left") == row["id"]).iter_rows(named=True))) for row in rows]
+    of_row = ranked.partition_by("left", as_dict=True, maintain_order=True)
+    return [tuple(map(_found, of_row[(row["id"],)].iter_rows(named=True))) if (row["id"],) in of_row else () for row in rows]
 
 
 def _found(row: Mapping[str, Any]) -> Found:

@@ -18,7 +18,7 @@ from pipeline.looking_up.prospect import Prospect
 from pipeline.resolving.resolve import resolve
 from simulator.world import build_world
 from tests.integration.pipeline import column_lookup
-from tests.integration.pipeline.column_lookup import Answer, Found, look_up
+from tests.integration.pipeline.column_lookup import Answer, Found, look_up_many
 
 KEPT_BACK = 200
 UNIQUE = frozenset({"court"})
@@ -53,7 +53,7 @@ def said(answer: Answer | Told) -> tuple[list[Any], list[Any]]:
 def test_they_say_the_same(database: Engine, prospects: list[Prospect], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(column_lookup, "unique_departments", lambda _: UNIQUE)
     with database.connect() as connection:
-        want = [said(look_up(connection, one)) for one in prospects]
+        want = [said(one) for one in look_up_many(connection, prospects)]
         assert sum(bool(cases) for _, cases in want) > KEPT_BACK / 4  # the world has something to find
         assert [said(look_up_all(database.connect, Reach(connection), [one], UNIQUE)[0]) for one in prospects] == want
         assert [said(one) for one in look_up_all(database.connect, Reach(connection), prospects, UNIQUE)] == want
