@@ -25,17 +25,18 @@ DEPARTMENTS = ["messages_classified", "messages_hot_topics", "messages_replied",
 pytestmark = with_data
 
 
-@pytest.fixture
-def rows_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Contract, pl.DataFrame]]:
+@pytest.fixture(scope="module")
+def rows_of() -> dict[str, tuple[Contract, pl.DataFrame]]:
     """Each department's contract, and its rows as the transport gives them."""
-    monkeypatch.setenv("CASEHUB_CONNECTION_MESSAGES", (DATA / "messages").as_uri())
-    monkeypatch.setenv("CASEHUB_CONNECTION_FUZHOU", (DATA / "fuzhou").as_uri())
     pulled = {}
-    for department in DEPARTMENTS:
-        contract = load_contract(CONTRACTS / f"{department}.yml")
-        pages = [pl.from_arrow(page.rows) for page in extract(contract, Pull(watermark=None, since=None))]
-        rows = pl.concat([page for page in pages if isinstance(page, pl.DataFrame)])
-        pulled[department] = contract, rows.with_columns(version=pl.lit(1, dtype=pl.Int32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASEHUB_CONNECTION_MESSAGES", (DATA / "messages").as_uri())
+        patch.setenv("CASEHUB_CONNECTION_FUZHOU", (DATA / "fuzhou").as_uri())
+        for department in DEPARTMENTS:
+            contract = load_contract(CONTRACTS / f"{department}.yml")
+            pages = [pl.from_arrow(page.rows) for page in extract(contract, Pull(watermark=None, since=None))]
+            rows = pl.concat([page for page in pages if isinstance(page, pl.DataFrame)])
+            pulled[department] = contract, rows.with_columns(version=pl.lit(1, dtype=pl.Int32))
     return pulled
 
 

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy import Engine
 from connectors.contract import Contract
 from connectors.contract_files import load_contracts
 from pipeline.batch.conservation import recount, require_law
-from pipeline.ingest import ingest
+from pipeline.ingest import BatchReport, ingest
 from tests.integration.pipeline.builders import SETTINGS, ask
 from tests.outside import DATA, with_data
 
@@ -31,17 +32,27 @@ WORKBOOKS = {
 pytestmark = with_data
 
 
-@pytest.fixture
-def contracts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Contract]]:
-    monkeypatch.setenv("CASEHUB_CONNECTION_MESSAGES", f"file://{DATA}/messages")
-    monkeypatch.setenv("CASEHUB_CONNECTION_FUZHOU", f"file://{DATA}/fuzhou")
-    yield load_contracts([CONTRACTS])
+@pytest.fixture(scope="module")
+def contracts() -> Iterator[dict[str, Contract]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASEHUB_CONNECTION_MESSAGES", f"file://{DATA}/messages")
+        patch.setenv("CASEHUB_CONNECTION_FUZHOU", f"file://{DATA}/fuzhou")
+        yield load_contracts([CONTRACTS])
 
 
-def test_every_row_is_taken_or_refused_with_a_reason_and_the_law_holds(database: Engine, contracts: dict[str, Contract]) -> None:
+@pytest.fixture(scope="module")
+def ingested(common_database: Engine, contracts: dict[str, Contract]) -> dict[str, BatchReport]:
+    """Every department taken in once."""
+    return {name: ingest(common_database, contract, OURS) for name, contract in contracts.items()}
+
+
+def test_every_row_is_taken_or_refused_with_a_reason_and_the_law_holds(
+    common_database: Engine, contracts: dict[str, Contract], ingested: dict[str, BatchReport]
+) -> None:
+    database = common_database
     rows = {name: len(_sheet(file)) for name, (file, _, _) in WORKBOOKS.items()} | {"fuzhou_rivers": len(_complaints())}
     for name, contract in contracts.items():
-        report = ingest(database, contract, OURS)
+        report = ingested[name]
         assert (report.pulled, report.accepted + report.quarantined) == (rows[name], rows[name])
         again = ingest(database, contract, OURS)
         assert (again.pulled, again.landed) == (rows[name], 0)
@@ -53,22 +64,23 @@ def test_every_row_is_taken_or_refused_with_a_reason_and_the_law_holds(database:
 
 
 @pytest.mark.parametrize("department", WORKBOOKS)
-def test_dates_in_all_their_forms_are_right(database: Engine, contracts: dict[str, Contract], department: str) -> None:
+@pytest.mark.usefixtures("ingested")
+def test_dates_in_all_their_forms_are_right(common_database: Engine, department: str) -> None:
     file, key, fields = WORKBOOKS[department]
-    ingest(database, contracts[department], OURS)
     for field, column in fields.items():
         expected = {(str(row[key]).strip(), _moment(row[column])) for row in _sheet(file)}
-        stored = ask(database, f"SELECT case_number, {field} FROM store.source_record")
+        stored = ask(common_database, f"SELECT case_number, {field} FROM store.source_record WHERE department = '{department}'")
         assert {(number, at.astimezone(BEIJING).replace(tzinfo=None)) for number, at in stored} == expected
 
 
-def test_dates_of_the_complaints_are_right(database: Engine, contracts: dict[str, Contract]) -> None:
-    ingest(database, contracts["fuzhou_rivers"], OURS)
+@pytest.mark.usefixtures("ingested")
+def test_dates_of_the_complaints_are_right(common_database: Engine) -> None:
     expected = {(row["id"], _moment(row["时间"])) for row in _complaints()}
-    stored = ask(database, "SELECT case_number, reported_at FROM store.source_record")
+    stored = ask(common_database, "SELECT case_number, reported_at FROM store.source_record WHERE department = 'fuzhou_rivers'")
     assert {(number, at.astimezone(BEIJING).replace(tzinfo=None)) for number, at in stored} == expected
 
 
+@cache
 def _sheet(file: str) -> list[dict[str, object]]:
     book = load_workbook(DATA / file, read_only=True)
     header, *rows = list(book.worksheets[0].iter_rows(values_only=True))
