@@ -57,6 +57,12 @@ def linked(rows: pl.DataFrame, document: dict[str, Any]) -> TableLinkage:
 
 
 @cache
+def unstated() -> TableLinkage:
+    """The homes under a model that does not state it: training finds it, once as well."""
+    return linked(homes(), DOCUMENT)
+
+
+@cache
 def told_apart() -> TableLinkage:
     """The homes under a model that states what tells their persons apart: trained once for all that only look at it."""
     return linked(homes(), APART)
@@ -77,11 +83,10 @@ def test_persons_of_a_home_are_told_apart_by_what_the_model_states() -> None:
 
 
 def test_what_tells_them_apart_is_found_where_the_model_does_not_say() -> None:
-    rows = homes()
-    found = linked(rows, DOCUMENT)
-    assert found.training is not None
-    assert found.training.told_apart_by == ("given", "born")
-    assert found.clusters == told_apart().clusters
+    training = unstated().training
+    assert training is not None
+    assert training.told_apart_by == ("given", "born")
+    assert unstated().clusters == told_apart().clusters
 
 
 def test_it_is_found_in_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,9 +280,9 @@ def test_training_settles() -> None:
 
 
 def test_what_was_found_before_is_forgotten_when_a_model_is_trained_anew(tmp_path: Path) -> None:
-    rows, path = homes(), tmp_path / "model.yml"
+    path = tmp_path / "model.yml"
     path.write_text(yaml.safe_dump(DOCUMENT), encoding="utf-8")
-    document = yaml.safe_load(trained_document(document_of(path), link_table(rows, read_table_model(path)).model))
+    document = yaml.safe_load(trained_document(document_of(path), unstated().model))
     assert "related" in document
     for level in document["comparisons"][0]["levels"]:
         del level["m"], level["u"]
@@ -288,10 +293,9 @@ def test_what_was_found_before_is_forgotten_when_a_model_is_trained_anew(tmp_pat
 
 
 def test_a_trained_model_decides_the_same_alone(tmp_path: Path) -> None:
-    rows = homes()
+    rows, stated = homes(), told_apart()
     path, again = tmp_path / "model.yml", tmp_path / "again.yml"
     path.write_text(yaml.safe_dump(APART), encoding="utf-8")
-    stated = link_table(rows, read_table_model(path))
     again.write_text(trained_document(document_of(path), stated.model), encoding="utf-8")
     trained = read_table_model(again)
     assert trained.model.related == stated.model.related
