@@ -95,16 +95,16 @@ def members(engine: Engine, path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def names_of_ids(rows: list[dict[str, str]]) -> dict[str, str]:
-    """Case, person and organisation ids → what they hold: ids differ from store to store."""
-    held: dict[str, set[str]] = defaultdict(set)
+def names_of_ids(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Kind → ids of that kind → what they hold: ids differ from store to store."""
+    held: dict[str, dict[str, set[str]]] = {kind: defaultdict(set) for kind in ("cases", "persons", "organisations")}
     for row in rows:
         name = f"{row['department']}/{row['source_record_id']}"
-        held[row["case_id"]].add(name)
-        for column in ("person_id", "organisation_id"):
-            if row[column]:
-                held[row[column]].add(f"{name}/{row['ordinal']}")
-    return {one: "+".join(sorted(names)) for one, names in held.items()}
+        held["cases"][row["case_id"]].add(name)
+        for kind in ("persons", "organisations"):
+            if row[f"{kind[:-1]}_id"]:
+                held[kind][row[f"{kind[:-1]}_id"]].add(f"{name}/{row['ordinal']}")
+    return {kind: {one: "+".join(sorted(names)) for one, names in of_kind.items()} for kind, of_kind in held.items()}
 
 
 @pytest.mark.timeout(600)  # two districts, and a thousand questions to each
@@ -114,10 +114,11 @@ def test_the_same_district_in_the_clear_and_encrypted(district: District, tmp_pa
     for name, (engine, keys) in stores.items():
         with using(keys):
             rows = members(engine, tmp_path / f"{name}.csv")
-            ids = names_of_ids(rows)
+            named = names_of_ids(rows)
+            ids = {one: name for of_kind in named.values() for one, name in of_kind.items()}
             found[name] = (
                 [{column: ids.get(value, value) for column, value in row.items()} for row in rows],
-                answers(district, engine, ids),
+                answers(district, engine, named, ids),
             )
     assert found["clear"][0] == found["encrypted"][0]
     for question, answer in found["clear"][1].items():
@@ -131,7 +132,7 @@ def test_the_same_district_in_the_clear_and_encrypted(district: District, tmp_pa
     assert places_of(district.encrypted, numbers) == {}
 
 
-def answers(district: District, engine: Engine, ids: dict[str, str]) -> dict[str, Any]:
+def answers(district: District, engine: Engine, named: dict[str, dict[str, str]], ids: dict[str, str]) -> dict[str, Any]:
     """What the API says to a clerk with a purpose, to a system without a department, and to auditors, free of ids and times."""
     told: dict[str, Any] = {}
     with ExitStack() as stack:
@@ -142,16 +143,23 @@ def answers(district: District, engine: Engine, ids: dict[str, str]) -> dict[str
                 told[f"{who}, number {place}"] = plain(client.find(q=number, limit=50), ids)
                 told[f"{who}, its end {place}"] = plain(client.find(q=number[-4:], limit=50), ids)
             told[f"clerk, long end {place}"] = plain(clerk.find(q=number[-6:], limit=50), ids)
-        asked = (("cases", "parties,timeline,links"), ("persons", "history"), ("organisations", "history"))
-        for one in sorted(ids, key=ids.__getitem__)[::4]:
-            for kind, parts in asked:
-                answer = clerk.get(f"/v1/{kind}/{one}", params={"include": parts})
-                told[f"{kind} {ids[one]}"] = plain(answer.json() if answer.status_code == 200 else answer.status_code, ids)
-            then = clerk.get(f"/v1/cases/{one}", params={"include": "parties", "as_of": as_of(TICKS)})
-            told[f"{ids[one]} then"] = plain(then.json() if then.status_code == 200 else then.status_code, ids)
-        assert all(any(isinstance(told[name], dict) for name in told if name.startswith(kind)) for kind, _ in asked)
+        asked = {"cases": "parties,timeline,links", "persons": "history", "organisations": "history"}
+        for kind, parts in asked.items():
+            for one in sorted(named[kind], key=ids.__getitem__)[::4]:
+                told[f"{kind} {ids[one]}"] = plain(asked_for(clerk, kind, one, include=parts), ids)
+                if kind == "cases":
+                    told[f"{ids[one]} then"] = plain(asked_for(clerk, kind, one, include="parties", as_of=as_of(TICKS)), ids)
+            for other in asked.keys() - {kind}:
+                told[f"{other} {ids[one]}, which are {kind}"] = asked_for(clerk, other, one)
+        assert all(any(isinstance(told[name], dict) for name in told if name.startswith(kind)) for kind in asked)
         told |= bulk_answers(district, api, ids)
     return told
+
+
+def asked_for(clerk: Api, kind: str, one: str, **query: str) -> Any:
+    """What is answered of an id, or with which status it is not."""
+    answer = clerk.get(f"/v1/{kind}/{one}", params=query)
+    return answer.json() if answer.status_code == 200 else answer.status_code
 
 
 def bulk_answers(district: District, api: Api, ids: dict[str, str]) -> dict[str, Any]:
