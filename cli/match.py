@@ -96,6 +96,7 @@ def train(
 ) -> None:
     """从表中学习权重，或按复核结论调整平台模型 · Find m, u and the prior from a table; or move a relation's weights to what people said."""
     from matching.model_file import document_of
+    from matching.repeats import without_repeats
     from matching.trained_file import trained_document
 
     if to.suffix not in (".yml", ".yaml") or not to.parent.is_dir():
@@ -110,7 +111,7 @@ def train(
     console = Console(soft_wrap=True)
     table, rows = _read(model, inputs, None)
     linkage = _linked(console, rows, table)
-    to.write_text(trained_document(document_of(model), linkage.model), encoding="utf-8")
+    to.write_text(trained_document(document_of(model), linkage.model, without_repeats(linkage.sources)), encoding="utf-8")
     console.print(weights_table(linkage.model), markup=False)
     tell_training(console, linkage)
     console.print(f"先验 · prior {linkage.model.prior:+.1f} 比特 · bits → {to}", markup=False)

@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 
 from cli.console import Console
+from cli.match_tables import sources_table
 from hub.errors import NotFound, RequestError
 from pipeline.table_files import read_table
 
@@ -71,6 +72,12 @@ def _show(made: Draft, console: Console) -> None:
     for rule in made.rules:
         rules.add_row(" + ".join(rule.fields), f"{rule.pairs:,}")
     console.print(shown, rules, markup=False)
+    if made.sources:
+        console.print(sources_table(made.sources), markup=False)
+    if once := made.document.get("unique_within"):
+        words = "这些来源各自未见重复，同一来源的两行不视为同一；如有重复则从中去掉"
+        told = "no repeats are seen in these sources, and two rows of one are taken for two: leave out what holds things twice"
+        console.print(f"unique_within: {', '.join(once)}\n{words} · {told}", markup=False, highlight=False, soft_wrap=True)
     if apart_by := made.document.get("told_apart_by"):
         words = "其余都同而这些不同的，看作同组的两个（同一专辑的两首），若其实是同一个则改为 []"
         told = "rows that differ in these and else agree are two of one group (tracks of one album): make it [] where they are one"

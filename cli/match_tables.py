@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,6 +16,7 @@ from hub.wording import Words
 if TYPE_CHECKING:
     from matching.evaluation import Evaluation
     from matching.model import Model
+    from matching.repeats import SourceSeen
     from matching.table_linkage import RuleReport, TableLinkage
     from matching.table_model import TableModel
     from matching.table_pairs import Meeting
@@ -50,6 +51,15 @@ def steps_table(levels: Mapping[str, str], model: Model) -> Table:
     for name, bits in explain(levels, model).items():
         total += bits
         shown.add_row(name, levels.get(name, ""), f"{bits:+.1f}", f"{total:+.1f}")
+    return shown
+
+
+def sources_table(sources: Sequence[SourceSeen]) -> Table:
+    """What was seen of each source."""
+    across, within = "与其他来源的对 · pairs with others", "自身同样相似的对 · as alike within"
+    shown = Table("来源 · source", "行 · rows", across, within, "自身未见重复 · no repeats seen", box=box.SIMPLE_HEAD)
+    for each in sources:
+        shown.add_row(each.source, f"{each.rows:,}", f"{each.across:,}", f"{each.within:,}", "✓" if each.holds_nothing_twice else "")
     return shown
 
 
@@ -103,6 +113,8 @@ def tell_meeting(console: Console, found: Meeting, model: Model) -> None:
 
 def tell_training(console: Console, linkage: TableLinkage) -> None:
     """Say how the weights were trained, and what speaks against them."""
+    from matching.repeats import without_repeats
+
     found = linkage.training
     if found is None:
         console.print("权重取自模型 · weights as the model has them")
@@ -119,6 +131,15 @@ def tell_training(console: Console, linkage: TableLinkage) -> None:
         f"训练 {found.rounds} 轮{unsettled.zh}，预计有 {found.matches:,.0f} 对为同一对象 · "
         f"trained in {found.rounds} rounds{unsettled.en}; {found.matches:,.0f} pairs expected to be one"
     )
+    if once := without_repeats(linkage.sources):
+        names = ", ".join(sorted(once))
+        console.print(
+            f"来源 {names} 各自未见重复，同一来源的两行不视为同一；如有重复，请在模型中写 unique_within: [] · "
+            f"no repeats are seen in {names}: two rows of one of these sources are taken for two; where one holds things twice, "
+            "state unique_within: []",
+            markup=False,
+            highlight=False,
+        )
     if found.told_apart_by:
         names = ", ".join(found.told_apart_by)
         console.print(

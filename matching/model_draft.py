@@ -15,10 +15,12 @@ import polars as pl
 
 from hub.errors import ContractError, RequestError
 from matching.column_profiles import CODE, Profile, profiles
+from matching.draft_fields import OWN, SAYS_WHERE, comparisons_of, fields_of, graded
 from matching.model_reader import BLOCK_LIMIT
+from matching.repeats import SourceSeen, without_repeats
 from matching.table_columns import OWN_COLUMNS, TAKEN_NAMES, columns_made
 from matching.table_forms import form_of
-from matching.table_linkage import told_apart_by
+from matching.table_linkage import first_look
 from matching.table_model import Field, table_model_from
 
 _TRIED = 200_000  # rows that rules are tried on
@@ -27,7 +29,6 @@ _LEAST_PAIRS = 20_000  # … or as many, in a small table
 _RULES = 10
 _MOST_KEYS = 5_000_000  # of two lists in one rule, each of one with each of the other
 _USES = 3  # of one column in rules on two
-_START = 3  # letters; of Chinese characters one less
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,13 @@ class Draft:
         document: as `read_table_model` reads it.
         columns: what each column was taken for.
         rules: chosen, with the pairs that they form.
+        sources: what was seen of each source.
     """
 
     document: Mapping[str, Any]
     columns: tuple[Profile, ...]
     rules: tuple[Rule, ...]
+    sources: tuple[SourceSeen, ...] = ()
 
 
 def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
@@ -69,12 +72,12 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
     fields: dict[str, Any] = {}
     comparisons: list[dict[str, Any]] = []
     for column in columns:
-        for name, entry in _fields(column, called[column.name]):
+        for name, entry in fields_of(column, called[column.name]):
             fields[name] = entry
-        comparisons += _comparisons(column, called[column.name])
+        comparisons += comparisons_of(column, called[column.name])
     if place := _place(columns):
         fields["place"] = {"from": list(place), "as": "place"}
-        comparisons.append({"name": "place", "kind": "kilometres", "levels": _graded(0.05, 0.3, 1.0, 5.0)})
+        comparisons.append({"name": "place", "kind": "kilometres", "levels": graded(0.05, 0.3, 1.0, 5.0)})
     _one_of_each_own(fields, comparisons)
     tried = rows if len(rows) <= _TRIED else rows.sample(_TRIED, seed=1)
     _read_or_text(tried, fields, comparisons)
@@ -92,87 +95,17 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
     document: dict[str, Any] = {"version": 1}
     document |= {role: column.name for role in ("id", "source", "truth") for column in columns if column.role == role}
     used = {name for rule in rules for name in rule.fields} | {entry.get("column", entry["name"]) for entry in comparisons}
-    document["fields"] = {name: entry for name, entry in fields.items() if name in used or entry.get("as") in _OWN}
+    document["fields"] = {name: entry for name, entry in fields.items() if name in used or entry.get("as") in OWN}
     document["blocking"] = [{"name": "_and_".join(rule.fields), "fields": list(rule.fields)} for rule in rules]
     document["comparisons"] = comparisons
-    where = frozenset(name for column in columns if column.role in _SAYS_WHERE for name, _ in _fields(column, called[column.name]))
-    # Nothing is stated where none are found: with unique_within, or of other rows, they may be.
-    if apart_by := told_apart_by(rows, table_model_from(document, "the draft"), where):
-        document["told_apart_by"] = list(apart_by)
-    return Draft(document, columns, rules)
-
-
-_OWN = ("person_name", "organisation_name", "id_no", "uscc", "phone", "address", "place")
-_SAYS_WHERE = {"telephone", "email", "url", "phone", "address", "place", "longitude", "latitude"}  # what columns are taken for
-_HOST = r"^(?:https?://)?(?:www\.)?([^/]+)"
-_MONTH_FIRST = ["%Y-%m-%d", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"]
-_FORMS = dict.fromkeys(("url", "telephone", "birth", "code", "category"), "code")
-_FORMS |= {"birth_date": "date", "date": "date", "year": "year", "number": "number"}
-_KINDS = {
-    "birth": "code",
-    "code": "code",
-    "category": "code",
-    "name": "name",
-    "email": "name",
-    "url": "name",
-    "phrase": "phrase",
-    "date": "days",
-}
-
-
-def _fields(column: Profile, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The fields of a column: what is compared, then what rows may meet by, the strictest first."""
-    role = column.role
-    if role in ("nothing", "truth", "source", "id", "longitude", "latitude"):
-        return
-    form = role if role in _OWN else _FORMS.get(role, "text")
-    more: dict[str, Any] = (
-        {"pattern": _HOST} if role == "url" else {"formats": _MONTH_FIRST} if column.is_month_first and form == "date" else {}
-    )
-    yield name, {"from": column.name, "as": form, **more}
-    if role == "email":
-        yield f"{name}_user", {"from": column.name, "as": "code", "pattern": "^([^@]+)@"}
-    if role in ("name", "phrase"):
-        yield f"{name}_start", {"from": column.name, "as": "start", "length": _START - column.is_han}
-    if role == "name":
-        yield f"{name}_sound", {"from": column.name, "as": "sound"}
-    if role == "phrase":
-        yield f"{name}_words", {"from": column.name, "as": "words"}
-        yield f"{name}_bands", {"from": column.name, "as": "bands"}
-        if column.has_codes:
-            yield f"{name}_code", {"from": column.name, "as": "code", "pattern": CODE}
-
-
-def _comparisons(column: Profile, name: str) -> list[dict[str, Any]]:
-    role = column.role
-    if role in _OWN:
-        kind = {"id_no": "identifier", "uscc": "identifier"}.get(role, role)
-        return [{"name": name, "kind": kind} | ({"column": role} if kind == "identifier" else {})]
-    if role == "year":
-        return [{"name": name, "kind": "difference", "levels": _graded(0, 1, 3)}]
-    if role == "number":
-        return [{"name": name, "kind": "ratio", "levels": _graded(0, 0.01, 0.1)}]
-    if role == "birth_date":
-        return [{"name": name, "kind": "date"}]
-    if role == "date":
-        return [{"name": name, "kind": "days", "levels": _graded(0, 3, 14, 60)}]
-    if role == "telephone":
-        return [{"name": name, "kind": "string", "levels": _TELEPHONE}]
-    if role not in _KINDS:
-        return []
-    often = {"term_frequency": True} if role in ("name", "category", "code") else {}
-    codes = [{"name": f"{name}_code", "kind": "code"}] if role == "phrase" and column.has_codes else []
-    return [{"name": name, "kind": _KINDS[role], **often}, *codes]
-
-
-#: With or without the country's and the area's digits.
-_TELEPHONE = [{"name": "exact", "exact": True}, {"name": "ending", "ending": 7}, {"name": "one_off", "edits": 1}, {"name": "differ"}]
-
-
-def _graded(*bounds: float) -> list[dict[str, Any]]:
-    words = ("same", "near", "close", "around")
-    levels: list[dict[str, Any]] = [{"name": word, "at_most": bound} for word, bound in zip(words, bounds, strict=False)]
-    return [*levels, {"name": "far"}]
+    where = frozenset(name for column in columns if column.role in SAYS_WHERE for name, _ in fields_of(column, called[column.name]))
+    found = first_look(rows, table_model_from(document, "the draft"), where)
+    # Nothing is stated where none are found: of other rows they may be.
+    if once := without_repeats(found.sources):
+        document["unique_within"] = sorted(once)
+    if found.told_apart_by:
+        document["told_apart_by"] = list(found.told_apart_by)
+    return Draft(document, columns, rules, found.sources)
 
 
 def _names(columns: Sequence[Profile]) -> dict[str, str]:
@@ -199,7 +132,7 @@ def _one_of_each_own(fields: dict[str, Any], comparisons: list[dict[str, Any]]) 
     seen: set[str] = set()
     for name, entry in fields.items():
         form = entry["as"]
-        if form not in _OWN or form in ("place", "phone") or form not in seen:
+        if form not in OWN or form in ("place", "phone") or form not in seen:
             seen.add(form)
             continue
         _make_text(name, fields, comparisons)

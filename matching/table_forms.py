@@ -22,6 +22,7 @@ from matching.forms import cells
 from matching.identifiers import credit_codes, id_numbers, phones
 from matching.mentions import mentions, without_mentions
 from matching.names import person_names
+from matching.repeats import apart
 from matching.table_columns import renamed
 from matching.table_model import MENTIONS, Field, TableModel
 from matching.table_names import require_columns, require_fields
@@ -51,7 +52,7 @@ def table_forms(rows: pl.DataFrame, table: TableModel) -> pa.Table:
     require_fields(frame.columns, table)  # here, where every way to the forms comes by; what a form makes is known from now on
     return frame.with_columns(
         pl.int_range(len(rows), dtype=pl.Int64, eager=True).alias("id"),
-        _apart(rows, table),
+        apart(rows, table),
         _identifier(frame, table),
     ).to_arrow()
 
@@ -152,16 +153,6 @@ def _joined(rows: pl.DataFrame, field: Field) -> pl.Series:
     if words:
         text = text.str.replace_many(words, [" "] * len(words))
     return text.alias(field.name)
-
-
-def _apart(rows: pl.DataFrame, table: TableModel) -> pl.Series:
-    """The source, where it holds nothing twice."""
-    if table.source is None or table.unique_within is False:
-        return pl.Series("apart", [None], dtype=pl.String).new_from_index(0, len(rows))
-    source = rows[table.source].cast(pl.String).alias("apart")
-    if table.unique_within is True:
-        return source
-    return pl.select(pl.when(source.is_in(sorted(table.unique_within))).then(source).alias("apart")).to_series()
 
 
 def _identifier(frame: pl.DataFrame, table: TableModel) -> pl.Series:

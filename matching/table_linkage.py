@@ -15,6 +15,7 @@ from matching.clustering import cluster
 from matching.comparison import compare
 from matching.contraction import contract
 from matching.model import BlockingRule, Comparison, Model
+from matching.repeats import SourceSeen, apart, source_of, sources_seen, without_repeats
 from matching.table_forms import table_forms
 from matching.table_model import TableModel
 from matching.table_names import OF_FORMS
@@ -59,6 +60,7 @@ class TableLinkage:
         rules: what each blocking rule brought.
         model: that decided, trained.
         training: how it was trained; None where the model brought its weights.
+        sources: what was seen of each source, where the model does not say which hold nothing twice and was trained.
     """
 
     clusters: pa.Table
@@ -66,6 +68,7 @@ class TableLinkage:
     rules: tuple[RuleReport, ...]
     model: Model
     training: Training | None
+    sources: tuple[SourceSeen, ...] = ()
 
 
 def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda _: None, *, trains: bool = True) -> TableLinkage:
@@ -80,27 +83,28 @@ def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda
     Raises:
         ContractError: the table lacks a column, or the model names a form column that there is none of.
     """
-    model = table.model
+    model, sources = table.model, _sources(table)
     on_step("forms")
     forms = table_forms(rows, table)
     on_step("blocking")
     pairs, found_by, rules = candidates(forms, model)
     on_step("comparing")
-    levels = compare(model.relation, forms, pairs, model)
-    training = None
+    met = _Met(forms, compare(model.relation, forms, pairs, model), found_by)
+    training, seen = None, tuple[SourceSeen, ...]()
     if trains and not model.is_trained:
         on_step("training")
-        training = train(forms, levels, found_by, model, _sources(table))
+        met, seen = _without_repeats(rows, table, met, sources)
+        training = train(met.forms, met.levels, met.found_by, model, sources)
         model = training.model
         if model.rarity:
-            levels = compare(model.relation, forms, pairs, model)
+            met = replace(met, levels=compare(model.relation, met.forms, met.levels.select(["left", "right"]), model))
     on_step("clustering")
-    edges = weigh(levels, model)
+    edges = weigh(met.levels, model)
     order = _order(rows, table)
-    clusters = cluster(forms.select(["id", "identifier", "apart"]).append_column("key", order.to_arrow()), edges)
+    clusters = cluster(met.forms.select(["id", "identifier", "apart"]).append_column("key", order.to_arrow()), edges)
     if table.clusters == "evidence":
         clusters = contract(clusters, edges, model.link, order)
-    return TableLinkage(clusters, edges, rules, model, training)
+    return TableLinkage(clusters, edges, rules, model, training, seen)
 
 
 def _order(rows: pl.DataFrame, table: TableModel) -> pl.Series:
@@ -110,22 +114,62 @@ def _order(rows: pl.DataFrame, table: TableModel) -> pl.Series:
     return rows.select(said.rank("ordinal").cast(pl.Int64).alias("key")).to_series()
 
 
-def told_apart_by(rows: pl.DataFrame, table: TableModel, where: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Comparisons by which training tells things of one group apart, by what some of the rows show.
+@dataclass(frozen=True)
+class _Met:
+    """Forms, the levels of the pairs that met, and the rules that found each."""
+
+    forms: pa.Table
+    levels: pa.Table
+    found_by: npt.NDArray[np.int64]
+
+
+def _without_repeats(
+    rows: pl.DataFrame, table: TableModel, met: _Met, sources: Sources, sampled_from: int | None = None
+) -> tuple[_Met, tuple[SourceSeen, ...]]:
+    """What met without the pairs of each source that holds nothing twice, where the model leaves that to be found; and what was seen."""
+    source = source_of(rows, table)
+    if source is None or table.unique_within is not None:
+        return met, ()
+    model = train(met.forms, met.levels, met.found_by, replace(table.model, told_apart_by=()), sources, sampled_from).model
+    share = len(rows) / max(sampled_from or len(rows), 1)
+    seen = sources_seen(met.levels, weigh(met.levels, model), model, source, sources.say_where, share)
+    of = apart(rows, replace(table, unique_within=without_repeats(seen)))
+    one, other = (of.gather(met.levels.column(side).to_numpy()) for side in ("left", "right"))
+    kept = (one != other).fill_null(value=True)
+    forms = met.forms.set_column(met.forms.column_names.index("apart"), "apart", of.to_arrow())
+    return _Met(forms, met.levels.filter(kept.to_arrow()), met.found_by[kept.to_numpy()]), seen
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What some of the rows of a table show, for a draft to state.
+
+    Args:
+        told_apart_by: comparisons by which training tells things of one group apart.
+        sources: what was seen of each source.
+    """
+
+    told_apart_by: tuple[str, ...]
+    sources: tuple[SourceSeen, ...]
+
+
+def first_look(rows: pl.DataFrame, table: TableModel, where: frozenset[str] = frozenset()) -> FirstLook:
+    """Look at some of the rows.
 
     Args:
         rows: as read.
         table: its model, whose weights are still to be trained.
-        where: comparisons of what says where somebody is: by these it is not told.
+        where: comparisons of what says where somebody is: by these nothing is told apart.
     """
     tried = rows if len(rows) <= _TRIED else rows.sample(_TRIED, seed=1)
     limit = max(2, table.model.block_limit * len(tried) // max(len(rows), 1))  # what is too large a block stays one in the sample
     model = replace(table.model, block_limit=limit)
     forms = table_forms(tried, table)
     pairs, found_by, _ = candidates(forms, model)
-    levels = compare(model.relation, forms, pairs, model)
-    sources = _sources(table)
-    return train(forms, levels, found_by, model, replace(sources, where=sources.where | where), len(rows)).told_apart_by
+    met, sources = _Met(forms, compare(model.relation, forms, pairs, model), found_by), _sources(table)
+    sources = replace(sources, where=sources.where | where)
+    met, seen = _without_repeats(tried, table, met, sources, len(rows))
+    return FirstLook(train(met.forms, met.levels, met.found_by, model, sources, len(rows)).told_apart_by, seen)
 
 
 def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.int64], tuple[RuleReport, ...]]:

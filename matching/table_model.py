@@ -82,7 +82,7 @@ class TableModel:
         fields: what the columns are.
         id: the column that names a row in the answer; its number, from 0, where None.
         source: the column that says where a row comes from.
-        unique_within: sources that hold nothing twice, or all of them: two rows of one are never one.
+        unique_within: sources that hold nothing twice, or all of them: two rows of one are never one; None: training is to see which do.
         identifier: a field of which two different values are never one.
         truth: a field that tells what is one, for evaluation; it is compared with nothing.
         clusters: one of CLUSTERS.
@@ -93,7 +93,7 @@ class TableModel:
     fields: tuple[Field, ...]
     id: str | None = None
     source: str | None = None
-    unique_within: frozenset[str] | bool = False
+    unique_within: frozenset[str] | bool | None = None
     identifier: str | None = None
     truth: Field | None = None
     clusters: str = "evidence"
@@ -153,7 +153,7 @@ class _TableReader(TableChecks):
             fields=fields,
             id=self.word(top, "id"),
             source=self.word(top, "source"),
-            unique_within=self.sources(top.get("unique_within", False)),
+            unique_within=self.sources(top["unique_within"]) if "unique_within" in top else None,
             identifier=self.word(top, "identifier"),
             truth=self.field("truth", top["truth"], "exact") if "truth" in top else None,
             clusters=self.one_of(top.get("clusters", "evidence"), "clusters", CLUSTERS),

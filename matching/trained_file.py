@@ -9,15 +9,18 @@ import yaml
 from matching.model import GRADED, TESTS, Comparison, Level, Model
 
 
-def trained_document(document: object, model: Model) -> str:
+def trained_document(document: object, model: Model, unique_within: frozenset[str] = frozenset()) -> str:
     """A model file as YAML with the weights that training found; what else it says stays, its comments do not.
 
     Args:
         document: what the file held, as `document_of` gives it.
         model: the same, trained.
+        unique_within: sources that were found to hold nothing twice.
     """
     kept = {key: value for key, value in document.items() if key != "related"} if isinstance(document, dict) else {}
     stated = {str(entry["name"]): entry for entry in kept["comparisons"]}
+    if unique_within:
+        kept["unique_within"] = sorted(unique_within)
     kept["prior"] = model.prior
     kept["comparisons"] = [{**stated[comparison.name], **_trained(comparison)} for comparison in model.comparisons]
     if model.rarity:

@@ -37,6 +37,11 @@ class Sources:
     comparisons: Mapping[str, frozenset[str]]
     where: frozenset[str] = frozenset()
 
+    @property
+    def say_where(self) -> frozenset[str]:
+        """Comparisons of what says where one is, by what they are stated to be or by what their columns are called."""
+        return self.where | {name for name, columns in self.comparisons.items() if says_where(columns)}
+
 
 @dataclass(frozen=True)
 class Training:
@@ -99,7 +104,7 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
     if apart_by or (model.told_apart_by is None and not is_all_alike and is_crowded(expected, count * share)):
         evidence = without_ones(evidence, expected.guess)
-        telling = [place for place, name in enumerate(names) if name not in sources.where and not says_where(sources.comparisons[name])]
+        telling = [place for place, name in enumerate(names) if name not in sources.say_where]
         apart_by = apart_by or suggested(evidence, expected, telling, near, of_words)
     if not apart_by:
         trained = _weighed(model, forms, expected.guess)

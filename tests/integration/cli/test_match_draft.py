@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from cli import main
 from cli.match import app
 from hub.errors import HubError, NotFound, RequestError
-from tests.unit.matching.table_builders import homes
+from tests.unit.matching.table_builders import firms, homes
 
 NAMES = ("stone", "river", "forest", "valley", "meadow", "canyon", "island", "desert", "harbour", "garden", "bridge", "castle")
 
@@ -150,3 +150,17 @@ def test_training_that_takes_nearly_all_for_one_is_told(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert "many more pairs" in match("run", "--model", model, "--input", path, "--to", tmp_path / "c.csv")
+
+
+def test_sources_that_hold_nothing_twice_are_told_and_can_be_taken_back(tmp_path: Path) -> None:
+    table, model, clusters = tmp_path / "firms.csv", tmp_path / "firms.yml", tmp_path / "clusters.csv"
+    firms().write_csv(table)
+    told = match("draft", "--input", table, "--to", model, "--truth", "firm")
+    stated = "unique_within: [guide, register, tax]"
+    assert "unique_within: guide, register, tax" in told
+    text = model.read_text(encoding="utf-8")
+    assert stated in text
+    model.write_text(text.replace(f"\n{stated}", ""), encoding="utf-8")
+    assert "no repeats are seen in guide, register, tax" in match("run", "--model", model, "--input", table, "--to", clusters)
+    model.write_text(text.replace(f"\n{stated}", "\nunique_within: []"), encoding="utf-8")
+    assert "no repeats" not in match("run", "--model", model, "--input", table, "--to", clusters)

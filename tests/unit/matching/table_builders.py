@@ -6,6 +6,7 @@ import copy
 import random
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,22 @@ def models_of_families(families: int = 120, in_each: int = 4, seed: int = 7) -> 
                 rows.append((brand, category, stated, slip(dice, about.lower(), 0.3), str(paid), f"{family}/{model}"))
     dice.shuffle(rows)
     return pl.DataFrame(rows, schema=["brand", "category", "model_no", "title", "price", "product"], orient="row")
+
+
+@cache
+def firms(repeated: float = 0.3, count: int = 700, seed: int = 11) -> pl.DataFrame:
+    """Firms of four sources, many in one building and some of one name in two towns; `calls` holds that share of its own twice."""
+    dice = random.Random(seed)
+    kinds, rows = [word(dice, 6) for _ in range(12)], []
+    for number in range(count):
+        at = random.Random(number // 3 if number < count // 2 else number + 1_000_000)  # three to a building
+        street, town, code = f"{at.randint(1, 300)} {word(at, 7)} street", f"town {word(at, 4)}", str(at.randint(10_000, 99_999))
+        phone = f"0{at.randint(10_000_000, 99_999_999)}"
+        own = random.Random(number // 2 if number >= count * 3 // 4 else number + 2_000_000)  # two of a name
+        name = f"{word(own, 7)} {word(own, 6)} {own.choice(kinds)}"
+        for source, share in (("register", 0.8), ("tax", 0.7), ("guide", 0.6), ("calls", 0.6)):
+            for _ in range((dice.random() < share) * (1 + (source == "calls" and dice.random() < repeated))):
+                told = slip(dice, name, 0.15), slip(dice, street, 0.1), town, code, phone if dice.random() < 0.7 else None
+                rows.append((source, *told, str(number)))
+    dice.shuffle(rows)
+    return pl.DataFrame(rows, schema=["source", "name", "street", "town", "zip", "phone", "firm"], orient="row")

@@ -19,7 +19,7 @@ from matching.comparison import compare
 from matching.evaluation import evaluate
 from matching.model_draft import draft
 from matching.table_forms import form_of, table_forms, unread
-from matching.table_linkage import link_table
+from matching.table_linkage import candidates, link_table
 from matching.table_model import read_table_model, table_model_from
 from schema.records import PAIR
 from tests.unit.matching.table_builders import models_of_families
@@ -177,6 +177,17 @@ def test_a_phone_is_the_same_with_and_without_the_countrys_digits() -> None:
     levels = next(one for one in table.model.comparisons if one.name == "phone").levels
     found = compare(table.model.relation, forms, pairs, table.model).column("phone").to_pylist()
     assert [levels[number - 1].name for number in found] == ["ending", "ending", "ending", "differ"]
+
+
+def test_rows_meet_by_phones_with_and_without_the_countrys_digits() -> None:
+    ways = ("+44 (0)20 7946 {:04}", "020 7946 {:04}", "7946-{:04} ")
+    phones = [ways[n % 3].format(n // 3 * 97 % 10_000) for n in range(300)]
+    rows = pl.DataFrame({"name": [f"shop {n}" for n in range(300)], "phone": phones})
+    document = dict(draft(rows).document)
+    table = table_model_from(document, "the draft")
+    pairs, _, _ = candidates(table_forms(rows, table), table.model)
+    assert {(n, n + 1) for n in range(0, 300, 3)} <= set(zip(pairs["left"].to_pylist(), pairs["right"].to_pylist(), strict=True))
+    assert {"from": "phone", "as": "code"}.items() <= document["fields"]["phone_end"].items()
 
 
 def test_codes_within_titles_bring_rows_together_and_are_compared() -> None:

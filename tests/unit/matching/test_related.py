@@ -24,7 +24,7 @@ from matching.model import Related
 from matching.model_draft import draft
 from matching.model_file import document_of
 from matching.related import Chance, grouped, says_where, suggested
-from matching.table_linkage import TableLinkage, link_table, told_apart_by
+from matching.table_linkage import TableLinkage, first_look, link_table
 from matching.table_model import read_table_model, table_model_from
 from matching.trained_file import trained_document
 from matching.weights import explain, waterfall
@@ -91,7 +91,7 @@ def test_what_tells_them_apart_is_found_where_the_model_does_not_say() -> None:
 
 def test_it_is_found_in_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("matching.table_linkage._TRIED", 1_500)
-    assert told_apart_by(homes(), table_model_from(DOCUMENT, "the model")) == ("given", "born")
+    assert first_look(homes(), table_model_from(DOCUMENT, "the model")).told_apart_by == ("given", "born")
 
 
 def test_nothing_is_found_where_each_lives_alone() -> None:
@@ -125,7 +125,7 @@ def test_persons_of_two_addresses_are_no_groups() -> None:
 def test_what_the_values_say_is_an_address_or_a_phone_tells_nothing_apart() -> None:
     rows = moved().rename({"phone": "a4"})
     document = {**DOCUMENT, "fields": {**DOCUMENT["fields"], "phone": {"from": "a4", "as": "code"}}}
-    assert told_apart_by(rows, table_model_from(document, "the model"), frozenset({"phone"})) == ()
+    assert first_look(rows, table_model_from(document, "the model"), frozenset({"phone"})).told_apart_by == ()
 
 
 def test_a_group_has_something_in_common() -> None:
@@ -429,7 +429,8 @@ def test_shops_of_one_mall_are_told_apart_by_their_names_alone() -> None:
     document, found = drafted(rows, "shop")
     assert document["told_apart_by"] == ["name"]
     assert found > 0.8
-    assert f1(rows.rename({"shop": "person"}), linked(rows, {**document, "told_apart_by": []})) < 0.6
+    without = {**document, "unique_within": [], "told_apart_by": []}
+    assert f1(rows.rename({"shop": "person"}), linked(rows, without)) < 0.6
 
 
 def test_models_of_one_family_have_numbers_that_are_near_each_other() -> None:
