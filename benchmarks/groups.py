@@ -1,7 +1,7 @@
 """Tables in which things of one group are two: tracks of an album, members of a household, requests about a spot, shops of a mall, models.
 
 `python -m benchmarks groups`: each table is made up from a seed, drafted and linked as `casehub match draft` and `run` do, with what
-the draft states as `told_apart_by` and without it, and beside Splink at the best threshold by the truth. SEED was
+the draft states as `told_apart_by` and `unique_within` and without either, and beside Splink at the best threshold by the truth. SEED was
 drawn when the code was done.
 """
 
@@ -36,8 +36,8 @@ def measure_groups() -> None:
     ):
         table = made(random.Random(SEED))  # noqa: S311 - a made-up table
         document = dict(draft(table, "truth").document)
-        apart_by = document.get("told_apart_by", [])
-        with_it, without = (_linked(table, each) for each in (document, {**document, "told_apart_by": []}))
+        apart_by, once = (document.get(name, []) for name in ("told_apart_by", "unique_within"))
+        with_it, without = (_linked(table, each) for each in (document, {**document, "told_apart_by": [], "unique_within": []}))
         logging.disable(logging.WARNING)  # it tells of each iteration
         theirs = peer.link(_as_splink_reads(table), setup()).evaluation
         note = "; ".join(f"{who} {_told(one)}" for who, one in (("hub", with_it), ("without", without), ("Splink", theirs)))
@@ -47,7 +47,7 @@ def measure_groups() -> None:
                 [with_it.pairwise.f1],
                 "",
                 at_least=theirs.pairwise.f1,
-                note=f"{', '.join(apart_by)}: {note}",
+                note=f"{', '.join(apart_by)}; nothing twice in {', '.join(once) or 'none'}: {note}",
             )
         )
     show("tables of groups, drafted; target: Splink's best threshold on the same rows", rows)
