@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from connectors.rows import KEY_FAULT
 from hub.errors import BusyError, SourceFormatError, StoreError, StoreUnavailable
@@ -33,6 +33,15 @@ def raising(error: Exception) -> Callable[..., Any]:
         raise error
 
     return broken
+
+
+def test_a_run_that_was_killed_is_told_in_both_languages(database: Engine) -> None:
+    contract, page = make_contract(), make_page([make_row(1)])
+    land(database, contract, source=giving(page))
+    with database.begin() as connection:
+        connection.execute(text("UPDATE ops.batch SET state = 'open'"))
+    take_in(database, contract, page)
+    assert ask(database, "SELECT state, error FROM ops.batch ORDER BY batch_id")[0] == ("failed", "运行中断 · the run ended before its end")
 
 
 @pytest.mark.parametrize(

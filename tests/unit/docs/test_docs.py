@@ -128,6 +128,10 @@ def test_a_look_up_that_is_handed_in_for_a_purpose_is_fetched_for_one() -> None:
     assert [bool(re.search("X-Purpose.*X-Case-Reference", line)) for line in commands] == [True, True]
 
 
+def test_no_remedy_sends_to_the_home_by_a_name_that_a_setting_changes() -> None:
+    assert [path.name for path in (ROOT / "cli").glob("*.py") if re.search("(read|查看) var/", path.read_text(encoding="utf-8"))] == []
+
+
 @IN_BOTH_LANGUAGES
 def test_every_key_of_a_contract_is_explained(name: str) -> None:
     assert [key for key, field in Contract.model_fields.items() if not field.description] == []
