@@ -50,11 +50,18 @@ def hub(api: Api, store: Store) -> Iterator[Hub]:
         yield found
 
 
-@pytest.fixture
-def loopback_api(api: Api, store: Store) -> Iterator[Api]:
-    """A server on the same store that takes webhooks of this machine."""
-    with running_api_of(store.engine, DIRECTORY, webhook_loopback=True) as running:
+@pytest.fixture(scope="module")
+def standing_loopback(standing: Api) -> Iterator[Api]:
+    """A server on the same store that takes webhooks of this machine, for all tests of this file."""
+    with running_api_of(standing.store.engine, DIRECTORY, webhook_loopback=True) as running:
         yield running
+
+
+@pytest.fixture
+def loopback_api(api: Api, standing_loopback: Api) -> Iterator[Api]:
+    """The same, on an empty store."""
+    yield standing_loopback
+    standing_loopback.close_others()
 
 
 @pytest.fixture
