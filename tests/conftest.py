@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from hub.encryption import using
 from hub.migrations import migrate
 from hub.postgres import Server
 from hub.settings import Settings
+from hub.threads import hand_over_quickly
 from tests.copies import Copies, copies
 from tests.in_memory import memory
 from tests.integration.encryption.builders import ring
@@ -34,7 +36,7 @@ _LONGEST = (
     "test_resolve_order.py",
     "test_related.py",
     "test_changes_in_order.py",
-    "test_lookup.py",
+    "test_resolve_numbers.py",
     "test_resolve.py",
     "test_as_of.py",
     "test_systems_ticks.py",
@@ -45,12 +47,22 @@ _LONGEST = (
     "test_decisions_carried_over.py",
     "test_bulk_store.py",
 )
+# Of a server that holds nothing for long. A password is hashed once instead of 4,096 times, by the client at each of thousands of log-ins.
+_QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB", "scram_iterations": "1"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest; within a file, and of all others, the order stays."""
     place = {name: number for number, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Let no round of the garbage collector go over modules and thousands of tests, and threads take turns, as in the hub's processes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
+    hand_over_quickly()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -78,9 +90,10 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     home = _in_memory() or tmp_path_factory.mktemp("home")
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB"}.items():
+            for name, value in _QUICK.items():
                 patch.setitem(postgres.SERVER_OPTIONS, name, value)
             server = stack.enter_context(postgres.running(Settings(home=home, postgres_port=0)))
+        _run(server, f"ALTER ROLE casehub PASSWORD '{server.password}'")  # hashed anew, in as many rounds as it now says
         _run(server, "CREATE DATABASE template_casehub")
         engine = make_engine(server.url("template_casehub"))
         migrate(engine)

@@ -32,4 +32,5 @@ ExpectDateOrder
 # Alembic
 downgrade
 # pytest
+pytest_collection_finish
 pytest_collection_modifyitems
