@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from hub.database import make_engine
 from hub.settings import Settings
 from pipeline.batch.conservation import recount, require_law
 from simulator.world import build_world
+from tests.in_memory import memory
 
 ROOT = Path(__file__).parents[3]
 DEPARTMENTS = ("petition", "labour", "court", "emergency_management")
@@ -101,11 +103,13 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    home = tmp_path_factory.mktemp("100% case hub")  # any folder will do
+    """In memory, where there is room: each state of each task is a commit, and a killed server has lost none that was written."""
+    home = Path(tempfile.mkdtemp(prefix="100% case hub ", dir=memory() or tmp_path_factory.mktemp("demo")))  # any folder will do
     running = Demo(home)
     yield running
     running.kill()
-    shutil.rmtree(postgres.folder_of(home))  # for root it may be outside of pytest's own folder
+    shutil.rmtree(postgres.folder_of(home))  # for root it may be outside of the home
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def is_alive(process: psutil.Process) -> bool:
