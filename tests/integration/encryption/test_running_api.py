@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from api import ring_check
 from hub.encryption import key_ring, using
 from hub.encryption.key_document import write_document
 from hub.settings import get_settings
-from tests.integration.api.builders import Api, running_api
+from tests.integration.api.builders import SECRET, Api, running_api
+from tests.integration.api.test_inbox import push
 from tests.integration.encryption.builders import document, ring, write_keys_down
 
 PHONE = "13912345678"
@@ -55,7 +57,10 @@ def test_a_running_api_reads_the_key_document_again_when_the_store_has_a_new_key
             assert clerk.case(uuid.UUID(case_id), "parties")["parties"][0]["phone"] == PHONE
 
 
-def test_without_the_new_key_nothing_is_answered_by_half(database: Engine, key_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_the_new_key_nothing_is_answered_by_half(
+    database: Engine, key_file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CASEHUB_CONNECTION_EMERGENCY_MANAGEMENT", json.dumps({"secret": SECRET}))
     with using(ring("k1")), running_api(database) as api:
         clerk = api.as_("clerk", "labour")
         cases = {add_record(database, api, "LD-1")}
@@ -65,7 +70,7 @@ def test_without_the_new_key_nothing_is_answered_by_half(database: Engine, key_f
             assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:key-missing")
             assert "casehub serve" in answer.json()["remedy"]
             assert "Retry-After" in answer.headers
-        pushed = api.post("/v1/inbox/emergency_management", content=b"{}")
+        pushed = push(api, [{"id": "e1"}])
         assert (pushed.status_code, pushed.json()["type"]) == (503, "urn:casehub:problem:key-missing")
         assert "under key k2, which is not in the key document" in caplog.text
         assert clerk.get("/healthz").status_code == 200

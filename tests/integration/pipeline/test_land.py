@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from sqlalchemy import Engine
@@ -36,7 +37,9 @@ def test_a_pass_without_news_writes_the_batch_row_alone(database: Engine) -> Non
 
 
 def _settled(database: Engine, query: str) -> list[object]:
-    database.dispose()  # statistics are flushed when a session ends
+    database.dispose()  # statistics are flushed when a session ends, which is some time after its client went
+    while ask(database, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"):
+        time.sleep(0.02)
     return ask(database, query)
 
 
