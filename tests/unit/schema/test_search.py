@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schema.folding import fold, fold_text
@@ -204,6 +204,8 @@ _PIECES = st.sampled_from(
 
 
 @given(st.lists(st.lists(_PIECES, max_size=9).map("".join), min_size=1, max_size=4))
+@example(["㎡440311900101123"])
+@example(["㎡138-5726-4913", "+86 138－5726－4913", "1998-03-01-1234"])
 def test_texts_that_are_not_looked_at_alone_give_the_same_tokens(texts: list[str]) -> None:
     one_by_one = pl.Series([_folded_alone(text) for text in texts])
     told, expected = (
