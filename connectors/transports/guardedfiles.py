@@ -75,7 +75,8 @@ class Guarded:
             return SourceRefused(f"{self._department}: 无权访问 {self._path} · access to {self._path} is refused", remedy=remedy, **detail)
         return SourceUnavailable(
             f"{self._department}: 文件服务器无法连接，或连接中断（{kind}） · the file server cannot be reached or broke off ({kind})",
-            remedy="请稍后重试 · try again later",
+            remedy="核对连接中的主机与端口、对方是否在运行，再运行一次 · "
+            "check host and port in the connection, and that it is up; then run again",
             **detail,
         )
 

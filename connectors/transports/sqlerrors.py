@@ -55,7 +55,8 @@ def translated(error: exc.DBAPIError, dialect: str, department: str, timeout_s: 
     if _is_away(error, dialect):
         return SourceUnavailable(
             f"{place}{what.zh}无法连接，或连接中断（{code}） · {what.en} cannot be reached or broke off ({code})",
-            remedy="请稍后重试 · try again later",
+            remedy="核对连接中的主机与端口、对方是否在运行，再运行一次 · "
+            "check host and port in the connection, and that it is up; then run again",
             **detail,
         )
     kind = type(error).__name__
