@@ -14,8 +14,10 @@ from cli.acting import acting, os_user, showing
 from cli.console import Console
 from cli.ending import ending_in_order
 from cli.session import store
+from hub.database import store_errors
 from hub.errors import HubError
 from hub.log import configure_logging
+from hub.reader import require_reader
 from hub.settings import get_settings
 
 app = typer.Typer(
@@ -57,8 +59,8 @@ def migrate() -> None:
 
     with store(needs_schema=False) as engine:
         before, after = upgrade(engine)
-        with acting(engine):  # now there is a log, whether or not there was one
-            pass
+        with acting(engine), store_errors(), engine.connect() as connection:  # now there is a log, whether or not there was one
+            require_reader(connection)
     if before == after:
         Console().print(f"数据库结构已是最新 · the schema is up to date ({after})")
     else:

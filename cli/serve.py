@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.session import store
+from hub.database import store_errors
+from hub.reader import require_reader
 from hub.settings import get_settings
 
 
@@ -15,6 +17,8 @@ def serve() -> None:
     from api.serve import serve as listen
 
     with store() as engine:
+        with store_errors(), engine.connect() as connection:
+            require_reader(connection)
         listen(get_settings(), engine)
 
 

@@ -2,21 +2,29 @@
 
 A caller enters; an engine leaves that is logged in for him. The login and its row in `ops.row_scope` are made when they are
 first wanted, and brought up to a newer policy then. Passwords are derived from one secret file, so that none is kept anywhere.
+
+PostgreSQL lets every role change its own password and settings, and has no means against it: a password runs out after `PASSWORD_S`,
+which no login can put off, and is set anew each `RENEW_S`, and at once where the login is refused; settings of its own go with it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as PsycopgConnection
+from psycopg2.extensions import encrypt_password
 from sqlalchemy import Engine, event
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL
@@ -25,18 +33,22 @@ from api.access import Caller
 from api.policy.places import KeptPool, Places, let_in, share_of
 from hub.database import store_errors
 from hub.errors import SettingsError
+from hub.reader import READER
 from hub.settings import Settings
 from schema.tables import row_scope
 
-READER = "casehub_reader"
 OWNER = "owner"  # execution option of a login's engine: the store's own, for what is of no record
 MAX_ENGINES = 32  # logins whose connections are kept, two of sixteen departments; the one that was not asked for longest goes
 PLACE_TIMEOUT_S = 3.0  # for which somebody waits for one of the connections that all logins share
+RENEW_S = 3600.0  # after which a login that is asked by gets its password again
+PASSWORD_S = 2 * RENEW_S  # for which it is good: whoever was given the engine before may still connect
+REFUSED_S = 10.0  # a login that was made this lately, and is refused, is not made again: that would not help
 _NAME_BYTES = 63  # of a role in PostgreSQL
 _MORE_RIGHTS = "rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication"
 _SECRET_FILE = "logins.secret"  # noqa: S105 - a file's name
 
 MakeEngine = Callable[[URL], Engine]
+_log = logging.getLogger("api")
 
 
 class Logins:
@@ -54,7 +66,8 @@ class Logins:
         self._lock = threading.Lock()
         self._places = Places(lambda: settings.login_connections or let_in(engine), self._pools, PLACE_TIMEOUT_S)
         self._engines: OrderedDict[str, tuple[int, Engine]] = OrderedDict()
-        self._made: dict[str, int] = {}  # login → the policy that it was made for: who comes back needs no more than a connection
+        # login → the policy that it was made for, and when: who comes back needs no more than a connection
+        self._made: dict[str, tuple[int, float]] = {}
         self._making: dict[str, threading.Lock] = {}  # nobody waits for a login that is another's
 
     def engine(self, caller: Caller) -> Engine:
@@ -75,26 +88,52 @@ class Logins:
             if known is not None:
                 return known
             password = hmac.new(_secret(self._settings), login.encode(), hashlib.sha256).hexdigest()
-            if self._made.get(login, -1) < caller.rights.version:
-                self._ensure(login, password, caller)
-                self._made[login] = caller.rights.version
+            if self._is_due(login, caller):
+                self._renew(login, password, caller)
+            with self._lock:
+                version, engine = self._engines.get(login, (-1, None))
+            if engine is not None and version >= caller.rights.version:
+                return engine
             engine = self._make(self._engine.url.set(username=login, password=password))
             engine.update_execution_options(**{OWNER: self._engine})
-            event.listen(engine, "do_connect", self._places.connect)
+            event.listen(engine, "do_connect", partial(self._connect, login, password, caller))
             return self._kept(login, engine)
 
     def _known(self, login: str, caller: Caller) -> Engine | None:
         with self._lock:
             version, engine = self._engines.get(login, (0, None))
-            if engine is None or version < caller.rights.version:  # who came under a former policy reads by the newer one's scope, too
+            # Who came under a former policy reads by the newer one's scope, too.
+            if engine is None or version < caller.rights.version or self._is_due(login, caller):
                 return None
             self._engines.move_to_end(login)
             return engine
 
+    def _is_due(self, login: str, caller: Caller) -> bool:
+        version, made_at = self._made.get(login, (-1, 0.0))
+        return version < caller.rights.version or time.monotonic() - made_at > RENEW_S
+
+    def _renew(self, login: str, password: str, caller: Caller) -> None:
+        self._ensure(login, password, caller)
+        self._made[login] = (max(caller.rights.version, self._made.get(login, (-1, 0.0))[0]), time.monotonic())
+
+    def _connect(self, login: str, password: str, caller: Caller, *how: Any) -> PsycopgConnection:
+        """Connect, as an engine's `do_connect`; a login that is refused is made anew first, once."""
+        before = self._made[login]
+        try:
+            return self._places.connect(*how)
+        except psycopg2.OperationalError:  # a refusal has no SQLSTATE, and words in the server's language
+            with self._making[login]:
+                if self._made[login] == before:  # else somebody was refused at the same time, and has made it
+                    if time.monotonic() - before[1] < REFUSED_S:
+                        raise
+                    self._renew(login, password, caller)
+                    _log.warning("login %s was refused and was made anew: were its password or the role changed by somebody else?", login)
+        return self._places.connect(*how)
+
     def _kept(self, login: str, engine: Engine) -> Engine:
         with self._lock:
             _, former = self._engines.pop(login, (0, None))
-            self._engines[login] = (self._made[login], engine)
+            self._engines[login] = (self._made[login][0], engine)
             gone = [self._engines.popitem(last=False)[1][1] for _ in range(len(self._engines) - MAX_ENGINES)]
         for one in (*gone, *((former,) if former is not None else ())):
             _pool(one).retire()
@@ -149,22 +188,24 @@ def login_of(caller: Caller, database: str) -> str:
 def _create_role(connection: PsycopgConnection, login: str, password: str, connections: int) -> None:
     """A role that can log in and is a member of the readers; nothing else of it counts.
 
-    The servers' own bounds hold for the servers: whoever else has a login's password takes so many connections of it at most.
+    The servers' own bounds hold for the servers: whoever else has a login's password takes so many connections of it at most. The server
+    is sent what it keeps of a password, for statements stand in logs.
     """
-    role = sql.Identifier(login)
+    role, verifier = sql.Identifier(login), encrypt_password(password, login, connection, "scram-sha-256")
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_MORE_RIGHTS} FROM pg_roles WHERE rolname = %s", (login,))
         known = cursor.fetchone()
+        cursor.execute("SELECT (now() + make_interval(secs => %s))::text, current_database()", (PASSWORD_S,))
+        until, database = cast(tuple[str, str], cursor.fetchone())
         verb = sql.SQL("CREATE" if known is None else "ALTER")
         # Of a role that is there only a superuser may say even NOSUPERUSER, and the owner need not be one: it is said where there is
         # something to take away.
         attributes = "" if known == (False,) else "NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION "
-        options = sql.SQL(f"LOGIN {attributes}CONNECTION LIMIT {connections:d} PASSWORD {{password}}")
-        cursor.execute(
-            sql.SQL("{verb} ROLE {role} WITH {options}").format(
-                verb=verb, role=role, options=options.format(password=sql.Literal(password))
-            )
-        )
+        options = f"LOGIN {attributes}CONNECTION LIMIT {connections:d} VALID UNTIL {{until}} PASSWORD {{verifier}}"
+        statement = sql.SQL(f"{{verb}} ROLE {{role}} WITH {options}")
+        cursor.execute(statement.format(verb=verb, role=role, until=sql.Literal(until), verifier=sql.Literal(verifier)))
+        cursor.execute(sql.SQL("ALTER ROLE {role} RESET ALL").format(role=role))
+        cursor.execute(sql.SQL("ALTER ROLE {role} IN DATABASE {here} RESET ALL").format(role=role, here=sql.Identifier(database)))
         cursor.execute(sql.SQL("GRANT {reader} TO {role}").format(reader=sql.Identifier(READER), role=role))
 
 

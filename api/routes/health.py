@@ -13,6 +13,7 @@ from api.problems import documented
 from api.state import Hub
 from hub.errors import SchemaError
 from hub.migrations import schema_revision
+from hub.reader import require_reader
 
 router = APIRouter(tags=["operation"])
 
@@ -25,7 +26,7 @@ def healthz() -> Health:
 
 @router.get("/readyz", name="ready", responses=documented(503, 504))
 async def readyz(request: Request, hub: HubDep) -> Health:
-    """可以应答 · The store can be reached, its schema is this version's, and its keys are there."""
+    """可以应答 · The store can be reached, its schema is this version's, and its keys and departments' rights are there."""
     await checked(request, _require_ready, hub)
     return Health(status="ready")
 
@@ -33,11 +34,12 @@ async def readyz(request: Request, hub: HubDep) -> Health:
 def _require_ready(hub: Hub) -> None:
     hub.ring.require()
     with hub.check() as connection:
-        found = schema_revision(connection)
-    if found != hub.revision:
-        raise SchemaError(
-            "数据库结构不是此版本的 · the database's schema is not this version's", remedy="运行 casehub migrate · run `casehub migrate`"
-        )
+        if schema_revision(connection) != hub.revision:
+            raise SchemaError(
+                "数据库结构不是此版本的 · the database's schema is not this version's",
+                remedy="运行 casehub migrate · run `casehub migrate`",
+            )
+        require_reader(connection)
 
 
 @router.get("/metrics", name="metrics", response_class=PlainTextResponse, responses=documented(401, 403, 422, 503, 504))

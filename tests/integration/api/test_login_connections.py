@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api.access import Caller
@@ -131,3 +131,86 @@ def test_the_database_lets_no_login_take_them_all(logins: Logins, database: Engi
     again.dispose()
     with database.connect() as connection:
         assert connection.execute(text(limit), {"login": login}).scalar_one() == let_in(database)
+
+
+def changes_itself(engine: Engine, *statements: str) -> None:
+    """What an injected statement could do: end the reading transaction, and change the login that it runs as."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("; ".join(("COMMIT", "BEGIN READ WRITE", *statements, "COMMIT")))
+        connection.invalidate()
+
+
+def enters(engine: Engine, password: str) -> bool:
+    try:
+        psycopg2.connect(engine.url.set(drivername="postgresql", password=password).render_as_string(hide_password=False)).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def test_a_login_that_changed_its_password_is_made_anew_when_it_is_refused(
+    logins: Logins, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No department is shut out by it, and whoever changed it is."""
+    engine = logins.engine(clerk("petition"))
+    changes_itself(engine, "ALTER ROLE CURRENT_USER PASSWORD 'mine'", "ALTER ROLE CURRENT_USER SET bytea_output = 'escape'")
+    assert enters(engine, "mine")
+    monkeypatch.setattr(module, "REFUSED_S", 0.0)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT session_user")).scalar_one() == engine.url.username
+        assert connection.execute(text("SHOW bytea_output")).scalar_one() == "hex"  # settings of a role's own are gone, too
+    assert not enters(engine, "mine")
+    assert [record.levelname for record in caplog.records if "was made anew" in record.message] == ["WARNING"]
+
+
+def test_a_login_that_somebody_dropped_is_made_anew(logins: Logins, database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = logins.engine(clerk("petition"))
+    with database.begin() as connection:
+        connection.exec_driver_sql(f'DROP ROLE "{engine.url.username}"')
+    monkeypatch.setattr(module, "REFUSED_S", 0.0)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT session_user")).scalar_one() == engine.url.username
+
+
+def test_a_password_is_set_anew_while_its_login_is_asked_by(logins: Logins, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = logins.engine(clerk("petition"))
+    with contextlib.ExitStack() as stack:
+        (used,) = taken(stack, logins, "petition", 1)
+        changes_itself(engine, "ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+        monkeypatch.setattr(module, "RENEW_S", 0.0)
+        assert logins.engine(clerk("petition")) is engine  # and no connection is given up for it
+        assert used.execute(text("SELECT 1")).scalar_one() == 1
+    assert not enters(engine, "mine")
+    assert enters(engine, str(engine.url.password))
+
+
+def test_a_password_runs_out_and_its_login_cannot_put_it_off(logins: Logins, database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = logins.engine(clerk("petition"))
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        changes_itself(engine, "ALTER ROLE CURRENT_USER VALID UNTIL 'infinity'")
+    with database.connect() as connection:
+        left = text("SELECT extract(epoch FROM rolvaliduntil - now()) FROM pg_roles WHERE rolname = :login")
+        assert module.RENEW_S < connection.execute(left, {"login": engine.url.username}).scalar_one() <= module.PASSWORD_S
+    changes_itself(engine, "ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+    monkeypatch.setattr(module, "RENEW_S", 0.0)
+    monkeypatch.setattr(module, "PASSWORD_S", -1.0)
+    logins.engine(clerk("petition"))
+    assert not enters(engine, "mine")
+    assert not enters(engine, str(engine.url.password))
+
+
+def test_no_statement_holds_a_password(logins: Logins, database: Engine) -> None:
+    sent: list[str] = []
+    with database.connect() as connection:
+        driver = connection.connection.driver_connection
+
+        class Listening(driver.cursor_factory or psycopg2.extensions.cursor):  # type: ignore[misc,union-attr]
+            def execute(self, statement: object, *more: object) -> None:
+                sent.append(statement if isinstance(statement, str) else statement.as_string(self))  # type: ignore[attr-defined]
+                super().execute(statement, *more)
+
+        driver.cursor_factory = Listening  # type: ignore[union-attr]
+        module._create_role(driver, "made_for_its_statements", "secret-of-it", 1)  # type: ignore[arg-type]
+        connection.rollback()
+    assert any("SCRAM-SHA-256$" in statement for statement in sent)
+    assert not any("secret-of-it" in statement for statement in sent)

@@ -15,10 +15,11 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from api.access import Caller
 from api.policy import logins as module
 from api.policy.document import DEFAULT, read_policy
-from api.policy.logins import READER, Logins, login_of
+from api.policy.logins import Logins, login_of
 from api.state import reading_engine
 from hub.encryption import number_forms
 from hub.errors import SettingsError
+from hub.reader import READER
 from hub.settings import Settings
 from schema import tables
 from tests.integration.api.builders import Store, at
@@ -546,7 +547,7 @@ def plain_owner(database: Engine) -> Iterator[Engine]:
     name = f"owner_{uuid.uuid4().hex[:12]}"
     with database.begin() as connection:
         connection.execute(text(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD '{name}'"))
-        connection.execute(text(f"GRANT {module.READER} TO {name} WITH ADMIN OPTION"))
+        connection.execute(text(f"GRANT {READER} TO {name} WITH ADMIN OPTION"))
     engine = create_engine(database.url.set(username=name, password=name), poolclass=NullPool)
     yield engine
     with database.begin() as connection:
