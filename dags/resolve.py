@@ -13,7 +13,7 @@ _DOC = """### 识别与发布 · match, merge, publish
 
 等待中的记录分块处理，任一部门有新记录即运行。
 Takes records waiting in `ops.pending` chunk by chunk, whenever any department has brought some.
-A second resolve steps back; a kill loses one chunk.
+A second resolve waits, up for reschedule; a kill loses one chunk.
 """
 
 
@@ -26,7 +26,8 @@ def resolve_pending() -> None:
     with opened_store() as (engine, settings):
         if resolve(engine, settings).is_busy:
             raise BusyError(
-                "另一进程正在识别 · another process is resolving", remedy="无须处理，稍后自动重试 · nothing: this is tried again"
+                "另一进程正在识别 · another process is resolving",
+                remedy="等其结束；pg_locks 中的 advisory 锁表明由谁占用 · wait for it to end; the advisory lock in pg_locks says who it is",
             )
 
 

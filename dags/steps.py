@@ -12,7 +12,7 @@ import logging
 import os
 import traceback
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from connectors.document import Problem
+    from hub.errors import BusyError
     from hub.settings import Settings
     from pipeline.landing.order import Kind
 
@@ -39,8 +40,12 @@ RETRIES: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
 }
 
-#: The same for about two hours: where a source is down, or a long ingest holds the department, the next sweep may be a day away.
+#: The same for about two hours: where a source is down, the next sweep may be a day away.
 SWEEP_RETRIES: dict[str, Any] = {**RETRIES, "retries": 15}
+
+#: Whoever finds another run at work waits for its end, up for reschedule: that takes no worker and no try, and is no failure.
+BUSY_FIRST, BUSY_MOST = timedelta(seconds=30), timedelta(minutes=10)  # from one look to the next: half of what was waited
+BUSY_FOR = timedelta(days=1)  # then it fails: whoever holds it so long hangs
 
 
 @functools.cache  # four files of one parse ask
@@ -160,13 +165,14 @@ def opened_store() -> Iterator[tuple[Engine, Settings]]:
 
     Raises:
         AirflowFailException: what no further try mends.
+        AirflowRescheduleException: another run is at work; says when to look again.
     """
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
     from hub.database import opened
     from hub.encryption import key_ring
     from hub.encryption.store_keys import require_keys
-    from hub.errors import HubError
+    from hub.errors import BusyError, HubError
     from hub.migrations import require_schema
     from hub.settings import get_settings
 
@@ -176,6 +182,8 @@ def opened_store() -> Iterator[tuple[Engine, Settings]]:
             require_schema(engine)
             require_keys(engine, key_ring())
             yield engine, settings
+    except BusyError as error:
+        raise _later(error) from None
     except HubError as error:
         if error.retryable:
             raise
@@ -186,6 +194,21 @@ def opened_store() -> Iterator[tuple[Engine, Settings]]:
         places = " ← ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(traceback.extract_tb(error.__traceback__)))
         logger.error("%s at %s", type(error).__name__, places)  # the traceback would hold the message
         raise AirflowException(f"{type(error).__name__}: an error the hub does not know; its place is in the line above") from None
+
+
+def _later(error: BusyError) -> Exception:
+    """What has Airflow look again whether the other run has ended."""
+    from airflow.sdk import get_current_context
+    from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
+
+    context = get_current_context()
+    now = datetime.now(UTC)
+    waited = now - (context["ti"].get_first_reschedule_date(context) or now)
+    if waited > BUSY_FOR:
+        return AirflowFailException(f"{type(error).__name__}: {error}; {waited} 后仍未结束 · it has not ended in {waited}")
+    pause = min(max(waited / 2, BUSY_FIRST), BUSY_MOST)
+    logger.info("%s；%d 秒后再看 · looked at again in %d s", error.message, pause.total_seconds(), pause.total_seconds())
+    return AirflowRescheduleException(now + pause)  # type: ignore[no-untyped-call]
 
 
 def _doc(contract: Contract, kind: str) -> str:

@@ -25,7 +25,8 @@ def department_lock(engine: Engine, department: str) -> Iterator[Connection]:
         if connection is None:
             raise BusyError(
                 f"{department}: 另一次运行正在进行 · another run is at work",
-                remedy="等其结束；本次未拉取 · wait for it to end; nothing was pulled",
+                remedy="等其结束，本次未做任何操作；pg_locks 中的 advisory 锁表明由谁占用 · "
+                "wait for it to end, nothing was done; the advisory lock in pg_locks says who it is",
                 department=department,
             )
         yield connection
