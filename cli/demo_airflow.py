@@ -95,10 +95,19 @@ class AirflowApi:
             if dag_id not in wanted:
                 continue
             if dag["is_paused"]:
-                self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+                self.resume(dag_id)
             else:
                 self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
         return not wanted
+
+    def paused(self, dag_ids: Iterable[str]) -> list[str]:
+        """Those of the DAGs that somebody has paused."""
+        wanted = set(dag_ids)
+        return sorted(dag["dag_id"] for dag in self.dags() if dag["is_paused"] and dag["dag_id"] in wanted)
+
+    def resume(self, dag_id: str) -> None:
+        """Take a DAG out of its pause."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
 
     def active(self) -> int:
         """How many runs are going on, whoever began them."""

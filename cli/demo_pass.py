@@ -11,6 +11,7 @@ from hub.processes import Processes, raise_ended
 
 DRAW_S, ASK_S = 0.4, 2.0
 STALL_S = 180.0
+PAUSED_S = 5.0  # without progress, after which it is asked whether somebody paused a DAG meanwhile
 RESOLVE = "resolve_cases"
 
 
@@ -37,9 +38,13 @@ class Pass:
             The runs that failed.
 
         Raises:
-            HubError: a process ended, or nothing moves any more.
+            HubError: a process ended, somebody paused a DAG, or nothing moves any more.
         """
         self._api.wait_for_dags({*self._dags, RESOLVE}, lambda: self._table.say("Airflow 正在读取 DAG · reading the DAGs"))
+        for dag_id in self._api.paused([RESOLVE]):  # departments' own are seen to by `set_going`
+            self._api.resume(dag_id)
+            told = f"{dag_id} 此前在 Airflow 中被暂停，已恢复 · {dag_id} was paused in Airflow, and is not any more"
+            self._table.console.print(told, highlight=False)
         has_begun = False
         while True:
             if self._processes.ended:
@@ -52,7 +57,18 @@ class Pass:
                 failed = [run for run in runs if run.state == "failed"]
                 if pending == 0 or any(run.dag_id == RESOLVE for run in failed):
                     return failed
+            if has_begun and time.monotonic() - self._moved > PAUSED_S:
+                self._require_unpaused()
             time.sleep(DRAW_S)
+
+    def _require_unpaused(self) -> None:
+        paused = self._api.paused([*self._dags, RESOLVE])
+        if paused:
+            raise HubError(
+                f"以下 DAG 在 Airflow 中被暂停，不会继续 · paused in Airflow, and so not going on: {', '.join(paused)}",
+                remedy="重新运行 `make demo`，它会恢复这些 DAG，并接着处理 · "
+                "run `make demo` again: it takes them out of the pause, and goes on where this stopped",
+            )
 
     def _draw_for_a_while(self, active: int) -> int:
         """Draw from the store, which is cheap, several times between two questions to Airflow, which are not."""

@@ -45,6 +45,13 @@ def test_each_is_asked_to_run_but_those_that_have_begun_to() -> None:
     assert FakeApi([dag("labour")], [begun]).set_going(["labour"])
 
 
+def test_paused_dags_are_named_and_taken_out_of_it() -> None:
+    api = FakeApi([dag("court", is_paused=True), dag("labour"), dag("other", is_paused=True)], [])
+    assert api.paused(["labour", "court"]) == ["court"]
+    api.resume("court")
+    assert api.told == [("PATCH", "court")]
+
+
 @pytest.mark.parametrize("parsed", [None, timedelta(hours=-1)], ids=["never", "by a former Airflow"])
 def test_a_dag_is_there_once_this_airflow_has_read_it(monkeypatch: pytest.MonkeyPatch, parsed: timedelta | None) -> None:
     monkeypatch.setattr(demo_airflow, "PARSE_TIMEOUT_S", 0.0)

@@ -34,6 +34,7 @@ class FakeAirflow(AirflowApi):
     def __init__(self, runs: list[Run], active: list[int]) -> None:
         self._runs, self._active = runs, active
         self.begun: list[str] = []
+        self.held: list[str] = []
 
     def wait_for_dags(self, wanted: Iterable[str], on_wait: Callable[[], None]) -> None:
         self.begun = []
@@ -41,6 +42,12 @@ class FakeAirflow(AirflowApi):
     def set_going(self, dag_ids: Iterable[str]) -> bool:
         self.begun = list(dag_ids)
         return True
+
+    def paused(self, dag_ids: Iterable[str]) -> list[str]:
+        return [dag_id for dag_id in dag_ids if dag_id in self.held]
+
+    def resume(self, dag_id: str) -> None:
+        self.held.remove(dag_id)
 
     def active(self) -> int:
         return self._active.pop(0) if len(self._active) > 1 else self._active[0]
@@ -84,6 +91,27 @@ def test_it_is_not_over_while_records_wait_for_resolve(database: Engine, tmp_pat
     write(database, "INSERT INTO ops.pending (record_id, reason) VALUES (1, 'new')")
     with pytest.raises(HubError, match="nothing has moved"):
         see_through(database, tmp_path, FakeAirflow([run("ingest_court", "success")], [0]))
+
+
+def test_a_resolve_that_was_paused_before_is_taken_out_of_it_and_told(database: Engine, tmp_path: Path, quick: None) -> None:
+    airflow = FakeAirflow([run("ingest_court", "success")], [0])
+    airflow.held = ["resolve_cases", "other"]
+    failed, told = see_through(database, tmp_path, airflow)
+    assert (failed, airflow.held) == ([], ["other"])
+    assert "resolve_cases was paused in Airflow" in told
+
+
+def test_a_dag_that_somebody_pauses_meanwhile_is_told_at_once(
+    database: Engine, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_pass, "PAUSED_S", 0.05)
+    monkeypatch.setattr(demo_pass, "STALL_S", 100.0)
+    write(database, "INSERT INTO ops.pending (record_id, reason) VALUES (1, 'new')")
+    airflow = FakeAirflow([run("ingest_court", "success")], [0])
+    monkeypatch.setattr(airflow, "set_going", lambda _: airflow.held.append("resolve_cases") or True)
+    with pytest.raises(HubError, match="paused in Airflow, and so not going on: resolve_cases") as caught:
+        see_through(database, tmp_path, airflow)
+    assert "make demo" in caught.value.remedy
 
 
 def test_it_is_over_when_resolve_has_failed_for_good(database: Engine, tmp_path: Path, quick: None) -> None:
