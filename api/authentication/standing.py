@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from api.access import Caller
+from api.access import Caller, Rights
 from api.authentication.keys import is_live
 from api.authentication.tokens import is_unexpired
 from api.state import Hub
@@ -17,7 +17,7 @@ def is_good(hub: Hub, caller: Caller) -> bool:
 
 
 def keeps_rights(hub: Hub, caller: Caller) -> bool:
-    """Whether his token has not ended, and the policy in force gives him what it gave him when he came.
+    """Whether his token has not ended, and the policy in force lets him read what it let him when he came, in the same way.
 
     Raises:
         StoreUnavailable: the policy cannot be read.
@@ -32,7 +32,13 @@ def keeps_rights(hub: Hub, caller: Caller) -> bool:
     except AccessDenied:
         return False
     is_purpose = caller.purpose is None or caller.purpose.code in policy.purposes
-    return is_purpose and dataclasses.replace(rights, version=caller.rights.version) == caller.rights
+    return is_purpose and _gives(rights, caller.rights)
+
+
+def _gives(rights: Rights, before: Rights) -> bool:
+    """Whether rights are what they were to who is being answered: how often he may ask, and what more, concerns his next call."""
+    now = dataclasses.replace(rights, version=before.version, rate=before.rate, numbers=before.numbers, endpoints=before.endpoints)
+    return set(before.endpoints) <= set(rights.endpoints) and now == before
 
 
 def has_good_key(hub: Hub, caller: Caller) -> bool:

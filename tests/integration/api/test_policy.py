@@ -320,6 +320,7 @@ def three_cases(store: Store) -> None:
 
 
 EXPORT = {"format": "jsonl", "receiver": "区信访局督查科"}
+CLERKS = read_policy(DEFAULT).roles["clerk"].endpoints
 
 
 @pytest.mark.parametrize("changed", [{"records": {"departments": ["labour"], "places": "all"}}, {"endpoints": ["sources.list"]}], ids=str)
@@ -335,11 +336,17 @@ def test_an_export_breaks_off_when_the_policy_takes_rights_away(
     assert ended["outcome"] == 500
 
 
-def test_an_export_goes_on_where_a_new_policy_leaves_its_rights(
-    api: Api, store: Store, bring_in: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"rate": {"requests": 7, "per_s": 60}}, {"numbers": {"requests": 7, "per_s": 60}}, {"endpoints": [*CLERKS, "sources.list"]}],
+    ids=str,
+)
+def test_an_export_goes_on_where_a_new_policy_leaves_what_it_reads(
+    api: Api, store: Store, bring_in: Any, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
 ) -> None:
+    """How often its caller may ask, and what more, concerns his next call."""
     three_cases(store)
-    noted = interrupted(monkeypatch, bring_in)
+    noted = interrupted(monkeypatch, lambda: bring_in(**changed))
     answer = api.as_("clerk", "labour").post("/v1/cases/export", json=EXPORT)
     assert '"end"' in answer.text.splitlines()[-1]
     assert len(noted) == 4
