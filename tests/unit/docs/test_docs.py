@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from connectors.connector import InboxConnector
 from connectors.contract import Contract
 from hub import errors
 from hub.errors import HubError
+from hub.postgres import SERVER_OPTIONS
 from hub.settings import Settings
 from pipeline.validating.validate import _DRIFTS
 from schema import codes as hub_codes
@@ -210,6 +212,30 @@ def test_the_compose_file_is_one_by_the_specification() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_services_have_time_to_end_and_somebody_waits_for_their_processes() -> None:
+    services = yaml.safe_load(page("docker-compose.yml"))["services"]
+    assert [name for name, service in services.items() if "stop_grace_period" not in service] == []
+    assert [name for name, service in services.items() if service.get("image") != "postgres:18" and not service.get("init")] == []
+    assert services["api"]["healthcheck"]["test"][-1].count("/readyz") == 1
+
+
+def test_the_composed_database_plans_as_the_embedded_one() -> None:
+    command = " ".join(yaml.safe_load(page("docker-compose.yml"))["services"]["postgres"]["command"].split())
+    alike = set(re.findall(r"-c (\w+)=", command)) - {"shared_buffers"}
+    assert {"jit", "random_page_cost", "work_mem", "max_connections"} <= alike
+    assert [name for name in sorted(alike) if f"-c {name}={SERVER_OPTIONS[name]}" not in command] == []
+
+
+def test_the_image_holds_byte_code_and_nothing_of_its_builders() -> None:
+    """Whoever it runs as may write none; and what git passes over may be secrets, or a machine's own."""
+    told = page("Dockerfile")
+    assert "UV_COMPILE_BYTECODE=1" in told.split("RUN")[0]
+    assert told.index("COPY . .") < told.index("compileall -q .") < told.index("USER casehub")
+    ignored = page(".dockerignore").split()
+    names = [line.strip("/") for line in page(".gitignore").split()]
+    assert [name for name in names if not any(fnmatch(name, pattern.removeprefix("**/")) for pattern in ignored)] == []
 
 
 @pytest.mark.parametrize("name", ["docker-compose.yml", "docs/operations.md"])
