@@ -10,7 +10,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from fastapi import Header
 from sqlalchemy import Connection, text
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from api.trace import Trace
 
 _SECOND_HALF = (1 << 62) - 1  # below the variant's two bits
+_ASKED_BITS = 23  # of a number, below 40 of whose it is and the sign; numbers that a sequence gives are above nought
 _VERSION, _VARIANT = 8 << 76, 2 << 62  # of RFC 9562: an id of somebody's own making, which none drawn by lot is
 
 IdempotencyKey = Annotated[
@@ -36,16 +37,18 @@ IdempotencyKey = Annotated[
 
 
 class Kept(NamedTuple):
-    """Where what is made is kept: the table, and the column of its id."""
+    """Where what is made is kept: the table, the column of its id, and whether that is a number, of a sequence else."""
 
     table: str
     column: str
+    is_numbered: bool = False
 
 
 REPORT = Kept("ops.report", "report_id")
 LOOKUP = Kept("ops.lookup", "lookup_id")
 WATCH = Kept("ops.watch", "watch_id")
 ACCESS_REQUEST = Kept("ops.access_request", "request_id")
+NOTE = Kept("ops.report_note", "note_id", is_numbered=True)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,22 @@ class Once:
     first: uuid.UUID
     last: uuid.UUID
     made_id: uuid.UUID
+
+    @property
+    def number(self) -> int:
+        """The same as `made_id` where ids are numbers: a negative one, of fewer bits."""
+        return self._numbers.start + (self.made_id.int & ((1 << _ASKED_BITS) - 1))
+
+    @property
+    def _numbers(self) -> range:
+        start = ((self.first.int >> 88) << _ASKED_BITS) - (1 << 63)
+        return range(start, start + (1 << _ASKED_BITS))
+
+    def ids(self, kept: Kept) -> tuple[Any, Any, Any]:
+        """The first and last id of what may be made by this key, and the one of this question."""
+        if kept.is_numbered:
+            return self._numbers[0], self._numbers[-1], self.number
+        return self.first, self.last, self.made_id
 
 
 def once_of(caller: Caller, action: str, key: str | None, *asked: str | bytes) -> Once | None:
@@ -106,7 +125,7 @@ def is_made(connection: Connection, trace: Trace | None, kept: Kept) -> bool:
         return False
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('once:' || :first, 0))"), {"first": str(once.first)})
     found = _found(connection, once, kept)
-    if found not in (None, once.made_id):
+    if found not in (None, once.ids(kept)[2]):
         raise RequestError(
             "此 Idempotency-Key 已用于另一请求 · this Idempotency-Key was used for another request",
             remedy="重试时原样再发；新的请求用新的 Idempotency-Key · send a retry as it was, and a new request with a new key",
@@ -115,7 +134,8 @@ def is_made(connection: Connection, trace: Trace | None, kept: Kept) -> bool:
     return found is not None
 
 
-def _found(connection: Connection, once: Once, kept: Kept) -> uuid.UUID | None:
+def _found(connection: Connection, once: Once, kept: Kept) -> uuid.UUID | int | None:
     statement = f"SELECT {kept.column} FROM {kept.table} WHERE {kept.column} BETWEEN :first AND :last"
-    found: uuid.UUID | None = connection.execute(text(statement), {"first": once.first, "last": once.last}).scalars().first()
+    first, last, _ = once.ids(kept)
+    found: uuid.UUID | int | None = connection.execute(text(statement), {"first": first, "last": last}).scalars().first()
     return found

@@ -23,7 +23,7 @@ from api.answers.reports import ReportDetail, ReportNote, ReportSummary
 from api.audit import write_within
 from api.case_view import CaseView, read_view
 from api.cursor import CasePosition
-from api.once import REPORT, is_made, new_id
+from api.once import NOTE, REPORT, is_made, new_id
 from api.presenter import Presenter
 from api.queries import case as case_queries
 from api.queries import reports as queries
@@ -33,7 +33,7 @@ from api.questions.reports import NamedRecord, NewReport, ReportStep
 from api.state import Hub, Trace
 from hub.database import changing
 from hub.errors import NotFound, RequestError
-from schema.tables import report, report_note
+from schema.tables import report
 
 LOOK = 200  # reports that are looked at at once for those that the caller is told of
 BUDGET_S = 2.0  # of one page; whoever is told of few is told how far it got
@@ -206,16 +206,22 @@ def take_step(hub: Hub, caller: Caller, report_id: uuid.UUID, step: ReportStep, 
     """
     told, _ = find(hub, caller, report_id)
     with changing(hub.engine) as connection:
-        found = queries.find_report(connection, caller, report_id, for_update=True)
-        if found is None:
-            raise no_such_report()
-        side = _side(found | {"is_to": told["is_to"]}, step.state)
-        note = {"report_id": report_id, "author": caller.name, "department": caller.department, "side": side}
-        connection.execute(insert(report_note).values(**note, state=step.state, words=step.text))
-        statement = "UPDATE ops.report SET state = coalesce(:state, state), changed_at = now() WHERE report_id = :report_id"
-        connection.execute(text(statement), {"state": step.state, "report_id": report_id})
-        trace.entity_ids = [found["case_id"]]
+        if not is_made(connection, trace, NOTE):
+            _take_step(connection, caller, told, step, trace)
+        trace.entity_ids = [told["case_id"]]
         write_within(connection, trace, "reports.note", 201)
+
+
+def _take_step(connection: Connection, caller: Caller, told: Row, step: ReportStep, trace: Trace) -> None:
+    report_id = told["report_id"]
+    found = queries.find_report(connection, caller, report_id, for_update=True)
+    if found is None:
+        raise no_such_report()
+    side = _side(found | {"is_to": told["is_to"]}, step.state)
+    note = {"report_id": report_id, "author": caller.name, "department": caller.department, "side": side}
+    queries.add_note(connection, note | {"state": step.state, "words": step.text}, None if trace.once is None else trace.once.number)
+    statement = "UPDATE ops.report SET state = coalesce(:state, state), changed_at = now() WHERE report_id = :report_id"
+    connection.execute(text(statement), {"state": step.state, "report_id": report_id})
 
 
 def _side(found: Row, state: str | None) -> str:

@@ -133,8 +133,24 @@ def _known(rows: Sequence[Row]) -> Known:
 
 def report_notes(connection: Connection, report_id: uuid.UUID) -> list[Row]:
     """What was said and done about a report, in order."""
-    statement = "SELECT at, side, author, department, state, words FROM ops.report_note WHERE report_id = :report_id ORDER BY note_id"
+    statement = "SELECT at, side, author, department, state, words FROM ops.report_note WHERE report_id = :report_id ORDER BY at, note_id"
     return fetch(connection, statement, {"report_id": report_id})
+
+
+def add_note(connection: Connection, note: Row, note_id: int | None) -> None:
+    """Write down a word or step.
+
+    Args:
+        connection: that has the report locked.
+        note: its columns.
+        note_id: of a call with a key; None takes the next one. In order are notes by their time, which is told under the report's lock.
+    """
+    number = "DEFAULT" if note_id is None else ":note_id"
+    statement = f"""
+    INSERT INTO ops.report_note (note_id, at, report_id, author, department, side, state, words) OVERRIDING SYSTEM VALUE
+    VALUES ({number}, clock_timestamp(), :report_id, :author, :department, :side, :state, :words)
+    """
+    connection.execute(text(statement), note if note_id is None else note | {"note_id": note_id})
 
 
 def known_records(connection: Connection, record_ids: Sequence[int]) -> list[Row]:

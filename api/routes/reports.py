@@ -90,12 +90,18 @@ def read_report(report_id: uuid.UUID, caller: CallerDep, hub: HubDep, trace: Tra
 
 @router.post("/{report_id}/notes", name="reports.note", status_code=201, responses=documented(401, 403, 404, 409, 413, 422, 503, 504))
 def add_note(
-    report_id: uuid.UUID, step: Annotated[ReportStep, Body(openapi_examples=_STEPS)], caller: CallerDep, hub: HubDep, trace: TraceDep
+    report_id: uuid.UUID,
+    step: Annotated[ReportStep, Body(openapi_examples=_STEPS)],
+    caller: CallerDep,
+    hub: HubDep,
+    trace: TraceDep,
+    idempotency_key: IdempotencyKey = None,
 ) -> ReportDetail:
     """答复、改变状态 · A word to the other side, a new state, or both.
 
     Whose it is takes, corrects or refuses it; who reported closes it, or opens it again.
     """
+    trace.once = once_of(caller, "reports.note", idempotency_key, str(report_id), step.model_dump_json())
     trace.shape = shape(state=step.state)
     take_step(hub, caller, report_id, step, trace)
     return _detail(Presenter(caller, hub.directory), hub, trace, report_id)

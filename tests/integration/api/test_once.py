@@ -113,6 +113,43 @@ def test_a_retry_makes_nothing_more(
     assert len(store.rows(f"SELECT FROM {table}")) == 1
 
 
+def test_a_step_of_a_report_is_taken_once(api: Api, store: Store) -> None:
+    """A step that was taken already is refused; a retry of it is not."""
+    world = Reported(api, store)
+    report_id = world.value().json()["report_id"]
+    path = f"/v1/reports/{report_id}/notes"
+    steps = [("a", {"state": "taken"}), ("b", {"text": "凭证见卷宗"}), ("c", {"state": "corrected", "text": "已更正"})]
+    for key, step in steps:
+        first, again = (_post(world.owner, path, key, json=step) for _ in range(2))
+        assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert [(note["state"], note["text"]) for note in first.json()["notes"]] == [(s.get("state"), s.get("text")) for _, s in steps]
+    assert _post(world.owner, path, None, json={"text": "又一句"}).status_code == 201  # numbered by the sequence, and last all the same
+    last = _post(world.owner, path, "d", json={"text": "最后一句"}).json()["notes"]
+    assert [note["text"] for note in last][-2:] == ["又一句", "最后一句"]
+    assert len(store.rows("SELECT FROM audit.access WHERE action = 'reports.note' AND outcome = 201")) == 8
+    for other, step in (
+        (path, {"state": "corrected", "text": "另一说明"}),
+        (path.replace(report_id, world.value().json()["report_id"]), steps[2][1]),
+    ):
+        refused = _post(world.owner, other, "c", json=step)
+        assert (refused.status_code, refused.json()["type"]) == (422, REUSED)
+    assert _post(world.reporter, path, "c", json={"state": "closed"}).status_code == 201  # another's key is another
+    assert _post(world.owner, path, "e", json={"state": "taken"}).status_code == 409
+
+
+def test_two_steps_at_once_are_one(api: Api, store: Store) -> None:
+    world = Reported(api, store)
+    path = f"/v1/reports/{world.value().json()['report_id']}/notes"
+    answers = list[httpx.Response]()
+    threads = [threading.Thread(target=lambda: answers.append(_post(world.owner, path, "k", json={"state": "taken"}))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {201}
+    assert [row["state"] for row in store.rows("SELECT state FROM ops.report_note")] == ["taken"]
+
+
 def test_two_at_once_make_one(api: Api, store: Store) -> None:
     send, answers = _report(api, store), list[httpx.Response]()
     threads = [threading.Thread(target=lambda: answers.append(send("the-same-key"))) for _ in range(6)]
