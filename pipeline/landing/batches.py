@@ -60,17 +60,23 @@ def open_batch(landing: Landing) -> None:
             "timezone": landing.watermark_timezone,
         },
     ).scalar_one()
-    told = [
-        f"held: {count} 个批次等待人工处理，最早为 {first}；原因见 `casehub batches list --state held` · "
-        f"{count} batches wait for a person, {first} the first; `casehub batches list --state held` tells why"
-        for count, first in connection.execute(text(_HELD), key)
-    ]
-    alert(connection, contract.department, landing.batch_id, told + changed)
+    alert(connection, contract.department, landing.batch_id, changed)
     connection.commit()
 
 
 def _document(contract: Contract) -> str:
     return orjson.dumps(contract.model_dump(mode="json", by_alias=True, exclude_unset=True)).decode()
+
+
+def _tell_held(landing: Landing) -> None:
+    """Tell of other batches that are held: at the end, for a snapshot that is let through settles those before it."""
+    found = landing.connection.execute(text(_HELD), {"department": landing.contract.department})
+    told = [
+        f"held: {count} 个批次等待人工处理，最早为 {first}；原因见 `casehub batches list --state held` · "
+        f"{count} batches wait for a person, {first} the first; `casehub batches list --state held` tells why"
+        for count, first in found
+    ]
+    alert(landing.connection, landing.contract.department, landing.batch_id, told)
 
 
 def finish_landing(landing: Landing, watermark: str | None) -> None:
@@ -79,6 +85,7 @@ def finish_landing(landing: Landing, watermark: str | None) -> None:
     keys = {"department": landing.contract.department, "batch_id": landing.batch_id, "watermark": watermark}
     if watermark is not None:
         move(connection, landing.contract, watermark)
+    _tell_held(landing)
     connection.execute(text(_LANDED), keys)
     connection.commit()
 
@@ -89,6 +96,7 @@ def close_failed(landing: Landing, error: Exception) -> None:
     Whoever called LAND has the error, and logs it.
     """
     connection, is_held = landing.connection, isinstance(error, SnapshotError)
+    _tell_held(landing)
     keys = {
         "batch_id": landing.batch_id,
         "department": landing.contract.department,
