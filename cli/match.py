@@ -16,6 +16,7 @@ from cli.console import Console
 from cli.match_tables import quality_table, rules_table, steps_table, tell_meeting, tell_training, tell_unread, weights_table
 from cli.purpose import Clear, PurposeName, Reference
 from hub.errors import NotFound, RequestError
+from hub.private_files import write_private_file
 from pipeline.table_files import read_table, require_writable, write_table
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def train(
     console = Console(soft_wrap=True)
     table, rows = _read(model, inputs, None)
     linkage = _linked(console, rows, table)
-    to.write_text(trained_document(document_of(model), linkage.model, without_repeats(linkage.sources)), encoding="utf-8")
+    write_private_file(to, trained_document(document_of(model), linkage.model, without_repeats(linkage.sources)))
     console.print(weights_table(linkage.model), markup=False)
     tell_training(console, linkage)
     console.print(f"先验 · prior {linkage.model.prior:+.1f} 比特 · bits → {to}", markup=False)

@@ -14,6 +14,7 @@ from rich.table import Table
 from cli.console import Console
 from cli.match_tables import sources_table
 from hub.errors import NotFound, RequestError
+from hub.private_files import write_private_file
 from pipeline.table_files import read_table
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def draft(
     files, sources = " --input ".join(path.name for path in inputs), _sources(rows, made.document.get("source"))
     head = _HEAD.format(files=files, rows=len(rows), model=to.name, sources=sources)
     body = yaml.safe_dump(dict(made.document), allow_unicode=True, sort_keys=False, default_flow_style=None, width=120)
-    to.write_text(head + body, encoding="utf-8")
+    write_private_file(to, head + body)
     _show(made, console)
     console.print(f"已写入，核对后运行 · written, check it and run it: casehub match run --model {to}", markup=False, highlight=False)
 

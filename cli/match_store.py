@@ -14,6 +14,7 @@ from cli.console import Console
 from cli.pair_table import DECISIONS, show_pair
 from cli.purpose import require_purpose
 from cli.session import store
+from hub.private_files import write_private_file
 
 if TYPE_CHECKING:
     from pipeline.evaluating.agreement import Precision
@@ -55,7 +56,7 @@ def train_relation(relation: str, to: Path) -> None:
 
     with store() as engine:
         found = calibrated(engine, relation_named(relation))
-    to.write_text(calibrated_document(document_of(model_path(relation)), found.model), encoding="utf-8")
+    write_private_file(to, calibrated_document(document_of(model_path(relation)), found.model))
     shown = Table("比较\ncomparison", "比较等级\nlevel", "原权重（比特）\nbits before", "现权重（比特）\nbits now", box=box.SIMPLE_HEAD)
     for old, new in zip(load_model(relation).comparisons, found.model.comparisons, strict=True):
         for before, after in zip(old.levels, new.levels, strict=True):
@@ -145,7 +146,7 @@ def survey(
     if to is None:
         console.print("写成下一版 · to write the next version: --to FILE.yml", highlight=False)
         return
-    to.write_text(next_version(found), encoding="utf-8")
+    write_private_file(to, next_version(found))  # numbers that many give are somebody's all the same
     console.print(_IN_FORCE.format(to=to), markup=False, highlight=False)
 
 

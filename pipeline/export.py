@@ -15,10 +15,7 @@ taken, are not there. Rows are in the order of department, record and ordinal.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +24,7 @@ from sqlalchemy import Engine
 
 from hub.database import store_errors
 from hub.errors import RequestError
+from hub.private_files import private_file
 from pipeline.store.copying import cursor_of
 
 MEMBERSHIP = pa.schema(
@@ -72,7 +70,7 @@ def membership(engine: Engine, path: Path) -> int:
             f"无法写入 {path.name} · {path.name} cannot be written",
             remedy="指定已有文件夹中的 .csv 或 .parquet 文件 · name a .csv or .parquet file in a folder that is there",
         )
-    with _writing(path) as written, store_errors(), engine.connect() as connection:
+    with private_file(path) as written, store_errors(), engine.connect() as connection:
         cursor = cursor_of(connection)
         if path.suffix == ".csv":
             cursor.copy_expert(f"COPY ({_MEMBERSHIP}) TO STDOUT (FORMAT csv, HEADER)", written)
@@ -81,28 +79,6 @@ def membership(engine: Engine, path: Path) -> int:
             cursor.copy_expert(f"COPY ({_MEMBERSHIP}) TO STDOUT (FORMAT csv)", file)
             file.seek(0)
             return _as_parquet(file, written)
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[IO[bytes]]:
-    """The file, for its owner alone; it takes its name once it is whole, and until then what had that name stays."""
-    whole = path.resolve()
-    try:
-        file = tempfile.NamedTemporaryFile(prefix=f".{whole.name}.", dir=whole.parent, delete=False)  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise RequestError(
-            f"无法写入 {path.name} · {path.name} cannot be written ({error.strerror})",
-            remedy="指定有写入权限的文件夹中的文件 · name a file in a folder of yours",
-        ) from None
-    try:
-        with file:
-            yield file.file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(file.name, whole)  # noqa: PTH105 - its name is text
-    except BaseException:
-        Path(file.name).unlink(missing_ok=True)
-        raise
 
 
 def _as_parquet(file: IO[bytes], to: IO[bytes]) -> int:

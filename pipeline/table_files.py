@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from hub.errors import NotFound, RequestError
+from hub.private_files import private_file, unwritable
 
 ENDINGS = (".csv", ".parquet")
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # XLSX (any zip) and XLS
@@ -73,22 +74,20 @@ def require_writable(path: Path, read: Sequence[Path] = ()) -> None:
 
 
 def write_table(frame: pl.DataFrame, path: Path) -> None:
-    """Write CSV or Parquet.
+    """Write CSV or Parquet, for its owner alone: which rows are one tells of persons.
 
     Raises:
         RequestError: see `require_writable`.
     """
     require_writable(path)
     try:
-        if path.suffix == ".parquet":
-            frame.write_parquet(path)
-        else:
-            frame.write_csv(path)
-    except OSError as error:
-        raise RequestError(
-            f"无法写入 {path.name} · {path.name} cannot be written ({error.strerror})",
-            remedy="指定有写入权限的文件夹中的文件 · name a file in a folder of yours",
-        ) from None
+        with private_file(path) as file:
+            if path.suffix == ".parquet":
+                frame.write_parquet(file)
+            else:
+                frame.write_csv(file)
+    except OSError as error:  # the disk is full
+        raise unwritable(path, error) from None
 
 
 def _require_text(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,21 @@ def test_run_writes_a_cluster_for_every_row_and_tells_how_good_they_are(tmp_path
     edges = pl.read_parquet(links)
     assert set(edges.columns) == {"left", "right", "match_weight", "decision", "levels"}
     assert (edges["decision"] == "link").sum() == 8
+
+
+def test_what_it_writes_is_its_owners_alone(tmp_path: Path, table: Path) -> None:
+    """Ids of persons, common values of a table: whatever the umask lets others read."""
+    names = ["clusters.csv", "links.parquet", "trained.yml", "drafted.yml"]
+    to, links, trained, drafted = written = [tmp_path / name for name in names]
+    before = os.umask(0o022)
+    try:
+        to.write_text("read by others")
+        _run("run", "--model", _model(tmp_path), "--input", table, "--to", to, "--links", links)
+        _run("train", "--model", _model(tmp_path), "--input", table, "--to", trained)
+        _run("draft", "--input", table, "--to", drafted)
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in written} == dict.fromkeys(names, 0o600)
 
 
 def test_a_truth_column_that_the_table_lacks_is_told(tmp_path: Path, table: Path) -> None:

@@ -53,6 +53,7 @@ def test_the_difference_is_shown_and_written_and_the_store_left_as_it_is(databas
         assert "2 → 1" in told and "casehub relink --swap" in told
         assert "the same as the live result" not in told
         assert "欧阳" not in told and id_number(1) not in told
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("nodes.*")} == {0o600}  # ids of persons
     nodes = pl.read_parquet(tmp_path / "nodes.parquet")
     assert pl.read_csv(tmp_path / "nodes.csv").height == nodes.height == 4
     persons = nodes.filter(pl.col("relation") == "person")

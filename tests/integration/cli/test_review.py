@@ -207,5 +207,6 @@ def test_weights_are_moved_to_what_people_said_and_written_as_the_next_version(d
     told = casehub("match", "train", "--relation", "person", "--to", str(tmp_path / "person.yml"))
     assert "1 条复核结果" in told and "phone" in told
     assert int(read_model(tmp_path / "person.yml").version) == int(load_model("person").version) + 1
+    assert (tmp_path / "person.yml").stat().st_mode & 0o777 == 0o600
     with pytest.raises(RequestError, match="cannot be written"):
         casehub("match", "train", "--relation", "person", "--to", str(tmp_path / "person.txt"))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.private_files import write_private
+from hub.errors import RequestError
+from hub.private_files import private_file, write_private, write_private_file
 
 
 def test_a_secret_is_its_owners_alone(tmp_path: Path) -> None:
@@ -31,3 +32,26 @@ def test_whoever_is_killed_while_writing_leaves_what_was_there(tmp_path: Path, m
     assert (tmp_path / "secret").read_text() == "whole"
     write_private(tmp_path / "secret", "another")
     assert (tmp_path / "secret").read_text() == "another"
+
+
+def test_a_file_that_was_asked_for_is_its_owners_alone_whoever_could_read_it_before(tmp_path: Path) -> None:
+    there, linked = tmp_path / "there.csv", tmp_path / "linked.csv"
+    there.write_text("before")
+    there.chmod(0o644)
+    linked.symlink_to(there)
+    write_private_file(linked, "号码")
+    assert linked.is_symlink()
+    assert (there.read_text(encoding="utf-8"), there.stat().st_mode & 0o777) == ("号码", 0o600)
+
+
+def test_whoever_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "there.csv").write_text("before")
+    with pytest.raises(KeyboardInterrupt), private_file(tmp_path / "there.csv") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="there.csv cannot be written"):
+        write_private_file(tmp_path / "nowhere" / "there.csv", "")
