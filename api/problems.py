@@ -14,6 +14,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.examples import refused
 from hub.errors import (
     AccessDenied,
     BatchHeld,
@@ -234,4 +235,4 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     statuses = tuple(sorted({*statuses, *also}))
     titles = {status: [p.title for p in PROBLEMS.values() if p.status == status] for status in statuses}
     schema = {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}
-    return {status: {"description": "; ".join(titles[status]), "content": {MEDIA_TYPE: schema}} for status in statuses}
+    return {status: {"description": "; ".join(titles[status]), "content": {MEDIA_TYPE: schema | refused(status)}} for status in statuses}

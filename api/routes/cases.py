@@ -13,6 +13,7 @@ from api.answers.cases import CasePage
 from api.audit.notes import note_search, shape_of
 from api.audit.row import write_ahead
 from api.dependencies import CallerDep, HubDep, TraceDep
+from api.examples import answered
 from api.json_answer import written
 from api.presenter import Presenter
 from api.problems import documented
@@ -34,7 +35,7 @@ _EXAMPLES = {
 }
 
 
-@router.get("", name="cases.list", response_model=CasePage, responses=documented(400, 401, 403, 422, 503, 504))
+@router.get("", name="cases.list", response_model=CasePage, responses=answered("cases.list") | documented(400, 401, 403, 422, 503, 504))
 def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: HubDep, trace: TraceDep) -> Response:
     """统一入口（不含证件号码、电话） · The single entry, for what may stand in a URL.
 
@@ -49,7 +50,9 @@ def list_cases(query: Annotated[CaseQuery, Query()], caller: CallerDep, hub: Hub
     return _answer(query, Presenter(caller, hub.directory), hub, trace, "cases.list")
 
 
-@router.post("/search", name="cases.search", response_model=CasePage, responses=documented(401, 403, 413, 422, 503, 504))
+@router.post(
+    "/search", name="cases.search", response_model=CasePage, responses=answered("cases.search") | documented(401, 403, 413, 422, 503, 504)
+)
 def search_cases(
     query: Annotated[CaseQuery, Body(openapi_examples=_EXAMPLES)],
     caller: CallerDep,

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from api.access import Caller
 from api.answers.match import MatchAnswer, MatchBatchAnswer
 from api.dependencies import CallerDep, HubDep, TraceDep
+from api.examples import answered
 from api.json_answer import written
 from api.match_view import Matcher
 from api.presenter import Presenter
@@ -20,7 +21,6 @@ from api.state import Hub, Trace
 
 router = APIRouter(prefix="/v1/match", tags=["match"])
 
-_OTHERS = documented(401, 403, 413, 422, 503, 504)
 _PERSON = {"kind": "person", "name": "王小明", "phone": "13912345678"}
 _RECORD = {
     "title": "反映某鞋业公司拖欠工资",
@@ -45,7 +45,7 @@ _BATCH_EXAMPLES = {"two": {"summary": "两条记录 · two records", "value": {"
     name="match.record",
     response_model=MatchAnswer,
     response_model_exclude_none=True,
-    responses=documented(401, 403, 413, 422, 503, 504),
+    responses=answered("match.record") | documented(401, 403, 413, 422, 503, 504),
 )
 def match_record(
     record: Annotated[MatchRecord, Body(openapi_examples=_EXAMPLES)], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
@@ -63,7 +63,7 @@ def match_record(
     name="match.batch",
     response_model=MatchBatchAnswer,
     response_model_exclude_none=True,
-    responses=documented(401, 403, 413, 422, 503, 504),
+    responses=answered("match.batch") | documented(401, 403, 413, 422, 503, 504),
 )
 def match_batch(
     batch: Annotated[MatchBatch, Body(openapi_examples=_BATCH_EXAMPLES)], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep

@@ -16,6 +16,7 @@ from api.case_view import read_view
 from api.chronicle import Chronicle
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.entity_tag import VARY, tagged
+from api.examples import answered
 from api.presenter import Presenter
 from api.problems import documented
 from api.queries.case import find_redirect
@@ -40,7 +41,7 @@ _OTHERS: dict[int | str, dict[str, Any]] = {
     name="cases.read",
     response_model=CaseDetail,
     response_model_exclude_none=True,
-    responses=_OTHERS | documented(401, 403, 404, 410, 422, 503, 504),
+    responses=_OTHERS | answered("cases.read") | documented(401, 403, 404, 410, 422, 503, 504),
 )
 def read_case(
     case_id: uuid.UUID, query: Annotated[OneCase, Query()], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep

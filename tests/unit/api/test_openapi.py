@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 
 import api.routes
 from api.app import create_app
 from api.departments import Directory
 from api.docs import _PAGE
+from api.problems import MEDIA_TYPE, PROBLEMS
 from hub.database import make_engine
 from hub.settings import Settings
 
@@ -119,6 +121,43 @@ def test_bodies_have_examples_in_both_languages_that_are_taken(document: dict[st
             TypeAdapter(body.field_info.annotation).validate_python(example["value"])
     assert {"phone", "id_number", "words"} <= set(with_body["cases.search"])
     assert document["components"]["schemas"]["ProblemAnswer"]["example"]["status"] == 400
+
+
+def test_main_answers_have_whole_examples_in_both_languages_that_the_schema_takes(document: dict[str, Any]) -> None:
+    models = {route.name: TypeAdapter(route.response_model) for route in routes() if route.response_model is not None}
+    shown = {}
+    for _, _, operation in operations(document):
+        content = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+        for example in content.get("examples", {}).values():
+            shown.setdefault(operation["operationId"], []).append(example["value"])
+            assert all(example["summary"].partition(" · ")), example["summary"]
+            taken_by(document, content["schema"], example["value"])
+            read = models[operation["operationId"]].validate_python(example["value"])
+            assert (
+                models[operation["operationId"]].dump_python(read, mode="json", exclude_unset=True) == example["value"]
+            )  # and nothing else
+    assert set(shown) == {"cases.list", "cases.search", "cases.read", "match.record", "match.batch"}
+    fields = {name for value in shown["cases.read"] for name in value}
+    assert {"records", "parties", "entities", "timeline", "lineage", "links"} <= fields
+    assert any(value["parties"][0]["candidates"] for value in shown["match.record"])
+
+
+def test_problems_have_examples_that_are_of_their_status(document: dict[str, Any]) -> None:
+    shown = set()
+    for path, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            content = answer.get("content", {}).get(MEDIA_TYPE, {})
+            for example in content.get("examples", {}).values():
+                taken_by(document, content["schema"], example["value"])
+                problem = PROBLEMS[example["value"]["type"].removeprefix("urn:casehub:problem:")]
+                assert (problem.title, str(problem.status)) == (example["value"]["title"], status), path
+                assert all(" · " in told for told in (example["summary"], example["value"]["detail"], example["value"]["remedy"]))
+                shown.add(problem.code)
+    assert {"identifier-in-url", "not-authenticated", "access-denied", "request"} <= shown
+
+
+def taken_by(document: dict[str, Any], schema: dict[str, Any], value: object) -> None:
+    Draft202012Validator({**schema, "components": document["components"]}).validate(value)
 
 
 def test_the_page_needs_no_other_host() -> None:
