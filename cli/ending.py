@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
 from types import FrameType
-from typing import NoReturn
+
+CLEARING_UP_S = 60.0  # in which a further order is the same; what is not done by then has got stuck
 
 
 @contextlib.contextmanager
@@ -14,16 +16,21 @@ def ending_in_order() -> Iterator[None]:
     """Take SIGTERM and SIGHUP as an order to clear up and go: by themselves they end a process on the spot.
 
     Then its PostgreSQL would run on, and the audit log would not say how it ended. What somebody has ignored (`nohup`) stays ignored.
+    A closed terminal, as `timeout`, sends two at once: what comes while the first is being obeyed does not break the clearing up off.
     """
     taken = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    told_at = float("-inf")
+
+    def leave(number: int, _: FrameType | None) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= CLEARING_UP_S:
+            told_at = time.monotonic()
+            raise SystemExit(128 + number)
+
     for number in taken:
-        signal.signal(number, _leave)
+        signal.signal(number, leave)
     try:
         yield
     finally:
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
-
-
-def _leave(number: int, _: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)

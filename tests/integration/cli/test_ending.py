@@ -63,8 +63,16 @@ def answers(process: psutil.Process) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGHUP, 128 + signal.SIGHUP)])
-def test_serve_stops_its_database_and_says_so(home: Path, number: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        pytest.param([signal.SIGTERM], 0, id="SIGTERM"),
+        pytest.param([signal.SIGINT], 0, id="SIGINT"),
+        pytest.param([signal.SIGHUP], 128 + signal.SIGHUP, id="SIGHUP"),
+        pytest.param([signal.SIGHUP] * 20, 128 + signal.SIGHUP, id="SIGHUP of the terminal and of its shell"),
+    ],
+)
+def test_serve_stops_its_database_and_says_so(home: Path, numbers: list[signal.Signals], code: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, "serve"],
         cwd=ROOT,
@@ -76,7 +84,9 @@ def test_serve_stops_its_database_and_says_so(home: Path, number: signal.Signals
             eventually(lambda: answers(psutil.Process(serving.pid)))
             database = server_of(home)
             assert database is not None
-            serving.send_signal(number)
+            for number in numbers:
+                serving.send_signal(number)
+                time.sleep(0.002)
             assert serving.wait(WAIT_S) == code
         finally:
             serving.kill()
@@ -84,6 +94,18 @@ def test_serve_stops_its_database_and_says_so(home: Path, number: signal.Signals
     ended = "SELECT outcome FROM audit.access WHERE action = 'serve' ORDER BY access_id DESC LIMIT 1"
     with opened(Settings(home=home, postgres_port=0)) as engine, engine.connect() as connection:
         assert connection.execute(text(ended)).scalar_one() == (1 if code else 0)
+
+
+def test_a_second_order_does_not_break_off_the_clearing_up() -> None:
+    cleared = False
+    with pytest.raises(SystemExit) as ended, ending_in_order():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGHUP)
+            cleared = True
+    assert (ended.value.code, cleared) == (128 + signal.SIGTERM, True)
 
 
 def test_what_somebody_ignored_stays_ignored() -> None:
