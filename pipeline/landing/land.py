@@ -22,7 +22,7 @@ from pipeline.batch.batch_errors import place
 from pipeline.landing.absent import bury_absent, reopen_seen
 from pipeline.landing.batches import close_failed, finish_landing, open_batch
 from pipeline.landing.order import Landing, Order
-from pipeline.landing.page_landing import land_page
+from pipeline.landing.page_landing import land_page, land_returned
 from pipeline.landing.remap import land_accepted
 from pipeline.landing.watermark import Mark, is_ordered, put_back, require_zone
 from pipeline.store.locks import department_lock
@@ -110,6 +110,8 @@ def _land_pages(landing: Landing, pages: Iterable[Page]) -> None:
         landing.swept.total, landing.swept.highest_total = page.total, page.highest_total
         land_page(landing, page, mark.watermark if landing.moves_watermark and is_ordered(contract) else None)
         last = page
+    if landing.looks_back:
+        land_returned(landing)
     reopen_seen(connection, contract.department)
     if landing.is_sweep and last is not None and last.complete:
         bury_absent(connection, contract, landing.batch_id, landing.swept, accepts_deletions=landing.order.accepts_deletions)

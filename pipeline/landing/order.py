@@ -53,6 +53,11 @@ class Landing:
         return self.contract.feed.mode == "cursor" and self.order.kind == "ingest"
 
     @property
+    def looks_back(self) -> bool:
+        """Of a feed that is read after a watermark, everything is asked for."""
+        return self.contract.feed.mode == "cursor" and self.order.kind in ("reconcile", "backfill")
+
+    @property
     def is_sweep(self) -> bool:
         """The source is asked for everything, so what is absent was deleted."""
         return self.is_snapshot or self.order.kind == "reconcile"

@@ -22,12 +22,19 @@ _EVENT_TURN = "row_number() OVER (PARTITION BY own_id, source_record_id, content
 # A key that stands twice in one snapshot with two contents has no right version: the first is taken, the others are kept
 # without a key, so that the same file tomorrow is still "already known". Numbers go on from the newest version, discarded or not.
 # An event that is known by its id says nothing new of its record: what follows it is compared with what landed last, not with it.
+# A source may hold a key twice, in two months' files say, and gives both rows each time: one that landed before, place and all, and that
+# another of its key follows is no news of its record. Where everything is asked for what follows may be on a later page: such a row
+# waits in `returned`, and lands at the end if none did, for its record is then as it was once more.
 # The same id with another content, or of another record, is no repeat; with other bytes alone (when it was sent, say), which the
 # inbox keeps under the id and a hash, it is one. An event that tells its place in its record's history is new whatever it says:
 # that a case is as it was is news, where something older may still come.
+_SAME = f"""
+r.department = :department AND r.source_record_id = {{row}}.source_record_id AND r.content_hash = {{row}}.content_hash
+AND r.source_cursor IS NOT DISTINCT FROM {{row}}.cursor AND r.state <> 'erased' AND NOT {is_discarded("r")}
+"""
 _HASHED = f"""
 WITH hashed AS MATERIALIZED (
-    SELECT ctid AS place, ordinal, source_record_id, event_id, regexp_replace(event_id, '#[0-9a-f]{{64}}$', '') AS own_id,
+    SELECT ctid AS place, ordinal, source_record_id, cursor, event_id, regexp_replace(event_id, '#[0-9a-f]{{64}}$', '') AS own_id,
            CASE WHEN operation = 'delete' THEN sha256('deleted') WHEN payload IS NULL THEN sha256(coalesce(raw, ''))
                 ELSE sha256(convert_to((payload - cast(:volatile AS text[]){{nested}})::text, 'UTF8')) END AS content_hash
     FROM staged
@@ -41,9 +48,9 @@ WITH hashed AS MATERIALIZED (
                  AND (r.source_record_id = h.source_record_id OR h.source_record_id IS NULL AND NOT r.has_key)
                  AND NOT {is_discarded("r")})) AS is_repeat
     FROM hashed h
-), latest AS MATERIALIZED (
+), beside AS MATERIALIZED (
     SELECT k.*, l.version AS latest_version, l.content_hash AS latest_hash,
-           lag(k.content_hash) OVER (PARTITION BY k.source_record_id, k.has_key AND NOT k.is_repeat ORDER BY k.ordinal) AS previous_hash,
+           lead(true) OVER (PARTITION BY k.source_record_id, k.has_key AND NOT k.is_repeat ORDER BY k.ordinal) IS TRUE AS is_followed,
            row_number() OVER (PARTITION BY k.content_hash, k.has_key ORDER BY k.ordinal) AS copy
     FROM keyed k LEFT JOIN LATERAL (
         SELECT version, CASE WHEN NOT {is_discarded("r")} THEN content_hash ELSE (
@@ -54,9 +61,18 @@ WITH hashed AS MATERIALIZED (
         FROM landing.record r WHERE r.department = :department AND r.source_record_id = k.source_record_id AND k.has_key
         ORDER BY version DESC LIMIT 1
     ) l ON true
+), aged AS MATERIALIZED (
+    SELECT b.*, :may_repeat AND has_key AND latest_version IS NOT NULL
+           AND (is_followed OR :looks_back AND content_hash IS DISTINCT FROM latest_hash)
+           AND EXISTS (SELECT FROM landing.record r WHERE {_SAME.format(row="b")}) AS is_old
+    FROM beside b
+), latest AS MATERIALIZED (
+    SELECT a.*, lag(a.content_hash) OVER (
+        PARTITION BY a.source_record_id, a.has_key AND NOT a.is_repeat AND NOT a.is_old ORDER BY a.ordinal) AS previous_hash
+    FROM aged a
 ), judged AS MATERIALIZED (
     SELECT t.*, CASE
-        WHEN is_repeat THEN true
+        WHEN is_repeat OR is_old THEN true
         WHEN has_key AND :is_ordered THEN false
         WHEN has_key THEN content_hash = coalesce(previous_hash, latest_hash)
         ELSE copy <= (SELECT count(*) FROM landing.record r
@@ -85,10 +101,32 @@ _LAND = (
     INSERT INTO seen SELECT DISTINCT source_record_id FROM judged WHERE :is_sweep AND has_key ON CONFLICT DO NOTHING
 ), marked_keyless AS (
     INSERT INTO seen_keyless SELECT DISTINCT content_hash FROM judged WHERE NOT has_key ON CONFLICT DO NOTHING
+), waiting AS (
+    INSERT INTO returned SELECT source_record_id, content_hash, cursor, ordinal FROM judged WHERE is_old AND NOT is_followed
+    ON CONFLICT (source_record_id) DO UPDATE
+    SET content_hash = excluded.content_hash, cursor = excluded.cursor, ordinal = excluded.ordinal
+), followed AS (
+    DELETE FROM returned r USING judged j WHERE r.source_record_id = j.source_record_id AND j.has_key AND NOT (j.is_old OR j.is_followed)
 )
 SELECT (SELECT count(*) FROM landed) AS landed, (SELECT count(*) FROM judged WHERE is_known) AS known
 """
 )
+_LAND_RETURNED = f"""
+WITH landed AS (
+    INSERT INTO landing.record (department, source_record_id, version, batch_id, ordinal, operation, content_hash, has_key, payload, raw,
+                                fault, source_cursor, state)
+    SELECT :department, w.source_record_id, n.version + 1, :batch_id, w.ordinal, o.operation, o.content_hash, true, o.payload, o.raw,
+           o.fault, o.source_cursor, 'landed'
+    FROM returned w CROSS JOIN LATERAL (
+        SELECT r.* FROM landing.record r WHERE {_SAME.format(row="w")} ORDER BY r.version DESC LIMIT 1
+    ) o CROSS JOIN LATERAL (
+        SELECT max(version) AS version FROM landing.record r WHERE r.department = :department AND r.source_record_id = w.source_record_id
+    ) n
+    RETURNING 1
+)
+UPDATE ops.batch SET landed = landed + c.rows, already_known = already_known - c.rows
+FROM (SELECT count(*) AS rows FROM landed) c WHERE batch_id = :batch_id AND c.rows > 0
+"""
 _COUNT = """
 UPDATE ops.batch SET pulled = pulled + :pulled, landed = landed + :landed, already_known = already_known + :known,
        watermark_to = coalesce(:watermark, watermark_to),
@@ -133,6 +171,12 @@ def land_page(landing: Landing, page: Page, watermark: str | None) -> None:
     landing.swept.keyless += page.rows.column("source_record_id").null_count
 
 
+def land_returned(landing: Landing) -> None:
+    """Land the rows of a pull of everything that landed once before, and that none of their key followed."""
+    landing.connection.execute(text(_LAND_RETURNED), {"department": landing.contract.department, "batch_id": landing.batch_id})
+    landing.connection.commit()
+
+
 def _statement(contract: Contract) -> str:
     """`_LAND` for a department."""
     nested = "".join(f" #- cast(:{name} AS text[])" for name in _within(contract))
@@ -147,6 +191,8 @@ def _judging(landing: Landing) -> dict[str, object]:
         "is_snapshot": landing.is_snapshot,
         "is_sweep": landing.is_sweep,
         "is_ordered": is_ordered(contract),
+        "may_repeat": contract.feed.mode == "cursor",
+        "looks_back": landing.looks_back,
         "twice": "同一快照中主键重复 · the key stands twice in one snapshot",
         "ahead": furthest(),  # a slip of one event would leave all that follow it behind
     }

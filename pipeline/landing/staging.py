@@ -1,4 +1,7 @@
-"""The temporary tables of LAND: a page's rows before they are judged, the keys that a sweep has seen, and the contents of what has none."""
+"""The temporary tables of LAND: a page's rows before they are judged, the keys that a sweep has seen, and the contents of what has none.
+
+And the rows of a pull of everything that landed before, until one of their key follows.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,17 @@ CREATE TEMP TABLE IF NOT EXISTS staged (
 """
 _SEEN = "CREATE TEMP TABLE IF NOT EXISTS seen (source_record_id text PRIMARY KEY)"
 _SEEN_KEYLESS = "CREATE TEMP TABLE IF NOT EXISTS seen_keyless (content_hash bytea PRIMARY KEY)"
+_RETURNED = """
+CREATE TEMP TABLE IF NOT EXISTS returned (
+    source_record_id text PRIMARY KEY, content_hash bytea NOT NULL, cursor text, ordinal bigint NOT NULL
+)
+"""
 _STAGED_COLUMNS = ("ordinal", "source_record_id", "payload", "raw", "fault", "cursor", "operation", "event_id", "inbox_id")
 
 
 def prepare(connection: Connection) -> None:
     """Have the tables, with nothing in them."""
-    for statement in (_STAGE, _SEEN, _SEEN_KEYLESS, "TRUNCATE seen, seen_keyless"):
+    for statement in (_STAGE, _SEEN, _SEEN_KEYLESS, _RETURNED, "TRUNCATE seen, seen_keyless, returned"):
         connection.execute(text(statement))
 
 

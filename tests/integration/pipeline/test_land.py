@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from hub.encryption import Protected, clear_bytes
 from hub.errors import BatchHeld, BusyError, SnapshotError, SourceUnavailable, StoreUnavailable
 from pipeline.landing.land import land
-from pipeline.landing.order import Order
+from pipeline.landing.order import Kind, Order
 from pipeline.store.locks import department_lock
-from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, take_in
+from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 CURSOR = {"feed": {"mode": "cursor", "field": "at", "ordered": True}}
 VERSIONS = "SELECT source_record_id, version, operation, state FROM landing.record ORDER BY source_record_id, version"
@@ -234,6 +234,48 @@ def test_a_late_commit_and_a_deletion_come_to_light_in_a_sweep(database: Engine)
     swept = make_page([make_row(n, at=f"2026-03-0{n}T00:00:00Z") for n in (1, 2, 3, 4, 5, 6)] + [make_row(9, at="2026-03-01T00:00:00Z")])
     report = take_in(database, contract, swept, order=Order("reconcile"))
     assert (report.landed, report.already_known, report.deleted) == (1, 6, 1)
+
+
+MARCH, APRIL = make_row(1), make_row(1, status="accepted", at="2026-04-01 08:00:00")
+
+
+@pytest.mark.parametrize("kind", ["reconcile", "backfill", "ingest"])
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_source_that_holds_a_key_twice_says_nothing_new_each_time(database: Engine, kind: Kind, apart: bool) -> None:
+    contract = make_contract(feed={"mode": "cursor", "field": "at"})
+    other = make_row(2, at="2026-03-02 08:00:00")
+    pages = [make_page([MARCH, other, APRIL, MARCH], cursor_field="at")]
+    if apart and kind != "ingest":  # a pull after the watermark reads few pages, and each moves it
+        pages = [make_page([row], start=place, cursor_field="at") for place, row in enumerate((MARCH, other, APRIL, MARCH))]
+    first = take_in(database, contract, *pages)
+    assert (first.pulled, first.landed, first.already_known) == (4, 4, 0)
+    for _ in range(2):
+        again = take_in(database, contract, *pages, order=Order(kind))
+        assert (again.pulled, again.landed, again.already_known) == (4, 0, 4)
+    require_the_law(database)
+
+
+@pytest.mark.parametrize("kind", ["reconcile", "backfill", "ingest"])
+def test_what_a_source_that_held_a_key_twice_holds_alone_is_current(database: Engine, kind: Kind) -> None:
+    contract = make_contract(feed={"mode": "cursor", "field": "at"})
+    take_in(database, contract, make_page([MARCH, APRIL], cursor_field="at"))
+    alone = make_page([MARCH], cursor_field="at")
+    back = take_in(database, contract, alone, order=Order(kind))
+    assert (back.landed, back.already_known, back.accepted) == (1, 0, 1)
+    assert ask(database, VERSIONS)[2:] == [("1", 3, "upsert", "accepted")]
+    assert take_in(database, contract, alone, order=Order(kind)).landed == 0
+    require_the_law(database)
+
+
+def test_the_last_of_a_key_that_a_sweep_brings_several_times_is_current(database: Engine) -> None:
+    contract = make_contract(feed={"mode": "cursor", "field": "at"})
+    take_in(database, contract, make_page([MARCH, APRIL], cursor_field="at"))
+    late = make_row(1, status="late", at="2026-03-20 08:00:00")
+    pages = [make_page([row], start=place, cursor_field="at") for place, row in enumerate((MARCH, late, APRIL))]
+    for landed in (2, 0):
+        assert take_in(database, contract, *pages, order=Order("reconcile")).landed == landed
+        assert ask(database, "SELECT version, payload ->> 'status' FROM landing.record WHERE state = 'accepted'") == [(4, "accepted")]
+    require_the_law(database)
 
 
 def test_an_event_sent_again_is_known_by_its_id(database: Engine) -> None:
