@@ -87,8 +87,16 @@ def release(batch_id: Annotated[int, typer.Argument(help="批次号 · batch id"
         with engine.connect() as connection:
             department = batch_log.department_of(connection, batch_id)
         contract = active_contracts(get_settings(), [department])[0]
-        let_through(engine, contract, batch_id, get_settings())
-    Console().print(f"批次 {batch_id} 已放行 · released; `casehub resolve` 发布 publishes it")
+        batch = let_through(engine, contract, batch_id, get_settings())
+    console, accepted, refused = Console(soft_wrap=True), f"{batch.accepted:,}", f"{batch.quarantined:,}"
+    console.print(
+        f"批次 {batch_id} 已放行，接受 {accepted} 行 · released: {accepted} rows accepted; `casehub resolve` 发布 publishes them",
+        highlight=False,
+    )
+    if batch.quarantined:
+        console.print(
+            f"隔离 {refused} 行 · {refused} rows went to quarantine: casehub quarantine list --department {department}", highlight=False
+        )
 
 
 @app.command()

@@ -15,7 +15,7 @@ from hub.errors import NotFound
 from hub.settings import Settings
 from pipeline.batch import work
 from pipeline.batch.conservation import recount, require_law
-from pipeline.ingest import finish
+from pipeline.ingest import BatchReport, batch_report, finish
 from pipeline.store.locks import department_lock
 
 _LIST = """
@@ -163,14 +163,19 @@ def _resolve(engine: Engine, choice: Choice, *, by: str, item_state: str, record
     return batches
 
 
-def release(engine: Engine, contract: Contract, batch_id: int, settings: Settings) -> None:
+def release(engine: Engine, contract: Contract, batch_id: int, settings: Settings) -> BatchReport:
     """Let a held batch through: its bad rows go to quarantine, the others are taken in.
+
+    Returns:
+        What became of its rows.
 
     Raises:
         NotFound: there is no such held batch of the department.
     """
     _take_held(engine, contract.department, batch_id, record_state="landed", batch_state="landed")
     finish(engine, contract, batch_id, settings, released=[batch_id])
+    with store_errors(), engine.connect() as connection:
+        return batch_report(connection, batch_id)
 
 
 def discard_batch(engine: Engine, department: str, batch_id: int) -> str:

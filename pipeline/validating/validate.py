@@ -63,9 +63,10 @@ _WORST_RULES = """
 SELECT rule || coalesce(' on ' || column_name, '') || ' × ' || count(*) FROM refused
 GROUP BY rule, column_name ORDER BY count(*) DESC LIMIT 3
 """
+# Of a batch that is finished they tell of all its rows: a replay judges a few of them again.
 _RESULTS = """
 INSERT INTO ops.validation_result (batch_id, rule, column_name, on_failure, evaluated, failed)
-VALUES (:batch_id, :rule, :column, :on_failure, :evaluated, :failed)
+SELECT batch_id, :rule, :column, :on_failure, :evaluated, :failed FROM ops.batch WHERE batch_id = :batch_id AND state = 'landed'
 ON CONFLICT (batch_id, rule, column_name) DO UPDATE SET evaluated = excluded.evaluated, failed = excluded.failed
 """
 _VALIDATED = "UPDATE ops.batch SET validated_at = now() WHERE batch_id = ANY(:batches)"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli import batches, quarantine, run
 from cli.main import app
-from hub.errors import ConservationError, RequestError
+from hub.errors import BatchHeld, ConservationError, RequestError
 from pipeline.landing.land import land
 from tests.integration.pipeline.builders import giving, make_contract, make_page, make_row, take_in
 
@@ -190,6 +190,17 @@ def test_a_discarded_batch_says_how_its_rows_come_again(database: Engine, mode: 
         connection.execute(text("UPDATE landing.record SET state = 'held'"))
     result = CliRunner().invoke(app, ["batches", "discard", "1"])
     assert words in " ".join(result.output.split()), result.output
+
+
+def test_a_release_tells_what_became_of_the_rows(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = make_contract()
+    monkeypatch.setattr(batches, "active_contracts", lambda *_: [contract])
+    rows = [make_row(n, at="next Tuesday" if n < 10 else "2026-03-01 08:00:00") for n in range(30)]
+    with pytest.raises(BatchHeld):
+        take_in(database, contract, make_page(rows))
+    output = CliRunner().invoke(app, ["batches", "release", "1"]).output
+    assert "20 rows accepted" in output
+    assert "10 rows went to quarantine: casehub quarantine list --department works" in output
 
 
 def test_what_is_pushed_cannot_be_swept() -> None:

@@ -183,6 +183,14 @@ def test_replay_after_a_fix_accepts_and_a_second_replay_finds_nothing(database: 
     assert replay(database, fixed, Choice("works"), SETTINGS, by="tester") == 0
 
 
+def test_a_replay_leaves_what_the_rules_said_of_the_whole_batch(database: Engine) -> None:
+    take_in(database, make_contract(expectations=[REQUIRED]), make_page([make_row(1), make_row(2, text=None), make_row(3)]))
+    results = "SELECT evaluated, failed FROM ops.validation_result"
+    assert ask(database, results) == [(3, 1)]
+    assert replay(database, make_contract(expectations=[REQUIRED]), Choice("works"), SETTINGS, by="tester") == 1
+    assert ask(database, results) == [(3, 1)]
+
+
 def test_a_replay_of_a_version_older_than_the_accepted_one_is_superseded(database: Engine) -> None:
     broken = make_contract(expectations=[REQUIRED])
     take_in(database, broken, make_page([make_row(1, text=None)]))
