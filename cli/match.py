@@ -171,10 +171,11 @@ def explain(
     table, rows = _read(model, inputs, None)
     ids = _ids(rows, table).cast(pl.String)
     places = [_place(ids, *given) for given in (("A", left), ("B", right))]
-    decides = table.model if table.model.is_trained else _linked(console, rows, table).model
+    if not table.model.is_trained:
+        table = _linked(console, rows, table).trained(table)
     import pyarrow as pa
 
-    pair, forms = pa.table([[min(places)], [max(places)]], schema=PAIR), table_forms(rows, table)
+    pair, forms, decides = pa.table([[min(places)], [max(places)]], schema=PAIR), table_forms(rows, table), table.model
     edge = weigh(compare(decides.relation, forms, pair, decides), decides).to_pylist()[0]
     console.print(steps_table(json.loads(edge["levels"]), decides), markup=False)
     console.print(f"{edge['match_weight']:+.1f} 比特 · bits (≥ {decides.link:g}: link) → [bold]{edge['decision']}[/bold]")

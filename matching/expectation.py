@@ -24,7 +24,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 ROUNDS = 200
 SETTLED = 1e-6  # of every m, from one round to the next …
-_SETTLED_SHARE = 1e-3  # … and of the prior, as a share of itself: it may grow for long after every m stands
+SETTLED_SHARE = 1e-3  # … and of the prior, as a share of itself: it may grow for long after every m stands
 PRIOR = (1e-12, 0.5)  # the least and the most that it may be
 _LEAST = 1e-6  # no probability is nought: a level not met among so many may still be met
 
@@ -40,6 +40,10 @@ class Guess:
     def moved(self, before: Guess) -> float:
         """The most that an m changed."""
         return max(float(np.abs(new - old).max()) for new, old in zip(self.m, before.m, strict=True))
+
+    def stands(self, before: Guess) -> bool:
+        """Whether the prior is what it was."""
+        return abs(self.prior - before.prior) <= SETTLED_SHARE * before.prior
 
 
 @dataclass(frozen=True)
@@ -149,8 +153,7 @@ def maximise(evidence: Evidence) -> Expected:
     while rounds < ROUNDS and not is_settled:
         matched = evidence.met.weights(guess) * evidence.met.count
         before, guess = guess, evidence.learned(matched, guess)
-        stands = abs(guess.prior - before.prior) <= _SETTLED_SHARE * before.prior
-        rounds, is_settled = rounds + 1, stands and guess.moved(before) < SETTLED
+        rounds, is_settled = rounds + 1, guess.stands(before) and guess.moved(before) < SETTLED
     return Expected(guess, rounds, float(matched.sum()), is_settled)
 
 

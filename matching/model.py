@@ -14,6 +14,8 @@ from math import isnan, log2, nan
 RELATIONS = ("person", "organisation", "case")
 MOST_RARITY = 15  # bits that a rare or common value may add or take
 MOST_APART = 4  # comparisons by which things of one group are told apart
+MOST_LEVELS = 63  # of a comparison: with the one that says nothing as many as six bits tell apart
+MOST_RULES = 63  # of blocking: a bit each says of a pair which of them found it
 RELATED = "related"  # under which the bits stand that a group in common takes away
 TABLE = "table"  # the relation of rows of any other table
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.wording import Words
 from matching.document_reader import DocumentReader
-from matching.model import GRADED, OUTCOMES, TESTS, Adjustment, BlockingRule, Comparison, Level, Model, Rarity
+from matching.model import GRADED, MOST_LEVELS, MOST_RULES, OUTCOMES, TESTS, Adjustment, BlockingRule, Comparison, Level, Model, Rarity
 
 #: What a table's own model may leave out: an even chance links, one in ten is for a person to see.
 DECIDED = {"link": 0, "review": -3.17}
@@ -65,6 +65,7 @@ class ModelReader(DocumentReader):
     def decisions(self, top: dict[str, Any]) -> Model:
         """What compares, weighs and decides in a document, other keys passed over."""
         comparisons = tuple(self.comparison(entry) for entry in self.sequence(top["comparisons"], "comparisons"))
+        rules = self.at_most(MOST_RULES, self.sequence(top["blocking"], "blocking"), Words("分块规则", "blocking rules"))
         self.distinct([comparison.name for comparison in comparisons], Words("比较", "comparison"))
         thresholds = self.mapping(top.get("thresholds", DECIDED), "thresholds", {"link", "review"})
         model = Model(
@@ -74,7 +75,7 @@ class ModelReader(DocumentReader):
             link=self.number(thresholds["link"], "thresholds.link"),
             review=self.number(thresholds["review"], "thresholds.review"),
             block_limit=int(self.number(top.get("block_limit", BLOCK_LIMIT), "block_limit")),
-            blocking=tuple(self.rule(entry) for entry in self.sequence(top["blocking"], "blocking")),
+            blocking=tuple(map(self.rule, rules)),
             comparisons=comparisons,
             adjustments=tuple(self.adjustment(entry, comparisons) for entry in self.sequence(top.get("adjustments", []), "adjustments")),
             placeholders=self.words(top.get("placeholders", {}), "placeholders"),
@@ -100,7 +101,8 @@ class ModelReader(DocumentReader):
             allowed = ", ".join([*OUTCOMES, *GRADED, "string", *USUAL])
             raise self.error(f"比较 {name} 没有种类 {kind!r} · comparison {name}: no kind {kind!r}", f"可用值 · name one of: {allowed}")
         stated = entry.get("levels", usual or [{"name": level} for level in OUTCOMES.get(kind, ())])
-        levels = tuple(self.level(level, name, kind) for level in self.sequence(stated, f"{name}.levels"))
+        listed = self.at_most(MOST_LEVELS, self.sequence(stated, f"{name}.levels"), Words(f"{name} 的等级", f"levels of {name}"))
+        levels = tuple(self.level(level, name, kind) for level in listed)
         if not levels:
             raise self.error(
                 f"比较 {name} 没有等级 · comparison {name} has no levels",
@@ -168,6 +170,15 @@ class ModelReader(DocumentReader):
             rest, agreement = (self.number(entry[key], f"rarity.{name}.{key}") for key in ("rest", "agreement"))
             found[str(name)] = Rarity(shares, rest, agreement)
         return found
+
+    def at_most(self, most: int, entries: list[Any], what: Words) -> list[Any]:
+        """A list that is no longer than can be told apart."""
+        if len(entries) > most:
+            raise self.error(
+                f"{what.zh}有 {len(entries)} 项，最多 {most} 项 · {len(entries)} {what.en}, at most {most} can be told apart",
+                "合并或去掉几项 · put some together, or leave some out",
+            )
+        return entries
 
     def check_limits(self, name: str, limit: str, levels: tuple[Level, ...]) -> None:
         """Limits stand in order, and only the last level goes without."""

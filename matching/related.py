@@ -12,8 +12,7 @@ rows, and never among what tells where somebody is or how to reach him.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import log2
@@ -22,12 +21,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matching.expectation import PRIOR, ROUNDS, Evidence, Expected, Floats, Guess, Ints, apart, first_guess, shares_of
+from matching.expectation import PRIOR, ROUNDS, SETTLED_SHARE, Evidence, Expected, Floats, Guess, Ints, apart, first_guess, shares_of
 from matching.level_order import in_order
 from matching.model import MOST_APART, Comparison, Related
 
 _RARE = 1e-9  # a share that is none
-_SETTLED = 1e-5  # of every probability, from one round to the next
+_SETTLED = 1e-5  # of every m and share, from one round to the next; of the priors see `SETTLED_SHARE`
 _LIKELIER = 0.001  # bits a pair taken for one, by which an earlier round must be likelier than the last to be kept
 _TRIED = 25  # rounds, to choose between
 _PLAUSIBLE = -25.0  # bits, from which a combination may be more than chance
@@ -41,18 +40,6 @@ _HARDLY_EVER = 0.05  # … so that no more of them reach its last level than thi
 _GAIN = 0.01  # bits a pair, on average, for one more
 _FEW = 5.0  # random pairs, beside which a few more or less say nothing
 _CROWDED = 0.3  # pairs a row that are taken for one, from which some of them may be of one group alone
-
-#: Words in columns' names, whole, at the beginning and at the end of one, and Chinese ones wherever they stand.
-_WORDS = frozenset(
-    ["lat", "lon", "lng", "tel", "fax", "zip", "plz", "web", "url", "city", "town", "state", "road", "ort", "ville", "cell", "post"]
-)
-_BEGINNINGS = (
-    *("addr", "adress", "street", "strasse", "suburb", "postal", "postcode", "zipcode", "district", "county", "countr", "region"),
-    *("municipal", "residen", "apartment", "location", "phone", "telephon", "telefon", "mobile", "mail", "email", "website", "domain"),
-    *("latitude", "longitude"),
-)
-_ENDINGS = ("address", "phone", "street", "strasse", "straße", "postcode", "zipcode")
-_CHINESE = re.compile("地址|住址|住所|户籍|所在地|街道|社区|乡镇|区县|城市|省份|联系方式|电话|手机|邮编|邮箱|经度|纬度|网址|坐标")
 _PATTERNS = 20_000  # the commonest, to choose by
 
 
@@ -150,23 +137,24 @@ def grouped(evidence: Evidence, apart_by: Sequence[int], near: Sequence[int] = (
     met, guess, prior = evidence.met, evidence.first_guess(), evidence.first
     chance, kin = Chance.of_places(evidence, apart_by), [first_guess(len(each)) for each in evidence.agreed]
     likeliest: Grouped | None = None
-    rounds, moved = 0, 1.0
-    while rounds < most and moved > _SETTLED:
+    rounds, is_settled = 0, False
+    while rounds < most and not is_settled:
         kin = _by_chance(guess, kin, apart_by, near)
         (ones, related), likelihood = _sorted(evidence, guess, chance, (prior, kin))
         if likeliest is None or likelihood > likeliest.likelihood:
             expected = Expected(guess, rounds, float(ones.sum()), settled=False)
             likeliest = Grouped(expected, kin, prior, float(related.sum()), chance, likelihood, frozenset(near))
-        before, known = guess, kin
+        before, known, share = guess, kin, prior
         guess = evidence.learned(ones, guess)
         kin = [shares_of(met.level[:, place], related, each) for place, each in enumerate(kin)]
         prior = float(np.clip(related.sum() / evidence.total, *PRIOR)) * (1 - 1e-9)
         guess = _without(evidence, guess, prior, kin, apart_by)
         shared = [float(np.abs(new - old).max()) for place, (new, old) in enumerate(zip(kin, known, strict=True)) if place not in apart_by]
-        rounds, moved = rounds + 1, max([guess.moved(before), *shared])
+        stands = guess.stands(before) and abs(prior - share) <= SETTLED_SHARE * max(share, before.prior)
+        rounds, is_settled = rounds + 1, stands and max([guess.moved(before), *shared]) <= _SETTLED
     # Comparisons learn from different pairs: rounds may lead to what is less likely, as they never do where all learn from the same.
-    if likeliest is not None and (moved > _SETTLED or likeliest.likelihood - likelihood > _LIKELIER * ones.sum()):
-        return replace(likeliest, expected=replace(likeliest.expected, settled=moved <= _SETTLED))
+    if likeliest is not None and (not is_settled or likeliest.likelihood - likelihood > _LIKELIER * ones.sum()):
+        return replace(likeliest, expected=replace(likeliest.expected, settled=is_settled))
     kin = _by_chance(guess, kin, apart_by, near)
     expected = Expected(guess, rounds, float(ones.sum()), settled=True)
     return Grouped(expected, kin, prior, float(related.sum()), chance, likelihood, frozenset(near))
@@ -289,12 +277,3 @@ def _information(guess: Guess, place: int) -> float:
     """Bits that a comparison tells of a pair that is one, on average."""
     ones, twos = guess.m[place], guess.u[place]
     return float((ones * np.log2(ones / twos)).sum())
-
-
-def says_where(columns: Iterable[str]) -> bool:
-    """Whether columns are called as what tells where somebody is or how to reach them: that changes, and whose it is does not."""
-    for column in columns:
-        words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower())
-        if any(word in _WORDS or word.startswith(_BEGINNINGS) or word.endswith(_ENDINGS) for word in words) or _CHINESE.search(column):
-            return True
-    return False

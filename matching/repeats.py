@@ -82,15 +82,15 @@ def sources_seen(
     across &= _likeliest(across, left, right, weight, len(code))
     who = replace(model, comparisons=tuple(each for each in model.comparisons if each.name not in where))
     looks = [_look(levels, model, 0.0), *([_look(levels, who, _SURE)] if where and who.comparisons else [])]
-    found = []
-    for place, name in enumerate(names.to_list()):
-        others, within = across & ((ours == place) | (theirs == place)), links & (ours == place) & (theirs == place)
-        as_alike = np.zeros(len(weight), dtype=np.bool_)
-        for alike, may_link in looks:
-            usual = others & may_link
-            as_alike |= may_link & (alike >= (float(np.median(alike[usual])) if usual.any() else np.inf))
-        found.append(SourceSeen(str(name), int((code == place).sum()), int(others.sum()), int((within & as_alike).sum()), share))
-    return tuple(found)
+    within = links & (ours == theirs)
+    as_alike = np.zeros(int(within.sum()), dtype=np.bool_)
+    for alike, may_link in looks:
+        usual = across & may_link
+        bound = _medians(np.tile(alike[usual], 2), np.concatenate((ours[usual], theirs[usual])), len(names))
+        as_alike |= may_link[within] & (alike[within] >= bound[ours[within]])
+    counted = (code[code >= 0], np.concatenate((ours[across], theirs[across])), ours[within][as_alike])
+    rows, others, repeats = (np.bincount(each, minlength=len(names)).tolist() for each in counted)
+    return tuple(SourceSeen(str(name), *seen, share) for name, *seen in zip(names.to_list(), rows, others, repeats, strict=True))
 
 
 def source_of(rows: pl.DataFrame, table: TableModel) -> pl.Series | None:
@@ -111,6 +111,14 @@ def apart(rows: pl.DataFrame, table: TableModel) -> pl.Series:
 def without_repeats(seen: Sequence[SourceSeen]) -> frozenset[str]:
     """Names of those that hold nothing twice."""
     return frozenset(each.source for each in seen if each.holds_nothing_twice)
+
+
+def _medians(values: Floats, of: Ints, count: int) -> Floats:
+    """The median of the values of each source; infinity where it has none."""
+    held = pl.DataFrame({"of": of, "value": values}).group_by("of").agg(pl.col("value").median())
+    found = np.full(count, np.inf)
+    found[held["of"].to_numpy()] = held["value"].to_numpy()
+    return found
 
 
 def _look(levels: pa.Table, model: Model, least: float) -> tuple[Floats, Flags]:

@@ -116,7 +116,7 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
 
 def _axis(values: pl.Series, field: Field) -> pl.Series:
     """A coordinate of each row, null where it says nothing."""
-    degrees = values.cast(pl.Float64, strict=False)
+    degrees = _finite(values.cast(pl.Float64, strict=False))
     nothing = pl.Series(sorted(field.placeholders), dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
     return pl.select(pl.when(~degrees.is_in(nothing.to_list())).then(degrees)).to_series()
 
@@ -224,15 +224,20 @@ def _consonants(texts: pl.Series) -> pl.Series:
     return pl.select(pl.concat_str(head, rest.str.slice(0, 5))).to_series()
 
 
+def _finite(numbers: pl.Series) -> pl.Series:
+    """NaN and infinity are no numbers: they would agree with each other, and exceed every bound."""
+    return pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
+
+
 def _number(values: pl.Series, _: Field) -> pl.Series:
-    """Commas part thousands and nothing else: what 3,5 or 1.234,56 says is not guessed. NaN and inf, without a figure, are none."""
-    written = values.str.extract(r"^\s*(.*\d.*?)\s*$")
-    read = written.cast(pl.Float64, strict=False)
+    """Commas part thousands and nothing else: what 3,5 or 1.234,56 says is not guessed."""
+    written = values.str.strip_chars()
+    read = _finite(written.cast(pl.Float64, strict=False))
     if not read.null_count():
         return read
     parted = written.str.contains(r"^-?\d{1,3}(,\d{3})+(\.\d+)?$")
     bare = pl.select(pl.when(parted).then(written.str.replace_all(",", "", literal=True))).to_series()
-    return pl.select(pl.coalesce(read, bare.cast(pl.Float64, strict=False))).to_series()
+    return pl.select(pl.coalesce(read, _finite(bare.cast(pl.Float64, strict=False)))).to_series()
 
 
 def _date(values: pl.Series, field: Field) -> pl.Series:

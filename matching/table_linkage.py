@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 
 from matching.blocking import rule_keys
@@ -70,6 +71,11 @@ class TableLinkage:
     training: Training | None
     sources: tuple[SourceSeen, ...] = ()
 
+    def trained(self, table: TableModel) -> TableModel:
+        """The table's model as it decided: with its weights, and the sources that were found to hold nothing twice."""
+        once = without_repeats(self.sources) if self.sources else table.unique_within
+        return replace(table, model=self.model, unique_within=once)
+
 
 def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda _: None, *, trains: bool = True) -> TableLinkage:
     """Link the rows of a table with one another.
@@ -107,9 +113,13 @@ def link_table(rows: pl.DataFrame, table: TableModel, on_step: Progress = lambda
     return TableLinkage(clusters, edges, rules, model, training, seen)
 
 
+#: Columns that no text is made of; what a model compares are others.
+_NO_TEXT = cs.nested() | cs.binary() | cs.object() | cs.duration()
+
+
 def _order(rows: pl.DataFrame, table: TableModel) -> pl.Series:
     """Of each row its place by its id, or by all that it says: between links of one weight it decides, and not where the row stands."""
-    named = (pl.col(table.id) if table.id else pl.all()).cast(pl.String).fill_null("")
+    named = (pl.col(table.id) if table.id else ~_NO_TEXT).cast(pl.String).fill_null("")
     said = pl.concat_str(named, separator="\x1f")
     return rows.select(said.rank("ordinal").cast(pl.Int64).alias("key")).to_series()
 

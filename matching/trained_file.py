@@ -41,7 +41,8 @@ def _trained(comparison: Comparison) -> dict[str, Any]:
         tests = {test: True if TESTS[test] is bool else int(value) if TESTS[test] is int else value for test, value in level.tests}
         limit = {} if level.limit is None else {GRADED[comparison.kind]: level.limit}
         forbids = {"cannot_link": True} if level.cannot_link else {}
-        levels.append({"name": level.name, **tests, **limit, **forbids, **_weight(level)})
+        moved = {} if level.stated is None else {"stated": level.stated}
+        levels.append({"name": level.name, **tests, **limit, **forbids, **_weight(level), **moved})
     return {"kind": comparison.kind, "levels": levels}
 
 

@@ -21,7 +21,8 @@ from matching.comparison import compare
 from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise, without_ones
 from matching.level_order import in_order
 from matching.model import Comparison, Model, Rarity
-from matching.related import grouped, is_crowded, is_of_codes, is_of_words, says_where, suggested
+from matching.related import grouped, is_crowded, is_of_codes, is_of_words, suggested
+from matching.whereabouts import says_where
 from schema.records import PAIR
 
 RANDOM_PAIRS = 1_000_000  # of which u is estimated; all there are, where there are no more

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from matching.model import RELATED, TABLE, Model
+from matching.model import MOST_LEVELS, RELATED, TABLE, Model
 from schema.records import EDGE
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ _Floats: TypeAlias = npt.NDArray[np.float64]
 _Flags: TypeAlias = npt.NDArray[np.bool_]
 
 RARITY = ".rarity"
-_RADIX = 64  # more than a comparison has levels, or a rarity has steps
+_RADIX = MOST_LEVELS + 1  # numbers of a level, none among them; a rarity has fewer steps
 _AT_ONCE = 6  # columns that one number tells apart, beside the combinations so far
 
 

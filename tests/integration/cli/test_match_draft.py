@@ -162,5 +162,7 @@ def test_sources_that_hold_nothing_twice_are_told_and_can_be_taken_back(tmp_path
     assert stated in text
     model.write_text(text.replace(f"\n{stated}", ""), encoding="utf-8")
     assert "no repeats are seen in guide, register, tax" in match("run", "--model", model, "--input", table, "--to", clusters)
+    first, second = firms().with_row_index("row").filter(pl.col("source") == "tax")["row"][:2]
+    assert "both are of one source" in match("explain", "--model", model, "--input", table, first, second)
     model.write_text(text.replace(f"\n{stated}", "\nunique_within: []"), encoding="utf-8")
     assert "no repeats" not in match("run", "--model", model, "--input", table, "--to", clusters)

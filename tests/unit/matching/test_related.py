@@ -23,11 +23,12 @@ from matching.expectation import Evidence, Guess, Patterns, maximise
 from matching.model import Related
 from matching.model_draft import draft
 from matching.model_file import document_of
-from matching.related import Chance, grouped, says_where, suggested
+from matching.related import Chance, grouped, suggested
 from matching.table_linkage import TableLinkage, first_look, link_table
 from matching.table_model import read_table_model, table_model_from
 from matching.trained_file import trained_document
 from matching.weights import explain, waterfall
+from matching.whereabouts import says_where
 from tests.unit.matching.table_builders import homes, models_of_families, shops, slip, word, write_model
 
 #: Of the homes below.

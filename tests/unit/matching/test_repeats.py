@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 import yaml
 
 from matching.evaluation import evaluate
 from matching.model_draft import draft
 from matching.model_file import document_of
-from matching.repeats import SourceSeen, without_repeats
+from matching.repeats import SourceSeen, sources_seen, without_repeats
 from matching.table_linkage import TableLinkage, link_table
 from matching.table_model import read_table_model, table_model_from
 from matching.trained_file import trained_document
+from matching.weights import weigh
 from tests.unit.matching.table_builders import firms, homes
 
 ONCE = {"guide", "register", "tax"}
@@ -70,6 +74,22 @@ def test_a_draft_states_them() -> None:
 def test_a_source_with_few_repeats_is_not_among_them() -> None:
     rows = firms(repeated=0.08, count=1_500)
     assert without_repeats(linked(rows).sources) == ONCE
+
+
+def test_thousands_of_sources_are_looked_at_in_one_go() -> None:
+    """Each of 20,000 holds ten rows, one of them twice, and each row stands in the next source, too."""
+    of = pl.Series([f"s{row // 10:05}" for row in range(200_000)])
+    row = np.arange(0, 199_990)
+    left, right = np.concatenate((row, row[::10])), np.concatenate((row + 10, row[::10] + 1))
+    levels = [{"name": "same", "exact": True, "bits": 20}, {"name": "differ", "bits": -5}]
+    zips = {"name": "zip", "kind": "string", "levels": levels}
+    model = table_model_from({**DOCUMENT, "prior": 0, "comparisons": [zips]}, "the model").model
+    reached = pa.table({"left": left, "right": right, "zip": np.ones(len(left), dtype=np.int8)})
+    start = time.process_time()
+    seen = sources_seen(reached, weigh(reached, model), model, of)
+    assert time.process_time() - start < 20  # one after the other they took minutes
+    assert seen[0] == SourceSeen("s00000", 10, 10, 1)
+    assert {(each.across, each.within) for each in seen[1:-1]} == {(20, 1)}
 
 
 def test_rows_without_a_source_are_of_none() -> None:

@@ -199,7 +199,7 @@ def test_a_table_with_nothing_to_link_stays_as_it_is(tmp_path: Path, rows: pl.Da
     ("form", "given", "made"),
     [
         ("text", ["  Jean-Luc  PICARD ", "國光　１２", "n/a", None], ["JEAN LUC PICARD", "国光 12", None, None]),
-        ("number", [" 1e3 ", "-.5", "1,234.5", "nan", "NaN", "inf", "-"], [1000.0, -0.5, 1234.5, None, None, None, None]),
+        ("number", [" 1e3 ", "-.5", "1,234.5", "nan", "NaN", "inf", "-", "1e999"], [1000.0, -0.5, 1234.5, *[None] * 5]),
         ("exact", [" a-1 ", "A-1"], ["a-1", "A-1"]),
         ("code", ["(02) 55-a", "--"], ["0255A", None]),
         ("words", ["the old the new"], [["NEW", "OLD", "THE"]]),
@@ -413,6 +413,23 @@ def test_training_goes_on_until_the_prior_stands_too(tmp_path: Path) -> None:
     assert found.clusters.column("cluster").to_pylist() == [0] * 45 + list(range(45, 50))
 
 
+def test_training_with_groups_goes_on_until_the_priors_stand_too(tmp_path: Path) -> None:
+    others = [(given, f"{given}son", f"{1960 + place}0203") for place, given in enumerate(_GIVEN[:5])]
+    found = link_table(make_rows(*[("ann", "smith", "19700101")] * 45, *others), make_table(tmp_path, _told_apart))
+    assert found.training is not None and found.training.settled
+    assert found.training.matches == pytest.approx(45 * 44 / 2, rel=0.25)  # after every share stood it was a third of that
+
+
+def _told_apart(document: dict[str, Any]) -> None:
+    document["told_apart_by"] = ["given", "born"]
+
+
+def test_columns_of_which_no_text_is_made_take_no_part_in_the_order_of_rows(tmp_path: Path) -> None:
+    rows = make_rows(*[("ann", "smith", "19700101"), ("bo", "hill", "19800202")] * 2)
+    more = rows.with_columns(tags=pl.Series([["a"], ["b"]] * 2), photo=pl.Series([b"\xff", b"\xfe"] * 2), took=pl.duration(days=1))
+    assert link_table(more, make_table(tmp_path)).clusters == link_table(rows, make_table(tmp_path)).clusters
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_between_links_of_one_weight_the_order_of_rows_decides_nothing(tmp_path: Path, named: bool) -> None:
     weighed = {"prior": -10.0, "comparisons": [{"name": "surname", "kind": "equal", "levels": [{"name": "same", "bits": 30}]}]}
@@ -466,6 +483,12 @@ def test_how_two_rows_come_to_meet_and_what_keeps_them_apart_is_told(tmp_path: P
     assert meeting(forms, 5, 4, table.model) == Meeting(("born",), (), is_one_source=False, is_two_identifiers=True)
     assert meeting(forms, 0, 5, table.model) == Meeting((), (), is_one_source=False, is_two_identifiers=True)
     assert meeting(forms, 2, 3, table.model) == Meeting(("born",), (("names", 5),), is_one_source=False, is_two_identifiers=False)
+
+
+def test_a_coordinate_that_is_no_number_is_no_place() -> None:
+    made = form_of(pl.DataFrame({"x": ["113.9", "45", "inf"], "y": ["22.5", "nan", "1e999"]}), Field("place", ("x", "y"), "place"))
+    assert made["longitude"].to_list() == [113.9, 45.0, None]
+    assert made["latitude"].to_list() == [22.5, None, None]
 
 
 def test_a_coordinate_that_is_listed_as_a_placeholder_is_no_place() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
@@ -242,3 +243,23 @@ def test_a_trained_file_weighs_to_the_digit_as_training_did(tmp_path: Path) -> N
     trained = link_table(rows, read_table_model(path)).model
     again.write_text(trained_document(document_of(path), trained), encoding="utf-8")
     assert read_table_model(again).model.comparisons == trained.comparisons
+
+
+def test_more_rules_and_levels_than_can_be_told_apart_are_refused(tmp_path: Path) -> None:
+    def many(rules: int, levels: int) -> Callable[[dict[str, Any]], None]:
+        def change(document: dict[str, Any]) -> None:
+            document["fields"]["age"] = {"from": "age", "as": "number"}
+            document["blocking"] = [{"name": f"rule{n}", "fields": ["given"]} for n in range(rules)]
+            steps = [{"name": f"within{n}", "at_most": n} for n in range(levels - 1)]
+            document["comparisons"] = [{"name": "age", "kind": "difference", "levels": [*steps, {"name": "farther"}]}]
+
+        return change
+
+    table = read_table_model(write_model(tmp_path, many(63, 63)))
+    ages = ["7", "7", "68", "170", None]
+    found = link_table(make_rows(*[("ann", None, None)] * 5).with_columns(age=pl.Series(ages)), table)
+    assert found.rules[-1].pairs == 10
+    assert found.edges.column("levels").to_pylist()[:4] == ['{"age":"within0"}', '{"age":"within61"}', '{"age":"farther"}', "{}"]
+    for rules, levels, told in ((64, 63, "64 blocking rules"), (63, 64, "64 levels of age")):
+        with pytest.raises(ContractError, match=f"{told}, at most 63"):
+            read_table_model(write_model(tmp_path, many(rules, levels)))
