@@ -32,7 +32,7 @@ from api.lookups.worker import Worker, working
 from api.match_view import Promises
 from api.metrics import RequestMetrics
 from api.middleware import AuditGate, BodyLimit, Envelope, RequestPlaces
-from api.problems import PROBLEMS, STATUSES, ProblemAnswer, hub_error_response, problem_response
+from api.problems import PROBLEMS, REMEDIES, STATUSES, ProblemAnswer, hub_error_response, problem_response
 from api.routes import (
     access_requests,
     cases,
@@ -194,7 +194,8 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     problem = PROBLEMS[STATUSES.get(found.status_code, "request" if found.status_code < 500 else "unexpected")]
     detail = str(found.detail) if found.status_code in (408, 413) else problem.title
     headers = {"Allow": _allowed(request)} if found.status_code == 405 else found.headers
-    return problem_response(problem, detail, request_id=trace_of(request).request_id, headers=headers)
+    remedy = REMEDIES.get(found.status_code, "")
+    return problem_response(problem, detail, remedy=remedy, request_id=trace_of(request).request_id, headers=headers)
 
 
 def _allowed(request: Request) -> str:

@@ -102,6 +102,7 @@ PROBLEMS = {
         Problem("request", 422, "请求有误", "The request cannot be read"),
         Problem("beyond-relevance", 422, "相关度排序到此为止", "Relevance orders no further"),
         Problem("idempotency-key-reused", 422, "Idempotency-Key 已用于另一请求", "The Idempotency-Key was used for another request"),
+        Problem("not-http", 400, "请求不是合法的 HTTP", "The request is no valid HTTP"),
         Problem("identifier-in-url", 400, "证件号码、电话等不得放在网址中", "No identifier may be in a URL"),
         Problem("position-expired", 410, "此位置之后的变更已不再保留", "What changed since is no longer kept"),
         Problem("watch-limit", 409, "关注数已达上限", "No more watches"),
@@ -141,6 +142,11 @@ CLASSES: dict[type[HubError], str] = {
 
 #: Answers of the web framework's own.
 STATUSES = {404: "not-found", 405: "method-not-allowed", 408: "too-slow", 413: "too-large"}
+#: What to do about them; of the others their detail says it.
+REMEDIES = {
+    404: "核对网址和编号是否完整；/docs 列出全部接口 · see whether the path and the id in it are whole; /docs lists every path",
+    405: "改用应答头 Allow 所列的方法 · use a method that the header Allow lists",
+}
 
 
 class FieldProblem(BaseModel):

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from api.app import create_app
 from api.departments import Directory
 from api.middleware import MAX_REQUESTS
+from api.protocol import Protocol
 from api.watches.worker import watching
 from hub.errors import SettingsError
 from hub.memory import share_arenas
@@ -110,6 +111,7 @@ def _server(settings: Settings, engine: Engine, directory: Directory | None = No
         app,
         uvicorn.Config(
             app,
+            http=Protocol,
             access_log=False,
             log_config=None,
             server_header=False,

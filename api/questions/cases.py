@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from api.questions.common import CursorText, DepartmentCode, Flag, Strict, list_pattern, moment, read_moment
+from api.questions.common import CursorText, DepartmentCode, Flag, Strict, listed, moment, read_moment, require_listed, split
 from api.recognise import MAX_CHARACTERS
 from schema import codes
 
@@ -69,12 +69,8 @@ class CaseQuery(CaseFilters):
             "newest or oldest report; relevance where q is no whole number or id, else newest."
         ),
     )
-    facets: str = Field(
-        "",
-        max_length=100,
-        pattern=list_pattern(FACETS),
-        description=f"逗号分隔的分面：{'、'.join(FACETS)} · facets to count, any of these, separated by commas.",
-        examples=["category,grade"],
+    facets: str = listed(
+        FACETS, f"逗号分隔的分面：{'、'.join(FACETS)} · facets to count, any of these, separated by commas.", "category,grade"
     )
     total: Flag = Field(False, description="是否计总数 · whether to count all cases found.")
     cursor: CursorText | None = Field(None, description="上一页的 next_cursor · next_cursor of the page before.")
@@ -83,7 +79,13 @@ class CaseQuery(CaseFilters):
     @property
     def facet_names(self) -> list[str]:
         """The facets by name, each once."""
-        return list(dict.fromkeys(_split(self.facets)))
+        return list(dict.fromkeys(split(self.facets)))
+
+    @field_validator("facets", mode="before")
+    @classmethod
+    def _are_facets(cls, value: object) -> object:
+        require_listed(value, FACETS)
+        return value
 
     @field_validator("reported_from", "reported_to", mode="before")
     @classmethod
@@ -96,19 +98,17 @@ class CaseQuery(CaseFilters):
 class CaseParts(Strict):
     """Which parts of a case are wanted beside its summary."""
 
-    include: str = Field(
-        "",
-        max_length=100,
-        pattern=list_pattern(INCLUDES),
-        description="逗号分隔：records、parties、timeline、lineage、links、history · any of these, separated by commas.",
-        examples=["records,parties,timeline,lineage,links"],
+    include: str = listed(
+        INCLUDES, f"逗号分隔：{'、'.join(INCLUDES)} · any of these, separated by commas.", "records,parties,timeline,lineage,links"
     )
 
     @property
     def parts(self) -> frozenset[str]:
         """The parts by name."""
-        return frozenset(_split(self.include))
+        return frozenset(split(self.include))
 
-
-def _split(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
+    @field_validator("include", mode="before")
+    @classmethod
+    def _are_parts(cls, value: object) -> object:
+        require_listed(value, INCLUDES)
+        return value

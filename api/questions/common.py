@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -10,7 +11,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
-DepartmentCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+_CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
+
+
+def _is_code(value: object) -> object:
+    if isinstance(value, str) and not _CODE.fullmatch(value):
+        raise ValueError(
+            "写部门代码，如 labour；GET /v1/sources 列出全部 · write a department's code, as labour; GET /v1/sources lists them"
+        )
+    return value
+
+
+DepartmentCode = Annotated[str, StringConstraints(pattern=f"^{_CODE.pattern}$"), BeforeValidator(_is_code)]
 CursorText = Annotated[str, StringConstraints(max_length=200)]
 RuleText = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 
@@ -24,10 +36,26 @@ def _is_no_number(value: object) -> object:
 Flag = Annotated[bool, BeforeValidator(_is_no_number)]
 
 
-def list_pattern(words: Iterable[str]) -> str:
-    """What a text matches that holds some of these words with commas between them, and blanks where one likes."""
+def listed(words: Iterable[str], description: str, example: str) -> Any:
+    """A field that holds some of these words with commas between them, and blanks where one likes."""
     word = f" *({'|'.join(words)})? *"
-    return f"^{word}(,{word})*$"
+    return Field("", max_length=100, pattern=f"^{word}(,{word})*$", description=description, examples=[example])
+
+
+def split(value: str) -> list[str]:
+    """The words of such a field."""
+    return [part.strip(" ") for part in value.split(",") if part.strip(" ")]
+
+
+def require_listed(value: object, words: Iterable[str]) -> None:
+    """Say which words there are: the pattern that others do not match says little.
+
+    Raises:
+        ValueError: one is none of these.
+    """
+    allowed = tuple(words)
+    if isinstance(value, str) and not set(split(value)) <= set(allowed):
+        raise ValueError(f"可用值，以逗号分隔：{'、'.join(allowed)} · any of these, separated by commas: {', '.join(allowed)}")
 
 
 class Strict(BaseModel):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import socket
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -26,6 +29,34 @@ def test_paths_and_methods_that_are_not_there(api: Api) -> None:
     assert problem(api.get("/nothing")) == (404, "not-found")
     assert problem(api.delete("/v1/sources")) == (405, "method-not-allowed")
     assert problem(api.get("/v1/cases/")) == (404, "not-found")
+    for method, path in (("GET", "/v1/cases/0d3f7b52"), ("POST", "/v1/cases")):
+        assert " · " in api.request(method, path).json()["remedy"]  # a cut-off id, and the neighbour's method
+
+
+@pytest.mark.parametrize("request_line", ["GET /v1/cases?q=欠薪 HTTP/1.1", "GET /v1/cases?q=a b HTTP/1.1", "欠薪"])
+def test_what_is_no_request_is_told_how_to_be_one(api: Api, request_line: str) -> None:
+    """As curl sends a URL that is not percent-encoded."""
+    with socket.create_connection((api.base_url.host, api.base_url.port)) as raw:
+        raw.sendall(f"{request_line}\r\nHost: hub\r\n\r\n".encode())
+        told = b"".join(iter(lambda: raw.recv(65536), b""))
+    head, _, body = told.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400") and b"application/problem+json" in head
+    answer = json.loads(body)
+    assert answer["type"] == "urn:casehub:problem:not-http"
+    assert "--data-urlencode" in answer["remedy"] and "欠薪" not in body.decode()
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [({"include": "all"}, "records, parties"), ({"facets": "grade;year"}, "department, category"), ({"department": "人社局"}, "labour")],
+    ids=str,
+)
+def test_words_that_are_none_name_those_there_are(api: Api, question: dict[str, str], told: str) -> None:
+    path = f"/v1/cases/{uuid.uuid4()}" if "include" in question else "/v1/cases"
+    answer = api.as_("clerk", "labour").get(path, params=question)
+    assert problem(answer) == (422, "request")
+    (error,) = answer.json()["errors"]
+    assert told in error["problem"] and "pattern" not in error["problem"] and " · " in error["problem"]
 
 
 @pytest.mark.parametrize(
