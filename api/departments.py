@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from threading import Lock
 
 from connectors.connector import InboxConnector
 from connectors.contract import Contract
-from connectors.contract_files import broken_departments, contract_folders, read_contracts
+from connectors.contract_files import broken_departments, contract_folders, read_contracts, yaml_files
 from connectors.document import raise_problems
 from hub.settings import Settings
 
@@ -36,6 +35,7 @@ class Department:
     schedule: str | None = None
     freshness: timedelta | None = None
     inbox: InboxConnector | None = None
+    is_broken: bool = False  # its contract has a mistake, and nobody knows what it said before
 
 
 class Directory(Collection[str]):
@@ -70,8 +70,8 @@ class Directory(Collection[str]):
                 found = self._renew()
                 if found is not None:
                     self._departments = dict(found)
-                self._looked_at = time.monotonic()
             finally:
+                self._looked_at = time.monotonic()
                 self._looking.release()
         return self._departments
 
@@ -111,7 +111,7 @@ class _Files:
         for name, mistakes in broken_departments(problem for problem in problems if problem not in no_folders).items():
             logger.error("%s: %d mistakes in its contract; `casehub sources check` tells them", name, len(mistakes))
             if name not in found:
-                found[name] = self._held.get(name, Department(name, name, name))
+                found[name] = self._held.get(name, Department(name, name, name, is_broken=True))
         self._held = found
         return found
 
@@ -121,10 +121,11 @@ class _Files:
 
     def _stamped(self) -> dict[Path, tuple[int, int]]:
         stamps = {}
-        for path in (path for folder in self._folders for path in folder.glob("*.y*ml")):
-            with contextlib.suppress(OSError):  # it has just gone
-                told = path.stat()
-                stamps[path] = (told.st_mtime_ns, told.st_size)
+        for folder in self._folders:
+            try:
+                stamps |= {path: (told.st_mtime_ns, told.st_size) for path in yaml_files(folder) for told in (path.stat(),)}
+            except OSError:  # it is away, which is another state than empty; or a file of it has just gone
+                stamps[folder] = (0, 0)
         return stamps
 
 

@@ -27,7 +27,7 @@ from connectors.transports.inbox import verify_signature
 from connectors.values import key_text
 from hub.database import changing
 from hub.encryption import Protected, clear_bytes, store_bytes
-from hub.errors import AccessDenied, NotFound, RequestError
+from hub.errors import AccessDenied, ContractError, NotFound, RequestError
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_EVENTS = 10_000
@@ -55,23 +55,20 @@ class Push:
     headers: Mapping[str, str]
 
 
-def receive(engine: Engine, department: Department, push: Push) -> Received:
-    """Take a push in; when this returns, its events are stored.
-
-    Raises:
-        NotFound: the department does not push.
-        AccessDenied: the signature is wrong or missing, or was made more than five minutes ago.
-        RequestError: the body is not JSON, or an event has no id.
-    """
-    return keep(engine, department, require_signed(department, push), push.body)
-
-
 def require_signed(department: Department, push: Push) -> InboxConnector:
     """How a department pushes, whose signature a push bears; nothing is asked of the store.
 
     Raises:
-        NotFound, AccessDenied: as `receive`.
+        ContractError: nobody knows whether it pushes, or how, until its contract is put right.
+        NotFound: the department does not push.
+        AccessDenied: the signature is wrong or missing, or was made more than five minutes ago.
     """
+    if department.is_broken:  # told as the hub's own mistake: what is answered 404 is not sent again
+        raise ContractError(
+            f"{department.code}: 契约有误，推送无法接收 · its contract has a mistake: no push can be taken in",
+            remedy="运行 `casehub sources check` · run `casehub sources check`",
+            department=department.code,
+        )
     if department.inbox is None:
         raise NotFound(
             "此部门不推送事件 · this department pushes no events",
@@ -81,19 +78,19 @@ def require_signed(department: Department, push: Push) -> InboxConnector:
     return department.inbox
 
 
-def keep(engine: Engine, department: Department, connector: InboxConnector, body: bytes) -> Received:
-    """Store the events of a push whose signature was checked.
+def keep(engine: Engine, department: str, connector: InboxConnector, body: bytes) -> Received:
+    """Store the events of a push whose signature was checked; when this returns, they are stored.
 
     Raises:
         RequestError: the body is not JSON, or an event has no id.
     """
     events = _events(connector, body)
     with changing(engine, is_long=True) as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": _LOCK, "name": department.code})
-        named = _named(events, _digests(connection, department.code, [event_id for event_id, _ in events]))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))"), {"lock": _LOCK, "name": department})
+        named = _named(events, _digests(connection, department, [event_id for event_id, _ in events]))
         times, distinct = Counter(name for name, _ in named), dict(named)
         values = {
-            "department": department.code,
+            "department": department,
             "ids": list(distinct),
             "bodies": [store_bytes(Protected.EVENT, body) for body in distinct.values()],
             "times": [times[name] for name in distinct],

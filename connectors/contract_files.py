@@ -82,17 +82,26 @@ def read_contracts(folders: Iterable[Path] | None = None) -> tuple[dict[str, Con
 
 
 def contract_files(folders: Iterable[Path], problems: list[Problem] | None = None) -> Iterator[Path]:
-    """YAML files of the folders that are contracts, in order; a folder that is not there becomes a problem."""
+    """YAML files of the folders that are contracts, in order; a folder that is not there or cannot be read becomes a problem."""
     for folder in folders:
-        if not folder.is_dir():
+        try:
+            paths = yaml_files(folder)
+        except OSError as error:
             if problems is not None:
-                problems.append(
-                    Problem(folder, 0, "", "没有此目录 · there is no such folder", "更正 CASEHUB_CONTRACTS · correct CASEHUB_CONTRACTS")
-                )
+                is_missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+                message = "没有此目录 · there is no such folder" if is_missing else f"目录无法读取 · cannot be read ({error.strerror})"
+                problems.append(Problem(folder, 0, "", message, "更正 CASEHUB_CONTRACTS · correct CASEHUB_CONTRACTS"))
             continue
-        for path in sorted((*folder.glob("*.yml"), *folder.glob("*.yaml"))):
-            if not is_code_list(path):
-                yield path
+        yield from (path for path in paths if not is_code_list(path))
+
+
+def yaml_files(folder: Path) -> list[Path]:
+    """Contracts and code lists of a folder.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    return sorted(path for path in folder.iterdir() if path.suffix in (".yml", ".yaml"))
 
 
 def unknown_departments(names: Iterable[str], known: Collection[str]) -> list[Problem]:

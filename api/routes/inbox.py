@@ -61,6 +61,7 @@ async def signed_push(department: Code, request: Request, hub: HubDep, trace: Tr
     Whoever waits has neither a thread that answers others nor a connection.
 
     Raises:
+        ContractError: its contract has a mistake.
         NotFound: the department does not push.
         AccessDenied: the signature is not the department's.
         TooManyRequests: so many of its pushes are being taken.
@@ -85,6 +86,6 @@ def take_push(department: Code, push: Annotated[Signed, Depends(signed_push)], h
     With 202 every event of it is stored; an event that was sent before is counted, not kept twice.
     """
     hub.ring.require()  # what is kept under a key that was retired meanwhile could not be read again
-    received = keep(hub.engine, hub.directory.get(department), push.connector, push.body)
+    received = keep(hub.engine, department, push.connector, push.body)
     trace.results = received.received
     return received

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from api.audit.subject import find_subject
 from api.departments import directory_of
-from api.inbox import Push, receive
+from api.inbox import Push, keep, require_signed
 from api.recognise import Kind, recognise
 from cli.demo_verdict import good_rows_refused
 from connectors.contract_files import load_contracts
@@ -31,6 +31,7 @@ from tests.integration.encryption.builders import places_of, ring
 from tests.integration.pipeline.builders import require_the_law
 
 RECORDS, TICKS = 300, 2
+PUSHING = "emergency_management"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NOW = re.compile(rf"{dt.datetime.now(dt.UTC):%Y-%m}-\d\dT\d\d:\d\d:\d\d\.\d+Z$")  # when resolve worked: records tell whole seconds
 _NUMBERS = """
@@ -72,7 +73,7 @@ class District:
         """A pass that every department comes through."""
         settings = Settings(home=self.folder, run_departments=1)  # in one order, so that ids are given in one order
         for push in bursts:
-            receive(engine, self.directory.get("emergency_management"), push)
+            keep(engine, PUSHING, require_signed(self.directory.get(PUSHING), push), push.body)
         report = run_pass(engine, self.contracts, settings)
         assert {failure.department: failure.message for failure in report.failures} == {}
         assert {batch.department: batch.state for batch in report.batches} == dict.fromkeys(load_contracts(), "done")
