@@ -120,7 +120,7 @@ class _Files:
         return None if self._stamped() == self._stamps else self.read()
 
     def _stamped(self) -> dict[Path, tuple[int, int]]:
-        stamps = {}
+        stamps: dict[Path, tuple[int, int]] = {}
         for folder in self._folders:
             try:
                 stamps |= {path: (told.st_mtime_ns, told.st_size) for path in yaml_files(folder) for told in (path.stat(),)}

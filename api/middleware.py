@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
 import traceback
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
@@ -25,6 +27,7 @@ from api.state import Trace
 MAX_BODY_BYTES = 256 * 1024
 BODY_S = 60.0  # for a whole body to arrive: what drips takes a place of those that there are
 MAX_REQUESTS = 200  # that are answered at a time
+MAX_ARRIVING = MAX_REQUESTS // 4  # bodies of one address that are waited for at a time
 AUDITED = ("/v1/", "/metrics")
 UNMATCHED = "(unmatched)"
 UNROUTED = "unrouted"  # the action of a call that no route took: an unknown path or method, a body that is too large
@@ -185,29 +188,54 @@ async def _done(future: Future[None]) -> None:
 
 
 class RequestPlaces:
-    """So many requests are answered at a time, whoever's they are; what is more is told to come again. Who only connects takes no place."""
+    """So many requests are answered at a time, whoever's they are; what is more is told to come again. Who only connects takes no place.
 
-    def __init__(self, app: ASGIApp, most: int = MAX_REQUESTS) -> None:
+    Of one address so many bodies are waited for: nobody need have said by then who he is, and by bodies that drip he would have all places.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._most = most
         self._taken = 0
+        self._arriving: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or not scope["path"].startswith(AUDITED):
             await self._app(scope, receive, send)
             return
-        if self._taken >= self._most:
+        address, has_body = scope["client"][0] if scope.get("client") else "", _has_body(scope)
+        if self._taken >= MAX_REQUESTS or (has_body and self._arriving[address] >= MAX_ARRIVING):
             trace: Trace = scope["state"]["trace"]
             detail = "同时处理的请求已满，请稍后再试 · too many requests are being answered, try again shortly"
             answer = problem_response(PROBLEMS["overloaded"], detail, request_id=trace.request_id, headers={"Retry-After": "1"})
             await answer(scope, receive, send)
             return
         self._taken += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._taken -= 1
+        with contextlib.ExitStack() as arriving:
+            if has_body:
+                self._arriving[address] += 1
+                arriving.callback(self._arrive, address)
+
+            async def receive_on() -> Message:
+                message = await receive()
+                if not message.get("more_body", False):
+                    arriving.close()
+                return message
+
+            try:
+                await self._app(scope, receive_on, send)
+            finally:
+                self._taken -= 1
+
+    def _arrive(self, address: str) -> None:
+        self._arriving[address] -= 1
+        if not self._arriving[address]:
+            del self._arriving[address]
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 class BodyLimit:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine
 
-from api.middleware import MAX_REQUESTS
+from api.middleware import MAX_ARRIVING, MAX_REQUESTS
 from api.serve import serve, serving
 from hub.errors import SettingsError
 from hub.settings import Settings
@@ -70,8 +70,29 @@ def test_many_callers_at_once(api: Api, store: Store) -> None:
     assert len(store.rows("SELECT 1 FROM audit.access")) == 96
 
 
-def _connected(api: Api) -> socket.socket:
-    return socket.create_connection((api.base_url.host, api.base_url.port))
+BEGUN = b"POST /v1/cases/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+
+
+def _connected(api: Api, host: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection((api.base_url.host, api.base_url.port), source_address=(host, 0))
+
+
+def _search(api: Api, host: str) -> bytes:
+    """How a whole search of nobody's is answered, from an address."""
+    with contextlib.closing(_connected(api, host)) as one:
+        one.sendall(BEGUN + b'"q":"x"}')
+        return one.recv(12)
+
+
+@contextlib.contextmanager
+def _unfinished(api: Api, requests: int, addresses: int) -> Iterator[None]:
+    """So many requests whose bodies do not come to an end, of so many other addresses than this one."""
+    with contextlib.ExitStack() as stack:
+        for number in range(requests):
+            one = stack.enter_context(contextlib.closing(_connected(api, f"127.0.0.{2 + number % addresses}")))
+            one.sendall(BEGUN)
+        time.sleep(1)
+        yield
 
 
 def test_who_only_connects_shuts_nobody_out(api: Api) -> None:
@@ -85,20 +106,28 @@ def test_who_only_connects_shuts_nobody_out(api: Api) -> None:
 
 def test_more_than_can_be_answered_are_told_to_come_again(fragile_api: Api) -> None:
     """What is asked, and does not come to an end, takes a place until its time is over."""
-    begun = b"POST /v1/cases/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     api, store = fragile_api, fragile_api.store
     clerk = api.as_("clerk", "petition")
-    with contextlib.ExitStack() as stack:
-        asking = [stack.enter_context(contextlib.closing(_connected(api))) for _ in range(MAX_REQUESTS)]
-        for one in asking:
-            one.sendall(begun)
-        time.sleep(1)
+    with _unfinished(api, MAX_REQUESTS, MAX_REQUESTS // MAX_ARRIVING):
         answer = clerk.get("/v1/sources")
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:overloaded")
         assert int(answer.headers["retry-after"]) > 0
         assert api.get("/healthz").status_code == 200
         assert [row["outcome"] for row in store.rows("SELECT outcome FROM audit.access")] == [503]
     assert wait_for(lambda: clerk.get("/v1/sources").status_code, 200)
+
+
+def test_one_address_whose_bodies_drip_shuts_nobody_else_out(api: Api) -> None:
+    clerk = api.as_("clerk", "petition")
+    with _unfinished(api, MAX_REQUESTS, 1):
+        assert clerk.post("/v1/cases/search", json={}).status_code == 200
+        with contextlib.closing(_connected(api, "127.0.0.2")) as one:
+            one.sendall(BEGUN)
+            assert one.recv(1024).startswith(b"HTTP/1.1 503")
+        with contextlib.closing(_connected(api, "127.0.0.2")) as one:
+            one.sendall(b"GET /v1/sources HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert one.recv(1024).startswith(b"HTTP/1.1 401")  # without a body none is waited for
+    assert wait_for(lambda: _search(api, "127.0.0.2"), b"HTTP/1.1 401")  # places are given back
 
 
 def test_a_body_that_drips_is_given_up(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
