@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.acting import os_user, showing
+from cli.asking import asked
 from cli.audit_table import show_report, show_rows
 from cli.console import Console
 from cli.session import store
@@ -177,7 +178,7 @@ def _entry(subject_id: str | None, file: Path | None) -> str:
                 f"{file.name} 无法读取 · {file.name} cannot be read",
                 remedy="指定只含一个号码或标识的文本文件 · name a text file with one number or id in it",
             ) from None
-    return str(typer.prompt("证件号码或标识 · ID number or id", hide_input=True)).strip()
+    return asked("证件号码或标识 · ID number or id", "以 --file 给出，或由管道输入 · give it by --file, or pipe it in")
 
 
 def _moment(value: str | None, *, day_end: bool = False) -> dt.datetime | None:

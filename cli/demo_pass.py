@@ -43,7 +43,7 @@ class Pass:
         self._api.wait_for_dags({*self._dags, RESOLVE}, lambda: self._table.say("Airflow 正在读取 DAG · reading the DAGs"))
         for dag_id in self._api.paused([RESOLVE]):  # departments' own are seen to by `set_going`
             self._api.resume(dag_id)
-            told = f"{dag_id} 此前在 Airflow 中被暂停，已恢复 · {dag_id} was paused in Airflow, and is not any more"
+            told = f"{dag_id} 此前在 Airflow 中被停用，已恢复 · {dag_id} was paused in Airflow, and is not any more"
             self._table.console.print(told, highlight=False)
         has_begun = False
         while True:
@@ -65,7 +65,7 @@ class Pass:
         paused = self._api.paused([*self._dags, RESOLVE])
         if paused:
             raise HubError(
-                f"以下 DAG 在 Airflow 中被暂停，不会继续 · paused in Airflow, and so not going on: {', '.join(paused)}",
+                f"以下 DAG 在 Airflow 中被停用，不会继续 · paused in Airflow, and so not going on: {', '.join(paused)}",
                 remedy="重新运行 `make demo`，它会恢复这些 DAG，并接着处理 · "
                 "run `make demo` again: it takes them out of the pause, and goes on where this stopped",
             )

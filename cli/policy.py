@@ -14,6 +14,7 @@ from rich.table import Table
 from sqlalchemy import Engine
 
 from cli.acting import os_account, showing
+from cli.asking import asked
 from cli.console import Console
 from cli.session import store
 from connectors.contract_files import contract_folders, load_contracts
@@ -141,7 +142,7 @@ def _administrator(engine: Engine) -> str:
     from api.authentication.key_check import KeyCheck
     from api.policy.store import in_force
 
-    key = os.environ.get(KEY_VARIABLE) or typer.prompt("您的密钥 · your key", hide_input=True)
+    key = os.environ.get(KEY_VARIABLE) or asked("您的密钥 · your key", f"设置 {KEY_VARIABLE} · set {KEY_VARIABLE} to it")
     caller = KeyCheck(engine.connect, engine).check(key, None, is_here=True)
     with engine.connect() as connection:
         in_force(connection).rights(caller.department, caller.role)  # a role that the policy took away changes it no more

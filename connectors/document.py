@@ -97,7 +97,8 @@ class Document:
                     )
                 )
             else:
-                self.problems.append(Problem(path, 0, "", f"无法读取 · cannot be read ({error.strerror})"))
+                remedy = "指定已有且可读的文件 · name a file that is there and may be read"
+                self.problems.append(Problem(path, 0, "", f"无法读取 · cannot be read ({error.strerror})", remedy))
             return
         self._parse(text)
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
+from api.policy.document import DEFAULT
 from cli.main import app
 from hub.errors import ContractError, HubError, NotFound, RequestError
 from hub.settings import get_settings
@@ -166,3 +167,28 @@ def test_a_folder_of_contracts_that_is_not_there_is_told_and_not_its_departments
     error = refused("quarantine", "replay", "works")
     assert isinstance(error, ContractError)
     assert "there is no such folder" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "remedy"),
+    [
+        pytest.param(("policy", "propose"), "your key", "CASEHUB_KEY", id="key"),
+        pytest.param(("audit", "subject"), "ID number or id", "--file", id="number"),
+    ],
+)
+def test_what_is_asked_for_where_nobody_sits_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str, remedy: str
+) -> None:
+    """As from a timer; it ended with "Aborted.", and said nothing."""
+    monkeypatch.delenv("CASEHUB_KEY", raising=False)
+    if words[0] == "policy":
+        (tmp_path / "policy.yml").write_text(DEFAULT.read_text(encoding="utf-8").replace("version: 0", "version: 1"), encoding="utf-8")
+        words = (*words, str(tmp_path / "policy.yml"))
+    error = refused(*words)
+    assert f"nothing was given for: {told}" in error.message
+    assert remedy in error.remedy
+
+
+def test_a_policy_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    assert "name a file that is there" in run("policy", "check", str(tmp_path / "absent.yml"), code=1)
+    assert "name a file that is there" in refused("policy", "propose", str(tmp_path / "absent.yml")).remedy
