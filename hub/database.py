@@ -9,18 +9,31 @@ from typing import ParamSpec, TypeVar
 import psycopg2
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from hub import postgres
 from hub.errors import StoreConflict, StoreError, StoreUnavailable, TooBusy
 from hub.settings import Settings
+from hub.wording import Words
 
 P = ParamSpec("P")
 T = TypeVar("T")
 STATEMENT_TIMEOUT_S = 5  # of whatever a caller waits for
 LONG_TIMEOUT_S = 20  # of what is large, or waits for the like before it: a file, a push
+#: What a server, or the way to it, says → why nobody gets in. Its own words may be in another language, and quote the address.
+_UNREACHABLE = {
+    ("password authentication failed", "no password supplied"): Words("用户名或口令有误", "the user or the password is wrong"),
+    ("pg_hba.conf",): Words("服务器的 pg_hba.conf 不允许由此登录", "pg_hba.conf of the server admits nobody from here"),
+    ("does not exist",): Words("没有此数据库或用户", "there is no such database, or no such user"),
+    ("could not translate host name",): Words("没有此主机", "there is no such host"),
+    ("connection refused", "no such file"): Words("该端口无程序监听", "nothing listens there"),
+    ("timeout", "timed out"): Words("没有应答，可能被防火墙拦截", "there is no answer: a firewall, perhaps"),
+    ("connection slots", "too many"): Words("连接数已用尽", "every connection is taken"),
+    ("starting up", "shutting down"): Words("服务器正在启动或停止", "the server is starting, or being stopped"),
+}
+_ELSE = Words("连接未成功", "no connection came about")
 _CONFLICTS = ("40P01", "40001")  # a deadlock; a serialisation failure
 
 
@@ -50,7 +63,28 @@ def opened(settings: Settings) -> Iterator[Engine]:
             url = stack.enter_context(postgres.running(settings)).url()
         engine = make_engine(url)
         stack.callback(engine.dispose)
+        if settings.database_url is not None:
+            _require_reachable(engine)
         yield engine
+
+
+def _require_reachable(engine: Engine) -> None:
+    """Say what is wrong with a server of one's own, to whoever starts something on it; the connection is kept for him.
+
+    Raises:
+        StoreUnavailable: it lets nobody in; says where, and what to look at.
+    """
+    try:
+        engine.connect().close()
+    except OperationalError as error:
+        url, told = engine.url, str(error.orig).lower()
+        where = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
+        why = next((reason for words, reason in _UNREACHABLE.items() if any(word in told for word in words)), _ELSE)
+        raise StoreUnavailable(
+            f"无法进入数据库 {where}：{why.zh} · the database {where} cannot be entered: {why.en}",
+            remedy="核对 CASEHUB_DATABASE_URL；其中口令里的 @ 写作 %40，/ 写作 %2F，# 写作 %23 · "
+            "look at CASEHUB_DATABASE_URL, in which %40 stands for @ of a password, %2F for / and %23 for #",
+        ) from None
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ def _rebuild(cls: type[HubError], message: str, remedy: str, detail: dict[str, o
 
 
 class SettingsError(HubError):
-    """A setting is missing, malformed, a placeholder, or names a port that is taken."""
+    """A setting is missing, malformed, a placeholder, or names a port that is taken or a database that lacks what is needed."""
 
 
 class ContractError(HubError):

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from hub.database import store_errors
 from hub.errors import SchemaError
+from hub.fitness import require_fit
 
 _MIGRATIONS = Path(__file__).parent.parent / "schema" / "migrations"
 
@@ -25,12 +26,14 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
 
     Raises:
         SchemaError: a later version of the hub has migrated it.
+        SettingsError: the database is none that the hub can work on.
         StoreUnavailable: the server cannot be reached.
     """
     from alembic import command
     from alembic.config import Config
 
     with store_errors(), engine.connect() as connection:
+        require_fit(connection)
         before = schema_revision(connection)
         _require_no_newer(before)
         config = Config()
@@ -67,9 +70,21 @@ def newest_revision() -> str:
 
 
 def schema_revision(connection: Connection) -> str | None:
-    """The schema's version that a database has; None where nothing has been migrated."""
-    if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is None:
+    """The schema's version that a database has; None where nothing has been migrated.
+
+    Raises:
+        SchemaError: the tables are another login's, as where a restore was made by the server's administrator.
+    """
+    table = "to_regclass('alembic_version')"
+    found = connection.execute(text(f"SELECT {table} IS NOT NULL AS is_there, has_table_privilege({table}, 'SELECT') AS may_read")).one()
+    if not found.is_there:
         return None
+    if not found.may_read:
+        raise SchemaError(
+            "库中的表属于另一登录 · the tables of this database belong to another login",
+            remedy="以 CASEHUB_DATABASE_URL 中的登录重新恢复：pg_restore -U casehub --no-owner · "
+            "restore it again as the login of CASEHUB_DATABASE_URL: pg_restore -U casehub --no-owner (docs/operations.md)",
+        )
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 

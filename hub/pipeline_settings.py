@@ -112,7 +112,10 @@ class PipelineSettings(BaseSettings):
             raise ValueError("应为 PostgreSQL 地址 postgresql+psycopg2://… · must be a PostgreSQL URL, postgresql+psycopg2://…")
         url = url.replace("postgresql://", "postgresql+psycopg2://", 1)
         try:
-            driver = make_url(url).get_driver_name()
+            parsed = make_url(url)
+            driver = parsed.get_driver_name()
+            if "@" in f"{parsed.host}{parsed.database}":  # of a password, as it was typed: what follows would be told as the host's name
+                raise ValueError
         except (ArgumentError, ValueError):  # their words may quote a part of the password
             raise ValueError(
                 "无法读取；密码中的特殊字符写作 %40（@）、%2F（/）、%23（#） · "

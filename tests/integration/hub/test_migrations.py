@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -10,14 +13,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, NullPool, create_engine
 
 import schema
-from hub import migrations
-from hub.database import store_errors
-from hub.errors import SchemaError, StoreError, StoreUnavailable
+from hub import migrations, postgres
+from hub.database import opened, store_errors
+from hub.errors import SchemaError, SettingsError, StoreError, StoreUnavailable
 from hub.migrations import migrate, newest_revision, require_schema
 from hub.postgres import Server
+from hub.settings import Settings
 from schema.tables import SCHEMAS, metadata
 from tests.integration.api.builders import Store
 
@@ -98,6 +102,58 @@ def test_a_server_that_is_not_there_is_store_unavailable(postgres_server: Server
     engine = create_engine("postgresql+psycopg2://casehub:x@127.0.0.1:1/casehub")
     with pytest.raises(StoreUnavailable, match="CASEHUB_DATABASE_URL"):
         require_schema(engine)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        pytest.param({"password": "wr0ng-enough"}, "the user or the password is wrong", id="password"),
+        pytest.param({"username": "nobody_of_this_name"}, "the user or the password is wrong", id="user"),
+        pytest.param({"database": "nowhere"}, "there is no such database", id="database"),
+        pytest.param({"port": 1}, "nothing listens there", id="port"),
+        pytest.param({"host": "nowhere.invalid"}, "there is no such host", id="host"),
+    ],
+)
+def test_a_server_of_ones_own_that_lets_nobody_in_is_told_with_why(postgres_server: Server, changed: dict[str, Any], told: str) -> None:
+    url = postgres_server.url("template_casehub").set(**changed)
+    settings = Settings(database_url=url.render_as_string(hide_password=False))
+    with pytest.raises(StoreUnavailable, match=told) as caught, opened(settings):
+        pass
+    assert f"{url.host}:{url.port}/{url.database}" in caught.value.message
+    assert "CASEHUB_DATABASE_URL" in caught.value.remedy and str(url.password) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("role", "made", "told", "remedy"),
+    [
+        pytest.param("", "OWNER {login}", "may make no logins", "ALTER ROLE {login} CREATEROLE", id="no roles"),
+        pytest.param("CREATEROLE", "", "does not own the database", "ALTER DATABASE {login} OWNER TO {login}", id="not the owner"),
+        pytest.param("CREATEROLE", "OWNER {login} TEMPLATE template0 LOCALE 'C'", "cannot be searched", "BUILTIN_LOCALE", id="locale"),
+        pytest.param(
+            "CREATEROLE", "OWNER {login} TEMPLATE template0 LOCALE 'C' ENCODING 'SQL_ASCII'", "cannot be searched", "'UTF8'", id="encoding"
+        ),
+    ],
+)
+def test_a_database_that_is_not_made_as_it_should_be_is_told_before_anything_is_in_it(
+    postgres_server: Server, role: str, made: str, told: str, remedy: str
+) -> None:
+    login = f"unfit_{uuid.uuid4().hex[:12]}"
+    with contextlib.closing(postgres.connect(postgres_server, "postgres")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(f"CREATE ROLE {login} LOGIN {role} PASSWORD '{login}'")
+        cursor.execute(f"CREATE DATABASE {login} {made.format(login=login)}")
+        engine = create_engine(postgres_server.url(login).set(username=login, password=login), poolclass=NullPool)
+        try:
+            with pytest.raises(SettingsError, match=told) as caught:
+                migrate(engine)
+            assert remedy.format(login=login) in caught.value.remedy
+            if "ALTER" in remedy:  # what it says helps
+                cursor.execute(remedy.format(login=login))
+                with contextlib.suppress(SettingsError):
+                    migrate(engine)
+        finally:
+            cursor.execute(f"DROP DATABASE {login}")
+            cursor.execute(f"DROP ROLE {login}")
 
 
 def test_a_refused_statement_is_told_without_its_values(database: Engine) -> None:

@@ -17,6 +17,7 @@ from cli.main import app
 from hub import postgres
 from hub.database import make_engine
 from hub.errors import SchemaError
+from hub.migrations import migrate, require_schema
 from hub.postgres import Server
 from hub.reader import READER, RIGHTS, require_reader
 from hub.settings import Settings
@@ -70,6 +71,22 @@ def test_a_store_restored_without_its_role_is_not_ready_and_says_what_mends_it(r
         assert [shell(command, restored.url, tmp_path) for command in commands[1:]] == [0, 0]
         assert api.get("/readyz").json() == {"status": "ready"}
         assert clerk.find(q="噪音")["items"]
+
+
+def test_a_store_that_was_restored_by_another_is_not_ready_either(restored: Engine, tmp_path: Path) -> None:
+    """By the server's administrator, say, whose the tables are then."""
+    with restored.begin() as connection:
+        connection.execute(text("CREATE ROLE own LOGIN CREATEROLE PASSWORD 'own'"))
+        connection.execute(text("ALTER DATABASE casehub OWNER TO own"))
+    engine = make_engine(restored.url.set(username="own", password="own"))
+    with running_api(engine) as api:
+        answer = api.get("/readyz")
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:schema")
+        assert "pg_restore -U casehub --no-owner" in answer.json()["remedy"]
+    for step in (require_schema, migrate):
+        with pytest.raises(SchemaError, match="belong to another login"):
+            step(engine)
+    engine.dispose()
 
 
 def test_commands_say_it_too(restored: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,14 @@ def test_the_database_url_gets_its_driver_and_stays_secret() -> None:
     assert "s3cr3t-enough" not in repr(settings)
 
 
+@pytest.mark.parametrize("password", ["s3cr3t@enough", "s3cr3t@eno/ugh"])
+def test_a_password_that_splits_its_url_is_refused_and_not_told(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASEHUB_DATABASE_URL", f"postgresql://u:{password}@h/d")
+    with pytest.raises(SettingsError, match="%40 for @") as caught:
+        get_settings()
+    assert "s3cr3t" not in str(caught.value) and "ugh" not in str(caught.value)
+
+
 def test_a_taken_port_names_its_setting() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
