@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from api.audit.verify import Rows, read_rows, read_seals
 from api.spreadsheets import is_formula
 from hub.database import store_errors
 from hub.errors import RequestError
+from hub.private_files import private_file
 
 SEAL_COLUMNS = ("seal", "seal_hash", "previous_hash", "first_place", "last_place", "sealed_at", "pruned")
 COLUMNS = (*SEAL_COLUMNS, "place", "access_id", "row_hash", *FIELDS, "canonical")
@@ -67,7 +68,7 @@ def require_exportable(path: Path) -> None:
 
 
 def export(engine: Engine, path: Path, period: Period) -> int:
-    """Write the seals of a period with their rows; only the owner may read the file.
+    """Write the seals of a period with their rows; only the owner may read the file, which is there once it is whole.
 
     Returns:
         Rows written.
@@ -76,16 +77,13 @@ def export(engine: Engine, path: Path, period: Period) -> int:
         RequestError: the file cannot be written.
     """
     require_exportable(path)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise RequestError(
-            f"{path.name} 无法写入 · {path.name} cannot be written ({error.strerror})",
-            remedy="改用有写入权限的文件夹 · name a file in a folder of yours",
-        ) from None
-    with open(handle, "w", encoding="utf-8", newline="") as file, store_errors(), engine.connect() as connection:  # noqa: PTH123 - of that mode
+    with private_file(path) as whole, store_errors(), engine.connect() as connection:
         connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        return _WRITERS[path.suffix](file, _period(connection, period))
+        file = io.TextIOWrapper(whole, encoding="utf-8", newline="")
+        try:
+            return _WRITERS[path.suffix](file, _period(connection, period))
+        finally:
+            file.detach()  # what is written; the file itself is closed by whoever opened it
 
 
 def _period(connection: Connection, period: Period) -> Iterator[tuple[Seal, Rows]]:

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
+from api.audit import export as exporting
 from api.audit.sealing import seal_all
 from api.spreadsheets import is_formula
 from cli.main import app
@@ -199,6 +200,30 @@ def test_an_export_is_verified_without_the_database(database: Engine, heads: Pat
     file.chmod(0o600)
     file.write_text(file.read_text().replace("chen", "wang"))
     assert "edited: access_id 3" in run("audit", "verify", "--file", str(file), code=1)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_an_export_that_breaks_off_leaves_no_half_a_log(
+    database: Engine, heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Half a log is one by its seals, and would be taken for the whole."""
+    for caller in ("li", "chen"):
+        call(database, caller)
+        seal_all(database, heads)
+    real, read = exporting.read_rows, []
+
+    def breaks_off(*words: Any) -> Any:
+        read.append(words)
+        if len(read) > 1:
+            raise KeyboardInterrupt
+        return real(*words)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(exporting, "read_rows", breaks_off)
+        with pytest.raises(KeyboardInterrupt):
+            exporting.export(database, tmp_path / f"log.{ending}", exporting.Period())
+    assert len(read) == 2
+    assert list(tmp_path.glob("*log*")) == []
 
 
 def test_the_verifier_of_the_documentation_agrees(database: Engine, heads: Path, tmp_path: Path) -> None:
