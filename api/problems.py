@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import refused
+from hub.database import QUERY_CANCELED
 from hub.errors import (
     AccessDenied,
     BatchHeld,
@@ -45,7 +46,6 @@ from hub.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
-_QUERY_CANCELED = "57014"
 _TIMEOUT = "查询用时过长，已取消 · it took too long and was cancelled"
 _NARROW = "增加筛选条件后再试 · narrow it by filters and try again"
 _INTERNAL = "内部错误，请凭 request_id 询问管理员 · an error of the hub's own; ask the administrator, naming the request_id"
@@ -183,7 +183,7 @@ class ProblemAnswer(BaseModel):
 
 def problem_of(error: HubError) -> Problem:
     """The problem of an error: the one it names itself (`problem=` in its detail), else its class's."""
-    if error.detail.get("sqlstate") == _QUERY_CANCELED:
+    if error.detail.get("sqlstate") == QUERY_CANCELED:
         return PROBLEMS["timeout"]
     named = error.detail.get("problem")
     if isinstance(named, str) and named in PROBLEMS:
@@ -200,7 +200,7 @@ def hub_error_response(error: HubError, request_id: str | None) -> JSONResponse:
         headers["WWW-Authenticate"] = f'{scheme} realm="casehub", error="{error.detail.get("challenge", "invalid_token")}"'
     if error.retryable or problem.status == 503:
         headers["Retry-After"] = str(error.detail.get("retry_after_s", RETRY_AFTER_S))
-    if problem.code == "timeout":
+    if problem.code == "timeout" and "problem" not in error.detail:  # a question; of a change the error says itself what to do
         return problem_response(problem, _TIMEOUT, remedy=_NARROW, request_id=request_id, headers=headers)
     if problem.status == 500:  # its words are for the log: they name files, settings and tables of the inside
         _log.error("%s, request %s: %s", type(error).__name__, request_id, error)

@@ -34,6 +34,7 @@ _UNREACHABLE = {
     ("starting up", "shutting down"): Words("服务器正在启动或停止", "the server is starting, or being stopped"),
 }
 _ELSE = Words("连接未成功", "no connection came about")
+QUERY_CANCELED = "57014"
 _CONFLICTS = ("40P01", "40001")  # a deadlock; a serialisation failure
 
 
@@ -114,11 +115,21 @@ def changing(engine: Engine, *, is_long: bool = False) -> Iterator[Connection]:
     """A transaction of somebody who waits for it: a statement that takes longer, be it that it waits for another's lock, is cancelled.
 
     Raises:
-        StoreError, StoreUnavailable: as `store_errors` has them.
+        StoreError, StoreUnavailable: as `store_errors` has them; of what was cancelled one that says what to do about a change.
     """
-    with store_errors(), engine.begin() as connection:
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{LONG_TIMEOUT_S if is_long else STATEMENT_TIMEOUT_S}s'")
-        yield connection
+    try:
+        with store_errors(), engine.begin() as connection:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{LONG_TIMEOUT_S if is_long else STATEMENT_TIMEOUT_S}s'")
+            yield connection
+    except StoreError as error:
+        if error.detail.get("sqlstate") != QUERY_CANCELED:
+            raise
+        raise StoreError(
+            "写入等待过久，已取消，未写入任何内容 · the change waited too long and was cancelled: nothing of it was written",
+            remedy="稍后原样再试 · try again shortly, as it was",
+            problem="timeout",
+            sqlstate=QUERY_CANCELED,
+        ) from None
 
 
 def retried(transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

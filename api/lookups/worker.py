@@ -29,7 +29,7 @@ from api.lookups.told import ORDINAL, told_by
 from api.presenter import Presenter
 from api.queries.rows import Row, fetch
 from api.state import Hub
-from hub.database import store_errors
+from hub.database import QUERY_CANCELED, store_errors
 from hub.encryption import Protected, clear_json, store_bytes, store_json
 from hub.errors import AccessDenied, KeyMissing, StoreError, StoreUnavailable, TooBusy
 
@@ -41,7 +41,6 @@ PURGE_EVERY_S = 600.0
 STOP_TIMEOUT_S = 15.0
 ACTION = "lookups.row"
 ENDPOINT = "lookups.create"  # of the policy
-_TIMED_OUT = "57014"
 
 _log = logging.getLogger("api.lookups")
 
@@ -86,7 +85,7 @@ class Worker:
             except KeyMissing:
                 _log.warning("the store is under a key that is not here; jobs wait")
             except StoreError as error:
-                if error.detail.get("sqlstate") == _TIMED_OUT and self._job is not None:
+                if error.detail.get("sqlstate") == QUERY_CANCELED and self._job is not None:
                     self._size, is_idle = max(1, self._size // 4), False
                 elif isinstance(error, StoreUnavailable):
                     _log.warning("the store is unavailable; jobs wait")
@@ -138,7 +137,7 @@ class Worker:
             with self._hub.read(presenter.caller) as reading:
                 return answer_rows(reading, presenter, rows, kinds)
         except StoreError as error:
-            if len(rows) > 1 or error.detail.get("sqlstate") != _TIMED_OUT:
+            if len(rows) > 1 or error.detail.get("sqlstate") != QUERY_CANCELED:
                 raise
             return {ordinal: Answer(problem="too_broad", policy=presenter.caller.rights.version) for ordinal in rows}
 

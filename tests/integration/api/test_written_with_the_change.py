@@ -132,6 +132,7 @@ def test_a_change_that_waits_too_long_is_cancelled(api: Api, store: Store, monke
         connection.exec_driver_sql(f"LOCK TABLE {WRITTEN[action]} IN EXCLUSIVE MODE")  # whoever reads goes on
         answer = change()
     assert (answer.status_code, answer.json()["type"]) == (504, "urn:casehub:problem:timeout")
+    assert answer.json()["remedy"] == "稍后原样再试 · try again shortly, as it was"  # there is nothing that filters could narrow
     assert [row["outcome"] for row in _rows(store, action)] == [504]
     assert change().status_code == status
 
