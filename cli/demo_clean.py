@@ -18,7 +18,7 @@ from hub.errors import BusyError, HubError, SettingsError
 from hub.settings import Settings, get_settings
 
 #: What the hub writes under its home.
-OWN = ("airflow", "audit-head.jsonl*", "data_docs", "demo", "logins.secret", "postgres", "relink-*", "run", "simulator")
+OWN = ("airflow", "audit-head.jsonl*", "data_docs", "demo", "logins.secret*", "postgres", "relink-*", "run", "simulator")
 
 
 def main() -> int:

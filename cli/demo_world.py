@@ -98,7 +98,8 @@ def _put_heads_aside(heads: Path) -> None:
 
 def _departments(engine: Engine) -> set[str]:
     with engine.connect() as connection:
-        return set(connection.execute(text("SELECT DISTINCT department FROM ops.batch")).scalars())
+        held = "SELECT department FROM ops.batch UNION SELECT department FROM ops.inbox"  # what was pushed may have landed in none yet
+        return set(connection.execute(text(held)).scalars())
 
 
 def _has_pulls_by_hand(engine: Engine) -> bool:

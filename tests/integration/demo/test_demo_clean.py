@@ -14,6 +14,7 @@ from sqlalchemy import text
 from cli import demo_clean
 from cli.demo_world import WorldNote, prepare_store
 from hub.database import opened
+from hub.migrations import migrate
 from hub.settings import Settings, get_settings
 
 _BATCH = "INSERT INTO ops.batch (department, kind, state, contract_version) VALUES ('court', 'ingest', 'done', 1)"
@@ -46,6 +47,7 @@ def fill(home: Path, *, is_a_demo: bool) -> None:
 def test_a_demos_store_goes_and_what_others_put_there_stays(home: Path) -> None:
     fill(home, is_a_demo=True)
     (home / "airflow" / "logs").mkdir(parents=True)
+    (home / "logins.secret.5d41402abc4b2a76").touch()  # of a server that was killed while it made its secret
     assert demo_clean.main() == 0
     assert [path.name for path in home.iterdir()] == ["letter.txt"]
     (home / "letter.txt").unlink()
@@ -60,6 +62,17 @@ def test_records_that_no_demo_put_there_stay(home: Path, capsys: pytest.CaptureF
     assert "no demo's: nothing was removed" in capsys.readouterr().err
     with opened(Settings(home=home, postgres_port=0)) as engine, engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM ops.batch")).scalar_one() == 1
+
+
+def test_what_was_pushed_and_has_not_landed_stays(home: Path) -> None:
+    """It was answered 202, and is nowhere else."""
+    with opened(Settings(home=home, postgres_port=0)) as engine:
+        migrate(engine)
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO ops.inbox (department, event_id, body) VALUES ('emergency_management', 'e1', 'x')"))
+    assert demo_clean.main() == 1
+    with opened(Settings(home=home, postgres_port=0)) as engine, engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM ops.inbox")).scalar_one() == 1
 
 
 def test_a_home_around_the_program_is_left_alone(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
