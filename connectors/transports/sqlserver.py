@@ -38,7 +38,8 @@ def usable_url(connection: Connection) -> sa.URL:
     setting = variable(connection.name)
     try:
         url = sa.make_url(connection.url)
-        sa.create_engine(url).dispose()
+        if sa.create_engine(url).dialect.is_async:
+            raise exc.ArgumentError("a driver for asyncio")
     except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, TypeError, ValueError):
         raise SettingsError(
             f"{setting} 不是可用的数据库地址 · {setting} is no database URL that can be used",

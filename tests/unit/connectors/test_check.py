@@ -159,6 +159,7 @@ def test_a_connection_is_asked_for_what_its_authentication_needs(
     ("url", "words"),
     [
         pytest.param("mysql://reader:hunter2@host/db", "is no database URL that can be used", id="a driver that is not there"),
+        pytest.param("postgresql+asyncpg://reader:hunter2@host/db", "is no database URL that can be used", id="a driver for asyncio"),
         pytest.param("mysql+pymysql://reader:hunter2@x@host/db", "has an @ in its password", id="an @ that is not written as %40"),
         pytest.param("mysql+pymysql://reader:hunter2@x/y@host/db", "has an @ in its password", id="an @ before a /"),
         pytest.param("mysql+pymysql://reader:hunter2%40x@host/db", None, id="one that is"),
