@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,7 @@ from api.masking import Masks
 from hub.errors import AccessDenied
 
 Role = str
+CASE_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,100}")  # how a case is named for which personal data is looked at
 
 #: Fields that tell of a person, or in which people wrote what may do so: masked where they are not to be read in the clear.
 FREE_TEXT = frozenset({"title", "text", "reply", "address", "handling_unit"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar, cast
@@ -13,7 +12,7 @@ import anyio.to_thread
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.access import Caller, Purpose, require_endpoint
+from api.access import CASE_REFERENCE, Caller, Purpose, require_endpoint
 from api.authentication.authenticator import Authenticator
 from api.authentication.limits import require_quota
 from api.policy.document import Policy
@@ -27,7 +26,6 @@ _bearer = HTTPBearer(
 )
 P = ParamSpec("P")
 T = TypeVar("T")
-_CASE_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
 
 async def _hub(request: Request) -> Hub:
@@ -130,7 +128,7 @@ def _purpose(policy: Policy, trace: Trace, code: str | None, case_reference: str
             "X-Purpose 不在策略所列目的之中 · X-Purpose is none of the policy's purposes",
             remedy=f"写 · write one of: {', '.join(f'{known} ({names.zh})' for known, names in policy.purposes.items())}",
         )
-    if not _CASE_REFERENCE.fullmatch(reference):
+    if not CASE_REFERENCE.fullmatch(reference):
         raise RequestError(
             "缺少 X-Case-Reference · X-Case-Reference is missing or malformed",
             remedy="给出所办案件的本部门案号，1 至 100 字 · give the number of the case that the look is for, 1 to 100 characters",

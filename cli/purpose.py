@@ -20,15 +20,18 @@ def require_purpose(engine: Engine, purpose: str, reference: str) -> None:
     """Refuse to show personal values in the clear to whoever does not say what for; who does is written down with it.
 
     Raises:
-        RequestError: the purpose is none of the policy's, or there is no case.
+        RequestError: the purpose is none of the policy's, or there is no case that the API would take.
     """
+    from api.access import CASE_REFERENCE
     from api.policy.store import in_force
 
     with store_errors(), engine.connect() as connection:
         known = in_force(connection).purposes
-    if purpose not in known or not reference.strip():
+    case_reference = reference.strip()
+    if purpose not in known or not CASE_REFERENCE.fullmatch(case_reference):
         raise RequestError(
             "显示原文须注明查看目的与案号 · personal values are clear to whoever says what for, and for which case",
-            remedy=f"加上 --purpose 与 --reference · add --purpose and --reference; --purpose: {', '.join(known)}",
+            remedy="加上 --purpose 与 --reference（1 至 100 字） · "
+            f"add --purpose and --reference, of 1 to 100 characters; --purpose: {', '.join(known)}",
         )
-    looking_for(purpose, reference.strip())
+    looking_for(purpose, case_reference)

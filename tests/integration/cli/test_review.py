@@ -85,7 +85,8 @@ def test_personal_values_are_masked_unless_asked_for(database: Engine) -> None:
 )
 def test_what_is_shown_in_the_clear_is_shown_for_a_purpose(database: Engine, words: tuple[str, ...]) -> None:
     words = tuple(task(database) if word == "TASK" else word for word in words)
-    for given in ((), ("--purpose", "curiosity", "--reference", "LD-7"), ("--purpose", "handling", "--reference", " ")):
+    said = ("--purpose", "handling", "--reference")
+    for given in ((), ("--purpose", "curiosity", "--reference", "LD-7"), (*said, " "), (*said, "7" * 101), (*said, "LD\n7")):
         with pytest.raises(RequestError, match="what for"):
             casehub(*words, "--clear", *given)
     assert BY_PHONE["name"] in casehub(*words, "--clear", *FOR, input="q\n")
