@@ -67,7 +67,7 @@ async def signed_push(department: Code, request: Request, hub: HubDep, trace: Tr
         TooManyRequests: so many of its pushes are being taken.
     """
     push = Push(await request.body(), request.headers)
-    connector = await checked(request, require_signed, hub.directory.get(department), push)
+    connector = await checked(request, lambda: require_signed(hub.directory.get(department), push))  # the directory may look at files
     trace.caller = trace.department = department  # its signature says so
     trace.leave = request.app.state.in_flight.take(f"inbox {department}", "inbox.receive")
     return Signed(connector, push.body)

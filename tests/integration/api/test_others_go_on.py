@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from sqlalchemy import Engine, text
 from api.access import Caller
 from api.authentication import key_check
 from api.authentication.keys import create_key
+from api.departments import Directory
 from api.state import POOL_SIZE
 from hub.database import make_engine
 from tests.integration.api.builders import DIRECTORY, SECRET, Api, running_api_of
@@ -160,6 +162,28 @@ def test_a_department_pushes_so_much_at_once_and_no_more(database: Engine, pushi
         written = api.store.rows("SELECT caller, outcome FROM audit.access WHERE outcome <> 202 ORDER BY outcome")
         told = [("anonymous", 401), *[("emergency_management", 429)] * 3, *[("emergency_management", 504)] * 2]
         assert [tuple(row.values()) for row in written] == told
+
+
+def test_contracts_that_are_slow_to_read_keep_nobody_from_being_answered(
+    database: Engine, pushing: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of contracts may lie on another machine, which may not answer."""
+    looking, done = threading.Event(), threading.Event()
+
+    def renew() -> None:
+        looking.set()
+        done.wait(2 * SOON_S)
+
+    monkeypatch.setattr("api.departments.LOOK_S", 0.0)
+    directory = Directory({code: DIRECTORY.get(code) for code in DIRECTORY}, renew)
+    with ThreadPoolExecutor(1) as pool, running_api_of(database, directory) as api:
+        [push] = asking(pool, api, "POST", INBOX, 1, **pushing)
+        assert looking.wait(SOON_S)
+        began = time.monotonic()
+        assert api.get("/healthz").status_code == 200
+        assert time.monotonic() - began < SOON_S
+        done.set()
+        assert push.result().status_code == 202
 
 
 def _refusals(calls: list[Future[httpx.Response]]) -> list[httpx.Response]:
