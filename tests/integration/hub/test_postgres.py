@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
 import psutil
 import psycopg2
@@ -237,6 +238,20 @@ def test_a_start_that_is_interrupted_leaves_no_server_running(home: Path, monkey
     assert [process.is_running() for process in started] == [False]
     with postgres.running(settings_of(home)) as server:
         postgres.connect(server, "casehub").close()
+
+
+def test_a_second_interrupt_leaves_no_server_running(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_last = postgres._is_last_user
+
+    def interrupted(users: TextIO) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return is_last(users)
+
+    monkeypatch.setattr(postgres, "_is_last_user", interrupted)
+    with pytest.raises(KeyboardInterrupt), postgres.running(settings_of(home)):
+        server = postmaster(home)
+        raise KeyboardInterrupt
+    assert not server.is_running()
 
 
 def test_an_interrupted_user_leaves_the_server_to_the_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
