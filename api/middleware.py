@@ -9,9 +9,9 @@ import re
 import time
 import traceback
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from weakref import WeakValueDictionary
 
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
@@ -28,6 +28,7 @@ MAX_BODY_BYTES = 256 * 1024
 BODY_S = 60.0  # for a whole body to arrive: what drips takes a place of those that there are
 MAX_REQUESTS = 200  # that are answered at a time
 MAX_ARRIVING = MAX_REQUESTS // 4  # bodies of one address that are waited for at a time
+ROOM_S = 3.0  # for which a body waits to be one of them
 AUDITED = ("/v1/", "/metrics")
 UNMATCHED = "(unmatched)"
 UNROUTED = "unrouted"  # the action of a call that no route took: an unknown path or method, a body that is too large
@@ -191,30 +192,28 @@ class RequestPlaces:
     """So many requests are answered at a time, whoever's they are; what is more is told to come again. Who only connects takes no place.
 
     Of one address so many bodies are waited for: nobody need have said by then who he is, and by bodies that drip he would have all places.
+    Whose body is to wait for others of its address takes none meanwhile.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._taken = 0
-        self._arriving: Counter[str] = Counter()
+        self._arriving: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # by address, while some are
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or not scope["path"].startswith(AUDITED):
             await self._app(scope, receive, send)
             return
-        address, has_body = scope["client"][0] if scope.get("client") else "", _has_body(scope)
-        if self._taken >= MAX_REQUESTS or (has_body and self._arriving[address] >= MAX_ARRIVING):
-            trace: Trace = scope["state"]["trace"]
-            detail = "同时处理的请求已满，请稍后再试 · too many requests are being answered, try again shortly"
-            answer = problem_response(PROBLEMS["overloaded"], detail, request_id=trace.request_id, headers={"Retry-After": "1"})
-            await answer(scope, receive, send)
-            return
-        self._taken += 1
+        address = scope["client"][0] if scope.get("client") else ""
         with contextlib.ExitStack() as arriving:
-            if has_body:
-                self._arriving[address] += 1
-                arriving.callback(self._arrive, address)
+            has_room = not _has_body(scope) or await self._enter(address, arriving)
+            if not has_room or self._taken >= MAX_REQUESTS:
+                trace: Trace = scope["state"]["trace"]
+                detail = "同时处理的请求已满，请稍后再试 · too many requests are being answered, try again shortly"
+                answer = problem_response(PROBLEMS["overloaded"], detail, request_id=trace.request_id, headers={"Retry-After": "1"})
+                await answer(scope, receive, send)
+                return
 
             async def receive_on() -> Message:
                 message = await receive()
@@ -222,15 +221,22 @@ class RequestPlaces:
                     arriving.close()
                 return message
 
+            self._taken += 1
             try:
                 await self._app(scope, receive_on, send)
             finally:
                 self._taken -= 1
 
-    def _arrive(self, address: str) -> None:
-        self._arriving[address] -= 1
-        if not self._arriving[address]:
-            del self._arriving[address]
+    async def _enter(self, address: str, arriving: contextlib.ExitStack) -> bool:
+        """Have a body be one of those of its address that are waited for, until `arriving` is closed; whether there was room in time."""
+        room = self._arriving.setdefault(address, asyncio.Semaphore(MAX_ARRIVING))
+        try:
+            async with asyncio.timeout(ROOM_S):
+                await room.acquire()
+        except TimeoutError:
+            return False
+        arriving.callback(room.release)
+        return True
 
 
 def _has_body(scope: Scope) -> bool:

@@ -117,17 +117,28 @@ def test_more_than_can_be_answered_are_told_to_come_again(fragile_api: Api) -> N
     assert wait_for(lambda: clerk.get("/v1/sources").status_code, 200)
 
 
-def test_one_address_whose_bodies_drip_shuts_nobody_else_out(api: Api) -> None:
+def test_one_address_whose_bodies_drip_shuts_nobody_else_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     clerk = api.as_("clerk", "petition")
+    monkeypatch.setattr("api.middleware.ROOM_S", 0.5)
     with _unfinished(api, MAX_REQUESTS, 1):
         assert clerk.post("/v1/cases/search", json={}).status_code == 200
-        with contextlib.closing(_connected(api, "127.0.0.2")) as one:
-            one.sendall(BEGUN)
-            assert one.recv(1024).startswith(b"HTTP/1.1 503")
+        assert _search(api, "127.0.0.2") == b"HTTP/1.1 503"
         with contextlib.closing(_connected(api, "127.0.0.2")) as one:
             one.sendall(b"GET /v1/sources HTTP/1.1\r\nHost: x\r\n\r\n")
             assert one.recv(1024).startswith(b"HTTP/1.1 401")  # without a body none is waited for
     assert wait_for(lambda: _search(api, "127.0.0.2"), b"HTTP/1.1 401")  # places are given back
+
+
+def test_bodies_of_one_address_that_come_late_together_are_all_answered(api: Api) -> None:
+    """As from many threads of one client, each of which sends the head before any sends the body."""
+    with contextlib.ExitStack() as stack:
+        asking = [stack.enter_context(contextlib.closing(_connected(api))) for _ in range(MAX_ARRIVING + 20)]
+        for one in asking:
+            one.sendall(BEGUN)
+        time.sleep(0.2)
+        for one in asking:
+            one.sendall(b'"q":"x"}')
+        assert {one.recv(12) for one in asking} == {b"HTTP/1.1 401"}
 
 
 def test_a_body_that_drips_is_given_up(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
