@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,13 +56,7 @@ def run(
     threshold: Annotated[float | None, typer.Option("--threshold", help="关联阈值（比特） · bits from which a pair is linked")] = None,
 ) -> None:
     """关联或去重一张表，缺的权重从表中学 · Link or deduplicate a table; weights that its model lacks are trained from it."""
-    for path in (to, *([links] if links else [])):
-        require_writable(path, [*inputs, model])
-    if links is not None and links.resolve() == to.resolve():
-        raise RequestError(
-            f"--to 与 --links 是同一个文件 {to.name} · --to and --links are one file, {to.name}",
-            remedy="各写一个文件 · name a file for each",
-        )
+    _require_outputs(to, links, [*inputs, model])
     start, console = time.perf_counter(), Console(soft_wrap=True)
     table, rows = _read(model, inputs, truth)
     _require_distinct(_ids(rows, table))
@@ -86,6 +80,17 @@ def run(
     evaluation = _evaluated(rows, table, clusters)
     if evaluation is not None:
         console.print(quality_table(evaluation))
+
+
+def _require_outputs(to: Path, links: Path | None, read: Sequence[Path]) -> None:
+    """Refuse what cannot be written before there is anything to write."""
+    for path in (to, *([links] if links else [])):
+        require_writable(path, read)
+    if links is not None and links.resolve() == to.resolve():
+        raise RequestError(
+            f"--to 与 --links 是同一个文件 {to.name} · --to and --links are one file, {to.name}",
+            remedy="各写一个文件 · name a file for each",
+        )
 
 
 @app.command()

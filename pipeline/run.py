@@ -79,12 +79,8 @@ def run_pass(
     """
     share_arenas()
     hand_over_quickly()
-    report, start, telling, ending = PassReport(), perf_counter(), Lock(), Event()
+    report, start, ending, tell = PassReport(), perf_counter(), Event(), _one_at_a_time(on_progress)
     pages = _until(ending, source or source_of(order))
-
-    def tell(department: str, state: str, batch: BatchReport | None) -> None:
-        with telling:
-            on_progress(department, state, batch)
 
     def ingest_one(contract: Contract) -> BatchReport | Failure:
         return _ingest(engine, contract, settings, order, pages, tell)
@@ -97,6 +93,16 @@ def run_pass(
         tell("resolve", "done", None)
     report.seconds = perf_counter() - start
     return report
+
+
+def _one_at_a_time(on_progress: Progress) -> Progress:
+    telling = Lock()
+
+    def tell(department: str, state: str, batch: BatchReport | None) -> None:
+        with telling:
+            on_progress(department, state, batch)
+
+    return tell
 
 
 def _ingest_all(

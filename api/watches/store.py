@@ -92,10 +92,7 @@ def create(
     webhook = None if url is None else Webhook(url, secrets.token_urlsafe(32))
     row = {
         "watch_id": watch_id,
-        "owner_kind": caller.kind,
-        "owner": caller.name,
-        "role": caller.role,
-        "department": caller.department,
+        **Owner(caller.kind, caller.name, caller.role, caller.department)._asdict(),
         "watched": watched,
         "entity_id": entity_id,
         "question": None if question is None else _lock(hub.settings, watch_id, question.model_dump(exclude_none=True)),

@@ -166,12 +166,7 @@ def rewind(engine: Engine, contract: Contract, to: str | None = None) -> str | N
             remedy=f"用 `casehub run {department}` 重新拉取 · `casehub run {department}` pulls it anew",
         )
     zone = ZoneInfo(contract.timezone)
-    watermark = cursor_text(to, feed.cursor_type, zone)
-    if to is not None and watermark is None:
-        raise RequestError(
-            f"{department}: --to 的值不是 {feed.cursor_type} · --to is no {feed.cursor_type}",
-            remedy=f"按来源中 {feed.field} 的写法填写 · write it as {feed.field} is written at the source",
-        )
+    watermark = None if to is None else _given(to, department, feed, zone)
     with store_errors(), department_lock(engine, department) as connection:
         key = {"department": department}
         stored = connection.execute(text(_READ), key).scalar()
@@ -184,4 +179,14 @@ def rewind(engine: Engine, contract: Contract, to: str | None = None) -> str | N
             )
         connection.execute(text(_SET), {**key, "watermark": watermark, "timezone": contract.timezone})
         connection.commit()
+    return watermark
+
+
+def _given(to: str, department: str, feed: CursorFeed, zone: ZoneInfo) -> str:
+    watermark = cursor_text(to, feed.cursor_type, zone)
+    if watermark is None:
+        raise RequestError(
+            f"{department}: --to 的值不是 {feed.cursor_type} · --to is no {feed.cursor_type}",
+            remedy=f"按来源中 {feed.field} 的写法填写 · write it as {feed.field} is written at the source",
+        )
     return watermark
