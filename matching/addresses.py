@@ -24,7 +24,7 @@ ROOM_NAMED = r"([A-Z]?\d{2,4}[A-Z]?)(?:室|房|号房|号铺|铺)"
 ROOM_LAST = r"(?:栋|幢|座|号楼|单元|#|-)[A-Z]?(\d{3,4}[A-Z]?)$"
 ROADS = "大道|大街|公路|环路|一路|二路|三路|四路|五路|东路|西路|南路|北路|中路|路|街|巷|道|胡同"
 #: Province, city and district (or county) are passed over; 小区, 园区 and the like are no districts.
-ADMINISTRATION = rf"^(?:{_HAN}{{2,3}}(?:省|自治区))?(?:{_HAN}{{2,4}}?市)?(?:{_HAN}{{1,4}}?(?:[^小社园业住地矿校院发]区|县|市))?"
+ADMINISTRATION = rf"^(?:{_HAN}{{2,3}}省|{_HAN}{{2,5}}自治区)?(?:{_HAN}{{2,4}}?市)?(?:{_HAN}{{1,4}}?(?:[^小社园业住地矿校院发]区|县|市))?"
 STREET = rf"^({_HAN}{{2,4}}?(?:街道办事处|街道办|街道|镇|乡))"
 COMMUNITY = rf"^({_HAN}{{1,5}}?(?:村?社区|居委会|村委会|村))"
 FRONT = rf"^({_HAN}{{2,6}}?(?:花园|小区|苑|家园|雅居|新村|公寓|名庭|华府|大厦|工业园|科技园))"
@@ -119,8 +119,9 @@ def district_named() -> str:
 
 @cache
 def outside() -> str:
-    """Another city, at the beginning; 中山市场 is none."""
-    return rf"^(?:{_HAN}{{2,3}}(?:省|自治区))?({'|'.join(vocabulary().other_cities)})市[^场]"
+    """Another city, at the beginning or after its province, 省 and 自治区 left out or not; 中山市场 is none."""
+    words = vocabulary()
+    return rf"^(?:(?:{'|'.join(words.provinces)})(?:省|{_HAN}{{0,3}}自治区)?)?({'|'.join(words.other_cities)})市[^场]"
 
 
 def _numeral(text: pl.Expr) -> pl.Expr:

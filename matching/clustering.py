@@ -31,7 +31,7 @@ def cluster(nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = No
 
     Args:
         nodes: `id`, and optionally `identifier` (two different ones are never in one cluster), `apart` (the same one twice is
-            never in one cluster, unless a link joins the two directly) and `key` (a text that names the node whatever its id: the
+            never in one cluster, unless a link joins the two directly) and `key` (a text or number that names the node whatever its id: the
             order of equal weights goes by it, so that ids given in another order change nothing).
         edges: EDGE between these nodes; of decision link they join, of cannot_link they forbid, others are passed over.
         cannot_links: PAIR; further pairs forbidden.

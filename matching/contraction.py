@@ -42,9 +42,10 @@ def contract(clusters: pa.Table, edges: pa.Table, link: float, order: pl.Series 
     inside = met.join(of["left"], on="left").join(of["right"], on="right").filter(pl.col("left_cluster") == pl.col("right_cluster"))
     doubtful = inside.filter(pl.col("bits").min().over("left_cluster") < 0).sort("left_cluster", "left", "right")
     places = members["id"] if order is None else order
-    ends = [doubtful[side].replace_strict(members["id"], places, return_dtype=pl.Int64) for side in ("left", "right")]
+    sides = [doubtful["left"], doubtful["right"]]
+    ends = [side.replace_strict(members["id"], places, return_dtype=pl.Int64) for side in sides]
     placed = doubtful.select("left_cluster", "bits", left=pl.min_horizontal(ends), right=pl.max_horizontal(ends))
-    id_of = dict(zip(places.to_list(), members["id"].to_list(), strict=True)) if placed.height else {}
+    id_of = dict(zip(pl.concat(ends).to_list(), pl.concat(sides).to_list(), strict=True))
     parted: dict[int, int] = {}
     for _, part in placed.group_by("left_cluster", maintain_order=True):
         for group in _contracted(part.select("left", "right", "bits").iter_rows()):

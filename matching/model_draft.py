@@ -28,6 +28,7 @@ _PAIRS_A_ROW = 8  # that one rule may form
 _LEAST_PAIRS = 20_000  # … or as many, in a small table
 _RULES = 10
 _MOST_KEYS = 5_000_000  # of two lists in one rule, each of one with each of the other
+_NAMED = ("id", "source", "truth")  # roles of columns that a model names
 _USES = 3  # of one column in rules on two
 
 
@@ -69,16 +70,7 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
     """
     columns = profiles(rows, truth)
     called = _names(columns)
-    fields: dict[str, Any] = {}
-    comparisons: list[dict[str, Any]] = []
-    for column in columns:
-        for name, entry in fields_of(column, called[column.name]):
-            fields[name] = entry
-        comparisons += comparisons_of(column, called[column.name])
-    if place := _place(columns):
-        fields["place"] = {"from": list(place), "as": "place"}
-        comparisons.append({"name": "place", "kind": "kilometres", "levels": graded(0.05, 0.3, 1.0, 5.0)})
-    _one_of_each_own(fields, comparisons)
+    fields, comparisons = _compared(columns, called)
     tried = rows if len(rows) <= _TRIED else rows.sample(_TRIED, seed=1)
     _read_or_text(tried, fields, comparisons)
     if len(comparisons) < 2:  # one alone tells nothing
@@ -92,8 +84,7 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
             "没有适合分块的列 · no columns bring rows together without bringing nearly all together",
             remedy="手写 blocking · write the blocking by hand",
         )
-    document: dict[str, Any] = {"version": 1}
-    document |= {role: column.name for role in ("id", "source", "truth") for column in columns if column.role == role}
+    document: dict[str, Any] = {"version": 1, **{column.role: column.name for role in _NAMED for column in columns if column.role == role}}
     used = {name for rule in rules for name in rule.fields} | {entry.get("column", entry["name"]) for entry in comparisons}
     document["fields"] = {name: entry for name, entry in fields.items() if name in used or entry.get("as") in OWN}
     document["blocking"] = [{"name": "_and_".join(rule.fields), "fields": list(rule.fields)} for rule in rules]
@@ -106,6 +97,20 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
     if found.told_apart_by:
         document["told_apart_by"] = list(found.told_apart_by)
     return Draft(document, columns, rules, found.sources)
+
+
+def _compared(columns: Sequence[Profile], called: Mapping[str, str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The fields of all columns, and how they are compared."""
+    fields: dict[str, Any] = {}
+    comparisons: list[dict[str, Any]] = []
+    for column in columns:
+        fields |= fields_of(column, called[column.name])
+        comparisons += comparisons_of(column, called[column.name])
+    if place := _place(columns):
+        fields["place"] = {"from": list(place), "as": "place"}
+        comparisons.append({"name": "place", "kind": "kilometres", "levels": graded(0.05, 0.3, 1.0, 5.0)})
+    _one_of_each_own(fields, comparisons)
+    return fields, comparisons
 
 
 def _names(columns: Sequence[Profile]) -> dict[str, str]:

@@ -89,8 +89,8 @@ def sources_seen(
         bound = _medians(np.tile(alike[usual], 2), np.concatenate((ours[usual], theirs[usual])), len(names))
         as_alike |= may_link[within] & (alike[within] >= bound[ours[within]])
     counted = (code[code >= 0], np.concatenate((ours[across], theirs[across])), ours[within][as_alike])
-    rows, others, repeats = (np.bincount(each, minlength=len(names)).tolist() for each in counted)
-    return tuple(SourceSeen(str(name), *seen, share) for name, *seen in zip(names.to_list(), rows, others, repeats, strict=True))
+    seen = zip(names.to_list(), *(np.bincount(each, minlength=len(names)).tolist() for each in counted), strict=True)
+    return tuple(SourceSeen(str(name), rows, others, repeats, share) for name, rows, others, repeats in seen)
 
 
 def source_of(rows: pl.DataFrame, table: TableModel) -> pl.Series | None:

@@ -35,6 +35,7 @@ class Vocabulary:
     short_for: Mapping[str, str]
     estates: tuple[str, ...]
     divisions: Mapping[str, str]  # district → what it counts as
+    provinces: tuple[str, ...]
     other_cities: tuple[str, ...]
 
 
@@ -81,6 +82,7 @@ def vocabulary() -> Vocabulary:
         short_for=dict(firms["short_for"]),
         estates=_longest_first(document["addresses"]["estates"]),
         divisions=dict(document["addresses"]["divisions"]),
+        provinces=_longest_first(document["addresses"]["provinces"]),
         other_cities=_longest_first(document["addresses"]["other_cities"]),
     )
 

@@ -112,6 +112,12 @@ def _person(**fields: Any) -> dict[str, Any]:
             "no_link",
             id="name, house, two cities",
         ),
+        pytest.param(
+            _person(name="王建伟", address="广东惠州市创业路12号"),
+            _person(name="王建伟", address="公明街道创业路12号"),
+            "no_link",
+            id="name, house, two cities, one after its province",
+        ),
         pytest.param(_person(address="光明区马田街道"), _person(address="光明区马田街道"), "no_link", id="name and street"),
         pytest.param(_person(), _person(), "no_link", id="name alone"),
         pytest.param(_person(record_id=9, phone=PHONE), _person(record_id=9, phone=PHONE), "cannot_link", id="two on one side of a record"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import polars as pl
 from hypothesis import given
@@ -42,6 +43,21 @@ def test_what_speaks_for_joining_is_what_is_above_the_threshold() -> None:
 def test_clusters_that_nothing_speaks_against_stay_as_they_are() -> None:
     assert parts([(0, 1, 1.0), (1, 2, 1.0)], range(3)) == {frozenset({0, 1, 2})}
     assert parts([], range(2)) == {frozenset({0, 1})}
+
+
+def test_one_cluster_in_doubt_among_many_rows_takes_no_more_room() -> None:
+    rows = 300_000
+    clusters = pl.DataFrame({"id": range(rows), "cluster": [0, 0, 0, *range(3, rows)]}).to_arrow().cast(CLUSTER)
+    edges = pl.DataFrame([(0, 1, 9.0), (1, 2, 1.0), (0, 2, -90.0)], schema=EDGE, orient="row").to_arrow()
+    order = pl.int_range(rows, 0, -1, eager=True)
+    tracemalloc.start()
+    try:
+        found = contract(clusters, edges, 0.0, order)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.column("cluster").to_pylist()[:4] == [0, 0, 2, 3]
+    assert most < 2**20
 
 
 @given(

@@ -147,6 +147,7 @@ def test_phone(written: str, digits: str | None) -> None:
         pytest.param("南环路花园路口", {"road": "南环路"}, id="road named like an estate"),
         pytest.param("西湾村2号天猫商城", {"community": "西湾", "estate": "天猫商城"}, id="number of a village"),
         pytest.param("不详", {}, id="placeholder"),
+        pytest.param("广西壮族自治区南宁市创业路12号", {"road": "创业路", "number": "12"}, id="an autonomous region"),
     ],
 )
 def test_address(written: str, parts: dict[str, str]) -> None:
@@ -164,6 +165,10 @@ def test_address(written: str, parts: dict[str, str]) -> None:
         pytest.param("公明街道创业路12号", "宝安", id="by its street"),
         pytest.param("东莞市长安镇创业路12号", "东莞", id="another city"),
         pytest.param("湖南省衡阳市石鼓区创业路12号", "衡阳", id="another province"),
+        pytest.param("湖南衡阳市创业路12号", "衡阳", id="a province without its word"),
+        pytest.param("广东惠州市创业路12号", "惠州", id="this province without its word"),
+        pytest.param("广西壮族自治区玉林市创业路12号", "玉林", id="an autonomous region"),
+        pytest.param("广西玉林市创业路12号", "玉林", id="an autonomous region without its word"),
         pytest.param("中山市场12号", None, id="no city"),
         pytest.param("公明农贸市场12号", None, id="no city either"),
         pytest.param("创业路12号", None, id="not told"),

@@ -47,6 +47,8 @@ _PIECES = (
     *_WORDS.districts,
     *(f"{district}区" for district in _WORDS.divisions),
     *(f"{city}市" for city in _WORDS.other_cities[:10]),
+    *_WORDS.provinces[:10],
+    "广西壮族自治区",
     *_WORDS.legal_forms,
     *_WORDS.industries[:80],
     *_WORDS.bodies,
