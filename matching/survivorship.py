@@ -7,7 +7,6 @@ ranks are kept, for a caller who may not read the best source gets the best that
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ import yaml
 
 from hub.errors import ContractError
 from matching.model_file import MODELS
+from matching.single.patterns import contains
 from matching.vocabulary import vocabulary
 from schema.records import TIME
 
@@ -132,7 +132,7 @@ def masks() -> Mapping[str, str]:
 def standing(rule: FieldRule, statement: Statement) -> tuple[tuple[float, ...], ...]:
     """A sort key, the best first: one part a criterion of `CRITERIA`, the names of records left aside; `golden` orders so."""
     issuer = rule.issuers.index(statement.department) if statement.department in rule.issuers else len(rule.issuers)
-    is_masked = rule.completeness != "none" and re.search(masks()[rule.completeness], statement.value) is not None
+    is_masked = rule.completeness != "none" and contains(masks()[rule.completeness], statement.value)
     length = len(statement.value) if rule.completeness == "longest" else 0
     recency = (1.0, 0.0) if statement.at is None else (0.0, -statement.at.timestamp())
     return (float(issuer),), (float(is_masked), float(-length)), recency
