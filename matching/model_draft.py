@@ -114,14 +114,17 @@ def _compared(columns: Sequence[Profile], called: Mapping[str, str]) -> tuple[di
 
 
 def _names(columns: Sequence[Profile]) -> dict[str, str]:
-    """Column → its field's name: its own, but for words that forms use themselves, and columns that the hub's own forms make."""
+    """Column → its field's name: its own, but for words that forms use themselves, and columns that the hub's own forms make.
+
+    What else is made of it is called after it, and not as another column is: phone_end is the end of phone, unless there is one.
+    """
     roles = [column.role for column in columns] + ["place"]
     taken = TAKEN_NAMES | {"place"} | {column for role in roles if role in OWN_COLUMNS for column in columns_made("", role, roles)}
     columns_there, names = {column.name for column in columns}, dict[str, str]()
     for place, column in enumerate(columns):
         makes_others = column.role in OWN_COLUMNS and column.role not in roles[:place]  # a second one becomes a text
-        name = column.name
-        while name in (TAKEN_NAMES if makes_others else taken) or name in (columns_there - {column.name}) | {*names.values()}:
+        name, others = column.name, (columns_there - {column.name}) | {*names.values()}
+        while name in (TAKEN_NAMES if makes_others else taken) or {name, *dict(fields_of(column, name))} & others:
             name += "_"
         names[column.name] = name
     return names

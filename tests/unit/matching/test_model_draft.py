@@ -190,6 +190,20 @@ def test_rows_meet_by_phones_with_and_without_the_countrys_digits() -> None:
     assert {"from": "phone", "as": "code"}.items() <= document["fields"]["phone_end"].items()
 
 
+def test_what_is_made_of_a_column_is_not_called_as_another_column_is() -> None:
+    rows = pl.DataFrame(
+        {
+            "phone_end": [f"alpha{n % 37} beta{n % 11}" for n in range(300)],
+            "name_start": [str(n % 50 + 1000) for n in range(300)],
+            "phone": [f"+44 20 7946 {n // 2 * 97 % 10_000:04}" for n in range(300)],
+            "name": [f"shop {n // 2} ltd" for n in range(300)],
+        }
+    )
+    document = draft(rows).document
+    assert {name: document["fields"][name]["from"] for name in ("phone_end", "name_start")} == {name: name for name in rows.columns[:2]}
+    assert {entry["name"] for entry in document["comparisons"]} >= {"phone_end", "name_start"}
+
+
 def test_codes_within_titles_bring_rows_together_and_are_compared() -> None:
     rows = models_of_families().drop("model_no")
     drafted = draft(rows, "product")
