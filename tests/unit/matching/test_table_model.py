@@ -226,14 +226,18 @@ def test_a_pattern_that_only_python_reads_is_refused(tmp_path: Path) -> None:
 
 def test_training_a_model_whose_weights_are_stated_leaves_them_as_they_are(tmp_path: Path) -> None:
     def stated(document: dict[str, Any]) -> None:
-        levels = [{"name": "same", "exact": True, "bits": 9.5}, {"name": "near", "edits": 1, "bits": 2, "m": 0.05, "u": 0.02}]
+        levels = [
+            {"name": "same", "exact": True, "bits": 9.5},
+            {"name": "near", "edits": 1, "bits": 2, "m": 0.05, "u": 0.02, "stated": 1.5},
+        ]
         document["comparisons"] = [{"name": "surname", "kind": "string", "levels": [*levels, {"name": "rest", "bits": -4}]}]
         document["prior"] = -7.5
 
     path, again = write_model(tmp_path, stated), tmp_path / "again.yml"
     model = read_table_model(path).model
     again.write_text(trained_document(document_of(path), model), encoding="utf-8")
-    assert [level.bits for level in read_table_model(again).model.comparisons[0].levels] == [9.5, 2, -4]
+    levels = read_table_model(again).model.comparisons[0].levels
+    assert [(level.bits, level.stated) for level in levels] == [(9.5, None), (2, 1.5), (-4, None)]
     assert trained_document(document_of(again), read_table_model(again).model) == again.read_text(encoding="utf-8")
 
 
