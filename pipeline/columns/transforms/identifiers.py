@@ -21,6 +21,10 @@ _EXTENSION = r"(?:(?:-|转|分机|ext\.?|x|#)[0-9]{1,6})?"
 _LANDLINE = rf"^(?:(?:\+|00)?86-?\(?0?|\(?0)(10|2[0-9]|[3-9][0-9]{{2}})\)?-?([2-9][0-9]{{6,7}}){_EXTENSION}$"
 _PHONE_PARTS = re.compile(r"[/、,;，；|\n]|或|和")
 _SPOKEN_EXTENSION = re.compile(r"\s*(?:转|分机|内线|ext\.?|x|#)\s*[0-9]{1,6}$", re.IGNORECASE)
+#: Of a field with more figures than any number has, the numbers that are dialled: a mobile one, and an area code with its number.
+_LONGEST_PHONE = 15
+_MOBILE_AMONG = re.compile(r"(?<![0-9])(?:(?:\+|00)?86[\s-]{0,2})?(1[3-9][0-9][\s-]?[0-9]{4}[\s-]?[0-9]{4})(?![0-9])")
+_LANDLINE_AMONG = re.compile(r"(?<![0-9])\(?(0(?:10|2[0-9]|[3-9][0-9]{2}))\)?[\s-]?([2-9][0-9]{6,7})(?![0-9])")
 _FLOAT = re.compile(r"\s*(\+?[0-9]+)\.0{1,6}\s*")
 #: What a spreadsheet or a float has made of a number: figures are lost, or some are there that nobody dials. 0755.2712.3456 is none.
 _ROUNDED = re.compile(r"[0-9][eE][0-9]|[0-9]\s*[eE]\s*[+-]\s*[0-9]|^\s*[+-]?[0-9]\.[0-9]+\s*$|[0-9]{8}\.[0-9]")
@@ -73,7 +77,7 @@ def uscc(values: pl.Series, options: Options) -> Read:
 
 
 def phone(values: pl.Series, options: Options) -> Read:
-    """Chinese numbers as people dial them (11 digits; area code and number), others as E.164; the first of several.
+    """Chinese numbers as people dial them (11 digits; area code and number), others as E.164; of several the first mobile, else the first.
 
     An extension is left out. A masked number (138****0000) is null; what has no digit is refused,
     and so is one in scientific notation (1.38E+10) or with decimals, but for a float's `.0`.
@@ -118,6 +122,9 @@ def _dialled(value: str) -> str | None:
         written = whole[1]
     elif _ROUNDED.search(written):
         return None
+    several = _first_of_several(value)
+    if several is not None:
+        return several
     digits = re.sub(r"[^0-9]", "", written)
     if not digits:
         return None
@@ -129,6 +136,14 @@ def _dialled(value: str) -> str | None:
         return f"+{number.country_code}{national}"
     is_fixed = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
     return f"0{national}" if is_fixed else national
+
+
+def _first_of_several(value: str) -> str | None:
+    """Of several numbers in one field, whatever stands between them, the first mobile: a line is a household's or a firm's."""
+    if sum(map(str.isdigit, value)) <= _LONGEST_PHONE:
+        return None
+    found = _MOBILE_AMONG.search(value) or _LANDLINE_AMONG.search(value)
+    return None if found is None else re.sub(r"[^0-9]", "", "".join(found.groups()))
 
 
 def _parsed(written: str) -> phonenumbers.PhoneNumber | None:
