@@ -50,7 +50,9 @@ def parties(sides: Sides, comparison: Comparison) -> Levels:
 
 
 def category(sides: Sides, comparison: Comparison) -> Levels:
-    """Same, of one of the model's groups of categories taken for one another, or different; `other` tells nothing."""
+    """Same, the same and one of which each has a claim of his own, of one of the model's groups of categories taken for one another,
+    or different; `other` tells nothing.
+    """
     left, right = sides.codes(comparison.column)
     words = sides.values(comparison.column)
     tells = np.array([word != "other" for word in words] + [False])  # the last stands for null, whose code is -1
@@ -59,9 +61,10 @@ def category(sides: Sides, comparison: Comparison) -> Levels:
     for group in comparison.groups:
         member = np.array([word in group for word in words] + [False])
         compatible |= member[:, None] & member[None, :]
-    return first_of(
-        comparison, [("same", both & (left == right)), ("compatible", both & compatible[left, right]), ("differ", both)], len(sides)
-    )
+    own = np.array([word in comparison.own for word in words] + [False])
+    same = both & (left == right)
+    steps = [("same_own", same & own[left]), ("same", same), ("compatible", both & compatible[left, right]), ("differ", both)]
+    return first_of(comparison, steps, len(sides))
 
 
 def count(sides: Sides, comparison: Comparison) -> Levels:

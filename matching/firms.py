@@ -29,6 +29,7 @@ ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
     "part": pl.String,  # branch, and the numerals that tell 第一小学 from 第二小学
     "formal": pl.String,  # core, part and legal form in its usual words; null where the name is not whole
     "is_whole": pl.Boolean,  # with its legal form, or the word that says what kind of body it is
+    "is_shop": pl.Boolean,  # called as many shops are, without its place: 兰州拉面, 美宜佳便利店
 }
 _HAN = r"\p{Han}"
 NO_LETTER = r"[^\p{Han}A-Z0-9]"
@@ -42,6 +43,7 @@ LEGAL_SHORT = "有限公?$"
 POLICE = rf"公安局({_HAN}{{2,3}})分局"
 HOME_PLACE = "^(?:广东省|广东|深圳市|深圳)+"
 FORMER_DISTRICT = "宝安区?(光明|公明)"
+OF_PROVINCE = "^广东省?$"
 DIVISIONS = rf"{'|'.join(_WIDE)}|新区|经济特区|[省市县区]|[^省市县区]{{2,4}}(?:街道|镇|社区)"
 STEM_HEAD = r"^(\S+ \S+)"
 LEGAL_USUAL = "^(?:有限责任)?公司$"
@@ -59,7 +61,12 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
     bare = _usual_words(bracketed.str.replace_all(aside(), "").str.replace_all(NO_LETTER, ""))
     stem, is_body = pl.col("stem"), pl.col("is_body")
     aside_place = bracketed.str.extract(place_aside())
-    frame = names.select(bracketed.str.replace_all(NO_LETTER, "").alias("name"), bare.alias("stem"), aside_place.alias("aside_place"))
+    frame = names.select(
+        bracketed.str.replace_all(NO_LETTER, "").alias("name"),
+        bare.alias("bare"),
+        bare.alias("stem"),
+        aside_place.alias("aside_place"),
+    )
     frame = frame.with_columns(is_body=stem.str.contains(ends(words.bodies, "(?:{})$")))
     branch = pl.coalesce(*(stem.str.extract(branch_after(before)) for before in (words.legal_forms, words.industries)))
     frame = frame.with_columns(part=pl.when(~is_body).then(branch))
@@ -74,8 +81,24 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(stem=pl.when(is_body | (rest.str.len_chars() >= 2)).then(rest).otherwise(stem))
     trade = stem.str.slice(2).str.extract(ends(words.industries, "((?:{})+)$"))
     frame = frame.with_columns(industry=pl.when(is_body).then(stem.str.extract(ends(words.bodies, "((?:{}))$"))).otherwise(trade))
-    whole = is_body | pl.col("legal").is_not_null() | pl.col("part").is_not_null()
-    return _sounds(_restored(frame.with_columns(_without_end("industry"), is_whole=whole)))
+    return _sounds(_restored(frame.with_columns(_without_end("industry")).with_columns(is_whole=_is_whole(), is_shop=_is_shop())))
+
+
+def _is_whole() -> pl.Expr:
+    """Whether the name is told from others by its own words: with a legal form, one of common speech only beside place or trade."""
+    legal = pl.col("legal")
+    told = pl.col("industry").is_not_null() | _is_placed() | ~legal.is_in(sorted(vocabulary().spoken_forms))
+    return pl.col("is_body") | pl.col("part").is_not_null() | (legal.is_not_null() & told & ~_is_shop())
+
+
+def _is_shop() -> pl.Expr:
+    """Whether the name is one that many shops have, and does not say where it is."""
+    called = pl.col("bare").str.contains(shop_name())
+    return called & ~pl.col("is_body") & pl.col("part").is_null() & ~_is_placed()
+
+
+def _is_placed() -> pl.Expr:
+    return (pl.col("place").fill_null("") != "") | pl.col("aside_place").is_not_null()
 
 
 def _name_alone(name: pl.Expr) -> pl.Expr:
@@ -114,16 +137,19 @@ def _restored(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _city(place: pl.Expr) -> pl.Expr:
-    """City and district without 市 and 区; the province goes with any firm.
+    """City and district without 市 and 区; the province before a city says nothing, and alone it is where the name is registered:
+    广东华盛 and 深圳市华盛 are two.
 
     The home district was once a part of its neighbour; alone it is how people call any firm that works there. Of the home city
     none but its known districts count: 广明区 is a slip and no other place.
     """
+    of_province = place.str.contains(OF_PROVINCE)
     place = place.str.replace_all(FORMER_DISTRICT, "${1}").str.replace_all("公明", "光明").str.replace_all("(?:光明)+", "光明")
     place = place.str.replace_all(DIVISIONS, "")
     place = place.str.replace("^光明$", "").str.replace(ends(vocabulary().districts, "^({})$"), "深圳${1}")
     known = place.str.contains(ends(vocabulary().districts, "^深圳(?:{})?$"))
-    return pl.when(place.str.starts_with("深圳") & ~known).then(pl.lit("深圳")).otherwise(place)
+    city = pl.when(place.str.starts_with("深圳") & ~known).then(pl.lit("深圳")).otherwise(place)
+    return pl.when(of_province).then(pl.lit("广东")).otherwise(city)
 
 
 def _sounds(frame: pl.DataFrame) -> pl.DataFrame:
@@ -182,6 +208,14 @@ def firm_place() -> str:
         rf"^((?:{_HAN}{{2,3}}省|{known}市?)?(?:{known}市?|{_HAN}{{1,2}}[^超城都门夜]市)?(?:{known}|{_HAN}{{1,2}}[^小社园业景]区|{_HAN}{{2,3}}县)?"
         rf"(?:{_HAN}{{2,3}}(?:街道|镇|社区))?)"
     )
+
+
+@cache
+def shop_name() -> str:
+    """A name that many shops have: 兰州拉面, 便民超市, 阿强汽修店."""
+    words = vocabulary()
+    names = "|".join(words.shop_names)
+    return rf"^(?:(?:{names}|[阿老小]{_HAN}){_HAN}{{0,4}}(?:{'|'.join(words.shops)})|{names})$"
 
 
 @cache

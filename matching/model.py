@@ -42,6 +42,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
     ),
     "organisation_name": (
         "exact",
+        "shop",
         "formal",
         "exact_short",
         "core",
@@ -61,7 +62,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
     "address": ("room", "neighbour", "building", "number", "estate", "road", "community", "street", "differ"),
     "citation": ("cites", "same_citation"),
     "parties": ("shared", "shared_organisation", "crossed", "differ"),
-    "category": ("same", "compatible", "differ"),
+    "category": ("same", "same_own", "compatible", "differ"),
     "count": ("same_many", "differ"),
 }
 #: Kind of comparison → the limit by which its levels, named freely and taken in order, are told apart.
@@ -126,6 +127,7 @@ class Comparison:
     column: str
     levels: tuple[Level, ...]
     groups: tuple[frozenset[str], ...] = ()
+    own: frozenset[str] = frozenset()  # categories of which each has a claim of his own
     term_frequency: bool = False
 
     def index(self, level: str) -> int:

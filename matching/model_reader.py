@@ -93,7 +93,7 @@ class ModelReader(DocumentReader):
     def comparison(self, document: object) -> Comparison:
         """One entry of `comparisons:`."""
         entry = self.mapping(
-            document, Words("一项比较", "a comparison"), {"name", "kind"}, {"levels", "column", "groups", "term_frequency"}
+            document, Words("一项比较", "a comparison"), {"name", "kind"}, {"levels", "column", "groups", "own", "term_frequency"}
         )
         name, kind = str(entry["name"]), str(entry["kind"])
         kind, usual = USUAL.get(kind, (kind, None))
@@ -117,7 +117,8 @@ class ModelReader(DocumentReader):
                 f"为其余各级写明以下判据之一 · give each other one of: {', '.join(TESTS)}",
             )
         groups = tuple(frozenset(map(str, group)) for group in entry.get("groups", []))
-        return Comparison(name, kind, str(entry.get("column", name)), levels, groups, bool(entry.get("term_frequency", False)))
+        own = frozenset(map(str, entry.get("own", [])))
+        return Comparison(name, kind, str(entry.get("column", name)), levels, groups, own, bool(entry.get("term_frequency", False)))
 
     def level(self, document: object, comparison: str, kind: str) -> Level:
         """One entry of a comparison's `levels:`."""

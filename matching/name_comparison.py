@@ -56,7 +56,7 @@ def person_name(sides: Sides, comparison: Comparison) -> Levels:
 def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
     """Whole name, core, sound, look, short form, or in what the names differ: part, industry, place, all.
 
-    A short form says less than a whole name, and least where it is but a stem of two characters.
+    A short form says less than a whole name, and least where it is but a stem of two characters, or what many shops are called.
     """
     name = next((column for column in BESIDE_A_PERSON.values() if column in sides.forms.columns), "name")
     both, stem, same = sides.both("core"), sides.same("stem"), sides.same(name)
@@ -68,6 +68,7 @@ def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
     sounds, looks = kin & sides.same("stem_pinyin") & telling, kin & sides.same("stem_look") & telling
     whole = sides.forms["is_whole"].fill_null(False).to_numpy()
     slip = both & _slip_in_the_rest(sides, lengths)
+    shop = both & sides.either("is_shop") & (sides.same("core") | sides.same("core_pinyin") | sides.same("core_look"))
     return first_of(
         comparison,
         [
@@ -75,6 +76,7 @@ def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
             ("other_part", (kin & _other_part(sides, whole)) | (slip & _two_parts(sides))),
             ("other_place", kin & _other(sides, "city")),
             ("other_industry", kin & both_industries & _other(sides, "industry")),
+            ("shop", shop),
             ("formal", sides.same("formal") & telling),
             ("exact_short", same & telling),
             ("core", both & sides.same("core") & telling & ~_one_part(sides)),

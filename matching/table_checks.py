@@ -34,7 +34,7 @@ _NEEDED = {
 _RELATIONS_ALONE = ("text", "count", "parties", "citation")  # they look at columns that the hub's own forms alone make
 #: Columns of the hub's own forms that are no texts.
 _OTHER_COLUMNS = {"id_birth_date": "date", "longitude": "number", "latitude": "number", "places": "places", "cells": "cells"}
-_OTHER_COLUMNS |= dict.fromkeys(("is_masked", "is_common", "is_whole"), "yes or no")
+_OTHER_COLUMNS |= dict.fromkeys(("is_masked", "is_common", "is_whole", "is_shop"), "yes or no")
 _SEVERAL = (*_LISTS, "bands", "places", "cells")
 
 

@@ -30,6 +30,9 @@ class Vocabulary:
     places: tuple[str, ...]
     districts: tuple[str, ...]
     legal_forms: tuple[str, ...]
+    spoken_forms: tuple[str, ...]
+    shop_names: tuple[str, ...]
+    shops: tuple[str, ...]
     industries: tuple[str, ...]
     bodies: tuple[str, ...]
     short_for: Mapping[str, str]
@@ -77,6 +80,9 @@ def vocabulary() -> Vocabulary:
         places=_longest_first(firms["places"]),
         districts=_longest_first(firms["districts"]),
         legal_forms=_longest_first(firms["legal_forms"]),
+        spoken_forms=_longest_first(firms["spoken_forms"]),
+        shop_names=_longest_first(firms["shop_names"]),
+        shops=_longest_first(firms["shops"]),
         industries=_longest_first(firms["industries"]),
         bodies=_longest_first(firms["bodies"]),
         short_for=dict(firms["short_for"]),

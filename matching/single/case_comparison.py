@@ -45,12 +45,14 @@ def _overlap(one: Form, other: Form, ours: str, theirs: str) -> bool:
 
 
 def category(one: Form, other: Form, comparison: Comparison) -> str | None:
-    """Same, of one of the model's groups of categories taken for one another, or different; `other` tells nothing."""
+    """Same, the same and one of which each has a claim of his own, of one of the model's groups of categories taken for one another,
+    or different; `other` tells nothing.
+    """
     word, theirs = one[comparison.column], other[comparison.column]
     if word is None or theirs is None or "other" in (word, theirs):
         return None
     if word == theirs:
-        return "same"
+        return "same_own" if word in comparison.own else "same"
     return "compatible" if any(word in group and theirs in group for group in comparison.groups) else "differ"
 
 

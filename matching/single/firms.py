@@ -21,6 +21,7 @@ _SHORTEST = 2  # characters that a stem keeps
 class _Parts:
     """A name taken apart."""
 
+    bare: str
     stem: str
     is_body: bool
     aside: str | None
@@ -31,7 +32,20 @@ class _Parts:
 
     @property
     def is_whole(self) -> bool:
-        return self.is_body or self.legal is not None or self.part is not None
+        """As `firms._is_whole`."""
+        told = self.industry is not None or self.is_placed or self.legal not in vocabulary().spoken_forms
+        return self.is_body or self.part is not None or (self.legal is not None and told and not self.is_shop)
+
+    @property
+    def is_shop(self) -> bool:
+        """As `firms._is_shop`."""
+        called = contains(firms.shop_name(), self.bare)
+        return called and not self.is_body and self.part is None and not self.is_placed
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the name says where it is."""
+        return bool(self.place) or self.aside is not None
 
 
 @lru_cache(REMEMBERED)
@@ -68,7 +82,7 @@ def _usual_words(name: str) -> str:
 def _parts(bracketed: str) -> _Parts:
     words = vocabulary()
     stem = _usual_words(without(firms.NO_LETTER, without(firms.aside(), bracketed)))
-    parts = _Parts(stem, contains(ends(words.bodies, "(?:{})$"), stem), extract(firms.place_aside(), bracketed))
+    parts = _Parts(stem, stem, contains(ends(words.bodies, "(?:{})$"), stem), extract(firms.place_aside(), bracketed))
     if not parts.is_body:
         branches = (extract(firms.branch_after(before), stem) for before in (words.legal_forms, words.industries))
         parts.part = next((branch for branch in branches if branch is not None), None)
@@ -102,6 +116,8 @@ def _restored(parts: _Parts) -> tuple[str | None, str | None, str | None, str | 
 
 
 def _city(place: str) -> str:
+    if contains(firms.OF_PROVINCE, place):
+        return "广东"
     place = compiled(firms.FORMER_DISTRICT).sub(lambda found: found[1], place)
     place = without("(?:光明)+", place.replace("公明", "光明"), "光明")
     place = without_first("^光明$", without(firms.DIVISIONS, place))
@@ -127,4 +143,5 @@ def _sounds(parts: _Parts, core: str | None, stem: str | None, part: str | None,
         "part": part,
         "formal": f"{core}|{legal}|{part or ''}" if parts.is_whole and core is not None else None,
         "is_whole": parts.is_whole,
+        "is_shop": parts.is_shop,
     }

@@ -68,7 +68,10 @@ def organisation_name(one: Form, other: Form) -> str | None:
     long_stem = min(lengths) >= _LONG
     telling = long_stem or same_industry
     one_part = (one["part"] is None) != (other["part"] is None)
+    alike = any(same(one, other, column) for column in ("core", "core_pinyin", "core_look"))
+    shop = has_both and alike and bool(one["is_shop"] or other["is_shop"])
     steps = (
+        ("shop", shop),
         ("formal", same(one, other, "formal") and telling),
         ("exact_short", is_same and telling),
         ("core", has_both and same(one, other, "core") and telling and not one_part),

@@ -157,6 +157,14 @@ FIRM = "深圳市维珍妮鞋业有限公司"
         pytest.param({"name": "光明区第一小学"}, {"name": "光明区第二小学"}, "no_link", id="two schools"),
         pytest.param({"name": "光明区第一小学"}, {"name": "光明一小"}, "link", id="school as people say it"),
         pytest.param({"name": FIRM}, {"name": "深圳市华恒鞋业有限公司"}, "no_link", id="another firm"),
+        pytest.param({"name": FIRM}, {"name": "广东维珍妮鞋业有限公司"}, "cannot_link", id="registered in the city and in the province"),
+        pytest.param({"name": FIRM}, {"name": "广东省" + FIRM}, "link", id="the province before the city"),
+        pytest.param({"name": "兰州拉面"}, {"name": "兰州拉面"}, "no_link", id="what many shops are called"),
+        pytest.param({"name": "兰州拉面", "phone": PHONE}, {"name": "兰州拉面", "phone": PHONE}, "link", id="such a shop and its phone"),
+        pytest.param({"name": "美宜佳便利店", "address": WORK}, {"name": "美宜佳便利店", "address": WORK}, "link", id="and its house"),
+        pytest.param({"name": "鑫旺百货商店"}, {"name": "鑫旺百货商店"}, "link", id="a shop with a name of its own"),
+        pytest.param({"name": "智捷公司"}, {"name": "智捷公司"}, "review", id="a stem of two characters and no more"),
+        pytest.param({"name": "维珍妮公司"}, {"name": "维珍妮公司"}, "link", id="a stem of three"),
     ],
 )
 def test_organisations(one: dict[str, Any], other: dict[str, Any], said: str) -> None:
@@ -194,6 +202,18 @@ TEXT = "公司拖欠工人三个月工资共计四十二万元多次催讨未果
         ),
         pytest.param(_case(), _case(petitioner_persons=[2], occurred_at=day(2)), "no_link", id="another worker, same kind, same employer"),
         pytest.param(_case(text=TEXT), _case(petitioner_persons=[2], occurred_at=day(20), text=TEXT), "no_link", id="in the same words"),
+        pytest.param(
+            _case(category="consumer", amount=1_980.0, text=TEXT),
+            _case(category="consumer", amount=1_980.0, text=TEXT, petitioner_persons=[2]),
+            "review",
+            id="two customers of one gym, one price, one form, one day",
+        ),
+        pytest.param(
+            _case(category="consumer", amount=1_980.0, text=TEXT),
+            _case(category="consumer", amount=1_980.0, petitioner_persons=[2], occurred_at=day(9)),
+            "no_link",
+            id="and some days apart",
+        ),
         pytest.param(
             _case(),
             _case(category="noise", respondent_organisations=[8], address="翠苑花园3栋", occurred_at=day(15)),

@@ -42,7 +42,8 @@ def test_a_variant_is_no_character_of_its_own() -> None:
     ("name", "city"),
     [
         pytest.param("深圳市康鼎田市政工程有限公司", "深圳", id="the trade 市政 ends no city"),
-        pytest.param("广东众尔隆市政工程有限公司", None, id="nor does it make one"),
+        pytest.param("广东众尔隆市政工程有限公司", "广东", id="nor does it make one; the province alone"),
+        pytest.param("广东省深圳市华盛电子有限公司", "深圳", id="the province before a city"),
         pytest.param("恒瑞达科技（惠州）有限公司", "惠州", id="in brackets"),
         pytest.param("深圳市龙华区美味快餐店", "深圳龙华", id="another district"),
         pytest.param("深圳市宝安区公明恒发五金厂", "深圳光明", id="a street that has changed its district"),
