@@ -8,6 +8,7 @@ number or an organisation's code, each value goes to the kind that it fits.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from connectors.mapping import Each, Party
 from hub.wording import Words
+from matching.vocabulary import vocabulary
 from pipeline.columns import checks
 from pipeline.columns.payloads import Payloads, texts
 from pipeline.columns.transforms.base import nulled
@@ -138,8 +140,24 @@ def _kind(given: str) -> pl.Expr:
     if given != "auto":
         return pl.lit(given)
     is_person = (pl.col("id_no").is_not_null() & pl.col("uscc").is_null()) | pl.col("gender").is_not_null()
-    is_firm = pl.col("uscc").is_not_null() | (pl.col("name").str.contains(_FIRM_ENDING).fill_null(value=False) & ~is_person)
+    name = pl.col("name").str
+    is_called = name.contains(_FIRM_ENDING) | (name.contains(_trade()) & ~name.contains(_compound()))
+    is_firm = pl.col("uscc").is_not_null() | (is_called.fill_null(value=False) & ~is_person)
     return pl.when(is_firm).then(pl.lit("organisation")).otherwise(pl.lit("person"))
+
+
+@cache
+def _trade() -> str:
+    """A firm as people call it, by its stem and its trade: 鑫特物业, 力捷健身房."""
+    words = vocabulary()
+    trades = (word for word in (*words.industries, *words.shops) if len(word) > 1)
+    return rf"^.{{2,}}(?:{'|'.join(trades)})房?$"
+
+
+@cache
+def _compound() -> str:
+    """A person's name of four characters, which may end in a word for a trade: 欧阳建设."""
+    return rf"^(?:{'|'.join(sorted(vocabulary().compound_surnames))})..$"
 
 
 def _completed(frame: pl.DataFrame) -> pl.DataFrame:

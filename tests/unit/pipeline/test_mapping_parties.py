@@ -129,6 +129,11 @@ def test_a_refusal_inside_a_list_is_one_of_its_row() -> None:
         ("某某小学", None, "organisation"),
         ("光明阳光便利店", None, "organisation"),
         ("李店", None, "person"),
+        ("鑫特物业", None, "organisation"),
+        ("力捷健身房", None, "organisation"),
+        ("兰州拉面", None, "organisation"),
+        ("王建设", None, "person"),
+        ("欧阳建设", None, "person"),
         ("张三", "91440300MA5F0ABC1X", "organisation"),
     ],
 )
