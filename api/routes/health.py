@@ -32,7 +32,6 @@ async def readyz(request: Request, hub: HubDep) -> Health:
 
 
 def _require_ready(hub: Hub) -> None:
-    hub.ring.require()
     with hub.check() as connection:
         if schema_revision(connection) != hub.revision:
             raise SchemaError(
@@ -40,6 +39,7 @@ def _require_ready(hub: Hub) -> None:
                 remedy="运行 casehub migrate · run `casehub migrate`",
             )
         require_reader(connection)
+    hub.ring.require()  # last: a store of another schema, or another's, has no keys to ask for
 
 
 @router.get("/metrics", name="metrics", response_class=PlainTextResponse, responses=documented(401, 403, 422, 503, 504))

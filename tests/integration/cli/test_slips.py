@@ -182,8 +182,10 @@ def test_what_is_asked_for_where_nobody_sits_is_told(
     """As from a timer; it ended with "Aborted.", and said nothing."""
     monkeypatch.delenv("CASEHUB_KEY", raising=False)
     if words[0] == "policy":
-        (tmp_path / "policy.yml").write_text(DEFAULT.read_text(encoding="utf-8").replace("version: 0", "version: 1"), encoding="utf-8")
-        words = (*words, str(tmp_path / "policy.yml"))
+        file = tmp_path / "policies" / "policy.yml"  # beside the contracts it would be read as one
+        file.parent.mkdir()
+        file.write_text(DEFAULT.read_text(encoding="utf-8").replace("version: 0", "version: 1"), encoding="utf-8")
+        words = (*words, str(file))
     error = refused(*words)
     assert f"nothing was given for: {told}" in error.message
     assert remedy in error.remedy
