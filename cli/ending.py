@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-CLEARING_UP_S = 60.0  # in which a further order is the same; what is not done by then has got stuck
+AT_ONCE_S = 5.0  # in which a further order is the same; what comes later is obeyed anew, for the first may have got stuck
 
 
 @contextlib.contextmanager
@@ -23,7 +23,7 @@ def ending_in_order() -> Iterator[None]:
 
     def leave(number: int, _: FrameType | None) -> None:
         nonlocal told_at
-        if time.monotonic() - told_at >= CLEARING_UP_S:
+        if time.monotonic() - told_at >= AT_ONCE_S:
             told_at = time.monotonic()
             raise SystemExit(128 + number)
 
