@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log2
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from matching.model import Model
+from matching.model import Model, Tie
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -46,6 +46,34 @@ class Guess:
         return abs(self.prior - before.prior) <= SETTLED_SHARE * before.prior
 
 
+class Tied(NamedTuple):
+    """A tie by the places of its comparisons, its bits by the numbers of their levels, 0 for none."""
+
+    one: int
+    other: int
+    bits: Floats
+
+
+def tied(ties: Sequence[Tie], names: Sequence[str]) -> tuple[Tied, ...]:
+    """Ties between the comparisons of these names."""
+    return tuple(Tied(names.index(tie.one), names.index(tie.other), np.pad(np.array(tie.bits), ((1, 0), (1, 0)))) for tie in ties)
+
+
+def together(level: npt.NDArray[Any], ties: Sequence[Tied], without: Sequence[int] = ()) -> Floats:
+    """Of each row of levels, log2 of how much oftener chance shows it than its levels alone would say.
+
+    Args:
+        level: (rows, comparisons): the number of the level.
+        ties: between these.
+        without: places of comparisons; ties among these alone are passed over.
+    """
+    bits = np.zeros(len(level))
+    for tie in ties:
+        if not {tie.one, tie.other} <= {*without}:
+            bits += tie.bits[level[:, tie.one], level[:, tie.other]]
+    return bits
+
+
 @dataclass(frozen=True)
 class Patterns:
     """Distinct combinations of levels and rules, with the pairs that show each.
@@ -59,6 +87,7 @@ class Patterns:
     level: Ints
     rules: Ints
     count: Floats
+    tied: tuple[Tied, ...] = ()
 
     @classmethod
     def of(cls, levels: pa.Table, found_by: Ints, model: Model) -> Patterns:
@@ -71,7 +100,7 @@ class Patterns:
 
     def at(self, places: Flags) -> Patterns:
         """Some of them."""
-        return Patterns(self.level[places], self.rules[places], self.count[places])
+        return replace(self, level=self.level[places], rules=self.rules[places], count=self.count[places])
 
     def log_likelihood(self, shares: Sequence[Floats]) -> Floats:
         """log2 of how probable each combination is where levels have these shares; a comparison without a level says nothing."""
@@ -85,7 +114,11 @@ class Patterns:
         bits = np.full(len(self.count), log2(guess.prior / (1 - guess.prior)))
         for place, (ones, twos) in enumerate(zip(guess.m, guess.u, strict=True)):
             bits += np.concatenate(([0.0], np.log2(ones / twos)))[self.level[:, place]]
-        return bits
+        return bits - self.together()
+
+    def together(self, without: Sequence[int] = ()) -> Floats:
+        """log2 of how much oftener chance shows each combination than its levels alone would say, as far as ties tell."""
+        return together(self.level, self.tied, without)
 
     def weights(self, guess: Guess) -> Floats:
         """How probably a pair of each combination is one."""
@@ -168,7 +201,7 @@ def without_ones(evidence: Evidence, found: Guess) -> Evidence:
     bits = np.full(len(evidence.random), log2(found.prior / (1 - found.prior)))
     for place, (ones, twos) in enumerate(zip(found.m, found.u, strict=True)):
         bits += np.concatenate(([0.0], np.log2(ones / twos)))[evidence.random[:, place]]
-    return replace(evidence, two=1 - probability(bits))
+    return replace(evidence, two=1 - probability(bits - together(evidence.random, evidence.met.tied)))
 
 
 def first_guess(count: int) -> Floats:

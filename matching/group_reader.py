@@ -1,4 +1,4 @@
-"""What a model file says of groups: by what their things are told apart, and what training found of them."""
+"""What a model file says of groups, by what their things are told apart, what training found of them, and of ties of comparisons."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from hub.wording import Words
 from matching.document_reader import DocumentReader
-from matching.model import MOST_APART, Comparison, Related
+from matching.model import MOST_APART, Comparison, Related, Tie
 
 
 class GroupReader(DocumentReader):
-    """Reads `told_apart_by` and `related`."""
+    """Reads `told_apart_by`, `related` and `ties`."""
 
     def told_apart_by(self, top: dict[str, Any], comparisons: tuple[Comparison, ...]) -> tuple[str, ...] | None:
         """Comparisons in which things of one group differ: some, but not all; none at all where there are no groups."""
@@ -74,6 +74,22 @@ class GroupReader(DocumentReader):
                 "去掉它与权重后重新训练 · take it and the weights out, and train anew",
             )
         return Related(self.number(entry["prior"], "related.prior"), bits, apart_by, together)
+
+    def ties(self, document: object, comparisons: tuple[Comparison, ...]) -> tuple[Tie, ...]:
+        """Comparisons that say the same, as training found them: for each level of one a row, in it for each of the other its bits."""
+        levels = {comparison.name: len(comparison.levels) for comparison in comparisons}
+        found = []
+        for stated in self.sequence(document, "ties"):
+            entry = self.mapping(stated, Words("ties 的一项", "an entry of ties"), {"of", "bits"})
+            of = list(map(str, self.sequence(entry["of"], "ties.of")))
+            rows = [self.sequence(row, "ties.bits") for row in self.sequence(entry["bits"], "ties.bits")]
+            if len({*of}) != 2 or not {*of} <= levels.keys() or [len(row) for row in rows] != [levels[of[1]]] * levels[of[0]]:
+                raise self.error(
+                    "ties 与这些比较及其等级不符 · ties are not of these comparisons and their levels",
+                    "去掉它与权重后重新训练 · take them and the weights out, and train anew",
+                )
+            found.append(Tie(of[0], of[1], tuple(tuple(self.number(bits, "ties.bits") for bits in row) for row in rows)))
+        return tuple(found)
 
 
 def _are_levels(numbers: tuple[int, ...], most: list[int]) -> bool:

@@ -17,6 +17,7 @@ MOST_APART = 4  # comparisons by which things of one group are told apart
 MOST_LEVELS = 63  # of a comparison: with the one that says nothing as many as six bits tell apart
 MOST_RULES = 63  # of blocking: a bit each says of a pair which of them found it
 RELATED = "related"  # under which the bits stand that a group in common takes away
+TIES = "ties"  # under which those stand that are taken away because comparisons say the same
 TABLE = "table"  # the relation of rows of any other table
 
 #: Kind of comparison → the level names it may give. A level that a model leaves out is no evidence.
@@ -198,6 +199,21 @@ class Related:
 
 
 @dataclass(frozen=True)
+class Tie:
+    """Two comparisons that say the same of pairs that are two, as city and postcode do.
+
+    Args:
+        one: name of a comparison.
+        other: of another.
+        bits: of each level of one, for each level of the other, log2 of how much oftener chance shows both than each alone would say.
+    """
+
+    one: str
+    other: str
+    bits: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
 class Model:
     """All that decides a relation, under one version."""
 
@@ -215,6 +231,7 @@ class Model:
     rarity: Mapping[str, Rarity] = field(default_factory=dict)
     told_apart_by: tuple[str, ...] | None = None  # comparisons in which things of one group differ; None: training is to see whether any do
     related: Related | None = None
+    ties: tuple[Tie, ...] = ()
 
     @cached_property
     def is_trained(self) -> bool:

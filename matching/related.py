@@ -196,7 +196,7 @@ def _sorted(
     logs = np.stack(
         [
             met.log_likelihood(guess.m) + log2(guess.prior),
-            met.log_likelihood(guess.u) + together + log2(rest),
+            met.log_likelihood(guess.u) + together + met.together(chance.places) + log2(rest),
             met.log_likelihood(kin) + together + log2(max(share, PRIOR[0])),
         ]
     )

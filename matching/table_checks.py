@@ -7,7 +7,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from hub.wording import Words
-from matching.model import OUTCOMES, RELATED, Comparison, Model
+from matching.model import OUTCOMES, RELATED, TIES, Comparison, Model
 from matching.model_reader import USUAL, ModelReader
 from matching.table_columns import BESIDE_LEVELS, OWN_COLUMNS, columns_made
 
@@ -102,11 +102,16 @@ class TableChecks(ModelReader):
 
     def check_taken(self, model: Model) -> None:
         """No comparison is called as what stands beside it."""
-        if RELATED in [each.name for each in model.comparisons] + [each.name for each in model.adjustments]:
-            raise self.error(
-                f"比较或调整名为 {RELATED} · a comparison or an adjustment is called {RELATED}",
-                "换一个名称，此名用于同组信息 · name it otherwise: what groups share stands there",
-            )
+        steps = {each.name for each in model.comparisons} | {each.name for each in model.adjustments}
+        for word, zh, en in (
+            (RELATED, "同组信息", "what groups share stands there"),
+            (TIES, "相关的比较", "what comparisons say twice stands there"),
+        ):
+            if word in steps:
+                raise self.error(
+                    f"比较或调整名为 {word} · a comparison or an adjustment is called {word}",
+                    f"换一个名称，此名用于{zh} · name it otherwise: {en}",
+                )
         taken = next((each.name for each in model.comparisons if each.name in BESIDE_LEVELS), None)
         if taken is not None:
             raise self.error(

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from matching.addresses import ADDRESS, DISTRICT
 from matching.firms import ORGANISATION_NAME
-from matching.model import RELATED
+from matching.model import RELATED, TIES
 from matching.names import PERSON_NAME
 
 #: Form → its columns, where they are several: one field of each in a table.
@@ -24,7 +24,7 @@ OWN_COLUMNS: dict[str, tuple[str, ...]] = {
 #: Columns beside a comparison's in tables of levels.
 BESIDE_LEVELS = frozenset({"left", "right", "found by", "pairs of it"})
 #: Words that forms and levels use themselves, which no field of a draft is called.
-TAKEN_NAMES = BESIDE_LEVELS | {"id", "identifier", "apart", RELATED}
+TAKEN_NAMES = BESIDE_LEVELS | {"id", "identifier", "apart", RELATED, TIES}
 #: The whole name of an organisation, where a person's is beside it: of one of them alone it is `name`.
 BESIDE_A_PERSON = {"name": "organisation_name"}
 

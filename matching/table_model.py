@@ -137,7 +137,7 @@ def table_model_from(document: object, name: str) -> TableModel:
 class _TableReader(TableChecks):
     def table(self, document: object) -> TableModel:
         optional = {"relation", "id", "source", "unique_within", "identifier", "truth", "prior", "thresholds", "block_limit"}
-        optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity", "told_apart_by", "related"}
+        optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity", "told_apart_by", "related", "ties"}
         top = self.mapping(document, Words("模型", "the model"), {"version", "fields", "blocking", "comparisons"}, optional)
         if top.get("relation", TABLE) != TABLE:
             raise self.error(
@@ -148,8 +148,9 @@ class _TableReader(TableChecks):
         fields = tuple(self.field(name, entry) for name, entry in self.mapping(top["fields"], "fields").items())
         fields = self.with_placeholders(fields, model)
         related = groups.related(top["related"], model.comparisons) if "related" in top else None
+        told_apart_by, ties = groups.told_apart_by(top, model.comparisons), groups.ties(top.get("ties", []), model.comparisons)
         table = TableModel(
-            model=replace(model, told_apart_by=groups.told_apart_by(top, model.comparisons), related=related),
+            model=replace(model, told_apart_by=told_apart_by, related=related, ties=ties),
             fields=fields,
             id=self.word(top, "id"),
             source=self.word(top, "source"),

@@ -17,7 +17,7 @@ def trained_document(document: object, model: Model, unique_within: frozenset[st
         model: the same, trained.
         unique_within: sources that were found to hold nothing twice.
     """
-    kept = {key: value for key, value in document.items() if key != "related"} if isinstance(document, dict) else {}
+    kept = {key: value for key, value in document.items() if key not in ("related", "ties")} if isinstance(document, dict) else {}
     stated = {str(entry["name"]): entry for entry in kept["comparisons"]}
     if unique_within:
         kept["unique_within"] = sorted(unique_within)
@@ -28,6 +28,8 @@ def trained_document(document: object, model: Model, unique_within: frozenset[st
             name: {"agreement": rarity.agreement, "rest": rarity.rest, "shares": dict(rarity.shares)}
             for name, rarity in model.rarity.items()
         }
+    if model.ties:
+        kept["ties"] = [{"of": [tie.one, tie.other], "bits": [list(row) for row in tie.bits]} for tie in model.ties]
     if model.related:
         together = [{"levels": list(levels), "bits": bits} for levels, bits in model.related.together.items()]
         bits = {name: list(each) for name, each in model.related.bits.items()}

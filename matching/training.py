@@ -18,10 +18,11 @@ import polars as pl
 import pyarrow as pa
 
 from matching.comparison import compare
-from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise, without_ones
+from matching.expectation import PRIOR, Evidence, Flags, Floats, Guess, Ints, Patterns, maximise, tied, without_ones
 from matching.level_order import in_order
-from matching.model import Comparison, Model, Rarity
+from matching.model import Comparison, Model, Rarity, Tie
 from matching.related import grouped, is_crowded, is_of_codes, is_of_words, suggested
+from matching.ties import ties_of
 from matching.whereabouts import says_where
 from schema.records import PAIR
 
@@ -87,7 +88,7 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
         sources: what its rules and comparisons read.
         sampled_from: the rows of which these were drawn; None where these are all.
     """
-    model, count = replace(model, related=None), forms.num_rows
+    model, count = replace(model, related=None, ties=()), forms.num_rows
     share = count / (sampled_from or count or 1)  # of a sample so many of the pairs are one, beside the whole table
     total = max(1.0, count * (count - 1) / 2)
     chance = compare(model.relation, forms, random_pairs(count), model)
@@ -103,19 +104,30 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     near = [place for place, comparison in enumerate(model.comparisons) if is_of_codes(comparison)]
     of_words = [place for place, comparison in enumerate(model.comparisons) if is_of_words(comparison)]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
+    ties = () if is_all_alike else _ties(chance, expected.guess, model, sources.say_where)
+    if ties:
+        evidence = replace(evidence, met=replace(met, tied=tied(ties, names)))
+        expected = maximise(evidence)
     if apart_by or (model.told_apart_by is None and not is_all_alike and is_crowded(expected, count * share)):
         evidence = without_ones(evidence, expected.guess)
         telling = [place for place, name in enumerate(names) if name not in sources.say_where]
         apart_by = apart_by or suggested(evidence, expected, telling, near, of_words)
     if not apart_by:
-        trained = _weighed(model, forms, expected.guess)
+        trained = replace(_weighed(model, forms, expected.guess), ties=ties)
         trained = replace(trained, rarity={}) if is_all_alike else trained  # of one value alone nothing is rare or common
         return Training(trained, expected.rounds, expected.matches, expected.settled)
     found = grouped(evidence, apart_by, near)
     trained = _weighed(model, forms, found.expected.guess, found.prior)
-    trained, expected = replace(trained, related=found.bits(trained.comparisons)), found.expected
-    by = tuple(names[place] for place in apart_by)
-    return Training(trained, expected.rounds, expected.matches, expected.settled, found.count, by)
+    trained, expected = replace(trained, ties=ties, related=found.bits(trained.comparisons)), found.expected
+    return Training(trained, expected.rounds, expected.matches, expected.settled, found.count, tuple(names[place] for place in apart_by))
+
+
+def _ties(chance: pa.Table, guess: Guess, model: Model, where: frozenset[str]) -> tuple[Tie, ...]:
+    """What says the same of pairs drawn at random, as no rule found them. Codes of one family go together too, and the third sort of
+    pairs tells of these; codes that say where, as postcodes do, are not meant by that.
+    """
+    may_tie = [place for place, each in enumerate(model.comparisons) if each.name in where or not is_of_codes(each)]
+    return ties_of(Patterns.of(chance, np.zeros(chance.num_rows, dtype=np.int64), model), guess, model.comparisons, may_tie)
 
 
 def _is_all_alike(random: npt.NDArray[np.int8]) -> bool:

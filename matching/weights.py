@@ -15,7 +15,8 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from matching.model import MOST_LEVELS, RELATED, TABLE, Model
+from matching.expectation import tied, together
+from matching.model import MOST_LEVELS, RELATED, TABLE, TIES, Model
 from schema.records import EDGE
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
@@ -31,7 +32,8 @@ def weigh(levels: pa.Table, model: Model) -> pa.Table:
     """EDGE of every pair: weight in bits, prior included; decision; levels as a JSON object without those missing.
 
     An adjustment that applies stands in `levels` under its own name, as "applied"; the bits that a rare or common value adds
-    stand under `<comparison>.rarity`, signed; those that a group in common takes away under `related`.
+    stand under `<comparison>.rarity`, signed; those that comparisons which say the same take away under `ties`, and a group in common
+    under `related`.
 
     Args:
         levels: as `comparison.compare` gives them for this model.
@@ -44,13 +46,14 @@ def weigh(levels: pa.Table, model: Model) -> pa.Table:
     distinct, rarity = distinct[:, : len(model.comparisons)], distinct[:, len(model.comparisons) :]
     applied = _applied(distinct, model)
     weight, forbidden = _weights(distinct, applied, model)
-    related = _related(distinct, rarity, rarities, model)
-    weight = (weight + rarity.sum(axis=1) + related).round(6)
+    lost = {TIES: _tied(distinct, model)}
+    lost[RELATED] = _related(distinct, rarity, rarities, lost[TIES], model)
+    weight = (weight + rarity.sum(axis=1) + sum(lost.values())).round(6)
     links = weight >= model.link
     if model.relation == TABLE:  # of the hub's own relations enough other evidence outweighs what forbids
         links &= ~forbidden
     decision = np.select([links, forbidden, weight >= model.review], ["link", "cannot_link", "review"], "no_link")
-    texts = _texts(distinct, applied, rarity, rarities, related, model)
+    texts = _texts(distinct, applied, rarity, rarities, lost, model)
     columns = [pa.array(column).take(pa.array(combination)) for column in (weight, decision.tolist(), texts)]
     return pa.table([levels.column("left"), levels.column("right"), *columns], schema=EDGE)
 
@@ -64,7 +67,7 @@ def explain(levels: Mapping[str, str], model: Model) -> dict[str, float]:
     """
     bits = {comparison.name: {level.name: level.bits for level in comparison.levels} for comparison in model.comparisons}
     bits |= {adjustment.name: {"applied": adjustment.bits} for adjustment in model.adjustments}
-    given = {RELATED} if model.related else set()
+    given = ({RELATED} if model.related else set()) | ({TIES} if model.ties else set())
     steps = {name: float(level) if name.endswith(RARITY) or name in given else bits[name][level] for name, level in levels.items()}
     return {"prior": model.prior} | steps
 
@@ -142,7 +145,15 @@ def _weights(distinct: _Ints, applied: _Flags, model: Model) -> tuple[_Floats, _
     return weight, forbidden
 
 
-def _related(distinct: _Ints, rarity: _Ints, rarities: list[str], model: Model) -> _Floats:
+def _tied(distinct: _Ints, model: Model) -> _Floats:
+    """For each combination the bits that it loses because some of its levels go together by chance, in hundredths."""
+    place = {each.name: number for number, each in enumerate(model.comparisons)}
+    without = [place[name] for name in model.related.apart_by] if model.related else []  # what goes together in these is counted there
+    lost: _Floats = -together(distinct, tied(model.ties, list(place)), without).round(2) + 0.0
+    return lost
+
+
+def _related(distinct: _Ints, rarity: _Ints, rarities: list[str], ties: _Floats, model: Model) -> _Floats:
     """For each combination the bits that it loses because pairs of one group show it too, in hundredths.
 
     What says that two are one says it against both sorts that are two, those of one group and all others: the more of the former show
@@ -156,23 +167,25 @@ def _related(distinct: _Ints, rarity: _Ints, rarities: list[str], model: Model) 
     for column, name in enumerate(rarities):
         if name.removesuffix(RARITY) in model.related.bits:  # what is rare is so in a group, too
             likelier += rarity[:, column]
+    likelier += ties  # what chance shows together is as little evidence of a group
     apart = distinct[:, [place[name] for name in model.related.apart_by]].tolist()
-    together = np.array([model.related.together.get(tuple(levels), 0.0) for levels in apart])
-    lost: _Floats = -(np.logaddexp2(0.0, likelier) + together).round(2)
+    chance = np.array([model.related.together.get(tuple(levels), 0.0) for levels in apart])
+    lost: _Floats = -(np.logaddexp2(0.0, likelier) + chance).round(2)
     return lost
 
 
-def _texts(distinct: _Ints, applied: _Flags, rarity: _Ints, rarities: list[str], related: _Floats, model: Model) -> list[str]:
+def _texts(distinct: _Ints, applied: _Flags, rarity: _Ints, rarities: list[str], lost: dict[str, _Floats], model: Model) -> list[str]:
     named = [
         ["", *(f"{_quoted(comparison.name)}:{_quoted(level.name)}" for level in comparison.levels)] for comparison in model.comparisons
     ]
     changes = [f'{_quoted(adjustment.name)}:"applied"' for adjustment in model.adjustments]
     texts = []
-    for row, flags, bits, lost in zip(distinct.tolist(), applied.tolist(), rarity.tolist(), related.tolist(), strict=True):
+    taken = np.stack([*lost.values()], axis=1).tolist()
+    for row, flags, bits, less in zip(distinct.tolist(), applied.tolist(), rarity.tolist(), taken, strict=True):
         parts = [words[number] for words, number in zip(named, row, strict=True) if number]
         parts += [f'{_quoted(name)}:"{bit:+}"' for name, bit in zip(rarities, bits, strict=True) if bit]
         parts += [change for change, applies in zip(changes, flags, strict=True) if applies]
-        parts += [f'{_quoted(RELATED)}:"{lost:+}"'] if lost else []
+        parts += [f'{_quoted(name)}:"{each:+}"' for name, each in zip(lost, less, strict=True) if each]
         texts.append("{" + ",".join(parts) + "}")
     return texts
 

@@ -57,7 +57,7 @@ _ROUNDED = 1 / _MILLION  # by no more is a weight rounded
 
 def is_known(model: Model) -> bool:
     """Whether every comparison of a model can be made of one pair, and nothing else weighs."""
-    return model.related is None and all(comparison.kind in KINDS for comparison in model.comparisons)
+    return model.related is None and not model.ties and all(comparison.kind in KINDS for comparison in model.comparisons)
 
 
 def weigh_pair(one: Form, other: Form, model: Model) -> Weighed:
