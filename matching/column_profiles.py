@@ -14,7 +14,8 @@ import polars as pl
 #: What a column may be taken for, the surest sign first.
 ROLES = (
     "nothing", "truth", "source", "id", "longitude", "latitude", "id_no", "uscc", "phone", "email", "url", "address", "organisation_name",
-    "person_name", "birth", "birth_date", "date", "year", "number", "category", "telephone", "code", "name", "phrase",
+    "person_name", "birth", "birth_date", "date", "year", "short_year", "duration", "number", "category", "telephone", "code",
+    "name", "phrase",
 )  # fmt: skip
 
 _LOOKED_AT = 20_000  # distinct values of a column
@@ -37,6 +38,9 @@ _PATTERNS = {
     "day_first": r"^(?:1[3-9]|2\d|3[01])[-/.](?:0?[1-9]|1[0-2])[-/.]\d{4}",
     "packed_date": r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$",
     "year": r"^(?:1[5-9]|20)\d\d$",
+    "short_year": r"^['’]?(?:(?:1[5-9]|20)\d\d|\d\d?)$",
+    "duration": r"(?i)^\d+(?:\.\d+)?$|^[\d:]+(?:\.\d+)?$|^(?:\d+(?:\.\d+)?\s*(?:[hms][a-z]*|小时|分钟?|秒)\s*)+$",
+    "united": r"(?i)\d\s*[:a-z小时分秒]",
     "decimal": r"^-?\d{1,3}(?:,\d{3})*\.\d+$|^-?\d+\.\d+$",
     "number": r"^-?\d+(?:\.\d+)?$",
     "telephone": r"^\+?[\d\s().\-/]{6,}$",
@@ -54,6 +58,7 @@ _CALLED = {
     "birth": r"birth|born|dob|出生|生日",
     "date": r"date|time|day|日期|时间",
     "year": r"year|年份|年度",
+    "duration": r"length|duration|runtime|running.?time|playtime|时长|片长",
     "telephone": r"phone|tel|mobile|fax|电话|手机",
     "code": r"code|zip|post|ssn|soc_?sec|isbn|ean|number|号|编码|(?:^|_)(?:no|model|sku|reg|vat|ref|serial|invoice)(?:_|$)",
     "amount": r"price|amount|cost|salary|income|quantity|(?:^|_)(?:fee|qty)(?:_|$)|employees|population|价格|金额|数量|人数|员工|面积",
@@ -159,8 +164,10 @@ class _Known:
         if self._called("birth") and (self._mostly("date") or self._mostly("digits")):
             is_mixed = _SOME < self.shares["date_by_year"] < self.shares["date"] - _SOME  # as figures they would never be the same
             return "birth_date" if is_mixed else "birth"
-        if self._called("year") and self._mostly("year"):
-            return "year"
+        if self._called("year") and self._mostly("short_year") and self.shares["year"] > _SOME:
+            return "year" if self._mostly("year") else "short_year"
+        if self._called("duration") and self._mostly("duration") and self.shares["united"] > _SOME:
+            return "duration"
         if self._called("telephone") and self._mostly("telephone") and not self._mostly("mobile"):
             return "telephone"
         if self._called("date") and (self._mostly("date") or self._mostly("packed_date")):

@@ -12,13 +12,14 @@ _START = 3  # letters; of Chinese characters one less
 OWN = ("person_name", "organisation_name", "id_no", "uscc", "phone", "address", "place")
 SAYS_WHERE = {"telephone", "email", "url", "phone", "address", "place", "longitude", "latitude"}  # what columns are taken for
 _LAST_SEVEN = r"((?:\d\D*){7})$"  # with or without the country's and the area's digits
-_HOST = r"^(?:https?://)?(?:www\.)?([^/]+)"
+_PATTERNS = {"url": r"^(?:https?://)?(?:www\.)?([^/]+)", "short_year": r"(\d\d)$"}  # a host; the two digits that all have
 _MONTH_FIRST = ["%Y-%m-%d", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"]
 _FORMS = dict.fromkeys(("url", "telephone", "birth", "code", "category"), "code")
-_FORMS |= {"birth_date": "date", "date": "date", "year": "year", "number": "number"}
+_FORMS |= {"birth_date": "date", "date": "date", "year": "year", "short_year": "code", "duration": "duration", "number": "number"}
 _KINDS = {
     "birth": "code",
     "code": "code",
+    "short_year": "equal",
     "category": "code",
     "name": "name",
     "email": "name",
@@ -35,7 +36,7 @@ def fields_of(column: Profile, name: str) -> Iterator[tuple[str, dict[str, Any]]
         return
     form = role if role in OWN else _FORMS.get(role, "text")
     more: dict[str, Any] = (
-        {"pattern": _HOST} if role == "url" else {"formats": _MONTH_FIRST} if column.is_month_first and form == "date" else {}
+        {"pattern": _PATTERNS[role]} if role in _PATTERNS else {"formats": _MONTH_FIRST} if column.is_month_first and form == "date" else {}
     )
     yield name, {"from": column.name, "as": form, **more}
     if role == "telephone":
@@ -63,6 +64,8 @@ def comparisons_of(column: Profile, name: str) -> list[dict[str, Any]]:
         return [{"name": name, "kind": "difference", "levels": graded(0, 1, 3)}]
     if role == "number":
         return [{"name": name, "kind": "ratio", "levels": graded(0, 0.01, 0.1)}]
+    if role == "duration":
+        return [{"name": name, "kind": "difference", "levels": graded(1, 3, 10, 30)}]
     if role == "birth_date":
         return [{"name": name, "kind": "date"}]
     if role == "date":

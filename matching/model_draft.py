@@ -149,7 +149,7 @@ def _one_of_each_own(fields: dict[str, Any], comparisons: list[dict[str, Any]]) 
 def _read_or_text(rows: pl.DataFrame, fields: dict[str, Any], comparisons: list[dict[str, Any]]) -> None:
     """What looks like dates or numbers and cannot be read as such in any row is a text."""
     for name, entry in fields.items():
-        if entry["as"] in ("date", "number", "year"):
+        if entry["as"] in ("date", "number", "year", "duration"):
             try:
                 form_of(rows, _field(name, entry))
             except ContractError:
@@ -212,7 +212,7 @@ def _keys(rows: pl.DataFrame, fields: Mapping[str, Any]) -> Iterator[tuple[str, 
     """What rows may meet by: the column of each field that tells enough, under the name that a rule gives it."""
     for name, entry in fields.items():
         form = entry["as"]
-        if form == "number":
+        if form in ("number", "duration"):
             continue
         field = _field(name, entry)
         made, columns = form_of(rows, field), field.columns

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _LISTS = ("words", "pieces", "mentions")
 _TEXTS = ("text", "exact", "code", "start", "end", "sound", "phone")
-_NUMBERS = ("number", "year", "date")
+_NUMBERS = ("number", "year", "date", "duration")
 #: Kind of comparison → the forms that it is of.
 _NEEDED = {
     "string": _TEXTS,

@@ -17,6 +17,7 @@ from hub.errors import ContractError
 from hub.wording import Words
 from matching.addresses import addresses
 from matching.characters import fold, fold_one, once, or_null, pinyin
+from matching.durations import seconds
 from matching.firms import organisation_names
 from matching.forms import cells
 from matching.identifiers import credit_codes, id_numbers, phones
@@ -33,7 +34,7 @@ _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%d/%m/%Y", "%d.%m.%Y", "%Y.%
 _NOTHING = frozenset({"", "NULL", "NONE", "N A", "UNKNOWN", "无", "不详", "未知"})
 _FIRST_YEAR = 1000  # %Y takes two digits, too
 _HAN = r"\p{Han}"
-_READ = frozenset({"number", "date", "year"})  # forms that not every text can be read as
+_READ = frozenset({"number", "date", "year", "duration"})  # forms that not every text can be read as
 _LISTED = frozenset({"words", "pieces", "mentions", "bands"})  # forms that make several of one text
 _MOST_LATITUDE = 90.0  # degrees
 _MOST_BANDED = 2_000  # characters of one text
@@ -283,6 +284,7 @@ _PLAIN: dict[str, Callable[[pl.Series, Field], pl.Series]] = {
     "number": _number,
     "date": _date,
     "year": _year,
+    "duration": lambda values, _: seconds(values),
     "bands": _bands,
     "phone": lambda values, field: phones(values, _as_dialled(field)),
 }

@@ -34,6 +34,7 @@ FORMS: dict[str, frozenset[str]] = {
     "number": frozenset(),
     "date": frozenset(),
     "year": frozenset(),
+    "duration": frozenset(),
     "bands": frozenset(),
     "place": frozenset(),
     "person_name": frozenset(),
