@@ -43,17 +43,13 @@ class Sides:
         return len(self.left)
 
     def _rows(self, ids: npt.NDArray[np.int64]) -> Codes:
-        known = self.forms["id"].to_numpy()
-        order = np.argsort(known, kind="stable")
-        if not len(ids):
-            return np.empty(0, dtype=np.int64)
-        found = np.searchsorted(known, ids, sorter=order) if len(known) else np.zeros(len(ids), dtype=np.int64)
-        rows: Codes = order[np.minimum(found, len(known) - 1)] if len(known) else np.empty(0, dtype=np.int64)
-        if not len(known) or not np.array_equal(known[rows], ids):
+        found: Any = pa.compute.index_in(pa.array(ids), value_set=self.forms["id"].to_arrow())
+        if found.null_count:
             raise ContractError(
                 "候选对中的编号没有可比形式 · a pair names an id that has no form",
                 remedy="传入每对两侧的可比形式 · pass the forms of both sides of every pair",
             )
+        rows: Codes = found.to_numpy().astype(np.int64)
         return rows
 
     def codes(self, column: str) -> tuple[Codes, Codes]:

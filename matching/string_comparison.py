@@ -6,7 +6,6 @@ For what no Chinese form fits: English names, codes, titles. Each distinct pair 
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -14,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 from rapidfuzz import fuzz
-from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.distance import OSA, JaroWinkler, Postfix
 from rapidfuzz.process import cpdist
 from scipy.sparse import csr_array
 
@@ -87,12 +86,6 @@ def _contains(left: _Texts, right: _Texts, _: _Texts) -> Floats:
     return np.array([float(f" {one} " in f" {other} " or f" {other} " in f" {one} ") for one, other in pairs])
 
 
-def _ending(left: _Texts, right: _Texts, _: _Texts) -> Floats:
-    """How many characters at their ends are equal."""
-    pairs = zip(left, right, strict=True)
-    return np.array([float(len(os.path.commonprefix((one[::-1], other[::-1])))) for one, other in pairs])
-
-
 def _words(left: _Texts, right: _Texts, values: _Texts) -> Floats:
     return _cosine(left, right, values, lambda texts: texts.str.split(" "))
 
@@ -144,7 +137,7 @@ _MEASURES: dict[str, Callable[[_Texts, _Texts, _Texts], Floats]] = {
     "words": _words,
     "ngrams": _ngrams,
     "contains": _contains,
-    "ending": _ending,
+    "ending": _scored(Postfix.similarity),  # characters at their ends that are equal
 }
 
 
