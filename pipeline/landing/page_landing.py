@@ -62,10 +62,13 @@ WITH hashed AS MATERIALIZED (
         ORDER BY version DESC LIMIT 1
     ) l ON true
 ), aged AS MATERIALIZED (
-    SELECT b.*, :may_repeat AND has_key AND latest_version IS NOT NULL
-           AND (is_followed OR :looks_back AND content_hash IS DISTINCT FROM latest_hash)
-           AND EXISTS (SELECT FROM landing.record r WHERE {_SAME.format(row="b")}) AS is_old
-    FROM beside b
+    SELECT b.*, o.is_old IS TRUE AS is_old
+    FROM beside b LEFT JOIN LATERAL (
+        SELECT true AS is_old FROM landing.record r
+        WHERE :may_repeat AND b.has_key AND b.latest_version IS NOT NULL
+          AND (b.is_followed OR :looks_back AND b.content_hash IS DISTINCT FROM b.latest_hash) AND {_SAME.format(row="b")}
+        LIMIT 1
+    ) o ON true
 ), latest AS MATERIALIZED (
     SELECT a.*, lag(a.content_hash) OVER (
         PARTITION BY a.source_record_id, a.has_key AND NOT a.is_repeat AND NOT a.is_old ORDER BY a.ordinal) AS previous_hash
