@@ -94,7 +94,7 @@ def repeat(measure: Callable[[], Usage], runs: int = RUNS) -> list[Usage]:
 
 
 def pace_ms() -> float:
-    """What a fixed piece of Python takes on this machine just now, in ms, the quickest of five: by it readings of two hours can be compared."""
+    """What a fixed loop takes on this machine just now, in ms, the quickest of five: readings of two hours compare by it."""
 
     def once() -> float:
         start = time.perf_counter()
