@@ -4,7 +4,8 @@
 RECORDS ?= 1232
 SEED ?= 2026
 ONCE ?=
-WORKERS ?= 2
+# A third of a worker's time goes by in waiting, for databases, processes and the clock: on two cores, a third worker has work for them.
+WORKERS ?= 3
 
 # What a shell may hold for another project. Byte code is wanted: a dozen interpreters would compile everything a dozen times.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
