@@ -34,3 +34,5 @@ downgrade
 # pytest
 pytest_collection_finish
 pytest_collection_modifyitems
+# Uvicorn
+send_400_response
