@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import resource
+import signal
 import socket
 import threading
 import time
@@ -30,7 +31,7 @@ GARBAGE = 20_000  # new objects after which circles among them are looked for; a
 
 
 def serve(settings: Settings, engine: Engine) -> None:
-    """Serve until Ctrl-C or SIGTERM, and look after watches meanwhile.
+    """Serve until Ctrl-C, SIGTERM or SIGHUP, and look after watches meanwhile.
 
     Raises:
         SettingsError: the port is taken; names the setting.
@@ -96,6 +97,18 @@ class _Server(uvicorn.Server):
     def __init__(self, application: FastAPI, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.application = application
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Shut down for a terminal that is closed, too: an exception wherever it found this thread would leave others waited for."""
+        is_told = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+        former = signal.signal(signal.SIGHUP, self.handle_exit) if is_told else None
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                if is_told:
+                    signal.signal(signal.SIGHUP, former)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End."""
