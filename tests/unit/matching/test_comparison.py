@@ -215,6 +215,31 @@ TEXT = "公司拖欠工人三个月工资共计四十二万元多次催讨未果
             id="and some days apart",
         ),
         pytest.param(
+            _case(category="consumer", respondent_organisations=None, text=TEXT),
+            _case(category="consumer", respondent_organisations=None, text=TEXT + "，请尽快", petitioner_persons=[2]),
+            "review",
+            id="two customers of one gym that the text alone names",
+        ),
+        pytest.param(_case(), _case(category="work_injury", occurred_at=day(20)), "review", id="wages and, weeks later, an injury"),
+        pytest.param(
+            _case(amount=46_000.0),
+            _case(category="work_injury", amount=64_000.0, occurred_at=day(9)),
+            "review",
+            id="wages and an injury, each with its sum",
+        ),
+        pytest.param(
+            _case(category="property_management", address=HOME),
+            _case(category="property_management", address=HOME, respondent_organisations=[8], occurred_at=day(40)),
+            "review",
+            id="a resident who complains of another firm a month later",
+        ),
+        pytest.param(
+            _case(category="property_management", address=HOME, text="小区地下车库积水多日无人清理要求抽干"),
+            _case(category="property_management", address=HOME, text="电梯经常故障困人拖延不修请更换", occurred_at=day(40)),
+            "review",
+            id="a resident who complains of another matter a month later",
+        ),
+        pytest.param(
             _case(),
             _case(category="noise", respondent_organisations=[8], address="翠苑花园3栋", occurred_at=day(15)),
             "cannot_link",
