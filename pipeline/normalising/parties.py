@@ -31,6 +31,8 @@ _FIRM = (
     r"公司|集团|工厂|医院|学校|大学|中学|小学|幼儿园|银行|中心|委员会|居委会|村委会|合作社|协会|商会|商行|商店|超市|酒店|餐厅|饭店|"
     r"工作室|事务所|经营部|营业部|项目部|分店|门店|政府|基金会|工会|联合会|派出所|法院|检察院|服务站|工作站|股份|有限"
 )
+#: A resident number in brackets behind a name, as lists of people in one field have it.
+_NUMBERED = r"^(.+?)\s*[(（\[【]\s*(?:身份证号?码?|证件号码?)?[:：]?\s*([0-9]{17}[0-9Xx]|[0-9]{15})\s*[)）\]】]$"
 _FIRM_ENDING = rf"(?:{_FIRM})(?:\(.*\))?$|^.{{3,}}[厂店局所院部社馆站处园队室坊行庄城]$|有限(?:责任)?公司"
 
 
@@ -59,6 +61,8 @@ def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataF
     missing = [pl.lit(None, dtype=_dtype(field)).alias(field) for field in _VALUES if field not in columns]
     frame = frame.with_columns(*missing, role=pl.lit(party.role))
     frame = frame.filter(pl.any_horizontal(pl.col(_SAYS_WHO).is_not_null()))
+    if len(frame) and party.kind_given != "organisation":
+        frame = _number_out_of_name(frame)
     if len(frame):
         frame = _completed(frame.with_columns(kind=_kind(party.kind_given)))
     else:
@@ -158,6 +162,16 @@ def _trade() -> str:
 def _compound() -> str:
     """A person's name of four characters, which may end in a word for a trade: 欧阳建设."""
     return rf"^(?:{'|'.join(sorted(vocabulary().compound_surnames))})..$"
+
+
+def _number_out_of_name(frame: pl.DataFrame) -> pl.DataFrame:
+    """张三(440306…) is called 张三, and that is his number: in a name it would be compared with nothing, and shown to everybody."""
+    numbers = frame["name"].str.extract(_NUMBERED, 2).str.to_uppercase()
+    numbers = nulled(numbers, checks.birth_dates(numbers).is_null())
+    if numbers.null_count() == len(numbers):
+        return frame
+    name = pl.when(pl.lit(numbers).is_not_null()).then(pl.col("name").str.extract(_NUMBERED, 1)).otherwise("name")
+    return frame.with_columns(name=name, id_no=pl.coalesce("id_no", pl.lit(numbers)))
 
 
 def _completed(frame: pl.DataFrame) -> pl.DataFrame:

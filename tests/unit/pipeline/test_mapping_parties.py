@@ -225,3 +225,31 @@ def test_a_sound_number_gives_birth_date_and_gender_where_the_source_does_not() 
         ("passport", None, None),
         (None, None, None),
     ]
+
+
+def test_a_number_in_brackets_behind_a_name_is_the_persons() -> None:
+    parties = [
+        {
+            "role": "petitioner",
+            "kind": "person",
+            "each": {"split": {"from": "others", "sep": "、"}},
+            "name": {"from": "_", "as": "person_name"},
+        }
+    ]
+    names = f"李霞（{SOUND_ID}）、王强(身份证号：440306900101123)、赵敏（业主）、陈刚（123456789012345）"
+    mapped = map_parties(parties, {"others": names})
+    assert said(mapped, "name", "id_no", "id_type", "gender") == [
+        ("李霞", SOUND_ID, "resident_id", "male"),
+        ("王强", "440306900101123", "resident_id", None),
+        ("赵敏(业主)", None, None, None),
+        ("陈刚(123456789012345)", None, None, None),
+    ]
+
+
+def test_a_number_of_its_own_column_stands_and_a_firm_keeps_its_name() -> None:
+    parties = [
+        {"role": "petitioner", "kind": "person", "name": NAME, "id_no": {"from": "id", "as": "id_no"}},
+        {"role": "respondent", "kind": "organisation", "name": {"from": "firm", "as": "org_name"}},
+    ]
+    mapped = map_parties(parties, {"name": f"李霞({SOUND_ID})", "id": UNSOUND_ID, "firm": f"永兴五金厂({SOUND_ID})"})
+    assert said(mapped, "name", "id_no") == [("李霞", UNSOUND_ID), (f"永兴五金厂({SOUND_ID})", None)]
