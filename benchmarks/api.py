@@ -44,6 +44,7 @@ _DEEP = 10_000  # pages
 _AROUND = 10  # pages looked at, at either end
 _ASKERS = 4
 _BURST_S = 10.0
+_TRIED = 50  # requests of match, to see that there is the route and it answers
 _PROSPECTS = 2_000  # records for match in each run: more than are answered in a burst
 _TURNS = 8  # of each of two servers that are compared
 _WALK = 200  # cases a page on the way to a deep one
@@ -182,14 +183,16 @@ def _pages_from(recorder: httpx.Client, cursor: str | None) -> list[list[Stateme
 def _match(bench: _Bench) -> tuple[str, list[Row]]:
     """Records not yet filed, if there is a route for them."""
     missing = [Row("POST /v1/match", [0.0], "requests/s a core", at_least=100, note="no such route")]
-    asked = [Asked("POST", "/v1/match", body) for body in _prospects(bench, (RUNS + 1) * _PROSPECTS)]
+    asked = [Asked("POST", "/v1/match", body) for body in _prospects(bench, _TRIED + (RUNS + 1) * _PROSPECTS)]
     rates, tails, cores = [], [], []
     with running(PRODUCT, bench.server, bench.engine) as on:
         place = bench.place(on)
-        if set(client.in_turn(place, bench.raw(on, asked[:1])).statuses) == {client.NOT_FOUND}:
+        tried = client.in_turn(place, bench.raw(on, asked[:_TRIED]))
+        if set(tried.statuses) == {client.NOT_FOUND}:
             return "match", missing
+        tried.answered("match, at first")
         for run in range(RUNS + 1):  # each of records that were not asked for before; the first warms up
-            raw = bench.raw(on, asked[run :: RUNS + 1])
+            raw = bench.raw(on, asked[_TRIED + run :: RUNS + 1])
             before = on.usage()
             full = client.as_fast_as(place, raw, _ASKERS, _BURST_S).answered("match, as fast as may be")
             used = on.usage() - before

@@ -24,8 +24,14 @@ from hub.database import opened
 from hub.settings import Settings
 
 WAIT_S = 60.0
-# A shell starts what it puts in the background with SIGINT ignored.
-COMMAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom cli.main import main; main()"
+# A shell starts what it puts in the background with SIGINT ignored, `nohup` with SIGHUP.
+COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from cli.main import main
+main()
+"""
 
 
 @pytest.fixture(scope="module")

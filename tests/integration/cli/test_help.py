@@ -10,7 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from cli.main import app
-from hub.settings import Settings
+from hub.settings import Settings, get_settings
 
 
 def commands(group: click.Command, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -26,6 +26,15 @@ def test_the_help_of_every_command_is_shown(names: tuple[str, ...]) -> None:
     assert "Usage" in result.output
 
 
+@pytest.fixture
+def settings_anew() -> Iterator[None]:
+    """Settings are read once a process: whoever asked first decides, and is not to."""
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("settings_anew")
 def test_every_setting_can_be_copied_at_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"/srv/{'folder/' * 20}audit-head.jsonl"
     monkeypatch.setenv("COLUMNS", "80")

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.departments import directory_of
-from api.inbox import Push, receive
+from api.inbox import Push, keep, require_signed
 from connectors.contract import Contract
 from pipeline.ingest import BatchReport, ingest
 from tests.integration.pipeline.builders import SETTINGS, Row, ask, make_contract, make_row
@@ -36,7 +36,8 @@ def push(database: Engine, contract: Contract, document: dict[str, Any]) -> Batc
     body, stamp = json.dumps(document).encode(), str(int(time.time()))
     signature = hmac.new(SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     headers = {"x-timestamp": stamp, "x-signature-256": f"sha256={signature}"}
-    receive(database, directory_of([contract]).get("works"), Push(body, headers))
+    department = directory_of([contract]).get("works")
+    keep(database, department.code, require_signed(department, Push(body, headers)), body)
     return ingest(database, contract, SETTINGS)
 
 
