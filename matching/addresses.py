@@ -19,14 +19,15 @@ ADDRESS = ("street", "community", "road", "number", "estate", "building", "room"
 DISTRICT = "address_district"
 
 _HAN = r"\p{Han}"
-# A room's digits stand before 室 or 房, or last after a building or a unit.
+# A room's digits stand before 室 or 房, or last after a building, a unit or a road's number, which has been taken off.
 ROOM_NAMED = r"([A-Z]?\d{2,4}[A-Z]?)(?:室|房|号房|号铺|铺)"
-ROOM_LAST = r"(?:栋|幢|座|号楼|单元|#|-)[A-Z]?(\d{3,4}[A-Z]?)$"
+ROOM_LAST = r"(?:^|栋|幢|座|号楼|单元|#|-|排\d{1,3}号)[A-Z]?(\d{3,4}[A-Z]?)$"
 ROADS = "大道|大街|公路|环路|一路|二路|三路|四路|五路|东路|西路|南路|北路|中路|路|街|巷|道|胡同"
 #: Province, city and district (or county) are passed over; 小区, 园区 and the like are no districts.
 ADMINISTRATION = rf"^(?:{_HAN}{{2,3}}省|{_HAN}{{2,5}}自治区)?(?:{_HAN}{{2,4}}?市)?(?:{_HAN}{{1,4}}?(?:[^小社园业住地矿校院发]区|县|市))?"
 STREET = rf"^({_HAN}{{2,4}}?(?:街道办事处|街道办|街道|镇|乡))"
-COMMUNITY = rf"^({_HAN}{{1,5}}?(?:村?社区|居委会|村委会|村))"
+# 合水口新村 is an estate in the community 合水口.
+COMMUNITY = rf"^({_HAN}{{0,4}}?(?:{_HAN}(?:村?社区|居委会|村委会)|[\p{{Han}}&&[^新]]村))"
 FRONT = rf"^({_HAN}{{2,6}}?(?:花园|小区|苑|家园|雅居|新村|公寓|名庭|华府|大厦|工业园|科技园))"
 ROAD = rf"^({_HAN}{{1,6}}?(?:{ROADS}))"
 ASIDE = r"[((][^))]*[))]|[,。,.;;、:'\"|]"
@@ -34,6 +35,8 @@ COMMITTEE = "(?:社区|居委会|村委会)$"
 VILLAGE = rf"^({_HAN}{{2,}})村$"
 HOME = "光明"
 BUILDING = r"([0-9A-Z一二三四五六七八九十]{1,4})(?:栋|幢|座|号楼|#)"
+#: Houses of a village stand in rows: 十排19号.
+ROW = r"([0-9一二三四五六七八九十]{1,3})排(\d{1,3})号"
 NUMBER = r"^([A-Z]?\d{1,5}(?:[-–之]\d{1,4})?)号(?:[^楼]|$)"
 
 
@@ -89,6 +92,7 @@ def _parts(values: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     counted = pl.concat_str("number", pl.lit("号"))
     frame = frame.with_columns(rest.str.strip_prefix(counted.fill_null("")))
     known_community = pl.col("road").str.extract(community_and_road(), 1)
+    in_row = pl.concat_str(_numeral(rest.str.extract(ROW, 1)), rest.str.extract(ROW, 2), separator="-")
     parts = frame.select(
         "street",
         pl.coalesce(pl.col("community").str.replace(COMMITTEE, "").str.replace(VILLAGE, "$1"), known_community),
@@ -96,7 +100,7 @@ def _parts(values: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
         pl.coalesce(pl.col("road").str.extract(community_and_road(), 2), "road"),
         pl.col("number").str.replace_all("[之–]", "-"),
         pl.coalesce("front", rest.str.extract(estate_named())).alias("estate"),
-        _numeral(rest.str.extract(BUILDING)).alias("building"),
+        pl.coalesce(in_row, _numeral(rest.str.extract(BUILDING))).alias("building"),
         pl.coalesce(rest.str.extract(ROOM_NAMED), rest.str.extract(ROOM_LAST)).alias("room"),
         _district().alias(DISTRICT),
     )

@@ -58,7 +58,7 @@ def _named(taken: Mapping[str, str | None], number: str | None, rest: str) -> Ma
     road = extract(addresses.community_and_road(), road, 2) or road
     number = None if number is None else without("[之–]", number, "-")
     estate = taken["front"] if taken["front"] is not None else extract(addresses.estate_named(), rest)
-    room = extract(addresses.ROOM_NAMED, rest)
+    room, row = extract(addresses.ROOM_NAMED, rest), _numeral(extract(addresses.ROW, rest))
     spots = (None if road is None or number is None else f"{road}/{number}", estate)
     return {
         "street": taken["street"],
@@ -66,7 +66,7 @@ def _named(taken: Mapping[str, str | None], number: str | None, rest: str) -> Ma
         "road": road,
         "number": number,
         "estate": estate,
-        "building": _numeral(extract(addresses.BUILDING, rest)),
+        "building": _numeral(extract(addresses.BUILDING, rest)) if row is None else f"{row}-{extract(addresses.ROW, rest, 2)}",
         "room": room if room is not None else extract(addresses.ROOM_LAST, rest),
         "places": [spot for spot in spots if spot is not None],
     }
