@@ -55,6 +55,13 @@ JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid JO
 WHERE n.nspname = 'store' AND x.relname NOT LIKE '%\_member\_current'
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)
 """
+# What PUBLISH asks of closed records looks cases up one by one: it is asked once, of all, when there are indexes again.
+_OWN_CASES = "store.publish_own_cases(uuid[])"
+_PUBLISHES_NONE = "CREATE OR REPLACE FUNCTION store.publish_own_cases(cases uuid[]) RETURNS void LANGUAGE sql AS 'SELECT'"
+_PUBLISH_OWN = """
+SELECT store.publish_own_cases(ARRAY(SELECT DISTINCT m.case_id FROM store.source_record r JOIN store.case_member m USING (record_id)
+                                     WHERE r.visibility <> 'shared'))
+"""
 _ROOM = "SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 2; SET synchronous_commit = off"
 _SEQUENCE = "SELECT setval('store.{name}_id_seq', (SELECT coalesce(max({name}_id), 1) FROM store.{table}))"
 _COUNTER = """
@@ -191,15 +198,17 @@ def told(step: str) -> None:
 
 
 def _without_indexes(connection: Connection) -> list[str]:
-    """Drop the store's indexes and commit; what is to be run to have them again."""
+    """Drop the store's indexes and commit; what is to be run to have them again, and what wants them."""
     constraints, indexes = (connection.execute(text(sql)).all() for sql in (_CONSTRAINTS, _INDEXES))
+    own_cases = connection.execute(text("SELECT pg_get_functiondef(CAST(:name AS regprocedure))"), {"name": _OWN_CASES}).scalar_one()
+    connection.execute(text(_PUBLISHES_NONE))
     for table, name, _ in constraints:
         connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
     for name, _ in indexes:
         connection.execute(text(f"DROP INDEX {name}"))
     connection.commit()
     again = [f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}" for table, name, definition in constraints]
-    return again + [definition for _, definition in indexes]
+    return again + [definition for _, definition in indexes] + [own_cases, _PUBLISH_OWN]
 
 
 def put(connection: Connection, world: Path, known_from: int | None) -> None:

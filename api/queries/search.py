@@ -1,9 +1,10 @@
 """Statements of the single entry: one keyset page of the cases that an entry and filters find, and why each was found.
 
 A case is listed by its published summary, which PUBLISH makes of shared records alone, in the order of an index. A case that
-holds a restricted or sealed record of the caller's own department is summed up for that department, from the golden values
-that its readable records state; and so is every case for a caller who reads some departments or places alone. So a closed record
-reaches no value, filter, order or count of anybody else's.
+holds a restricted or sealed record of the caller's own department is listed by another, which PUBLISH makes for that department. A case
+of these in which another department's record was opened to the caller is summed up for him, from the golden values that its readable
+records state; and so is every case for a caller who reads some departments or places alone. So a closed record reaches no value,
+filter, order or count of anybody else's.
 """
 
 from __future__ import annotations
@@ -91,14 +92,14 @@ _GIVEN = "SELECT unnest(CAST(CAST(:case_ids AS text[]) AS uuid[])) AS case_id"
 _ANY = "EXISTS (SELECT FROM {members} WHERE m.case_id = c.case_id AND {condition} OFFSET 0)"  # OFFSET 0: case by case, never as a join
 _IS_READABLE = _ANY.format(members=MEMBERS, condition=READABLE)
 
-# Cases with restricted or sealed records of the caller's own department; of those that were gathered the same.
-_OWN = "SELECT case_id FROM store.own_closed_cases(NULL)"
-_OWN_OF_FEW = "SELECT case_id FROM store.own_closed_cases((SELECT array_agg(case_id) FROM few_0))"
+# Cases with restricted or sealed records of the caller's own department; those in which others' are open to him.
+_OWN = "own AS MATERIALIZED (SELECT case_id FROM store.own_case WHERE department = :own)"
+_OPENED = "opened AS MATERIALIZED (SELECT case_id FROM store.opened_own_cases())"
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
 _READABLE_CASES = "SELECT DISTINCT c.case_id FROM store.cases_in_weeks(:first_week, :last_week) c"
 _IN_WEEKS = "store.week_of(reported_at) BETWEEN :first_week AND :last_week"
 # Of each of these what is summed up of its readable records, and its best values that they state: of all cases at once.
-_SUMS = "sums AS MATERIALIZED (SELECT s.* FROM store.summed_up((SELECT array_agg(case_id) FROM own), {is_stated}) s)"
+_SUMS = "sums AS MATERIALIZED (SELECT s.* FROM store.summed_up((SELECT array_agg(case_id) FROM {cases}), {is_stated}) s)"
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,13 @@ class Listing:
 
     Args:
         heads: common table expressions.
-        published: FROM and WHERE of cases that everybody sees alike; None for a caller who reads some departments or places alone.
+        published: FROM and WHERE of cases as they are published for everybody, and for the caller's department; none for a caller
+            who reads some departments or places alone.
         summed_up: the same of cases that are summed up for this caller; None where there are none.
     """
 
     heads: tuple[str, ...]
-    published: str | None
+    published: tuple[str, ...]
     summed_up: str | None
 
     def statement(self, columns: str, tail: str, conditions: Sequence[str] = ("true",), order: str = "", limit: str = "") -> str:
@@ -134,8 +136,11 @@ class Listing:
         return f"WITH {', '.join([*self.heads, whole])}"
 
     def _parts(self, columns: str, conditions: Sequence[str], order: str, limit: str) -> str:
-        each = conditions if self.published is not None else ()
-        parts = [f"(SELECT {columns} FROM {self.published} AND {condition} {order} {limit})" for condition in each]
+        parts = [
+            f"(SELECT {columns} FROM {published} AND {condition} {order} {limit})"
+            for published in self.published
+            for condition in conditions
+        ]
         if self.summed_up is not None:
             parts.append(f"(SELECT {columns} FROM {self.summed_up} AND ({' OR '.join(f'({one})' for one in conditions)}) {order} {limit})")
         return " UNION ALL ".join(parts)
@@ -163,23 +168,27 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
     joins = " ".join(f"JOIN few_{index} USING (case_id)" for index in range(len(few)))
     holds = [each.holds() for each in many]
     some = [slice_below] if slice_below else []
-    published = ["c.known_to IS NULL", *some, *conditions, *holds, *_permitted([*few, *many], conditions)]
-    summed_up = None
-    if search.own is not None or not search.is_whole:
-        published.append("c.case_id NOT IN (SELECT own.case_id FROM own)")
-        has_values = bool(search.equal) or all_values  # values are summed up only where something looks at them
-        heads += [f"own AS MATERIALIZED ({_own(search, is_few=bool(few), some=some)})", _SUMS.format(is_stated=has_values)]
+    permitted = _permitted([*few, *many], conditions)
+    rest = ["true", *some, *conditions, *holds]
+    everybodys = ["c.known_to IS NULL", *some, *conditions, *holds, *permitted]
+    has_values = bool(search.equal) or all_values  # values are summed up only where something looks at them
+    if not search.is_whole:
+        heads += [f"own AS MATERIALIZED ({_readable_cases(is_few=bool(few), some=some)})", _SUMS.format(cases="own", is_stated=has_values)]
         weeks = [] if search.weeks == ALL else [_IN_WEEKS]
-        rest = " AND ".join(["true", *some, *weeks, *conditions, *holds])
-        summed_up = f"(SELECT c.* FROM sums c {joins}) c WHERE {rest}"
-    shown = f"(SELECT c.* FROM store.unified_case c {joins}) c WHERE {' AND '.join(published)}"
-    return Listing(tuple(heads), shown if search.is_whole else None, summed_up)
+        return Listing(tuple(heads), (), f"(SELECT c.* FROM sums c {joins}) c WHERE {' AND '.join([*rest, *weeks])}")
+    everybody = f"(SELECT c.* FROM store.unified_case c {joins}) c WHERE {{}}"
+    if search.own is None:
+        return Listing(tuple(heads), (everybody.format(" AND ".join(everybodys)),), None)
+    heads += [_OWN, _OPENED, _SUMS.format(cases="opened", is_stated=has_values)]
+    everybodys.append("c.case_id NOT IN (SELECT own.case_id FROM own)")
+    owns = ["c.department = :own", *rest[1:], "c.case_id NOT IN (SELECT opened.case_id FROM opened)"]
+    own = f"(SELECT c.* FROM store.own_case c {joins}) c WHERE {' AND '.join(owns)}"
+    summed_up = f"(SELECT c.* FROM sums c {joins}) c WHERE {' AND '.join(rest)}"
+    return Listing(tuple(heads), (everybody.format(" AND ".join(everybodys)), own), summed_up)
 
 
-def _own(search: Search, *, is_few: bool, some: Sequence[str]) -> str:
-    """Statement of the cases that are summed up for this caller."""
-    if search.is_whole:
-        return _OWN_OF_FEW if is_few else _OWN
+def _readable_cases(*, is_few: bool, some: Sequence[str]) -> str:
+    """Statement of the cases of a caller who reads some departments or places alone."""
     return "SELECT case_id FROM few_0" if is_few else f"{_READABLE_CASES} WHERE {' AND '.join(['true', *some])}"
 
 

@@ -34,6 +34,12 @@ _CLOSE = """
 UPDATE {table} e SET known_to = %(change)s, changed = t.number
 FROM unnest(%(entities)s::uuid[], %(numbers)s::bigint[]) AS t (entity, number) WHERE e.{entity} = t.entity
 """
+# Cases with closed records, as their departments are shown them: those that have one now, and those that had.
+_OWN_CASES = """
+SELECT store.publish_own_cases(ARRAY(
+    SELECT unnest(%(closed)s::uuid[]) UNION SELECT case_id FROM store.own_case WHERE case_id = ANY (%(entities)s::uuid[])
+))
+"""
 
 
 def prepare(channel: Channel) -> None:
@@ -154,6 +160,10 @@ class _Publishing:
             kind="kind",
         )
         task.channel.copy("store.change", rows, puts_off=True)
+        if task.relation is CASE:
+            closed = self.rows.filter(pl.col("visibility") != "shared")["entity"].unique()
+            looked_at = pl.concat([now["entity"], self._closed]).unique()
+            task.channel.run(_OWN_CASES, puts_off=True, closed=closed, entities=looked_at)
         return changes.height
 
     def _now(self, values: Values) -> pl.DataFrame:

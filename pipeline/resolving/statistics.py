@@ -16,6 +16,7 @@ _COLUMNS = {
     "person": "person_id, known_to",
     "organisation": "organisation_id, known_to",
     "unified_case": "case_id, known_to",
+    "own_case": "case_id, department",
     "person_key": "key, party_id",
     "organisation_key": "key, party_id",
     "case_key": "key, record_id",

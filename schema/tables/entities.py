@@ -94,6 +94,21 @@ unified_case = _entity(
     Column("has_sealed", Boolean, nullable=False, server_default=text("false")),
     Index("ix_unified_case_reported_at", text("reported_at DESC NULLS LAST"), "case_id", postgresql_where=text("known_to IS NULL")),
 )
+own_case = Table(  # what everybody is shown of a case and, beside it, what closed records of this department tell: published for it alone
+    "own_case",
+    metadata,
+    Column("case_id", Uuid, primary_key=True),
+    Column("department", Text, primary_key=True),
+    time_column("reported_at"),
+    Column("departments", ARRAY(Text), nullable=False),
+    Column("category", Text),
+    Column("status", Text),
+    Column("grade", Text),
+    Column("street", Text),
+    Column("community", Text),
+    Index("ix_own_case_reported_at", "department", text("reported_at DESC NULLS LAST"), "case_id"),
+    schema="store",
+)
 person_member = _member("person", "party_id", "person_id")
 organisation_member = _member("organisation", "party_id", "organisation_id")
 case_member = _member("case", "record_id", "case_id")

@@ -151,6 +151,7 @@ class Store:
             connection.execute(tables.unified_case.insert().values(**values | summary))
             for record_id in record_ids:
                 connection.execute(tables.case_member.insert().values(record_id=record_id, known_from=1, case_id=case_id))
+            connection.execute(text("SELECT store.publish_own_cases(ARRAY[CAST(:case_id AS uuid)])"), {"case_id": case_id})
         return case_id
 
     def link(self, left: int, right: int, **fields: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from api.export import running
 from api.policy import grants
-from tests.integration.api.builders import Api, Store
+from tests.integration.api.builders import Api, Store, at
 from tests.integration.api.test_access_requests import PHONE, World
 
 ALL = "records,parties,timeline,lineage,links"
@@ -45,6 +45,29 @@ def test_a_granted_record_is_read_as_a_shared_one_by_that_caller_alone(api: Api,
     world.decide(world.desk, request_id, "revoke")
     assert seen(world.asker, world) == before
     assert world.asker.ids(q="某厂") == []
+
+
+def test_a_case_of_ones_own_closed_record_is_listed_once_by_all_that_is_open(api: Api, store: Store) -> None:
+    """With a closed record of another department that was opened, by its day, too; and as before when the grant is over."""
+    court = store.record("court", "C-1", title="开庭", category="fraud", visibility="restricted", reported_at=at(2))
+    mixed = store.case(store.record("labour", "LD-1", title="调解", category=None, visibility="sealed", reported_at=at(6)), court)
+    others = {
+        day: store.case(store.record("labour", f"LD-{day}", title="调解", visibility="sealed", reported_at=at(day))) for day in (4, 8)
+    }
+    asker, desk = api.as_("clerk", "labour"), api.as_("clerk", "court")
+    own_alone = [str(case_id) for case_id in (others[8], mixed, others[4])]
+    assert [asker.ids(), asker.ids(category="fraud"), asker.ids(reported_to="2025-01-02")] == [own_alone, [], []]
+    asked = {"case_id": str(mixed), "department": "court", "reason": "核实开庭情况", "case_reference": "LD-1"}
+    request_id = asker.post("/v1/access-requests", json=asked).json()["request_id"]
+    decision = f"/v1/access-requests/{request_id}/decision"
+    assert desk.post(decision, json={"decision": "grant", "hours": 2}).status_code == 200
+    opened = [str(case_id) for case_id in (others[8], others[4], mixed)]
+    assert [asker.ids(), asker.ids(category="fraud"), asker.ids(reported_to="2025-01-02")] == [opened, [str(mixed)], [str(mixed)]]
+    assert asker.ids(sort="oldest") == opened[::-1]
+    (facet,) = asker.find(facets="category")["facets"]
+    assert {value["code"]: value["cases"] for value in facet["values"]} == {"wages": 2, "fraud": 1}
+    assert desk.post(decision, json={"decision": "revoke", "note": "到此"}).status_code == 200
+    assert [asker.ids(), asker.ids(category="fraud")] == [own_alone, []]
 
 
 def test_what_was_sealed_since_is_opened_to_nobody(api: Api, store: Store) -> None:

@@ -28,15 +28,15 @@ def pages(client: Api, **body: Any) -> list[str]:
             return seen
 
 
-def many(store: Store, count: int, title: str = "噪音", department: str = "petition") -> None:
-    """So many cases of one shared record each, written at once; the newest has the greatest number."""
+def many(store: Store, count: int, title: str = "噪音", department: str = "petition", visibility: str = "shared") -> None:
+    """So many cases of one record each, written at once; the newest has the greatest number."""
     first = "(SELECT coalesce(max(record_id), 0) FROM store.source_record)"
     store.run(
         f"""
         WITH made AS (
             INSERT INTO store.source_record (record_id, version, department, source_record_id, visibility, title, tokens, known_from,
                                              reported_at, category)
-            SELECT {first} + n, 1, '{department}', '{title}' || n, 'shared', '{title}', '{title}', 1,
+            SELECT {first} + n, 1, '{department}', '{title}' || n, '{visibility}', '{title}', '{title}', 1,
                    '2024-01-01'::timestamptz + n * interval '1 minute', CASE WHEN n % 4 = 0 THEN 'noise' ELSE 'wages' END
             FROM generate_series(1, {count}) n RETURNING *
         ), cases AS (
@@ -49,6 +49,20 @@ def many(store: Store, count: int, title: str = "噪音", department: str = "pet
         "ANALYZE store.unified_case",
         "ANALYZE store.case_member",
     )
+    if visibility != "shared":
+        shown = "title = NULL, category = NULL, reported_at = NULL"
+        if visibility == "sealed":
+            shown += ", departments = '{}', records = 0, has_sealed = true"
+        store.run(
+            f"""
+            INSERT INTO store.golden_record (entity_id, known_from, fields, ranks, contents, stated_by)
+            SELECT case_id, 1, ARRAY['category'], ARRAY[1], ARRAY[category], ARRAY[founder_id::text] FROM store.unified_case
+            WHERE title = '{title}'
+            """,
+            f"UPDATE store.unified_case SET {shown} WHERE title = '{title}'",
+            "SELECT store.publish_own_cases(ARRAY(SELECT case_id FROM store.unified_case))",
+            "ANALYZE store.own_case",
+        )
 
 
 def test_title_before_text_and_rare_words_before_common_ones(api: Api, store: Store) -> None:
@@ -163,30 +177,46 @@ def test_windows_put_titles_first_and_lose_none(api: Api, store: Store, monkeypa
     assert sorted(seen) == sorted(cases.values())
 
 
+def buffers(store: Store, own: str, position: CasePosition | None, sort: Any, **filters: Any) -> int:
+    """Pages of the database that a page of 20 cases reads, as the department's clerk asks for it."""
+    login = store.rows(f"SELECT login FROM ops.row_scope WHERE own = '{own}'")[0]["login"]
+    wanted = Search(own=own, limit=20, after=position, sort=sort, **filters)
+    with store.engine.connect() as connection:
+        connection.execute(text(f'SET SESSION AUTHORIZATION "{login}"'))
+        connection.execute(text("SET plan_cache_mode = force_generic_plan"))  # as the API's connections have it
+        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {search.page_statement(wanted, [], [], search._after(position, sort))}"
+        for _ in range(2):  # planning the functions, once a connection, looks at the catalogue
+            plan = connection.execute(text(explain), wanted.parameters).scalar_one()
+        found = plan[0]["Plan"]
+        return int(found["Shared Hit Blocks"] + found["Shared Read Blocks"])
+
+
 def test_page_10_000_reads_no_more_than_page_1(api: Api, store: Store) -> None:
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM store.unified_case, store.case_member, store.source_record"))  # other tests' dead rows count, too
     many(store, 20_000)
     api.as_("clerk", "court").ids()
-    login = store.rows("SELECT login FROM ops.row_scope WHERE own = 'court'")[0]["login"]
-
-    def read(position: CasePosition | None, sort: Any) -> int:
-        wanted = Search(own="court", limit=20, after=position, sort=sort)
-        with store.engine.connect() as connection:
-            connection.execute(text(f'SET SESSION AUTHORIZATION "{login}"'))
-            connection.execute(text("SET plan_cache_mode = force_generic_plan"))  # as the API's connections have it
-            explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {search.page_statement(wanted, [], [], search._after(position, sort))}"
-            for _ in range(2):  # planning the functions, once a connection, looks at the catalogue
-                plan = connection.execute(text(explain), wanted.parameters).scalar_one()
-            found = plan[0]["Plan"]
-            return int(found["Shared Hit Blocks"] + found["Shared Read Blocks"])
-
     listed = [(row["reported_at"], row["case_id"]) for row in store.rows("SELECT reported_at, case_id FROM store.unified_case")]
     for sort, ordered in (("newest", sorted(listed, reverse=True)), ("oldest", sorted(listed))):
-        first = read(None, sort)
-        second, deep = (read(CasePosition(*ordered[place], sort=sort), sort) for place in (19, 19_979))
+        first = buffers(store, "court", None, sort)
+        second, deep = (buffers(store, "court", CasePosition(*ordered[place], sort=sort), sort) for place in (19, 19_979))
         assert second <= 1.1 * first + 5, (sort, first, second, deep)
         assert deep <= 1.1 * first + 5, (sort, first, second, deep)
+
+
+@pytest.mark.parametrize("visibility", ["restricted", "sealed"])
+def test_a_page_costs_no_more_where_a_department_has_many_closed_records(api: Api, store: Store, visibility: str) -> None:
+    many(store, 500)
+    many(store, 3_000, "涉案", "police", visibility)
+    police, court = api.as_("clerk", "police"), api.as_("clerk", "court")
+    newest = [row["case_id"] for row in store.rows("SELECT case_id FROM store.own_case ORDER BY reported_at DESC, case_id LIMIT 30")]
+    assert police.ids(limit=30) == [str(case_id) for case_id in newest]
+    assert police.ids(limit=1, category="noise") != court.ids(limit=1, category="noise")
+    assert [len(pages(caller, limit=200)) for caller in (police, court)] == [3_500, 500]
+    position = CasePosition(dt.datetime(2024, 1, 2, tzinfo=dt.UTC), newest[0])
+    for filters in ({}, {"equal": {"category": "noise"}}):
+        theirs, others = ([buffers(store, own, at, "newest", **filters) for at in (None, position)] for own in ("police", "court"))
+        assert max(theirs) <= max(others) + 300, (filters, theirs, others)
 
 
 def test_a_caller_of_one_community_is_paged_through_its_cases_week_by_week(api: Api, store: Store) -> None:

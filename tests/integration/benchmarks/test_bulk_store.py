@@ -33,6 +33,7 @@ TABLES = {
     "person": "SELECT * FROM store.person ORDER BY person_id",
     "organisation": "SELECT * FROM store.organisation ORDER BY organisation_id",
     "unified_case": "SELECT * FROM store.unified_case ORDER BY case_id",
+    "own_case": "SELECT * FROM store.own_case ORDER BY case_id, department",
     "golden_record": "SELECT * FROM store.golden_record ORDER BY entity_id",
     "link": "SELECT relation, left_id, right_id, decision, round(match_weight::numeric, 6) AS bits, levels, model_version, decided_by "
     "FROM store.link ORDER BY relation, left_id, right_id",

@@ -228,6 +228,7 @@ def party_ids(engine: Engine) -> dict[str, int]:
 
 TABLES = (
     "ops.pending", "ops.decision", "ops.change_counter", "store.link", "store.person", "store.organisation", "store.unified_case",
+    "store.own_case",
     "store.person_member", "store.organisation_member", "store.case_member", "store.golden_record", "store.redirect", "store.review_task",
     "store.change", "store.person_key", "store.organisation_key", "store.case_key",
     "store.person_key_list", "store.organisation_key_list", "store.case_key_list", "store.source_record", "store.party",
@@ -269,11 +270,24 @@ def invariants(engine: Engine) -> list[str]:
         }
         complaints += [f"{relation}: {what}" for what, sql in checks.items() if rows(engine, sql) != [0]]
     complaints += [f"{relation.name}: {what}" for relation in (PERSON, ORGANISATION) for what in _verified_numbers(engine, relation)]
+    complaints += _own_cases(engine)
     numbers = rows(engine, "SELECT change_number FROM store.change ORDER BY change_number")
     last = rows(engine, "SELECT last_change FROM ops.change_counter")[0]
     if numbers and (len(set(numbers)) != len(numbers) or max(numbers) > last):
         complaints.append("change numbers doubled or beyond the counter")
     return complaints
+
+
+def _own_cases(engine: Engine) -> list[str]:
+    """A complaint where what departments are shown of cases with closed records of theirs is not what it would be, published anew."""
+    shown = text("SELECT o::text FROM store.own_case o ORDER BY case_id, department")
+    with engine.connect() as connection, connection.begin() as transaction:
+        before = connection.execute(shown).scalars().all()
+        connection.execute(text("DELETE FROM store.own_case"))
+        connection.execute(text("SELECT store.publish_own_cases(ARRAY(SELECT case_id FROM store.unified_case))"))
+        after = connection.execute(shown).scalars().all()
+        transaction.rollback()
+    return [] if before == after else ["what a department is shown of its closed records' cases is not what they are"]
 
 
 def _verified_numbers(engine: Engine, relation: Relation) -> list[str]:

@@ -81,7 +81,9 @@ def test_ids_derive_from_the_founding_version(database: Engine, database_url: st
     settle(database, record("police", "1", WANG))
     (case_id,) = rows(database, "SELECT case_id::text FROM store.unified_case")
     with database.begin() as connection:  # the same feed in another store, where record ids differ
-        connection.execute(text("TRUNCATE store.unified_case, store.case_member, store.case_key, store.case_key_list, store.golden_record"))
+        connection.execute(
+            text("TRUNCATE store.unified_case, store.own_case, store.case_member, store.case_key, store.case_key_list, store.golden_record")
+        )
         connection.execute(text("TRUNCATE store.person, store.person_member, store.person_key, store.person_key_list"))
         connection.execute(text("TRUNCATE store.source_record, store.party"))
     settle(database, record("court", "8", LI), record("police", "1", WANG))
