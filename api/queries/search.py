@@ -98,8 +98,11 @@ _OPENED = "opened AS MATERIALIZED (SELECT case_id FROM store.opened_own_cases())
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
 _READABLE_CASES = "SELECT DISTINCT c.case_id FROM store.cases_in_weeks(:first_week, :last_week) c"
 _IN_WEEKS = "store.week_of(reported_at) BETWEEN :first_week AND :last_week"
-# Of each of these what is summed up of its readable records, and its best values that they state: of all cases at once.
-_SUMS = "sums AS MATERIALIZED (SELECT s.* FROM store.summed_up((SELECT array_agg(case_id) FROM {cases}), {is_stated}) s)"
+# Of each of these what is summed up of its readable records, and its best values that they state: of all cases at once, if there are any.
+_SUMS = (
+    "sums AS MATERIALIZED (SELECT s.* FROM (SELECT array_agg(case_id) AS ids FROM {cases} HAVING count(*) > 0) a"
+    " CROSS JOIN LATERAL store.summed_up(a.ids, {is_stated}) s)"
+)
 
 
 @dataclass(frozen=True)
@@ -181,8 +184,9 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
         return Listing(tuple(heads), (everybody.format(" AND ".join(everybodys)),), None)
     heads += [_OWN, _OPENED, _SUMS.format(cases="opened", is_stated=has_values)]
     everybodys.append("c.case_id NOT IN (SELECT own.case_id FROM own)")
-    owns = ["c.department = :own", *rest[1:], "c.case_id NOT IN (SELECT opened.case_id FROM opened)"]
-    own = f"(SELECT c.* FROM store.own_case c {joins}) c WHERE {' AND '.join(owns)}"
+    among = [f"c.case_id = ANY (ARRAY(SELECT case_id FROM few_{index}))" for index in range(len(few))]  # not looked up one by one
+    owns = ["c.department = :own", *rest[1:], *among, "c.case_id NOT IN (SELECT opened.case_id FROM opened)"]
+    own = f"store.own_case c WHERE {' AND '.join(owns)}"
     summed_up = f"(SELECT c.* FROM sums c {joins}) c WHERE {' AND '.join(rest)}"
     return Listing(tuple(heads), (everybody.format(" AND ".join(everybodys)), own), summed_up)
 

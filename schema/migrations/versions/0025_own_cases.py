@@ -91,8 +91,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_id", "department", name=op.f("pk_own_case")),
         schema="store",
     )
-    order = ["department", sa.text("reported_at DESC NULLS LAST"), "case_id"]
-    op.create_index("ix_own_case_reported_at", "own_case", order, schema="store")
+    by_time = sa.text("reported_at DESC NULLS LAST")
+    op.create_index("ix_own_case_reported_at", "own_case", ["department", by_time, "case_id"], schema="store")
     op.execute("ALTER TABLE store.own_case ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE store.own_case FORCE ROW LEVEL SECURITY")
     op.execute("CREATE POLICY hub ON store.own_case TO CURRENT_USER USING (true) WITH CHECK (true)")
