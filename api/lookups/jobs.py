@@ -13,10 +13,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from api.access import Caller
 from api.audit import write_within
+from api.lookups.reading import numbers_asked
 from api.lookups.table import Format, Upload
 from api.lookups.told import ORDINAL, Told, told_from
 from api.once import LOOKUP, is_made, new_id
 from api.queries.rows import Row, fetch
+from api.state import Hub
 from api.trace import Trace
 from hub.database import changing, store_errors
 from hub.encryption import Protected, clear_bytes, clear_json, store_json
@@ -25,6 +27,7 @@ from hub.settings import Settings
 
 _OWNED = "caller = :caller AND role = :role AND department IS NOT DISTINCT FROM :department AND expires_at > now()"
 _OWN = f"lookup_id = :lookup_id AND {_OWNED}"
+_PURGE = "DELETE FROM ops.lookup WHERE expires_at <= now()"
 _MOST_LISTED = 200
 _STATE = "lookup_id, state, reason, format, columns, kinds, rows, rows_done, created_at, started_at, finished_at, expires_at"
 
@@ -38,28 +41,29 @@ class Result:
     told: Told | None  # what it was made of; None: nobody kept it
 
 
-def hand_in(
-    engine: Engine, caller: Caller, upload: Upload, kinds: Sequence[str], settings: Settings, trace: Trace | None = None
-) -> uuid.UUID:
-    """Store a job; the worker finds it there. A call's trace is written down with it.
+def hand_in(hub: Hub, caller: Caller, upload: Upload, kinds: Sequence[str], trace: Trace | None = None) -> uuid.UUID:
+    """Store a job; the worker finds it there. A call's trace is written down with it; its numbers count once, however often it is sent.
 
     Raises:
         BusyError: the caller has as many unfinished ones as one may.
         RequestError: the call's key was used for another file.
+        TooManyRequests: more numbers than the caller may ask about without a purpose.
     """
-    lookup_id = new_id(trace)
-    with changing(engine, is_long=True) as connection:
+    lookup_id, numbers = new_id(trace), numbers_asked(upload.rows, kinds)
+    with changing(hub.engine, is_long=True) as connection:
+        connection.execute(text(f"{_PURGE} AND caller = :caller"), {"caller": caller.name})  # what has expired is there no more
         if not is_made(connection, trace, LOOKUP):
-            _store(connection, caller, lookup_id, upload, kinds, settings)
+            # Of two that come at once, the second counts the first.
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lookup:' || :caller, 0))"), {"caller": caller.name})
+            require_room(connection, caller, hub.settings.lookup_jobs)
+            hub.limits.take_numbers(caller, numbers)
+            _store(connection, caller, lookup_id, upload, kinds, hub.settings)
         if trace is not None:
             write_within(connection, trace, "lookups.create", 202)
     return lookup_id
 
 
 def _store(connection: Connection, caller: Caller, lookup_id: uuid.UUID, upload: Upload, kinds: Sequence[str], settings: Settings) -> None:
-    # Of two that come at once, the second counts the first.
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lookup:' || :caller, 0))"), {"caller": caller.name})
-    require_room(connection, caller, settings.lookup_jobs)
     job = {
         "lookup_id": lookup_id,
         "caller": caller.name,
@@ -93,7 +97,7 @@ def require_room(connection: Connection, caller: Caller, most: int) -> None:
     Raises:
         BusyError: he has as many unfinished ones as one may.
     """
-    statement = "SELECT count(*) FROM ops.lookup WHERE caller = :caller AND state IN ('waiting', 'running')"
+    statement = "SELECT count(*) FROM ops.lookup WHERE caller = :caller AND state IN ('waiting', 'running') AND expires_at > now()"
     if connection.execute(text(statement), {"caller": caller.name}).scalar_one() >= most:
         raise BusyError(
             f"已有 {most} 个批量查询未完成 · {most} of your look-ups are not finished yet",
@@ -161,7 +165,7 @@ def delete(engine: Engine, caller: Caller, lookup_id: uuid.UUID, trace: Trace) -
 def purge(engine: Engine) -> int:
     """Delete what was kept long enough; says how many jobs."""
     with store_errors(), engine.begin() as connection:
-        return connection.execute(text("DELETE FROM ops.lookup WHERE expires_at <= now()")).rowcount
+        return connection.execute(text(_PURGE)).rowcount
 
 
 def list_all(engine: Engine) -> list[Row]:

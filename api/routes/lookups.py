@@ -13,7 +13,6 @@ from api.answers.lookups import LookupAnswer, LookupColumn, LookupList
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.lookups import jobs
 from api.lookups.columns import column_kinds
-from api.lookups.reading import numbers_asked
 from api.lookups.sheets import MEDIA_TYPES
 from api.lookups.table import read_upload
 from api.lookups.told import require_still_told
@@ -120,8 +119,7 @@ def create_lookup(
         upload = read_upload(content, hub.settings.lookup_rows)
         kinds = column_kinds(upload.columns, upload.rows, query.columns)
         trace.shape = {"format": upload.format, "asked": set(filter(None, kinds))}
-        hub.limits.take_numbers(caller, numbers_asked(upload.rows, kinds))
-        lookup_id = jobs.hand_in(hub.engine, caller, upload, kinds, hub.settings, trace)
+        lookup_id = jobs.hand_in(hub, caller, upload, kinds, trace)
     request.app.state.lookups.wake()
     with hub.read() as connection:
         found = jobs.find(connection, caller, lookup_id)

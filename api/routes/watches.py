@@ -31,7 +31,7 @@ from api.queries import watches as queries
 from api.queries.rows import Row
 from api.queries.watched import current, readable
 from api.questions.watches import DeliveryQuery, EventQuery, WatchOrder
-from api.recognise import numbers_in, recognise
+from api.recognise import recognise
 from api.state import Hub, Trace
 from api.watches import store
 from api.watches.deliver import ENDS
@@ -110,7 +110,6 @@ def _create(order: WatchOrder, caller: Caller, hub: Hub, trace: Trace) -> WatchC
     if order.query is not None:
         entry = None if order.query.q is None else recognise(order.query.q).kind.value  # refuses what cannot be read
         trace.shape |= shape_of(order.query, entry=entry)
-        hub.limits.take_numbers(caller, numbers_in(order.query.q))
     at = read_head(hub)
     entity_id = order.id
     if order.id is not None:

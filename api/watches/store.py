@@ -21,6 +21,7 @@ from api.audit import write_within
 from api.once import WATCH, is_made, new_id
 from api.opaque import Position, lock_up, open_up
 from api.questions.watches import WatchQuestion
+from api.recognise import numbers_in
 from api.state import Hub, Trace
 from hub.database import changing
 from hub.errors import NotFound, RequestError
@@ -106,6 +107,7 @@ def create(
             made = connection.execute(select(watch).where(watch.c.watch_id == watch_id)).one()
         else:
             require_room(connection, caller, hub.settings)
+            hub.limits.take_numbers(caller, 0 if question is None else numbers_in(question.q))  # of a retry they were counted
             made = connection.execute(insert(watch).values(**row).returning(watch)).one()
         write_within(connection, trace, "watches.create", 201)
     return opened(hub.settings, made)

@@ -399,6 +399,18 @@ def test_without_a_purpose_titles_of_ones_own_are_masked_too(api: Api, store: St
     assert looked_up(clerk, csv_of(["电话"], [PHONE]))[0]["案件标题 · titles"] == "王**欠薪"
 
 
+def test_cases_beyond_those_named_are_said_to_be_there(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(12):
+        store.case(store.record("labour", f"LD-{number}", [{"name": "李四", "phone": PHONE}], title="噪音"))
+    clerk = api.as_("clerk", "labour")
+    (row,) = looked_up(clerk, csv_of(["电话"], [PHONE]))
+    assert (row["案件数 · cases"], len(row["案件标识 · case ids"].split("；"))) == ("12", 10)
+    assert row["说明 · remark"] == "仅列前 10 个 · the first 10 are named"
+    monkeypatch.setattr("api.queries.lookups.MOST_RECORDS", 11)
+    (row,) = looked_up(clerk, csv_of(["电话"], [PHONE]))
+    assert "of which some are counted；仅列前 10 个" in row["说明 · remark"]  # neither goes unsaid for the other
+
+
 def test_a_role_that_may_not(api: Api) -> None:
     caller = api.as_("engineer", "labour")
     for method, path in (("POST", ""), ("GET", ""), ("GET", f"/{uuid.uuid4()}")):
@@ -464,7 +476,7 @@ def clerk(hub: Hub) -> Caller:
 
 def job(hub: Hub, caller: Caller, rows: int = 250) -> uuid.UUID:
     upload = Upload("csv", ("电话",), [[f"1380013{index:04}"] for index in range(rows)])
-    return hand_in(hub.engine, caller, upload, ("phone",), hub.settings)
+    return hand_in(hub, caller, upload, ("phone",))
 
 
 def state(hub: Hub) -> dict[str, Any]:

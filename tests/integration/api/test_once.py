@@ -194,6 +194,17 @@ def test_what_was_deleted_may_be_made_again(api: Api, store: Store) -> None:
     assert len(store.rows("SELECT FROM ops.watch")) == 1
 
 
+def test_a_look_up_that_has_expired_is_made_anew(api: Api, store: Store) -> None:
+    """It was answered 404 until old ones were cleared away, which is done each ten minutes; and took one of its caller's places."""
+    send = _look_up(api, store)
+    first = send("k").json()
+    store.run("UPDATE ops.lookup SET created_at = created_at - interval '9 days', expires_at = now() - interval '2 days'")
+    again = send("k")
+    assert (again.status_code, again.json()["lookup_id"]) == (202, first["lookup_id"])
+    assert again.json()["created_at"] > first["created_at"]
+    assert len(store.rows("SELECT FROM ops.lookup")) == 1
+
+
 @pytest.mark.parametrize("key", ["", '""', "a b", "é", "k" * 256, 'a"b'])
 def test_a_key_that_is_none_is_refused(api: Api, store: Store, key: str) -> None:
     world = Reported(api, store)
