@@ -92,11 +92,12 @@ def _remark(answer: Mapping[str, Any]) -> str | None:
         return " · ".join(_REMARKS[answer["problem"]])
     if not answer["read_as"]:
         return " · ".join(_BLANK)
+    remarks = []
     if answer["is_cut"]:
-        return f"超过 {MOST_RECORDS} 条记录，仅计其中一部分 · more than {MOST_RECORDS} records, of which some are counted"
+        remarks.append(f"超过 {MOST_RECORDS} 条记录，仅计其中一部分 · more than {MOST_RECORDS} records, of which some are counted")
     if answer["cases"] > CASES_PER_ROW:
-        return f"仅列前 {CASES_PER_ROW} 个 · the first {CASES_PER_ROW} are named"
-    return None
+        remarks.append(f"仅列前 {CASES_PER_ROW} 个 · the first {CASES_PER_ROW} are named")
+    return _joined(remarks)
 
 
 def _joined(parts: Iterable[str]) -> str | None:
