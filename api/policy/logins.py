@@ -44,6 +44,7 @@ RENEW_S = 3600.0  # after which a login that is asked by gets its password again
 PASSWORD_S = 2 * RENEW_S  # for which it is good: whoever was given the engine before may still connect
 REFUSED_S = 10.0  # a login that was made this lately, and is refused, is not made again: that would not help
 _NAME_BYTES = 63  # of a role in PostgreSQL
+_MARK = "casehub, by secret "  # begins the comment of a role, which says by which secret it was made last, without telling it
 _MORE_RIGHTS = "rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication"
 _SECRET_FILE = "logins.secret"  # noqa: S105 - a file's name
 
@@ -113,7 +114,14 @@ class Logins:
         return version < caller.rights.version or time.monotonic() - made_at > RENEW_S
 
     def _renew(self, login: str, password: str, caller: Caller) -> None:
-        self._ensure(login, password, caller)
+        mark = f"{_MARK}{derived_key(self._settings, 'mark')[:8].hex()}"
+        former = self._ensure(login, password, caller, mark)
+        if login in self._made and former not in (None, mark):  # it was this server's, and is made by turns
+            _log.error(
+                "login %s was made by a server with another login secret: two that work on one store lock each other out of it, and refuse "
+                "each other's cursors; name one file to both in CASEHUB_LOGIN_SECRET_FILE",
+                login,
+            )
         self._made[login] = (max(caller.rights.version, self._made.get(login, (-1, 0.0))[0]), time.monotonic())
 
     def _connect(self, login: str, password: str, caller: Caller, *how: Any) -> PsycopgConnection:
@@ -149,8 +157,12 @@ class Logins:
             while self._engines:
                 _pool(self._engines.popitem()[1][1]).retire()
 
-    def _ensure(self, login: str, password: str, caller: Caller) -> None:
-        """Make the login and say in `ops.row_scope` what it may read; a scope of a newer policy is left as it is."""
+    def _ensure(self, login: str, password: str, caller: Caller, mark: str) -> str | None:
+        """Make the login and say in `ops.row_scope` what it may read; a scope of a newer policy is left as it is.
+
+        Returns:
+            The mark of the secret by which it was made before; None where it was not, or nobody said.
+        """
         rights = caller.rights
         scope = {
             "login": login,
@@ -170,6 +182,7 @@ class Logins:
             # A temporary table or function would be a place to gather what is read, and to plan with.
             connection.exec_driver_sql(f'REVOKE TEMPORARY ON DATABASE "{self._engine.url.database}" FROM PUBLIC')
             connection.execute(statement)
+            return _marked(connection.connection.driver_connection, login, mark)  # type: ignore[arg-type]
 
 
 def _pool(engine: Engine) -> KeptPool:
@@ -207,6 +220,17 @@ def _create_role(connection: PsycopgConnection, login: str, password: str, conne
         cursor.execute(sql.SQL("ALTER ROLE {role} RESET ALL").format(role=role))
         cursor.execute(sql.SQL("ALTER ROLE {role} IN DATABASE {here} RESET ALL").format(role=role, here=sql.Identifier(database)))
         cursor.execute(sql.SQL("GRANT {reader} TO {role}").format(reader=sql.Identifier(READER), role=role))
+
+
+def _marked(connection: PsycopgConnection, login: str, mark: str) -> str | None:
+    """Mark a role as made by one secret, and say by which it was before; a comment of somebody's own is left as it is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (login,))
+        (former,) = cast(tuple[str | None], cursor.fetchone())
+        if former is not None and not former.startswith(_MARK):
+            return None
+        cursor.execute(sql.SQL("COMMENT ON ROLE {role} IS {mark}").format(role=sql.Identifier(login), mark=sql.Literal(mark)))
+        return former
 
 
 def derived_key(settings: Settings, purpose: str) -> bytes:

@@ -173,6 +173,31 @@ def test_a_login_that_somebody_dropped_is_made_anew(logins: Logins, database: En
         assert connection.execute(text("SELECT session_user")).scalar_one() == engine.url.username
 
 
+def test_two_servers_with_two_secrets_are_told(
+    logins: Logins, database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each makes the other's password invalid, and neither could see why its own was."""
+    monkeypatch.setattr(module, "REFUSED_S", 0.0)
+    other = Logins(database, Settings(home=tmp_path / "second"), lambda url: reading_engine(url, 4))
+    for server in (logins, other) * 2:
+        with server.engine(clerk("petition")).connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
+            connection.invalidate()
+    other.dispose()
+    told = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == 2 and all("CASEHUB_LOGIN_SECRET_FILE" in message for message in told)
+
+
+def test_a_secret_that_was_replaced_is_no_second_server(
+    logins: Logins, database: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logins.engine(clerk("petition"))
+    after = Logins(database, Settings(home=tmp_path / "replaced"), lambda url: reading_engine(url, 4))
+    after.engine(clerk("petition"))
+    after.dispose()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_password_is_set_anew_while_its_login_is_asked_by(logins: Logins, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = logins.engine(clerk("petition"))
     with contextlib.ExitStack() as stack:
