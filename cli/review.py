@@ -147,7 +147,7 @@ def ask_next(
         for place, (name, found, task) in enumerate(waiting, 1):
             for one in examine(engine, relation_named(name), [found]):
                 showing_nodes(name, found)
-                console.rule(f"{place} / {len(waiting)} · {name}")
+                console.print(f"\n[bold]{place} / {len(waiting)} · {name}[/bold]", highlight=False)
                 show_pair(console, one, name, clear=clear)
                 answer = _answer()
                 if answer == "q":

@@ -52,6 +52,18 @@ def test_a_rule_in_quarantine_can_be_copied(database: Engine) -> None:
     assert "…" not in output
 
 
+def test_what_goes_into_a_file_is_broken_over_no_lines(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it can be searched, and read by a program."""
+    monkeypatch.delenv("COLUMNS")
+    with database.begin() as connection:
+        connection.execute(text(_ITEM.replace("cannot be read as date", "cannot be read " * 20)))
+        connection.execute(text(_BATCH), {"department": "emergency_management_of_the_district"})
+    (row,) = [line for line in CliRunner().invoke(app, ["quarantine", "list"]).output.splitlines() if "YJ2026" in line]
+    assert row.split()[:5] == ["1", "emergency_management", "YJ20260301000123", "1", "transform:petitioner.birth_date"]
+    assert row.count("cannot be read") == 20
+    assert "emergency_management_of_the_district" in CliRunner().invoke(app, ["batches", "list"]).output
+
+
 def test_refused_rows_beyond_those_shown_are_counted_by_rule(database: Engine) -> None:
     with database.begin() as connection:
         for number in range(3):
