@@ -31,9 +31,11 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
     """A file that somebody asked for; it takes its name once it is whole, and until then what had that name stays.
 
     Raises:
-        RequestError: its folder cannot be written into.
+        RequestError: its folder cannot be written into, the disk is full, or what has that name is no file.
     """
     whole = path.resolve()
+    if whole.exists() and not whole.is_file():  # a folder; or a device, in whose place no file is to come
+        raise unwritable(path, FileExistsError(0, "what is there is no file"))
     try:
         file = tempfile.NamedTemporaryFile(prefix=f".{whole.name}.", dir=whole.parent, delete=False)  # noqa: SIM115 - closed below
     except OSError as error:
@@ -44,8 +46,10 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(file.name, whole)  # noqa: PTH105 - its name is text
-    except BaseException:
+    except BaseException as error:
         Path(file.name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise unwritable(path, error) from None
         raise
 
 

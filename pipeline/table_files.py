@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from hub.errors import NotFound, RequestError
-from hub.private_files import private_file, unwritable
+from hub.private_files import private_file
 
 ENDINGS = (".csv", ".parquet")
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # XLSX (any zip) and XLS
@@ -80,14 +80,11 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
         RequestError: see `require_writable`.
     """
     require_writable(path)
-    try:
-        with private_file(path) as file:
-            if path.suffix == ".parquet":
-                frame.write_parquet(file)
-            else:
-                frame.write_csv(file)
-    except OSError as error:  # the disk is full
-        raise unwritable(path, error) from None
+    with private_file(path) as file:
+        if path.suffix == ".parquet":
+            frame.write_parquet(file)
+        else:
+            frame.write_csv(file)
 
 
 def _require_text(path: Path) -> None:

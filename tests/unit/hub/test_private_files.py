@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,29 @@ def test_whoever_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), private_file(tmp_path / "there.csv") as file:
         file.write(b"half")
         raise KeyboardInterrupt
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_what_is_no_file_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "null.csv").symlink_to("/dev/null")
+    for name in ("folder.csv", "pipe.csv", "null.csv"):
+        with pytest.raises(RequestError, match="what is there is no file"):
+            write_private_file(tmp_path / name, "号码")
+    assert Path("/dev/null").is_char_device()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "null.csv", "pipe.csv"]
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "there.csv").write_text("before")
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, former[1]))
+    try:
+        with pytest.raises(RequestError, match="there.csv cannot be written"):
+            write_private_file(tmp_path / "there.csv", "号码" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
 
 
