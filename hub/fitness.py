@@ -10,7 +10,8 @@ from hub.wording import Words
 
 NEEDS = 18  # PostgreSQL's version
 _ASKED = """
-SELECT current_user AS login, current_database() AS database, current_setting('server_version_num')::integer / 10000 AS version,
+SELECT quote_ident(current_user) AS login, quote_ident(current_database()) AS database,
+       current_setting('server_version_num')::integer / 10000 AS version,
        pg_encoding_to_char(encoding) AS encoding, has_database_privilege(current_database(), 'CREATE') AS may_make,
        (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user) AS makes_roles
 FROM pg_database WHERE datname = current_database()

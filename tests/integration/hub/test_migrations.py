@@ -137,23 +137,24 @@ def test_a_server_of_ones_own_that_lets_nobody_in_is_told_with_why(postgres_serv
 def test_a_database_that_is_not_made_as_it_should_be_is_told_before_anything_is_in_it(
     postgres_server: Server, role: str, made: str, told: str, remedy: str
 ) -> None:
-    login = f"unfit_{uuid.uuid4().hex[:12]}"
+    login = f"unfit-{uuid.uuid4().hex[:12]}"
+    quoted = f'"{login}"'
     with contextlib.closing(postgres.connect(postgres_server, "postgres")) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        cursor.execute(f"CREATE ROLE {login} LOGIN {role} PASSWORD '{login}'")
-        cursor.execute(f"CREATE DATABASE {login} {made.format(login=login)}")
+        cursor.execute(f"CREATE ROLE {quoted} LOGIN {role} PASSWORD '{login}'")
+        cursor.execute(f"CREATE DATABASE {quoted} {made.format(login=quoted)}")
         engine = create_engine(postgres_server.url(login).set(username=login, password=login), poolclass=NullPool)
         try:
             with pytest.raises(SettingsError, match=told) as caught:
                 migrate(engine)
-            assert remedy.format(login=login) in caught.value.remedy
+            assert remedy.format(login=quoted) in caught.value.remedy
             if "ALTER" in remedy:  # what it says helps
-                cursor.execute(remedy.format(login=login))
+                cursor.execute(remedy.format(login=quoted))
                 with contextlib.suppress(SettingsError):
                     migrate(engine)
         finally:
-            cursor.execute(f"DROP DATABASE {login}")
-            cursor.execute(f"DROP ROLE {login}")
+            cursor.execute(f"DROP DATABASE {quoted}")
+            cursor.execute(f"DROP ROLE {quoted}")
 
 
 def test_a_refused_statement_is_told_without_its_values(database: Engine) -> None:
