@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from api.access import Rights
+from api.change_waiting import ChangeWaiting
 from api.export import running as exporting
+from api.opaque import Position
 from api.policy.store import Policies
 from hub import postgres
 from hub.database import make_engine
@@ -92,3 +94,21 @@ def endless(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
             yield part * 200
 
     monkeypatch.setattr(exporting, "rows", repeated)
+
+
+@pytest.fixture
+def waiters(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many wait for a change at this moment."""
+    inside: set[object] = set()
+    real = ChangeWaiting.beyond
+
+    async def counted(places: ChangeWaiting, seen: Position, timeout_s: float) -> bool:
+        one = object()
+        inside.add(one)
+        try:
+            return await real(places, seen, timeout_s)
+        finally:
+            inside.discard(one)
+
+    monkeypatch.setattr(ChangeWaiting, "beyond", counted)
+    return lambda: len(inside)

@@ -11,6 +11,7 @@ from api.audit.writer import _Table
 from hub.errors import StoreUnavailable
 from tests.integration.api.builders import Api, Store
 from tests.integration.api.test_lookups import csv_of, hand, looked_up
+from tests.integration.pipeline.resolving import id_number, person, record, settle
 
 ID_NUMBER = "440311199001011234"
 PHONE = "13800138000"
@@ -189,10 +190,11 @@ def test_every_kind_of_question_leaves_its_shape(
     assert last(store)["shape"] == shape
 
 
-def test_a_match_says_how_many_it_showed_and_a_file_what_it_was_looked_up_by(api: Api, store: Store, case_id: uuid.UUID) -> None:
-    clerk = api.as_("clerk", "labour")
-    shown = clerk.post("/v1/match", json={"parties": [WHO]}).json()["parties"][0]["candidates"]
-    assert last(store)["results"] == len(shown)
+def test_a_match_says_how_many_it_showed_and_a_file_what_it_was_looked_up_by(api: Api, store: Store) -> None:
+    clerk, known = api.as_("clerk", "labour"), {"name": "欧阳震华", "id_no": id_number(1), "phone": PHONE}
+    settle(store.engine, record("petition", "XF-1", person(**known)))
+    shown = clerk.post("/v1/match", json={"parties": [{"kind": "person", **known}]}).json()["parties"][0]["candidates"]
+    assert last(store)["results"] == len(shown) == 1
     assert hand(clerk, csv_of(["身份证号", "备注"], [ID_NUMBER, "无"])).status_code == 202
     created = next(row for row in reversed(rows(store)) if row["action"] == "lookups.create")
     assert created["shape"] == {"format": "csv", "asked": ["id_number"]}

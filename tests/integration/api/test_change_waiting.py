@@ -27,24 +27,6 @@ from tests.integration.api.changing import NOISE, case_of, latest, page, record,
 from tests.integration.api.waiting import wait_for
 
 
-@pytest.fixture
-def waiters(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """How many wait for a change at this moment."""
-    inside: set[object] = set()
-    real = ChangeWaiting.beyond
-
-    async def counted(places: ChangeWaiting, seen: Position, timeout_s: float) -> bool:
-        one = object()
-        inside.add(one)
-        try:
-            return await real(places, seen, timeout_s)
-        finally:
-            inside.discard(one)
-
-    monkeypatch.setattr(ChangeWaiting, "beyond", counted)
-    return lambda: len(inside)
-
-
 def events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
     """Events of a stream."""
     found: dict[str, Any] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +14,7 @@ from sqlalchemy import Engine, text
 from api import state
 from hub.database import make_engine
 from tests.integration.api.builders import Api, Store, running_api
+from tests.integration.api.waiting import wait_for
 
 SECRET = "13800138000"
 
@@ -177,7 +177,7 @@ def test_a_burst_finds_the_connections_of_the_last_one(store: Store) -> None:
         connection.exec_driver_sql("SET idle_session_timeout = '20ms'")
         ended = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         connection.commit()
-    time.sleep(0.3)
+    assert wait_for(lambda: store.rows(f"SELECT FROM pg_stat_activity WHERE pid = {ended}"), [])
     assert ended not in backends(POOL_SIZE)
     reading.dispose()
 

@@ -405,7 +405,7 @@ def test_an_export_that_is_refused_makes_no_file(fragile_api: Api) -> None:
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:casehub:problem:store-unavailable")
     assert "噪音" not in answer.text
     assert wait_for(lambda: [(row["action"], row["outcome"]) for row in written(store)], [("cases.export.end", 499)])
-    assert running._running["petition", "clerk"] == 0
+    assert wait_for(lambda: running._running["petition", "clerk"], 0)
 
 
 def test_a_stream_that_is_refused_gives_its_place_back(fragile_api: Api) -> None:

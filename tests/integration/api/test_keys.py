@@ -111,9 +111,14 @@ def test_a_revocation_is_obeyed_within_a_second(api: Api, store: Store) -> None:
     key = create_key(store.engine, ZHANG, 1)
     assert ask(api, key).status_code == 200
     revoke_key(store.engine, key.split("_")[1])
-    began = time.monotonic()
-    assert wait_for(lambda: ask(api, key).status_code, 401)
-    assert time.monotonic() - began < 2
+    revoked_at, asked_at = time.monotonic(), list[float]()
+
+    def answer() -> int:
+        asked_at.append(time.monotonic())
+        return ask(api, key).status_code
+
+    assert wait_for(answer, 401)
+    assert all(at - revoked_at < key_check.FRESH_S for at in asked_at[:-1])  # which were answered, however long that took
     with pytest.raises(NotFound):
         revoke_key(store.engine, "zhang")
 

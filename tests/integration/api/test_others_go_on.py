@@ -15,6 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
+from api import state
 from api.access import Caller
 from api.authentication import key_check
 from api.authentication.keys import create_key
@@ -24,20 +25,28 @@ from hub.database import make_engine
 from tests.integration.api.builders import DIRECTORY, SECRET, Api, running_api_of
 from tests.integration.api.test_inbox import URL as INBOX
 from tests.integration.api.test_inbox import signed
+from tests.integration.api.waiting import wait_for
 
 PARTY = {"kind": "person", "role": "petitioner", "name": "王小明", "phone": "13912345678"}
 BATCH = {"records": [{"parties": [PARTY]}] * 3}
 CALLS = POOL_SIZE + 2
 WRITERS = 15  # connections of the store's engine
 FRESH_S = 0.2
-SOON_S = 2.0  # a pool that is used up is waited for three
+SOON_S = 5.0  # of what takes a fraction of a second, unless the machine is slow
+WAIT_S = 25  # for which a statement, or whoever finds its pool used up, waits here
 _CERTIFICATES = ssl.create_default_context()  # read once
 
 
 @pytest.fixture(autouse=True)
 def soon_stale(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that was read is due to be read again after a fraction of a second."""
+    """A key that was read is due to be read again after a fraction of a second; and what waits does so for longer than in earnest.
+
+    Else calls that are held up would be given up meanwhile where the machine is slow, and others served for that.
+    """
     monkeypatch.setattr(key_check, "FRESH_S", FRESH_S)
+    monkeypatch.setattr(state, "STATEMENT_TIMEOUT_S", WAIT_S)
+    monkeypatch.setattr(state, "POOL_TIMEOUT_S", WAIT_S)
+    monkeypatch.setattr("hub.database.LONG_TIMEOUT_S", WAIT_S)
 
 
 @contextlib.contextmanager
@@ -67,10 +76,7 @@ def _waiting(engine: Engine) -> int:
 
 
 def _until_waiting(engine: Engine, calls: int) -> None:
-    deadline = time.monotonic() + 4
-    while _waiting(engine) < calls and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert _waiting(engine) >= calls
+    assert wait_for(lambda: _waiting(engine) >= calls, True)
 
 
 def _is_served(api: Api, other: Api) -> None:
@@ -118,8 +124,7 @@ def test_who_asks_is_known_while_every_thread_is_taken(fragile_api: Api) -> None
 
 @pytest.fixture
 def pushing(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A signed push, as a request; one that waits is given up sooner than in earnest."""
-    monkeypatch.setattr("hub.database.LONG_TIMEOUT_S", 6)
+    """A signed push, as a request."""
     monkeypatch.setenv("CASEHUB_CONNECTION_EMERGENCY_MANAGEMENT", json.dumps({"secret": SECRET}))
     body = b'{"events": [{"id": "e1"}]}'
     return {"content": body, "headers": signed(body)}
@@ -147,7 +152,10 @@ def test_who_asks_is_known_while_every_connection_that_writes_is_taken(fragile_a
     assert "newcomer" in {row["name"] for row in used}
 
 
-def test_a_department_pushes_so_much_at_once_and_no_more(database: Engine, pushing: dict[str, Any]) -> None:
+def test_a_department_pushes_so_much_at_once_and_no_more(
+    database: Engine, pushing: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.database.LONG_TIMEOUT_S", 6)  # what waits is given up within the test
     with running_api_of(database, DIRECTORY, calls_at_once=2) as api, another(database) as engine:
         with ThreadPoolExecutor(1) as pool, held_up(engine, "ops.inbox", api, "POST", INBOX, 5, **pushing) as calls:
             _until_waiting(engine, 2)

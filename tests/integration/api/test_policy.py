@@ -24,6 +24,7 @@ from hub.settings import get_settings
 from schema import tables
 from tests.integration.api.builders import PURPOSE, Api, Store
 from tests.integration.api.changing import NOISE, latest, page, record, settle
+from tests.integration.api.waiting import wait_for
 
 HERE, THERE = "440311001001", "440311001002"
 PERSON = {"name": "王小明", "id_no": "440311199001011234", "phone": "13800138000", "address": "光明街道1号"}
@@ -363,12 +364,14 @@ def test_a_stream_ends_when_the_policy_takes_rights_away(api: Api, store: Store,
     assert time.monotonic() - began < 20
 
 
-def test_who_waits_for_changes_is_told_none_once_his_rights_are_others(api: Api, store: Store, bring_in: Any) -> None:
+def test_who_waits_for_changes_is_told_none_once_his_rights_are_others(
+    api: Api, store: Store, bring_in: Any, waiters: Callable[[], int]
+) -> None:
     clerk = api.as_("clerk", "labour")
     since = latest(clerk)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(page, clerk, since=since, wait=10)
-        time.sleep(0.5)
+        assert wait_for(waiters, 1)
         bring_in(endpoints=["sources.list"])
         settle(store.engine, record("police", "1", **NOISE))
         assert waiting.result()["items"] == []

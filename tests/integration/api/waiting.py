@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0  # of what takes a fraction of a second, unless the machine is slow
 
 
 def wait_for(ask: Callable[[], Any], wanted: Any) -> bool:
