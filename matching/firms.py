@@ -47,6 +47,8 @@ OF_PROVINCE = "^广东省?$"
 DIVISIONS = rf"{'|'.join(_WIDE)}|新区|经济特区|[省市县区]|[^省市县区]{{2,4}}(?:街道|镇|社区)"
 STEM_HEAD = r"^(\S+ \S+)"
 LEGAL_USUAL = "^(?:有限责任)?公司$"
+#: No more than these: many of them are words of two, and Python tries each way to part 集团有限公司集团有限公司…, twice as many for each.
+WORDS_AT_END = "((?:{}){{1,6}})$"
 
 
 def organisation_names(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
@@ -72,14 +74,14 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(part=pl.when(~is_body).then(branch))
     frame = frame.with_columns(_without_end("part"))
     # The stem keeps two characters at least, so that what stands there is never taken for a form or an industry.
-    frame = frame.with_columns(legal=pl.when(~is_body).then(stem.str.slice(2).str.extract(ends(words.legal_forms, "((?:{})+)$"))))
+    frame = frame.with_columns(legal=pl.when(~is_body).then(stem.str.slice(2).str.extract(ends(words.legal_forms, WORDS_AT_END))))
     frame = frame.with_columns(_without_end("legal"))
     # 市政 is an industry: its 市 ends no city's name.
     of_firm = stem.str.replace_all("市政", "·").str.extract(firm_place())
     frame = frame.with_columns(place=pl.when(is_body).then(stem.str.extract(BODY_PLACE)).otherwise(of_firm))
     rest = stem.str.strip_prefix(pl.col("place").fill_null(""))
     frame = frame.with_columns(stem=pl.when(is_body | (rest.str.len_chars() >= 2)).then(rest).otherwise(stem))
-    trade = stem.str.slice(2).str.extract(ends(words.industries, "((?:{})+)$"))
+    trade = stem.str.slice(2).str.extract(ends(words.industries, WORDS_AT_END))
     frame = frame.with_columns(industry=pl.when(is_body).then(stem.str.extract(ends(words.bodies, "((?:{}))$"))).otherwise(trade))
     return _sounds(_restored(frame.with_columns(_without_end("industry")).with_columns(is_whole=_is_whole(), is_shop=_is_shop())))
 
@@ -221,4 +223,4 @@ def shop_name() -> str:
 @cache
 def branch_after(before: tuple[str, ...]) -> str:
     """A branch, after one of these words."""
-    return rf"(?:{'|'.join(before)})+({_HAN}{{0,8}}(?:分公司|分店|分部|分厂|分行|支行|项目部))$"
+    return rf"(?:{'|'.join(before)}){{1,6}}({_HAN}{{0,8}}(?:分公司|分店|分部|分厂|分行|支行|项目部))$"

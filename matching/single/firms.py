@@ -87,7 +87,7 @@ def _parts(bracketed: str) -> _Parts:
         branches = (extract(firms.branch_after(before), stem) for before in (words.legal_forms, words.industries))
         parts.part = next((branch for branch in branches if branch is not None), None)
         parts.stem = parts.stem.removesuffix(parts.part or "")
-        parts.legal = extract(ends(words.legal_forms, "((?:{})+)$"), parts.stem[_SHORTEST:])
+        parts.legal = extract(ends(words.legal_forms, firms.WORDS_AT_END), parts.stem[_SHORTEST:])
         parts.stem = parts.stem.removesuffix(parts.legal or "")
         parts.place = extract(firms.firm_place(), parts.stem.replace("市政", "·"))
     else:
@@ -98,7 +98,7 @@ def _parts(bracketed: str) -> _Parts:
     if parts.is_body:
         parts.industry = extract(ends(words.bodies, "((?:{}))$"), parts.stem)
     else:
-        parts.industry = extract(ends(words.industries, "((?:{})+)$"), parts.stem[_SHORTEST:])
+        parts.industry = extract(ends(words.industries, firms.WORDS_AT_END), parts.stem[_SHORTEST:])
     parts.stem = parts.stem.removesuffix(parts.industry or "")
     return parts
 

@@ -20,7 +20,7 @@ _MOBILE = r"^(?:(?:\+|00)?86)?(1[3-9][0-9]{9})$"
 _EXTENSION = r"(?:(?:-|转|分机|ext\.?|x|#)[0-9]{1,6})?"
 _LANDLINE = rf"^(?:(?:\+|00)?86-?\(?0?|\(?0)(10|2[0-9]|[3-9][0-9]{{2}})\)?-?([2-9][0-9]{{6,7}}){_EXTENSION}$"
 _PHONE_PARTS = re.compile(r"[/、,;，；|\n]|或|和")
-_SPOKEN_EXTENSION = re.compile(r"\s*(?:转|分机|内线|ext\.?|x|#)\s*[0-9]{1,6}$", re.IGNORECASE)
+_SPOKEN_EXTENSION = re.compile(r"(?<!\s)\s*(?:转|分机|内线|ext\.?|x|#)\s*[0-9]{1,6}$", re.IGNORECASE)
 #: Of a field with more figures than any number has, the numbers that are dialled: a mobile one, and an area code with its number.
 _LONGEST_PHONE = 15
 _MOBILE_AMONG = re.compile(r"(?<![0-9])(?:(?:\+|00)?86[\s-]{0,2})?(1[3-9][0-9][\s-]?[0-9]{4}[\s-]?[0-9]{4})(?![0-9])")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -52,6 +53,8 @@ _PIECES = (
     *_WORDS.legal_forms,
     *_WORDS.industries[:80],
     *_WORDS.bodies,
+    *_WORDS.shop_names[:20],
+    *_WORDS.shops[:20],
     *_WORDS.short_for,
     *_WORDS.estates,
     *(word for titles in _WORDS.titles.values() for word in titles),
@@ -151,6 +154,17 @@ def test_a_name(texts: list[str]) -> None:
 def test_a_firm(texts: list[str]) -> None:
     names = packaged_model("organisation").placeholders["name"]
     assert [dict(organisation_name(text, names)) for text in texts] == organisation_names(values(texts), names).to_dicts()
+
+
+@pytest.mark.parametrize("word", ["集团有限公司", "电子科技", "建设工程", "集团股份有限公司", "房地产开发"])
+@pytest.mark.parametrize("end", ["", "啊", "分公司", "深圳分公"])
+def test_a_name_of_the_same_words_over_and_over_is_read_at_once(word: str, end: str) -> None:
+    """In as many ways as there are to part it, it took longer than anybody lives."""
+    text = ("华盛" + word * 100)[: 200 - len(end)] + end  # as long as a name that is asked for may be
+    start = time.process_time()
+    found = dict(organisation_name(text, frozenset()))
+    assert time.process_time() - start < 2
+    assert found == organisation_names(values([text]), frozenset()).row(0, named=True)
 
 
 @IN_COLUMNS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from decimal import Decimal
 
 import polars as pl
@@ -295,3 +296,9 @@ def test_an_hour_that_summer_time_skipped_is_refused_and_one_it_repeated_is_the_
 )
 def test_other_times(name: str, value: str, expected: object) -> None:
     assert read(name, value) == expected
+
+
+def test_a_phone_with_thousands_of_blanks_in_it_is_read_at_once() -> None:
+    start = time.process_time()
+    assert read("phone", "0755-2600" + " " * 50_000 + "1234 (王)") == "075526001234"
+    assert time.process_time() - start < 5
