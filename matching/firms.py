@@ -81,9 +81,22 @@ def _parts(names: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(place=pl.when(is_body).then(stem.str.extract(BODY_PLACE)).otherwise(of_firm))
     rest = stem.str.strip_prefix(pl.col("place").fill_null(""))
     frame = frame.with_columns(stem=pl.when(is_body | (rest.str.len_chars() >= 2)).then(rest).otherwise(stem))
+    frame = _without_inner_place(frame)
     trade = stem.str.slice(2).str.extract(ends(words.industries, WORDS_AT_END))
     frame = frame.with_columns(industry=pl.when(is_body).then(stem.str.extract(ends(words.bodies, "((?:{}))$"))).otherwise(trade))
-    return _sounds(_restored(frame.with_columns(_without_end("industry")).with_columns(is_whole=_is_whole(), is_shop=_is_shop())))
+    frame = _without_inner_place(frame.with_columns(_without_end("industry")))
+    return _sounds(_restored(frame.with_columns(is_whole=_is_whole(), is_shop=_is_shop())))
+
+
+def _without_inner_place(frame: pl.DataFrame) -> pl.DataFrame:
+    """华盛科技深圳有限公司 is 华盛科技(深圳)有限公司: a whole name that does not begin with its place has it within, in brackets or not."""
+    stem, legal = pl.col("stem"), pl.col("legal")
+    may_be = ~pl.col("is_body") & legal.is_not_null() & ~legal.is_in(sorted(vocabulary().spoken_forms)) & ~_is_placed()
+    inner = pl.when(may_be).then(stem.str.extract(inner_place(), 2))
+    return frame.with_columns(
+        aside_place=pl.coalesce("aside_place", inner),
+        stem=pl.when(inner.is_not_null()).then(stem.str.extract(inner_place())).otherwise(stem),
+    )
 
 
 def _is_whole() -> pl.Expr:
@@ -192,6 +205,14 @@ def trade_words() -> frozenset[str]:
 def place_aside() -> str:
     """A place in brackets."""
     return rf"\(({'|'.join(vocabulary().places)})市?\)"
+
+
+@cache
+def inner_place() -> str:
+    """A city or the province at the end of a stem, and what stands before it."""
+    words = vocabulary()
+    cities = "|".join(place for place in words.places if place in ("广东", "深圳", *words.other_cities))
+    return rf"^({_HAN}{{2,}}?)({cities})市?$"
 
 
 @cache

@@ -69,6 +69,8 @@ CASE_FORM = (
     "text_signature",
     "text_bands",
 )
+#: What is compared of an organisation's name and its letters alone do not tell: 华盛(深圳)有限公司 says where it is, without brackets not.
+READ_OF_NAME = ("core", "city", "part", "formal")
 #: What departments write differently around and inside a case number.
 NO_NUMBER = r"[^\p{Han}A-Z0-9]"
 DAY_US = 86_400_000_000
@@ -121,8 +123,7 @@ def organisation_forms(parties: pa.Table, model: Model) -> pa.Table:
         _apart(frame),
         identifier=pl.when(pl.col("uscc_state") == "verified").then("uscc"),
     )
-    parts = [pl.col(column).fill_null("") for column in ("uscc", "name", "phone", *ADDRESS)]
-    parts[-1] += pl.concat_str(pl.lit("\x1f"), DISTRICT).fill_null("")  # a fingerprint without one is what it was before there were any
+    parts = [pl.col(column).fill_null("") for column in ("uscc", "name", "phone", *ADDRESS, DISTRICT, *READ_OF_NAME)]
     known = pl.any_horizontal(pl.col(column).is_not_null() for column in ("uscc", "name", "phone"))
     compared = form.select(pl.when(known).then(pl.concat_str(parts, separator="\x1f"))).to_series()
     return _arrow(form.with_columns(_fingerprints(compared)), ORGANISATION_FORM)

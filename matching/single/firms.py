@@ -95,12 +95,23 @@ def _parts(bracketed: str) -> _Parts:
     rest = parts.stem.removeprefix(parts.place or "")
     if parts.is_body or len(rest) >= _SHORTEST:
         parts.stem = rest
+    _leave_inner_place_out(parts)
     if parts.is_body:
         parts.industry = extract(ends(words.bodies, "((?:{}))$"), parts.stem)
     else:
         parts.industry = extract(ends(words.industries, firms.WORDS_AT_END), parts.stem[_SHORTEST:])
     parts.stem = parts.stem.removesuffix(parts.industry or "")
+    _leave_inner_place_out(parts)
     return parts
+
+
+def _leave_inner_place_out(parts: _Parts) -> None:
+    """As `firms._without_inner_place`."""
+    if parts.is_body or parts.legal is None or parts.legal in vocabulary().spoken_forms or parts.is_placed:
+        return
+    found = compiled(firms.inner_place()).search(parts.stem)
+    if found is not None:
+        parts.stem, parts.aside = found[1], found[2]
 
 
 def _restored(parts: _Parts) -> tuple[str | None, str | None, str | None, str | None]:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from matching.addresses import ADDRESS, DISTRICT, community_name, street_name
 from matching.characters import fold_one
-from matching.forms import A_CELL_DEGREES, A_DAY_US, NO_NUMBER, case_numbers
+from matching.forms import A_CELL_DEGREES, A_DAY_US, NO_NUMBER, READ_OF_NAME, case_numbers
 from matching.model import Model
 from matching.single.addresses import address
 from matching.single.firms import organisation_name
@@ -148,9 +148,7 @@ def _first(*values: Any) -> Any:
 def _fingerprint(form: Form) -> str | None:
     if form["uscc"] is None and form["name"] is None and form["phone"] is None:
         return None
-    compared = "\x1f".join(form[column] or "" for column in ("uscc", "name", "phone", *ADDRESS))
-    if form[DISTRICT] is not None:
-        compared += f"\x1f{form[DISTRICT]}"
+    compared = "\x1f".join(form[column] or "" for column in ("uscc", "name", "phone", *ADDRESS, DISTRICT, *READ_OF_NAME))
     return hashlib.blake2b(compared.encode(), digest_size=16).hexdigest()
 
 

@@ -250,6 +250,13 @@ def test_fingerprint_is_of_all_that_is_compared() -> None:
     assert nothing is None
 
 
+def test_a_firm_whose_brackets_say_where_it_is_has_another_fingerprint_than_one_without_them() -> None:
+    forms = make_forms("organisation", {"name": "恒瑞达（深圳）厂"}, {"name": "恒瑞达深圳厂"})
+    assert forms.column("name").to_pylist() == ["恒瑞达深圳厂"] * 2
+    assert forms.column("core").to_pylist() == ["恒瑞达", "恒瑞达深圳"]
+    assert len({*forms.column("fingerprint").to_pylist()}) == 2
+
+
 def test_case_number_and_citations_are_written_one_way() -> None:
     cited = [{"department": "court", "number": "(2026)粤0311民初12号"}, {"department": None, "number": "3"}]
     form = make_forms("case", {"case_number": "信〔2026〕1号", "references": cited}, {}).to_pylist()

@@ -51,6 +51,13 @@ def test_weight_is_symmetric(rows: list[dict[str, Any]]) -> None:
         assert forward.column(column).to_pylist() == backward.column(column).to_pylist()
 
 
+@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+def test_a_firm_with_its_place_in_brackets_left_out_or_not_is_one_whichever_comes_first(order: tuple[int, ...]) -> None:
+    names = ["恒瑞达科技（深圳）有限公司", "恒瑞达科技深圳有限公司", "深圳市恒瑞达科技有限公司"]
+    inputs = make_inputs("organisation", *({"name": names[place], "record_id": place} for place in order))
+    assert len({*deduplicate("organisation", inputs, packaged_model("organisation")).column("cluster").to_pylist()}) == 1
+
+
 def _in_chunks(inputs: pa.Table, sizes: list[int]) -> set[frozenset[int]]:
     """Clusters as a store makes them: keys and edges kept, each chunk joined with what came before."""
     keys, edges, known, start = [], [], [], 0
