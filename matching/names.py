@@ -1,7 +1,7 @@
 """Names of persons, comparable: title and mask recognised, surname and given name apart, sound and look.
 
 Enters names as written, leaves the columns of `PERSON_NAME`. A masked name (张先生, 张*, 张某某, 小张) becomes its known
-characters with one `*` for what is hidden; placeholders (无名氏, 匿名) become null.
+characters with one `*` for what is hidden, and so does 陈生 (Mr Chan); placeholders (无名氏, 匿名) become null.
 """
 
 from __future__ import annotations
@@ -51,6 +51,20 @@ def title_pattern() -> str:
 
 
 @cache
+def addressed_pattern() -> str:
+    """A surname with what it is called out with, and no more: 陈生 is Mr Chan, 陈德生 a name."""
+    words = vocabulary()
+    called = "|".join(word for kind in words.addressed.values() for word in kind)
+    return rf"^([\p{{Han}}&&[^小老阿某]]|{'|'.join(sorted(words.compound_surnames))})({called})$"
+
+
+def gender_of(title: str) -> str | None:
+    """The gender that a title, or what stands for one, tells."""
+    words = vocabulary()
+    return next((gender for gender in ("male", "female") if title in words.titles[gender] or title in words.addressed[gender]), None)
+
+
+@cache
 def prefix_pattern() -> str:
     """What stands before a name and is none of it."""
     return f"^(?:{'|'.join(vocabulary().name_prefixes)})[::]?"
@@ -59,8 +73,8 @@ def prefix_pattern() -> str:
 def _clean(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """Written and folded name, without notes, prefixes, "and others", and with its mask and title read."""
     words = vocabulary()
-    male, female = (words.titles[kind] for kind in ("male", "female"))
-    title = title_pattern()
+    male, female = ((*words.titles[kind], *words.addressed[kind]) for kind in ("male", "female"))
+    title, addressed = title_pattern(), addressed_pattern()
     name = pl.col("name")
     bare = (
         or_null(name, placeholders)
@@ -74,9 +88,11 @@ def _clean(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     base = name.str.replace(title, "")
     # X hides a character beside Chinese ones (张XX) and is a letter elsewhere (ALEX).
     hidden = pl.when(name.str.contains(_HAN)).then(base.str.replace_all("X+", "*")).otherwise(base).str.replace_all(MASK, "*")
-    told = name.str.extract(title)
+    untitled = pl.when(~name.str.contains(title)).then(name)
+    told = pl.coalesce(name.str.extract(title), untitled.str.extract(addressed, 2))
+    shown = pl.coalesce(untitled.str.extract(addressed, 1) + "*", hidden.str.replace(NICKNAME, "${1}*"))
     gender = pl.when(told.is_in(male)).then(pl.lit("male")).when(told.is_in(female)).then(pl.lit("female"))
-    masked = written.with_columns(hidden.str.replace(NICKNAME, "${1}*").alias("name"), title_gender=gender)
+    masked = written.with_columns(shown.alias("name"), title_gender=gender)
     # A surname alone is a masked name, with a title or without.
     alone = (name.str.len_chars() == 1) | name.is_in(sorted(words.compound_surnames))
     whole = pl.when(alone & name.str.contains(f"^{_HAN}")).then(name + "*").otherwise(name)

@@ -125,7 +125,8 @@ def masks() -> Mapping[str, str]:
     words = vocabulary()
     titles = "|".join(title for kind in words.titles.values() for title in kind)
     alone = "|".join(sorted(words.compound_surnames))
-    shown = rf"^(?:[小老阿]?{_HAN}|{alone})$"  # a surname and no more
+    called = "|".join(word for kind in words.addressed.values() for word in kind)
+    shown = rf"^(?:[小老阿]?{_HAN}|(?:{_HAN}|{alone})(?:{called})?)$"  # a surname and no more
     return {"unmasked": rf"{_HIDDEN}|{_HAN}[xX]+|(?:{titles})$|{shown}", "longest": rf"{_HIDDEN}|(?:先生|女士|小姐)$"}
 
 

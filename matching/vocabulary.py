@@ -21,6 +21,7 @@ class Vocabulary:
 
     compound_surnames: frozenset[str]
     titles: Mapping[str, tuple[str, ...]]  # male, female, none → titles
+    addressed: Mapping[str, tuple[str, ...]]  # the same, of what follows a surname alone
     name_prefixes: tuple[str, ...]
     surname_readings: Mapping[str, str]
     common_given: frozenset[str]
@@ -71,6 +72,7 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(
         compound_surnames=frozenset(persons["compound_surnames"].split()),
         titles={gender: _longest_first(words) for gender, words in persons["titles"].items()},
+        addressed={gender: _longest_first(words) for gender, words in persons["addressed"].items()},
         name_prefixes=_longest_first(persons["prefixes"]),
         surname_readings=_readings(persons["surname_readings"]),
         common_given=frozenset(persons["common_given"].split()),

@@ -18,11 +18,13 @@ from matching.names import (
     OTHERS,
     PERSON_NAME,
     TAIL,
+    addressed_pattern,
+    gender_of,
     person_names,
     prefix_pattern,
     title_pattern,
 )
-from matching.single.patterns import REMEMBERED, column, contains, extract, is_ordinary, plain_text, without, without_first
+from matching.single.patterns import REMEMBERED, column, compiled, contains, extract, is_ordinary, plain_text, without, without_first
 from matching.vocabulary import vocabulary
 
 _HAN = r"\p{Han}"
@@ -48,7 +50,9 @@ def _clean(name: str | None, placeholders: frozenset[str]) -> tuple[str | None, 
     bare = without_first(OTHERS, without_first(prefix_pattern(), without(NOTE, name)))
     bare = without(DOTS, bare, "·").strip("·")
     told = extract(title_pattern(), bare)
-    gender = "male" if told in words.titles["male"] else "female" if told in words.titles["female"] else None
+    if told is None and (called := compiled(addressed_pattern()).search(bare)):
+        return called[1] + "*", gender_of(called[2])
+    gender = None if told is None else gender_of(told)
     base = without_first(title_pattern(), bare)
     hidden = without(MASK, without("X+", base, "*") if contains(_HAN, bare) else base, "*")
     shown = without_first(NICKNAME, hidden, lambda found: found[1] + "*")

@@ -63,6 +63,11 @@ def test_sound_and_look() -> None:
         pytest.param("投诉人:李四", "李四", "李", False, id="prefix"),
         pytest.param("Alex Smith", "ALEXSMITH", "ALEXSMITH", False, id="latin with an x"),
         pytest.param("买买提·吐尔逊", "买买提吐尔逊", "买买提", False, id="dotted"),
+        pytest.param("陈生", "陈*", "陈", True, id="as people are spoken to"),
+        pytest.param("歐陽太", "欧阳*", "欧阳", True, id="so, of a compound surname"),
+        pytest.param("陈德生", "陈德生", "陈", False, id="a name that ends so"),
+        pytest.param("陈生先生", "陈生", "陈", False, id="before a title it is a name"),
+        pytest.param("阿生", "生*", "生", True, id="a nickname"),
         pytest.param("匿名", None, None, None, id="placeholder"),
         pytest.param("某某", None, None, None, id="all hidden"),
     ],
@@ -76,6 +81,7 @@ def test_surname_has_its_own_reading_and_a_mask_no_sound() -> None:
     forms = person_names(_texts("曾伟", "曾先生"), NOBODY)
     assert forms["name_pinyin"].to_list() == ["zeng wei", None]
     assert forms["title_gender"].to_list() == [None, "male"]
+    assert person_names(_texts("陈生", "李太", "王总"), NOBODY)["title_gender"].to_list() == ["male", "female", None]
 
 
 @pytest.mark.parametrize(

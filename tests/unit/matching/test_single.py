@@ -58,6 +58,7 @@ _PIECES = (
     *_WORDS.short_for,
     *_WORDS.estates,
     *(word for titles in _WORDS.titles.values() for word in titles),
+    *(word for called in _WORDS.addressed.values() for word in called),
     *sorted(_WORDS.compound_surnames)[:20],
     *sorted(_WORDS.common_given)[:20],
     *codes.streets().values(),
@@ -212,7 +213,7 @@ _TIMES = st.one_of(
     st.integers(0, 600).map(lambda days: dt.datetime(2025, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=days)),
 )
 _ROLES = st.one_of(st.none(), st.sampled_from([*codes.load("role"), "unheard of"]))
-_NAMES = ("王小明", "王小名", "王先生", "王晓明", "王", "李王小明", "李小明", "黄军海", "黄车海", "黄军梅", "黄军军海")
+_NAMES = ("王小明", "王小名", "王先生", "王生", "王姐", "王晓明", "王", "李王小明", "李小明", "黄军海", "黄车海", "黄军梅", "黄军军海")
 _PERSON = st.fixed_dictionaries(
     {
         "record_id": st.sampled_from([1, 2]),

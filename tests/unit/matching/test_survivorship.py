@@ -100,7 +100,9 @@ def test_clusters_and_fields_are_ranked_on_their_own_in_any_order() -> None:
 
 
 _STATEMENT = st.tuples(
-    st.sampled_from(["王建国", "王*国", "王先生", "王先生\n", "王师傅", "小王", "欧阳", "王XX", "王健国大", "国"]),
+    st.sampled_from(
+        ["王建国", "王*国", "王先生", "王先生\n", "王师傅", "小王", "王生", "阿生", "王建生", "欧阳", "王XX", "王健国大", "国"]
+    ),
     st.sampled_from(["police", "civil_affairs", "petition", "court"]),
     st.one_of(st.none(), st.integers(0, 3).map(day)),
 )
