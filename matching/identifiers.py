@@ -26,6 +26,8 @@ FLOAT = r"^(\+?[0-9]+)\.0{1,6}$"
 #: Scientific notation and decimals, not 0755.2712.3456: figures are lost, or some are there that nobody dials.
 ROUNDED = r"[0-9][eE][+-]?[0-9]|^[+-]?[0-9]\.[0-9]+$|[0-9]{8}\.[0-9]"
 ABROAD = r"^(?:0086|86)(1\d{10}|0\d{9,11})$"
+#: +86-755-27123456: an area's code without its 0, and seven or eight figures of which the first is none of 0 and 1.
+AREA_ABROAD = r"^(?:0086|86)((?:10|2\d)[2-9]\d{7}|[3-9]\d{2}[2-9]\d{6,7})$"
 LONG_DISTANCE = r"^0(1[3-9]\d{9})$"
 BROKEN_ID = r"^\d{14,20}[\dX]?$"
 ONE_DIGIT = r"^(?:0+|1+|2+|3+|4+|5+|6+|7+|8+|9+)$"
@@ -108,7 +110,7 @@ def _phones(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     # Of several numbers in one field the first is taken; a masked one (138****1234) is none.
     first = plain_text(pl.col("phone")).str.extract(FIRST_PHONE).str.replace(FLOAT, "${1}")
     dialled = pl.when(~first.str.contains(ROUNDED)).then(first.str.replace_all(r"[^0-9*]", ""))
-    local = dialled.str.replace(ABROAD, "${1}").str.replace(LONG_DISTANCE, "${1}")
+    local = dialled.str.replace(ABROAD, "${1}").str.replace(AREA_ABROAD, "0${1}").str.replace(LONG_DISTANCE, "${1}")
     digits = pl.col("phone")
     none = digits.str.contains(NO_PHONE) | ~digits.str.len_chars().is_between(7, 15)
     return numbers.to_frame("phone").select(or_null(local, placeholders)).select(pl.when(~none).then(digits))

@@ -90,6 +90,7 @@ def phone(text: str | None, placeholders: frozenset[str]) -> str | None:
     if contains(identifiers.ROUNDED, first):
         return None
     digits = without_first(identifiers.ABROAD, without(r"[^0-9*]", first), lambda found: found[1])
+    digits = without_first(identifiers.AREA_ABROAD, digits, lambda found: "0" + found[1])
     digits = without_first(identifiers.LONG_DISTANCE, digits, lambda found: found[1])
     is_none = digits in placeholders or contains(identifiers.NO_PHONE, digits) or not 7 <= len(digits) <= 15  # as dialled
     return None if is_none else digits

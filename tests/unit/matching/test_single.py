@@ -127,6 +127,7 @@ DIGITS = st.one_of(
     st.from_regex(r"(44|11)030[0-9](19|20)[0-9]{2}(0[1-9]|1[0-2])[0-3][0-9][0-9]{3}[0-9Xx]", fullmatch=True),
     st.from_regex(r"91440300MA5[A-Z0-9]{7}", fullmatch=True),
     st.from_regex(r"(\+86|0086|86|0)?1[3-9][0-9]{9}", fullmatch=True),
+    st.from_regex(r"(\+86|0086|86)-?0?(10|2[0-9]|755)-?[2-9][0-9]{6,7}", fullmatch=True),
     st.text(max_size=5),
 )
 _PLACEHOLDERS = {
