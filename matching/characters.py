@@ -22,6 +22,8 @@ from matching.vocabulary import vocabulary
 
 _UMLAUT = str.maketrans("üǖǘǚǜ", "vvvvv")
 _BLANKS = r"[\s\p{Cc}\p{Cf}]+"
+_NARROW = [" ", *map(chr, range(0x21, 0x7F))]
+_WIDE = ["\u3000", *map(chr, range(0xFF01, 0xFF5F))]
 
 
 def once(values: pl.Series, work: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
@@ -46,6 +48,11 @@ def fold(values: pl.Series) -> pl.Series:
 def plain_text(text: pl.Expr) -> pl.Expr:
     """NFKC without blanks and control characters: what a person wrote, variants kept."""
     return text.str.normalize("NFKC").str.replace_all(_BLANKS, "")
+
+
+def half_width(values: pl.Series) -> pl.Series:
+    """Figures, letters and marks of full width as others are, and nothing else: NFKC would make 52 of 5²."""
+    return values.str.replace_many(_WIDE, _NARROW)
 
 
 def or_null(text: pl.Expr, words: frozenset[str] = frozenset()) -> pl.Expr:

@@ -1,7 +1,7 @@
 """DURATIONS: how long something takes, as sources write it, in seconds.
 
-3m 17sec, 03:17 and 1:02:03 say their units. A bare number does not: with a decimal point and below 60 it is taken for minutes, a whole
-one from 10,000 on for milliseconds, any other for seconds. Where a column means something else, it is a `number`.
+3m 17sec, 3'17", 1h30, 03:17 and 1:02:03 say their units. A bare number does not: with a decimal point and below 60 it is taken for
+minutes, a whole one from 10,000 on for milliseconds, any other for seconds. Where a column means something else, it is a `number`.
 """
 
 from __future__ import annotations
@@ -12,27 +12,39 @@ import polars as pl
 
 _MILLISECONDS_FROM = 10_000  # as seconds nearly three hours: few things that tables list take so long
 _MINUTES_BELOW = 60
-_CLOCK = r"^(?:(\d{1,3}):)?(\d{1,3}):(\d{2}(?:\.\d+)?)$"
+_CLOCK = r"^(?:([0-9]{1,3}):)?([0-9]{1,3}):([0-9]{2}(?:\.[0-9]+)?)$"
+#: What stands before a figure is no part of it: 1:30 h is not 30 h, nor 3,5 min 5 min.
+_FIGURE = r"(?:^|[^0-9.:,]|[^0-9],)([0-9]+(?:\.[0-9]+)?)\s*"
+_HOURS, _MINUTES = "h|hrs?|hours?|小时|时", "m|mins?|minutes?|分钟|分"
 #: Seconds of a unit → how it is written after a figure.
-_UNITS = {
-    3600.0: r"(\d+(?:\.\d+)?)\s*(?:h|hrs?|hours?|小时|时)(?:[^a-z]|$)",
-    60.0: r"(\d+(?:\.\d+)?)\s*(?:m|mins?|minutes?|分钟|分)(?:[^a-z]|$)",
-    1.0: r"(\d+(?:\.\d+)?)\s*(?:s|secs?|seconds?|秒钟|秒)(?:[^a-z]|$)",
-    0.001: r"(\d+(?:\.\d+)?)\s*(?:ms|msecs?|毫秒)(?:[^a-z]|$)",
-}
+_UNITS = {3600.0: _HOURS, 60.0: _MINUTES, 1.0: "s|secs?|seconds?|秒钟|秒", 0.001: "ms|msecs?|毫秒"}
+#: Of the last figure the unit may be left out, 1h30, and a clock may say minutes once more.
+_WRITTEN_OUT = (
+    (r"[″”\"]|''|’’|′′", "s"),
+    (r"['’′]", "m"),
+    (rf"({_HOURS})\s*([0-9]{{1,2}})$", "${1}${2}m"),
+    (rf"({_MINUTES})\s*([0-9]{{1,2}})$", "${1}${2}s"),
+    (rf"^([0-9]{{1,3}}:[0-9]{{2}})\s*(?:{_MINUTES})\.?$", "${1}"),
+)
 
 
 def seconds(values: pl.Series) -> pl.Series:
     """Seconds of each value, null where it says none."""
     text = values.str.strip_chars().str.to_lowercase()
-    clock = _sum([text.str.extract(_CLOCK, place).cast(pl.Float64) * unit for place, unit in ((1, 3600), (2, 60), (3, 1))])
-    in_units = _sum([text.str.extract(pattern).cast(pl.Float64) * unit for unit, pattern in _UNITS.items()])
-    bare = text.str.extract(r"^(\d+(?:\.\d+)?)$").cast(pl.Float64)
+    clock = _sum([_figure(text, _WRITTEN_OUT[-1:], _CLOCK, place) * unit for place, unit in ((1, 3600), (2, 60), (3, 1))])
+    in_units = _sum([_figure(text, _WRITTEN_OUT[:-1], rf"{_FIGURE}(?:{words})(?:[^a-z]|$)") * unit for unit, words in _UNITS.items()])
+    bare = _figure(text, (), r"^([0-9]+(?:\.[0-9]+)?)$")
     is_parted = text.str.contains(".", literal=True)
     unit = (
         pl.when(is_parted & (bare < _MINUTES_BELOW)).then(60.0).when(~is_parted & (bare >= _MILLISECONDS_FROM)).then(0.001).otherwise(1.0)
     )
     return pl.select(pl.coalesce(clock, bare * unit, in_units)).to_series()
+
+
+def _figure(text: pl.Series, written_out: Sequence[tuple[str, str]], pattern: str, group: int = 1) -> pl.Series:
+    for short, whole in written_out:
+        text = text.str.replace_all(short, whole)
+    return text.str.extract(pattern, group).cast(pl.Float64)
 
 
 def _sum(parts: Sequence[pl.Series]) -> pl.Series:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from hub.errors import ContractError
 from hub.wording import Words
 from matching.addresses import addresses
-from matching.characters import fold, fold_one, once, or_null, pinyin
+from matching.characters import fold, fold_one, half_width, once, or_null, pinyin
 from matching.durations import seconds
 from matching.firms import organisation_names
 from matching.forms import cells
@@ -256,7 +256,7 @@ def _date(values: pl.Series, field: Field) -> pl.Series:
 
 def _year(values: pl.Series, _: Field) -> pl.Series:
     """The four digits of a year, wherever they stand."""
-    return values.str.extract(r"(?:^|\D)((?:1[5-9]|20)\d\d)(?:\D|$)").cast(pl.Float64)
+    return values.str.extract(r"(?:^|[^0-9])((?:1[5-9]|20)[0-9]{2})(?:[^0-9]|$)").cast(pl.Float64)
 
 
 def _bands(values: pl.Series, _: Field) -> pl.Series:
@@ -281,10 +281,10 @@ _PLAIN: dict[str, Callable[[pl.Series, Field], pl.Series]] = {
     "pieces": _pieces,
     "mentions": lambda values, _: mentions(values),
     "sound": _sound,
-    "number": _number,
-    "date": _date,
-    "year": _year,
-    "duration": lambda values, _: seconds(values),
+    "number": lambda values, field: _number(half_width(values), field),
+    "date": lambda values, field: _date(half_width(values), field),
+    "year": lambda values, field: _year(half_width(values), field),
+    "duration": lambda values, _: seconds(half_width(values)),
     "bands": _bands,
     "phone": lambda values, field: phones(values, _as_dialled(field)),
 }

@@ -6,10 +6,9 @@ import polars as pl
 import pytest
 
 from matching.column_profiles import profiles
-from matching.durations import seconds
 from matching.model_draft import draft
-from matching.table_forms import table_forms
-from matching.table_model import table_model_from
+from matching.table_forms import form_of, table_forms
+from matching.table_model import Field, table_model_from
 
 LENGTHS = ["197237", "197", "3m 17sec", "3.283", "03:17"]  # one, as five sources write it
 YEARS = ["1975", "1975", "'75", "75", None]
@@ -24,7 +23,17 @@ YEARS = ["1975", "1975", "'75", "75", None]
         pytest.param("2h 5m", 7500, id="hours and minutes"),
         pytest.param("4 min", 240, id="minutes"),
         pytest.param("5分30秒", 330, id="in Chinese"),
+        pytest.param("５分３０秒", 330, id="of full width"),
         pytest.param("1500ms", 1.5, id="milliseconds"),
+        pytest.param("3'17\"", 197, id="with marks"),
+        pytest.param("3′17″", 197, id="with primes"),
+        pytest.param("1h30", 5400, id="hours, the minutes without their unit"),
+        pytest.param("5分30", 330, id="minutes, the seconds without theirs"),
+        pytest.param("03:17 min", 197, id="a clock with a unit"),
+        pytest.param("1:30 h", None, id="a clock with one that it does not have"),
+        pytest.param("3,5 min", None, id="a comma"),
+        pytest.param("1h, 30m", 5400, id="a comma between units"),
+        pytest.param("٣", None, id="figures of another script"),
         pytest.param("219", 219, id="whole: seconds"),
         pytest.param("197237", 197.237, id="large: milliseconds"),
         pytest.param("3.25", 195, id="parted: minutes"),
@@ -34,7 +43,9 @@ YEARS = ["1975", "1975", "'75", "75", None]
     ],
 )
 def test_seconds_are_read(written: str, found: float | None) -> None:
-    assert seconds(pl.Series([written])).to_list() == [found]
+    field = Field("length", ("length",), "duration")
+    rows = pl.DataFrame({"length": [written, "1s"]})
+    assert form_of(rows, field)["length"].to_list() == [found, 1]
 
 
 def tracks() -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import random
 import resource
@@ -204,7 +205,9 @@ def test_a_table_with_nothing_to_link_stays_as_it_is(tmp_path: Path, rows: pl.Da
         ("code", ["(02) 55-a", "--"], ["0255A", None]),
         ("words", ["the old the new"], [["NEW", "OLD", "THE"]]),
         ("number", ["1,200.5", "x"], [1200.5, None]),
-        ("year", ["© 1987 Sony", "87"], [1987.0, None]),
+        ("number", ["１２．５", "1", "5²"], [12.5, 1.0, None]),
+        ("year", ["© 1987 Sony", "87", "20２６年", "٢٠٢٦"], [1987.0, None, 2026.0, None]),
+        ("date", ["２０２６－０３－０４", "2026年3月4日"], [datetime.date(2026, 3, 4)] * 2),
         ("sound", ["Meyer", "Maier", "张三", "章三"], ["MR", "MR", "ZMCM", "ZMCM"]),
     ],
 )
