@@ -1,8 +1,8 @@
 """The `parties:` part of a contract applied to a chunk: one row a person or organisation that a record mentions.
 
 A party that says nobody (no name, document, credit code or phone) is left out. What a resident number itself states,
-birth date and gender, is filled in where the source leaves it out and the number holds. Where one column holds a person's
-number or an organisation's code, each value goes to the kind that it fits.
+birth date and gender, is filled in where the source leaves it out and the number holds, or is masked and shows it. Where
+one column holds a person's number or an organisation's code, each value goes to the kind that it fits.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import pyarrow as pa
 
 from connectors.mapping import Each, Party
 from hub.wording import Words
+from matching.names import prefix_pattern
 from matching.vocabulary import vocabulary
 from pipeline.columns import checks
 from pipeline.columns.payloads import Payloads, texts
 from pipeline.columns.transforms.base import nulled
-from pipeline.columns.transforms.identifiers import id_types
-from pipeline.normalising.fields import Column, Reader, holds, path_faults, read
+from pipeline.columns.transforms.identifiers import id_types, shown_by_masks
+from pipeline.normalising.fields import Column, Reader, holds, path_faults, read, source_text
 from schema.records import PARTY
 
 _SAYS_WHO = ("name", "id_no", "uscc", "phone")
@@ -59,16 +60,24 @@ def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataF
         columns |= _told_apart(party.role, columns)
     frame = pl.DataFrame({"row": found.rows, **{field: column.values for field, column in columns.items()}})
     missing = [pl.lit(None, dtype=_dtype(field)).alias(field) for field in _VALUES if field not in columns]
-    frame = frame.with_columns(*missing, role=pl.lit(party.role))
+    frame = frame.with_columns(*missing, *_shown_by_masks(party, columns, found.source), role=pl.lit(party.role))
     frame = frame.filter(pl.any_horizontal(pl.col(_SAYS_WHO).is_not_null()))
     if len(frame) and party.kind_given != "organisation":
-        frame = _number_out_of_name(frame)
+        frame = _number_out_of_name(frame, party.kind_given)
     if len(frame):
         frame = _completed(frame.with_columns(kind=_kind(party.kind_given)))
     else:
         frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
     faults = path_faults(found.source) if found.source is not source else []
     return frame.select("row", "role", "kind", *_VALUES), [(found.rows, column) for column in (*columns.values(), *faults)]
+
+
+def _shown_by_masks(party: Party, columns: dict[str, Column], source: Payloads) -> list[pl.Series]:
+    """`shown_by_masks` of documents that could not be taken, under names of their own; a column of codes, too, shows nothing of persons."""
+    mapping = party.fields.get("id_no")
+    if mapping is None or mapping.transform != "id_no" or party.shares_number or not columns["id_no"].values.null_count():
+        return []
+    return [shown.rename(f"shown_{shown.name}") for shown in shown_by_masks(source_text(mapping, source)).get_columns()]
 
 
 def _told_apart(role: str, columns: dict[str, Column]) -> dict[str, Column]:
@@ -144,10 +153,16 @@ def _kind(given: str) -> pl.Expr:
     if given != "auto":
         return pl.lit(given)
     is_person = (pl.col("id_no").is_not_null() & pl.col("uscc").is_null()) | pl.col("gender").is_not_null()
-    name = pl.col("name").str
-    is_called = name.contains(_FIRM_ENDING) | (name.contains(_trade()) & ~name.contains(_compound()))
-    is_firm = pl.col("uscc").is_not_null() | (is_called.fill_null(value=False) & ~is_person)
+    is_firm = pl.col("uscc").is_not_null() | (_is_called_as_firm(pl.col("name")) & ~is_person)
     return pl.when(is_firm).then(pl.lit("organisation")).otherwise(pl.lit("person"))
+
+
+def _is_called_as_firm(name: pl.Expr) -> pl.Expr:
+    """By an ending of firms, or by a trade: not where a person's role (投诉人王建设) or the dot of a name makes it as long as a firm's."""
+    bare = name.str.replace(r"\([^()]*\)$", "")
+    alone = bare.str.replace(prefix_pattern(), "")
+    trading = alone.str.contains(_trade()) & ~alone.str.contains(_compound()) & ~alone.str.contains("·", literal=True)
+    return (name.str.contains(_FIRM_ENDING) | bare.str.contains(_FIRM_ENDING) | trading).fill_null(value=False)
 
 
 @cache
@@ -164,20 +179,35 @@ def _compound() -> str:
     return rf"^(?:{'|'.join(sorted(vocabulary().compound_surnames))})..$"
 
 
-def _number_out_of_name(frame: pl.DataFrame) -> pl.DataFrame:
-    """张三(440306…) is called 张三, and that is his number: in a name it would be compared with nothing, and shown to everybody."""
-    numbers = frame["name"].str.extract(_NUMBERED, 2).str.to_uppercase()
-    numbers = nulled(numbers, checks.birth_dates(numbers).is_null())
+def _number_out_of_name(frame: pl.DataFrame, kind_given: str) -> pl.DataFrame:
+    """张三(440306…) is called 张三, and that is his number: in a name it would be compared with nothing, and shown to everybody.
+
+    Behind a firm's name it is its owner's, or its registration: neither makes a person of it.
+    """
+    written = frame.select(
+        name=pl.col("name").str.extract(_NUMBERED, 1), number=pl.col("name").str.extract(_NUMBERED, 2).str.to_uppercase()
+    )
+    numbers = nulled(written["number"], checks.birth_dates(written["number"]).is_null())
+    if numbers.null_count() < len(numbers) and kind_given == "auto":
+        numbers = nulled(numbers, written.select(_is_called_as_firm(pl.col("name"))).to_series())
     if numbers.null_count() == len(numbers):
         return frame
-    name = pl.when(pl.lit(numbers).is_not_null()).then(pl.col("name").str.extract(_NUMBERED, 1)).otherwise("name")
-    return frame.with_columns(name=name, id_no=pl.coalesce("id_no", pl.lit(numbers)))
+    is_found, is_taken = pl.lit(numbers).is_not_null(), pl.col("id_no").is_null() & pl.lit(numbers).is_not_null()
+    return frame.with_columns(
+        name=pl.when(is_found).then(pl.lit(written["name"])).otherwise("name"),
+        id_no=pl.coalesce("id_no", pl.lit(numbers)),
+        id_type=pl.when(~is_taken).then("id_type"),  # what was said was of another number
+    )
 
 
 def _completed(frame: pl.DataFrame) -> pl.DataFrame:
     numbers = frame["id_no"]
     types = frame["id_type"].zip_with(frame["id_type"].is_not_null(), id_types(numbers))
     frame = frame.with_columns(id_type=nulled(types, numbers.is_null()))
+    if "shown_gender" in frame.columns:
+        is_person = pl.col("kind") == "person"
+        shown = {name: pl.when(is_person).then(f"shown_{name}") for name in ("birth_date", "gender")}
+        frame = frame.with_columns(**{name: pl.coalesce(name, value) for name, value in shown.items()})
     sound = (frame["id_type"] == "resident_id") & checks.id_number_checksum(numbers) & (numbers.str.len_chars() == 18)
     told = nulled(numbers, ~sound.fill_null(value=False) | (frame["kind"] != "person"))
     if told.null_count() == len(told):

@@ -14,6 +14,7 @@ import polars as pl
 
 from pipeline.columns.checks import credit_code_shape
 from pipeline.columns.transforms.base import VALUE, Options, Read, judged, known, looked_up, nulled, where_null, worked
+from schema.identifiers import CENTURIES
 
 _MASK = r"[*●•×＊]|[0-9][xX]{2,}"
 _MOBILE = r"^(?:(?:\+|00)?86)?(1[3-9][0-9]{9})$"
@@ -51,17 +52,38 @@ _PLAIN = pl.when(VALUE.str.contains(r"^[0-9A-Z]+$")).then(VALUE)
 _CLEANED = VALUE.str.normalize("NFKC").str.replace_all(r"[\s'`’‘\-‐–—_]", "").str.to_uppercase()
 _CLEAR_MOBILE = pl.when(~_IS_MASKED).then(VALUE.str.extract(_MOBILE, 1))
 _WORDS = VALUE.str.normalize("NFKC").str.to_uppercase()
+_SHOWN_DAY = rf"^[1-9*][0-9*]{{5}}((?:{'|'.join(CENTURIES)})[0-9]{{6}})[0-9*]{{3}}[0-9X*●•×]$"
+_SHOWN_SEX = r"^[1-9*][0-9*]{15}([0-9])[0-9X*●•×]$"
 _GENDER_UNSTATED = ("0", "9", "00", "09", "未说明", "未说明的性别", "未知的性别", "其他", "U", "UNKNOWN")
 
 
 def id_no(values: pl.Series, options: Options) -> Read:
     """A document number: half width, upper case, without blanks, hyphens or a spreadsheet's leading quote.
 
-    A masked one (440306********1234) says nothing that can be matched: null.
+    A masked one (440306********1234) is no number: null. What it still shows is `shown_by_masks`.
     """
     given = known(values)
     numbers = bare(given)
     return judged(given, nulled(numbers, id_types(numbers).is_null()), dropped=_IS_MASKED)
+
+
+def shown_by_masks(values: pl.Series) -> pl.DataFrame:
+    """What masked resident numbers still show: (birth_date, gender), null where a value is not masked, or that part of it is hidden;
+    no columns where none is masked.
+
+    440306********1234 shows whether it is a man's, 44030619900101**** when he was born: enough to tell two of one name apart.
+    """
+    masked = nulled(values, ~worked(values, _IS_MASKED))
+    if masked.null_count() == len(masked):
+        return pl.DataFrame()
+    frame = (
+        worked(masked, _CLEANED).to_frame("value").select_seq(VALUE.str.head(17).str.replace_all(r"[●•×X]", "*") + VALUE.str.slice(17))
+    )  # the last may be an X itself
+    day, odd = VALUE.str.extract(_SHOWN_DAY), VALUE.str.extract(_SHOWN_SEX).is_in(list("13579"))
+    return frame.select_seq(
+        birth_date=day.str.strptime(pl.Date, "%Y%m%d", strict=False),
+        gender=pl.when(odd).then(pl.lit("male")).when(~odd).then(pl.lit("female")),
+    )
 
 
 def id_types(numbers: pl.Series) -> pl.Series:

@@ -134,6 +134,10 @@ def test_a_refusal_inside_a_list_is_one_of_its_row() -> None:
         ("兰州拉面", None, "organisation"),
         ("王建设", None, "person"),
         ("欧阳建设", None, "person"),
+        ("投诉人王建设", None, "person"),
+        ("当事人：欧阳建设", None, "person"),
+        ("投诉人：鑫特物业", None, "organisation"),
+        ("阿卜杜拉·建设", None, "person"),
         ("张三", "91440300MA5F0ABC1X", "organisation"),
     ],
 )
@@ -244,6 +248,57 @@ def test_a_number_in_brackets_behind_a_name_is_the_persons() -> None:
         ("赵敏(业主)", None, None, None),
         ("陈刚(123456789012345)", None, None, None),
     ]
+
+
+def test_a_number_behind_a_firms_name_makes_no_person_of_it() -> None:
+    parties = [{"role": "respondent", "each": {"split": {"from": "others", "sep": "、"}}, "name": {"from": "_", "as": "party_name"}}]
+    names = f"永兴五金厂({SOUND_ID})、阿强汽修店（440306600123456）、鑫特物业({SOUND_ID})、李霞({SOUND_ID})"
+    assert said(map_parties(parties, {"others": names}), "name", "kind", "id_no") == [
+        (f"永兴五金厂({SOUND_ID})", "organisation", None),
+        ("阿强汽修店(440306600123456)", "organisation", None),
+        (f"鑫特物业({SOUND_ID})", "organisation", None),
+        ("李霞", "person", SOUND_ID),
+    ]
+
+
+def test_a_number_out_of_a_name_is_of_its_own_type() -> None:
+    number = {"from": "id", "as": "id_no"}
+    parties = [{"role": "petitioner", "kind": "person", "name": NAME, "id_no": number, "id_type": {"from": "type"}}]
+    rows = {"name": f"李霞({SOUND_ID})", "type": "passport"}, {"name": "李霞", "id": "E12345678", "type": "passport"}
+    assert said(map_parties(parties, *rows), "id_no", "id_type", "gender") == [
+        (SOUND_ID, "resident_id", "male"),
+        ("E12345678", "passport", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "birth", "gender"),
+    [
+        pytest.param("440306********1234", None, "male", id="the birthday hidden"),
+        pytest.param("4403**********122X", None, "female", id="more hidden"),
+        pytest.param("44030619900101****", datetime.date(1990, 1, 1), None, id="what follows the birthday hidden"),
+        pytest.param("44030619900101123*", datetime.date(1990, 1, 1), "male", id="the check character hidden"),
+        pytest.param("440306XXXXXXXX1234", None, "male", id="hidden by X"),
+        pytest.param("４４０３０６＊＊＊＊＊＊＊＊１２３４", None, "male", id="of full width"),
+        pytest.param("44030619901301****", None, None, id="no such day"),
+        pytest.param("440306****1234", None, None, id="of another length"),
+        pytest.param("E1234****", None, None, id="another document"),
+    ],
+)
+def test_a_masked_number_is_none_and_shows_what_it_shows(number: str, birth: datetime.date | None, gender: str | None) -> None:
+    parties = [{"role": "petitioner", "kind": "person", "name": NAME, "id_no": {"from": "id", "as": "id_no"}}]
+    mapped = map_parties(parties, {"name": "李霞", "id": number}, {"name": "王强", "id": SOUND_ID})
+    assert said(mapped, "id_no", "birth_date", "gender") == [(None, birth, gender), (SOUND_ID, datetime.date(1990, 1, 1), "male")]
+    assert mapped.refusals.num_rows == 0
+
+
+def test_a_masked_number_says_nothing_of_a_firm_or_against_its_own_columns() -> None:
+    both = {"name": {"from": "name", "as": "party_name"}, "id_no": {"from": "id", "as": "id_no"}, "uscc": {"from": "id", "as": "uscc"}}
+    stated = {"kind": "person", "name": NAME, "id_no": {"from": "id", "as": "id_no"}, "gender": {"from": "sex", "as": "gender"}}
+    mapped = map_parties(
+        [{"role": "petitioner", **stated}, {"role": "respondent", **both}], {"name": "李霞", "id": "440306********1234", "sex": "女"}
+    )
+    assert said(mapped, "role", "gender") == [("petitioner", "female"), ("respondent", None)]
 
 
 def test_a_number_of_its_own_column_stands_and_a_firm_keeps_its_name() -> None:
