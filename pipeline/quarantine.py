@@ -41,6 +41,11 @@ UPDATE landing.record r SET state = :record_state FROM chosen c
 WHERE r.department = :department AND r.source_record_id = c.source_record_id AND r.version = c.version AND r.state = 'quarantined'
 RETURNING r.batch_id
 """
+_UNFINISHED = """
+SELECT max(i.batch_id) FROM quarantine.item i JOIN ops.batch b ON b.batch_id = i.batch_id AND b.state <> 'done'
+WHERE i.department = :department AND i.state = 'open' AND (:rule = '' OR i.rule = :rule) AND (:item_id = 0 OR i.item_id = :item_id)
+  AND EXISTS (SELECT FROM landing.record r WHERE r.department = :department AND r.batch_id = i.batch_id AND r.state = 'landed')
+"""
 _RULES = "SELECT DISTINCT rule FROM quarantine.item WHERE :department = '' OR department = :department ORDER BY rule"
 _HAS_ITEM = "SELECT EXISTS (SELECT FROM quarantine.item WHERE department = :department AND item_id = :item_id)"
 _RELEASE = """
@@ -132,11 +137,19 @@ def require_known(engine: Engine, choice: Choice) -> None:
 def replay(engine: Engine, contract: Contract, choice: Choice, settings: Settings, *, by: str) -> int:
     """Run refused rows through VALIDATE and NORMALISE again, after the contract, a code list or the hub was mended.
 
-    A row older than the accepted version of its record becomes superseded, whatever it says.
+    A row older than the accepted version of its record becomes superseded, whatever it says. What a killed run left of their batches is
+    finished before: a batch that is replayed is not held, and nobody has looked at the rest.
 
     Returns:
         How many rows ran again; those that fail again are back in quarantine under new items.
+
+    Raises:
+        BatchHeld: too much of such a rest is refused; nothing was replayed.
     """
+    with store_errors(), engine.connect() as connection:
+        unfinished = connection.execute(text(_UNFINISHED), vars(choice)).scalar_one()
+    if unfinished is not None:
+        finish(engine, contract, unfinished, settings)
     batches = _resolve(engine, choice, by=by, item_state="replayed", record_state="landed")
     if batches:
         finish(engine, contract, max(batches), settings, released=sorted(set(batches)))

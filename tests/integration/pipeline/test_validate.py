@@ -201,6 +201,18 @@ def test_a_replay_of_a_version_older_than_the_accepted_one_is_superseded(databas
     assert ask(database, "SELECT state FROM quarantine.item") == ["superseded"]
 
 
+def test_a_replay_does_not_let_through_what_a_killed_run_left_of_the_batch(database: Engine) -> None:
+    contract = make_contract(expectations=[REQUIRED])
+    rows = [make_row(0, text=None), *(make_row(n, at="soon" if n < 8 else "2026-03-01 08:00:00") for n in range(1, 30))]
+    batch = land(database, contract, source=giving(make_page(rows)))
+    validate(database, contract, batch, SETTINGS)  # and there it ended: NORMALISE would refuse seven more
+    with pytest.raises(BatchHeld, match="8 of 30 rows fail"):
+        replay(database, contract, Choice("works"), SETTINGS, by="tester")
+    assert ask(database, "SELECT state, count(*) FROM landing.record GROUP BY state") == [("held", 30)]
+    assert replay(database, contract, Choice("works"), SETTINGS, by="tester") == 0
+    assert release(database, contract, batch, SETTINGS).accepted == 22
+
+
 def test_discard_puts_a_row_aside_for_good(database: Engine) -> None:
     contract = make_contract(expectations=[REQUIRED])
     take_in(database, contract, make_page([make_row(1, text=None)]))
