@@ -27,7 +27,7 @@ from api.authentication.keys import create_key
 from benchmarks import api_client as client
 from benchmarks.api_process import BARE, DEPARTMENT, PRODUCT, ROLE, Running, running, secret_file, watched
 from benchmarks.api_requests import PAGE, WHOLE, Asked, Drawing
-from benchmarks.api_statements import Statement, Straight, recording, statements_of
+from benchmarks.api_statements import Statement, Straight, parted, recording, statements_of
 from benchmarks.bulk_store import SEED, bulk_store, read_whole, told
 from benchmarks.harness import RUNS, Row, show
 from benchmarks.lookup import KNOWN
@@ -144,18 +144,24 @@ def _found_something(body: bytes) -> bool:
 
 
 def _depth(bench: _Bench) -> tuple[str, list[Row]]:
-    """Pages read for the first pages of the stored order, and for the ten-thousandth and those after it."""
+    """Pages read for the first pages of the stored order, and for the ten-thousandth and those after it.
+
+    What finds a page's cases is told apart from what shows them: that reads as much as these very cases have records, at any depth.
+    """
     straight = Straight()
     with running(PRODUCT, bench.server, bench.engine) as on, recording(bench.settings(), bench.engine, bench.token) as recorder:
-        shallow, deep = (_pages_from(recorder, cursor) for cursor in (None, _deep_cursor(bench, on)))
-        buffers = [[straight.buffers(statements) for statements in pages] for pages in (shallow, deep)]
-        near, far = (statistics.median(each) for each in buffers)
+        ends = [_pages_from(recorder, cursor) for cursor in (None, _deep_cursor(bench, on))]
+        parts = [[parted(page, "store.case_summaries") for page in pages] for pages in ends]
+        found, shown = ([[straight.buffers(part[at]) for part in pages] for pages in parts] for at in (0, 1))
     straight.close()
-    rows = [
-        Row(f"buffers of a page of {PAGE}, from the first on", buffers[0], "pages", note=f"median of {_AROUND}"),
-        Row(f"  from the {_DEEP:,}th on", buffers[1], "pages", at_most=near, note=f"{far / near:.2f} of them"),
+    near, far = (statistics.median(each) for each in found)
+    deep = f"  from the {_DEEP:,}th on"
+    return "a stored sort", [
+        Row(f"buffers that find a page of {PAGE}, from the first on", found[0], "pages", note=f"median of {_AROUND}"),
+        Row(deep, found[1], "pages", at_most=near, note=f"{far / near:.2f} of them"),
+        Row("buffers that show its cases, from the first on", shown[0], "pages"),
+        Row(deep, shown[1], "pages", note="as many records as these cases have"),
     ]
-    return "a stored sort", rows
 
 
 def _deep_cursor(bench: _Bench, on: Running) -> str:

@@ -103,6 +103,15 @@ def statements_of(client: httpx.Client, method: str, path: str, body: object = N
     return taken.statements
 
 
+def parted(statements: Sequence[Statement], name: str) -> tuple[list[Statement], list[Statement]]:
+    """Those that do not name a function of the store's, and those that do, in what was prepared where that is what they call."""
+    found: tuple[list[Statement], list[Statement]] = ([], [])
+    for each in statements:
+        called = _EXECUTE.match(each.sql)
+        found[name in (_prepared[called[1]] if called else each.sql)].append(each)
+    return found
+
+
 class Straight:
     """psycopg2 connections, one a login, over which statements are run again."""
 

@@ -29,4 +29,7 @@ def test_a_search_counts_its_own_statements_alone(database: Engine, tmp_path: Pa
         assert len(sent) == len(found) >= 3
         assert all("store." in statement and "audit." not in statement for statement in sent)
         assert straight.run([found]).errors == 0
+        finding, showing = api_statements.parted(found, "store.case_summaries")
+        assert [len(showing), len(finding)] == [1, len(found) - 1]
+        assert straight.buffers(showing) > 0
     straight.close()
