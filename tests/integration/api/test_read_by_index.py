@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
+from api.watches import worker as workers
 from tests.integration.api.builders import Api, as_of, running_api
 from tests.integration.api.changing import LI, NOISE, SHOES, WAGES, WANG, case_of, record, settle
+from tests.integration.api.receiving import worker
+from tests.integration.api.waiting import wait_for
 
 EXPLAINED = {
     "session_preload_libraries": "auto_explain",
@@ -36,14 +39,22 @@ def explained(database: Engine) -> Iterator[list[str]]:
             connection.execute(text(f"ALTER DATABASE {database.url.database} SET {name} = '{value}'"))
     told: list[str] = []
 
-    def listen(connection: Any, _: Any) -> None:
-        if str(connection.info.user).endswith(("clerk", "engineer")) or "community_clerk" in str(connection.info.user):
+    def keep(connection: Any) -> None:
+        if connection.info.user.endswith((".clerk", ".engineer")) or ".community_clerk_" in connection.info.user:
             told.extend(connection.notices)
         del connection.notices[:]
 
-    event.listen(Engine, "checkin", listen)
+    def executed(_: Any, cursor: Any, *__: Any) -> None:
+        keep(cursor.connection)  # before SQLAlchemy takes them away
+
+    def returned(connection: Any, _: Any) -> None:
+        keep(connection)  # of statements that went past SQLAlchemy
+
+    event.listen(Engine, "after_cursor_execute", executed)
+    event.listen(Engine, "checkin", returned)
     yield told
-    event.remove(Engine, "checkin", listen)
+    event.remove(Engine, "after_cursor_execute", executed)
+    event.remove(Engine, "checkin", returned)
 
 
 def questions(api: Api, case_id: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -97,6 +108,36 @@ def test_no_question_reads_a_table_whole(database: Engine, explained: list[str],
             asked += answer.status_code == 200
             assert answer.status_code in (200, 403, 404), (path, answer.text)
     assert asked > 10
+    assert_read_by_index(explained)
+
+
+def test_no_watch_or_look_up_reads_a_table_whole(database: Engine, explained: list[str]) -> None:
+    settle(database, record("police", "1", WANG, SHOES, **WAGES), record("court", "5", SHOES, visibility="sealed"))
+    case_id = case_of(database, "police", "1")
+    with running_api(database) as api:
+        clerk = api.as_("clerk", "labour")
+        parties = clerk.get(f"/v1/cases/{case_id}", params={"include": "parties"}).json()["parties"]
+        ids = {
+            relation: party[f"{relation}_id"] for party in parties for relation in ("person", "organisation") if party.get(f"{relation}_id")
+        }
+        wanted: list[dict[str, Any]] = [{"watched": "case", "id": case_id}]
+        wanted += [{"watched": relation, "id": entity_id} for relation, entity_id in ids.items()]
+        asked = [{"q": q} for q in ("拖欠工资", "王建国", "wang jianguo", "13912340001", "维珍妮鞋业", "SSN-1")]
+        asked += [{"category": "wages"}, {"department": "police"}]
+        wanted += [{"watched": "query", "query": query} for query in asked]
+        made = [clerk.post("/v1/watches", json=body) for body in wanted]
+        assert {answer.status_code for answer in made} == {201}, [answer.text for answer in made if answer.status_code != 201]
+        rows = "姓名,电话,单位,编号\n王建国,,,\n,13912340001,,\n,,维珍妮鞋业,\n,,,1\n".encode()
+        look_up = clerk.post("/v1/lookups", content=rows, headers={"Content-Type": "text/csv"}).json()["lookup_id"]
+        assert wait_for(lambda: clerk.get(f"/v1/lookups/{look_up}").json()["state"], "done")
+        settle(database, record("police", "3", WANG, SHOES, **WAGES), record("court", "6", LI, **NOISE))
+        with worker(database) as hub:
+            events, _ = workers.run_once(hub)
+    assert events > len(asked) / 2
+    assert_read_by_index(explained)
+
+
+def assert_read_by_index(explained: list[str]) -> None:
     scanned = [(found[1], plan[:2000]) for plan in explained if (found := SCANNED.search(plan))]
     assert len(explained) > 50
     assert not scanned, (len(scanned), {name for name, _ in scanned}, scanned[0][1])
