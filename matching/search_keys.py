@@ -13,8 +13,9 @@ from typing import Literal
 
 import polars as pl
 
+from matching.characters import fold
 from matching.firms import organisation_names
-from matching.names import person_names
+from matching.names import addressed_pattern, person_names
 
 LONGEST = 100  # characters of what is typed as a name
 _SPOKEN_MOST = 60  # characters of what is typed in Latin letters
@@ -61,13 +62,17 @@ INITIALS = re.compile(r"[a-z]{2,4}")
 
 
 def person_keys(names: pl.Series) -> pl.DataFrame:
-    """(name, key): every key of each distinct name of a person; a masked name or one that says nobody has none."""
+    """(name, key): every key of each distinct name of a person; a masked name or one that says nobody has none.
+
+    陈生 may be a name all the same: whoever types it finds it as it is written.
+    """
     distinct = names.drop_nulls().unique(maintain_order=True)
     forms = person_names(distinct, frozenset()).select("name_written", "name", "name_pinyin", "name_look", "is_masked")
-    known = pl.concat([distinct.alias("as_given").to_frame(), forms], how="horizontal").filter(
-        pl.col("name").is_not_null() & ~pl.col("is_masked")
-    )
-    return _together(
+    every = pl.concat([distinct.alias("as_given").to_frame(), forms, fold(distinct).alias("folded").to_frame()], how="horizontal")
+    known = every.filter(pl.col("name").is_not_null() & ~pl.col("is_masked"))
+    addressed = every.filter(pl.col("is_masked") & pl.col("folded").str.contains(addressed_pattern()))
+    as_written = _together(addressed, {"w": pl.col("name_written").str.to_uppercase(), "n": pl.col("folded")}, None)
+    whole = _together(
         known,
         {
             "w": pl.col("name_written").str.to_uppercase(),
@@ -80,6 +85,7 @@ def person_keys(names: pl.Series) -> pl.DataFrame:
         },
         "name",
     )
+    return pl.concat([whole, as_written])
 
 
 def organisation_keys(names: pl.Series) -> pl.DataFrame:

@@ -8,6 +8,8 @@ from typing import Any
 import polars as pl
 
 from matching import search_keys as columns
+from matching.characters import fold_one
+from matching.names import addressed_pattern
 from matching.search_keys import (
     AGREEMENTS,
     INITIALS,
@@ -50,7 +52,8 @@ def person_keys(name: str) -> set[str]:
     form = person_name(name, _NONE)
     known = form["name"]
     if known is None or form["is_masked"]:
-        return set()
+        folded = fold_one(name)
+        return _told({"w": _upper(form["name_written"]), "n": folded}) if contains(addressed_pattern(), folded) else set()
     sound = _sound(form["name_pinyin"])
     keys = {
         "w": _upper(form["name_written"]),

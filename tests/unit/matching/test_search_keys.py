@@ -28,6 +28,8 @@ def closest(typed: str, name: str, kind: str = "person", typed_as: str | None = 
         ("王小明", "王小明", NameAgreement.EXACT),
         ("王 小明", "王小明", NameAgreement.EXACT),
         ("張偉", "张伟", NameAgreement.VARIANT),
+        ("陈生", "陈生", NameAgreement.EXACT),
+        ("陳生", "陈生", NameAgreement.VARIANT),
         ("王晓明", "王小明", NameAgreement.PINYIN),
         ("仇英", "裘英", NameAgreement.PINYIN),
         ("王小民", "王小明", NameAgreement.ACCENT),
@@ -92,7 +94,9 @@ def test_a_hostile_word_costs_no_time() -> None:
         assert time.perf_counter() - began < 0.05, typed[:8]
 
 
-TYPED = st.one_of(st.text(max_size=30), st.text("张王小明伟偉欧阳深圳市光明区维珍妮鞋业有限公司第一中学店(分)·Aaz9 先生*某", max_size=16))
+TYPED = st.one_of(
+    st.text(max_size=30), st.text("张王小明伟偉欧阳深圳市光明区维珍妮鞋业有限公司第一中学店(分)·Aaz9 先生太总*某", max_size=16)
+)
 
 
 @settings(max_examples=12)
