@@ -38,7 +38,7 @@ class SourceAnswer(BaseModel):
     watermark: str | None = Field(None, description="Up to where the feed has landed; shown as counts are.")
     last_success_at: dt.datetime | None = None
     last_reconcile_at: dt.datetime | None = None
-    is_late: bool | None = Field(None, description="Null: the contract promises no freshness.")
+    is_late: bool | None = Field(None, description="Null: the contract promises no freshness, or the department is not pulled.")
     last_error: str | None = Field(None, description="Of the last batch; shown to operators, of one department those of its own.")
     last_batch: BatchAnswer | None = None
     open_quarantine: int | None = Field(None, description="Shown as counts are.")

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from api.answers.platform import BatchAnswer, QuarantineItem, QuarantinePage, SourceAnswer, SourceList
 from api.audit.notes import shape_of
 from api.cursor import read_number_cursor, write_number_cursor
-from api.departments import Department
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.metrics import ROWS
 from api.presenter import Presenter
@@ -18,6 +17,7 @@ from api.queries import platform
 from api.queries.platform import QuarantineFilter
 from api.queries.rows import Row
 from api.questions.platform import QuarantineQuery
+from api.state import Hub
 
 router = APIRouter(prefix="/v1", tags=["platform"])
 
@@ -34,12 +34,12 @@ def list_sources(caller: CallerDep, hub: HubDep, trace: TraceDep) -> SourceList:
         refused = platform.open_quarantine(connection)
     presenter = Presenter(caller, hub.directory)
     trace.results = len(feeds)
-    return SourceList(
-        items=[_source(hub.directory.get(feed["department"]), feed, refused.get(feed["department"], 0), presenter) for feed in feeds]
-    )
+    return SourceList(items=[_source(hub, feed, refused.get(feed["department"], 0), presenter) for feed in feeds])
 
 
-def _source(department: Department, feed: Row, refused: int, presenter: Presenter) -> SourceAnswer:
+def _source(hub: Hub, feed: Row, refused: int, presenter: Presenter) -> SourceAnswer:
+    department, active = hub.directory.get(feed["department"]), hub.settings.active_departments
+    is_pulled = not active or department.code in active
     is_counted = presenter.caller.sees_counts_of(department.code)
     limit_s = None if department.freshness is None else department.freshness.total_seconds()
     return SourceAnswer(
@@ -51,7 +51,7 @@ def _source(department: Department, feed: Row, refused: int, presenter: Presente
         watermark=feed["watermark"] if is_counted else None,
         last_success_at=feed["last_success_at"],
         last_reconcile_at=feed["last_reconcile_at"],
-        is_late=None if limit_s is None else feed["age_s"] is None or feed["age_s"] > limit_s,
+        is_late=None if limit_s is None or not is_pulled else feed["age_s"] is None or feed["age_s"] > limit_s,
         last_error=feed["error"] if presenter.caller.is_operator and is_counted else None,
         last_batch=None if feed["batch_id"] is None else _batch(feed, is_counted),
         open_quarantine=refused if is_counted else None,

@@ -6,10 +6,10 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from schema import tables
-from tests.integration.api.builders import Api, Store
+from tests.integration.api.builders import DIRECTORY, Api, Store, running_api_of
 
 NOW = dt.datetime.now(dt.UTC)
 
@@ -82,6 +82,14 @@ def test_a_feed_without_a_success_or_behind_its_freshness_is_late(api: Api, stor
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE ops.batch SET finished_at = now()"))
     assert is_late() is False
+
+
+def test_a_department_that_is_not_pulled_is_not_late(database: Engine) -> None:
+    """As the sixteen whose contracts are there, where a platform begins with its first."""
+    for caller, departments, told in (("court", "labour", None), ("labour", "labour,petition", True), ("petition", "", True)):
+        with running_api_of(database, DIRECTORY, departments=departments) as api:
+            items = api.as_("clerk", caller).get("/v1/sources").json()["items"]
+            assert next(each["is_late"] for each in items if each["department"]["code"] == "petition") is told
 
 
 def test_counts_of_another_department_are_not_shown(api: Api, feeds: None) -> None:
