@@ -40,6 +40,9 @@ def list_batches(
     with store() as engine, engine.connect() as connection:
         require_department(engine, department)
         rows = batch_log.latest(connection, department, state, most=limit)
+    if not rows:
+        Console().print("没有这样的批次 · there are no such batches")
+        return
     table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 0), show_edge=False)
     table.columns[1].overflow, table.columns[1].min_width = "fold", 11
     for column in table.columns[2:-1]:

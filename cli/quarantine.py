@@ -45,8 +45,11 @@ def list_refused(
                 str(item.item_id), item.department, item.source_record_id, str(item.version), item.rule, item.column_name, item.reason
             )
         by_rule = count_items(engine, department, rule)
-    Console().print(table, markup=False)
     items = sum(by_rule.values())
+    if not items:
+        Console().print("没有待处理的被拒行 · no refused rows wait")
+        return
+    Console().print(table, markup=False)
     if items > limit:
         Console().print(f"共 {items:,} 条，以上为最早的 {limit:,} 条 · the oldest {limit:,} of {items:,} items; --limit", highlight=False)
         for name, count in by_rule.items():

@@ -52,6 +52,15 @@ def test_a_rule_in_quarantine_can_be_copied(database: Engine) -> None:
     assert "…" not in output
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(("quarantine", "list"), "no refused rows wait"), (("batches", "list", "--state", "held"), "no such batches")],
+    ids=str,
+)
+def test_where_there_is_nothing_it_is_said(words: tuple[str, ...], told: str) -> None:
+    assert told in CliRunner().invoke(app, list(words)).output
+
+
 def test_what_goes_into_a_file_is_broken_over_no_lines(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that it can be searched, and read by a program."""
     monkeypatch.delenv("COLUMNS")
