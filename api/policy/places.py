@@ -36,6 +36,7 @@ class KeptPool(QueuePool):
     """A pool that can close one idle connection, or be given up while some of its connections are out."""
 
     _is_retired = False
+    _sqla_logger_namespace = "sqlalchemy.pool.KeptPool"  # it says what SQLAlchemy's own pools do, and as loud
 
     def close_idle(self) -> bool:
         """Close a connection that nobody uses; whether there was one."""

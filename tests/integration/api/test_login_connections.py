@@ -173,6 +173,14 @@ def test_a_login_that_somebody_dropped_is_made_anew(logins: Logins, database: En
         assert connection.execute(text("SELECT session_user")).scalar_one() == engine.url.username
 
 
+def test_pools_that_are_given_up_say_nothing_in_the_log(database: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        engine = reading_engine(database.url)
+        engine.connect().close()
+        engine.dispose()
+    assert [record.name for record in caplog.records if not record.name.startswith("sqlalchemy.")] == []
+
+
 def test_two_servers_with_two_secrets_are_told(
     logins: Logins, database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
