@@ -51,16 +51,9 @@ _WORDS = """
 SELECT held, records, case_ids, reported_at, titles
 FROM store.find_cases_with_words(CAST(:tokens AS tsquery), CAST(:by_index AS tsquery), :most, :newest)
 """
-# First where the name stands, then the cases, each row one or the other.
 _NAMES = f"""
-WITH found AS MATERIALIZED (
-    SELECT f.record_id, f.version, f.ordinal, f.rank
-    FROM store.find_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most) f ORDER BY f.rank
-)
-SELECT f.record_id, f.version, f.ordinal, f.rank, NULL::text, NULL::double precision FROM found f
-UNION ALL
-SELECT c.record_id, c.version, NULL, NULL, {_TOLD}
-FROM store.cases_of((SELECT array_agg(record_id) FROM found), (SELECT array_agg(version) FROM found)) c
+SELECT c.record_id, c.version, c.ordinal, c.rank, {_TOLD}
+FROM store.find_cases_with_names(CAST(:keys AS bigint[]), CAST(:ranks AS integer[]), :most) c ORDER BY c.rank
 """
 _NUMBERS = "SELECT record_id, version, field FROM store.find_numbers(:part, :most)"
 
@@ -150,12 +143,7 @@ class _Looking:
         if not keys:
             return []
         rows = self._ask(_NAMES, keys=open_key_numbers_of(list(keys)), ranks=[*map(int, keys.values())], most=MOST)
-        told = {row[0]: row[4:] for row in rows if row[3] is None}
-        return [
-            (record_id, version, "parties.name", ordinal, 10 * rank, *told[record_id])
-            for record_id, version, ordinal, rank, *_ in rows
-            if rank is not None and record_id in told
-        ]
+        return [(record_id, version, "parties.name", ordinal, 10 * rank, *told) for record_id, version, ordinal, rank, *told in rows]
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:
         return fetch_tuples(self._connection, statement, parameters)

@@ -70,7 +70,9 @@ def _member(relation: str, node: str, id_column: str) -> Table:
         Column(id_column, Uuid, nullable=False),
         Column("known_to", BigInteger),
         Index(f"ix_{relation}_member_{id_column}", id_column),
-        Index(f"ix_{relation}_member_current", node, unique=True, postgresql_where=text("known_to IS NULL")),
+        Index(  # tells of what it is without a look at the table
+            f"ix_{relation}_member_current", node, unique=True, postgresql_where=text("known_to IS NULL"), postgresql_include=[id_column]
+        ),
         schema="store",
     )
 

@@ -276,6 +276,7 @@ CALLS = {
     "comparable_organisations",
     "comparable_persons",
     "desks_of",
+    "find_cases_with_names",
     "find_cases_with_words",
     "find_ends",
     "find_names",
