@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -13,12 +15,19 @@ from api.case_entities import entities
 from api.case_history import case_history
 from api.case_links import case_links
 from api.case_versions import record_histories
-from api.case_view import CaseView
+from api.case_view import CaseView, with_parties, with_values
 from api.chronicle import Chronicle
 from api.presenter import event
 from api.queries import case as queries
+from api.queries.moments import NOW
 from api.queries.rows import Row
 from matching.survivorship import decisive
+
+#: Told which parties, and which other cases, the answer tells of, while it is still being made.
+Noting = Callable[[Iterable[Mapping[str, Any]], Sequence[uuid.UUID]], None]
+
+#: Parts that tell of persons.
+_TELLING = {"parties", "records", "lineage", "history"}
 
 #: By what a value lost: see `matching.survivorship.CRITERIA`.
 BECAUSE = {
@@ -29,27 +38,50 @@ BECAUSE = {
 }
 
 
-def detail(connection: Connection, view: CaseView, parts: frozenset[str], chronicle: Chronicle) -> CaseDetail:
-    """The answer: the summary, and each part that was asked for."""
-    presenter, readable = view.presenter, view.readable
+def detail(connection: Connection, view: CaseView, parts: frozenset[str], chronicle: Chronicle, note: Noting) -> CaseDetail:
+    """The answer: the summary, and each part that was asked for.
+
+    Args:
+        connection: the caller's.
+        view: of the case, its records alone: what the note is of is read first, so that it is written while the rest is read.
+        parts: that were asked for.
+        chronicle: of what the hub did.
+        note: called once.
+    """
+    is_telling = bool(parts & _TELLING) or view.moment is not NOW  # who was in it then is told by nothing that is of now
+    if is_telling:
+        view = with_parties(connection, view)
+    links = case_links(connection, view, chronicle) if "links" in parts else None
+    moves = sorted(case_history(connection, view, chronicle), key=lambda one: one.at) if "timeline" in parts else None
+    note(view.parties, [other.case_id for other in (*(moves or ()), *(links or ())) if other.case_id is not None])
+    view = with_values(connection, view if is_telling else with_parties(connection, view))
+    answer = _summed_up(view, chronicle)
+    answer.links = links
+    if moves is not None:
+        told = [_event(row, view) for row in queries.events(connection, list(view.readable), view.moment)]
+        answer.timeline = sorted([*told, *moves], key=lambda one: one.at)
+    if "history" in parts:
+        answer.history = record_histories(connection, view, chronicle)
+    _tell(answer, view, parts)
+    return answer
+
+
+def _summed_up(view: CaseView, chronicle: Chronicle) -> CaseDetail:
     number = view.moment.number
-    answer = CaseDetail(**view.summary(), as_of_change=None if number is None else chronicle.position(number))
+    return CaseDetail(**view.summary(), as_of_change=None if number is None else chronicle.position(number))
+
+
+def _tell(answer: CaseDetail, view: CaseView, parts: frozenset[str]) -> None:
+    """The parts for which nothing more is read."""
+    presenter, readable = view.presenter, view.readable
     if "records" in parts:
         answer.records = [presenter.record(row, view.names) for row in readable.values()]
     if "parties" in parts:
         answer.parties = [presenter.party(row, readable[row["record_id"]]) for row in view.parties]
         answer.entities = entities(view, answer.parties)
-    if "timeline" in parts:
-        told = [_event(row, view) for row in queries.events(connection, list(readable), view.moment)]
-        answer.timeline = sorted([*told, *case_history(connection, view, chronicle)], key=lambda one: one.at)
     if "lineage" in parts:
         shown = view.values()
         answer.lineage = [_lineage(view, field, values, shown[field]) for field, values in sorted(view.stated.items()) if field in shown]
-    if "links" in parts:
-        answer.links = case_links(connection, view, chronicle)
-    if "history" in parts:
-        answer.history = record_histories(connection, view, chronicle)
-    return answer
 
 
 def _event(row: Row, view: CaseView) -> EventAnswer:

@@ -128,22 +128,32 @@ class CaseView:
         }
 
 
-def read_view(
+def read_view(connection: Connection, presenter: Presenter, case_id: uuid.UUID, moment: Moment = NOW) -> CaseView | None:
+    """Read a case; None where there is, or was then, none that the caller may know of."""
+    view = find_view(connection, presenter, case_id, frozenset(), moment)
+    return None if view is None else with_values(connection, with_parties(connection, view))
+
+
+def find_view(
     connection: Connection, presenter: Presenter, case_id: uuid.UUID, parts: frozenset[str], moment: Moment = NOW
 ) -> CaseView | None:
-    """Read a case; None where there is, or was then, none that the caller may know of."""
+    """The same without values and parties: who may know of it is told by its records."""
     found = queries.records(connection, case_id, presenter.caller.department, moment, whole="records" in parts)
     members = found[: queries.MAX_RECORDS]
     view = CaseView(
         presenter, case_id, moment, members, clearances(connection, presenter, members, moment), is_complete=len(members) == len(found)
     )
-    if not view.readable and not view.acknowledged:
-        return None
-    return dataclasses.replace(
-        view,
-        golden=queries.golden_values(connection, case_id, moment),
-        parties=queries.parties(connection, list(view.readable), moment),
-    )
+    return view if view.readable or view.acknowledged else None
+
+
+def with_parties(connection: Connection, view: CaseView) -> CaseView:
+    """The view with the parties of its readable records."""
+    return dataclasses.replace(view, parties=queries.parties(connection, list(view.readable), view.moment))
+
+
+def with_values(connection: Connection, view: CaseView) -> CaseView:
+    """The view with the values that its records state."""
+    return dataclasses.replace(view, golden=queries.golden_values(connection, view.case_id, view.moment))
 
 
 def clearances(connection: Connection, presenter: Presenter, members: Sequence[Mapping[str, Any]], moment: Moment) -> dict[int, Clearance]:

@@ -75,7 +75,7 @@ def target_of(connection: Connection, presenter: Presenter, asked: NewReport) ->
     Raises:
         NotFound: there is no such case, value or link that he may read.
     """
-    view = read_view(connection, presenter, asked.case_id, frozenset())
+    view = read_view(connection, presenter, asked.case_id)
     if view is None or not view.readable:
         raise _no_such_thing()
     if asked.about == "case":

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from api.access import Caller
 from api.answers.match import MatchAnswer, MatchBatchAnswer
+from api.audit.row import write_ahead
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.examples import answered
 from api.json_answer import written
@@ -55,7 +56,7 @@ def match_record(
     Nothing is filed. Of each party, and of the case where the record tells one, the answer is certain, possible or none, with
     candidates, the best first, each with its match weight in bits and the steps that make it up.
     """
-    return written(_answer([record], request, caller, hub, trace)[0], exclude_none=True)
+    return written(_answer([record], request, caller, hub, trace, "match.record")[0], exclude_none=True)
 
 
 @router.post(
@@ -69,15 +70,16 @@ def match_batch(
     batch: Annotated[MatchBatch, Body(openapi_examples=_BATCH_EXAMPLES)], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
 ) -> Response:
     """批量匹配，至多 100 条记录、500 个当事人 · Many records at once, 100 and 500 parties at most, each by itself."""
-    return written(MatchBatchAnswer(items=_answer(batch.records, request, caller, hub, trace)), exclude_none=True)
+    return written(MatchBatchAnswer(items=_answer(batch.records, request, caller, hub, trace, "match.batch")), exclude_none=True)
 
 
-def _answer(records: Sequence[MatchRecord], request: Request, caller: Caller, hub: Hub, trace: Trace) -> list[MatchAnswer]:
+def _answer(records: Sequence[MatchRecord], request: Request, caller: Caller, hub: Hub, trace: Trace, action: str) -> list[MatchAnswer]:
     trace.shape = {"asked": set[str]().union(*(record.given for record in records))}
     hub.limits.take_numbers(caller, sum(record.numbers for record in records))
     with hub.read(caller) as connection:
         matcher = Matcher(Presenter(caller, hub.directory), hub.read, connection, request.app.state.promises)
         answers = matcher.answer(records)
-    trace.entity_ids = list(dict.fromkeys(matcher.entity_ids))
-    trace.results = len(matcher.entity_ids)
+        trace.entity_ids = list(dict.fromkeys(matcher.entity_ids))
+        trace.results = len(matcher.entity_ids)
+        write_ahead(trace, action)
     return answers

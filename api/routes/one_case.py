@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -12,7 +13,7 @@ from api.answers.cases import POSITIONS, CaseDetail
 from api.audit.notes import note_parties, shape_of
 from api.audit.row import write_ahead
 from api.case_parts import detail
-from api.case_view import read_view
+from api.case_view import find_view
 from api.chronicle import Chronicle
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.entity_tag import VARY, tagged
@@ -28,8 +29,6 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
 #: Parts that tell of changes.
 _DATED = {"timeline", "history"}
-#: Parts that tell of persons.
-_TELLING = {"parties", "records", "lineage", "history"}
 _OTHERS: dict[int | str, dict[str, Any]] = {
     304: {"description": "与 If-None-Match 所示相同 · it is what If-None-Match says that the caller has"},
     308: {"description": "此案已并入另一案件 · it became part of another case, which Location names"},
@@ -53,21 +52,22 @@ def read_case(
     trace.entity_ids, trace.shape = [case_id], shape_of(query, include=sorted(query.parts))
     presenter, chronicle = Presenter(caller, hub.directory), Chronicle(hub.read, hub.settings, request.app.state.kept)
     moment = chronicle.moment(query.moment)
+
+    def note(parties: Iterable[Mapping[str, Any]], others: Sequence[uuid.UUID]) -> None:
+        trace.results = 1
+        note_parties(trace, parties)
+        trace.entity_ids += others
+        if "if-none-match" not in request.headers:  # then it may turn out 304
+            write_ahead(trace, "cases.read")
+
     with hub.read(caller) as connection:
-        view = read_view(connection, presenter, case_id, query.parts, moment)
+        view = find_view(connection, presenter, case_id, query.parts, moment)
         if view is not None:
-            trace.results = 1
-            if query.parts & _TELLING or moment is not NOW:  # who was in it then is told by nothing that is of now
-                note_parties(trace, view.parties)
-            answer = detail(connection, view, query.parts, chronicle)
-            others = [*(answer.timeline or ()), *(answer.links or ())]
-            trace.entity_ids += [other.case_id for other in others if other.case_id is not None]
-            if "if-none-match" not in request.headers:  # then it may turn out 304
-                write_ahead(trace, "cases.read")
+            answer = detail(connection, view, query.parts, chronicle, note)
             has_positions = moment is not NOW or query.parts & _DATED
             return tagged(request, caller, answer, POSITIONS if has_positions else None)
         target = find_redirect(connection, case_id, moment)
-        if target is None or read_view(connection, presenter, target, frozenset(), moment) is None:
+        if target is None or find_view(connection, presenter, target, frozenset(), moment) is None:
             raise NotFound("没有这个案件 · there is no such case", remedy="用 GET /v1/cases?q= 查找 · find it by GET /v1/cases?q=")
     path = f"{request.scope.get('root_path', '')}/v1/cases/{target}"
     asked = query.query_string

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import Future
 
 import pytest
 
-from api.audit.writer import _Table
+from api.audit.row import Row
+from api.audit.writer import AuditWriter, _Table
 from hub.errors import StoreUnavailable
 from tests.integration.api.builders import Api, Store
+from tests.integration.api.counting import statements
 from tests.integration.api.test_lookups import csv_of, hand, looked_up
 from tests.integration.pipeline.resolving import id_number, person, record, settle
 
@@ -103,6 +106,23 @@ def test_a_case_that_fails_after_its_row_was_handed_over_is_a_second_row(
     assert clerk.get(f"/v1/cases/{case_id}").status_code == 500
     assert [row["outcome"] for row in rows(store)] == [200, 304, 200, 500]
     assert {str(row["entity_ids"]) for row in rows(store)} == {str([case_id])}
+
+
+@pytest.mark.parametrize("parts", ["", "?include=records,parties,timeline,lineage,links"])
+def test_the_row_of_a_case_is_written_while_the_case_is_still_being_read(
+    api: Api, store: Store, case_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch, parts: str
+) -> None:
+    def submit(writer: AuditWriter, row: Row) -> Future[None]:
+        before.append(len(seen))
+        return hand_over(writer, row)
+
+    clerk = api.as_("clerk", "labour")
+    clerk.get(f"/v1/cases/{case_id}{parts}")
+    hand_over, before = AuditWriter.submit, list[int]()
+    with statements() as seen:
+        monkeypatch.setattr(AuditWriter, "submit", submit)
+        assert clerk.get(f"/v1/cases/{case_id}{parts}").status_code == 200
+    assert [len(seen) - 1 - read for read in before] == [2]  # so many come after it, beside its own
 
 
 def test_a_search_waits_for_the_row_that_was_handed_over(api: Api, case_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch) -> None:
