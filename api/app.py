@@ -49,6 +49,7 @@ from api.routes import (
     watches,
 )
 from api.state import CHECKERS, make_hub, trace_of
+from api.tidying import tidying
 from hub import field_words
 from hub.errors import HubError
 from hub.settings import Settings
@@ -111,7 +112,7 @@ def create_app(settings: Settings, engine: Engine, directory: Directory | None =
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with _sealing(settings, engine, writer), working(worker):
+        with _sealing(settings, engine, writer), working(worker), tidying(engine):
             yield
         app.state.authenticator.close()
         hub.close()

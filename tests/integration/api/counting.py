@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from api import tidying
 from api.lookups.worker import THREAD
 from pipeline.store import prepared
 
@@ -19,7 +20,7 @@ def statements(*, of_keys: bool = False) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        is_aside = threading.current_thread().name == THREAD  # looks for jobs now and then, and is no part of a request
+        is_aside = threading.current_thread().name in (THREAD, tidying.THREAD)  # look for work now and then, and are no part of a request
         looked_up = ("FROM ops.policy", "FROM ops.live_grant", "FROM ops.encryption_key")  # by the second, not by the request
         is_plan = statement.startswith(("PREPARE", "DEALLOCATE"))  # once a connection
         if (
