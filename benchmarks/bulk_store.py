@@ -121,11 +121,11 @@ def make(home: Path, records: int, seed: int = SEED) -> None:
     made = Made(**orjson.loads(path.read_bytes())) if path.exists() else None
     if made == wanted:
         return
-    path.unlink(missing_ok=True)
     if made is not None and (made.records, made.seed) == (records, seed) and wanted.schema[: len(made.schema)] == made.schema:
         _migrate_home(home)
         path.write_bytes(orjson.dumps(asdict(wanted)))
         return
+    path.unlink(missing_ok=True)  # not before: a store that could not be migrated is whole
     shutil.rmtree(postgres.folder_of(home), ignore_errors=True)
     world = home / f"world-{records}-{seed}"
     if not (world / "parties.parquet").exists():  # in a process that ends, and its memory with it
