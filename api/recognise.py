@@ -75,6 +75,7 @@ class Reading:
     tail: str | None = None  # it may be the end of a phone or an ID number
     of_own: bool = True  # whether records of the caller's own department are looked through,
     of_others: bool = True  # and those of others: not where what it names is hidden from him
+    is_few: bool | None = None  # whether so few hold the number that it is that they are gathered; None: to be counted
 
     @property
     def may_be_name(self) -> bool:

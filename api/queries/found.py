@@ -6,7 +6,6 @@ sorted. More are checked case by case along the index of all cases, which is soo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,7 +56,7 @@ _HAS_PARTY = (
 _KNOWN = f"({READABLE} OR {ACKNOWLEDGED})"
 # Cases of what holds an identifier, in one look-up a record.
 _HOLDERS = f"SELECT r.case_id FROM store.holders('{{field}}', {{wanted}}) r WHERE {_KNOWN}"
-_IS_FEW = "SELECT NOT store.is_held_by_many('{field}', {wanted}) AS is_few"
+_FEW_HOLD = "NOT store.is_held_by_many('{field}', {wanted})"
 _WITH_WORDS = f"""
 SELECT c.case_id FROM (SELECT array_agg(w.record_id) AS records, array_agg(w.version) AS versions FROM ({_WORDS}) w) f
 CROSS JOIN LATERAL store.cases_of(f.records, f.versions) c
@@ -142,9 +141,10 @@ def by_entry(reading: Reading, hits: Hits | None) -> Found:
         check = f"({_HAS_PARTY.format(joined='', condition=f'p.{column} = ANY(:values)')} OR {_HOLDS_WORDS})"
         if whose != "true":
             return Found(_ENTRIES[reading.kind], f"({READABLE} AND {whose})", tells_of_closed=False, check=f"({check} AND {whose})")
-        return _known(_ENTRIES[reading.kind], reach, (f"parties.{column}", column, ":values"), check=check, beside=f"UNION {_WITH_WORDS}")
+        found = _known(_ENTRIES[reading.kind], reach, (f"parties.{column}", column, ":values"), check=check, beside=f"UNION {_WITH_WORDS}")
+        return replace(found, is_gathered=reading.is_few)
     if reading.kind is Kind.CASE_NUMBER:
-        return _known(_NUMBER, _KNOWN, ("case_number", "number", ":numbers"))
+        return replace(_known(_NUMBER, _KNOWN, ("case_number", "number", ":numbers")), is_gathered=reading.is_few)
     return Found(_CASE, _KNOWN, tells_of_closed=True)
 
 
@@ -175,7 +175,7 @@ def _known(sql: str, reach: str, held: tuple[str, str, str], check: str | None =
         check=check,
         known_cases=f"{_HOLDERS.format(field=field, wanted=wanted)} {beside or 'GROUP BY 1'}",
         closed=_CLOSED.format(name=name, field=field, wanted=wanted),
-        few=_IS_FEW.format(field=field, wanted=wanted),
+        few=f"SELECT {_FEW_HOLD.format(field=field, wanted=wanted)} AS is_few",
     )
 
 
@@ -210,13 +210,6 @@ def entry_parameters(reading: Reading | None, hits: Hits | None, tokens: str | N
     }
 
 
-def is_case_number(connection: Connection, numbers: Sequence[str], own: str | None) -> bool:
-    """Whether any department's record that the caller may know of has one of these numbers."""
-    holders = _HOLDERS.format(field="number", wanted=":numbers")
-    statement = f"SELECT EXISTS ({holders}) AS is_number"
-    return bool(fetch(connection, statement, {"numbers": list(numbers), "own": own})[0]["is_number"])
-
-
 def read_entry(connection: Connection, entry: str, caller: Caller) -> Reading:
     """An entry as the caller's store reads it: a case number is one if a department has it, and else words.
 
@@ -231,6 +224,21 @@ def read_entry(connection: Connection, entry: str, caller: Caller) -> Reading:
     reading = recognise(entry)
     if reading.kind is Kind.CASE_ID:
         return reading
-    if reading.numbers and is_case_number(connection, reading.numbers, caller.department):
-        return replace(reading, kind=Kind.CASE_NUMBER)
-    return replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else within(reading, caller)
+    is_number, is_few = _looked_up(connection, reading, caller.department) if reading.numbers else (False, None)
+    if is_number:
+        return replace(reading, kind=Kind.CASE_NUMBER, is_few=is_few)
+    return replace(reading, kind=Kind.WORDS) if reading.kind is Kind.CASE_NUMBER else within(replace(reading, is_few=is_few), caller)
+
+
+def _looked_up(connection: Connection, reading: Reading, own: str | None) -> tuple[bool, bool | None]:
+    """Whether a department's record that the caller may know of has the entry for its number; whether few hold what it then is."""
+    column = _COLUMNS.get(reading.kind)
+    holders, few = _HOLDERS.format(field="number", wanted=":numbers"), _FEW_HOLD.format(field="number", wanted=":numbers")
+    otherwise = "" if column is None else f"ELSE {_FEW_HOLD.format(field=column, wanted=':values')}"
+    statement = f"""
+    SELECT n.is_number, CASE WHEN n.is_number THEN {few} {otherwise} END AS is_few
+    FROM (SELECT EXISTS ({holders}) AS is_number OFFSET 0) n
+    """
+    values = number_forms(column or "", reading.values)
+    [row] = fetch(connection, statement, {"numbers": list(reading.numbers), "values": values, "own": own})
+    return row["is_number"], row["is_few"]

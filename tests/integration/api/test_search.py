@@ -257,3 +257,18 @@ def test_statements_a_search_do_not_grow_with_the_page(api: Api, store: Store) -
         counts.add(len(seen))
     assert len(counts) == 1
     assert counts.pop() <= 9
+
+
+def test_what_a_number_is_and_whether_few_hold_it_is_one_question(api: Api, store: Store) -> None:
+    from tests.integration.api.counting import statements
+
+    store.case(store.record("petition", "GM-20250103-1", [WORKER, FIRM], title="欠薪"))
+    clerk = api.as_("clerk", "court")
+    numbers = [WORKER["phone"], WORKER["id_no"], FIRM["uscc"], "GM-20250103-1"]
+    told = {}
+    for number in [*numbers, *numbers]:  # the second time all that is looked up once is known
+        with statements() as seen:
+            assert len(clerk.ids(q=number)) == 1
+        told[number] = len(seen)
+    # That one, the page, what it shows, why, and the row; of a phone and an ID number whose it is as well.
+    assert list(told.values()) == [6, 6, 5, 5]
