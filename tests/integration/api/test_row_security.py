@@ -519,9 +519,9 @@ def test_reading_shared_records_asks_no_function(logins: Logins, store: Store) -
 def test_a_login_is_made_once_however_many_there_are(database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, real = [], Logins._ensure
 
-    def counting(self: Logins, login: str, password: str, asking: Caller) -> None:
+    def counting(self: Logins, login: str, password: str, asking: Caller, mark: str) -> str | None:
         made.append(login)
-        real(self, login, password, asking)
+        return real(self, login, password, asking, mark)
 
     monkeypatch.setattr(Logins, "_ensure", counting)
     monkeypatch.setattr(module, "MAX_ENGINES", 2)
