@@ -17,7 +17,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from matching.blocking import blocking_keys, pairs_within
-from matching.clustering import cluster
+from matching.clustering import TORN, clusters_and_torn
 from matching.engines.job import Job
 from matching.linkage import DECISIVE, edges_of
 from pipeline.resolving.candidates import Met, key_numbers, list_keys, show_crowded_keys, show_keys
@@ -66,6 +66,7 @@ class Linked:
         last_change: the last change number taken.
         entities: by relation, (id, entity) of all nodes.
         reviews: by relation, pairs that are left to a person, as links.
+        torn: by relation, links that were passed over, as TORN.
         links: how many links were written, by relation.
     """
 
@@ -74,16 +75,19 @@ class Linked:
     unique_within: frozenset[str]
     entities: dict[Relation, pl.DataFrame] = field(default_factory=dict)
     reviews: dict[Relation, pl.DataFrame] = field(default_factory=dict)
+    torn: dict[Relation, pl.DataFrame] = field(default_factory=dict)
     links: dict[str, int] = field(default_factory=dict)
 
     def open_reviews(self, connection: Connection) -> int:
         """Open the tasks of pairs that are left to a person, once the store has its indexes again; how many."""
         opened = 0
         for relation, pairs in self.reviews.items():
-            for part in pairs.iter_slices(PART):
+            for part in [*pairs.iter_slices(PART)] or [pairs]:
                 with Channel(connection) as channel:
                     channel.run(PLAN)
-                    opened += update_reviews(self.task(channel, relation, _NONE), _evaluation(part), _fates(pl.DataFrame(schema=_WALKED)))
+                    torn = self.torn.pop(relation, pl.DataFrame(TORN.empty_table()))  # with the first part
+                    task, fates = self.task(channel, relation, _NONE), _fates(pl.DataFrame(schema=_WALKED))
+                    opened += update_reviews(task, _evaluation(part), fates, _NONE, torn)
                 connection.commit()
         return opened
 
@@ -161,7 +165,8 @@ class _Whole:
         tell(f"{name}: {self._linked.links[name]:,} links of {forms.num_rows:,} nodes")
         del forms
         labels = pl.concat([labels_of(pl.read_ipc(self._rows / part), self._job.forms_of(part)) for part in parts])
-        clusters = pl.DataFrame(cluster(labels.select("id", "identifier", "apart", "key").to_arrow(), edges))
+        found = clusters_and_torn(labels.select("id", "identifier", "apart", "key").to_arrow(), edges)
+        clusters, self._linked.torn[self._relation] = map(pl.DataFrame, found)
         del edges
         entity_of = self._publish(clusters.join(labels.select("id", "identifier_hash"), on="id"))
         self._linked.entities[self._relation] = entity_of
@@ -223,6 +228,8 @@ class _Whole:
                     walked.select("id", "cluster", pl.lit(None, pl.String).alias("entity"), _of_cluster()),
                     pl.DataFrame(schema={"entity": pl.String, "founder_id": pl.Int64}),
                     nodes.clear(),
+                    _NONE,
+                    pl.DataFrame(TORN.empty_table()),
                 )
                 fates = settle(task, assignment, nodes)
                 write_memberships(task, fates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -14,6 +14,9 @@ from cli.console import Console
 from cli.pair_table import show_pair
 from cli.purpose import Clear, PurposeName, Reference, require_purpose
 from cli.session import store
+
+if TYPE_CHECKING:  # what is imported here every command waits for
+    from pipeline.resolving.reviews import ReviewTask
 
 app = typer.Typer(no_args_is_help=True, help="复核 · Review: pairs that the engine leaves to people; yes, no or unsure, kept for ever.")
 
@@ -35,7 +38,7 @@ def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(m
     from pipeline.evaluating.pairs import examine, relation_named
     from pipeline.resolving.reviews import open_tasks
 
-    shown = Table("任务\ntask", "关系\nrelation", "左\nleft", "右\nright", "权重（比特）\nbits", box=box.SIMPLE_HEAD)
+    shown = Table("任务\ntask", "关系\nrelation", "左\nleft", "右\nright", "权重（比特）\nbits", "缘由\nwhy", box=box.SIMPLE_HEAD)
     for column in shown.columns[2:4]:
         column.overflow = "fold"
     with store() as engine:
@@ -46,7 +49,8 @@ def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(m
             own = {(task.left, task.right): task for task in tasks if task.relation == name}
             for pair in examine(engine, relation_named(name), list(own)):
                 task = own[pair.left.id, pair.right.id]
-                shown.add_row(str(task.task_id), name, pair.left.name, pair.right.name, f"{task.match_weight:+.1f}")
+                why = "证据不足 · too little" if task.rival is None else "两可 · either of two"
+                shown.add_row(str(task.task_id), name, pair.left.name, pair.right.name, f"{task.match_weight:+.1f}", why)
     console = Console()
     console.print(shown, markup=False)
     console.print("逐对复核 · one after another: casehub review next; 查看一对 · one: casehub review show TASK", highlight=False)
@@ -64,8 +68,10 @@ def show(task: TaskId, clear: Clear = False, purpose: PurposeName = "", referenc
         found = open_task(engine, task)
         pairs = examine(engine, relation_named(found.relation), [(found.left, found.right)])
         showing_nodes(found.relation, (found.left, found.right))
+        other = _other_of(engine, found)
     for pair in pairs:
         show_pair(Console(), pair, found.relation, clear=clear)
+        _tell_why(Console(), other)
 
 
 @app.command()
@@ -149,17 +155,36 @@ def ask_next(
                 showing_nodes(name, found)
                 console.print(f"\n[bold]{place} / {len(waiting)} · {name}[/bold]", highlight=False)
                 show_pair(console, one, name, clear=clear)
+                _tell_why(console, None if task is None else _other_of(engine, task))
                 answer = _answer()
                 if answer == "q":
                     break
-                done += _recorded(engine, console, name, found, answer, task)
+                done += _recorded(engine, console, name, found, answer, None if task is None else task.task_id)
             else:
                 continue
             break
     console.print(f"已判断 {done} 对 · judged {done} pairs; {_APPLIES}", highlight=False)
 
 
-def _waiting(engine: Engine, relation: str, most: int, *, sampled: bool) -> list[tuple[tuple[int, int], int | None]]:
+def _other_of(engine: Engine, task: ReviewTask) -> tuple[str, str] | None:
+    """Names of the node that is torn and of the other that it might as well be, where a task waits for that."""
+    from pipeline.evaluating.pairs import examine, relation_named
+
+    if task.torn is None or task.rival is None:
+        return None
+    for pair in examine(engine, relation_named(task.relation), [(task.torn, task.rival)]):
+        return (pair.left.name, pair.right.name) if pair.left.id == task.torn else (pair.right.name, pair.left.name)
+    return None
+
+
+def _tell_why(console: Console, other: tuple[str, str] | None) -> None:
+    if other is not None:
+        torn, rival = other
+        text = f"两可：{torn} 同样可能是另一个：{rival} · either of two: {torn} might as well be {rival}, which is another"
+        console.print(text, markup=False, highlight=False)
+
+
+def _waiting(engine: Engine, relation: str, most: int, *, sampled: bool) -> list[tuple[tuple[int, int], ReviewTask | None]]:
     """Pairs, each with its task where it is one."""
     from pipeline.evaluating.agreement import to_judge
     from pipeline.evaluating.pairs import relation_named
@@ -167,7 +192,7 @@ def _waiting(engine: Engine, relation: str, most: int, *, sampled: bool) -> list
 
     if sampled:
         return [(pair, None) for pair in to_judge(engine, relation_named(relation), most)]
-    return [((task.left, task.right), task.task_id) for task in open_tasks(engine, relation, most)]
+    return [((task.left, task.right), task) for task in open_tasks(engine, relation, most)]
 
 
 def _answer() -> str:

@@ -17,7 +17,7 @@ A chunk of a store, for persons and organisations first and then, with their clu
 4. `clustering.cluster(nodes, edges, cannot_links, verdicts)` → CLUSTER, for the whole components that the chunk touches, their
    refused edges (`cannot_link`) included. `nodes` are `forms.select(["id", "identifier", "apart"])` with a column `key` that
    names a node whatever its id (department, source record id, ordinal): ties go by it, so that the order of arrival
-   changes nothing.
+   changes nothing. `clusters_and_torn` tells besides which links were passed over because nothing says which of two is right.
 5. `survivorship.golden(values, survivorship_rules(entity))` → every value ranked, each with who states it.
 
 `linkage.deduplicate` does the same in memory; `evaluation.evaluate` compares with the truth;

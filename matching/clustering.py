@@ -2,7 +2,8 @@
 
 Enters nodes, their edges (refused ones included) and people's verdicts; leaves CLUSTER.
 The result is a function of those alone: edges are taken by weight, the heaviest first, then by the pair's key, and one
-that would join what may not be one is passed over. Only components that hold such a conflict are walked edge by edge.
+that would join what may not be one is passed over. So are those of what is torn: of a set with as good a link to
+either of two others that are not one. Only components that hold such a conflict are walked edge by edge.
 """
 
 from __future__ import annotations
@@ -17,17 +18,28 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from matching.unions import Unions
-from schema.records import CLUSTER
+from schema.records import CLUSTER, PAIR
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _Flags: TypeAlias = npt.NDArray[np.bool_]
 
+#: Bits: of two links that are no further apart neither says whom a node belongs to, where it is one or the other.
+TIE = 3.0
+#: Two nodes that a link would have joined, had not `torn`, one of them, been torn: it might as well be one with `rival`.
+TORN = pa.schema([*PAIR, pa.field("torn", pa.int64(), nullable=False), pa.field("rival", pa.int64(), nullable=False)])
 #: What a person said of a pair; the newest verdict alone, and none for `unsure`.
 VERDICT = pa.schema([pa.field("left", pa.int64()), pa.field("right", pa.int64()), pa.field("verdict", pa.string())])
 
 
 def cluster(nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = None, verdicts: pa.Table | None = None) -> pa.Table:
-    """Clusters of the nodes.
+    """CLUSTER of `clusters_and_torn`."""
+    return clusters_and_torn(nodes, edges, cannot_links, verdicts)[0]
+
+
+def clusters_and_torn(
+    nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = None, verdicts: pa.Table | None = None
+) -> tuple[pa.Table, pa.Table]:
+    """Clusters of the nodes, and the links that were passed over because nothing says which of two is right.
 
     Args:
         nodes: `id`, and optionally `identifier` (two different ones are never in one cluster), `apart` (the same one twice is
@@ -39,23 +51,30 @@ def cluster(nodes: pa.Table, edges: pa.Table, cannot_links: pa.Table | None = No
             neither two identifiers nor what another person kept apart.
 
     Returns:
-        CLUSTER, a row for each node, ordered by id; `cluster` is the least id in it.
+        CLUSTER, a row for each node, ordered by id; `cluster` is the least id in it. TORN, a row for each set that is
+        torn and each that it would be joined with.
     """
     if not edges.num_rows and not (verdicts is not None and verdicts.num_rows):  # nothing joins anything
         alone = nodes["id"].unique().sort()
-        return pa.table([alone, alone], schema=CLUSTER)
+        return pa.table([alone, alone], schema=CLUSTER), TORN.empty_table()
     frame = _nodes(nodes)
     joins, forbidden = _joins_and_forbidden(frame, pl.DataFrame(edges), cannot_links, verdicts)
     frame = _listed_twice(frame, joins)
     component = _components(frame.height, joins)
     conflicting = _conflicting(frame, component, forbidden)
-    label = component
+    label, torn = component, np.zeros((0, 3), dtype=np.int64)
     if conflicting.any():
         within = joins.filter(pl.Series(conflicting[component[joins["left"].to_numpy()]]))
         apart = forbidden.filter(pl.Series(conflicting[component[forbidden["left"].to_numpy()]]))
-        label = _walk(frame, within, apart, np.flatnonzero(conflicting[component]), label)
+        label, torn = _walk(frame, within, apart, np.flatnonzero(conflicting[component]), label)
     least = frame.select("id", pl.Series("label", label)).with_columns(pl.col("id").min().over("label").alias("cluster"))
-    return least.select("id", "cluster").to_arrow().cast(CLUSTER)
+    return least.select("id", "cluster").to_arrow().cast(CLUSTER), _torn_links(frame["id"], torn)
+
+
+def _torn_links(ids: pl.Series, torn: _Ints) -> pa.Table:
+    """TORN of row numbers."""
+    node, other, rival = (ids.gather(torn[:, place]).to_numpy() for place in range(3))
+    return pa.table([np.minimum(node, other), np.maximum(node, other), node, rival], schema=TORN)
 
 
 def _nodes(nodes: pa.Table) -> pl.DataFrame:
@@ -128,8 +147,8 @@ def _conflicting(nodes: pl.DataFrame, component: _Ints, forbidden: pl.DataFrame)
     return flags
 
 
-def _walk(nodes: pl.DataFrame, joins: pl.DataFrame, forbidden: pl.DataFrame, rows: _Ints, label: _Ints) -> _Ints:
-    """Labels with the nodes of conflicting components parted: edge by edge, the heaviest first."""
+def _walk(nodes: pl.DataFrame, joins: pl.DataFrame, forbidden: pl.DataFrame, rows: _Ints, label: _Ints) -> tuple[_Ints, _Ints]:
+    """Labels with the nodes of conflicting components parted: edge by edge, the heaviest first; and what was torn, row numbers of TORN."""
     low = pl.min_horizontal("left_rank", "right_rank")
     ordered = (
         joins.with_columns(left_rank=_rank(nodes, joins, "left"), right_rank=_rank(nodes, joins, "right"))
@@ -137,11 +156,17 @@ def _walk(nodes: pl.DataFrame, joins: pl.DataFrame, forbidden: pl.DataFrame, row
         .sort(["weight", "low", "high"], descending=[True, False, False])
     )
     concerned = nodes[rows.tolist()]
-    unions = Unions(rows.tolist(), concerned["identifier"].to_list(), concerned.select("apart", "mention").rows())
-    for one, other in forbidden.select("left", "right").iter_rows():
-        unions.forbid(one, other)
-    for one, other in ordered.select("left", "right").iter_rows():
-        unions.join(one, other)
+    unions = Unions(rows.tolist(), concerned["identifier"].to_list(), concerned.select("apart", "mention").rows(), TIE)
+    listed = nodes["apart"].gather(forbidden["left"]) == nodes["apart"].gather(forbidden["right"])  # some list one twice
+    for one, other, are_listed in zip(forbidden["left"], forbidden["right"], listed.fill_null(False), strict=True):
+        unions.forbid(one, other, are_two=not are_listed)
+    links = ordered.select("left", "right", "weight").rows()
+    told = 0
+    for one, other, weight in links:
+        while told < len(links) and links[told][2] >= weight - TIE:
+            unions.tell(*links[told])
+            told += 1
+        unions.join(one, other, is_certain=weight == float("inf"))
     parted = label.copy()
     parted[rows] = [len(label) + unions.root(row) for row in rows.tolist()]
-    return parted
+    return parted, np.array(unions.torn, dtype=np.int64).reshape(-1, 3)

@@ -227,7 +227,7 @@ class _Resolving:
         returning = fates.moves["id"].filter(fates.moves["id"].is_in(known.implode()))
         write_redirects(task, fates, settled.assignment.entities["entity"], returning)
         show_crowded_keys(task.channel, task.relation, settled.crowded, evaluation.met)
-        done.review_tasks += update_reviews(task, evaluation, fates)
+        done.review_tasks += update_reviews(task, evaluation, fates, settled.assignment.seen, settled.assignment.torn)
         numbers = Numbers(intake.epoch, intake.change + sum(done.changes.values()))
         done.changes[task.relation.name] = publish(task, settled.assignment, fates, evaluation.nodes, settled.standing, numbers)
 

@@ -2,8 +2,9 @@
 
 SURFACE has said of most nodes where they go. Entities between which others lie are loaded and clustered anew with them, and with
 nothing else at first. One that comes out whole changes nothing beyond it: all that made it one has been done again, and what stood
-against a link to another stands against it still. Of one that comes out parted, or that lost something, the entities are loaded
-that it has links to, and so on until nothing changes that could reach what is not there.
+against a link to another stands against it still. Of one that comes out parted or joined with another, or that lost something, the
+entities are loaded that it has links to, and so on until nothing changes that could reach what is not there: what makes a node torn
+may not have been there when it was joined.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from matching.clustering import cluster
+from matching.clustering import TORN, clusters_and_torn
 from pipeline.resolving.links import ENGINE, FIRM, Evaluation, Task, firm_links, forms_of, labels_of
 from pipeline.resolving.members import members_of, nodes_of
 from pipeline.resolving.relations import read_nodes
@@ -28,6 +29,8 @@ class Assignment:
     walked: pl.DataFrame  # id, cluster (its least id), entity (the former one, or null), identifier_hash of the cluster
     entities: pl.DataFrame  # entity, founder_id: all whose members are clustered anew, emptied ones too
     loaded: pl.DataFrame  # rows, as `read_nodes` gives them, of members that had to be loaded
+    seen: pl.Series  # nodes that were clustered anew: between these, `torn` are all that are
+    torn: pl.DataFrame  # as `TORN` has them
 
 
 def assign(task: Task, evaluation: Evaluation) -> Assignment:
@@ -39,11 +42,13 @@ def assign(task: Task, evaluation: Evaluation) -> Assignment:
     is_outside = ~pl.col("id").is_in(walk.nodes["id"].implode())  # links may have led on to what the surface has placed
     apart = _without_entity(surface.apart).filter(is_outside)
     edges = evaluation.edges.filter(pl.col("left").is_in(apart["id"].implode()) & pl.col("right").is_in(apart["id"].implode()))
-    walked = pl.concat([walked, walk.clustered(apart, edges.filter(pl.col("decision") != "review").select(list(FIRM)))])
+    others, torn = walk.clustered(apart, edges.filter(pl.col("decision") != "review").select(list(FIRM)))
+    walked = pl.concat([walked, others])
     joined = pl.concat([joined, surface.joined.filter(is_outside)])
     placed = pl.concat([joined, surface.nodes.select("id", "entity").drop_nulls()])
     stated = placed.join(evaluation.labels.drop_nulls("identifier_hash"), on="id").select("entity", "identifier_hash").unique("entity")
-    return Assignment(joined, stated, walked, _entities(task, surface, walked), walk.loaded)
+    seen = pl.concat([walk.nodes["id"], apart["id"]])
+    return Assignment(joined, stated, walked, _entities(task, surface, walked), walk.loaded, seen, pl.concat([walk.torn, torn]))
 
 
 class _Walk:
@@ -54,7 +59,9 @@ class _Walk:
         self._labels = evaluation.labels
         self._links = pl.DataFrame(schema=FIRM)
         self._clusters = pl.DataFrame()
+        self.torn = pl.DataFrame(TORN.empty_table())
         self._followed = pl.Series(dtype=pl.String)  # entities whose links to others were followed
+        self._asked_for = pl.Series(dtype=pl.String)  # entities that were loaded, emptied ones too
         self.nodes = surface.nodes.clear().select("id", "entity")
         self.loaded = evaluation.nodes.clear()
 
@@ -66,33 +73,34 @@ class _Walk:
         fresh = concerned.filter(pl.col("entity").is_null())["id"]
         while len(entities) or len(fresh):
             self._load(entities, fresh)
-            self._clusters = self.clustered(self.nodes, self._links)
+            self._clusters, self.torn = self.clustered(self.nodes, self._links)
             entities, fresh = self._beyond(self._unsettled())
 
     def sorted_out(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """(id, entity) of new nodes in an entity that is otherwise as it was; (id, cluster, entity, identifier_hash) of all others."""
         if self._clusters.is_empty():
-            return self.nodes, self.clustered(self.nodes, self._links)
+            return self.nodes, self.clustered(self.nodes, self._links)[0]
         entity = pl.col("entity").drop_nulls()
         told = self._clusters.with_columns(entities=entity.n_unique().over("cluster"), of_cluster=entity.first().over("cluster"))
         is_whole = (pl.col("entities") == 1) & ~pl.col("of_cluster").is_in(self._unsettled().implode())
         joined = told.filter(is_whole & pl.col("entity").is_null()).select("id", entity="of_cluster")
         return joined, told.filter(~is_whole).select(self._clusters.columns)
 
-    def clustered(self, nodes: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
-        """(id, cluster, entity, identifier_hash of the cluster) of nodes (id, entity) with their links (FIRM)."""
+    def clustered(self, nodes: pl.DataFrame, links: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """(id, cluster, entity, identifier_hash of the cluster) of nodes (id, entity) with their links (FIRM); and TORN."""
         labels = self._labels_of(nodes["id"])
         said = links.filter(pl.col("decided_by") != ENGINE)
         verdicts = said.select(
             "left", "right", verdict=pl.col("decision").replace_strict({"link": "yes", "cannot_link": "no"}, default=None)
         )
         given = nodes.join(labels, on="id", how="left").drop("entity", "identifier_hash")
-        clusters = pl.DataFrame(cluster(given.to_arrow(), links.to_arrow(), None, verdicts.to_arrow()))
+        clusters, torn = map(pl.DataFrame, clusters_and_torn(given.to_arrow(), links.to_arrow(), None, verdicts.to_arrow()))
         walked = clusters.join(nodes, on="id", how="left").join(labels.select("id", "identifier_hash"), on="id", how="left")
-        return walked.with_columns(pl.col("identifier_hash").drop_nulls().first().over("cluster"))
+        return walked.with_columns(pl.col("identifier_hash").drop_nulls().first().over("cluster")), torn
 
     def _load(self, entities: pl.Series, fresh: pl.Series) -> None:
         channel, relation = self._task.channel, self._task.relation
+        self._asked_for = pl.concat([self._asked_for, entities])
         found = nodes_of(channel, relation, entities) if len(entities) else self.nodes.clear()
         frontier = pl.concat([_without_entity(fresh), found.select("id", "entity")])
         frontier = frontier.filter(~pl.col("id").is_in(pl.concat([self._task.gone, self.nodes["id"]]).implode()))
@@ -103,11 +111,19 @@ class _Walk:
     def _unsettled(self) -> pl.Series:
         """Entities that may stand otherwise to others than they did."""
         standing = self._clusters.drop_nulls("entity").join(self._labels_of(self._clusters["id"]).select("id", "apart"), on="id")
-        parted = standing.filter(pl.col("cluster").n_unique().over("entity") > 1)
+        is_parted, is_joined = (pl.col(one).n_unique().over(other) > 1 for one, other in (("cluster", "entity"), ("entity", "cluster")))
+        parted = standing.filter(is_parted | is_joined)
         # What keeps two apart because a record lists both is undone where links join them by way of a third, which may not be here.
         listed = standing.drop_nulls("apart").filter(pl.col("entity").n_unique().over("apart") > 1)
         doubtful = standing.filter(pl.col("entity").is_in(self._surface.doubtful.implode()))
-        return pl.concat([parted["entity"], listed["entity"], doubtful["entity"]]).unique()
+        return pl.concat([one["entity"] for one in (parted, listed, doubtful)]).unique()
+
+    def _rivals(self) -> pl.Series:
+        """Entities that those here may be as well, of what is torn, or that gained a node."""
+        torn, new = self._surface.torn, self._clusters.filter(pl.col("entity").is_null())
+        grown = self._clusters.drop_nulls("entity").join(new, on="cluster", how="semi")["entity"]
+        is_open = pl.col("entity").is_in(grown.implode()) | (pl.col("entity") == pl.col("torn"))
+        return torn.filter(is_open & pl.col("entity").is_in(self.nodes["entity"].drop_nulls().implode()))["other"]
 
     def _beyond(self, unsettled: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Entities and new nodes that the unsettled have links to, and that are not here; with them what the chunk brings to these."""
@@ -117,12 +133,12 @@ class _Walk:
         links = firm_links(channel, relation, to_follow["id"]).filter(pl.col("decision") == "link")
         outside = pl.concat([links["left"], links["right"]]).unique()
         outside = outside.filter(~outside.is_in(inside))
-        entities = members_of(channel, relation, outside)["entity"].unique()
+        entities = pl.concat([members_of(channel, relation, outside)["entity"], self._rivals()]).unique()
         met = pl.col("entity").is_in(entities.implode()) | pl.col("id").is_in(outside.implode())
         with_them = self._surface.nodes.join(self._surface.nodes.filter(met), on="component", how="semi")
         fresh = with_them.filter(pl.col("entity").is_null() & ~pl.col("id").is_in(inside))["id"]
         entities = pl.concat([entities, with_them["entity"].drop_nulls()]).unique()
-        return entities.filter(~entities.is_in(self.nodes["entity"].drop_nulls().implode())), fresh
+        return entities.filter(~entities.is_in(self._asked_for.implode())), fresh
 
     def _labels_of(self, ids: pl.Series) -> pl.DataFrame:
         """LABELS of nodes; rows of those that the chunk has not looked at are loaded."""

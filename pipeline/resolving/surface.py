@@ -3,7 +3,7 @@
 Most nodes link to one entity alone, or to none, and nothing of what they bring stands against any member: then taking all
 edges by weight anew would come out the same with the nodes added, for every union within the entity still succeeds, and
 every one that was passed over still meets what it met. Of these it is said where they go; the rest is told apart by what
-may change entities that stand.
+may change entities that stand. Of what may be either of two it is not said, nor of those two: how many say each counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.resolving.links import ENGINE, Evaluation, Task
-from pipeline.resolving.members import members_of, once_numbered
+from pipeline.resolving.members import members_of, once_numbered, torn_entities
 from pipeline.resolving.relations import CASE
 
 
@@ -32,6 +32,10 @@ class Surface:
     doubtful: pl.Series  # these, and those of which a member was looked at again or a person said something
     apart: pl.Series  # new nodes that links connect with each other alone, or with nothing
     entities: pl.DataFrame  # entity, founder_id and more: all that the chunk's nodes and links lead to
+    torn: pl.DataFrame  # entity, other, torn, as `torn_entities` gives them
+
+
+_NOT_TORN = pl.DataFrame(schema={"entity": pl.String, "other": pl.String, "torn": pl.String})
 
 
 def surface_of(task: Task, evaluation: Evaluation) -> Surface:
@@ -49,6 +53,7 @@ class _Sorting:
         ends = pl.concat([self._firm["left"], self._firm["right"], there]).unique()
         others = pl.concat([ends.filter(~ends.is_in(task.new.implode())), self._lost])
         self._known = members_of(task.channel, task.relation, others)
+        self._torn = torn_entities(task.channel, task.relation) if self._known.height else _NOT_TORN
         nodes = pl.DataFrame({"id": ends}).join(self._known, on="id", how="left")
         self._nodes = nodes.with_columns(component=_components(nodes, self._firm.filter(pl.col("decision") == "link")))
 
@@ -69,6 +74,7 @@ class _Sorting:
             self._of(pl.concat([self._lost, self._seen, said["left"], said["right"]])),
             pl.concat([joining.filter(pl.col("now").is_null())["id"], alone]),
             self._known.unique("entity"),
+            self._torn,
         )
 
     def _of(self, ids: pl.Series) -> pl.Series:
@@ -91,7 +97,7 @@ class _Sorting:
         return pl.concat(
             [
                 several,
-                with_entity.filter(pl.col("entity").is_in(lessened.implode()))["component"],
+                with_entity.filter(pl.col("entity").is_in(pl.concat([lessened, self._torn["entity"]]).implode()))["component"],
                 numbers.filter(numbers["component"].is_duplicated())["component"],
                 apart.filter(apart.select("component", "apart").is_duplicated())["component"],
                 apart.filter(self._may_be_hidden())["component"],

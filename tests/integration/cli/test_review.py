@@ -22,7 +22,7 @@ from pipeline.resolving.decisions import decide
 from pipeline.resolving.models import load_model
 from pipeline.resolving.resolve import resolve
 from pipeline.resolving.reviews import open_task
-from tests.integration.pipeline.resolving import SETTINGS, clusters, id_number, parties, person, record, rows, settle
+from tests.integration.pipeline.resolving import SETTINGS, clusters, credit_code, firm, id_number, parties, person, record, rows, settle
 
 FOR = ("--purpose", "verification", "--reference", "LD-7")
 BY_PHONE = person("欧阳震华", phone="13912340001")
@@ -57,6 +57,21 @@ def casehub(*words: str, input: str = "") -> str:
 
 def task(database: Engine) -> str:
     return str(rows(database, "SELECT task_id FROM store.review_task WHERE relation = 'person' AND state = 'open'")[0])
+
+
+def test_why_a_pair_waits_is_told(database: Engine) -> None:
+    two = (record(department, "7", firm("嘉华物业有限公司", uscc=credit_code(n))) for n, department in enumerate(("police", "court")))
+    settle(database, *two, record("labour", "8", firm("嘉华物业")))
+    listed = casehub("review", "list")
+    assert listed.count("两可") == 2
+    assert listed.count("证据不足") == 1
+    number = rows(database, "SELECT min(task_id) FROM store.review_task WHERE relation = 'organisation' AND state = 'open'")[0]
+    shown = casehub("review", "show", str(number))
+    assert "两可：labour/8/0 同样可能是另一个：" in shown
+    left, right = (shown.split("是另一个：")[1].startswith(name) for name in ("police/7/0", "court/7/0"))
+    assert left != right
+    assert casehub("review", "next", "--relation", "organisation", input="y\nq\n").count("labour/8/0 同样可能") == 2
+    assert "两可" not in casehub("review", "show", task(database))
 
 
 def test_a_task_is_listed_shown_and_decided(database: Engine) -> None:

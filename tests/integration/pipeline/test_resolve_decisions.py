@@ -112,7 +112,7 @@ def test_no_chain_joins_what_a_person_kept_apart(database: Engine) -> None:
     settle(database, *(record("labour", str(number), BY_NUMBER) for number in range(5)))
     of = parties(database)
     assert of["police/1/0"] != of["court/2/0"]
-    assert len(set(of.values())) == 2
+    assert len(set(of.values())) == 3  # the others are one that may be either
     assert invariants(database) == []
 
 
