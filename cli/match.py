@@ -184,7 +184,7 @@ def explain(
     edge = weigh(compare(decides.relation, forms, pair, decides), decides).to_pylist()[0]
     console.print(steps_table(json.loads(edge["levels"]), decides), markup=False)
     console.print(f"{edge['match_weight']:+.1f} 比特 · bits (≥ {decides.link:g}: link) → [bold]{edge['decision']}[/bold]")
-    tell_meeting(console, meeting(forms, places[0], places[1], decides), decides)
+    tell_meeting(console, meeting(forms, places[0], places[1], decides))
 
 
 def _given(model: Path | None, inputs: list[Path] | None) -> tuple[Path, list[Path]]:

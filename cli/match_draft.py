@@ -69,9 +69,9 @@ def _show(made: Draft, console: Console) -> None:
     shown = Table("列 · column", "看作 · taken for", "填写 · filled", "不同值 · distinct", box=box.SIMPLE_HEAD)
     for column in made.columns:
         shown.add_row(column.name, column.role, f"{column.filled:.0%}", f"{column.distinct:,}")
-    rules = Table("分块规则 · blocking rule", "对 · pairs", box=box.SIMPLE_HEAD)
+    rules = Table("分块规则 · blocking rule", "对 · pairs", "占可能相同的对 · of what is likely one", box=box.SIMPLE_HEAD)
     for rule in made.rules:
-        rules.add_row(" + ".join(rule.fields), f"{rule.pairs:,}")
+        rules.add_row(" + ".join(rule.fields), f"{rule.pairs:,}", "" if rule.found is None else f"{rule.found:.0%}")
     console.print(shown, rules, markup=False)
     if made.sources:
         console.print(sources_table(made.sources), markup=False)

@@ -91,17 +91,17 @@ def tell_unread(console: Console, rows: pl.DataFrame, table: TableModel) -> None
         console.print(f"[yellow]提醒 · note[/yellow] {escape(words)}", highlight=False)
 
 
-def tell_meeting(console: Console, found: Meeting, model: Model) -> None:
+def tell_meeting(console: Console, found: Meeting) -> None:
     """Say whether `run` compares a pair at all, and what keeps it apart whatever it weighs."""
     if found.rules:
         names = ", ".join(found.rules)
         console.print(f"由分块规则 {names} 相遇 · they meet by {names}", markup=False, highlight=False)
     else:
         console.print("没有分块规则使两行相遇，run 不比较 · no blocking rule brings them together: run does not compare them")
-    for name, rows in found.crowded:
+    for name, rows, limit in found.crowded:
         console.print(
-            f"规则 {name} 的块有 {rows:,} 行，超过 block_limit {model.block_limit:,}，不成对 · "
-            f"the block of {name} has {rows:,} rows, more than block_limit {model.block_limit:,}: it forms no pairs",
+            f"规则 {name} 的块有 {rows:,} 行，超过 block_limit {limit:,}，不成对 · "
+            f"the block of {name} has {rows:,} rows, more than block_limit {limit:,}: it forms no pairs",
             markup=False,
             highlight=False,
         )

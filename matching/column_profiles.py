@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from matching.company_names import share_of_companies
+from matching.ways_of_writing import abbreviated_to, pattern_of
+
 #: What a column may be taken for, the surest sign first.
 ROLES = (
     "nothing", "truth", "source", "id", "longitude", "latitude", "id_no", "uscc", "phone", "email", "url", "address", "organisation_name",
@@ -21,6 +24,7 @@ ROLES = (
 _LOOKED_AT = 20_000  # distinct values of a column
 _LEAST_FILLED = 0.02  # of the rows; what stands in fewer tells too little
 _MOST = 0.8  # of the values must look so
+_COMPANIES = 0.25  # of the values tell a legal form
 _SOME = 0.02  # of the values look otherwise
 #: A word of letters and figures within a text: HV-950X.
 CODE = r"\b([A-Za-z]{1,5}-?\d{2,}[A-Za-z0-9-]*)\b"
@@ -80,6 +84,9 @@ class Profile:
         is_han: most values hold Chinese characters.
         is_month_first: of its dates those that tell have the month before the day.
         has_codes: it is a phrase, and most values hold a word of letters and figures, as models are called.
+        pattern: what is to be taken of each value for those of several ways of writing to be the same.
+        abbreviated: characters that a category's values share with those that are cut off; 0 where none are.
+        is_company: it is of names or phrases, and many end in a company's legal form.
     """
 
     name: str
@@ -91,6 +98,9 @@ class Profile:
     is_han: bool
     is_month_first: bool = False
     has_codes: bool = False
+    is_company: bool = False
+    pattern: str | None = None
+    abbreviated: int = 0
 
 
 def profiles(rows: pl.DataFrame, truth: str | None = None) -> tuple[Profile, ...]:
@@ -119,7 +129,21 @@ def _profile(rows: pl.DataFrame, name: str, taken: set[str]) -> Profile:
     known = _Known(name.lower(), shares, filled, len(distinct), len(values), length, words)
     is_month_first = shares["month_first"] > shares["day_first"]
     role, is_han, has_codes = known.role(taken), shares["han"] >= _MOST / 2, shares["code"] >= _MOST / 2
-    return Profile(name, role, filled, len(distinct), length, words, is_han, is_month_first, role == "phrase" and has_codes)
+    is_company = role in ("name", "phrase") and not is_han and share_of_companies(looked_at) >= _COMPANIES
+    return Profile(
+        name,
+        role,
+        filled,
+        len(distinct),
+        length,
+        words,
+        is_han,
+        is_month_first,
+        role == "phrase" and has_codes,
+        is_company,
+        pattern_of(looked_at) if role == "code" else None,
+        abbreviated_to(distinct) if role == "category" else 0,
+    )
 
 
 @dataclass(frozen=True)

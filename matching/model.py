@@ -142,11 +142,15 @@ class Comparison:
 
 @dataclass(frozen=True)
 class BlockingRule:
-    """Records that share all `fields` meet; those with an over-common value must share `refine` as well."""
+    """Records that share all `fields` meet; those with an over-common value must share `refine` as well.
+
+    Blocks of more than `block_limit` form no pairs; None: the model's limit holds.
+    """
 
     name: str
     fields: tuple[str, ...]
     refine: tuple[str, ...] = ()
+    block_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -237,6 +241,10 @@ class Model:
     def is_trained(self) -> bool:
         """Every level has a weight."""
         return not any(isnan(level.bits) for comparison in self.comparisons for level in comparison.levels)
+
+    def limit_of(self, rule: BlockingRule) -> int:
+        """Rows of the largest block of a rule that forms pairs."""
+        return self.block_limit if rule.block_limit is None else rule.block_limit
 
     @cached_property
     def most_bits(self) -> Mapping[str, float]:

@@ -8,37 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import polars as pl
 
 from hub.errors import ContractError, RequestError
 from matching.column_profiles import CODE, Profile, profiles
-from matching.draft_fields import OWN, SAYS_WHERE, comparisons_of, fields_of, graded
-from matching.model_reader import BLOCK_LIMIT
+from matching.draft_blocking import Rule, best_rules, first_rules
+from matching.draft_fields import OWN, SAYS_WHERE, comparisons_of, fields_of, further_of, graded, pieces_of
 from matching.repeats import SourceSeen, without_repeats
 from matching.table_columns import OWN_COLUMNS, TAKEN_NAMES, columns_made
-from matching.table_forms import form_of
+from matching.table_forms import form_of, table_forms
 from matching.table_linkage import first_look
 from matching.table_model import Field, table_model_from
 
-_TRIED = 200_000  # rows that rules are tried on
-_PAIRS_A_ROW = 8  # that one rule may form
-_LEAST_PAIRS = 20_000  # … or as many, in a small table
-_RULES = 10
-_MOST_KEYS = 5_000_000  # of two lists in one rule, each of one with each of the other
+_TRIED = 100_000  # rows that rules are tried on
 _NAMED = ("id", "source", "truth")  # roles of columns that a model names
-_USES = 3  # of one column in rules on two
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A blocking rule that was tried: its fields, the columns they read, and how many pairs it forms."""
-
-    fields: tuple[str, ...]
-    columns: frozenset[str]
-    pairs: int
 
 
 @dataclass(frozen=True)
@@ -78,17 +63,16 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
             "表中没有两列可供比较 · the table has no two columns to compare",
             remedy="查看各列内容后手写模型 · see what its columns hold, and write the model by hand",
         )
-    rules = _rules(len(rows), tried, fields)
+    keys = dict(_keys(tried, fields))
+    rules = first_rules(len(rows), len(tried), keys)
     if not rules:
         raise RequestError(
             "没有适合分块的列 · no columns bring rows together without bringing nearly all together",
             remedy="手写 blocking · write the blocking by hand",
         )
-    document: dict[str, Any] = {"version": 1, **{column.role: column.name for role in _NAMED for column in columns if column.role == role}}
-    used = {name for rule in rules for name in rule.fields} | {entry.get("column", entry["name"]) for entry in comparisons}
-    document["fields"] = {name: entry for name, entry in fields.items() if name in used or entry.get("as") in OWN}
-    document["blocking"] = [{"name": "_and_".join(rule.fields), "fields": list(rule.fields)} for rule in rules]
-    document["comparisons"] = comparisons
+    named = {column.role: column.name for column in columns if column.role in _NAMED}
+    document: dict[str, Any] = {"version": 1, **{role: named[role] for role in _NAMED if role in named}}
+    document |= _described(rules, fields, comparisons)
     where = frozenset(name for column in columns if column.role in SAYS_WHERE for name, _ in fields_of(column, called[column.name]))
     found = first_look(rows, table_model_from(document, "the draft"), where)
     # Nothing is stated where none are found: of other rows they may be.
@@ -96,7 +80,24 @@ def draft(rows: pl.DataFrame, truth: str | None = None) -> Draft:
         document["unique_within"] = sorted(once)
     if found.told_apart_by:
         document["told_apart_by"] = list(found.told_apart_by)
-    return Draft(document, columns, rules, found.sources)
+    further = further_of(columns, called)
+    keys |= _keys(tried, further)
+    forms = table_forms(tried, table_model_from(document, "the draft"))
+    rules = best_rules(len(rows), keys, forms, found.model) or rules
+    return Draft(document | _described(rules, fields | further, comparisons), columns, rules, found.sources)
+
+
+def _described(rules: Sequence[Rule], fields: Mapping[str, Any], comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Fields, as far as they are used, rules and comparisons, as a document has them."""
+    used = {name for rule in rules for name in rule.fields} | {entry.get("column", entry["name"]) for entry in comparisons}
+    limits = [{} if rule.block_limit is None else {"block_limit": rule.block_limit} for rule in rules]
+    return {
+        "fields": {name: entry for name, entry in fields.items() if name in used or entry.get("as") in OWN},
+        "blocking": [
+            {"name": "_and_".join(rule.fields), "fields": list(rule.fields), **limit} for rule, limit in zip(rules, limits, strict=True)
+        ],
+        "comparisons": comparisons,
+    }
 
 
 def _compared(columns: Sequence[Profile], called: Mapping[str, str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -124,7 +125,7 @@ def _names(columns: Sequence[Profile]) -> dict[str, str]:
     for place, column in enumerate(columns):
         makes_others = column.role in OWN_COLUMNS and column.role not in roles[:place]  # a second one becomes a text
         name, others = column.name, (columns_there - {column.name}) | {*names.values()}
-        while name in (TAKEN_NAMES if makes_others else taken) or {name, *dict(fields_of(column, name))} & others:
+        while name in (TAKEN_NAMES if makes_others else taken) or {name, *dict(fields_of(column, name)), *pieces_of(column, name)} & others:
             name += "_"
         names[column.name] = name
     return names
@@ -174,40 +175,6 @@ def _field(name: str, entry: Mapping[str, Any]) -> Field:
 _BY_OWN = {"person_name": "name_pinyin", "organisation_name": "core_pinyin", "address": "places", "place": "cells"}
 
 
-def _rules(count: int, tried: pl.DataFrame, fields: Mapping[str, Any]) -> tuple[Rule, ...]:
-    """Rules of one field, of each column the loosest that is bearable; then of two, of what is too loose alone."""
-    scale = (count / max(len(tried), 1)) ** 2
-    bearable = max(_LEAST_PAIRS, _PAIRS_A_ROW * count)
-    keys = dict(_keys(tried, fields))
-    alone = {name: Rule((name,), columns, int(_pairs([series]) * scale)) for name, (series, columns) in keys.items()}
-    singles: dict[frozenset[str], Rule] = {}
-    for rule in alone.values():
-        if 0 < rule.pairs <= bearable and rule.pairs > singles.get(rule.columns, Rule((), frozenset(), 0)).pairs:
-            singles[rule.columns] = rule
-    loose = [name for name, rule in alone.items() if rule.pairs > bearable]
-    doubles = []
-    for one, other in combinations(loose, 2):
-        (left, left_columns), (right, right_columns) = keys[one], keys[other]
-        if left_columns & right_columns or _combined(left, right) * count > _MOST_KEYS * len(tried):
-            continue
-        pairs = int(_pairs([left, right]) * scale)
-        if 0 < pairs <= bearable:
-            doubles.append(Rule((one, other), left_columns | right_columns, pairs))
-    chosen = sorted(singles.values(), key=lambda rule: rule.pairs)[:_RULES]
-    return (*chosen, *_spread(doubles, _RULES - min(len(chosen), _RULES // 2)))
-
-
-def _spread(doubles: Sequence[Rule], most: int) -> tuple[Rule, ...]:
-    """The loosest rules, no column in more than _USES of them, and no two on the same columns."""
-    uses: dict[str, int] = {}
-    kept: dict[frozenset[str], Rule] = {}
-    for rule in sorted(doubles, key=lambda rule: -rule.pairs):
-        if len(kept) < most and rule.columns not in kept and all(uses.get(column, 0) < _USES for column in rule.columns):
-            kept[rule.columns] = rule
-            uses |= {column: uses.get(column, 0) + 1 for column in rule.columns}
-    return tuple(kept.values())
-
-
 def _keys(rows: pl.DataFrame, fields: Mapping[str, Any]) -> Iterator[tuple[str, tuple[pl.Series, frozenset[str]]]]:
     """What rows may meet by: the column of each field that tells enough, under the name that a rule gives it."""
     for name, entry in fields.items():
@@ -219,21 +186,3 @@ def _keys(rows: pl.DataFrame, fields: Mapping[str, Any]) -> Iterator[tuple[str, 
         column = _BY_OWN.get(form, form if form in ("id_no", "uscc") else name)
         piece = {f"a piece of {columns[0]}"} if entry.get("pattern") == CODE else set()  # as good as a column of its own
         yield column, (made[column], frozenset({*columns, *piece}))
-
-
-def _combined(*keys: pl.Series) -> int:
-    """Keys that columns make together."""
-    one, other = (each.list.len() if isinstance(each.dtype, pl.List) else each.is_not_null() for each in keys)
-    return int((one.cast(pl.Int64) * other.cast(pl.Int64)).sum())
-
-
-def _pairs(keys: Sequence[pl.Series]) -> int:
-    """Pairs that share all keys, without blocks that are passed over as too large."""
-    names = [f"key {place}" for place in range(len(keys))]
-    frame = pl.DataFrame([series.alias(name) for series, name in zip(keys, names, strict=True)]).drop_nulls()
-    for name in names:
-        if isinstance(frame.schema[name], pl.List):
-            frame = frame.explode(name).drop_nulls(name)
-    sizes = frame.group_by(names).len("rows")["rows"].cast(pl.Int64)
-    sizes = sizes.filter(sizes <= BLOCK_LIMIT)
-    return int((sizes * (sizes - 1)).sum()) // 2

@@ -48,6 +48,8 @@ _WEIGHTS = ("bits", "m", "u", "stated")  # keys of a level
 class ModelReader(DocumentReader):
     """Reads the model of one document."""
 
+    of_rules = frozenset[str]()  # what else a blocking rule may say
+
     def model(self, document: object) -> Model:
         """All of the document as the model of a relation, every level with its weight."""
         needed = {"relation", "version", "prior", "thresholds", "block_limit", "blocking", "comparisons"}
@@ -198,14 +200,15 @@ class ModelReader(DocumentReader):
 
     def rule(self, document: object) -> BlockingRule:
         """One entry of `blocking:`."""
-        entry = self.mapping(document, Words("一条分块规则", "a blocking rule"), {"name", "fields"}, {"refine"})
+        entry = self.mapping(document, Words("一条分块规则", "a blocking rule"), {"name", "fields"}, {"refine", *self.of_rules})
         fields = tuple(map(str, self.sequence(entry["fields"], f"{entry['name']}.fields")))
         if not fields:
             raise self.error(
                 f"分块规则 {entry['name']} 没有字段 · blocking rule {entry['name']} has no fields",
                 "写明须一致的列 · name the form columns that must agree",
             )
-        return BlockingRule(str(entry["name"]), fields, tuple(map(str, entry.get("refine", []))))
+        limit = int(self.number(entry["block_limit"], f"{entry['name']}.block_limit")) if "block_limit" in entry else None
+        return BlockingRule(str(entry["name"]), fields, tuple(map(str, entry.get("refine", []))), limit)
 
     def adjustment(self, document: object, comparisons: tuple[Comparison, ...]) -> Adjustment:
         """One entry of `adjustments:`."""

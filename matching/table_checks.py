@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matching.table_model import TableModel
 
 _LISTS = ("words", "pieces", "mentions")
-_TEXTS = ("text", "exact", "code", "start", "end", "sound", "phone")
+_TEXTS = ("text", "exact", "company", "legal_form", "code", "start", "end", "sound", "phone")
 _NUMBERS = ("number", "year", "date", "duration")
 #: Kind of comparison → the forms that it is of.
 _NEEDED = {

@@ -16,11 +16,13 @@ import pyarrow as pa
 from hub.errors import ContractError
 from hub.wording import Words
 from matching.addresses import addresses
-from matching.characters import fold, fold_one, half_width, once, or_null, pinyin
+from matching.characters import fold_one, half_width, once, or_null, pinyin
+from matching.company_names import company_names, legal_forms
 from matching.durations import seconds
 from matching.firms import organisation_names
 from matching.forms import cells
 from matching.identifiers import credit_codes, id_numbers, phones
+from matching.latin import consonants, words_of
 from matching.mentions import mentions, without_mentions
 from matching.names import person_names
 from matching.repeats import apart
@@ -77,7 +79,7 @@ def unmatched(rows: pl.DataFrame, table: TableModel) -> dict[str, list[str]]:
         if field.placeholders and field.form in _PLAIN:
             values, plain = _joined(rows, field).drop_nulls().unique(), replace(field, placeholders=frozenset())
             stated = pl.Series(sorted(field.placeholders), dtype=pl.String)
-            held = pl.select(_plain(stated).is_in(_plain(values).to_list())).to_series()
+            held = pl.select(words_of(stated).is_in(words_of(values).to_list())).to_series()
             if field.form not in _LISTED:
                 made = _PLAIN[field.form](stated, plain)
                 alike = pl.select(made.is_in(_PLAIN[field.form](values, plain).drop_nulls().to_list())).to_series().fill_null(value=False)
@@ -131,7 +133,7 @@ def _made(values: pl.Series, field: Field) -> pl.Series:
         nothing = _PLAIN[field.form](pl.Series(sorted(field.placeholders)), field).drop_nulls()
         return pl.select(pl.when(~made.is_in(nothing.to_list())).then(made)).to_series()
     if field.form in ("bands", "mentions"):
-        return pl.select(pl.when(~_plain(values).is_in(sorted(_texts(field.placeholders)))).then(made)).to_series()
+        return pl.select(pl.when(~words_of(values).is_in(sorted(_texts(field.placeholders)))).then(made)).to_series()
     return made
 
 
@@ -164,18 +166,23 @@ def _identifier(frame: pl.DataFrame, table: TableModel) -> pl.Series:
 
 def _text(values: pl.Series, field: Field) -> pl.Series:
     """Width, case, variant characters and marks taken away, one blank between words."""
-    return _plain(values).to_frame("v").select(or_null(pl.col("v"), _texts(field.placeholders) | _NOTHING)).to_series()
-
-
-def _plain(values: pl.Series) -> pl.Series:
-    lines = fold(values.str.replace_all(r"[\s\p{Cc}\p{Cf}]+", "\u241f"))  # fold drops blanks
-    return lines.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
+    return words_of(values).to_frame("v").select(or_null(pl.col("v"), _texts(field.placeholders) | _NOTHING)).to_series()
 
 
 @lru_cache
 def _texts(words: frozenset[str]) -> frozenset[str]:
     """Placeholders as texts are made comparable."""
-    return frozenset(_plain(pl.Series(sorted(words), dtype=pl.String)).drop_nulls().to_list())
+    return frozenset(words_of(pl.Series(sorted(words), dtype=pl.String)).drop_nulls().to_list())
+
+
+def _of_words(made: Callable[[pl.Series], pl.Series]) -> Callable[[pl.Series, Field], pl.Series]:
+    """Of what a text says, as a company's name and its legal form."""
+
+    def form(values: pl.Series, field: Field) -> pl.Series:
+        said = pl.select(pl.when(_text(values, field).is_not_null()).then(values)).to_series()
+        return made(said)
+
+    return form
 
 
 def _exact(values: pl.Series, field: Field) -> pl.Series:
@@ -213,16 +220,7 @@ def _pieces(values: pl.Series, field: Field) -> pl.Series:
 
 def _sound(values: pl.Series, field: Field) -> pl.Series:
     """Chinese characters by their pinyin; Latin words by their consonants, like ones as one, the first letter kept."""
-    return _consonants(pinyin(_text(values, field)).str.to_uppercase())
-
-
-def _consonants(texts: pl.Series) -> pl.Series:
-    groups = {"BFPVW": "B", "CGJKQSXZ": "C", "DT": "D", "L": "L", "MN": "M", "R": "R"}
-    head = texts.str.slice(0, 1)
-    rest = texts.str.slice(1).str.replace_all(r"[AEIOUHY' ]", "")
-    for letters, one in groups.items():
-        rest = rest.str.replace_all(f"[{letters}]+", one)
-    return pl.select(pl.concat_str(head, rest.str.slice(0, 5))).to_series()
+    return consonants(pinyin(_text(values, field)).str.to_uppercase())
 
 
 def _finite(numbers: pl.Series) -> pl.Series:
@@ -274,6 +272,8 @@ def _as_dialled(field: Field) -> frozenset[str]:
 _PLAIN: dict[str, Callable[[pl.Series, Field], pl.Series]] = {
     "text": _text,
     "exact": _exact,
+    "company": _of_words(company_names),
+    "legal_form": _of_words(legal_forms),
     "code": _code,
     "words": _words,
     "start": _start,

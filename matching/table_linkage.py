@@ -38,7 +38,7 @@ class RuleReport:
         name: of the rule.
         pairs: that it finds.
         new: of those, pairs that no rule before it finds.
-        passed_over: blocks larger than the model's `block_limit`, of which no pairs were formed.
+        passed_over: blocks larger than `block_limit`, of which no pairs were formed.
         rows_passed_over: rows in the largest of them.
         largest: rows in the largest block that formed pairs.
     """
@@ -155,10 +155,12 @@ class FirstLook:
     """What some of the rows of a table show, for a draft to state.
 
     Args:
+        model: trained by them.
         told_apart_by: comparisons by which training tells things of one group apart.
         sources: what was seen of each source.
     """
 
+    model: Model
     told_apart_by: tuple[str, ...]
     sources: tuple[SourceSeen, ...]
 
@@ -179,7 +181,8 @@ def first_look(rows: pl.DataFrame, table: TableModel, where: frozenset[str] = fr
     met, sources = _Met(forms, compare(model.relation, forms, pairs, model), found_by), _sources(table)
     sources = replace(sources, where=sources.where | where)
     met, seen = _without_repeats(tried, table, met, sources, len(rows))
-    return FirstLook(train(met.forms, met.levels, met.found_by, model, sources, len(rows)).told_apart_by, seen)
+    found = train(met.forms, met.levels, met.found_by, model, sources, len(rows))
+    return FirstLook(found.model, found.told_apart_by, seen)
 
 
 def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.int64], tuple[RuleReport, ...]]:
@@ -199,7 +202,8 @@ def candidates(forms: pa.Table, model: Model) -> tuple[pa.Table, npt.NDArray[np.
     for place, (rule, sizes) in enumerate(zip(model.blocking, blocks, strict=True)):
         found = (found_by >> place) & 1 == 1
         is_new = found & (found_by & ((1 << place) - 1) == 0)
-        over, kept = sizes.filter(sizes > model.block_limit), sizes.filter(sizes <= model.block_limit)
+        limit = model.limit_of(rule)
+        over, kept = sizes.filter(sizes > limit), sizes.filter(sizes <= limit)
         largest = (max(each.to_list(), default=0) for each in (over, kept))
         reports.append(RuleReport(rule.name, int(found.sum()), int(is_new.sum()), len(over), *largest))
     return every.select("left", "right").to_arrow().cast(PAIR), found_by, tuple(reports)
@@ -210,7 +214,7 @@ def _rule_pairs(forms: pa.Table, rule: BlockingRule, model: Model) -> tuple[pl.D
     keys = pl.DataFrame(rule_keys(forms, rule, model)).with_columns(size=pl.len().over("key"))
     keys = keys.join(pl.DataFrame(forms.select(["id", "apart"])), on="id")
     sizes = keys.filter(pl.col("size") > 1).group_by("key").agg(pl.len().alias("size"))["size"]
-    kept = keys.filter(pl.col("size").is_between(2, model.block_limit)).select("id", "key", "apart").lazy()
+    kept = keys.filter(pl.col("size").is_between(2, model.limit_of(rule))).select("id", "key", "apart").lazy()
     may_be_one = (pl.col("apart") != pl.col("apart_other")).fill_null(value=True)  # of one source without duplicates they are two
     met = kept.join(kept, on="key", suffix="_other").filter((pl.col("id") < pl.col("id_other")) & may_be_one)
     return met.select(left="id", right="id_other").unique().collect(), sizes

@@ -24,6 +24,8 @@ from matching.table_columns import OWN_COLUMNS, columns_made
 FORMS: dict[str, frozenset[str]] = {
     "text": frozenset(),
     "exact": frozenset(),
+    "company": frozenset(),
+    "legal_form": frozenset(),
     "code": frozenset(),
     "words": frozenset(),
     "start": frozenset({"length"}),
@@ -136,6 +138,8 @@ def table_model_from(document: object, name: str) -> TableModel:
 
 
 class _TableReader(TableChecks):
+    of_rules = frozenset({"block_limit"})
+
     def table(self, document: object) -> TableModel:
         optional = {"relation", "id", "source", "unique_within", "identifier", "truth", "prior", "thresholds", "block_limit"}
         optional |= {"clusters", "adjustments", "placeholders", "over_common", "rarity", "told_apart_by", "related", "ties"}

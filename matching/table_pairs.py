@@ -20,13 +20,13 @@ class Meeting:
 
     Args:
         rules: that bring them together.
-        crowded: rules whose block of the two is over the model's limit, with the rows of the smallest such block: it forms no pairs.
+        crowded: rules whose block of the two is over their limit, with the rows of the smallest such block, and the limit.
         is_one_source: both are of a source that holds nothing twice.
         is_two_identifiers: each has an identifier, and another one.
     """
 
     rules: tuple[str, ...]
-    crowded: tuple[tuple[str, int], ...]
+    crowded: tuple[tuple[str, int, int], ...]
     is_one_source: bool
     is_two_identifiers: bool
 
@@ -45,10 +45,11 @@ def meeting(forms: pa.Table, one: int, other: int, model: Model) -> Meeting:
         keys = pl.DataFrame(rule_keys(forms, rule, model))
         shared = keys.filter(pl.col("id") == one).join(keys.filter(pl.col("id") == other), on="key", how="semi")
         sizes = keys.join(shared, on="key", how="semi").group_by("key").len()["len"].to_list()
-        if sizes and min(sizes) <= model.block_limit:
+        limit = model.limit_of(rule)
+        if sizes and min(sizes) <= limit:
             met.append(rule.name)
         elif sizes:
-            crowded.append((rule.name, min(sizes)))
+            crowded.append((rule.name, min(sizes), limit))
     held = pl.DataFrame(forms.select(["id", "apart", "identifier"])).filter(pl.col("id").is_in([one, other]))
     sources, identifiers = held["apart"].drop_nulls().to_list(), held["identifier"].drop_nulls().to_list()
     return Meeting(

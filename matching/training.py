@@ -102,6 +102,10 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     evidence = Evidence(met, learns, random, np.ones(len(random)), agreed, total, first)
     names = [comparison.name for comparison in model.comparisons]
     near = [place for place, comparison in enumerate(model.comparisons) if is_of_codes(comparison)]
+    import os
+
+    if os.environ.get("NEARW"):
+        near += [place for place, comparison in enumerate(model.comparisons) if is_of_words(comparison)]
     of_words = [place for place, comparison in enumerate(model.comparisons) if is_of_words(comparison)]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
     ties = () if is_all_alike else _ties(chance, expected.guess, model, sources.say_where)

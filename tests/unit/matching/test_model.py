@@ -51,6 +51,7 @@ def test_every_kind_has_its_function() -> None:
         pytest.param(lambda d: d.update(prior="-16"), "number", id="text for number"),
         pytest.param(lambda d: d.update(comparisons={}), "list", id="mapping for list"),
         pytest.param(lambda d: d["thresholds"].update(review=9), "review", id="review above link"),
+        pytest.param(lambda d: d["blocking"][0].update(block_limit=9), "block_limit", id="limit of a rule, which tables alone have"),
         pytest.param(lambda d: d["comparisons"][1].update(kind="magic"), "magic", id="unknown kind"),
         pytest.param(lambda d: d["comparisons"][1]["levels"][0].update(name="cited"), "cited", id="unknown level"),
         pytest.param(lambda d: d["comparisons"].append(d["comparisons"][1]), "citation", id="comparison twice"),

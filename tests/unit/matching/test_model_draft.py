@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from hub.errors import RequestError
-from matching import model_draft
+from matching import draft_blocking
 from matching.column_profiles import profiles
 from matching.comparison import compare
 from matching.evaluation import evaluate
@@ -265,10 +265,10 @@ def test_two_columns_of_long_texts_are_not_tried_together(monkeypatch: pytest.Mo
         tried.append(prod(series.list.len().mean() or 0 for series in keys if isinstance(series.dtype, pl.List)) * len(keys[0]))
         return counted(keys)
 
-    counted = model_draft._pairs
-    monkeypatch.setattr(model_draft, "_pairs", pairs)
-    monkeypatch.setattr(model_draft, "_MOST_KEYS", 50_000, raising=False)
-    monkeypatch.setattr(model_draft, "_LEAST_PAIRS", 1_000)  # so that a word alone is too loose
+    counted = draft_blocking._pairs
+    monkeypatch.setattr(draft_blocking, "_pairs", pairs)
+    monkeypatch.setattr(draft_blocking, "_MOST_KEYS", 50_000, raising=False)
+    monkeypatch.setattr(draft_blocking, "_LEAST_PAIRS", 1_000)  # so that a word alone is too loose
     texts = [[" ".join(drawn.sample(GIVEN + FAMILY, 20)) for _ in range(300)] for _ in range(2)]
     names = [f"{drawn.choice(GIVEN)} {drawn.choice(FAMILY)}{n % 40}" for n in range(300)]
     assert draft(pl.DataFrame({"title": texts[0], "abstract": texts[1], "name": names})).rules

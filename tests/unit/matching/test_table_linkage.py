@@ -155,6 +155,21 @@ def test_a_block_over_the_limit_forms_no_pairs_and_is_told(tmp_path: Path) -> No
     assert (names.pairs, names.passed_over) == (0, 1)
 
 
+def test_a_rule_may_have_a_limit_of_its_own(tmp_path: Path) -> None:
+    rows = make_rows(*[("ann", "smith", "19700101")] * 5, ("bo", "hill", "19800202"), ("bo", "hill", "19800303"))
+    table = make_table(tmp_path, lambda d: d["blocking"][1].update(block_limit=4))
+    pairs, _, (born, names) = candidates(table_forms(rows, table), table.model)
+    assert (born.pairs, born.passed_over) == (10, 0)
+    assert (names.pairs, names.passed_over, names.rows_passed_over) == (1, 1, 5)
+    assert pairs.num_rows == 11
+
+
+def test_letters_with_marks_are_as_those_without() -> None:
+    made = form_of(pl.DataFrame({"x": ["Łódź-Müller", "LODZ MULLER", "ガス"]}), Field("x", ("x",), "text"))["x"].to_list()
+    assert made[0] == made[1] == "LODZ MULLER"
+    assert made[2] == "ガス"  # another sound than カス
+
+
 def test_a_value_listed_as_over_common_needs_the_further_field(tmp_path: Path) -> None:
     rows = make_rows(("ann", "smith", "19700101"), ("ann", "hill", "19700101"), ("bo", "hill", "19700101"))
 
@@ -482,10 +497,10 @@ def test_how_two_rows_come_to_meet_and_what_keeps_them_apart_is_told(tmp_path: P
     more = {"block_limit": 4, "source": "source", "unique_within": True, "identifier": "given"}
     table = make_table(tmp_path, lambda d: d.update(more))
     forms = table_forms(sourced, table)
-    assert meeting(forms, 0, 1, table.model) == Meeting(("born",), (("names", 5),), is_one_source=True, is_two_identifiers=False)
+    assert meeting(forms, 0, 1, table.model) == Meeting(("born",), (("names", 5, 4),), is_one_source=True, is_two_identifiers=False)
     assert meeting(forms, 5, 4, table.model) == Meeting(("born",), (), is_one_source=False, is_two_identifiers=True)
     assert meeting(forms, 0, 5, table.model) == Meeting((), (), is_one_source=False, is_two_identifiers=True)
-    assert meeting(forms, 2, 3, table.model) == Meeting(("born",), (("names", 5),), is_one_source=False, is_two_identifiers=False)
+    assert meeting(forms, 2, 3, table.model) == Meeting(("born",), (("names", 5, 4),), is_one_source=False, is_two_identifiers=False)
 
 
 def test_a_coordinate_that_is_no_number_is_no_place() -> None:
