@@ -137,6 +137,7 @@ class Evidence:
         agreed: for each comparison the shares of its levels among these.
         total: pairs that there are, met or not.
         first: the prior to begin with.
+        fading: places of the comparisons of days: what is one comes to pass once, and its records grow fewer as time goes by.
     """
 
     met: Patterns
@@ -146,6 +147,7 @@ class Evidence:
     agreed: list[Floats]
     total: float
     first: float
+    fading: tuple[int, ...] = ()
 
     def at(self, places: Flags) -> Evidence:
         """The same of some combinations."""

@@ -40,6 +40,7 @@ _HARDLY_EVER = 0.05  # … so that no more of them reach its last level than thi
 _GAIN = 0.01  # bits a pair, on average, for one more
 _FEW = 5.0  # random pairs, beside which a few more or less say nothing
 _CROWDED = 0.3  # pairs a row that are taken for one, from which some of them may be of one group alone
+_SELDOM = 0.02  # of the pairs that are farther apart in time than chance has it, that are one all the same
 _PATTERNS = 20_000  # the commonest, to choose by
 
 
@@ -136,16 +137,17 @@ def grouped(evidence: Evidence, apart_by: Sequence[int], near: Sequence[int] = (
     """
     met, guess, prior = evidence.met, evidence.first_guess(), evidence.first
     chance, kin = Chance.of_places(evidence, apart_by), [first_guess(len(each)) for each in evidence.agreed]
+    fading = [place for place in apart_by if place in evidence.fading]
     likeliest: Grouped | None = None
     rounds, is_settled = 0, False
     while rounds < most and not is_settled:
         kin = _by_chance(guess, kin, apart_by, near)
         (ones, related), likelihood = _sorted(evidence, guess, chance, (prior, kin))
-        if likeliest is None or likelihood > likeliest.likelihood:
+        if likeliest is None or likelihood > likeliest.likelihood or fading:  # what recurs left out, all that is there is less likely
             expected = Expected(guess, rounds, float(ones.sum()), settled=False)
             likeliest = Grouped(expected, kin, prior, float(related.sum()), chance, likelihood, frozenset(near))
         before, known, share = guess, kin, prior
-        guess = evidence.learned(ones, guess)
+        guess = _fading(evidence.learned(ones, guess), fading)
         kin = [shares_of(met.level[:, place], related, each) for place, each in enumerate(kin)]
         prior = float(np.clip(related.sum() / evidence.total, *PRIOR)) * (1 - 1e-9)
         guess = _without(evidence, guess, prior, kin, apart_by)
@@ -158,6 +160,20 @@ def grouped(evidence: Evidence, apart_by: Sequence[int], near: Sequence[int] = (
     kin = _by_chance(guess, kin, apart_by, near)
     expected = Expected(guess, rounds, float(ones.sum()), settled=True)
     return Grouped(expected, kin, prior, float(related.sum()), chance, likelihood, frozenset(near))
+
+
+def _fading(guess: Guess, places: Sequence[int]) -> Guess:
+    """The guess, without what recurs in its m of how many days lie between: a street light that fails again agrees with the one before in
+    all but the day, and passes for one. It shows in levels that chance reaches more often than what is one: hardly any of them are.
+    """
+
+    def without(ones: Floats, twos: Floats) -> Floats:
+        recurs = max((ratio for ratio in ones / twos if ratio < 1), default=0.0)
+        left = np.maximum(ones - recurs * twos, _SELDOM * ones)
+        return left / left.sum()
+
+    m = [without(ones, twos) if place in places else ones for place, (ones, twos) in enumerate(zip(guess.m, guess.u, strict=True))]
+    return replace(guess, m=m)
 
 
 def _by_chance(guess: Guess, kin: list[Floats], apart_by: Sequence[int], near: Sequence[int]) -> list[Floats]:

@@ -99,13 +99,10 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
     met = Patterns.of(levels, found_by, model)
     first = float(np.clip(share * count / 2 / total, *PRIOR))
     learns = _learns(met, model, sources, _SELECTIVE * count * share)
-    evidence = Evidence(met, learns, random, np.ones(len(random)), agreed, total, first)
+    fading = tuple(place for place, comparison in enumerate(model.comparisons) if comparison.kind == "days")
+    evidence = Evidence(met, learns, random, np.ones(len(random)), agreed, total, first, fading)
     names = [comparison.name for comparison in model.comparisons]
     near = [place for place, comparison in enumerate(model.comparisons) if is_of_codes(comparison)]
-    import os
-
-    if os.environ.get("NEARW"):
-        near += [place for place, comparison in enumerate(model.comparisons) if is_of_words(comparison)]
     of_words = [place for place, comparison in enumerate(model.comparisons) if is_of_words(comparison)]
     expected, apart_by = maximise(evidence), [names.index(name) for name in model.told_apart_by or ()]
     ties = () if is_all_alike else _ties(chance, expected.guess, model, sources.say_where)
