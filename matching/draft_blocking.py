@@ -35,7 +35,8 @@ _PROBES = 1_000  # rows that are compared with all that any rule brings them
 _COMPARED = 400_000  # pairs of these
 _LEAST_LIKELY = 100  # pairs among them, for it to be said which rules find them
 _MOST_RULES = 20
-_CHEAP = 8  # rules of a pair a row at most
+_SELECTIVE = 2  # pairs a row, up to which training learns from a rule
+_CHEAP = 8  # rules of one field, no looser than that
 _GAIN = 0.001  # of what is likely one, that a further rule must add
 
 
@@ -239,7 +240,9 @@ def _chosen(rules: Sequence[Rule], finds: Sequence[Flags], count: int, compared:
     Training learns of each comparison from rules on other columns, so that each has such a rule.
     """
     cost = np.array([rule.pairs + count for rule in rules], dtype=np.float64)
-    chosen = [place for place, rule in enumerate(rules) if len(rule.fields) == 1 and rule.block_limit is None and rule.pairs <= count]
+    chosen = [
+        place for place, rule in enumerate(rules) if len(rule.fields) == 1 and rule.block_limit is None and rule.pairs <= _SELECTIVE * count
+    ]
     chosen = sorted(chosen, key=lambda place: rules[place].pairs)[:_CHEAP]
     left = ~np.any([finds[place] for place in chosen], axis=0) if chosen else np.ones(len(finds[0]), dtype=np.bool_)
     while len(chosen) < _MOST_RULES:

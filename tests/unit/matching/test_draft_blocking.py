@@ -51,8 +51,8 @@ def test_rules_are_taken_by_what_they_find_of_what_is_likely_one() -> None:
     rows = songs(2_000)
     made = draft(rows)
     found, pairs = share_met(rows, dict(made.document))
-    assert found > 0.85  # what slipped and was left out everywhere can be found by nothing
-    assert pairs < 20 * len(rows)
+    assert found > 0.8  # 0.67 by the loosest rules that are bearable
+    assert pairs < 25 * len(rows)
     assert all(rule.found is not None for rule in made.rules)
 
 
