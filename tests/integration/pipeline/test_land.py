@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import Engine
@@ -13,7 +15,7 @@ from hub.errors import BatchHeld, BusyError, SnapshotError, SourceUnavailable, S
 from pipeline.landing.land import land
 from pipeline.landing.order import Kind, Order
 from pipeline.store.locks import department_lock
-from tests.integration.pipeline.builders import ask, giving, make_contract, make_page, make_row, require_the_law, take_in
+from tests.integration.pipeline.builders import Row, ask, giving, make_contract, make_page, make_row, require_the_law, take_in
 
 CURSOR = {"feed": {"mode": "cursor", "field": "at", "ordered": True}}
 VERSIONS = "SELECT source_record_id, version, operation, state FROM landing.record ORDER BY source_record_id, version"
@@ -236,16 +238,22 @@ def test_a_late_commit_and_a_deletion_come_to_light_in_a_sweep(database: Engine)
     assert (report.landed, report.already_known, report.deleted) == (1, 6, 1)
 
 
+@pytest.fixture(params=[1, 2_000], ids=["page by page", "pages together"])
+def landed_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows from which on LAND takes pages: all of a test's would be one."""
+    monkeypatch.setattr("pipeline.landing.land._ROWS_TOGETHER", request.param)
+
+
 MARCH, APRIL = make_row(1), make_row(1, status="accepted", at="2026-04-01 08:00:00")
 
 
+@pytest.mark.usefixtures("landed_at_once")
 @pytest.mark.parametrize("kind", ["reconcile", "backfill", "ingest"])
-@pytest.mark.parametrize("apart", [True, False])
-def test_a_source_that_holds_a_key_twice_says_nothing_new_each_time(database: Engine, kind: Kind, apart: bool) -> None:
+def test_a_source_that_holds_a_key_twice_says_nothing_new_each_time(database: Engine, kind: Kind) -> None:
     contract = make_contract(feed={"mode": "cursor", "field": "at"})
     other = make_row(2, at="2026-03-02 08:00:00")
     pages = [make_page([MARCH, other, APRIL, MARCH], cursor_field="at")]
-    if apart and kind != "ingest":  # a pull after the watermark reads few pages, and each moves it
+    if kind != "ingest":  # a pull after the watermark reads few pages, and each moves it
         pages = [make_page([row], start=place, cursor_field="at") for place, row in enumerate((MARCH, other, APRIL, MARCH))]
     first = take_in(database, contract, *pages)
     assert (first.pulled, first.landed, first.already_known) == (4, 4, 0)
@@ -267,6 +275,7 @@ def test_what_a_source_that_held_a_key_twice_holds_alone_is_current(database: En
     require_the_law(database)
 
 
+@pytest.mark.usefixtures("landed_at_once")
 def test_the_last_of_a_key_that_a_sweep_brings_several_times_is_current(database: Engine) -> None:
     contract = make_contract(feed={"mode": "cursor", "field": "at"})
     take_in(database, contract, make_page([MARCH, APRIL], cursor_field="at"))
@@ -277,6 +286,29 @@ def test_the_last_of_a_key_that_a_sweep_brings_several_times_is_current(database
         # It says what APRIL says.
         current = "SELECT a.version, array_agg(b.version) FROM landing.record a JOIN landing.record b USING (content_hash)"
         assert ask(database, f"{current} WHERE a.state = 'accepted' AND b.version < 3 GROUP BY 1") == [(4, [2])]
+    require_the_law(database)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_whatever_pages_a_source_repeats_its_keys_the_last_of_each_is_current_and_lands_once(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr("pipeline.landing.land._ROWS_TOGETHER", 1)
+    dice, contract = random.Random(seed), make_contract(feed={"mode": "cursor", "field": "at"})
+
+    def pull(rows: list[Row]) -> int:
+        cuts = sorted({0, len(rows), *(dice.randrange(len(rows)) for _ in range(3))})
+        pages = [make_page(rows[start:end], start=start, cursor_field="at") for start, end in pairwise(cuts)]
+        return take_in(database, contract, *pages, order=Order(dice.choice(["reconcile", "backfill"]))).landed
+
+    for _ in range(4):
+        told = [(key, dice.choice("abc")) for key in [1, 2, 3, *(dice.randint(1, 3) for _ in range(6))]]
+        dice.shuffle(told)
+        rows = [make_row(key, status=status, at=f"2026-03-0{'abc'.index(status) + 1} 08:00:00") for key, status in told]
+        for is_again in (False, True):
+            assert not (pull(rows) and is_again)
+            current = "SELECT source_record_id::int, payload ->> 'status' FROM landing.record WHERE state = 'accepted'"
+            assert dict(ask(database, current)) == dict(told)
     require_the_law(database)
 
 
