@@ -20,6 +20,7 @@ from hub.errors import ContractError
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Codes: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
+_ROOM = 4  # places a number, up to which laying them out is quicker than sorting
 
 
 class Sides:
@@ -125,7 +126,7 @@ class Sides:
         codes, dictionary = self._coded(column)
         size = max(len(dictionary), 1)
         left, right = codes[self.left[where]], codes[self.right[where]]
-        joint, number = np.unique(np.minimum(left, right) * size + np.maximum(left, right), return_inverse=True)
+        joint, number = _each_once(np.minimum(left, right) * size + np.maximum(left, right), size * size)
         row_of = np.zeros(size, dtype=np.int64)
         row_of[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
         return row_of[joint // size], row_of[joint % size], number
@@ -149,3 +150,18 @@ class Sides:
             codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
             self._codes[column] = (codes, encoded.dictionary)
         return self._codes[column]
+
+
+def _each_once(numbers: Codes, end: int) -> tuple[Codes, Codes]:
+    """The distinct ones of numbers from 0 to before `end`, in order, and for each number its place among them.
+
+    A place for every number that there may be takes a tenth of the time of sorting them, as long as it is no longer than they are many.
+    """
+    if end > _ROOM * len(numbers):
+        return np.unique(numbers, return_inverse=True)
+    is_there = np.zeros(end, dtype=np.bool_)
+    is_there[numbers] = True
+    distinct = np.flatnonzero(is_there)
+    place = np.empty(end, dtype=np.int64)
+    place[distinct] = np.arange(len(distinct))
+    return distinct, place[numbers]
