@@ -101,8 +101,9 @@ def _by_line(values: pl.Series, convert: Callable[[str], str]) -> pl.Series:
 def _folded(text: str) -> str:
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
     folded = folding()[codes]
-    if (folded == SEVERAL).any():
-        return _folded("".join(unicodedata.normalize("NFKC", char) for char in text))
+    several = folded == SEVERAL
+    if several.any():  # these alone: what is not in the table stays as it is, whatever stands in other rows
+        return _folded("".join(unicodedata.normalize("NFKC", char) if is_one else char for char, is_one in zip(text, several, strict=True)))
     return bytes(folded[folded != 0].tobytes()).decode("utf-32-le")
 
 
