@@ -51,7 +51,7 @@ def addresses(values: pl.Series, placeholders: frozenset[str] = frozenset()) -> 
         values: addresses as written, of any department.
         placeholders: folded texts that are no address.
     """
-    return once(values, lambda distinct: _parts(distinct, placeholders))
+    return once(values, _parts, placeholders)
 
 
 def street_name(code: str | None) -> str | None:

@@ -6,8 +6,8 @@ Enters columns of text as written, leaves columns of the same length; each disti
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Hashable
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,17 +26,25 @@ _NARROW = [" ", *map(chr, range(0x21, 0x7F))]
 _WIDE = ["\u3000", *map(chr, range(0xFF01, 0xFF5F))]
 
 
-def once(values: pl.Series, work: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
+def once(values: pl.Series, work: Callable[..., pl.DataFrame], *given: Hashable) -> pl.DataFrame:
     """Work on each distinct value once, and lay the columns out in the order of `values`; null gives nulls.
 
     Args:
         values: any column.
-        work: takes the distinct values, none null, and gives a row for each, in their order.
+        work: takes the distinct values, none null, and what is given, and gives a row for each, in their order.
+        given: what `work` is to know besides.
     """
     encoded: Any = pa.compute.dictionary_encode(values.to_arrow())
-    worked = work(pl.Series(values.name, encoded.dictionary))
+    distinct = pl.Series(values.name, encoded.dictionary)
+    worked = work(distinct, *given) if len(distinct) else _of_none(work, distinct.name, distinct.dtype, given)
     rows = pl.Series(encoded.indices)
     return worked.select(pl.all().gather(rows))
+
+
+@lru_cache(maxsize=64)
+def _of_none(work: Callable[..., pl.DataFrame], name: str, dtype: pl.DataType, given: tuple[Hashable, ...]) -> pl.DataFrame:
+    """What `work` makes of no value: of few rows a column is often empty, and reading its patterns costs as much as of many."""
+    return work(pl.Series(name, [], dtype), *given)
 
 
 def fold(values: pl.Series) -> pl.Series:

@@ -160,12 +160,12 @@ def _apart(frame: pl.DataFrame) -> pl.Series:
 
 def _fingerprints(texts: pl.Series) -> pl.Series:
     """128 bits in hexadecimal; null for null."""
+    return once(texts, _digests)["fingerprint"]
 
-    def digest(distinct: pl.Series) -> pl.DataFrame:
-        digests = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in distinct.to_list()]
-        return pl.DataFrame({"fingerprint": pl.Series(digests, dtype=pl.String)})
 
-    return once(texts, digest)["fingerprint"]
+def _digests(texts: pl.Series) -> pl.DataFrame:
+    digests = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts.to_list()]
+    return pl.DataFrame({"fingerprint": pl.Series(digests, dtype=pl.String)})
 
 
 def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
@@ -183,7 +183,11 @@ def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
 
 def case_numbers(numbers: pl.Series) -> pl.Series:
     """A number without the brackets and marks that departments write differently: （2026）粤0311民初12号."""
-    return once(numbers, lambda distinct: fold(distinct).str.replace_all(NO_NUMBER, "").to_frame("number"))["number"]
+    return once(numbers, _bare_numbers)["number"]
+
+
+def _bare_numbers(numbers: pl.Series) -> pl.DataFrame:
+    return fold(numbers).str.replace_all(NO_NUMBER, "").to_frame("number")
 
 
 def _times(frame: pl.DataFrame) -> pl.DataFrame:

@@ -42,17 +42,17 @@ def id_numbers(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame
         `id_no`; `id_state` verified, converted (from 15 digits), broken, or other (another document);
         `id_birth_date` and `id_gender` as the number tells them, null where its date is no date.
     """
-    return once(numbers, lambda distinct: _id_numbers(distinct, placeholders))
+    return once(numbers, _id_numbers, placeholders)
 
 
 def credit_codes(codes: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """Unified social credit codes: `uscc` and `uscc_state`, verified or broken."""
-    return once(codes, lambda distinct: _credit_codes(distinct, placeholders))
+    return once(codes, _credit_codes, placeholders)
 
 
 def phones(numbers: pl.Series, placeholders: frozenset[str]) -> pl.Series:
     """Phone numbers as digits, without the country's code; placeholders, one digit repeated and short numbers are null."""
-    return once(numbers, lambda distinct: _phones(distinct, placeholders))["phone"]
+    return once(numbers, _phones, placeholders)["phone"]
 
 
 def _id_numbers(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:

@@ -40,7 +40,7 @@ LAST = r"([^ ]+)$"
 
 def person_names(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """The columns of PERSON_NAME for a column of names as written."""
-    return once(names, lambda distinct: _split(_clean(distinct, placeholders)))
+    return once(names, _cleaned_parts, placeholders)
 
 
 @cache
@@ -97,6 +97,10 @@ def _clean(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     alone = (name.str.len_chars() == 1) | name.is_in(sorted(words.compound_surnames))
     whole = pl.when(alone & name.str.contains(f"^{_HAN}")).then(name + "*").otherwise(name)
     return masked.with_columns(whole.alias("name")).with_columns(or_null(name, placeholders | {"*"}).alias("name"))
+
+
+def _cleaned_parts(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
+    return _split(_clean(names, placeholders))
 
 
 def _split(frame: pl.DataFrame) -> pl.DataFrame:

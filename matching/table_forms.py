@@ -103,7 +103,7 @@ def form_of(rows: pl.DataFrame, field: Field) -> pl.DataFrame:
         return place.with_columns(cells(place))
     text = _joined(rows, field)
     if field.form in _PLAIN:
-        made = once(text, lambda distinct: _made(distinct, field).alias(field.name).to_frame())
+        made = once(text, _made, field)
         if field.form in _READ and len(text) > text.null_count() and made[field.name].null_count() == len(made):
             remedy = Words("检查该列，或改为 text", "look at its column, or make it a text")
             if field.form == "date":
@@ -124,17 +124,15 @@ def _axis(values: pl.Series, field: Field) -> pl.Series:
     return pl.select(pl.when(~degrees.is_in(nothing.to_list())).then(degrees)).to_series()
 
 
-def _made(values: pl.Series, field: Field) -> pl.Series:
+def _made(values: pl.Series, field: Field) -> pl.DataFrame:
     """The form of each value, null where it says nothing."""
     made = _PLAIN[field.form](values, field)
-    if not field.placeholders:
-        return made
-    if field.form in _READ:  # compared as they are read: 0 is 0.00
+    if field.placeholders and field.form in _READ:  # compared as they are read: 0 is 0.00
         nothing = _PLAIN[field.form](pl.Series(sorted(field.placeholders)), field).drop_nulls()
-        return pl.select(pl.when(~made.is_in(nothing.to_list())).then(made)).to_series()
-    if field.form in ("bands", "mentions"):
-        return pl.select(pl.when(~words_of(values).is_in(sorted(_texts(field.placeholders)))).then(made)).to_series()
-    return made
+        made = pl.select(pl.when(~made.is_in(nothing.to_list())).then(made)).to_series()
+    elif field.placeholders and field.form in ("bands", "mentions"):
+        made = pl.select(pl.when(~words_of(values).is_in(sorted(_texts(field.placeholders)))).then(made)).to_series()
+    return made.alias(field.name).to_frame()
 
 
 def _as_folded(field: Field) -> frozenset[str]:
