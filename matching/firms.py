@@ -53,22 +53,27 @@ WORDS_AT_END = "((?:{}){{1,6}})$"
 
 def organisation_names(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """The columns of ORGANISATION_NAME for a column of names as written."""
-    return once(names, lambda distinct: _parts(fold(distinct).to_frame("name").select(or_null(pl.col("name"), placeholders))))
+    return once(names, _folded_parts, placeholders)
+
+
+def _folded_parts(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
+    return _parts(fold(names).to_frame("name").select(or_null(pl.col("name"), placeholders)))
 
 
 def _parts(names: pl.DataFrame) -> pl.DataFrame:
     """Take the name apart from both ends: branch, legal form, place, industry; what is left is the stem."""
     words = vocabulary()
-    bracketed = _name_alone(pl.col("name").str.replace_all(r"[\[【]", "(").str.replace_all(r"[\]】]", ")"))
-    bare = _usual_words(bracketed.str.replace_all(aside(), "").str.replace_all(NO_LETTER, ""))
-    stem, is_body = pl.col("stem"), pl.col("is_body")
-    aside_place = bracketed.str.extract(place_aside())
-    frame = names.select(
+    # Worked out before they are looked at from several sides: nobody else would see that it is the same.
+    bracketed = pl.col("bracketed")
+    frame = names.select(_name_alone(pl.col("name").str.replace_all(r"[\[【]", "(").str.replace_all(r"[\]】]", ")")).alias("bracketed"))
+    frame = frame.select(
         bracketed.str.replace_all(NO_LETTER, "").alias("name"),
-        bare.alias("bare"),
-        bare.alias("stem"),
-        aside_place.alias("aside_place"),
+        bracketed.str.replace_all(aside(), "").str.replace_all(NO_LETTER, "").alias("bare"),
+        bracketed.str.extract(place_aside()).alias("aside_place"),
     )
+    frame = frame.with_columns(_usual_words(frame["bare"]))
+    frame = frame.with_columns(stem="bare")
+    stem, is_body = pl.col("stem"), pl.col("is_body")
     frame = frame.with_columns(is_body=stem.str.contains(ends(words.bodies, "(?:{})$")))
     branch = pl.coalesce(*(stem.str.extract(branch_after(before)) for before in (words.legal_forms, words.industries)))
     frame = frame.with_columns(part=pl.when(~is_body).then(branch))
@@ -122,12 +127,18 @@ def _name_alone(name: pl.Expr) -> pl.Expr:
     return name.str.replace(ends(words.firm_prefixes, "^(?:{}):"), "").str.replace_all(FORMER, "").str.replace(others(), "${1}")
 
 
-def _usual_words(name: pl.Expr) -> pl.Expr:
-    """Short forms in full, numerals in characters, one slip in the legal form mended: it would hide where the stem ends."""
-    for short, long in vocabulary().short_for.items():
-        name = name.str.replace(f"{short}$", long)
-    for number, numeral in enumerate(NUMERALS, 1):
-        name = name.str.replace(rf"第{number}(\D)", f"第{numeral}${{1}}")
+def _usual_words(names: pl.Series) -> pl.Expr:
+    """Short forms in full, numerals in characters, one slip in the legal form mended: it would hide where the stem ends.
+
+    Dozens of patterns: few names have any of them to be read for.
+    """
+    name = pl.col(names.name)
+    if names.str.contains(ends(tuple(vocabulary().short_for), "(?:{})$")).any():
+        for short, long in vocabulary().short_for.items():
+            name = name.str.replace(f"{short}$", long)
+    if names.str.contains("第[0-9]").any():
+        for number, numeral in enumerate(NUMERALS, 1):
+            name = name.str.replace(rf"第{number}(\D)", f"第{numeral}${{1}}")
     name = name.str.replace(HOME_FIRST, "第").str.replace(LEGAL_SLIP, "有限公司")
     return name.str.replace(LEGAL_SHORT, "有限公司").str.replace(POLICE, "${1}公安分局")
 
