@@ -16,7 +16,6 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from hub.errors import ContractError
-from matching.model_file import document_of
 from pipeline.resolving import intake as taking
 from pipeline.resolving.candidates import hide_keys, list_keys, show_crowded_keys, show_keys
 from pipeline.resolving.clusters import Assignment, assign
@@ -26,7 +25,7 @@ from pipeline.resolving.entity_ids import Fates, settle
 from pipeline.resolving.intake import Intake, Place, Touched
 from pipeline.resolving.links import Evaluation, Task, write_links
 from pipeline.resolving.memberships import write_memberships, write_redirects
-from pipeline.resolving.models import load_model, model_path, record_rules
+from pipeline.resolving.models import load_model, model_document, record_rules
 from pipeline.resolving.names import write_names
 from pipeline.resolving.publish import Numbers, prepare, publish
 from pipeline.resolving.relations import CASE, ORGANISATION, PERSON, Relation
@@ -82,7 +81,7 @@ def record_models(connection: Connection) -> None:
     """
     for relation in (PERSON, ORGANISATION, CASE):
         names = {"relation": relation.name, "version": load_model(relation.name).version}
-        document = orjson.loads(orjson.dumps(document_of(model_path(relation.name)), option=orjson.OPT_NON_STR_KEYS))
+        document = model_document(relation.name)
         known: dict[str, object] = {version: kept for version, kept in connection.execute(text(_MODELS), names)}
         _refuse_older(**names, known=list(known))
         if names["version"] not in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import orjson
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from hub.errors import ContractError
 from hub.settings import get_settings
 from matching.model import Model
-from matching.model_file import packaged_path, read_model
+from matching.model_file import document_of, packaged_path, read_model
 from matching.survivorship import masks, survivorship_rules
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,26 @@ def model_path(relation: str) -> Path:
     if own and (Path(own) / packaged.name).is_file():
         return Path(own) / packaged.name
     return packaged
+
+
+def model_document(relation: str) -> object:
+    """What the file of the model in force holds, as JSON does: read anew each time, and parsed where it is another.
+
+    Raises:
+        ContractError: there is no such relation, or the file cannot be read.
+    """
+    path = model_path(relation)
+    try:
+        written = path.read_bytes()
+    except OSError:
+        written = b""  # parsing it says what is wrong
+    return orjson.loads(_as_json(path, written))
+
+
+@lru_cache(maxsize=8)
+def _as_json(path: Path, written: bytes) -> bytes:
+    """The document of a file that holds this. Parsing it takes as long as the rest of what is done before the first chunk."""
+    return orjson.dumps(document_of(path), option=orjson.OPT_NON_STR_KEYS)
 
 
 def record_rules(connection: Connection) -> None:
