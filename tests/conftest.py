@@ -51,6 +51,11 @@ _LONGEST = (
 _QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB", "scram_iterations": "1"}
 
 
+def pytest_collectstart() -> None:
+    """Let no round of the garbage collector go over modules and tests while they come: all of them stay."""
+    gc.disable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest; within a file, and of all others, the order stays."""
     place = {name: number for number, name in enumerate(_LONGEST)}
@@ -62,6 +67,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
+    gc.enable()
     hand_over_quickly()
 
 
