@@ -35,6 +35,7 @@ _LONGEST = (
     "test_specification.py",
     "test_resolve_order.py",
     "test_related.py",
+    "test_repeats.py",
     "test_changes_in_order.py",
     "test_resolve_numbers.py",
     "test_resolve.py",
@@ -46,6 +47,8 @@ _LONGEST = (
     "test_postgres.py",
     "test_decisions_carried_over.py",
     "test_bulk_store.py",
+    "test_linkage.py",
+    "test_model_draft.py",
 )
 # Of a server that holds nothing for long. A password is hashed once instead of 4,096 times, by the client at each of thousands of log-ins.
 _QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB", "scram_iterations": "1"}
