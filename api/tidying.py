@@ -17,11 +17,11 @@ from hub.database import store_errors
 
 THREAD = "casehub-tidying"
 EVERY_S = 30.0
-_TIDY = """
-SELECT coalesce(sum(gin_clean_pending_list(x.oid)), 0) FROM pg_class x
-JOIN pg_am a ON a.oid = x.relam JOIN pg_namespace n ON n.oid = x.relnamespace
-WHERE a.amname = 'gin' AND x.relkind = 'i' AND n.nspname IN ('store', 'ops')
+_INDEXES = """
+SELECT x.oid FROM pg_class x JOIN pg_am a ON a.oid = x.relam JOIN pg_namespace n ON n.oid = x.relnamespace
+WHERE a.amname = 'gin' AND x.relkind = 'i' AND n.nspname = 'store'
 """
+_TIDY = "SELECT gin_clean_pending_list(CAST(CAST(:index AS oid) AS regclass))"
 
 _log = logging.getLogger("api")
 
@@ -32,8 +32,9 @@ def tidy(engine: Engine) -> int:
     Raises:
         StoreUnavailable: the database went away.
     """
-    with store_errors(), engine.begin() as connection:
-        return int(connection.execute(text(_TIDY)).scalar_one())
+    with store_errors(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # One by one: who holds one index and waits for another could stand in the way of a swap of the tables that holds that one.
+        return sum(connection.execute(text(_TIDY), {"index": index}).scalar_one() for index in connection.scalars(text(_INDEXES)).all())
 
 
 def run_until(engine: Engine, ended: threading.Event) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from sqlalchemy.engine import URL
 
 from api.serve import serving
 from api.state import PLAN
+from api.tidying import THREAD
 from benchmarks.api_client import OK, Measured
 from hub.database import STATEMENT_TIMEOUT_S
 from hub.settings import Settings
@@ -55,7 +57,7 @@ class _Taken:
         return _send(connection, call, values)
 
     def __call__(self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        if _PREPARE.match(statement):
+        if _PREPARE.match(statement) or threading.current_thread().name == THREAD:
             return
         if _is_of_the_answer(statement):
             self.statements.append(Statement(connection.engine.url, statement, parameters))
