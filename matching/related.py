@@ -169,9 +169,9 @@ def _fading(guess: Guess, places: Sequence[int]) -> Guess:
 
     def without(ones: Floats, twos: Floats) -> Floats:
         recurs = max((ratio for ratio in ones / twos if ratio < 1), default=0.0)
-        left: Floats = np.maximum(ones - recurs * twos, _SELDOM * ones)
-        faded: Floats = left / left.sum()
-        return faded
+        left = np.maximum(ones - recurs * twos, _SELDOM * ones)
+        share: Floats = left / left.sum()
+        return share
 
     m = [without(ones, twos) if place in places else ones for place, (ones, twos) in enumerate(zip(guess.m, guess.u, strict=True))]
     return replace(guess, m=m)
