@@ -244,14 +244,15 @@ def _chosen(rules: Sequence[Rule], finds: Sequence[Flags], count: int, compared:
         place for place, rule in enumerate(rules) if len(rule.fields) == 1 and rule.block_limit is None and rule.pairs <= _SELECTIVE * count
     ]
     chosen = sorted(chosen, key=lambda place: rules[place].pairs)[:_CHEAP]
-    left = ~np.any([finds[place] for place in chosen], axis=0) if chosen else np.ones(len(finds[0]), dtype=np.bool_)
-    while len(chosen) < _MOST_RULES:
-        gains = np.array([float((each & left).sum()) for each in finds])
-        place = int(np.argmax(np.where(gains > _GAIN * len(left), gains / cost, 0.0)))
-        if gains[place] <= _GAIN * len(left):
-            break
-        chosen.append(place)
-        left &= ~finds[place]
+    selective = [place for place, rule in enumerate(rules) if rule.pairs <= _SELECTIVE * count]
+    for wanted, among in ((1, range(len(rules))), (2, selective)):  # twice, where that costs little: training learns by the others
+        while len(chosen) < _MOST_RULES and among:
+            left = np.sum([finds[place] for place in chosen], axis=0) < wanted if chosen else np.ones(len(finds[0]), dtype=np.bool_)
+            gains = {place: float((finds[place] & left).sum()) for place in among if place not in chosen}
+            best = max((place for place, gain in gains.items() if gain > _GAIN * len(left)), key=lambda n: gains[n] / cost[n], default=None)
+            if best is None:
+                break
+            chosen.append(best)
     for columns in compared:
         if all(rules[place].columns & columns for place in chosen):
             others = [place for place, rule in enumerate(rules) if not rule.columns & columns]
