@@ -167,6 +167,7 @@ review_task = Table(
     Column("closed_change", BigInteger),
     one_of("state", ("open", "decided", "obsolete")),
     Index("uq_review_task_open", "relation", "left_id", "right_id", unique=True, postgresql_where=text("state = 'open'")),
+    Index("ix_review_task_torn", "relation", postgresql_where=text("state = 'open' AND levels ? 'torn'")),
     schema="store",
 )
 
