@@ -33,6 +33,7 @@ ExpectDateOrder
 downgrade
 # pytest
 pytest_collection_finish
+pytest_collectstart
 pytest_collection_modifyitems
 # Uvicorn
 send_400_response
