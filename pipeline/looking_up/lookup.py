@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from math import log2
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -24,6 +26,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from hub.encryption import clear_rows
+from matching.clustering import TIE
 from matching.linkage import link
 from matching.model import Model
 from matching.single.comparison import Weighed, in_turn, is_known, weigh_in_turn
@@ -229,8 +232,8 @@ def _joined_unseen(unrestricted: Open, reach: Reach, known: Sequence[Sequence[Kn
         return {}
     ids = sorted({one.entity for one in certain})
     with unrestricted() as connection:
-        whole = _mentions(connection, "true", ids, reach.own)
-    read = _mentions(reach.connection, reach.readable, ids, reach.own)
+        whole = _mentions(connection, PERSON, "true", ids, reach.own)
+    read = _mentions(reach.connection, PERSON, reach.readable, ids, reach.own)
     joined: dict[str, frozenset[int]] = {}
     for one in certain:
         if whole[one.entity] != read.get(one.entity):
@@ -238,8 +241,8 @@ def _joined_unseen(unrestricted: Open, reach: Reach, known: Sequence[Sequence[Kn
     return joined
 
 
-def _mentions(connection: Connection, readable: str, ids: Sequence[str], own: str | None) -> dict[str, int]:
-    return {row["entity"]: row["mentions"] for row in mentions(readable).rows(connection, ids=ids, own=own)}
+def _mentions(connection: Connection, relation: Relation, readable: str, ids: Sequence[str], own: str | None) -> dict[str, int]:
+    return {row["entity"]: row["mentions"] for row in mentions(relation, readable).rows(connection, ids=ids, own=own)}
 
 
 def _by_side(row: Row, unseen: Mapping[str, frozenset[int]]) -> dict[str, list[int]]:
@@ -259,13 +262,38 @@ def _told(parts: Sequence[tuple[Asked, Sequence[Row]]]) -> Known:
     for asked, nodes in parts:
         met = asked.met(nodes)
         weighed += [(row, pair) for row, pair in zip(met, asked.weighed(met), strict=True) if pair is not None and pair.decision in ANSWERS]
-    linked: dict[str, set[int]] = defaultdict(set)
+    linked: dict[str, dict[int, Row]] = defaultdict(dict)
     for row, pair in weighed:
         if ANSWERS[pair.decision] == "certain":
-            linked[row["entity"]].add(row["id"])
+            linked[row["entity"]][row["id"]] = row
     best: dict[str, Candidate] = {}
     for row, pair in sorted(weighed, key=lambda one: (-one[1].match_weight, one[0]["id"])):
         entity = row["entity"]
         answer = ANSWERS[pair.decision]
         best.setdefault(entity, Candidate(entity, answer, pair.match_weight, pair.levels, row, frozenset(linked[entity])))
-    return tuple(best.values())
+    return _where_open(parts[0][0], tuple(best.values()), linked) if len(linked) > 1 else tuple(best.values())
+
+
+def _where_open(asked: Asked, known: Known, linked: Mapping[str, Mapping[int, Row]]) -> Known:
+    """Nobody is certain where another is as likely whom a verified number tells apart from him: the hub would join neither.
+
+    As in `matching.unions`, how often each is met counts, as far as the caller may read it.
+    """
+    certain = [one for one in known if one.answer == "certain"]
+    numbers: dict[str, set[str]] = {}
+    for one in certain:
+        forms = (_form(asked.relation, row, asked.model, asked.unique_within) for row in linked[one.entity].values())
+        numbers[one.entity] = {form["identifier"] for form in forms if form["identifier"] is not None}
+    rivals = [pair for pair in combinations(certain, 2) if _are_two(*(numbers[one.entity] for one in pair))]
+    if not rivals:
+        return known
+    reach, ids = asked.reach, sorted(numbers)
+    met = _mentions(reach.connection, asked.relation, reach.readable, ids, reach.own)
+    likely = {one.entity: one.match_weight + log2(met.get(one.entity, 1)) for one in certain}
+    least = max(likely.values()) - TIE
+    is_open = any(min(likely[one.entity], likely[other.entity]) >= least for one, other in rivals)
+    return tuple(replace(one, answer="possible") if is_open and one.answer == "certain" else one for one in known)
+
+
+def _are_two(numbers: set[str], others: set[str]) -> bool:
+    return bool(numbers) and bool(others) and numbers.isdisjoint(others)

@@ -12,13 +12,13 @@ from pipeline.store.prepared import Prepared
 _NODES = """
 SELECT r.* FROM store.comparable_{relation}s(:places, :keys, {per_key}, :own, :is_own, {most}) r WHERE {readable}
 """
-# Of persons, how many mentions there are: whether some are closed to the caller. LATERAL with OFFSET 0 keeps the planner to one
+# How many mentions there are: how likely one is, and of a person whether some are closed to the caller. LATERAL with OFFSET 0 keeps the planner to one
 # index look-up a mention, whatever it believes of the tables.
 _MENTIONS = """
-SELECT m.person_id::text AS entity, count(*) AS mentions FROM store.person_member m
+SELECT m.{relation}_id::text AS entity, count(*) AS mentions FROM store.{relation}_member m
 CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = m.party_id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
 CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = p.record_id AND known_to IS NULL OFFSET 0) r
-WHERE m.person_id = ANY (:ids) AND m.known_to IS NULL AND r.known_from IS NOT NULL AND NOT r.is_deleted AND {readable} GROUP BY 1
+WHERE m.{relation}_id = ANY (:ids) AND m.known_to IS NULL AND r.known_from IS NOT NULL AND NOT r.is_deleted AND {readable} GROUP BY 1
 """
 
 
@@ -34,6 +34,6 @@ def nodes_of(relation: Relation, readable: str) -> Prepared:
 
 
 @cache
-def mentions(readable: str) -> Prepared:
-    """(entity, mentions) of persons, in records that are readable."""
-    return Prepared(_MENTIONS.format(readable=readable), {"ids": "uuid[]", "own": "text"})
+def mentions(relation: Relation, readable: str) -> Prepared:
+    """(entity, mentions) of persons or organisations, in records that are readable."""
+    return Prepared(_MENTIONS.format(relation=relation.name, readable=readable), {"ids": "uuid[]", "own": "text"})

@@ -48,6 +48,23 @@ def ask_person(caller: Api, **values: Any) -> dict[str, Any]:
     return answered
 
 
+def test_nobody_is_certain_of_two_whom_numbers_tell_apart(api: Api, store: Store) -> None:
+    """Of one name the hub would join neither; a number, or that the one is met far oftener, says which it is."""
+    firms = [firm(FIRM["name"], uscc=credit_code(number)) for number in (1, 2)]
+    settle(store.engine, record("petition", "XF-1", firms[0], **ABOUT), record("labour", "LD-1", firms[1], **ABOUT))
+    clerk, ids = api.as_("clerk", "court"), parties(store.engine, "organisation")
+
+    def ask_firm(**values: Any) -> dict[str, str]:
+        (answered,) = ask(clerk, parties=[{"kind": "organisation", "name": FIRM["name"], **values}])["parties"]
+        return {one["organisation_id"]: one["answer"] for one in answered["candidates"]}
+
+    one, other = ids["petition/XF-1/0"], ids["labour/LD-1/0"]
+    assert ask_firm() == {one: "possible", other: "possible"}
+    assert ask_firm(uscc=credit_code(2)) == {other: "certain"}
+    settle(store.engine, *(record("court", f"C-{number}", firms[0], address=f"马田街道将石路{number}号") for number in range(10, 19)))
+    assert ask_firm()[one] == "certain"
+
+
 def test_a_known_record_finds_its_parties_and_its_case(api: Api, known: Store) -> None:
     answer = ask(api.as_("clerk", "court"), **QUESTION)
     one, organisation = answer["parties"]

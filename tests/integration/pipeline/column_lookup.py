@@ -15,7 +15,7 @@ from matching.linkage import link
 from pipeline.looking_up.prospect import ANSWERS, CANDIDATES, ITSELF, Prospect, case_row, party_row
 from pipeline.resolving.candidates import key_numbers, meet_published
 from pipeline.resolving.links import Task, forms_of
-from pipeline.resolving.members import entities_of
+from pipeline.resolving.members import entities_of, nodes_of
 from pipeline.resolving.promises import unique_departments
 from pipeline.resolving.relations import CASE, ORGANISATION, PERSON, read_nodes
 from pipeline.store.channel import Channel, series
@@ -95,8 +95,23 @@ def _entities(task: Task, asked: Sequence[Mapping[str, Any]]) -> list[tuple[Foun
     kept = edges.filter(pl.col("decision").is_in(list(ANSWERS)))
     placed = kept.join(entities_of(task.channel, relation, kept["right"]), left_on="right", right_on="id")
     ranked = placed.sort(["match_weight", "right"], descending=[True, False]).unique(["left", "entity"], keep="first", maintain_order=True)
+    numbers = pl.DataFrame(forms_of(task, nodes).select(["id", "identifier"]))
+    linked = placed.filter(pl.col("decision") == "link").join(numbers, left_on="right", right_on="id")
+    members = nodes_of(task.channel, relation, linked["entity"].unique()).group_by("entity").len("mentions")
+    ranked = _with_open_ones(ranked, linked.join(members, on="entity"))
     of_row = ranked.partition_by("left", as_dict=True, maintain_order=True)
     return [tuple(map(_found, of_row[(row["id"],)].iter_rows(named=True))) if (row["id"],) in of_row else () for row in rows]
+
+
+def _with_open_ones(ranked: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
+    """Links to be reviewed where another is within three bits whose verified number is another: how many mention each counts."""
+    bits = (pl.col("match_weight") + pl.col("mentions").log(2)).max()
+    entities = linked.group_by("left", "entity").agg(bits=bits, numbers=pl.col("identifier").drop_nulls().unique())
+    near = entities.filter(pl.col("bits") >= pl.col("bits").max().over("left") - 3.0).filter(pl.col("numbers").list.len() > 0)
+    pairs = near.join(near, on="left", suffix="_other").filter(pl.col("entity") < pl.col("entity_other"))
+    torn = pairs.filter(pl.col("numbers").list.set_intersection("numbers_other").list.len() == 0)["left"]
+    is_open = pl.col("left").is_in(torn.implode()) & (pl.col("decision") == "link")
+    return ranked.with_columns(decision=pl.when(is_open).then(pl.lit("review")).otherwise("decision"))
 
 
 def _found(row: Mapping[str, Any]) -> Found:
