@@ -227,7 +227,9 @@ def _sources(table: TableModel) -> Sources:
     rules = {rule.name: table.columns_of(*rule.fields, *rule.refine) for rule in table.model.blocking}
     comparisons = {comparison.name: _columns_of(comparison, table) for comparison in table.model.comparisons}
     moving = [set(field.columns) for field in table.fields if field.form in _SAYS_WHERE]
-    return Sources(rules, comparisons, frozenset(name for name, columns in comparisons.items() if any(columns <= each for each in moving)))
+    where = frozenset(name for name, columns in comparisons.items() if any(columns <= each for each in moving))
+    companies = {field.name for field in table.fields if field.form == "company"}
+    return Sources(rules, comparisons, where, frozenset(each.name for each in table.model.comparisons if each.column in companies))
 
 
 def _columns_of(comparison: Comparison, table: TableModel) -> frozenset[str]:

@@ -33,11 +33,14 @@ _COMMONEST = 1_000  # values whose share a model remembers
 
 @dataclass(frozen=True)
 class Sources:
-    """Columns of the table that each blocking rule and each comparison reads, by its name; comparisons of what says where one is."""
+    """Columns of the table that each blocking rule and each comparison reads, by its name; comparisons of what says where one is, and of
+    companies' names: those of one group have a word in common.
+    """
 
     rules: Mapping[str, frozenset[str]]
     comparisons: Mapping[str, frozenset[str]]
     where: frozenset[str] = frozenset()
+    companies: frozenset[str] = frozenset()
 
     @property
     def say_where(self) -> frozenset[str]:
@@ -117,6 +120,8 @@ def train(forms: pa.Table, levels: pa.Table, found_by: Ints, model: Model, sourc
         trained = replace(_weighed(model, forms, expected.guess), ties=ties)
         trained = replace(trained, rarity={}) if is_all_alike else trained  # of one value alone nothing is rare or common
         return Training(trained, expected.rounds, expected.matches, expected.settled)
+    if len(apart_by) > 1:  # names alone would tell nothing apart if those of one group might be alike
+        near = [place for place, name in enumerate(names) if place in near or name in sources.companies]
     found = grouped(evidence, apart_by, near)
     trained = _weighed(model, forms, found.expected.guess, found.prior)
     trained, expected = replace(trained, ties=ties, related=found.bits(trained.comparisons)), found.expected
