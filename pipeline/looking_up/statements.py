@@ -12,8 +12,8 @@ from pipeline.store.prepared import Prepared
 _NODES = """
 SELECT r.* FROM store.comparable_{relation}s(:places, :keys, {per_key}, :own, :is_own, {most}) r WHERE {readable}
 """
-# How many mentions there are: how likely one is, and of a person whether some are closed to the caller. LATERAL with OFFSET 0 keeps the planner to one
-# index look-up a mention, whatever it believes of the tables.
+# How many mentions there are: how likely one is, and of a person whether some are closed to the caller. LATERAL with OFFSET 0 keeps
+# the planner to one index look-up a mention, whatever it believes of the tables.
 _MENTIONS = """
 SELECT m.{relation}_id::text AS entity, count(*) AS mentions FROM store.{relation}_member m
 CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = m.party_id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
