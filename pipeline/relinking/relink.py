@@ -28,7 +28,7 @@ from matching.linkage import DECISIVE
 from pipeline.relinking.difference import Difference, difference
 from pipeline.resolving.candidates import key_numbers
 from pipeline.resolving.intake import PARTY_CHANGED, RELINK, VALUES
-from pipeline.resolving.links import ENGINE, names_of
+from pipeline.resolving.links import ENGINE, FINGERPRINT, names_of
 from pipeline.resolving.models import bring_in_rules, has_former_rules, load_model
 from pipeline.resolving.promises import unique_departments
 from pipeline.resolving.relations import (
@@ -202,8 +202,10 @@ class _Seen:
         if relation is CASE:
             self._add_cases()
         edges = linking.edges(job) if nodes.height else DECISIVE.empty_table()
-        constraints = pl.DataFrame(job.forms(CONSTRAINTS)) if nodes.height else _NO_CONSTRAINTS
-        known = nodes.with_columns(names_of(nodes)).select("id", "key").join(constraints, on="id")
+        alike = [FINGERPRINT] if nodes.height and job.has_fingerprints else []
+        constraints = pl.DataFrame(job.forms([*CONSTRAINTS, *alike])) if nodes.height else _NO_CONSTRAINTS
+        named = nodes.join(constraints, on="id")
+        known = named.select(*CONSTRAINTS, names_of(named))
         verdicts = self._verdicts[relation].to_arrow().cast(VERDICT)
         clusters = pl.DataFrame(cluster(known.to_arrow(), edges, None, verdicts))
         placed = nodes.join(self._live[relation], on="id").join(clusters, on="id")

@@ -32,6 +32,7 @@ LINK_SCHEMA = {
 LABELS = {"id": pl.Int64, "identifier": pl.String, "apart": pl.String, "key": pl.String, "identifier_hash": pl.Int64}
 FIRM = {name: LINK_SCHEMA[name] for name in ("left", "right", "decision", "match_weight", "decided_by")}
 PAIR_COLUMNS = ["left", "right"]
+FINGERPRINT = "fingerprint"
 _LIVE = """
 SELECT l.left_id AS left, l.right_id AS right, l.decision, l.match_weight, l.levels::text AS levels, l.model_version, l.decided_by,
        l.known_from
@@ -119,13 +120,18 @@ def labels_of(nodes: pl.DataFrame, forms: pa.Table) -> pl.DataFrame:
     `key` is that of `names_of`; `identifier_hash` is enough to see that two verified numbers differ.
     """
     constraints = pl.DataFrame(forms.select(["id", "identifier", "apart"]))
-    return constraints.with_columns(names_of(nodes), identifier_hash=key_numbers(constraints["identifier"]))
+    alike = [pl.Series(FINGERPRINT, forms[FINGERPRINT])] if FINGERPRINT in forms.column_names else []
+    return constraints.with_columns(names_of(nodes.with_columns(alike)), identifier_hash=key_numbers(constraints["identifier"]))
 
 
 def names_of(nodes: pl.DataFrame) -> pl.Series:
-    """`key`: what names each node whatever its id, so that no order of ids decides between edges of one weight."""
+    """`key`: what names each node whatever its id, so that no order of ids decides between edges of one weight.
+
+    Where nodes have a `fingerprint` that comes first: of those alike one has the edges of all, and which that is goes by who came first.
+    """
     number = pl.col("ordinal").cast(pl.String) if "ordinal" in nodes.columns else pl.lit("")
-    return nodes.select(pl.concat_str("department", "source_record_id", number, separator="\x1f").alias("key")).to_series()
+    alike = [pl.col(FINGERPRINT).fill_null("")] if FINGERPRINT in nodes.columns else []
+    return nodes.select(pl.concat_str(*alike, "department", "source_record_id", number, separator="\x1f").alias("key")).to_series()
 
 
 def live_links(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
