@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from api.queries.case import POLICY
 from api.queries.rows import Row, fetch
-from api.queries.visible import HOLDERS, READABLE, follow
+from api.queries.visible import READABLE, follow, records_with_cases
 
 MAX_MENTIONS = 1_000  # of one person or firm in one answer
 
@@ -18,14 +18,15 @@ _PARTY = ("ordinal", "role", "kind", "name", "id_type", "id_no", "uscc", "phone"
 def mentions(connection: Connection, relation: str, entity_id: uuid.UUID, own: str | None) -> list[Row]:
     """Readable mentions with what decides about their records, at most `MAX_MENTIONS` + 1, the latest report first."""
     of_record = ", ".join(f"r.{name} AS record_{name}" for name in POLICY)
-    statement = f"""
-    SELECT r.case_id, e.{relation}_id, {of_record}, {", ".join(f"p.{name}" for name in _PARTY)}
-    FROM store.{relation}_member e JOIN store.party p ON p.party_id = e.party_id
-    CROSS JOIN LATERAL (
-        SELECT m.case_id, r.* FROM {HOLDERS} WHERE r.record_id = p.record_id AND r.version = p.version AND {READABLE} OFFSET 0
-    ) r
+    found = f"""
+    SELECT e.{relation}_id, p.* FROM store.{relation}_member e
+    CROSS JOIN LATERAL (SELECT * FROM store.party p WHERE p.party_id = e.party_id OFFSET 0) p
     WHERE e.known_to IS NULL AND e.{relation}_id = :entity_id
-    ORDER BY r.reported_at DESC NULLS LAST, r.record_id, p.ordinal LIMIT {MAX_MENTIONS + 1}
+    """
+    statement = f"""
+    SELECT m.case_id, f.{relation}_id, {of_record}, {", ".join(f"f.{name}" for name in _PARTY)}
+    FROM {records_with_cases(found)} WHERE {READABLE}
+    ORDER BY r.reported_at DESC NULLS LAST, r.record_id, f.ordinal LIMIT {MAX_MENTIONS + 1}
     """
     return fetch(connection, statement, {"entity_id": entity_id, "own": own})
 

@@ -17,11 +17,6 @@ MEMBERS = (
     "store.case_member m JOIN LATERAL "
     f"(SELECT r.* FROM store.known_record r WHERE r.record_id = m.record_id AND {CURRENT} OFFSET 0) r ON m.known_to IS NULL"
 )
-#: The same of records that are given.
-HOLDERS = (
-    "store.known_record r JOIN LATERAL "
-    f"(SELECT m.case_id FROM store.case_member m WHERE m.record_id = r.record_id AND m.known_to IS NULL OFFSET 0) m ON {CURRENT}"
-)
 
 
 #: The same one look-up by index after another, for a case `{case}`. A planner that expects row security to be dear, or many rows,
