@@ -83,7 +83,7 @@ class FoundCases:
     def only(self, case_ids: Iterable[str]) -> FoundCases:
         """Those of these cases that are here."""
         kept = self.places_of(case_ids)
-        titles = np.flatnonzero(np.isin(self.titled, kept))
+        titles = self.titles_of(kept)
         return FoundCases(
             [self.case_ids[place] for place in kept.tolist()],
             self.ranks[kept],
@@ -95,6 +95,12 @@ class FoundCases:
     def places_of(self, case_ids: Iterable[str]) -> npt.NDArray[np.intp]:
         """Where those of these cases stand that are here, in order."""
         return np.array(sorted(self._places[case_id] for case_id in case_ids if case_id in self._places), np.intp)
+
+    def titles_of(self, kept: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Where the titles of the cases at these places stand."""
+        is_kept = np.zeros(len(self.case_ids), np.bool_)
+        is_kept[kept] = True
+        return np.flatnonzero(is_kept[self.titled])
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -135,7 +141,7 @@ class Hits:
         """What of it these cases hold."""
         cases = {str(case_id) for case_id in case_ids}
         rows = tuple(row for row in self.rows if row[5] in cases)
-        worded = np.flatnonzero(np.isin(self.cases.titled, self.cases.places_of(cases)))  # a record by words tells a title
+        worded = self.cases.titles_of(self.cases.places_of(cases))  # a record by words tells a title
         return replace(self, rows=rows, worded=self.worded.at(worded.tolist()), cases=self.cases.only(cases))
 
     @cached_property
