@@ -69,13 +69,13 @@ class CaseView:
 
         They are ranked anew by what is readable: whether others state a value too must not show in an order either.
         """
-        found: dict[str, list[tuple[str, list[int]]]] = {}
+        found: dict[str, dict[str, list[int]]] = {}
         for row in self.golden:
             # Whose record hides the field states nothing: beside another's value it would be told that it is the same.
             staters = [one for one in row["stated_by"] if one in self.readable and row["field"] not in self._hidden[one]]
             if staters:
-                found.setdefault(row["field"], []).append((row["value"], staters))
-        return {name: self._ranked(name, values) for name, values in found.items()}
+                found.setdefault(row["field"], {}).setdefault(row["value"], []).extend(staters)
+        return {name: self._ranked(name, values.items()) for name, values in found.items()}
 
     @cached_property
     def _hidden(self) -> dict[int, frozenset[str]]:

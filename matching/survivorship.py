@@ -31,9 +31,10 @@ VALUES = pa.schema(
         pa.field("department", pa.string()),
         pa.field("updated_at", TIME),
         pa.field("record_id", pa.int64(), nullable=False),
+        pa.field("territory", pa.string()),  # null: those who read one record of the department read all of them
     ]
 )
-#: What leaves: one row a cluster, field, value and department; rank 1 is best.
+#: What leaves: one row a cluster, field, value, department and territory; rank 1 is best.
 RANKED = pa.schema(
     [
         pa.field("cluster", pa.int64(), nullable=False),
@@ -43,6 +44,7 @@ RANKED = pa.schema(
         pa.field("department", pa.string()),
         pa.field("record_id", pa.int64(), nullable=False),
         pa.field("updated_at", TIME),
+        pa.field("territory", pa.string()),
     ]
 )
 #: Ways in which one value says more than another.
@@ -146,7 +148,7 @@ def decisive(rule: FieldRule, winner: Statement, loser: Statement) -> str:
 
 
 def golden(values: pa.Table, rules: Mapping[str, FieldRule]) -> pa.Table:
-    """RANKED of all values. A value that one department states more than once counts as its latest statement.
+    """RANKED of all values. A value that one department states more than once of one territory counts as its latest statement.
 
     Args:
         values: VALUES; null and empty values state nothing.
@@ -178,7 +180,7 @@ def golden(values: pa.Table, rules: Mapping[str, FieldRule]) -> pa.Table:
             descending=[False, False, False, False, True, True, False, False],
             nulls_last=True,
         )
-        .unique(["cluster", "field", "value", "department"], keep="first", maintain_order=True)
+        .unique(["cluster", "field", "value", "department", "territory"], keep="first", maintain_order=True)
     )
     ranked = ordered.with_columns(pl.col("field").cast(pl.String), rank=place_in_run("cluster", "field"))
     return ranked.select(RANKED.names).to_arrow().cast(RANKED)

@@ -2,8 +2,10 @@
 
 Enter rows of the members of entities touched, leave the differences in store.golden_record, one row an entity and change,
 which the view store.golden_value shows value by value. Of each field the best values
-are kept, and the best one of each department whatever its rank, so that a caller who may read that department alone is
-still answered; a value is stated by the record that says it best, and by one of each department of which it is the best.
+are kept, and the best one of each department whatever its rank, of cases of each community, so that a caller who may read that
+department or place alone is still answered; a value is stated by the record that says it best, and by one of each department and
+place of which it is the best, each at its own rank: where a closed record says the same as an open one further down, that one
+stands no higher for it.
 What is kept of two lots of members together is what is kept of what was kept of each: which makes an entity of ten
 thousand members as cheap to bring up to date as one of ten.
 """
@@ -29,7 +31,7 @@ _CASE_FIELDS = (
     "title", "text", "category", "status", "grade", "channel", "occurred_at", "reported_at", "due_at", "amount", "people_involved",
     "address", "street", "community", "location", "handling_unit", "confirmation_state",
 )  # fmt: skip
-_ABOUT = ("entity", "record_id", "said_in", "label", "at", "visibility")
+_ABOUT = ("entity", "record_id", "said_in", "label", "territory", "at", "visibility")
 _TIMES = ("occurred_at", "reported_at", "due_at")
 _LIMITED = ("restricted", "sealed")
 _LIVE = """
@@ -38,7 +40,8 @@ FROM unnest(%(entities)s::uuid[]) AS t (entity)
 CROSS JOIN LATERAL (SELECT * FROM store.golden_record WHERE entity_id = t.entity AND known_to IS NULL OFFSET 0) g
 """
 _RECORDS = """
-SELECT r.record_id, r.department, r.source_record_id, r.visibility, r.updated_at, r.reported_at FROM unnest(%(ids)s::bigint[]) AS t (id)
+SELECT r.record_id, r.department, r.source_record_id, r.visibility, r.street, r.community, r.updated_at, r.reported_at
+FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) r
 """
 _CLOSE = "UPDATE store.golden_record SET known_to = %(change)s WHERE entity_id = ANY (%(entities)s::uuid[]) AND known_to IS NULL"
@@ -83,18 +86,19 @@ def values_of(relation: Relation, rows: pl.DataFrame, statements: pl.DataFrame, 
     is_only = (pl.len().over("entity") == 1) & pl.col("entity").is_in(created.implode())
     placed = rows.with_columns(is_only.alias("is_only"))
     alone = placed.filter("is_only").select("entity", number, "visibility", *_fields(relation))
-    stated = placed.filter(~pl.col("is_only")).select("entity", number, _said_in(), _label(), _at(), *_fields(relation))
+    about = (_said_in(), _label(), _territory(relation), _at())
+    stated = placed.filter(~pl.col("is_only")).select("entity", number, *about, *_fields(relation))
     kept, shared = _of_more(relation, pl.concat([_unpivoted(stated).select(statements.columns), statements]))
     return Values(kept, shared, alone)
 
 
-def read_statements(channel: Channel, golden_rows: pl.DataFrame) -> pl.DataFrame:
-    """(entity, field, value, record_id, said_in, label, at): who states the values that entities show."""
+def read_statements(channel: Channel, relation: Relation, golden_rows: pl.DataFrame) -> pl.DataFrame:
+    """(entity, field, value, record_id, said_in, label, territory, at): who states the values that entities show."""
     stated = golden_rows.select("entity", "field", "value", pl.col("stated").str.split(",").alias("record_id"))
     stated = stated.explode("record_id", empty_as_null=False, keep_nulls=False).with_columns(pl.col("record_id").cast(pl.Int64))
     records = channel.read(_RECORDS, ids=stated["record_id"].unique().sort())
-    about = records.select("record_id", _said_in(), _label(), _at())
-    return stated.join(about, on="record_id").select("entity", "field", "value", "record_id", "said_in", "label", "at")
+    about = records.select("record_id", _said_in(), _label(), _territory(relation), _at())
+    return stated.join(about, on="record_id").select("entity", "field", "value", "record_id", "said_in", "label", "territory", "at")
 
 
 def read_golden(channel: Channel, entities: pl.Series) -> pl.DataFrame:
@@ -158,31 +162,32 @@ def _of_more(relation: Relation, values: pl.DataFrame) -> tuple[pl.DataFrame, pl
     # The last word between equals goes by the record's name, not by its number, which depends on what landed first.
     records = values.select("record_id", "said_in").unique().with_columns(place=pl.col("said_in").rank("dense").cast(pl.Int64))
     given = values.join(entities, on="entity").join(records.select("record_id", "place"), on="record_id")
-    given = given.select("cluster", "field", "value", record_id="place", department="label", updated_at="at").select(VALUES.names)
+    given = given.select("cluster", "field", "value", "territory", record_id="place", department="label", updated_at="at")
+    given = given.select(VALUES.names)
     ranked = pl.DataFrame(golden(given.to_arrow().cast(VALUES), label_rules(relation.name)))
     ranked = ranked.rename({"department": "label", "record_id": "place"}).join(records, on="place", maintain_order="left")
-    first_of = {name: pl.struct("cluster", "field", name).is_first_distinct() for name in ("value", "label")}
-    best = ranked.select(
-        "cluster",
-        "field",
-        "value",
-        pl.col("record_id").cast(pl.String).alias("stated"),
-        is_first=first_of["value"],
-        is_best=first_of["label"],
-    ).filter(pl.col("is_first") | pl.col("is_best"))
-    again = best.filter(~pl.col("is_first")).group_by("cluster", "field", "value", maintain_order=True).agg(pl.col("stated").str.join(","))
-    put_together = (
-        best.filter("is_first")
-        .join(again, on=["cluster", "field", "value"], how="left", maintain_order="left", suffix="_again")
-        .with_columns(
-            pl.col("is_best") | pl.col("stated_again").is_not_null(),  # whoever says a value again is its department's best
-            stated=pl.concat_str("stated", "stated_again", separator=",", ignore_nulls=True),
-        )
-    )
-    place = place_in_run("cluster", "field")
-    kept = put_together.with_columns(rank=place).filter((pl.col("rank") <= KEPT) | pl.col("is_best")).with_columns(rank=place)
+    kept = _kept(ranked)
     shared = ranked.filter(_is_shared()).unique(["cluster", "field"], keep="first", maintain_order=True)
     return kept.join(entities, on="cluster").select(list(_SCHEMA)), shared.join(entities, on="cluster").select(list(_SHARED))
+
+
+def _kept(ranked: pl.DataFrame) -> pl.DataFrame:
+    """(cluster, field, rank, value, stated) of what is kept of ranked statements.
+
+    A value that stands again further down is kept there again: read by who may not read the first, it stands no higher for him than where
+    no such record is. Neighbours that say the same are one row. Closed records are told apart, for of their values none may take the
+    place of one that others read.
+    """
+    readers = pl.when(_is_shared()).then(pl.lit("")).otherwise("label")  # who reads one of them reads all, places left aside
+    ranked = ranked.with_columns(readers=readers, stated=pl.col("record_id").cast(pl.String)).with_columns(
+        is_best=pl.struct("cluster", "field", "label", "territory").is_first_distinct(),
+        is_first=pl.struct("cluster", "field", "readers", "value").is_first_distinct(),
+    )
+    is_among = pl.col("is_first") & (pl.col("is_first").cum_sum().over("cluster", "field", "readers") <= KEPT)
+    kept = ranked.filter(pl.col("is_best") | is_among)
+    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in ("cluster", "field", "value"))
+    runs = kept.group_by("cluster", "field", "value", begins.cum_sum().alias("run"), maintain_order=True)
+    return runs.agg(pl.col("stated").str.join(",")).with_columns(rank=place_in_run("cluster", "field"))
 
 
 def _unpivoted(stated: pl.DataFrame) -> pl.DataFrame:
@@ -209,6 +214,13 @@ def _label() -> pl.Expr:
     """A department's open records and its restricted ones are read by different people: each speak for themselves."""
     limited = pl.concat_str("department", "visibility", separator=" ")
     return pl.when(pl.col("visibility") == "shared").then("department").otherwise(limited).alias("label")
+
+
+def _territory(relation: Relation) -> pl.Expr:
+    """Where a case's record is: some callers read some streets or communities alone. Of persons and firms no values are shown."""
+    if relation is not CASE:
+        return pl.lit(None, pl.String).alias("territory")
+    return pl.concat_str(pl.col("street", "community").fill_null(""), separator=" ").alias("territory")
 
 
 def label_of(department: str, visibility: str) -> str:

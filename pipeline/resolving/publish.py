@@ -107,7 +107,7 @@ class _Publishing:
         self.golden = read_golden(task.channel, standing)
         self._before = self._read_entities(open_ones)
         self._grown = open_ones.filter(~open_ones.is_in(whole.implode()))
-        self.statements = read_statements(task.channel, self.golden.filter(pl.col("entity").is_in(self._grown.implode())))
+        self.statements = read_statements(task.channel, task.relation, self.golden.filter(pl.col("entity").is_in(self._grown.implode())))
         loaded = pl.concat([plain(nodes), plain(self._assignment.loaded)])
         arrived_in = pl.concat([fates.created["entity"], self._grown])
         arrived = loaded.join(fates.moves.select("id", "entity").filter(pl.col("entity").is_in(arrived_in.implode())), on="id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import operator
 import ssl
 import uuid
 from collections.abc import Iterator, Sequence
@@ -125,13 +126,10 @@ class Store:
         golden: dict[str, list[Any]] = {"fields": [], "ranks": [], "contents": [], "stated_by": []}
         with self.engine.begin() as connection:
             for name in GOLDEN:
-                stated: dict[Any, list[int]] = {}
-                for row in rows:
-                    if row[name] is not None:
-                        stated.setdefault(row[name], []).append(row["record_id"])
-                        if row in shared:
-                            best.setdefault(name, row[name])
-                for rank, (value, staters) in enumerate(stated.items(), start=1):
+                said = [row for row in rows if row[name] is not None]
+                best[name] = next((row[name] for row in said if row in shared), None)
+                runs = itertools.groupby(said, key=operator.itemgetter(name))
+                for rank, (value, staters) in enumerate(((value, [row["record_id"] for row in run]) for value, run in runs), start=1):
                     written = value.isoformat() if isinstance(value, dt.datetime) else str(value)
                     for column, item in zip(golden.values(), (name, rank, written, ",".join(map(str, staters))), strict=True):
                         column.append(item)

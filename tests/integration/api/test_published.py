@@ -66,3 +66,55 @@ def test_a_resolved_case_has_every_part(api: Api, store: Store) -> None:
     assert [event["kind"]["code"] for event in case["timeline"]] == ["reported", "reported", "joined", "joined"]
     assert api.as_("clerk", "court").find(q="欠薪")["items"][0]["title"] == "王**反映欠薪"
     assert api.as_("clerk", "court").ids(person_id=case["parties"][0]["person_id"]) == [item["case_id"]]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["sealed record", "none"])
+def test_a_sealed_record_that_says_the_same_puts_no_value_first(api: Api, store: Store, is_there: bool) -> None:
+    """A value that an older record states stands where it stands without the newer sealed one that states it too."""
+    here = {"street": "440311001", "community": "440311001001"}
+    older = {"title": "反映噪音", "category": "noise", "status": "accepted"}
+    newer = {"title": "拖欠工资", "category": "wages", "status": "resolved"}
+    records = [
+        ("petition", "XF-1", {**older, **here, "reported_at": at(5)}),
+        ("labour", "LD-1", {**newer, **here, "reported_at": at(6)}),
+        ("court", "FY-1", {"visibility": "sealed", "reported_at": at(4)}),  # so the court's own list of cases has it
+    ]
+    published(store, *records, *[("procuratorate", "JC-1", {**older, "visibility": "sealed", "reported_at": at(9)})][:is_there])
+    for who in (("clerk", "petition"), ("clerk", "court"), ("community_clerk_440311001001", "political_legal")):
+        caller = api.as_(*who)
+        for body in ({}, {"status": "resolved"}, {"category": "wages"}):
+            (item,) = caller.find(**body)["items"]
+            assert [item["title"], item["category"]["code"], item["status"]["code"]] == list(newer.values()), (who, body)
+        assert caller.ids(status="accepted") == []
+        lineage = caller.case(item["case_id"], "lineage")["lineage"]
+        told = {each["field"]: [each["value"], *(lost["value"] for lost in each["losing"])] for each in lineage}
+        assert [told[name] for name in older] == [[newer[name], older[name]] for name in older], who
+
+
+def test_a_sealed_record_hides_no_value_that_lost(api: Api, store: Store) -> None:
+    """A value that a department states beside its best one is told of, though a sealed record states it first."""
+    records: list[tuple[str, str, dict[str, Any]]] = [
+        ("petition", f"XF-{day}", {"title": title, "reported_at": at(day)}) for day, title in ((5, "反映噪音一次"), (6, "拖欠工资三月"))
+    ]
+    sealed = [
+        ("procuratorate", f"JC-{day}", {"title": title, "visibility": "sealed", "reported_at": at(day)})
+        for day, title in ((9, "反映噪音一次"), (10, "案件材料一份"))
+    ]
+    published(store, *records, *sealed)
+    clerk = api.as_("clerk", "labour")
+    (case_id,) = clerk.ids()
+    (title,) = [each for each in clerk.case(case_id, "lineage")["lineage"] if each["field"] == "title"]
+    assert [title["value"], *(lost["value"] for lost in title["losing"])] == ["拖欠工资三月", "反映噪音一次"]
+
+
+def test_a_record_elsewhere_that_says_the_same_takes_no_value_from_a_clerk_of_one_community(api: Api, store: Store) -> None:
+    same = {"title": "拖欠工资", "category": "wages", "status": "accepted"}
+    places = (("440311001", "440311001001"), ("440311005", "440311005001"))
+    here, there = ({"street": street, "community": community} for street, community in places)
+    published(
+        store, ("petition", "XF-1", {**same, **here, "reported_at": at(5)}), ("petition", "XF-2", {**same, **there, "reported_at": at(6)})
+    )
+    clerk = api.as_("community_clerk_440311001001", "political_legal")
+    (item,) = clerk.find(category="wages")["items"]
+    assert [item["title"], item["category"]["code"], item["status"]["code"]] == list(same.values())
+    assert same.items() <= clerk.case(item["case_id"])["values"].items()
