@@ -49,6 +49,9 @@ def show_rows(console: Console, rows: Iterable[tuple[RowMapping, str | None]], *
             json.dumps(row["shape"], ensure_ascii=False) if row["shape"] else "",
         )
         table.add_row(*cells, *((HOW[how],) if with_how else ()))
+    if not table.row_count:
+        console.print("没有这样的访问记录 · there are no such rows")
+        return
     console.print(table, markup=False)
 
 

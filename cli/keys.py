@@ -86,6 +86,9 @@ def list_all() -> None:
             times = (key.created_at, key.expires_at, key.revoked_at, key.last_used_at)
             told = [f"{at:%Y-%m-%d %H:%M}" if at else "" for at in times]
             table.add_row(key.key_id, key.name, key.role, key.department or "", " ".join(key.networks or ()), *told)
+    if not table.row_count:
+        Console().print("尚无密钥 · there are no keys yet: casehub keys create NAME --role ROLE", highlight=False)
+        return
     Console().print(table, markup=False)
 
 

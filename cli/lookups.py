@@ -31,4 +31,7 @@ def list_jobs() -> None:
             rows = f"{job['rows_done']:,} / {job['rows']:,}"
             times = (f"{job[name]:%Y-%m-%d %H:%M}" for name in ("created_at", "expires_at"))
             table.add_row(str(job["lookup_id"]), escape(job["caller"]), escape(job["department"] or ""), state, rows, *times)
+    if not table.row_count:
+        Console().print("没有批量查询 · there are no look-ups")
+        return
     Console().print(table)

@@ -64,6 +64,9 @@ def list_all() -> None:
         for each in list_policies(engine):
             approved = f"{each.approved_by} {each.approved_at:%Y-%m-%d %H:%M}" if each.approved_at else ""
             table.add_row(str(each.version), each.state, f"{each.proposed_by} {each.proposed_at:%Y-%m-%d %H:%M}", approved)
+    if not table.row_count:
+        Console().print("尚未提出过策略，自带的版本 0 在用 · no policy was proposed yet: version 0, the hub's own, holds", highlight=False)
+        return
     Console().print(table, markup=False)
 
 

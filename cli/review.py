@@ -52,6 +52,9 @@ def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(m
                 why = "证据不足 · too little" if task.rival is None else "两可 · either of two"
                 shown.add_row(str(task.task_id), name, pair.left.name, pair.right.name, f"{task.match_weight:+.1f}", why)
     console = Console()
+    if not shown.row_count:
+        console.print("没有待复核的记录对 · no pairs wait for a person")
+        return
     console.print(shown, markup=False)
     console.print("逐对复核 · one after another: casehub review next; 查看一对 · one: casehub review show TASK", highlight=False)
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
-from cli import batches, quarantine, run
+from cli import batches, keys, lookups, policy, quarantine, review, run
 from cli.main import app
 from hub.errors import BatchHeld, ConservationError, RequestError
 from pipeline.landing.land import land
@@ -30,7 +30,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch, database: Engine) -> None:
         yield database
 
     monkeypatch.setenv("COLUMNS", "80")
-    for command in (batches, quarantine):
+    for command in (batches, keys, lookups, policy, quarantine, review):
         monkeypatch.setattr(command, "store", store)
 
 
@@ -54,7 +54,14 @@ def test_a_rule_in_quarantine_can_be_copied(database: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [(("quarantine", "list"), "no refused rows wait"), (("batches", "list", "--state", "held"), "no such batches")],
+    [
+        (("quarantine", "list"), "no refused rows wait"),
+        (("batches", "list", "--state", "held"), "no such batches"),
+        (("policy", "list"), "no policy was proposed yet"),
+        (("keys", "list"), "no keys yet"),
+        (("lookups", "list"), "no look-ups"),
+        (("review", "list"), "no pairs wait"),
+    ],
     ids=str,
 )
 def test_where_there_is_nothing_it_is_said(words: tuple[str, ...], told: str) -> None:
