@@ -76,16 +76,19 @@ async def create_watch(
     owner alone.
     """
     trace.once = once_of(caller, "watches.create", idempotency_key, order.model_dump_json())
-    if order.webhook is not None:
-        await run_in_threadpool(_require_room, hub, caller, trace.once)  # before a name is looked up, which may take its time
+    # Asked before a name is looked up, which may take its time, and of a retry need not: its watch is there, or its key is another's.
+    if order.webhook is not None and await run_in_threadpool(_is_new, hub, caller, trace.once):
         await _require_reachable(order.webhook.url, caller, Places.of(hub.settings))
     return await run_in_threadpool(_create, order, caller, hub, trace)
 
 
-def _require_room(hub: Hub, caller: Caller, once: Once | None) -> None:
+def _is_new(hub: Hub, caller: Caller, once: Once | None) -> bool:
+    """Whether nothing was made by the call's key; then there has to be room for it."""
     with hub.read() as connection:
-        if not has_begun(connection, once, WATCH):
-            store.require_room(connection, caller, hub.settings)
+        if has_begun(connection, once, WATCH):
+            return False
+        store.require_room(connection, caller, hub.settings)
+        return True
 
 
 async def _require_reachable(url: str, caller: Caller, places: Places) -> None:

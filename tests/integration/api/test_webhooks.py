@@ -405,6 +405,18 @@ def test_whoever_has_all_his_watches_has_no_name_looked_up(api: Api, store: Stor
     assert (answer.status_code, answer.json()["type"], silent) == (409, "urn:casehub:problem:watch-limit", [])
 
 
+def test_a_retry_has_no_name_looked_up(loopback_api: Api, taking: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> None:
+        raise target.TargetRefused("address")
+
+    clerk, body = loopback_api.as_("clerk", "labour"), {**SLOW, "webhook": {"url": taking.url}}
+    made = clerk.post("/v1/watches", headers={"Idempotency-Key": "once"}, json=body)
+    monkeypatch.setattr(routes, "require_addresses", refuse)
+    again = clerk.post("/v1/watches", headers={"Idempotency-Key": "once"}, json=body)
+    assert (again.status_code, again.json()) == (made.status_code, made.json()) == (201, again.json())
+    assert clerk.post("/v1/watches", headers={"Idempotency-Key": "another"}, json=body).status_code == 422
+
+
 def test_a_name_that_is_not_resolved_in_time_is_tried_again(
     loopback_api: Api, store: Store, taking: Receiver, silent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
