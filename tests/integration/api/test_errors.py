@@ -44,6 +44,7 @@ def test_what_is_no_request_is_told_how_to_be_one(api: Api, request_line: str) -
     answer = json.loads(body)
     assert answer["type"] == "urn:casehub:problem:not-http"
     assert "--data-urlencode" in answer["remedy"] and "欠薪" not in body.decode()
+    assert f"X-Request-Id: {answer['request_id']}" in head.decode() and b"Cache-Control: no-store" in head
 
 
 @pytest.mark.parametrize(
