@@ -126,7 +126,7 @@ class Logins:
 
     def _connect(self, login: str, password: str, caller: Caller, *how: Any) -> PsycopgConnection:
         """Connect, as an engine's `do_connect`; a login that is refused is made anew first, once."""
-        before = self._made[login]
+        before, is_mine = self._made[login], False
         try:
             return self._places.connect(*how)
         except psycopg2.OperationalError:  # a refusal has no SQLSTATE, and words in the server's language
@@ -135,8 +135,11 @@ class Logins:
                     if time.monotonic() - before[1] < REFUSED_S:
                         raise
                     self._renew(login, password, caller)
-                    _log.warning("login %s was refused and was made anew: were its password or the role changed by somebody else?", login)
-        return self._places.connect(*how)
+                    is_mine = True
+        made = self._places.connect(*how)
+        if is_mine:  # and that helped: a database that has no room for another connection refuses this one, too
+            _log.warning("login %s was refused and was made anew: were its password or the role changed by somebody else?", login)
+        return made
 
     def _kept(self, login: str, engine: Engine) -> Engine:
         with self._lock:

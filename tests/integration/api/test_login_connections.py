@@ -248,3 +248,14 @@ def test_no_statement_holds_a_password(logins: Logins, database: Engine) -> None
         connection.rollback()
     assert any("SCRAM-SHA-256$" in statement for statement in sent)
     assert not any("secret-of-it" in statement for statement in sent)
+
+
+def test_a_login_that_has_no_room_for_another_connection_was_changed_by_nobody(
+    logins: Logins, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "share_of", lambda _: 0)
+    monkeypatch.setattr(module, "REFUSED_S", 0.0)
+    engine = logins.engine(clerk("petition"))
+    with pytest.raises(OperationalError):
+        engine.connect()
+    assert "was made anew" not in caplog.text
