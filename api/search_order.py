@@ -16,8 +16,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST, CasePosition, RankPosition
-from api.queries import search as queries
-from api.queries import shown
+from api.queries import pages, shown
 from api.queries.gathered import FoundCases
 from api.queries.rows import Row
 from api.queries.search import Search
@@ -42,14 +41,14 @@ def relevance_page(connection: Connection, search: Search, position: RankPositio
     if not search.is_narrowed:
         ordered, following = _page(in_order(hits.cases, search), position, search.limit, None)
         return [{"case_id": uuid.UUID(case_id)} for case_id in ordered], following
-    listed = {str(case_id): row for case_id, row in queries.those(connection, search, hits.cases.case_ids).items()}
+    listed = {str(case_id): row for case_id, row in pages.those(connection, search, hits.cases.case_ids).items()}
     ordered, following = _page(in_order(hits.cases.only(listed), search), position, search.limit, None)
     return [listed[case_id] for case_id in ordered], following
 
 
 def _from_window(connection: Connection, search: Search, position: RankPosition) -> tuple[list[Row], RankPosition | None]:
     size = min(_WINDOW_PAGES * search.limit, RELEVANT_MOST)
-    rows = queries.page(connection, dataclasses.replace(search, limit=size, after=position.window, sort="newest"))
+    rows = pages.page(connection, dataclasses.replace(search, limit=size, after=position.window, sort="newest"))
     window, has_more = rows[:size], len(rows) > size
     beyond = CasePosition(window[-1]["reported_at"], window[-1]["case_id"]) if has_more else None
     held = shown.titles(connection, search, [row["case_id"] for row in window])

@@ -14,13 +14,12 @@ from api.answers.common import Coded
 from api.answers.search import Facet, FacetValue, Total
 from api.cursor import CasePosition, RankPosition, Sort, read_case_cursor, write_case_cursor
 from api.presenter import Presenter, coded, places
-from api.queries import search as queries
-from api.queries import shown
+from api.queries import pages, shown
 from api.queries.facets import Counts, count
 from api.queries.found import is_whole, read_entry
 from api.queries.hits import gather
 from api.queries.rows import Row
-from api.queries.search import Search
+from api.queries.search import FILTERS, Search
 from api.questions.cases import CaseQuery
 from api.recognise import LABELS, Kind, Reading
 from api.search_matches import explain, tails_shown
@@ -102,7 +101,7 @@ def _sort(query: CaseQuery, reading: Reading | None, position: CasePosition | Ra
 
 
 def _search(query: CaseQuery, reading: Reading | None, caller: Caller, sort: Sort) -> Search:
-    equal = {name: getattr(query, name) for name in queries.FILTERS}
+    equal = {name: getattr(query, name) for name in FILTERS}
     return Search(
         own=caller.department,
         is_whole=caller.rights.is_whole,
@@ -124,7 +123,7 @@ def _rows(
     if wanted.sort == "relevance":
         return relevance_page(connection, wanted, position if isinstance(position, RankPosition) else None)
     after = position if isinstance(position, CasePosition) else None
-    rows = queries.page(connection, dataclasses.replace(wanted, after=after))
+    rows = pages.page(connection, dataclasses.replace(wanted, after=after))
     shown = rows[: wanted.limit]
     last = shown[-1] if len(rows) > wanted.limit else None
     return shown, None if last is None else CasePosition(last["reported_at"], last["case_id"], wanted.sort)

@@ -12,7 +12,7 @@ from hub.errors import SchemaError
 
 READER = "casehub_reader"
 #: How many schemas and relations it may read, functions it may call, and policies of row security that are for it, as migrations make them.
-RIGHTS = {"grants": 46, "policies": 10}
+RIGHTS = {"grants": 47, "policies": 10}
 _FOUND = """
 SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :reader) AS is_there,
        (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)

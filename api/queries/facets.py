@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from api.queries.found import Found, by_words
 from api.queries.rows import fetch
-from api.queries.search import FILTERS, Listing, Search, listed, listing
+from api.queries.search import FILTERS, Listing, Search, listed, listing, readable_cases
 
 COUNTED = 10_000
 SLICES = 64
@@ -46,7 +46,10 @@ class Counts:
 def count(connection: Connection, search: Search, facets: Sequence[str]) -> Counts:
     """Count the cases of a search, whatever page of it is asked for."""
     parameters = search.parameters
-    exact = _exact(connection, search, parameters)
+    known = _readable(connection, search, parameters)
+    if known is not None and known <= COUNTED and not facets:
+        return Counts(known, {}, is_estimate=False)
+    exact = None if (known or 0) > COUNTED else _exact(connection, search, parameters, all_values=bool(facets))
     if exact is not None:
         total, found = _counted(connection, exact, facets, parameters)
         if total <= COUNTED:
@@ -59,17 +62,25 @@ def count(connection: Connection, search: Search, facets: Sequence[str]) -> Coun
     return Counts(max(total * SLICES, COUNTED + 1), scaled, is_estimate=True)
 
 
-def _exact(connection: Connection, search: Search, parameters: dict[str, Any]) -> Listing | None:
+def _readable(connection: Connection, search: Search, parameters: dict[str, Any]) -> int | None:
+    """How many cases a caller who reads some departments or places alone is listed, where it is known without summing them up."""
+    if search.is_whole or search.found or search.equal:
+        return None
+    statement = f"SELECT count(*) AS cases FROM ({readable_cases(search)}) c"
+    return int(fetch(connection, statement, parameters)[0]["cases"])
+
+
+def _exact(connection: Connection, search: Search, parameters: dict[str, Any], *, all_values: bool) -> Listing | None:
     """The whole, where it can be counted; words that stand in very many records cannot."""
     if search.hits is None or not search.hits.is_many:
-        return listing(connection, search, all_values=True)
+        return listing(connection, search, all_values=all_values)
     words: Found = by_words(_GATHERED + 1)
     held = connection.execute(text(f"SELECT count(*) FROM ({words.sql}) f"), parameters).scalar_one()
     if held > _GATHERED:
         return None
     others = search.found[1:]
     few = [each for each in others if each.is_few(connection, parameters)]
-    return listed(search, [words, *few], [each for each in others if each not in few], all_values=True)
+    return listed(search, [words, *few], [each for each in others if each not in few], all_values=all_values)
 
 
 def _counted(

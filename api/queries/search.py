@@ -1,4 +1,4 @@
-"""Statements of the single entry: one keyset page of the cases that an entry and filters find, and why each was found.
+"""Statements of the single entry: the cases that an entry and filters find, as a caller may see them.
 
 A case is listed by its published summary, which PUBLISH makes of shared records alone, in the order of an index. A case that
 holds a restricted or sealed record of the caller's own department is listed by another, which PUBLISH makes for that department. A case
@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,19 +20,12 @@ from sqlalchemy import Connection
 from api.cursor import CasePosition, Sort
 from api.queries.found import Found, by_entity, by_entry, entry_parameters
 from api.queries.gathered import Hits
-from api.queries.rows import Row, fetch
 from api.queries.visible import MEMBERS, READABLE
-from api.queries.weeks import ALL, Weeks, windows
+from api.queries.weeks import ALL, Weeks
 from api.recognise import Reading
 
 FILTERS = ("category", "status", "grade", "street", "community")
 FIELDS = ("title", *FILTERS)
-#: Of each stored sort the order in which the index gives cases, and the order of the whole. Oldest reads the same index
-#: backwards, which has cases without a time first, and so is cut where they begin.
-_ORDERS: dict[Sort, tuple[str, str]] = {
-    "newest": ("ORDER BY reported_at DESC NULLS LAST, case_id", "ORDER BY reported_at DESC NULLS LAST, case_id"),
-    "oldest": ("ORDER BY reported_at ASC NULLS FIRST, case_id DESC", "ORDER BY reported_at ASC NULLS LAST, case_id DESC"),
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,6 @@ class Search:
 
 
 SUMMARY = f"case_id, reported_at, {', '.join(FILTERS)}"
-_GIVEN = "SELECT unnest(CAST(CAST(:case_ids AS text[]) AS uuid[])) AS case_id"
 _ANY = "EXISTS (SELECT FROM {members} WHERE m.case_id = c.case_id AND {condition} OFFSET 0)"  # OFFSET 0: case by case, never as a join
 _IS_READABLE = _ANY.format(members=MEMBERS, condition=READABLE)
 
@@ -97,7 +89,7 @@ _OWN = "own AS MATERIALIZED (SELECT case_id FROM store.own_case WHERE department
 _OPENED = "opened AS MATERIALIZED (SELECT case_id FROM store.opened_own_cases())"
 # Cases of a caller who reads some departments or places alone: what is published of them may tell of others.
 _READABLE_CASES = "SELECT DISTINCT c.case_id FROM store.cases_in_weeks(:first_week, :last_week) c"
-_IN_WEEKS = "store.week_of(reported_at) BETWEEN :first_week AND :last_week"
+IN_WEEKS = "store.week_of(reported_at) BETWEEN :first_week AND :last_week"
 # Of each of these what is summed up of its readable records, and its best values that they state: of all cases at once, if there are any.
 _SUMS = (
     "sums AS MATERIALIZED (SELECT s.* FROM (SELECT array_agg(case_id) AS ids FROM {cases} HAVING count(*) > 0) a"
@@ -176,8 +168,9 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
     everybodys = ["c.known_to IS NULL", *some, *conditions, *holds, *permitted]
     has_values = bool(search.equal) or all_values  # values are summed up only where something looks at them
     if not search.is_whole:
-        heads += [f"own AS MATERIALIZED ({_readable_cases(is_few=bool(few), some=some)})", _SUMS.format(cases="own", is_stated=has_values)]
-        weeks = [] if search.weeks == ALL else [_IN_WEEKS]
+        own_cases = "SELECT case_id FROM few_0" if few else readable_cases(search, some)
+        heads += [f"own AS MATERIALIZED ({own_cases})", _SUMS.format(cases="own", is_stated=has_values)]
+        weeks = [] if search.weeks == ALL else [IN_WEEKS]
         return Listing(tuple(heads), (), f"(SELECT c.* FROM sums c {joins}) c WHERE {' AND '.join([*rest, *weeks])}")
     everybody = f"(SELECT c.* FROM store.unified_case c {joins}) c WHERE {{}}"
     if search.own is None:
@@ -191,45 +184,22 @@ def listed(search: Search, few: Sequence[Found], many: Sequence[Found], *, all_v
     return Listing(tuple(heads), (everybody.format(" AND ".join(everybodys)), own), summed_up)
 
 
-def _readable_cases(*, is_few: bool, some: Sequence[str]) -> str:
-    """Statement of the cases of a caller who reads some departments or places alone."""
-    return "SELECT case_id FROM few_0" if is_few else f"{_READABLE_CASES} WHERE {' AND '.join(['true', *some])}"
+def readable_cases(search: Search, some: Sequence[str] = ()) -> str:
+    """Statement of the cases that a caller who reads some departments or places alone may be listed: of all weeks, or of a window.
+
+    Of all weeks none is left out that passes the filters, and those are kept alone of which each value is stated by some record that he
+    reads, though by none that decides; of which it is exact by department and time.
+    """
+    if search.weeks != ALL:
+        return f"{_READABLE_CASES} WHERE {' AND '.join(['true', *some])}"
+    return f"SELECT c.case_id FROM {candidates(search)} WHERE {' AND '.join(['true', *some, *times(search)])}"
 
 
-def page(connection: Connection, search: Search) -> list[Row]:
-    """One page of case summaries in a stored order; one row more than `search.limit` if there is another page."""
-    found = search.found
-    few = [each for each in found if each.is_few(connection, search.parameters)]
-    many = [each for each in found if each not in few]
-    after = _after(search.after, search.sort)
-    if search.is_whole or few:
-        # Cases without a time come last, and are looked at where the others end.
-        parts = [(ALL, steps) for steps in (after[:-1], after[-1:]) if steps]
-    else:
-        parts = [(weeks, after) for weeks in windows(connection, search.sort, search.after)]
-    rows: list[Row] = []
-    for weeks, conditions in parts:
-        part = replace(search, weeks=weeks, limit=search.limit - len(rows))
-        rows += fetch(connection, page_statement(part, few, many, conditions), part.parameters)
-        if len(rows) > search.limit:
-            break
-    return rows
-
-
-def page_statement(search: Search, few: Sequence[Found], many: Sequence[Found], conditions: Sequence[str]) -> str:
-    """The statement of a page, where it is known what to gather and what to check."""
-    inner, outer = _ORDERS[search.sort]
-    return listed(search, few, many).statement(SUMMARY, f"{outer} LIMIT :limit", conditions, inner, "LIMIT :limit")
-
-
-def those(connection: Connection, search: Search, case_ids: Sequence[str]) -> dict[uuid.UUID, Row]:
-    """Summaries of those of these cases that a search lists; they are known to hold what it looks for first."""
-    known = Found("", READABLE, tells_of_closed=False, is_gathered=True, known_cases=_GIVEN)
-    parameters = {**replace(search, hits=None).parameters, "case_ids": list(case_ids)}
-    others = search.found[1:]
-    few = [each for each in others if each.is_few(connection, parameters)]
-    found = listed(search, [known, *few], [each for each in others if each not in few])
-    return {row["case_id"]: row for row in fetch(connection, found.statement(SUMMARY, ""), parameters)}
+def candidates(search: Search) -> str:
+    """FROM of them, of all weeks: case_id and reported_at."""
+    wanted = [f"CAST(:{name} AS text)" if name in search.equal else "NULL" for name in FILTERS]
+    wanted.append("NULL" if search.department is None else "CAST(:department AS text)")
+    return f"store.readable_cases({', '.join(wanted)}) c"
 
 
 def _permitted(found: Sequence[Found], conditions: Sequence[str]) -> list[str]:
@@ -246,23 +216,10 @@ def _conditions(search: Search) -> list[str]:
     conditions = [f"{name} = :{name}" for name in FILTERS if name in search.equal]
     if search.department is not None:
         conditions.append("CAST(:department AS text) = ANY(departments)")
-    if search.reported_from is not None:
-        conditions.append("reported_at >= :reported_from")
-    if search.reported_before is not None:
-        conditions.append("reported_at < :reported_before")
-    return conditions
+    return conditions + times(search)
 
 
-def _after(position: CasePosition | None, sort: Sort) -> list[str]:
-    """Conditions whose union is what comes after a position; each is a range of the index."""
-    is_oldest = sort == "oldest"
-    if position is None:
-        return ["reported_at IS NOT NULL", "reported_at IS NULL"] if is_oldest else ["true"]
-    later, beyond = ("<", ">") if is_oldest else (">", "<")
-    if position.reported_at is None:
-        return [f"reported_at IS NULL AND case_id {later} CAST(:after_id AS uuid)"]
-    return [
-        f"reported_at = :after_time AND case_id {later} CAST(:after_id AS uuid)",
-        f"reported_at {beyond} :after_time",
-        "reported_at IS NULL",
-    ]
+def times(search: Search) -> list[str]:
+    """Conditions on when a case was reported."""
+    since = [] if search.reported_from is None else ["reported_at >= :reported_from"]
+    return since if search.reported_before is None else [*since, "reported_at < :reported_before"]

@@ -6,6 +6,7 @@ index he would have to be shown all of them; window by window no more are summed
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import time
 from collections.abc import Iterator
@@ -22,8 +23,12 @@ ALL: Weeks = (NO_TIME, LAST)
 _WEEK_S = 7 * 24 * 3600
 
 
-def windows(connection: Connection, sort: Sort, after: CasePosition | None) -> Iterator[Weeks]:
+def windows(
+    connection: Connection, sort: Sort, after: CasePosition | None, reported: tuple[dt.datetime | None, dt.datetime | None] = (None, None)
+) -> Iterator[Weeks]:
     """Windows in the order of a stored sort, from the one in which a position lies, each twice the one before until a page is full.
+
+    Before the one in which it is `reported` first (oldest) or last (newest) there is nothing to see, either.
 
     Together they are all times and none. Times to come are one window: a single report from the year 2199 makes no thousands of them.
     """
@@ -35,7 +40,9 @@ def windows(connection: Connection, sort: Sort, after: CasePosition | None) -> I
         return
     oldest = min(oldest, newest)
     earlier, later, none = (NO_TIME + 1, oldest - 1), (newest + 1, LAST), (NO_TIME, NO_TIME)
-    begin = None if after is None or after.reported_at is None else math.floor(after.reported_at.timestamp() / _WEEK_S)
+    bounds = (reported[0] if sort == "oldest" else reported[1], None if after is None else after.reported_at)
+    begins = [math.floor(bound.timestamp() / _WEEK_S) for bound in bounds if bound is not None]
+    begin = None if not begins else max(begins) if sort == "oldest" else min(begins)
     if sort == "oldest":
         first = oldest if begin is None else max(begin, oldest)
         ordered = [earlier, *_growing(first, newest, 1), later, none]

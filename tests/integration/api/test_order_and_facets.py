@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from api.cursor import CasePosition
-from api.queries import facets, found, hits, search
+from api.queries import facets, found, hits
+from api.queries.pages import after_position, page_statement
 from api.queries.search import Search
 from tests.integration.api.builders import Api, Store, at
 
@@ -184,7 +185,8 @@ def buffers(store: Store, own: str, position: CasePosition | None, sort: Any, **
     with store.engine.connect() as connection:
         connection.execute(text(f'SET SESSION AUTHORIZATION "{login}"'))
         connection.execute(text("SET plan_cache_mode = force_generic_plan"))  # as the API's connections have it
-        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {search.page_statement(wanted, [], [], search._after(position, sort))}"
+        statement = page_statement(wanted, [], [], after_position(position, sort))
+        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
         for _ in range(2):  # planning the functions, once a connection, looks at the catalogue
             plan = connection.execute(text(explain), wanted.parameters).scalar_one()
         found = plan[0]["Plan"]

@@ -291,6 +291,7 @@ CALLS = {
     "may_know_party",
     "opened_own_cases",
     "published_weeks",
+    "readable_cases",
     "readable_values",
     "summed_up",
     "times_of",

@@ -15,11 +15,16 @@ from api.queries import weeks
 from api.queries.weeks import LAST, NO_TIME, windows
 
 
-def of(known: tuple[int | None, int | None], sort: Literal["newest", "oldest"], after: CasePosition | None = None) -> list[tuple[int, int]]:
+def of(
+    known: tuple[int | None, int | None],
+    sort: Literal["newest", "oldest"],
+    after: CasePosition | None = None,
+    reported: tuple[dt.datetime | None, dt.datetime | None] = (None, None),
+) -> list[tuple[int, int]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(weeks, "fetch", lambda *_: [{"oldest": known[0], "newest": known[1]}])
         told: Any = None
-        return list(windows(told, sort, after))
+        return list(windows(told, sort, after, reported))
 
 
 def at(week: int) -> CasePosition:
@@ -45,6 +50,15 @@ def test_from_a_position_on_nothing_that_follows_is_left_out(oldest: int, span: 
         assert found[-1] == (NO_TIME, NO_TIME)
         left = sum(last - first + 1 for first, last in found)
         assert left >= (week - NO_TIME if sort == "newest" else LAST - week)
+
+
+@given(st.integers(0, 4_000), st.integers(0, 300), st.integers(-100, 4_500))
+def test_they_begin_where_what_is_asked_for_was_reported(oldest: int, span: int, week: int) -> None:
+    bound = at(week).reported_at
+    for sort, reported in (("newest", (None, bound)), ("oldest", (bound, None))):
+        assert of((oldest, oldest + span), sort, None, reported) == of((oldest, oldest + span), sort, at(week))  # type: ignore[arg-type]
+        whole = of((oldest, oldest + span), sort)  # type: ignore[arg-type]
+        assert of((oldest, oldest + span), sort, None, reported[::-1]) == whole  # type: ignore[arg-type]
 
 
 def test_after_a_case_without_a_time_only_such_follow() -> None:
