@@ -184,10 +184,12 @@ def _kept(ranked: pl.DataFrame) -> pl.DataFrame:
         is_first=pl.struct("cluster", "field", "readers", "value").is_first_distinct(),
     )
     is_among = pl.col("is_first") & (pl.col("is_first").cum_sum().over("cluster", "field", "readers") <= KEPT)
-    kept = ranked.filter(pl.col("is_best") | is_among)
     begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in ("cluster", "field", "value"))
-    runs = kept.group_by("cluster", "field", "value", begins.cum_sum().alias("run"), maintain_order=True)
-    return runs.agg(pl.col("stated").str.join(",")).with_columns(rank=place_in_run("cluster", "field"))
+    kept = ranked.filter(pl.col("is_best") | is_among).with_columns(run=begins.cum_sum(), is_head=begins)
+    again = kept.filter(~pl.col("is_head")).group_by("run", maintain_order=True).agg(pl.col("stated").str.join(","))
+    rows = kept.filter("is_head").join(again, on="run", how="left", maintain_order="left", suffix="_again")
+    stated = pl.concat_str("stated", "stated_again", separator=",", ignore_nulls=True)
+    return rows.select("cluster", "field", "value", stated=stated, rank=place_in_run("cluster", "field"))
 
 
 def _unpivoted(stated: pl.DataFrame) -> pl.DataFrame:
