@@ -33,7 +33,8 @@ from tests.integration.pipeline.builders import require_the_law
 RECORDS, TICKS = 300, 2
 PUSHING = "emergency_management"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_NOW = re.compile(rf"{dt.datetime.now(dt.UTC):%Y-%m}-\d\dT\d\d:\d\d:\d\d\.\d+Z$")  # when resolve worked: records tell whole seconds
+_BEGAN = dt.datetime.now(dt.UTC)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$")  # when resolve worked: records tell whole seconds
 _NUMBERS = """
 SELECT DISTINCT v FROM store.party p CROSS JOIN LATERAL (VALUES (p.phone), (p.id_no)) t (v) WHERE v IS NOT NULL AND length(v) >= 8
 """
@@ -206,4 +207,9 @@ def plain(answer: Any, ids: dict[str, str]) -> Any:
         return sorted((plain(one, ids) for one in answer), key=repr)
     if not isinstance(answer, str):
         return answer
-    return "now" if _NOW.match(answer) else _UUID.sub(lambda one: ids.get(one[0], "?"), answer)
+    return "now" if _is_of_this_run(answer) else _UUID.sub(lambda one: ids.get(one[0], "?"), answer)
+
+
+def _is_of_this_run(answer: str) -> bool:
+    """Whether it is a time at which something was done here, be it in the month after the one in which this began."""
+    return _MOMENT.match(answer) is not None and dt.datetime.fromisoformat(answer) >= _BEGAN
