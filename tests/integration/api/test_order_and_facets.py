@@ -16,6 +16,7 @@ from api.queries import facets, found, hits
 from api.queries.pages import after_position, page_statement
 from api.queries.search import Search
 from tests.integration.api.builders import Api, Store, at
+from tests.integration.api.waiting import vacuum
 
 
 def pages(client: Api, **body: Any) -> list[str]:
@@ -194,8 +195,7 @@ def buffers(store: Store, own: str, position: CasePosition | None, sort: Any, **
 
 
 def test_page_10_000_reads_no_more_than_page_1(api: Api, store: Store) -> None:
-    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM store.unified_case, store.case_member, store.source_record"))  # other tests' dead rows count, too
+    vacuum(store.engine, "store.unified_case", "store.case_member", "store.source_record")  # other tests' dead rows count, too
     many(store, 20_000)
     api.as_("clerk", "court").ids()
     listed = [(row["reported_at"], row["case_id"]) for row in store.rows("SELECT reported_at, case_id FROM store.unified_case")]

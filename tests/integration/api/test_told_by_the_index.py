@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.integration.api.builders import Api, Store
+from tests.integration.api.waiting import vacuum
 
 _MANY = 600
 _MEMBERS = {"case": "record_id", "person": "party_id", "organisation": "party_id"}
@@ -40,9 +41,7 @@ def namesakes(api: Api, store: Store) -> str:
         """,
         f"INSERT INTO store.name_form (name, keys) VALUES ('司徒甲乙', ARRAY[{_KEY}])",
     )
-    tables = ("source_record", "party", *(f"{relation}_member" for relation in _MEMBERS))
-    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"VACUUM ANALYZE {', '.join(f'store.{table}' for table in tables)}"))
+    vacuum(store.engine, "store.source_record", "store.party", *(f"store.{relation}_member" for relation in _MEMBERS))
     api.as_("clerk", "court").ids()
     return str(store.rows("SELECT login FROM ops.row_scope WHERE own = 'court'")[0]["login"])
 
