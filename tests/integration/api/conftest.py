@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from api.access import Rights
 from api.change_waiting import ChangeWaiting
@@ -17,8 +17,9 @@ from api.policy.store import Policies
 from hub import postgres
 from hub.database import make_engine
 from hub.postgres import Server
-from schema.tables import change_counter, metadata, row_scope
+from schema.tables import change_counter, lookup, metadata, row_scope
 from tests.integration.api.builders import Api, Store, running_api
+from tests.integration.api.waiting import wait_for
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +39,10 @@ def standing(postgres_server: Server) -> Iterator[Api]:
 @pytest.fixture
 def api(standing: Api) -> Iterator[Api]:
     """A running API on an empty store, asked without a key; `api.as_(role, department)` has one."""
+    assert wait_for(exporting._running.total, 0)  # an export that nobody reads any more writes its end down
     with standing.store.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # triggers keep the audit log from being emptied
+        connection.execute(delete(lookup))  # before the log: whoever works at a look-up holds it until what he writes there is committed
         emptied = [table for table in metadata.sorted_tables if table not in (change_counter, row_scope)]  # logins stand as the server does
         connection.exec_driver_sql("; ".join(f"DELETE FROM {table.fullname}" for table in emptied))
     yield standing
