@@ -10,6 +10,7 @@ from functools import cache
 import polars as pl
 
 from matching.characters import fold, once, or_null
+from matching.own_thread import in_own_thread
 from matching.vocabulary import vocabulary
 from schema.codes import communities, streets
 
@@ -76,6 +77,7 @@ def community_names(codes: pl.Series) -> pl.Series:
     return codes.replace_strict(list(communities()), names, default=None, return_dtype=pl.String)
 
 
+@in_own_thread
 def _parts(values: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     """Take off what an address begins with, a part at a time: a short expression for each costs a third of one for all."""
     rest = pl.col("rest")

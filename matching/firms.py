@@ -12,6 +12,7 @@ from functools import cache
 import polars as pl
 
 from matching.characters import fold, look, once, or_null, pinyin
+from matching.own_thread import in_own_thread
 from matching.vocabulary import vocabulary
 
 ORGANISATION_NAME: dict[str, type[pl.DataType]] = {
@@ -56,6 +57,7 @@ def organisation_names(names: pl.Series, placeholders: frozenset[str]) -> pl.Dat
     return once(names, _folded_parts, placeholders)
 
 
+@in_own_thread
 def _folded_parts(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     return _parts(fold(names).to_frame("name").select(or_null(pl.col("name"), placeholders)))
 

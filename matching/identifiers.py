@@ -25,11 +25,11 @@ FIRST_PHONE = r"^([^/;,、或]+)"
 FLOAT = r"^(\+?[0-9]+)\.0{1,6}$"
 #: Scientific notation and decimals, not 0755.2712.3456: figures are lost, or some are there that nobody dials.
 ROUNDED = r"[0-9][eE][+-]?[0-9]|^[+-]?[0-9]\.[0-9]+$|[0-9]{8}\.[0-9]"
-ABROAD = r"^(?:0086|86)(1\d{10}|0\d{9,11})$"
+ABROAD = r"^(?:0086|86)(1[0-9]{10}|0[0-9]{9,11})$"
 #: +86-755-27123456: an area's code without its 0, and seven or eight figures of which the first is none of 0 and 1.
-AREA_ABROAD = r"^(?:0086|86)((?:10|2\d)[2-9]\d{7}|[3-9]\d{2}[2-9]\d{6,7})$"
-LONG_DISTANCE = r"^0(1[3-9]\d{9})$"
-BROKEN_ID = r"^\d{14,20}[\dX]?$"
+AREA_ABROAD = r"^(?:0086|86)((?:10|2[0-9])[2-9][0-9]{7}|[3-9][0-9]{2}[2-9][0-9]{6,7})$"
+LONG_DISTANCE = r"^0(1[3-9][0-9]{9})$"
+BROKEN_ID = r"^[0-9]{14,20}[0-9X]?$"
 ONE_DIGIT = r"^(?:0+|1+|2+|3+|4+|5+|6+|7+|8+|9+)$"
 NO_ID = rf"\*|{ONE_DIGIT}"
 NO_PHONE = rf"\*|{ONE_DIGIT}|0{{7}}|1{{8}}|8{{8}}|9{{8}}|12345678$"
@@ -57,9 +57,9 @@ def phones(numbers: pl.Series, placeholders: frozenset[str]) -> pl.Series:
 
 def _id_numbers(numbers: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     number = or_null(plain_text(pl.col("n")).str.to_uppercase().str.replace_all(r"[^0-9A-Z*]", ""), placeholders)
-    frame = numbers.to_frame("n").select(number).with_columns(short=pl.col("n").str.contains(r"^\d{15}$"))
+    frame = numbers.to_frame("n").select(number).with_columns(short=pl.col("n").str.contains(r"^[0-9]{15}$"))
     century = pl.concat_str(pl.col("n").str.slice(0, 6), pl.lit("19"), pl.col("n").str.slice(6, 9))
-    frame = frame.with_columns(first=pl.when("short").then(century).otherwise(pl.col("n").str.extract(r"^(\d{17})[\dX]$")))
+    frame = frame.with_columns(first=pl.when("short").then(century).otherwise(pl.col("n").str.extract(r"^([0-9]{17})[0-9X]$")))
     frame = frame.with_columns(_id_check(frame["first"]), born=pl.col("first").str.slice(6, 8).str.to_date("%Y%m%d", strict=False))
     full = pl.when("short").then(pl.concat_str("first", "check")).otherwise("n")
     is_known = pl.col("first").str.slice(0, 2).is_in(PROVINCES) & pl.col("first").str.slice(6, 2).is_in(CENTURIES)

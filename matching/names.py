@@ -11,6 +11,7 @@ from functools import cache
 import polars as pl
 
 from matching.characters import fold, look, once, or_null, pinyin, plain_text
+from matching.own_thread import in_own_thread
 from matching.vocabulary import vocabulary
 
 PERSON_NAME: dict[str, type[pl.DataType]] = {
@@ -99,6 +100,7 @@ def _clean(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     return masked.with_columns(whole.alias("name")).with_columns(or_null(name, placeholders | {"*"}).alias("name"))
 
 
+@in_own_thread
 def _cleaned_parts(names: pl.Series, placeholders: frozenset[str]) -> pl.DataFrame:
     return _split(_clean(names, placeholders))
 
