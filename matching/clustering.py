@@ -160,7 +160,10 @@ def _walk(nodes: pl.DataFrame, joins: pl.DataFrame, forbidden: pl.DataFrame, row
     listed = nodes["apart"].gather(forbidden["left"]) == nodes["apart"].gather(forbidden["right"])  # some list one twice
     for one, other, are_listed in zip(forbidden["left"], forbidden["right"], listed.fill_null(False), strict=True):
         unions.forbid(one, other, are_two=not are_listed)
-    links = ordered.select("left", "right", "weight").rows()
+    # The one of the lower rank first: which of two sets stands for both, and so what is told of it, is no matter of ids.
+    is_low = pl.col("left_rank") < pl.col("right_rank")
+    ends = pl.when(is_low).then("left").otherwise("right").alias("one"), pl.when(is_low).then("right").otherwise("left").alias("other")
+    links = ordered.select(*ends, "weight").rows()
     told = 0
     for one, other, weight in links:
         while told < len(links) and links[told][2] >= weight - TIE:

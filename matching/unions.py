@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log2
 
+_NONE: frozenset[int] = frozenset()
+
 
 class Unions:
     """Sets of nodes that grow by `join`, unless that would put together what is forbidden, or settle by chance what is open.
@@ -132,8 +134,16 @@ class Unions:
 
     def _is_torn_by(self, one: int, bits: float) -> bool:
         """Whether links that weigh as much tear a set, though none of them has come yet."""
-        thirds = [third for third, link in self._best[one].items() if link[0] >= bits and not self._is_forbidden(one, third)]
+        ours = self._best[one]
+        thirds = [third for third in self._telling(one) if ours[third][0] >= bits and not self._is_forbidden(one, third)]
+        thirds.sort(key=lambda third: ours[third], reverse=True)
         return any([self._is_elsewhere(one, third) for third in thirds]) and one in self._open
+
+    def _telling(self, one: int) -> list[int]:
+        """Sets that the one might join and that others are not; of what has a number only by what is forbidden, for other numbers are."""
+        ours = self._best[one].keys()
+        told = ours & self._others.keys()
+        return list(told if one in self._identifier else told | (ours & self._identifier.keys()))
 
     def _is_elsewhere(self, one: int, other: int) -> bool:
         """Whether the one set is torn, or sooner one with a third than with the other; what it might be as well is recorded."""
@@ -160,18 +170,14 @@ class Unions:
 
     def _rivals(self, one: int, other: int) -> list[int]:
         """Third sets to which the one has as good a link as to the other, and that are not the other."""
-        if other not in self._identifier and other not in self._others:
-            return []
         ours, theirs = self._best[one], self._best[other]
-        best = ours[other][0]
-        return [
-            third
-            for third, (weight, _) in ours.items()
-            if weight >= best - self._tie
-            and third != other
-            and (self._have_two(third, other) or (third in self._others.get(other, ()) and third not in theirs))
-            and not self._is_forbidden(third, one)
-        ]
+        thirds = ours.keys() & self._others.get(other, _NONE)
+        thirds -= theirs.keys()
+        if other in self._identifier and one not in self._identifier:  # what has the number of the one has that of the other
+            thirds |= {third for third in ours.keys() & self._identifier.keys() if self._have_two(third, other)}
+        least = ours[other][0] - self._tie
+        thirds = {third for third in thirds if ours[third][0] >= least and not self._is_forbidden(third, one)}
+        return sorted(thirds, key=lambda third: ours[third], reverse=True)
 
     def _have_two(self, one: int, other: int) -> bool:
         ours, theirs = self._identifier.get(one), self._identifier.get(other)
