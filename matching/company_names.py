@@ -52,12 +52,15 @@ _WRITTEN = {
 _FORM = {written: form for form, ways in _WRITTEN.items() for written in (form, *ways)}
 _ENDS = re.compile(rf"^(.+?) ({'|'.join(sorted(_FORM, key=len, reverse=True))})$")
 _POINTED = re.compile(r"\b([^\W\d](?:\.[^\W\d]\b)+)\.?")  # S.A.S. and S.r.l.
-_SHORT = r"(?i)\b(?:A/S|S/A)(?:\W|$)"
+_SHORT = {"AS": r"(?i)\bA/S(?:\W|$)", "SA": r"(?i)\bS/A(?:\W|$)"}  # of Denmark and Norway; of Brazil
+_MOST_FORMS = 4  # at the end of one name
 
 
 def companies(names: pl.Series) -> pl.DataFrame:
     """`name` without its legal form and `form`, null where it has none, of each name."""
-    pointed = names.str.replace_all(_SHORT, " AS ").map_elements(_unpointed, return_dtype=pl.String)
+    for form, written in _SHORT.items():
+        names = names.str.replace_all(written, f" {form} ")
+    pointed = names.map_elements(_unpointed, return_dtype=pl.String)
     parts = [(None, None) if text is None else _parted(text) for text in words_of(pointed)]
     return pl.DataFrame(parts, schema={"name": pl.String, "form": pl.String}, orient="row")
 
@@ -85,6 +88,8 @@ def _unpointed(name: str) -> str:
 def _parted(text: str) -> tuple[str, str | None]:
     """A name and its form: the last one, where it ends in several."""
     form = None
-    while found := _ENDS.match(text):
+    for _ in range(_MOST_FORMS):
+        if (found := _ENDS.match(text)) is None:
+            break
         text, form = found[1], form or _FORM[found[2]]
     return text, form

@@ -2,6 +2,7 @@
 
 3m 17sec, 3'17", 1h30, 03:17 and 1:02:03 say their units. A bare number does not: with a decimal point and below 60 it is taken for
 minutes, a whole one from 10,000 on for milliseconds, any other for seconds. Where a column means something else, it is a `number`.
+What has a figure more than is read, as 1d 2h and 1-2 h have, says none.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def seconds(values: pl.Series) -> pl.Series:
     text = values.str.strip_chars().str.to_lowercase()
     clock = _sum([_figure(text, _WRITTEN_OUT[-1:], _CLOCK, place) * unit for place, unit in ((1, 3600), (2, 60), (3, 1))])
     in_units = _sum([_figure(text, _WRITTEN_OUT[:-1], rf"{_FIGURE}(?:{words})(?:[^a-z]|$)") * unit for unit, words in _UNITS.items()])
+    in_units = pl.select(pl.when(~_says_more(text)).then(in_units)).to_series()
     bare = _figure(text, (), r"^([0-9]+(?:\.[0-9]+)?)$")
     is_parted = text.str.contains(".", literal=True)
     unit = (
@@ -45,6 +47,15 @@ def _figure(text: pl.Series, written_out: Sequence[tuple[str, str]], pattern: st
     for short, whole in written_out:
         text = text.str.replace_all(short, whole)
     return text.str.extract(pattern, group).cast(pl.Float64)
+
+
+def _says_more(text: pl.Series) -> pl.Series:
+    """Whether figures are left that no unit is read of, or one unit is there twice: 1d 2h is not 2 h, nor is 1-2 h."""
+    for short, whole in _WRITTEN_OUT[:-1]:
+        text = text.str.replace_all(short, whole)
+    for words in _UNITS.values():
+        text = text.str.replace(rf"{_FIGURE}(?:{words})([^a-z]|$)", "\u241f${2}")
+    return text.str.contains("[0-9]")
 
 
 def _sum(parts: Sequence[pl.Series]) -> pl.Series:
