@@ -51,7 +51,9 @@ def person_keys(name: str) -> set[str]:
         return _by_column(columns.person_keys, name)
     form = person_name(name, _NONE)
     known = form["name"]
-    if known is None or form["is_masked"]:
+    if known is None:
+        return set()
+    if form["is_masked"]:
         folded = fold_one(name)
         return _told({"w": _upper(form["name_written"]), "n": folded}) if contains(addressed_pattern(), folded) else set()
     sound = _sound(form["name_pinyin"])
