@@ -11,7 +11,7 @@ from functools import cache
 
 import polars as pl
 
-from matching.characters import fold, look, once, or_null, pinyin
+from matching.characters import fold, look, once, or_null, pinyin, pinyin_one
 from matching.own_thread import in_own_thread
 from matching.vocabulary import vocabulary
 
@@ -45,6 +45,8 @@ POLICE = rf"公安局({_HAN}{{2,3}})分局"
 HOME_PLACE = "^(?:广东省|广东|深圳市|深圳)+"
 FORMER_DISTRICT = "宝安区?(光明|公明)"
 OF_PROVINCE = "^广东省?$"
+HOME_SLIP = "[光广][明名鸣铭茗](新?区)"
+A_CITY = rf"({_HAN}{{2}})市"
 DIVISIONS = rf"{'|'.join(_WIDE)}|新区|经济特区|[省市县区]|[^省市县区]{{2,4}}(?:街道|镇|社区)"
 STEM_HEAD = r"^(\S+ \S+)"
 LEGAL_USUAL = "^(?:有限责任)?公司$"
@@ -141,7 +143,7 @@ def _usual_words(names: pl.Series) -> pl.Expr:
     if names.str.contains("第[0-9]").any():
         for number, numeral in enumerate(NUMERALS, 1):
             name = name.str.replace(rf"第{number}(\D)", f"第{numeral}${{1}}")
-    name = name.str.replace(HOME_FIRST, "第").str.replace(LEGAL_SLIP, "有限公司")
+    name = name.str.replace(HOME_SLIP, "光明${1}").str.replace(HOME_FIRST, "第").str.replace(LEGAL_SLIP, "有限公司")
     return name.str.replace(LEGAL_SHORT, "有限公司").str.replace(POLICE, "${1}公安分局")
 
 
@@ -152,6 +154,7 @@ def _without_end(end: str) -> pl.Expr:
 def _restored(frame: pl.DataFrame) -> pl.DataFrame:
     """Stem, industry and part made whole: where the stem is but an industry (光明电子厂), the place belongs to it."""
     only_industry = pl.col("stem").is_in(["", *sorted(trade_words())])
+    frame = frame.with_columns(place=_spelt_right(frame["place"]))
     home = pl.when("is_body").then(pl.col("place").str.replace(HOME_PLACE, "")).otherwise("place")
     restored = pl.concat_str(home.fill_null(""), "stem")
     frame = frame.with_columns(stem=pl.when(only_industry).then(restored).otherwise("stem"))
@@ -162,6 +165,17 @@ def _restored(frame: pl.DataFrame) -> pl.DataFrame:
         part=or_null(pl.concat_str(pl.col("part").fill_null(""), numerals)),
         city=or_null(_city(pl.coalesce(pl.when(pl.col("place") != "").then("place"), "aside_place"))),
     )
+
+
+def _spelt_right(places: pl.Series) -> pl.Series:
+    """A city in other characters of its sound (冬莞市) is that city: as another it would keep apart all who name the one or the other."""
+    meant = once(places.str.extract(A_CITY), _meant)["city"]
+    return pl.select(pl.when(meant.is_not_null()).then(pl.concat_str(pl.lit(meant), pl.lit("市"))).otherwise(pl.lit(places))).to_series()
+
+
+def _meant(cities: pl.Series) -> pl.DataFrame:
+    """The city that sounds like each; null of one that there is."""
+    return pl.DataFrame({"city": pl.Series([city_meant(city) for city in cities.to_list()], dtype=pl.String)})
 
 
 def _city(place: pl.Expr) -> pl.Expr:
@@ -205,6 +219,19 @@ def others() -> str:
     """A legal form or kind of body with "and others" after it."""
     words = vocabulary()
     return f"({'|'.join((*words.legal_forms, *words.bodies))})等[0-9{NUMERALS}两几多]*[家个]?(?:公司|企业|单位)?$"
+
+
+@cache
+def city_meant(city: str) -> str | None:
+    """The known city that sounds like one that there is not: 东莞 for 冬莞, none for 抚州."""
+    words = vocabulary()
+    known = (*words.places, *words.other_cities, *words.sounding_cities)
+    return None if city in known else _cities_by_sound().get(pinyin_one(city))
+
+
+@cache
+def _cities_by_sound() -> dict[str, str]:
+    return {pinyin_one(city): city for city in ("深圳", *vocabulary().other_cities)}
 
 
 @cache

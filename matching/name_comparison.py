@@ -7,13 +7,21 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from matching.characters import pinyin_one
+from matching.firms import NUMERALS
 from matching.levels import Levels, first_of
 from matching.model import Comparison
 from matching.sides import Flags, Sides
 from matching.table_columns import BESIDE_A_PERSON
 from matching.vocabulary import look_alike
+
+LONG = 3  # characters of a stem that tells by itself
+LONG_REST = 4  # of two stems of one length that may differ by a slip, or sound alike and be one
+NUMBER_AT_END = f"第[{NUMERALS}]+$"
+#: Levels that a model of organisations may leave out: what would reach them reaches the next.
+YOUNGER = frozenset({"core_alike", "short_alike"})
 
 
 def person_name(sides: Sides, comparison: Comparison) -> Levels:
@@ -62,33 +70,47 @@ def organisation_name(sides: Sides, comparison: Comparison) -> Levels:
     both, stem, same = sides.both("core"), sides.same("stem"), sides.same(name)
     kin = both & (stem | sides.same("stem_pinyin") | sides.same("stem_look"))
     both_industries, same_industry = sides.both("industry"), sides.same("industry")
-    lengths = sides.forms["stem"].str.len_chars().fill_null(0).to_numpy().astype(np.int64)
-    long_stem = np.minimum(lengths[sides.left], lengths[sides.right]) >= 3
+    shorter = _shorter_stem(sides)
+    long_stem = shorter >= LONG
     telling = long_stem | same_industry
     sounds, looks = kin & sides.same("stem_pinyin") & telling, kin & sides.same("stem_look") & telling
     whole = sides.forms["is_whole"].fill_null(False).to_numpy()
-    slip = both & _slip_in_the_rest(sides, lengths)
-    shop = both & sides.either("is_shop") & (sides.same("core") | sides.same("core_pinyin") | sides.same("core_look"))
-    return first_of(
-        comparison,
-        [
-            ("exact", same & whole[sides.left] & whole[sides.right]),
-            ("other_part", (kin & _other_part(sides, whole)) | (slip & _two_parts(sides))),
-            ("other_place", kin & _other(sides, "city")),
-            ("other_industry", kin & both_industries & _other(sides, "industry")),
-            ("shop", shop),
-            ("formal", sides.same("formal") & telling),
-            ("exact_short", same & telling),
-            ("core", both & sides.same("core") & telling & ~_one_part(sides)),
-            ("alias", stem & long_stem),
-            ("same_pinyin", sounds),
-            ("look_alike", looks),
-            ("alias_short", stem),
-            ("near", slip & ~_other(sides, "city") & ~_one_part(sides)),
-            ("differ", both),
-        ],
-        len(sides),
-    )
+    slip = both & _slip_in_the_rest(sides)
+    alike = both & (sides.same("core_pinyin") | sides.same("core_look"))
+    of_one_trade = (kin & same_industry & (shorter >= LONG_REST)) | slip
+    steps = [
+        ("exact", same & whole[sides.left] & whole[sides.right]),
+        ("other_part", (kin & _other_part(sides, whole)) | (slip & _two_parts(sides))),
+        ("other_place", kin & _other(sides, "city")),
+        ("other_industry", kin & both_industries & _other(sides, "industry")),
+        ("shop", both & sides.either("is_shop") & (alike | sides.same("core"))),
+        ("formal", sides.same("formal") & telling),
+        ("exact_short", same & telling),
+        ("core", both & sides.same("core") & telling & ~_one_part(sides)),
+        ("core_alike", alike & of_one_trade & ~_two_places(sides) & ~_one_part(sides)),
+        ("alias", stem & long_stem),
+        ("same_pinyin", sounds),
+        ("look_alike", looks),
+        ("alias_short", stem),
+        ("short_alike", kin),
+        ("near", slip & ~_other(sides, "city") & ~_one_part(sides)),
+        ("differ", both),
+    ]
+    return first_of(comparison, [step for step in steps if step[0] not in YOUNGER or comparison.index(step[0])], len(sides))
+
+
+def _shorter_stem(sides: Sides) -> npt.NDArray[np.int64]:
+    """Characters of the shorter stem. A number tells nothing where no kind of body is named: 育新第五 is a school, and a clinic."""
+    stem = pl.when(pl.col("industry").is_null()).then(pl.col("stem").str.replace(NUMBER_AT_END, "")).otherwise("stem")
+    lengths = sides.forms.select(stem.str.len_chars().fill_null(0)).to_series().to_numpy().astype(np.int64)
+    shorter: npt.NDArray[np.int64] = np.minimum(lengths[sides.left], lengths[sides.right])
+    return shorter
+
+
+def _two_places(sides: Sides) -> Flags:
+    """Where the names tell places that are not the same: 深圳 is not 深圳光明 where the names differ besides."""
+    two: Flags = sides.both("city") & ~sides.same("city")
+    return two
 
 
 def _one_part(sides: Sides) -> Flags:
@@ -108,12 +130,11 @@ def _two_parts(sides: Sides) -> Flags:
     return sides.both("part") & ~sides.same("part")
 
 
-def _slip_in_the_rest(sides: Sides, lengths: npt.NDArray[np.int64]) -> Flags:
+def _slip_in_the_rest(sides: Sides) -> Flags:
     """One slip in what follows the stem's first two characters, so that industry or legal form was not recognised on one side."""
+    lengths = sides.forms["stem"].str.len_chars().fill_null(0).to_numpy().astype(np.int64)
     unlike_length = lengths[sides.left] != lengths[sides.right]
-    candidates = (
-        sides.same("stem_head") & ~sides.same("core") & (unlike_length | (np.minimum(lengths[sides.left], lengths[sides.right]) >= 4))
-    )
+    candidates = sides.same("stem_head") & ~sides.same("core") & (unlike_length | (_shorter_stem(sides) >= LONG_REST))
     found: Flags = candidates & (sides.edits("core", candidates, 1) <= 1)
     return found
 

@@ -41,6 +41,7 @@ class Vocabulary:
     divisions: Mapping[str, str]  # district → what it counts as
     provinces: tuple[str, ...]
     other_cities: tuple[str, ...]
+    sounding_cities: tuple[str, ...]
 
 
 @cache
@@ -92,6 +93,7 @@ def vocabulary() -> Vocabulary:
         divisions=dict(document["addresses"]["divisions"]),
         provinces=_longest_first(document["addresses"]["provinces"]),
         other_cities=_longest_first(document["addresses"]["other_cities"]),
+        sounding_cities=_longest_first(document["addresses"]["sounding_cities"]),
     )
 
 

@@ -240,7 +240,7 @@ KINDS: dict[str, Callable[[Form, Form, Comparison], int]] = {
     "apart": _named(_apart),
     "identifier": _named(_identifier),
     "person_name": _named(person_name),
-    "organisation_name": _named(lambda one, other, _: organisation_name(one, other)),
+    "organisation_name": _named(organisation_name),
     "phone": _named(_phone),
     "date": _named(_date),
     "equal": _named(_equal),

@@ -75,6 +75,7 @@ def _usual_words(name: str) -> str:
     if "第" in name:
         for number, numeral in enumerate(firms.NUMERALS, 1):
             name = without_first(rf"第{number}(\D)", name, lambda found, numeral=numeral: f"第{numeral}{found[1]}")  # type: ignore[misc]
+    name = without_first(firms.HOME_SLIP, name, lambda found: f"光明{found[1]}")
     name = without_first(firms.LEGAL_SLIP, without_first(firms.HOME_FIRST, name, "第"), "有限公司")
     return without_first(firms.POLICE, without_first(firms.LEGAL_SHORT, name, "有限公司"), lambda found: found[1] + "公安分局")
 
@@ -116,7 +117,7 @@ def _leave_inner_place_out(parts: _Parts) -> None:
 
 def _restored(parts: _Parts) -> tuple[str | None, str | None, str | None, str | None]:
     """Core, stem, part and city."""
-    stem, place = parts.stem, parts.place
+    stem, place = parts.stem, _spelt_right(parts.place)
     if stem == "" or stem in firms.trade_words():
         home = without_first(firms.HOME_PLACE, place) if parts.is_body and place is not None else place
         stem = (home or "") + stem
@@ -124,6 +125,13 @@ def _restored(parts: _Parts) -> tuple[str | None, str | None, str | None, str | 
     named = place or parts.aside
     city = _city(named) if named is not None else None
     return (stem + (parts.industry or "")) or None, stem or None, ((parts.part or "") + numerals) or None, city or None
+
+
+def _spelt_right(place: str | None) -> str | None:
+    """As `firms._spelt_right`."""
+    found = compiled(firms.A_CITY).search(place or "")
+    meant = firms.city_meant(found[1]) if found is not None else None
+    return place if meant is None else f"{meant}市"
 
 
 def _city(place: str) -> str:

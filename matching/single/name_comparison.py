@@ -8,12 +8,10 @@ from typing import Any, TypeAlias
 from rapidfuzz.distance import OSA
 
 from matching.model import Comparison
-from matching.name_comparison import mask_agrees, one_looks_like, two_slips_of_one
+from matching.name_comparison import LONG, LONG_REST, NUMBER_AT_END, YOUNGER, mask_agrees, one_looks_like, two_slips_of_one
+from matching.single.patterns import without_first
 
 Form: TypeAlias = Mapping[str, Any]
-
-_LONG = 3  # characters of a stem that tells by itself
-_LONG_REST = 4  # of two stems of one length that may differ by a slip
 
 
 def person_name(one: Form, other: Form, comparison: Comparison) -> str | None:
@@ -39,7 +37,7 @@ def person_name(one: Form, other: Form, comparison: Comparison) -> str | None:
 def _otherwise_alike(one: Form, other: Form, comparison: Comparison) -> str:
     name, their_name = one["name"], other["name"]
     shorter, is_one_longer = min(len(name), len(their_name)), abs(len(name) - len(their_name)) == 1
-    if is_one_longer and shorter >= _LONG and edits(name, their_name) <= 1:
+    if is_one_longer and shorter >= LONG and edits(name, their_name) <= 1:
         return "near"
     if is_one_longer and (name[1:] == their_name or their_name[1:] == name):
         return "married"
@@ -52,7 +50,7 @@ def _otherwise_alike(one: Form, other: Form, comparison: Comparison) -> str:
     return "two_slips" if comparison.index("two_slips") and two_slips_of_one(name, their_name) else "same_surname"
 
 
-def organisation_name(one: Form, other: Form) -> str | None:
+def organisation_name(one: Form, other: Form, comparison: Comparison) -> str | None:
     """The first of the levels of kind `organisation_name` that two organisations reach."""
     has_both, is_same = both(one, other, "core"), same(one, other, "name")
     stem, same_industry = same(one, other, "stem"), same(one, other, "industry")
@@ -60,29 +58,37 @@ def organisation_name(one: Form, other: Form) -> str | None:
     if is_same and is_whole:
         return "exact"
     kin = has_both and (stem or same(one, other, "stem_pinyin") or same(one, other, "stem_look"))
-    lengths = len(one["stem"] or ""), len(other["stem"] or "")
-    slip = has_both and _slip(one, other, lengths)
+    shorter = min(_telling_length(one), _telling_length(other))
+    slip = has_both and _slip(one, other, shorter)
     apart = _apart(one, other, is_kin=kin, is_slip=slip, is_whole=is_whole)
     if apart is not None:
         return apart
-    long_stem = min(lengths) >= _LONG
+    long_stem = shorter >= LONG
     telling = long_stem or same_industry
     one_part = (one["part"] is None) != (other["part"] is None)
-    alike = any(same(one, other, column) for column in ("core", "core_pinyin", "core_look"))
-    shop = has_both and alike and bool(one["is_shop"] or other["is_shop"])
+    alike = has_both and any(same(one, other, column) for column in ("core_pinyin", "core_look"))
+    of_one_trade = (kin and same_industry and shorter >= LONG_REST) or slip
+    two_places = both(one, other, "city") and not same(one, other, "city")
     steps = (
-        ("shop", shop),
+        ("shop", has_both and (alike or same(one, other, "core")) and bool(one["is_shop"] or other["is_shop"])),
         ("formal", same(one, other, "formal") and telling),
         ("exact_short", is_same and telling),
         ("core", has_both and same(one, other, "core") and telling and not one_part),
+        ("core_alike", alike and of_one_trade and not two_places and not one_part),
         ("alias", stem and long_stem),
         ("same_pinyin", kin and same(one, other, "stem_pinyin") and telling),
         ("look_alike", kin and same(one, other, "stem_look") and telling),
         ("alias_short", stem),
+        ("short_alike", kin),
         ("near", slip and not _unlike(one, other, "city") and not one_part),
         ("differ", has_both),
     )
-    return next((name for name, holds in steps if holds), None)
+    return next((name for name, holds in steps if holds and (name not in YOUNGER or comparison.index(name))), None)
+
+
+def _telling_length(form: Form) -> int:
+    stem: str = form["stem"] or ""
+    return len(stem if form["industry"] is not None else without_first(NUMBER_AT_END, stem))
 
 
 def _apart(one: Form, other: Form, *, is_kin: bool, is_slip: bool, is_whole: bool) -> str | None:
@@ -96,10 +102,11 @@ def _apart(one: Form, other: Form, *, is_kin: bool, is_slip: bool, is_whole: boo
     return "other_industry" if is_kin and _unlike(one, other, "industry") else None
 
 
-def _slip(one: Form, other: Form, lengths: tuple[int, int]) -> bool:
+def _slip(one: Form, other: Form, shorter: int) -> bool:
     if not same(one, other, "stem_head") or same(one, other, "core"):
         return False
-    return (lengths[0] != lengths[1] or min(lengths) >= _LONG_REST) and edits(one["core"], other["core"]) <= 1
+    unlike_length = len(one["stem"]) != len(other["stem"])
+    return (unlike_length or shorter >= LONG_REST) and edits(one["core"], other["core"]) <= 1
 
 
 def _unlike(one: Form, other: Form, column: str) -> bool:

@@ -30,6 +30,12 @@ PHONE = "13911223344"
             id="short form at one place",
         ),
         pytest.param("organisation", {"name": "维珍妮鞋业"}, {"name": "唯珍妮鞋业"}, id="homophone stem"),
+        pytest.param(
+            "organisation",
+            {"name": "深圳市恒瑞达电于有限公司", "address": "光明区长凤路48号"},
+            {"name": "深圳市恒瑞达电子有限公司", "address": "光明区长凤路48号"},
+            id="slip in the trade, and house",
+        ),
         pytest.param("organisation", {"name": "甲乙", "phone": PHONE}, {"name": "丙丁", "phone": PHONE}, id="renamed, phone"),
         pytest.param(
             "case",

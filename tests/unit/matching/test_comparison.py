@@ -165,6 +165,15 @@ FIRM = "深圳市维珍妮鞋业有限公司"
         pytest.param({"name": "鑫旺百货商店"}, {"name": "鑫旺百货商店"}, "link", id="a shop with a name of its own"),
         pytest.param({"name": "智捷公司"}, {"name": "智捷公司"}, "review", id="a stem of two characters and no more"),
         pytest.param({"name": "维珍妮公司"}, {"name": "维珍妮公司"}, "link", id="a stem of three"),
+        pytest.param({"name": "东莞市维珍妮鞋业有限公司"}, {"name": "冬莞市维珍妮鞋业有限公司"}, "link", id="a slip in the city"),
+        pytest.param({"name": "福州市维珍妮鞋业有限公司"}, {"name": "抚州市维珍妮鞋业有限公司"}, "cannot_link", id="cities of one sound"),
+        pytest.param({"name": "深圳市恒锐达电子有限公司"}, {"name": "深圳市恒瑞达电子有限公司"}, "review", id="stems that sound alike"),
+        pytest.param({"name": "恒瑞达供应练管理有限公司"}, {"name": "恒瑞达供应链管理"}, "link", id="a slip in the trade, of its sound"),
+        pytest.param({"name": "深圳市天威饰品有限公司"}, {"name": "深圳市天威食品有限公司"}, "cannot_link", id="two trades of one sound"),
+        pytest.param({"name": "东洲第二高级中学"}, {"name": "光明区东周第二高级中学"}, "link", id="four syllables that sound alike"),
+        pytest.param({"name": "和兴鞋业", "phone": PHONE}, {"name": "和星", "phone": PHONE}, "link", id="short, its sound, and phone"),
+        pytest.param({"name": "和兴鞋业"}, {"name": "和星"}, "no_link", id="short, its sound alone"),
+        pytest.param({"name": "育新第五"}, {"name": "育新第五"}, "review", id="a number and no kind of body"),
     ],
 )
 def test_organisations(one: dict[str, Any], other: dict[str, Any], said: str) -> None:

@@ -7,6 +7,7 @@ import itertools
 import random
 from typing import Any
 
+import orjson
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -109,6 +110,16 @@ def test_two_slips_of_one_name_meet_through_it_alone() -> None:
     assert _clusters("person", *slips) == [1, 2, 3]
     whole = {"name": "黄军海", "phone": "13911223344"}
     assert _clusters("person", *slips, whole) == [1, 1, 1, 1]
+
+
+def test_a_model_without_its_youngest_levels_takes_the_next_for_firms() -> None:
+    model = packaged_model("organisation")
+    names = next(comparison for comparison in model.comparisons if comparison.name == "name")
+    fewer = dataclasses.replace(names, levels=tuple(level for level in names.levels if level.name not in ("core_alike", "short_alike")))
+    model = dataclasses.replace(model, comparisons=tuple(fewer if each is names else each for each in model.comparisons))
+    forms = make_forms("organisation", *({"name": name} for name in ("恒瑞达供应练管理有限公司", "恒瑞达供应链管理", "和兴鞋业", "和星")))
+    edges = link("organisation", forms, None, make_pairs((1, 2), (3, 4)), model)
+    assert [orjson.loads(levels)["name"] for levels in edges.column("levels").to_pylist()] == ["near", "differ"]
 
 
 def test_a_model_without_the_level_takes_two_slips_for_two_of_a_family() -> None:

@@ -52,7 +52,12 @@ def test_a_variant_is_no_character_of_its_own() -> None:
         pytest.param("恒瑞达惠州厂", None, id="no whole name"),
         pytest.param("深圳市龙华区美味快餐店", "深圳龙华", id="another district"),
         pytest.param("深圳市宝安区公明恒发五金厂", "深圳光明", id="a street that has changed its district"),
-        pytest.param("深圳市广明区金禾眼镜店", "深圳", id="a slip in the district"),
+        pytest.param("深圳市广明区金禾眼镜店", "深圳光明", id="a slip in the district"),
+        pytest.param("光鸣区金禾眼镜店", None, id="a slip in the district alone"),
+        pytest.param("深圳市广华区金禾眼镜店", "深圳", id="a district that there is not"),
+        pytest.param("冬莞市金禾眼镜店", "东莞", id="a slip in the city"),
+        pytest.param("广东省慧州市金禾眼镜店", "惠州", id="after its province"),
+        pytest.param("抚州市金禾眼镜店", "抚州", id="a city that sounds like 福州"),
         pytest.param("光明区金禾眼镜店", None, id="the district alone"),
     ],
 )
