@@ -7,7 +7,7 @@ import polars as pl
 
 from matching.levels import Levels, first_of, graded
 from matching.model import Comparison
-from matching.sides import Flags, Floats, Sides
+from matching.sides import Floats, Sides
 from matching.texts import similarity_0_1
 
 _EARTH_KM = 6371.0
@@ -33,15 +33,15 @@ def parties(sides: Sides, comparison: Comparison) -> Levels:
     """Resolved persons and organisations on one side of the dispute: shared, on opposite sides, or others."""
     side = comparison.column
     opposite = {"petitioner": "respondent", "respondent": "petitioner"}[side]
-    known = _any(sides, f"{side}_persons", f"{side}_organisations")
+    known = sides.filled(f"{side}_persons", f"{side}_organisations")
     crossed = np.zeros(len(sides), dtype=np.bool_)
     for kind in ("persons", "organisations"):
-        crossed |= _overlap(sides, f"{side}_{kind}", f"{opposite}_{kind}") | _overlap(sides, f"{opposite}_{kind}", f"{side}_{kind}")
+        crossed |= sides.overlap(f"{side}_{kind}", f"{opposite}_{kind}") | sides.overlap(f"{opposite}_{kind}", f"{side}_{kind}")
     return first_of(
         comparison,
         [
-            ("shared", _overlap(sides, f"{side}_persons", f"{side}_persons")),
-            ("shared_organisation", _overlap(sides, f"{side}_organisations", f"{side}_organisations")),
+            ("shared", sides.overlap(f"{side}_persons", f"{side}_persons")),
+            ("shared_organisation", sides.overlap(f"{side}_organisations", f"{side}_organisations")),
             ("crossed", crossed),
             ("differ", known),
         ],
@@ -115,23 +115,3 @@ def text(sides: Sides, comparison: Comparison) -> Levels:
     similarity = np.full(len(sides), np.nan)
     similarity[where] = similarity_0_1(*sides.gathered(comparison.column, where))
     return graded(comparison, similarity)
-
-
-def _any(sides: Sides, *columns: str) -> Flags:
-    """Where both sides have something in at least one of the list columns."""
-    filled = np.zeros(sides.forms.height, dtype=np.bool_)
-    for column in columns:
-        filled |= (sides.forms[column].list.len() > 0).fill_null(False).to_numpy()
-    return filled[sides.left] & filled[sides.right]
-
-
-def _overlap(sides: Sides, ours: str, theirs: str) -> Flags:
-    """Where the left side's list and the right side's other list share an element."""
-    lengths = [sides.forms[column].list.len().fill_null(0).to_numpy() for column in (ours, theirs)]
-    where = (lengths[0][sides.left] > 0) & (lengths[1][sides.right] > 0)
-    shares = np.zeros(len(sides), dtype=np.bool_)
-    if where.any():
-        left = sides.forms[ours].gather(pl.Series(sides.left[where]))
-        right = sides.forms[theirs].gather(pl.Series(sides.right[where]))
-        shares[where] = (left.list.set_intersection(right).list.len() > 0).to_numpy()
-    return shares

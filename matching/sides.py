@@ -39,6 +39,8 @@ class Sides:
         self.left = self._rows(pairs.column("left").to_numpy())
         self.right = self._rows(pairs.column("right").to_numpy())
         self._codes: dict[str, tuple[Codes, pa.Array]] = {}
+        self._lengths: dict[str, Codes] = {}
+        self._overlaps: dict[tuple[str, str], Flags] = {}
 
     def __len__(self) -> int:
         return len(self.left)
@@ -94,6 +96,30 @@ class Sides:
         """A numeric column from either side; null is NaN."""
         values = self.forms[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         return values[self.left], values[self.right]
+
+    def filled(self, *columns: str) -> Flags:
+        """Where both sides have something in at least one of the list columns."""
+        has_any = np.zeros(self.forms.height, dtype=np.bool_)
+        for column in columns:
+            has_any |= self._length(column) > 0
+        return has_any[self.left] & has_any[self.right]
+
+    def overlap(self, ours: str, theirs: str) -> Flags:
+        """Where the left side's list and the right side's other list share an element."""
+        if (ours, theirs) not in self._overlaps:
+            where = (self._length(ours)[self.left] > 0) & (self._length(theirs)[self.right] > 0)
+            shares = np.zeros(len(self), dtype=np.bool_)
+            if where.any():
+                left = self.forms[ours].gather(pl.Series(self.left[where]))
+                right = self.forms[theirs].gather(pl.Series(self.right[where]))
+                shares[where] = (left.list.set_intersection(right).list.len() > 0).to_numpy()
+            self._overlaps[ours, theirs] = shares
+        return self._overlaps[ours, theirs]
+
+    def _length(self, column: str) -> Codes:
+        if column not in self._lengths:
+            self._lengths[column] = self.forms[column].list.len().fill_null(0).to_numpy().astype(np.int64)
+        return self._lengths[column]
 
     def gathered(self, column: str, where: Flags) -> tuple[pl.Series, pl.Series]:
         """A column from either side, for the pairs flagged."""
