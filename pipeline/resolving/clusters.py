@@ -60,6 +60,7 @@ class _Walk:
         self._links = pl.DataFrame(schema=FIRM)
         self._clusters = pl.DataFrame()
         self.torn = pl.DataFrame(TORN.empty_table())
+        self._unsettled = pl.Series(dtype=pl.String)  # entities that may stand otherwise to others than they did
         self._followed = pl.Series(dtype=pl.String)  # entities whose links to others were followed
         self._asked_for = pl.Series(dtype=pl.String)  # entities that were loaded, emptied ones too
         self.nodes = surface.nodes.clear().select("id", "entity")
@@ -74,7 +75,8 @@ class _Walk:
         while len(entities) or len(fresh):
             self._load(entities, fresh)
             self._clusters, self.torn = self.clustered(self.nodes, self._links)
-            entities, fresh = self._beyond(self._unsettled())
+            self._unsettled = self._now_unsettled()
+            entities, fresh = self._beyond(self._unsettled)
 
     def sorted_out(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """(id, entity) of new nodes in an entity that is otherwise as it was; (id, cluster, entity, identifier_hash) of all others."""
@@ -82,7 +84,7 @@ class _Walk:
             return self.nodes, self.clustered(self.nodes, self._links)[0]
         entity = pl.col("entity").drop_nulls()
         told = self._clusters.with_columns(entities=entity.n_unique().over("cluster"), of_cluster=entity.first().over("cluster"))
-        is_whole = (pl.col("entities") == 1) & ~pl.col("of_cluster").is_in(self._unsettled().implode())
+        is_whole = (pl.col("entities") == 1) & ~pl.col("of_cluster").is_in(self._unsettled.implode())
         joined = told.filter(is_whole & pl.col("entity").is_null()).select("id", entity="of_cluster")
         return joined, told.filter(~is_whole).select(self._clusters.columns)
 
@@ -108,7 +110,7 @@ class _Walk:
         links = firm_links(channel, relation, frontier["id"], self.nodes["id"])
         self._links = pl.concat([self._links, links]).unique(["left", "right"], maintain_order=True)
 
-    def _unsettled(self) -> pl.Series:
+    def _now_unsettled(self) -> pl.Series:
         """Entities that may stand otherwise to others than they did."""
         standing = self._clusters.drop_nulls("entity").join(self._labels_of(self._clusters["id"]).select("id", "apart"), on="id")
         is_parted, is_joined = (pl.col(one).n_unique().over(other) > 1 for one, other in (("cluster", "entity"), ("entity", "cluster")))
