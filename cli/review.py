@@ -29,6 +29,7 @@ NodeName = Annotated[
 ]
 
 _APPLIES = "下次汇聚时生效 · takes effect with the next pass, or now: casehub resolve"
+_NONE = "没有待复核的记录对 · no pairs wait for a person"
 _KEYS = {"y": "yes", "n": "no", "u": "unsure"}
 
 
@@ -53,7 +54,7 @@ def list_tasks(relation: RelationName = "", limit: Annotated[int, typer.Option(m
                 shown.add_row(str(task.task_id), name, pair.left.name, pair.right.name, f"{task.match_weight:+.1f}", why)
     console = Console()
     if not shown.row_count:
-        console.print("没有待复核的记录对 · no pairs wait for a person")
+        console.print(_NONE)
         return
     console.print(shown, markup=False)
     console.print("逐对复核 · one after another: casehub review next; 查看一对 · one: casehub review show TASK", highlight=False)
@@ -153,6 +154,9 @@ def ask_next(
             require_purpose(engine, purpose, reference)
         names = [relation_named(relation).name] if relation else list(RELATION_NAMES)
         waiting = [(name, *one) for name in names for one in _waiting(engine, name, limit, sampled=sampled)][:limit]
+        if not waiting:
+            console.print(_NONE)
+            return
         for place, (name, found, task) in enumerate(waiting, 1):
             for one in examine(engine, relation_named(name), [found]):
                 showing_nodes(name, found)

@@ -6,6 +6,7 @@ import re
 import uuid
 from concurrent.futures import Future
 
+import httpx
 import pytest
 
 from api.audit.row import Row
@@ -125,14 +126,32 @@ def test_the_row_of_a_case_is_written_while_the_case_is_still_being_read(
     assert [len(seen) - 1 - read for read in before] == [2]  # so many come after it, beside its own
 
 
-def test_a_search_waits_for_the_row_that_was_handed_over(api: Api, case_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("action", "path", "body"),
+    [
+        pytest.param("cases.search", "/v1/cases/search", {"q": "拖欠工资"}, id="search"),
+        pytest.param("cases.read", "/v1/cases/{}?include=records,parties,timeline,lineage,history,links", None, id="case"),
+        pytest.param("match.record", "/v1/match", {"parties": [{"kind": "person", "name": "王小明"}], "title": "拖欠工资"}, id="match"),
+        pytest.param("match.batch", "/v1/match/batch", {"records": [{"title": "拖欠工资"}]}, id="batch"),
+    ],
+)
+def test_what_has_its_row_handed_over_is_one_row_and_waits_for_it(
+    api: Api, store: Store, case_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch, action: str, path: str, body: dict[str, object] | None
+) -> None:
     def refuse(*_: object) -> None:
         raise StoreUnavailable("the log cannot be written", remedy="start the database")
 
+    def ask() -> httpx.Response:
+        return clerk.get(path.format(case_id)) if body is None else clerk.post(path, json=body)
+
+    clerk = api.as_("clerk", "labour")
+    assert ask().status_code == 200
+    assert [(row["action"], row["outcome"]) for row in rows(store)] == [(action, 200)]
     monkeypatch.setattr(_Table, "insert", refuse)
-    answer = api.as_("clerk", "labour").post("/v1/cases/search", json={"q": "拖欠工资"})
+    answer = ask()
     assert answer.status_code == 503
     assert "拖欠工资" not in answer.text
+    assert len(rows(store)) == 1
 
 
 @pytest.mark.parametrize(

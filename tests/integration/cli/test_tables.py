@@ -61,6 +61,7 @@ def test_a_rule_in_quarantine_can_be_copied(database: Engine) -> None:
         (("keys", "list"), "no keys yet"),
         (("lookups", "list"), "no look-ups"),
         (("review", "list"), "no pairs wait"),
+        (("review", "next"), "no pairs wait"),
     ],
     ids=str,
 )
