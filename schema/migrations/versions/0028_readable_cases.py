@@ -4,6 +4,10 @@ Each of his cases was summed up, from its members and its values, before a filte
 filter does not fill, and for each count. `store.readable_cases` goes over his records once, 3 µs each, and tells of each case when it was
 reported, where of each value that is asked for some record states it. A value of a case is stated by a record that he reads, so that
 no other case can have it.
+
+And the windows before and after all weeks that are published, with which each list begins, ask the index for place and week: by place alone
+all of his records were read for them, of which hardly one is of such a week. One end is asked of it; of two it would gather each by itself,
+and with one of them all records that there are.
 """
 
 from __future__ import annotations
@@ -40,13 +44,22 @@ LANGUAGE sql {_before._OPTIONS} ROWS 1000 AS $$
     HAVING {" AND ".join(f"(${place} IS NULL OR bool_or(r.{name} = ${place}))" for place, name in enumerate(_FIELDS, start=1))}
 $$
 """
+_CASES_IN_WEEKS = _before._CASES_IN_WEEKS.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+_ONE_END = f"""IF last = {2**31 - 1} THEN
+            {_before._BY_PLACES.format(weeks=">= first")}
+        ELSE
+            {_before._BY_PLACES.format(weeks="<= last AND store.week_of(r.reported_at) + 0 >= first")}
+        END IF;
+"""
 
 
 def upgrade() -> None:
+    op.execute(_CASES_IN_WEEKS.replace(_before._BY_PLACES.format(weeks="+ 0 BETWEEN first AND last"), _ONE_END))
     op.execute(_READABLE_CASES)
     op.execute(f"REVOKE ALL ON FUNCTION {_SIGNATURE} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION {_SIGNATURE} TO {_READER}")
 
 
 def downgrade() -> None:
+    op.execute(_CASES_IN_WEEKS)
     op.execute(f"DROP FUNCTION {_SIGNATURE}")
