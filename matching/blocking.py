@@ -7,7 +7,7 @@ store: a value that the model lists as over-common needs the rule's `refine` col
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -103,14 +103,19 @@ def _first_places(rows: _Ints, count: int) -> _Ints:
     return places
 
 
-def representatives(forms: pa.Table) -> pa.Table:
+def representatives(forms: pa.Table, alone: Collection[int] = ()) -> pa.Table:
     """(id, representative): the least id among the forms of one `fingerprint`; a form without one stands for itself.
 
     Forms of one fingerprint weigh the same against anything, so only the representative needs blocking keys, and each of
     the others one pair with it. Without this, a firm named in n records is n² pairs.
+
+    Args:
+        forms: with `fingerprint`.
+        alone: ids that stand for themselves and for no other: what a person said of one of them holds for nobody who is just like it.
     """
     frame = pl.DataFrame(forms.select(["id", "fingerprint"]))
-    least = pl.when(pl.col("fingerprint").is_null()).then("id").otherwise(pl.col("id").min().over("fingerprint"))
+    is_alone = pl.col("fingerprint").is_null() | pl.col("id").is_in(list(alone))
+    least = pl.when(is_alone).then("id").otherwise(pl.when(~is_alone).then("id").min().over("fingerprint"))
     return frame.select("id", least.alias("representative")).to_arrow()
 
 

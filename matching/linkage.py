@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 import polars as pl
@@ -96,12 +96,19 @@ def edges_of(relation: str, forms: pa.Table, pairs: pa.Table, model: Model) -> I
         yield link(relation, _forms_of(batch, forms), None, batch, model)
 
 
-def all_pairs(relation: str, forms: pa.Table, model: Model) -> pa.Table:
-    """PAIR of all forms among themselves; forms of one fingerprint meet others through their representative alone."""
+def all_pairs(relation: str, forms: pa.Table, model: Model, alone: Collection[int] = ()) -> pa.Table:
+    """PAIR of all forms among themselves; forms of one fingerprint meet others through their representative alone.
+
+    Args:
+        relation: person, organisation or case.
+        forms: all of them.
+        model: of that relation.
+        alone: see `matching.blocking.representatives`.
+    """
     model = model_of(relation, model)
     own = PAIR.empty_table()
     if "fingerprint" in forms.column_names:
-        stands_for = pl.DataFrame(representatives(forms))
+        stands_for = pl.DataFrame(representatives(forms, alone))
         is_represented = stands_for["id"] != stands_for["representative"]
         own = stands_for.filter(is_represented).select(left="representative", right="id").to_arrow().cast(PAIR)
         forms = forms.filter((~is_represented).to_arrow())

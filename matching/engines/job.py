@@ -27,11 +27,13 @@ class Job:
         model: its relation is the table's.
         folder: where `inputs/` is, and `forms/` comes to be.
         unique_within: departments that promise no duplicate cases within themselves.
+        alone: ids of which a person said that they are not one with another: see `matching.blocking.representatives`.
     """
 
     model: Model
     folder: Path
     unique_within: frozenset[str] = frozenset()
+    alone: frozenset[int] = frozenset()
 
     @property
     def relation(self) -> str:

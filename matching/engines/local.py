@@ -16,4 +16,4 @@ class Local:
         for part in job.parts():
             job.make_forms(part)
         forms = job.forms()
-        return decisive_edges(job.relation, forms, all_pairs(job.relation, forms, job.model), job.model)
+        return decisive_edges(job.relation, forms, all_pairs(job.relation, forms, job.model, job.alone), job.model)

@@ -200,7 +200,7 @@ def _represented(job: Job) -> tuple[pa.Table, pa.Array | None]:
     """PAIR of each form that another stands for with that one, and the ids of those forms."""
     if not job.has_fingerprints:
         return PAIR.empty_table(), None
-    stands_for = pl.DataFrame(representatives(job.forms(["id", "fingerprint"]))).filter(pl.col("id") != pl.col("representative"))
+    stands_for = pl.DataFrame(representatives(job.forms(["id", "fingerprint"]), job.alone)).filter(pl.col("id") != pl.col("representative"))
     own = stands_for.select(left="representative", right="id").to_arrow().cast(PAIR)
     return own, own.column("right").combine_chunks()
 

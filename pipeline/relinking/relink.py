@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -198,7 +198,8 @@ class _Seen:
     def link(self, relation: Relation, linking: engines.Engine) -> Relinked:
         """Link one relation; cases last."""
         start = perf_counter()
-        job, nodes = self._jobs[relation], self._nodes[relation]
+        nodes, two = self._nodes[relation], self._verdicts[relation].filter(pl.col("verdict") == "no")
+        job = replace(self._jobs[relation], alone=frozenset([*two["left"], *two["right"]]))
         if relation is CASE:
             self._add_cases()
         edges = linking.edges(job) if nodes.height else DECISIVE.empty_table()

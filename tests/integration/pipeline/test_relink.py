@@ -171,6 +171,17 @@ def test_a_person_that_was_parted_by_hand_is_told_of_and_mended(database: Engine
     assert invariants(database) == []
 
 
+def test_what_a_person_said_of_one_holds_for_nobody_just_like_it(database: Engine, settings: Settings) -> None:
+    bare, whole = firm("嘉华物业有限公司"), firm("深圳市嘉华物业有限公司")
+    for one in (record("police", "4", bare), record("court", "6", whole), record("court", "3", whole)):
+        settle(database, one, chunk=1)
+    ids = party_ids(database)
+    decide(database, "organisation", (ids["police/4/0"], ids["court/6/0"]), "no", decided_by="clerk")
+    resolve(database, settings)
+    assert len(clusters(parties(database, "organisation"))) == 3  # court/3 may be either of the two that are not one
+    assert [one.records.to_list() for one in relink(database, settings)] == [[], [], []]
+
+
 def test_the_newest_word_on_a_pair_counts(database: Engine, settings: Settings) -> None:
     settle(database, record("police", "1", BY_NUMBER), record("court", "2", person("王五", phone="13912340009")))
     pair = tuple(party_ids(database).values())

@@ -123,3 +123,11 @@ def test_a_firm_named_in_many_records_is_compared_once() -> None:
     forms = make_forms("organisation", other, *([firm] * 50))
     assert set(representatives(forms).column("representative").to_pylist()) == {1, 2}
     assert all_pairs("organisation", forms, packaged_model("organisation")).num_rows == 1 + 49
+
+
+def test_who_stands_alone_is_stood_for_by_nobody_and_stands_for_nobody() -> None:
+    firm, other = {"name": "深圳市维珍妮鞋业有限公司"}, {"name": "维珍妮鞋业"}
+    forms = make_forms("organisation", other, *([firm] * 5))
+    assert representatives(forms, alone=[2, 4]).column("representative").to_pylist() == [1, 2, 3, 4, 3, 3]
+    met = all_pairs("organisation", forms, packaged_model("organisation"), alone=[2, 4]).to_pylist()
+    assert {(1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4), (3, 5), (3, 6)} == {(pair["left"], pair["right"]) for pair in met}
