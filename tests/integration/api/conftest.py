@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,13 @@ from api.access import Rights
 from api.change_waiting import ChangeWaiting
 from api.export import running as exporting
 from api.opaque import Position
+from api.policy.logins import Logins
 from api.policy.store import Policies
+from api.state import reading_engine
 from hub import postgres
 from hub.database import make_engine
 from hub.postgres import Server
+from hub.settings import Settings
 from schema.tables import change_counter, lookup, metadata, row_scope
 from tests.integration.api.builders import Api, Store, running_api
 from tests.integration.api.waiting import wait_for
@@ -60,6 +64,14 @@ def fragile_api(database: Engine) -> Iterator[Api]:
     """A running API on a store of this test's own, to be broken."""
     with running_api(database) as running:
         yield running
+
+
+@pytest.fixture
+def logins(database: Engine, tmp_path: Path) -> Iterator[Logins]:
+    """Logins of departments on a store of this test's own."""
+    made = Logins(database, Settings(home=tmp_path), lambda url: reading_engine(url, 1))
+    yield made
+    made.dispose()
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import datetime as dt
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -20,8 +19,6 @@ from api.policy.document import DEFAULT, read_policy
 from api.policy.logins import Logins
 from api.queries import facets, pages
 from api.queries.search import FILTERS, Search
-from api.state import reading_engine
-from hub.settings import Settings
 from tests.integration.api.builders import Store, at
 
 HERE, THERE = "440311001001", "440311001002"
@@ -52,13 +49,6 @@ CALLERS = [
 @pytest.fixture
 def store(database: Engine) -> Store:
     return Store(database)
-
-
-@pytest.fixture
-def logins(database: Engine, tmp_path: Path) -> Iterator[Logins]:
-    made = Logins(database, Settings(home=tmp_path), lambda url: reading_engine(url, 1))
-    yield made
-    made.dispose()
 
 
 def many_mixed(store: Store, count: int) -> None:

@@ -38,13 +38,6 @@ def store(database: Engine) -> Store:
 
 
 @pytest.fixture
-def logins(database: Engine, tmp_path: Path) -> Iterator[Logins]:
-    made = Logins(database, Settings(home=tmp_path), lambda url: reading_engine(url, 1))
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
 def mixed(store: Store) -> dict[str, Any]:
     """One case of records of three departments, every visibility, two communities; each with a person and an event."""
     records = {
