@@ -72,7 +72,7 @@ def _of_window(window: Sequence[Row], held: Mapping[uuid.UUID, Sequence[str]]) -
     """Cases of a window, which all hold the words alike, with the titles that do."""
     titles = [(place, title) for place, row in enumerate(window) for title in held.get(row["case_id"], ())]
     return FoundCases(
-        [str(row["case_id"]) for row in window],
+        {str(row["case_id"]): place for place, row in enumerate(window)},
         np.zeros(len(window), np.int64),
         np.array([row["reported_at"].timestamp() if row["reported_at"] else np.nan for row in window], np.float64),
         [title for _, title in titles],

@@ -7,7 +7,7 @@ is done for a column at once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -67,25 +67,33 @@ class FoundCases:
     """Cases that hold an entry, as the records tell that hold it.
 
     Args:
-        case_ids: of each.
+        places: where each case stands, by its id, in order.
         ranks: of each how closely the closest of them agrees.
         reported_at: of each when the newest of them was reported, in seconds since 1970; NaN where it is not known.
         titles: of those that hold the words.
         titled: of each title the place of its case.
     """
 
-    case_ids: Sequence[str]
+    places: Mapping[str, int]
     ranks: npt.NDArray[np.int64]
     reported_at: Seconds
     titles: Sequence[str]
     titled: npt.NDArray[np.intp]
 
+    @cached_property
+    def case_ids(self) -> list[str]:
+        """The id of each."""
+        return list(self.places)
+
     def only(self, case_ids: Iterable[str]) -> FoundCases:
         """Those of these cases that are here."""
         kept = self.places_of(case_ids)
-        titles = self.titles_of(kept)
+        return self.at(kept, self.titles_of(kept))
+
+    def at(self, kept: npt.NDArray[np.intp], titles: npt.NDArray[np.intp]) -> FoundCases:
+        """Those at these places, with these titles, which are theirs."""
         return FoundCases(
-            [self.case_ids[place] for place in kept.tolist()],
+            {self.case_ids[place]: now for now, place in enumerate(kept.tolist())},
             self.ranks[kept],
             self.reported_at[kept],
             [self.titles[place] for place in titles.tolist()],
@@ -94,17 +102,13 @@ class FoundCases:
 
     def places_of(self, case_ids: Iterable[str]) -> npt.NDArray[np.intp]:
         """Where those of these cases stand that are here, in order."""
-        return np.array(sorted(self._places[case_id] for case_id in case_ids if case_id in self._places), np.intp)
+        return np.array(sorted(self.places[case_id] for case_id in case_ids if case_id in self.places), np.intp)
 
     def titles_of(self, kept: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
         """Where the titles of the cases at these places stand."""
-        is_kept = np.zeros(len(self.case_ids), np.bool_)
+        is_kept = np.zeros(len(self.places), np.bool_)
         is_kept[kept] = True
         return np.flatnonzero(is_kept[self.titled])
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {case_id: place for place, case_id in enumerate(self.case_ids)}
 
 
 def cases_of(rows: Sequence[Row], worded: Worded) -> FoundCases:
@@ -113,10 +117,11 @@ def cases_of(rows: Sequence[Row], worded: Worded) -> FoundCases:
     case_ids = (*(row[5] for row in rows), *worded.case_ids)
     of = np.array([places.setdefault(case_id, len(places)) for case_id in case_ids], np.intp)
     ranks = np.full(len(places), np.iinfo(np.int64).max)
-    np.minimum.at(ranks, of, np.array([*(row[4] for row in rows), *[int(Rank.WORDS)] * len(worded.records)], np.int64))
+    np.minimum.at(ranks, of[: len(rows)], np.array([row[4] for row in rows], np.int64))
+    np.minimum.at(ranks, of[len(rows) :], int(Rank.WORDS))
     reported_at = np.full(len(places), np.nan)
     np.fmax.at(reported_at, of, np.concatenate([np.array([row[6] for row in rows], np.float64), worded.reported_at]))
-    return FoundCases(list(places), ranks, reported_at, worded.titles, of[len(rows) :])
+    return FoundCases(places, ranks, reported_at, worded.titles, of[len(rows) :])
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,9 @@ class Hits:
         """What of it these cases hold."""
         cases = {str(case_id) for case_id in case_ids}
         rows = tuple(row for row in self.rows if row[5] in cases)
-        worded = self.cases.titles_of(self.cases.places_of(cases))  # a record by words tells a title
-        return replace(self, rows=rows, worded=self.worded.at(worded.tolist()), cases=self.cases.only(cases))
+        kept = self.cases.places_of(cases)
+        titles = self.cases.titles_of(kept)  # a record by words tells a title
+        return replace(self, rows=rows, worded=self.worded.at(titles.tolist()), cases=self.cases.at(kept, titles))
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
@@ -150,4 +156,4 @@ class Hits:
         names = ("hit_records", "hit_versions", "hit_fields", "hit_ordinals", "hit_ranks")
         rows = [*self.rows, *self.worded.rows()]
         columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-        return columns | {"hit_cases": list(self.cases.case_ids)}
+        return columns | {"hit_cases": self.cases.case_ids}
