@@ -31,17 +31,17 @@ def tokens_in(texts: Sequence[str], tokens: Sequence[str]) -> list[int]:
     joined = "\n".join(texts)
     if joined.count("\n") >= max(1, len(texts)):  # one of them is of several lines
         joined = "\n".join([text.replace("\n", " ") for text in texts])
-    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.intp)
-    folded = _characters_folded().take(codes, mode="clip" if codes.max(initial=0) > ord(PLANE) else "raise")
-    row = np.repeat(np.arange(len(texts)), np.diff(np.flatnonzero(codes == ord("\n")), prepend=-1, append=len(codes)))[: len(codes)]
+    codes = np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), np.uint16)
+    folded = _characters_folded().take(codes)
+    ends = np.flatnonzero(codes == ord("\n"))  # a text's place is how many end before it
     found = np.zeros(len(texts), np.int64)
     stands = {character: folded == ord(character) for character in set("".join(tokens))}
     for place, token in enumerate(tokens):
-        found[row[_starts(stands, token)]] |= 1 << place
+        found[np.searchsorted(ends, _starts(stands, token))] |= 1 << place
     bits: list[int] = found.tolist()
     of_figures = any(character.isdigit() for token in tokens for character in token)
     numbered = [place for place, text in enumerate(texts) if has_long_number(text)] if of_figures and has_long_number(joined) else []
-    for odd in {*row[folded == _NOT_ALONE].tolist(), *numbered}:
+    for odd in {*np.searchsorted(ends, np.flatnonzero(folded == _NOT_ALONE)).tolist(), *numbered}:
         bits[odd] = _tokens_in(texts[odd], tokens)
     return bits
 
@@ -63,9 +63,9 @@ def _starts(stands: Mapping[str, npt.NDArray[np.bool_]], token: str) -> npt.NDAr
 def _characters_folded() -> npt.NDArray[np.int32]:
     """What each character of the first plane folds to wherever it stands; `_NOT_ALONE` where neighbours decide, or it is several.
 
-    One more stands for every character beyond.
+    So it is of either half of a character beyond.
     """
-    return np.array([*(_alone(chr(code)) for code in range(ord(PLANE) + 1)), _NOT_ALONE], np.int32)
+    return np.array([_alone(chr(code)) for code in range(ord(PLANE) + 1)], np.int32)
 
 
 def _alone(character: str) -> int:
