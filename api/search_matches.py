@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.access import Clearance, Treatment, treatment
-from api.answers.search import Highlight, Match
 from api.highlights import Piece, Sought, piece_of, piece_of_end, piece_of_number, sought
 from api.presenter import Presenter, coded
 from api.queries.ranks import Rank, agreement
@@ -25,8 +24,8 @@ _WORDED = (*_TEXTS, "parties.name")  # where words may stand
 
 def explain(
     rows: Sequence[Row], reading: Reading, presenter: Presenter, names: Mapping[uuid.UUID, Iterable[str]]
-) -> dict[uuid.UUID, list[Match]]:
-    """The matches of each case.
+) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    """The matches of each case, as the fields of `api.answers.search.Match`.
 
     Args:
         rows: of `queries.matches`.
@@ -34,23 +33,22 @@ def explain(
         presenter: of the caller.
         names: of each case the persons that its free text may name.
     """
-    found: dict[uuid.UUID, list[Match]] = defaultdict(list)
+    found: dict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
     in_words = _word_fields(rows, reading)
     asked = _Asked(sought(reading.values or reading.text.split()), sought(reading.numbers))
     for row, fields in zip(rows, in_words, strict=True):
         is_readable = presenter.clearance(row) in (Clearance.CLEAR, Clearance.MASKED)
         fields = fields if row["field"] == "words" else [row["field"]]
         showing = _Showing(row, reading, asked, names.get(row["case_id"], ()), presenter)
-        found[row["case_id"]].append(
-            Match(
-                department=presenter.department(row["department"]),
-                source_record_id=row["source_record_id"] if is_readable else None,
-                fields=fields,
-                role=coded("role", row["role"]),
-                agreement=agreement(row["rank"]).value,
-                highlights=showing.highlights(fields) if is_readable else [],
-            )
-        )
+        match = {
+            "department": presenter.department(row["department"]),
+            "source_record_id": row["source_record_id"] if is_readable else None,
+            "fields": fields,
+            "role": coded("role", row["role"]),
+            "agreement": agreement(row["rank"]).value,
+            "highlights": showing.highlights(fields) if is_readable else [],
+        }
+        found[row["case_id"]].append(match)
     return found
 
 
@@ -66,10 +64,10 @@ class _Showing:
     def __init__(self, row: Row, reading: Reading, asked: _Asked, names: Iterable[str], presenter: Presenter) -> None:
         self._row, self._reading, self._asked, self._names, self._presenter = row, reading, asked, names, presenter
 
-    def highlights(self, fields: Iterable[str]) -> list[Highlight]:
+    def highlights(self, fields: Iterable[str]) -> list[dict[str, Any]]:
         """A piece of each of these fields in which something that was asked for is shown."""
         pieces = [(field, self._piece(field)) for field in fields]
-        return [Highlight(field=field, text=piece.text, marks=list(piece.marks)) for field, piece in pieces if piece is not None]
+        return [{"field": field, "text": piece.text, "marks": piece.marks} for field, piece in pieces if piece is not None]
 
     def _piece(self, field: str) -> Piece | None:
         row, asked = self._row, self._asked.words

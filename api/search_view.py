@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
 from api.access import Caller
-from api.answers.cases import CasePage, FoundCase
+from api.answers.cases import CasePage
 from api.answers.common import Coded
 from api.answers.search import Facet, FacetValue, Total
 from api.cursor import CasePosition, RankPosition, Sort, read_case_cursor, write_case_cursor
@@ -42,6 +43,8 @@ WAYS = {
 }
 
 
+_Item = dict[str, Any]  # the fields of `api.answers.cases.FoundCase`
+
 #: Told how an entry was read and which cases are shown, before it is said why each was found.
 Noting = Callable[[Kind | None, Sequence[uuid.UUID]], None]
 
@@ -71,15 +74,16 @@ def search(connection: Connection, presenter: Presenter, query: CaseQuery, note:
     note(None if reading is None else reading.kind, [row["case_id"] for row in rows])
     items = [_item(row, around[row["case_id"]], presenter) for row in rows]
     _explain(connection, wanted, items, around, presenter)
-    return CasePage(
-        recognised_as=_recognised(reading, items),
-        tried=[_way(code) for code in wanted.hits.tried] if wanted.hits else [],
-        sort=wanted.sort,
-        total=None if counts is None else Total(cases=counts.total, is_estimate=counts.is_estimate),
-        facets=_facets(counts, presenter) if counts is not None and query.facet_names else None,
-        items=items,
-        next_cursor=None if following is None else write_case_cursor(following),
-    )
+    page = {
+        "recognised_as": _recognised(reading, items),
+        "tried": [_way(code) for code in wanted.hits.tried] if wanted.hits else [],
+        "sort": wanted.sort,
+        "total": None if counts is None else Total(cases=counts.total, is_estimate=counts.is_estimate),
+        "facets": _facets(counts, presenter) if counts is not None and query.facet_names else None,
+        "items": items,
+        "next_cursor": None if following is None else write_case_cursor(following),
+    }
+    return CasePage.model_validate(page)  # with all that is in it at once, which takes half of the time that as many models one by one take
 
 
 def _sort(query: CaseQuery, reading: Reading | None, position: CasePosition | RankPosition | None) -> Sort:
@@ -129,31 +133,29 @@ def _rows(
     return shown, None if last is None else CasePosition(last["reported_at"], last["case_id"], wanted.sort)
 
 
-def _explain(
-    connection: Connection, wanted: Search, items: Sequence[FoundCase], around: Mapping[uuid.UUID, Row], presenter: Presenter
-) -> None:
+def _explain(connection: Connection, wanted: Search, items: Sequence[_Item], around: Mapping[uuid.UUID, Row], presenter: Presenter) -> None:
     """Say of each case why it was found."""
     if wanted.reading is None or not items:
         return
     names = {case_id: row["names"] or () for case_id, row in around.items()}
-    found = explain(shown.matches(connection, wanted, [item.case_id for item in items]), wanted.reading, presenter, names)
+    found = explain(shown.matches(connection, wanted, [item["case_id"] for item in items]), wanted.reading, presenter, names)
     for item in items:
-        item.matched = found[item.case_id]
+        item["matched"] = found[item["case_id"]]
 
 
-def _item(row: Row, around: Row, presenter: Presenter) -> FoundCase:
+def _item(row: Row, around: Row, presenter: Presenter) -> _Item:
     # What is published of a case may be wider or narrower than what this caller reads of it.
     if around["is_limited"] or not presenter.caller.rights.is_whole or "reported_at" not in row:
         row = {"reported_at": around["reported_at"], **row, **shown.stated_values(around)}
-    return FoundCase(**presenter.case(around), **presenter.summary(row))
+    return {**presenter.case(around), **presenter.summary(row)}
 
 
-def _recognised(reading: Reading | None, items: Sequence[FoundCase]) -> Coded | None:
+def _recognised(reading: Reading | None, items: Sequence[_Item]) -> Coded | None:
     """How the entry was read; what looks like a name, and is nobody's name in anything found, was words."""
     if reading is None:
         return None
     kind = reading.kind
-    by_name = any("parties.name" in match.fields for item in items for match in item.matched)
+    by_name = any("parties.name" in match["fields"] for item in items for match in item["matched"])
     if kind in (Kind.NAME, Kind.PINYIN) and items and not by_name:
         kind = Kind.WORDS
     zh, en = LABELS[kind]

@@ -25,20 +25,20 @@ class Agreement(StrEnum):
     PARTIAL = "partial"
 
 
-_AGREEMENTS = {
-    NameAgreement.EXACT: Agreement.EXACT,
-    NameAgreement.VARIANT: Agreement.VARIANT,
-    NameAgreement.STEM: Agreement.PARTIAL,
-    NameAgreement.PINYIN: Agreement.PINYIN,
-    NameAgreement.ACCENT: Agreement.PINYIN,
-    NameAgreement.LOOK: Agreement.TYPO,
-    NameAgreement.SLIP: Agreement.TYPO,
-    NameAgreement.INITIALS: Agreement.PARTIAL,
+_AGREEMENTS: dict[int, Agreement] = {
+    Rank.WORDS: Agreement.EXACT,
+    Rank.PARTIAL: Agreement.PARTIAL,
+    10 * NameAgreement.EXACT: Agreement.EXACT,
+    10 * NameAgreement.VARIANT: Agreement.VARIANT,
+    10 * NameAgreement.STEM: Agreement.PARTIAL,
+    10 * NameAgreement.PINYIN: Agreement.PINYIN,
+    10 * NameAgreement.ACCENT: Agreement.PINYIN,
+    10 * NameAgreement.LOOK: Agreement.TYPO,
+    10 * NameAgreement.SLIP: Agreement.TYPO,
+    10 * NameAgreement.INITIALS: Agreement.PARTIAL,
 }
 
 
 def agreement(rank: int) -> Agreement:
     """A rank in the answer's words."""
-    if rank in (Rank.WORDS, Rank.PARTIAL):
-        return Agreement.EXACT if rank == Rank.WORDS else Agreement.PARTIAL
-    return _AGREEMENTS[NameAgreement(rank // 10)]
+    return _AGREEMENTS[rank]
