@@ -89,7 +89,6 @@ async def proven_caller(request: Request, credentials: Annotated[HTTPAuthorizati
 
 async def caller_of(
     request: Request,
-    hub: HubDep,
     caller: Annotated[Caller, Depends(proven_caller)],
     purpose: PurposeHeader = None,
     case_reference: CaseReferenceHeader = None,
@@ -102,6 +101,7 @@ async def caller_of(
         RequestError: the purpose is none of the policy's, or is given without a case.
         KeyMissing: the store is under a key that this process does not have.
     """
+    hub = hub_of(request)  # as a dependency it would be worked through once more
     if not hub.ring.is_whole():
         await checked(request, hub.ring.require)
     policy = hub.policies.known()

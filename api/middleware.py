@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from weakref import WeakValueDictionary
 
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -101,15 +101,24 @@ def _request_id(scope: Scope) -> str:
 
 
 def _add_headers(message: Message, trace: Trace, scope: Scope, hsts_seconds: int) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    headers["X-Request-Id"] = trace.request_id
+    own = {"X-Request-Id": trace.request_id, **headers_of(scope.get("route"))}
     if trace.quota is not None:
-        headers.update(trace.quota.headers())
-    headers.update(headers_of(scope.get("route")))
+        own |= trace.quota.headers()
     if hsts_seconds and scope["scheme"] == "https":  # over plain http browsers ignore it
-        headers["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
+        own["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
+    told = _encoded(own)
+    names = {name for name, _ in told}
+    headers = [each for each in message["headers"] if each[0] not in names]
+    names |= {name for name, _ in headers}
+    message["headers"] = [*headers, *(each for each in _HEADERS if each[0] not in names), *told]
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as they go out; starlette's own mapping looks all of them through for each."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+_HEADERS = _encoded(HEADERS)
 
 
 def _log_surprise(error: Exception, trace: Trace) -> None:
@@ -229,9 +238,9 @@ class RequestPlaces:
 
     async def _enter(self, address: str, arriving: contextlib.ExitStack) -> bool:
         """Have a body be one of those of its address that are waited for, until `arriving` is closed; whether there was room in time."""
-        room = self._arriving.setdefault(address, asyncio.Semaphore(MAX_ARRIVING))
+        room = self._arriving.get(address) or self._arriving.setdefault(address, asyncio.Semaphore(MAX_ARRIVING))
         try:
-            async with asyncio.timeout(ROOM_S):
+            async with asyncio.timeout(ROOM_S if room.locked() else None):  # a clock is set where there is something to wait for
                 await room.acquire()
         except TimeoutError:
             return False
