@@ -72,7 +72,7 @@ class Matcher:
         told = self._told(records)
         hidden = self.presenter.caller.rights.others.hidden  # closed records that are acknowledged are always others'
         closed = queries.acknowledged(self.connection, [each for each in _numbers(records) if each[1] not in hidden])
-        case_ids = [uuid.UUID(one.entity) for each in told for one in each.case[:MOST_CANDIDATES]]
+        case_ids = [one.entity for each in told for one in each.case[:MOST_CANDIDATES]]
         cases = self._cases(list(dict.fromkeys(case_ids)))
         answers, place = [], 0
         for record, each in zip(records, told, strict=True):
@@ -108,12 +108,13 @@ class Matcher:
             return PersonMatch(person_id=entity, **shown)
         return OrganisationMatch(organisation_id=entity, **shown)
 
-    def _case(self, known: Known, cases: Mapping[uuid.UUID, CaseSummary], closed: Iterable[str]) -> CaseAnswered:
+    def _case(self, known: Known, cases: Mapping[str, CaseSummary], closed: Iterable[str]) -> CaseAnswered:
         model = load_model("case")
-        shown = [one for one in known[:MOST_CANDIDATES] if uuid.UUID(one.entity) in cases]
+        shown = [one for one in known[:MOST_CANDIDATES] if one.entity in cases]
+        for one in shown:
+            self._made_known(one)
         candidates = [
-            CaseMatch(compared_with=self.presenter.reference(one.node), case=cases[self._made_known(one)], **_weighed(one, model))
-            for one in shown
+            CaseMatch(compared_with=self.presenter.reference(one.node), case=cases[one.entity], **_weighed(one, model)) for one in shown
         ]
         return CaseAnswered(answer=_verdict(known), candidates=candidates, acknowledged=self.presenter.acknowledged(closed))
 
@@ -122,7 +123,7 @@ class Matcher:
         self.entity_ids.append(entity)
         return entity
 
-    def _cases(self, case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, CaseSummary]:
+    def _cases(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
         around = summaries(self.connection, case_ids)
         return {case_id: self._summary(row) for case_id, row in around.items()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +22,8 @@ _WORDED = (*_TEXTS, "parties.name")  # where words may stand
 
 
 def explain(
-    rows: Sequence[Row], reading: Reading, presenter: Presenter, names: Mapping[uuid.UUID, Iterable[str]]
-) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    rows: Sequence[Row], reading: Reading, presenter: Presenter, names: Mapping[str, Iterable[str]]
+) -> dict[str, list[dict[str, Any]]]:
     """The matches of each case, as the fields of `api.answers.search.Match`.
 
     Args:
@@ -33,7 +32,7 @@ def explain(
         presenter: of the caller.
         names: of each case the persons that its free text may name.
     """
-    found: dict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     in_words = _word_fields(rows, reading)
     asked = _Asked(sought(reading.values or reading.text.split()), sought(reading.numbers))
     for row, fields in zip(rows, in_words, strict=True):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import uuid
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -40,7 +39,7 @@ def relevance_page(connection: Connection, search: Search, position: RankPositio
     # What is gathered is enough: all of few, the newest of many, and of a name that stands in very many records its bearers.
     if not search.is_narrowed:
         ordered, following = _page(in_order(hits.cases, search), position, search.limit, None)
-        return [{"case_id": uuid.UUID(case_id)} for case_id in ordered], following
+        return [{"case_id": case_id} for case_id in ordered], following
     listed = {str(case_id): row for case_id, row in pages.those(connection, search, hits.cases.case_ids).items()}
     ordered, following = _page(in_order(hits.cases.only(listed), search), position, search.limit, None)
     return [listed[case_id] for case_id in ordered], following
@@ -51,9 +50,9 @@ def _from_window(connection: Connection, search: Search, position: RankPosition)
     rows = pages.page(connection, dataclasses.replace(search, limit=size, after=position.window, sort="newest"))
     window, has_more = rows[:size], len(rows) > size
     beyond = CasePosition(window[-1]["reported_at"], window[-1]["case_id"]) if has_more else None
-    held = shown.titles(connection, search, [row["case_id"] for row in window])
     by_id = {str(row["case_id"]): row for row in window}
-    ordered, following = _page(in_order(_of_window(window, held), search), position, search.limit, beyond)
+    held = shown.titles(connection, search, list(by_id))
+    ordered, following = _page(in_order(_of_window(by_id, held), search), position, search.limit, beyond)
     return [by_id[case_id] for case_id in ordered], following
 
 
@@ -68,13 +67,13 @@ def _page(
     return shown, RankPosition(0, seen, following) if following is not None else None
 
 
-def _of_window(window: Sequence[Row], held: Mapping[uuid.UUID, Sequence[str]]) -> FoundCases:
+def _of_window(window: Mapping[str, Row], held: Mapping[str, Sequence[str]]) -> FoundCases:
     """Cases of a window, which all hold the words alike, with the titles that do."""
-    titles = [(place, title) for place, row in enumerate(window) for title in held.get(row["case_id"], ())]
+    titles = [(place, title) for place, case_id in enumerate(window) for title in held.get(case_id, ())]
     return FoundCases(
-        {str(row["case_id"]): place for place, row in enumerate(window)},
+        {case_id: place for place, case_id in enumerate(window)},
         np.zeros(len(window), np.int64),
-        np.array([row["reported_at"].timestamp() if row["reported_at"] else np.nan for row in window], np.float64),
+        np.array([row["reported_at"].timestamp() if row["reported_at"] else np.nan for row in window.values()], np.float64),
         [title for _, title in titles],
         np.array([place for place, _ in titles], np.intp),
     )

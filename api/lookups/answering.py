@@ -128,24 +128,20 @@ def _describe(
     case_ids = list({case_id for several in named.values() for case_id in several})
     if not case_ids:
         return
-    around = shown.summaries(connection, case_ids)
+    around = shown.summaries(connection, [str(case_id) for case_id in case_ids])
     behind = records_behind(connection, case_ids, presenter.caller.department)
     for ordinal, several in named.items():
         answer = answers[ordinal]
         for case_id in several:
+            case = around[str(case_id)]
             fields = sorted({name for row in hits[ordinal][case_id] for name in row["fields"]})
             answer.items.append(
-                {
-                    "case_id": str(case_id),
-                    "title": presenter.title(around[case_id]),
-                    "departments": around[case_id]["departments"] or [],
-                    "matched": fields,
-                }
+                {"case_id": str(case_id), "title": presenter.title(case), "departments": case["departments"] or [], "matched": fields}
             )
         records = {record_id: is_readable for case_id in several for record_id, is_readable in behind.get(case_id, {}).items()}
         answer.readable = [record_id for record_id, is_readable in records.items() if is_readable]
         answer.acknowledged = [record_id for record_id, is_readable in records.items() if not is_readable]
-        answer.ask = sorted({code for case_id in several for code in around[case_id]["acknowledged"] or []})
+        answer.ask = sorted({code for case_id in several for code in around[str(case_id)]["acknowledged"] or []})
 
 
 def label(kind: str) -> str:

@@ -6,7 +6,6 @@ is done for a column at once.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +20,8 @@ from api.queries.ranks import Rank
 #: since 1970.
 Row = tuple[int, int, str, int | None, int, str, float | None]
 Seconds = npt.NDArray[np.float64]
+#: Id and version of a record, as the store sends those of many.
+RECORDS = np.dtype([("record_id", ">i8"), ("version", ">i4")])
 
 #: Gathered hits as a relation.
 TABLE = (
@@ -37,27 +38,27 @@ class Worded:
     """Records that hold an entry's words.
 
     Args:
-        records: of each its id and version, with a comma between.
+        records: of each its id and version.
         case_ids: of each the case.
         reported_at: in seconds since 1970; NaN where it is not known.
         titles: without line breaks; an empty one where there is none.
     """
 
-    records: Sequence[str] = ()
+    records: npt.NDArray[np.void] = field(default_factory=lambda: np.empty(0, RECORDS))
     case_ids: Sequence[str] = ()
     reported_at: Seconds = field(default_factory=lambda: np.empty(0))
     titles: Sequence[str] = ()
 
     def at(self, places: Sequence[int]) -> Worded:
         """Those that stand at these places."""
-        records, case_ids, titles = ([column[place] for place in places] for column in (self.records, self.case_ids, self.titles))
-        return Worded(records, case_ids, self.reported_at[list(places)], titles)
+        case_ids, titles = ([column[place] for place in places] for column in (self.case_ids, self.titles))
+        return Worded(self.records[list(places)], case_ids, self.reported_at[list(places)], titles)
 
     def rows(self) -> list[Row]:
         """They as rows, for the few of which something is shown."""
-        ids = [record.split(",") for record in self.records]
+        ids: list[tuple[int, int]] = self.records.tolist()
         return [
-            (int(record_id), int(version), "words", None, int(Rank.WORDS), case_id, None)
+            (record_id, version, "words", None, int(Rank.WORDS), case_id, None)
             for (record_id, version), case_id in zip(ids, self.case_ids, strict=True)
         ]
 
@@ -142,11 +143,10 @@ class Hits:
     is_many: bool
     tried: tuple[str, ...]
 
-    def only(self, case_ids: Collection[uuid.UUID]) -> Hits:
+    def only(self, case_ids: Collection[str]) -> Hits:
         """What of it these cases hold."""
-        cases = {str(case_id) for case_id in case_ids}
-        rows = tuple(row for row in self.rows if row[5] in cases)
-        kept = self.cases.places_of(cases)
+        rows = tuple(row for row in self.rows if row[5] in case_ids)
+        kept = self.cases.places_of(case_ids)
         titles = self.cases.titles_of(kept)  # a record by words tells a title
         return replace(self, rows=rows, worded=self.worded.at(titles.tolist()), cases=self.cases.at(kept, titles))
 

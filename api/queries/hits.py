@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from api.cursor import RELEVANT_MOST
-from api.queries.gathered import Hits, Row, Worded, cases_of
+from api.queries.gathered import RECORDS, Hits, Row, Worded, cases_of
 from api.queries.like import literal
 from api.queries.ranks import Rank
 from api.queries.rows import fetch_tuples
@@ -83,8 +83,8 @@ def _told_once(looking: _Looking, reading: Reading) -> Worded:
     """Records by words without those whose party bears the name: folded, its words agree however it is written."""
     if reading.kind not in (Kind.NAME, Kind.ORGANISATION, Kind.PINYIN) or not looking.rows:
         return looking.worded
-    named = {f"{row[0]},{row[1]}" for row in looking.rows if row[2] == "parties.name"}
-    return looking.worded.at([place for place, record in enumerate(looking.worded.records) if record not in named])
+    named = {row[:2] for row in looking.rows if row[2] == "parties.name"}
+    return looking.worded.at([place for place, record in enumerate(looking.worded.records.tolist()) if record not in named])
 
 
 class _Looking:
@@ -112,7 +112,7 @@ class _Looking:
         if not (is_name or reading.may_be_name) or len(reading.text) > LONGEST:
             return
         keys = typed_keys(reading.spoken or reading.text, _as(reading))
-        if reading.may_be_name and self.worded.records:  # then it is words, and their sound may be anybody's name
+        if reading.may_be_name and len(self.worded.records):  # then it is words, and their sound may be anybody's name
             keys = {key: agrees for key, agrees in keys.items() if agrees <= NameAgreement.STEM}
         found = self._named({key: agrees for key, agrees in keys.items() if agrees in _CLOSE})
         self.tried += [_WAYS[agrees] for agrees in sorted(set(keys.values()) & _CLOSE)]
@@ -149,10 +149,10 @@ class _Looking:
         return fetch_tuples(self._connection, statement, parameters)
 
 
-def _worded(records: str, case_ids: str, reported_at: memoryview, titles: str) -> Worded:
-    """Columns that came as a line a record, and times as eight bytes each."""
+def _worded(records: memoryview, case_ids: str, reported_at: memoryview, titles: str) -> Worded:
+    """Columns that came as numbers, of so many bytes each, and as lines."""
     seconds = np.frombuffer(reported_at, ">f8").astype(np.float64)
-    return Worded(records.split("\n"), case_ids.split("\n"), seconds, titles.split("\n"))
+    return Worded(np.frombuffer(records, RECORDS), case_ids.split("\n"), seconds, titles.split("\n"))
 
 
 def _as(reading: Reading) -> Any:

@@ -14,12 +14,12 @@ from api.audit.notes import note_search, shape_of
 from api.audit.row import write_ahead
 from api.dependencies import CallerDep, HubDep, TraceDep
 from api.examples import answered
-from api.json_answer import written
+from api.json_answer import written_fields
 from api.presenter import Presenter
 from api.problems import documented
 from api.questions.cases import CaseQuery
 from api.recognise import Kind, holds_identifier, numbers_in
-from api.search_view import search
+from api.search_view import find
 from api.state import Hub, Trace
 from hub.errors import RequestError
 
@@ -77,5 +77,5 @@ def _answer(query: CaseQuery, presenter: Presenter, hub: Hub, trace: Trace, acti
             note_search(trace, connection, query, entry=entry and entry.value, case_ids=case_ids, own=presenter.caller.department)
             write_ahead(trace, action)
 
-        page = search(connection, presenter, query, note)
-    return written(page)
+        page = find(connection, presenter, query, note)
+    return written_fields(page)

@@ -56,7 +56,7 @@ def match_record(
     Nothing is filed. Of each party, and of the case where the record tells one, the answer is certain, possible or none, with
     candidates, the best first, each with its match weight in bits and the steps that make it up.
     """
-    return written(_answer([record], request, caller, hub, trace, "match.record")[0], exclude_none=True)
+    return written(_answer([record], request, caller, hub, trace, "match.record")[0])
 
 
 @router.post(
@@ -70,7 +70,7 @@ def match_batch(
     batch: Annotated[MatchBatch, Body(openapi_examples=_BATCH_EXAMPLES)], request: Request, caller: CallerDep, hub: HubDep, trace: TraceDep
 ) -> Response:
     """批量匹配，至多 100 条记录、500 个当事人 · Many records at once, 100 and 500 parties at most, each by itself."""
-    return written(MatchBatchAnswer(items=_answer(batch.records, request, caller, hub, trace, "match.batch")), exclude_none=True)
+    return written(MatchBatchAnswer(items=_answer(batch.records, request, caller, hub, trace, "match.batch")))
 
 
 def _answer(records: Sequence[MatchRecord], request: Request, caller: Caller, hub: Hub, trace: Trace, action: str) -> list[MatchAnswer]:

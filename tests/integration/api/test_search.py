@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from api.answers.cases import CasePage
 from tests.integration.api.builders import Api, Store, at
 
 ID = "440311199001011237"
@@ -74,6 +75,12 @@ def test_the_entry_is_recognised_and_finds_its_case(api: Api, case_id: uuid.UUID
 def test_the_answer_says_why(api: Api, case_id: uuid.UUID, q: str, found: set[tuple[str, str]]) -> None:
     item = api.as_("clerk", "petition").find(q=q)["items"][0]
     assert {(match["department"]["code"], field) for match in item["matched"] for field in match["fields"]} == found
+
+
+@pytest.mark.parametrize("q", [PHONE, "王小明", "拖欠工资", "维珍妮", "没有这样的词"])
+def test_a_page_is_what_the_document_says_of_it_to_the_last_character(api: Api, case_id: uuid.UUID, q: str) -> None:
+    answer = api.post("/v1/cases/search", json={"q": q, "facets": ["department", "year"], "total": True})
+    assert CasePage.model_validate_json(answer.content).model_dump_json().encode() == answer.content
 
 
 def test_what_looks_like_a_name_and_is_none_was_words(api: Api, store: Store) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.queries.gathered import Row, Worded, cases_of
+from api.queries.gathered import RECORDS, Row, Worded, cases_of
 from api.queries.ranks import Rank
 from api.queries.search import Search
 from api.recognise import recognise
@@ -48,7 +48,7 @@ def rows(named: list[Told]) -> list[Row]:
 
 def worded(told: list[Told]) -> Worded:
     return Worded(
-        [f"{place},1" for place in range(len(told))],
+        np.array([(place, 1) for place in range(len(told))], RECORDS),
         [each.case_id for each in told],
         np.array([each.reported_at for each in told], np.float64),
         [each.title for each in told],
