@@ -154,7 +154,7 @@ def _item(row: Row, around: Row, presenter: Presenter) -> _Item:
     # What is published of a case may be wider or narrower than what this caller reads of it.
     if around["is_limited"] or not presenter.caller.rights.is_whole or "reported_at" not in row:
         row = {"reported_at": around["reported_at"], **row, **shown.stated_values(around)}
-    return {**presenter.case(around), **presenter.summary(row)}
+    return {**presenter.case(around), **presenter.summary(row), "matched": []}
 
 
 def _recognised(reading: Reading | None, items: Sequence[_Item]) -> Coded | None:
