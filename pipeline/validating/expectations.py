@@ -164,7 +164,7 @@ class _Check:
                 kwargs[argument] = renamed.get(kwargs[argument], kwargs[argument])
         if self.expectation.type == "expect_multicolumn_sum_to_equal":
             kwargs["column_list"] = [renamed[name] for name in kwargs["column_list"]]
-        return _built(self.expectation, kwargs, self.place)
+        return _built(self.expectation, kwargs, self.place, for_counts=True)
 
 
 def _is_of(expectation: Expectation, part: Part) -> bool:
@@ -236,15 +236,18 @@ def _refuse_failure(contract: Contract, expectation: Expectation, result: Expect
         )
 
 
-def _built(expectation: Expectation, kwargs: dict[str, Any], place: int) -> Any:
+def _built(expectation: Expectation, kwargs: dict[str, Any], place: int, *, for_counts: bool = False) -> Any:
     from great_expectations.exceptions.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.metadata_types import FailureSeverity
     from great_expectations.expectations.registry import get_expectation_impl
 
+    from pipeline.validating.counted import counted
+
     severity = FailureSeverity.WARNING if expectation.on_failure == "warn" else FailureSeverity.CRITICAL
     meta = {"place": place, "on_failure": expectation.on_failure}
     try:
-        return get_expectation_impl(expectation.type)(**kwargs, severity=severity, meta=meta)
+        kind = get_expectation_impl(expectation.type)
+        return (counted(kind) if for_counts else kind)(**kwargs, severity=severity, meta=meta)
     except ExpectationNotFoundError as error:
         raise _mistake(expectation, Words("不是此版本的规则", "is no expectation of this version")) from error
     except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError

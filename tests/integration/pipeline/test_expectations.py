@@ -12,6 +12,7 @@ from connectors.words import BATCH_EXPECTATIONS, ROW_EXPECTATIONS
 from hub.errors import ContractError
 from pipeline.validating import expectations
 from pipeline.validating.expectations import Finding, frame_of, run, suite
+from pipeline.validating.great_expectations_run import great_expectations
 
 SOUND_ID, UNSOUND_ID = "440306199001011236", "440306199001011234"
 SOUND_CODE, UNSOUND_CODE = "91350100M000100Y43", "91350100M000100Y44"
@@ -193,6 +194,36 @@ def test_every_expectation_a_contract_may_name_can_be_evaluated(name: str) -> No
     contract = make_contract({"type": name, **{argument: ARGUMENTS[argument] for argument in sorted(takes - OPTIONAL)}})
     (finding,) = judge(contract, {"x": "1", "y": "2"}, {"x": "1", "y": "3"})
     assert finding.rule == name
+
+
+@pytest.mark.parametrize("name", [*ROW_EXPECTATIONS])
+def test_no_rule_gathers_the_values_that_fail(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    great_expectations()  # first of all, for it says what it is not to load
+    from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+
+    asked: set[str] = set()
+    resolve = PandasExecutionEngine.resolve_metrics
+
+    def resolved(engine: PandasExecutionEngine, metrics_to_resolve: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.update(metric.metric_name for metric in metrics_to_resolve)
+        return resolve(engine, metrics_to_resolve, *args, **kwargs)
+
+    monkeypatch.setattr(PandasExecutionEngine, "resolve_metrics", resolved)
+    rule = {"type": name, "on_failure": "quarantine", **{each: ARGUMENTS[each] for each in sorted(ROW_EXPECTATIONS[name] - OPTIONAL)}}
+    judge(make_contract(rule), {"x": "2", "y": "1"}, {"x": "2", "y": "x"})
+    assert asked
+    assert not [metric for metric in asked if metric.endswith(".unexpected_values")]
+
+
+def test_a_rules_configuration_is_worked_out_once() -> None:
+    great_expectations()
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    from pipeline.validating.counted import counted
+
+    rule = counted(get_expectation_impl("expect_column_values_to_be_in_set"))(column="x", value_set=["1"], meta={"place": 0})
+    assert rule.configuration is rule.configuration
+    assert rule.configuration.kwargs == {"column": "x", "value_set": ["1"]}
 
 
 @pytest.mark.parametrize(
