@@ -96,6 +96,11 @@ def suite(contract: Contract) -> ExpectationSuite:
     return built
 
 
+def has_rules(contract: Contract, part: Part) -> bool:
+    """Whether a contract has rules of a part, as in `run`."""
+    return any(_is_of(expectation, part) for expectation in contract.expectations)
+
+
 def frame_of(contract: Contract, rows: Sequence[Mapping[str, Any]], part: Part = "all") -> pd.DataFrame:
     """The columns that the contract's expectations look at, as text, one row a payload.
 

@@ -28,11 +28,10 @@ from pipeline.columns.payloads import Payloads, collector_at_rest
 from pipeline.store.copying import read_frame
 from pipeline.store.locks import department_lock
 from pipeline.validating import drift
-from pipeline.validating.expectations import Finding, Part, frame_of, run
+from pipeline.validating.expectations import Finding, Part, frame_of, has_rules, run
 
 if TYPE_CHECKING:
     import pandas as pd
-
 
 _UNREADABLE = """
 INSERT INTO refused
@@ -150,12 +149,16 @@ def _judge(connection: Connection, contract: Contract, keys: dict[str, object], 
             rows = Payloads.decoded(chunk.drop_in_place("payload")).documents
             seen = drift.Shape.of(rows)
             _drift_in_rows(contract, known, seen, (rows, chunk, connection), verdict)
-            judged, of_batch = frame_of(contract, rows, "rows"), frame_of(contract, rows, "batch")
+            # A batch that is one chunk, with no two versions of a record, is judged by all its rules at once.
+            part: Part = "all" if len(chunk) == verdict.rows == chunk["source_record_id"].n_unique() else "rows"
+            judged = frame_of(contract, rows, part)
+            if part == "rows" and has_rules(contract, "batch"):
+                whole.append(frame_of(contract, rows, "batch"))
             del rows  # decoded they are many times as large as the columns that are judged
         shape.merge(seen)
-        _expect(contract, judged, "rows", (chunk, connection), verdict)
-        whole.append(of_batch)
-    _expect_of_batch(contract, whole, connection, verdict)
+        _expect(contract, judged, part, (chunk, connection), verdict)
+    if whole:
+        _expect_of_batch(contract, whole, connection, verdict)
     _drift_in_batch(contract, known, shape, verdict)
     verdict.columns = drift.remembered(contract, known, shape, learns_types=contract.drift.retyped_column == "land_and_alert")
 
@@ -167,10 +170,9 @@ def _expect_of_batch(contract: Contract, frames: list[pd.DataFrame], connection:
     """
     import pandas as pd
 
-    frame = pd.concat(frames)
-    rows = _whole(connection, contract) if len(frame.columns) else None
-    newest = None if rows is None else _newest(rows)
-    if rows is None or newest is None:
+    frame, rows = pd.concat(frames), _whole(connection, contract)
+    newest = _newest(rows)
+    if newest is None:
         _expect(contract, frame, "batch", (rows, connection), verdict)
         return
     _expect(contract, frame[newest.to_numpy()], "over_rows", (rows.filter(newest), connection), verdict)
@@ -197,12 +199,12 @@ def _newest(rows: pl.DataFrame) -> pl.Series | None:
     return furthest_first.select("row", is_newest=pl.col("source_record_id").is_first_distinct()).sort("row")["is_newest"]
 
 
-def _expect(contract: Contract, frame: pd.DataFrame, part: Part, where: tuple[pl.DataFrame | None, Connection], verdict: _Verdict) -> None:
+def _expect(contract: Contract, frame: pd.DataFrame, part: Part, where: tuple[pl.DataFrame, Connection], verdict: _Verdict) -> None:
     """Judge rows; `where` has their (source_record_id, version) in the frame's order."""
     rows, connection = where
     for finding in run(contract, frame, part):
         verdict.count(finding)
-        if rows is not None and finding.on_failure == "quarantine" and finding.row_indexes:
+        if finding.on_failure == "quarantine" and finding.row_indexes:
             reason = Words(f"不符合 {finding.rule}", f"{finding.rule} does not hold")
             _refuse(connection, rows, finding.row_indexes, finding.rule, finding.column, str(reason))
 

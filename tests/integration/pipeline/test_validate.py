@@ -12,10 +12,13 @@ from hub.settings import Settings
 from pipeline.ingest import finish
 from pipeline.landing.land import land
 from pipeline.quarantine import Choice, discard, discard_batch, list_items, release, replay
+from pipeline.validating import validate as validating
+from pipeline.validating.expectations import run
 from pipeline.validating.validate import validate
 from tests.integration.pipeline.builders import SETTINGS, ask, giving, make_contract, make_page, make_row, take_in
 
 REQUIRED = {"type": "expect_column_values_to_not_be_null", "column": "text", "on_failure": "quarantine"}
+UNIQUE = {"type": "expect_column_values_to_be_unique", "column": "phone", "on_failure": "quarantine"}
 ITEMS = "SELECT source_record_id, rule, column_name FROM quarantine.item WHERE state = 'open' ORDER BY source_record_id, rule"
 
 
@@ -233,6 +236,24 @@ def test_great_expectations_runs_over_chunks(database: Engine) -> None:
     assert ask(database, "SELECT failed FROM ops.validation_result WHERE rule LIKE '%unique'") == [2]
 
 
+@pytest.mark.parametrize(
+    ("rules", "chunk_rows", "parts"),
+    [
+        pytest.param(2, 20_000, ["all"], id="one chunk"),
+        pytest.param(2, 2, ["rows", "rows", "batch"], id="chunks"),
+        pytest.param(1, 2, ["rows", "rows"], id="no rule of the batch"),
+    ],
+)
+def test_great_expectations_is_asked_no_more_often_than_it_must_be(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, rules: int, chunk_rows: int, parts: list[str]
+) -> None:
+    asked = []
+    monkeypatch.setattr(validating, "run", lambda contract, frame, part: asked.append(part) or run(contract, frame, part))
+    contract = make_contract(expectations=[REQUIRED, UNIQUE][:rules])
+    take_in(database, contract, make_page([make_row(n) for n in range(4)]), settings=Settings(validate_chunk_rows=chunk_rows))
+    assert asked == parts
+
+
 def test_a_validation_that_is_tried_again_leaves_results_and_alerts_as_they_are(database: Engine) -> None:
     contract = make_contract(expectations=[REQUIRED], volume={"max": 2})
     rows = [make_row(1, text=None), b"{", *(make_row(n, surprise="x") for n in range(2, 5))]
@@ -253,7 +274,6 @@ def test_a_validation_that_is_tried_again_leaves_results_and_alerts_as_they_are(
     assert ask(database, "SELECT state, accepted, quarantined FROM ops.batch") == [("done", 3, 2)]
 
 
-UNIQUE = {"type": "expect_column_values_to_be_unique", "column": "phone", "on_failure": "quarantine"}
 COUNT = {"type": "expect_table_row_count_to_be_between", "min_value": 1, "max_value": 7, "on_failure": "warn"}
 
 
