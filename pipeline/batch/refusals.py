@@ -1,4 +1,6 @@
-"""Rows refused on the way: gathered in a temporary table, then put into quarantine with rule and reason, never with the value."""
+"""Rows refused on the way: gathered in a temporary table that is empty when a transaction begins, then put into quarantine with rule
+and reason, never with the value.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ from pipeline.store.copying import copy_in, cursor_of
 
 COLUMNS = ("source_record_id", "version", "rule", "column_name", "reason")
 
-_TABLE = """
-CREATE TEMP TABLE IF NOT EXISTS refused (source_record_id text, version integer, rule text, column_name text, reason text)
+TABLE = """
+CREATE TEMP TABLE IF NOT EXISTS refused (
+    source_record_id text, version integer, rule text, column_name text, reason text
+) ON COMMIT DELETE ROWS
 """
 # What a record said before the version that is accepted needs nobody's attention any more: it is superseded, whatever it says.
 _QUARANTINE = """
@@ -42,12 +46,6 @@ _BY_ARRIVAL = _QUARANTINE.format(where_own="", overtaken=overtakes("a", "f", ord
 _BY_PLACE = _QUARANTINE.format(where_own=_OF_OWN, overtaken=overtakes("a", "o", ordered=True))
 
 
-def prepare(connection: Connection) -> None:
-    """Begin with none refused."""
-    connection.execute(text(_TABLE))
-    connection.execute(text("TRUNCATE refused"))
-
-
 def add(connection: Connection, refused: pl.DataFrame | pa.Table) -> int:
     """Gather refused rows: columns as in COLUMNS.
 
@@ -58,6 +56,5 @@ def add(connection: Connection, refused: pl.DataFrame | pa.Table) -> int:
 
 
 def quarantine(connection: Connection, department: str, *, ordered: bool) -> None:
-    """Put what was gathered into quarantine, one item a row and rule, and begin anew; `ordered`: its events tell their place."""
+    """Put what was gathered into quarantine, one item a row and rule; `ordered`: its events tell their place."""
     connection.execute(text(_BY_PLACE if ordered else _BY_ARRIVAL), {"department": department})
-    connection.execute(text("TRUNCATE refused"))

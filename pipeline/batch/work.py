@@ -18,6 +18,11 @@ SELECT b.batch_id, b.validated_at IS NOT NULL AS is_validated FROM ops.batch b J
     WHERE department = :department AND batch_id <= :batch_id AND state = 'landed' AND (:takes_all OR batch_id = ANY(:released))
 ) r USING (batch_id) ORDER BY b.batch_id
 """
+TABLE = """
+CREATE TEMP TABLE IF NOT EXISTS work (
+    n bigint PRIMARY KEY, source_record_id text NOT NULL, version integer NOT NULL
+) ON COMMIT DELETE ROWS
+"""
 _UNVALIDATED = "UPDATE ops.batch SET validated_at = NULL WHERE batch_id = ANY(:batches)"
 _FILL = """
 INSERT INTO work SELECT row_number() OVER (ORDER BY batch_id, ordinal), source_record_id, version
@@ -44,15 +49,11 @@ def to_be_validated(connection: Connection, batches: Sequence[int]) -> None:
 
 
 def prepare(connection: Connection, department: str, batches: Sequence[int]) -> int:
-    """Number the landed rows of batches of a department.
+    """Number the landed rows of batches of a department, in a table that has none yet.
 
     Returns:
         How many there are.
     """
-    connection.execute(
-        text("CREATE TEMP TABLE IF NOT EXISTS work (n bigint PRIMARY KEY, source_record_id text NOT NULL, version integer NOT NULL)")
-    )
-    connection.execute(text("TRUNCATE work"))
     count = connection.execute(text(_FILL), {"department": department, "batches": list(batches)}).rowcount
     if count:
         connection.execute(text("ANALYZE work"))
@@ -70,5 +71,6 @@ def chunks(connection: Connection, department: str, size: int, total: int) -> It
             "AND source_record_id = w.source_record_id AND version = w.version OFFSET 0"
             ") r WHERE w.n > %(start)s AND w.n <= %(end)s ORDER BY w.n",
             {"department": department, "start": start, "end": start + size},
+            is_fixed=True,
         )
         yield chunk.with_columns(clear_payloads(chunk["payload"]))

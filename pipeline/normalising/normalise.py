@@ -32,17 +32,19 @@ from schema.search import search_tokens
 _CHUNK_ROWS = 10_000  # mapped and written at once: more take as long a row, and more memory
 _EVENTS = ("occurred", "reported", "found", "accepted", "ordered", "reported_in", "resolved", "confirmed", "fed_back")
 
-_TEMPORARY = (
-    """CREATE TEMP TABLE IF NOT EXISTS mapped (
-           source_record_id text, version integer, reported_at timestamptz, record_id bigint, is_deleted boolean NOT NULL DEFAULT false
-       ) ON COMMIT DELETE ROWS""",
-    *party_rows.TEMPORARY,
-    """CREATE TEMP TABLE IF NOT EXISTS later (
-           record_id bigint, version integer, is_deleted boolean, reported_at timestamptz
-       ) ON COMMIT DELETE ROWS""",
-    versions.OVERTAKEN,
-)
-_EMPTY = "TRUNCATE mapped, mapped_party"
+_MAPPED = """
+CREATE TEMP TABLE IF NOT EXISTS mapped (
+    source_record_id text, version integer, reported_at timestamptz, record_id bigint, is_deleted boolean NOT NULL DEFAULT false
+) ON COMMIT DELETE ROWS
+"""
+_KNOWN_BEFORE = """
+CREATE TEMP TABLE IF NOT EXISTS later (
+    record_id bigint, version integer, is_deleted boolean, reported_at timestamptz
+) ON COMMIT DELETE ROWS
+"""
+# In one round trip; each is empty when a transaction begins.
+_TEMPORARY = ";".join((refusals.TABLE, work.TABLE, _MAPPED, party_rows.TABLE, _KNOWN_BEFORE, versions.OVERTAKEN))
+_EMPTY = "TRUNCATE mapped, mapped_party, refused"
 # The word index takes what waits in its list in as many turns as it has room for, each over the whole of the index.
 _ROOM = "SET LOCAL work_mem = '128MB'"
 _NUMBER = """
@@ -73,10 +75,9 @@ SET reason = CASE WHEN pending.reason IN ('relink', 'party_changed') THEN pendin
 _NEW_PENDING = _PENDING.format(waiting="mapped WHERE version = 1")
 _LATER = "INSERT INTO later SELECT record_id, version, is_deleted, reported_at FROM mapped WHERE version > 1"
 _LATER_PENDING = _PENDING.format(waiting="(SELECT DISTINCT ON (record_id) * FROM later ORDER BY record_id, version DESC) newest")
-_TOMBSTONES = """
-INSERT INTO mapped (source_record_id, version, is_deleted) SELECT source_record_id, version, true FROM landing.record
-WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed' AND operation = 'delete'
-"""
+_DELETIONS = "landing.record WHERE department = :department AND batch_id = ANY(:batches) AND state = 'landed' AND operation = 'delete'"
+_HAS_DELETIONS = f"SELECT EXISTS (SELECT FROM {_DELETIONS})"
+_TOMBSTONES = f"INSERT INTO mapped (source_record_id, version, is_deleted) SELECT source_record_id, version, true FROM {_DELETIONS}"
 _DONE = """
 UPDATE ops.batch SET state = 'done', finished_at = now(), error = NULL
 WHERE department = :department AND batch_id <= :batch_id AND state IN ('landed', 'validated') AND batch_id <> ALL(:unvalidated)
@@ -112,16 +113,14 @@ def normalise(engine: Engine, contract: Contract, batch_id: int, settings: Setti
     department = contract.department
     with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
         keys: dict[str, object] = {"department": department, "batch_id": batch_id, "is_ordered": is_ordered(contract)}
-        for statement in _TEMPORARY:
-            connection.execute(text(statement))
-        refusals.prepare(connection)
+        connection.execute(text(_TEMPORARY))
         batches, unvalidated = work.unfinished(connection, department, batch_id, released)
         keys |= {"batches": batches, "unvalidated": unvalidated, "released": list(released), "takes_all": not released}
         touched = {batch_id, *batches} - {*unvalidated}
         if keys["is_ordered"]:
             connection.execute(text(versions.NUMBER_ANEW), keys)
+            connection.commit()  # held or not, they keep these numbers
         total = work.prepare(connection, department, batches)
-        connection.commit()
         refused = Refused(connection, department, sorted(touched), total)
         if total:
             chunks = work.chunks(connection, department, min(settings.validate_chunk_rows, _CHUNK_ROWS), total)
@@ -157,8 +156,10 @@ def _map_all(
         refused: takes in what is refused.
         limits: with the share above which it is too much; None where that holds no batch.
     """
-    for chunk in chunks:
+    for number, chunk in enumerate(chunks):
         mapped = mapper(chunk)
+        if number:
+            connection.execute(text(_EMPTY))
         refused.count(mapped.refusals)
         if limits is None or not refused.is_too_much(limits):
             _write(connection, keys, mapped)
@@ -169,7 +170,6 @@ def _write(connection: Connection, keys: dict[str, object], mapped: Mapped) -> N
         refusals.quarantine(connection, str(keys["department"]), ordered=bool(keys["is_ordered"]))
     if mapped.records.num_rows == 0:
         return
-    connection.execute(text(_EMPTY))
     records, parties = _frame(mapped.records), _frame(mapped.parties)
     copy_in(cursor_of(connection), "mapped", records, ("source_record_id", "version", "reported_at"))
     numbered = _number(connection, keys)
@@ -186,7 +186,7 @@ def _number(connection: Connection, keys: dict[str, object]) -> pl.DataFrame:
     connection.execute(text("ANALYZE mapped"))
     connection.execute(text(versions.DROP_LATE if keys["is_ordered"] else versions.DROP_STALE), keys)
     connection.execute(text(_NUMBER), keys)
-    return read_frame(connection, "SELECT source_record_id, version, record_id FROM mapped")
+    return read_frame(connection, "SELECT source_record_id, version, record_id FROM mapped", is_fixed=True)
 
 
 def _accept(connection: Connection, keys: dict[str, object], numbered: pl.DataFrame) -> None:
@@ -232,8 +232,9 @@ def _with_tokens(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
 
 def _bury(connection: Connection, keys: dict[str, object]) -> None:
     """Take tombstones in: a deleted record becomes a version without content."""
-    connection.execute(text(_EMPTY))
-    if connection.execute(text(_TOMBSTONES), keys).rowcount:
+    if connection.execute(text(_HAS_DELETIONS), keys).scalar_one():
+        connection.execute(text(_EMPTY))
+        connection.execute(text(_TOMBSTONES), keys)
         numbered = _number(connection, keys)
         connection.execute(text(_DELETED_RECORDS), keys)
         _accept(connection, keys, numbered)

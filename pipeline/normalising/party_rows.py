@@ -16,10 +16,10 @@ from schema.records import PARTY
 
 _PARTY_FIELDS = [name for name in PARTY.names if name not in ("department", "source_record_id", "version")]
 
-TEMPORARY = (
-    """CREATE TEMP TABLE IF NOT EXISTS mapped_party (source_record_id text, LIKE store.party) ON COMMIT DELETE ROWS""",
-    """ALTER TABLE mapped_party ALTER record_id DROP NOT NULL, ALTER party_id DROP NOT NULL""",
-)
+TABLE = """
+CREATE TEMP TABLE IF NOT EXISTS mapped_party ON COMMIT DELETE ROWS AS
+SELECT cast(NULL AS text) AS source_record_id, p.* FROM store.party p WITH NO DATA
+"""
 _FIRST_PARTIES = """
 INSERT INTO store.party (party_id, record_id, {fields}, version)
 SELECT nextval('store.party_id_seq'), m.record_id, {said}, p.version

@@ -33,6 +33,7 @@ from pipeline.validating.expectations import Finding, Part, frame_of, has_rules,
 if TYPE_CHECKING:
     import pandas as pd
 
+_TEMPORARY = f"{refusals.TABLE}; {work.TABLE}"
 _UNREADABLE = """
 INSERT INTO refused
 SELECT source_record_id, version, CASE WHEN payload IS NULL THEN 'fault' ELSE 'key' END, NULL,
@@ -120,7 +121,7 @@ def validate(engine: Engine, contract: Contract, batch_id: int, settings: Settin
     department = contract.department
     with told_with_batch(engine, department, batch_id), store_errors(), department_lock(engine, department) as connection:
         keys = {"department": department, "batch_id": batch_id, "key": ", ".join(contract.key)}
-        refusals.prepare(connection)
+        connection.execute(text(_TEMPORARY))
         _, batches = work.unfinished(connection, department, batch_id, released)  # results of those judged before stay as they are
         unreadable = connection.execute(text(_UNREADABLE), {**keys, "batches": batches}).rowcount
         total = work.prepare(connection, department, batches)
@@ -183,7 +184,7 @@ def _whole(connection: Connection, contract: Contract) -> pl.DataFrame:
     """All rows in the order of the frames: (source_record_id, version, is_refused, place)."""
     ordered = is_ordered(contract)
     place, of_landing = (place_of("l", within="f.version IS NULL"), _OF_LANDING) if ordered else ("NULL::text", "")
-    return read_frame(connection, _WHOLE.format(place=place, of_landing=of_landing), {"department": contract.department})
+    return read_frame(connection, _WHOLE.format(place=place, of_landing=of_landing), {"department": contract.department}, is_fixed=True)
 
 
 def _newest(rows: pl.DataFrame) -> pl.Series | None:
@@ -210,10 +211,8 @@ def _expect(contract: Contract, frame: pd.DataFrame, part: Part, where: tuple[pl
 
 
 def _refuse(connection: Connection, rows: pl.DataFrame, indexes: list[int], rule: str, column: str | None, reason: str) -> None:
-    refused = rows[indexes].select(
-        "source_record_id", "version", rule=pl.lit(rule), column_name=pl.lit(column, pl.String), reason=pl.lit(reason)
-    )
-    refusals.add(connection, refused)
+    told = {"rule": pl.lit(rule), "column_name": pl.lit(column, pl.String), "reason": pl.lit(reason)}
+    refusals.add(connection, rows[indexes].select("source_record_id", "version", **told))
 
 
 def _drift_in_rows(

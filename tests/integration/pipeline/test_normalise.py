@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from hub.encryption import clear_number
 from hub.settings import Settings
@@ -106,3 +106,21 @@ def test_earlier_batches_stay_free_while_a_long_one_is_mapped(database: Engine, 
     take_in(database, contract, make_page([make_row(n, status="closed") for n in range(6)]), settings=settings)
     assert counts == [6, 6, 6]
     assert ask(database, "SELECT accepted, superseded FROM ops.batch ORDER BY batch_id") == [(0, 6), (6, 0)]
+
+
+def test_what_chunks_refuse_is_put_into_quarantine_once(database: Engine) -> None:
+    settings = Settings(home=SETTINGS.home, validate_chunk_rows=2)
+    rows = [make_row(n, at="no time" if n in (0, 3, 5) else "2026-03-01") for n in range(6)]
+    report = take_in(database, make_contract(), make_page(rows), settings=settings)
+    assert (report.accepted, report.quarantined) == (3, 3)
+    assert ask(database, "SELECT source_record_id FROM quarantine.item ORDER BY item_id") == ["0", "3", "5"]
+
+
+def test_a_small_batch_finds_its_temporary_tables_empty(database: Engine) -> None:
+    sent: list[str] = []
+    event.listen(database, "before_cursor_execute", lambda _, __, statement, *___: sent.append(statement))
+    for status in ("received", "accepted"):
+        take_in(database, make_contract(), make_page([make_row(1, status=status), make_row(2, status=status, at="no time")]))
+    assert ask(database, "SELECT count(*) FROM quarantine.item WHERE state = 'open'") == [2]
+    emptied = [statement for statement in sent if "TRUNCATE" in statement]
+    assert emptied == ["TRUNCATE seen, seen_keyless, returned"]  # of the second pull: keys of the first snapshot were there
