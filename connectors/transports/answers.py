@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from connectors.masking import told_keys
 from connectors.paths import compile_path
 from connectors.rows import Row, as_row
-from connectors.transports.http import Answer
 from hub.errors import SourceFormatError
 from hub.wording import Words
+
+if TYPE_CHECKING:  # an inbox is read without a client of HTTP
+    from connectors.transports.http import Answer
 
 NO_CONTENT = 204
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,20})", re.ASCII | re.IGNORECASE)

@@ -412,6 +412,12 @@ def test_reading_contracts_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_an_inbox_is_read_without_a_client_of_http() -> None:
+    code = "import sys, connectors.transports.inbox; print('httpx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_contract_dict_is_what_the_other_tests_vary() -> None:
     assert make_contract(**contract_dict()).department == "labour"
 
