@@ -18,29 +18,22 @@ _TYPE = pl.List(pl.Struct({"department": pl.String, "number": pl.String}))
 
 def read_references(references: Sequence[Reference], source: Payloads) -> pl.Series:
     """A list of (department, number) a row, in the contract's order, without repeats; empty where nothing is cited."""
-    rows = pl.DataFrame({"row": pl.int_range(len(source), dtype=pl.UInt32, eager=True)})
     columns = {name: _said(source.column(name)) for name in dict.fromkeys(each.from_ for each in references if each.from_ is not None)}
-    cited = [frame for frame in (_cited(reference, source, columns) for reference in references) if len(frame)]
+    cited = [(row, each.to, number) for each in references for row, number in _numbers(each, source, columns)]
     if not cited:
         return pl.Series([[]], dtype=_TYPE).new_from_index(0, len(source))
-    grouped = pl.concat(cited).unique(maintain_order=True).sort("row", maintain_order=True)
-    grouped = grouped.group_by("row", maintain_order=True).agg(pl.struct("department", "number").alias("references"))
-    return rows.join(grouped, on="row", how="left", maintain_order="left")["references"].fill_null([])
+    rows, departments, numbers = zip(*cited, strict=True)
+    found = unblanked(strip(pl.Series("number", numbers, dtype=pl.String)))
+    frame = pl.DataFrame([pl.Series("row", rows, dtype=pl.UInt32), pl.Series("department", departments, dtype=pl.String), found])
+    frame = frame.drop_nulls("number").unique(maintain_order=True)
+    grouped = frame.group_by("row").agg(pl.struct("department", "number").alias("references"))
+    every = pl.DataFrame({"row": pl.int_range(len(source), dtype=pl.UInt32, eager=True)})
+    return every.join(grouped, on="row", how="left", maintain_order="left")["references"].fill_null([])
 
 
 def _said(column: pl.Series) -> list[tuple[int, str]]:
     """(row, value) of a column where it has one: twelve references may look through the same texts."""
     return [(row, value) for row, value in enumerate(column) if value]
-
-
-def _cited(reference: Reference, source: Payloads, columns: Mapping[str, list[tuple[int, str]]]) -> pl.DataFrame:
-    numbers = _numbers(reference, source, columns)
-    if not numbers:
-        return pl.DataFrame()
-    rows = pl.Series("row", [row for row, _ in numbers], dtype=pl.UInt32)
-    found = unblanked(strip(pl.Series("number", [number for _, number in numbers], dtype=pl.String)))
-    cleaned = pl.DataFrame([rows, found]).with_columns(department=pl.lit(reference.to)).drop_nulls("number")
-    return cleaned.select("row", "department", "number")
 
 
 def _numbers(reference: Reference, source: Payloads, columns: Mapping[str, list[tuple[int, str]]]) -> list[tuple[int, str]]:
