@@ -232,7 +232,7 @@ def list_keys(channel: Channel, relation: Relation, keys: pl.DataFrame) -> None:
 
 
 def _put(channel: Channel, relation: Relation, keys: pl.DataFrame) -> None:
-    channel.copy(relation.keys, keys.sort("key").select("key", pl.col("id").alias(relation.node)), puts_off=True)
+    channel.copy_numbers(relation.keys, keys.sort("key").select("key", pl.col("id").alias(relation.node)))
 
 
 def hide_keys(channel: Channel, relation: Relation, ids: pl.Series) -> None:

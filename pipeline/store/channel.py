@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import polars as pl
 from sqlalchemy import Connection
 
-from pipeline.store.copying import copy_text, cursor_of, read_text, text_of
+from pipeline.store.copying import Text, copy_text, cursor_of, numbers_of, read_text, texts_of
 
 _T = TypeVar("_T")
 #: Rows of what is put off that are copied at once.
@@ -73,8 +73,14 @@ class Channel:
     def copy(self, table: str, frame: pl.DataFrame, *, puts_off: bool = False) -> None:
         """Start to append a frame to a table, or put it off; the frame's columns have the table's names."""
         # In parts, so that what cannot wait does not wait for long; as text, so that this thread writes it and not the store's.
-        for part in frame.iter_slices(PART if puts_off else max(1, frame.height)):
-            text = text_of(table, part)
+        self._copy(texts_of(table, frame, PART if puts_off else max(1, frame.height)), puts_off=puts_off)
+
+    def copy_numbers(self, table: str, frame: pl.DataFrame) -> None:
+        """Put off to append a frame whose columns are bigint in the table, none null."""
+        self._copy(numbers_of(table, frame, PART), puts_off=True)
+
+    def _copy(self, texts: Iterator[Text], *, puts_off: bool) -> None:
+        for text in texts:
             self._submit(lambda text=text: copy_text(self._cursor, text), puts_off=puts_off)  # type: ignore[misc]
 
     def _submit(self, work: Callable[[], _T], *, puts_off: bool = False) -> Future[_T]:

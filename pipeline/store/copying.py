@@ -7,10 +7,11 @@ CSV text, which is where NULL and the empty string stay apart: NULL is bare, the
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor
@@ -38,6 +39,7 @@ type_of_oid: dict[int, pl.DataType] = {
     17: pl.Binary(),
 }
 _NUMERIC = 1700
+_BEGIN, _END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"  # of COPY's binary format: no flags; no fields
 BUFFER = 1 << 20  # bytes a driver call: it asks for the interpreter's lock at each, and other threads are at work
 _schemas: dict[str, dict[str, pl.DataType]] = {}  # of fixed queries, by their text
 
@@ -64,32 +66,46 @@ def copy_in(cursor: Cursor, table: str, frame: pl.DataFrame | pa.Table, columns:
         How many rows went in.
     """
     rows = cast(pl.DataFrame, pl.from_arrow(frame)) if isinstance(frame, pa.Table) else frame
-    if rows.height:
-        copy_text(cursor, text_of(table, rows, columns))
+    for text in texts_of(table, rows, max(1, rows.height), columns):
+        copy_text(cursor, text)
     return rows.height
 
 
 @dataclass(frozen=True)
 class Text:
-    """Rows as CSV, and the statement that takes them."""
+    """Rows as COPY reads them, and the statement that takes them."""
 
     sql: str
     rows: bytes
 
 
-def text_of(table: str, rows: pl.DataFrame, columns: Sequence[str] | None = None) -> Text:
-    """What `copy_in` does, but for the database's part of it."""
+def texts_of(table: str, rows: pl.DataFrame, most: int, columns: Sequence[str] | None = None) -> Iterator[Text]:
+    """What `copy_in` does, but for the database's part of it: as CSV, so many rows a text; none of no rows."""
     names = list(columns) if columns is not None else rows.columns
-    quoted = ", ".join(f'"{name}"' for name in names)
-    buffer = io.BytesIO()
-    rows.select([_text_of(name, rows.schema[name]) for name in names]).write_csv(
-        buffer, include_header=False, quote_style="non_numeric", datetime_format="%Y-%m-%dT%H:%M:%S%.6f+00:00"
-    )
-    return Text(f"COPY {table} ({quoted}) FROM STDIN (FORMAT csv)", buffer.getvalue())
+    carried = rows.select([_text_of(name, rows.schema[name]) for name in names])
+    for part in carried.iter_slices(most):
+        buffer = io.BytesIO()
+        part.write_csv(buffer, include_header=False, quote_style="non_numeric", datetime_format="%Y-%m-%dT%H:%M:%S%.6f+00:00")
+        yield Text(f"COPY {table} ({_quoted(names)}) FROM STDIN (FORMAT csv)", buffer.getvalue())
+
+
+def numbers_of(table: str, rows: pl.DataFrame, most: int) -> Iterator[Text]:
+    """The same of columns of bigint, none null, in the binary format: a tenth of the time to write, and less to read."""
+    fields = [field for name in rows.columns for field in ((f"{name} bytes", ">i4"), (name, ">i8"))]
+    for part in rows.iter_slices(most):
+        laid_out = np.empty(part.height, np.dtype([("fields", ">i2"), *fields]))
+        laid_out["fields"] = part.width
+        for name in part.columns:
+            laid_out[f"{name} bytes"], laid_out[name] = 8, part[name].to_numpy()
+        yield Text(f"COPY {table} ({_quoted(rows.columns)}) FROM STDIN (FORMAT binary)", _BEGIN + laid_out.tobytes() + _END)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def copy_text(cursor: Cursor, text: Text) -> None:
-    """Append rows that are text already."""
+    """Append rows that are laid out already."""
     cursor.copy_expert(text.sql, io.BytesIO(text.rows), size=BUFFER)
 
 

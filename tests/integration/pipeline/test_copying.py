@@ -11,6 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from sqlalchemy import Engine
 
+from pipeline.store.channel import PART, Channel
 from pipeline.store.copying import copy_in, cursor_of, read_frame
 
 UTC = dt.UTC
@@ -51,6 +52,18 @@ def test_every_type_and_awkward_text_comes_back(database: Engine) -> None:
         cursor.execute("SET TIME ZONE 'Asia/Shanghai'")
         assert_frame_equal(read_frame(connection, "SELECT * FROM t"), frame)
         assert read_frame(cursor, "SELECT * FROM t WHERE false").schema == frame.schema
+
+
+def test_whole_numbers_come_back_however_many_and_large(database: Engine) -> None:
+    frame = pl.DataFrame(
+        {"key": [-(2**63), -1, 0, 2**63 - 1, *range(2 * PART)], "node": range(2 * PART + 4)}, {"key": pl.Int64, "node": pl.Int64}
+    )
+    with database.begin() as connection:
+        cursor_of(connection).execute("CREATE TEMP TABLE t (node bigint, other text DEFAULT 'x', key bigint)")
+        with Channel(connection) as channel:
+            channel.copy_numbers("t", frame.clear())
+            channel.copy_numbers("t", frame)
+        assert_frame_equal(read_frame(connection, "SELECT key, node, other FROM t ORDER BY node"), frame.with_columns(other=pl.lit("x")))
 
 
 def test_arrow_tables_structs_and_column_choice(database: Engine) -> None:
