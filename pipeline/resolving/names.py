@@ -38,7 +38,7 @@ def write_names(channel: Channel, parties: pl.DataFrame) -> None:
     borne = _fit(parties)
     if borne.is_empty():
         return
-    unknown = channel.read(_UNKNOWN, names=borne["name"].unique().to_list())
+    unknown = channel.read(_UNKNOWN, names=borne["name"].unique())
     new = borne.join(unknown, on="name", how="semi")
     if new.height:
         channel.copy("store.name_form", forms(new), puts_off=True)

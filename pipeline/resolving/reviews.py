@@ -44,11 +44,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.left_id AND known_to IS NULL OFFSET 0) a ON true
 LEFT JOIN LATERAL (SELECT {entity} FROM {members} WHERE {node} = t.right_id AND known_to IS NULL OFFSET 0) b ON true
 """
-_TORN = """
-SELECT left_id AS left, right_id AS right FROM store.review_task WHERE relation = '{name}' AND state = 'open' AND levels ? 'torn'
-AND (left_id = ANY (%(seen)s::bigint[]) AND right_id = ANY (%(seen)s::bigint[])
-     OR left_id = ANY (%(gone)s::bigint[]) OR right_id = ANY (%(gone)s::bigint[]))
-"""
+# All of them, which are few: a chunk's nodes are many to name.
+_TORN = "SELECT left_id AS left, right_id AS right FROM store.review_task WHERE relation = '{name}' AND state = 'open' AND levels ? 'torn'"
 _CLOSE = """
 UPDATE store.review_task r SET state = t.state, closed_change = %(change)s
 FROM unnest(%(tasks)s::bigint[], %(states)s::text[]) AS t (task_id, state) WHERE r.task_id = t.task_id
@@ -149,7 +146,8 @@ def update_reviews(task: Task, evaluation: Evaluation, fates: Fates, clustered: 
     elsewhere = live_links(channel, relation, fates.moves.drop_nulls("former")["id"])
     seen = [links.filter(pl.col("decision") == "review") for links in (evaluation.edges, evaluation.before, elsewhere)]
     judged = evaluation.edges.filter(pl.col("decided_by") != "engine") if task.has_decisions else evaluation.edges.clear()
-    torn_before = channel.read(_TORN.format(name=relation.name), seen=clustered, gone=task.gone)
+    is_clustered, is_gone = ([pl.col(side).is_in(nodes.implode()) for side in ("left", "right")] for nodes in (clustered, task.gone))
+    torn_before = channel.read(_TORN.format(name=relation.name)).filter(pl.all_horizontal(is_clustered) | pl.any_horizontal(is_gone))
     pairs = pl.concat([links.select("left", "right") for links in (*seen, judged, torn_before, torn)]).unique()
     if pairs.is_empty():
         return 0

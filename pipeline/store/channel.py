@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import polars as pl
 from sqlalchemy import Connection
 
-from pipeline.store.copying import Text, copy_text, cursor_of, numbers_of, read_text, texts_of
+from pipeline.store.copying import Text, copy_text, cursor_of, in_array, numbers_of, read_text, texts_of
 
 _T = TypeVar("_T")
 #: Rows of what is put off that are copied at once.
@@ -26,7 +26,7 @@ _Work: TypeAlias = tuple["Future[Any]", Callable[[], Any]]
 
 
 class Channel:
-    """Statements of one connection, one after another. Series of numbers or uuids are bound as PostgreSQL arrays.
+    """Statements of one connection, one after another. Series are bound as PostgreSQL arrays, which are soon read.
 
     Args:
         connection: whose transaction all of it is part of; nobody else may use it meanwhile.
@@ -114,6 +114,8 @@ class Channel:
 def _param(value: object) -> object:
     if not isinstance(value, pl.Series):
         return value
+    if value.dtype == pl.String:
+        value = pl.select(in_array(pl.lit(value))).to_series()
     return "{" + (value.cast(pl.String).str.join(",").item() or "") + "}"
 
 

@@ -66,6 +66,14 @@ def test_whole_numbers_come_back_however_many_and_large(database: Engine) -> Non
         assert_frame_equal(read_frame(connection, "SELECT key, node, other FROM t ORDER BY node"), frame.with_columns(other=pl.lit("x")))
 
 
+def test_texts_are_bound_as_they_are(database: Engine) -> None:
+    words = pl.Series([word for word in AWKWARD if word is not None])
+    with database.begin() as connection, Channel(connection) as channel:
+        found = channel.read("SELECT word FROM unnest(%(words)s::text[]) AS t (word)", words=words)
+        assert found["word"].to_list() == words.to_list()
+        assert channel.read("SELECT word FROM unnest(%(words)s::text[]) AS t (word)", words=words.clear()).is_empty()
+
+
 def test_arrow_tables_structs_and_column_choice(database: Engine) -> None:
     table = pa.table(
         {
