@@ -20,7 +20,7 @@ from matching.blocking import blocking_keys, pairs_within
 from matching.clustering import TORN, clusters_and_torn
 from matching.engines.job import Job
 from matching.linkage import DECISIVE, edges_of
-from pipeline.resolving.candidates import Met, key_numbers, list_keys, show_crowded_keys, show_keys
+from pipeline.resolving.candidates import Met, key_numbers, list_keys, readers_of, show_crowded_keys, show_keys
 from pipeline.resolving.chunk import PLAN
 from pipeline.resolving.clusters import Assignment
 from pipeline.resolving.comparing import _Comparing
@@ -180,8 +180,9 @@ class _Whole:
         if "fingerprint" not in forms.column_names:
             return none
         with Channel(self._connection) as channel:
-            task = self._linked.task(channel, self._relation, pl.Series(forms["id"]))
-            like = _Comparing(task)._represented(forms)
+            ids = pl.Series(forms["id"])
+            task = self._linked.task(channel, self._relation, ids)
+            like = _Comparing(task)._represented(forms, readers_of(channel, self._relation, ids))
         self._connection.commit()
         apart = pl.DataFrame(forms.select(["id", "apart"]))
         sides = like.join(apart, left_on="left", right_on="id", how="left").join(
@@ -255,7 +256,7 @@ class _Whole:
             part_of = all_keys.filter(pl.col("key") % _KEY_PARTS == place)
             with Channel(self._connection) as channel:
                 crowded = show_keys(channel, self._relation, part_of, _NOBODY)
-                show_crowded_keys(channel, self._relation, crowded, _NOBODY)
+                show_crowded_keys(channel, self._relation, crowded, _NOBODY, readers_of(channel, self._relation, crowded["id"]))
         self._connection.commit()
 
 

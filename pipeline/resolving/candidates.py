@@ -154,9 +154,16 @@ def meet_within(keys: pl.DataFrame, among: pl.DataFrame) -> pl.DataFrame:
 
 def readers_of(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataFrame:
     """(id, readers) of published nodes: empty where everybody may read the record, else the department that alone does."""
+    if ids.is_empty():
+        return pl.DataFrame(schema={"id": pl.Int64, "readers": pl.String})
     is_record = relation.node == "record_id"
     sql = _READERS.format(record="" if is_record else _RECORD_OF_PARTY, id="t.id" if is_record else "p.record_id")
     return channel.read(sql, ids=ids.unique().sort())
+
+
+def readers_in() -> pl.Expr:
+    """The same of nodes whose rows are there."""
+    return pl.when(pl.col("visibility") == "shared").then(pl.lit("")).otherwise("department").alias("readers")
 
 
 def in_turn(channel: Channel, relation: Relation, met: Met) -> pl.DataFrame:
@@ -195,7 +202,7 @@ def show_keys(channel: Channel, relation: Relation, keys: pl.DataFrame, met: Met
     return crowded
 
 
-def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFrame, met: Met) -> None:
+def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFrame, met: Met, readers: pl.DataFrame) -> None:
     """Put keys that many show into the key table, for nodes whose entity does not show them often enough.
 
     Args:
@@ -203,6 +210,7 @@ def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFram
         relation: whose key table.
         crowded: as `show_keys` gives them.
         met: published nodes that share them.
+        readers: as `readers_of` gives them, of the chunk's nodes.
     """
     if crowded.is_empty():
         return
@@ -212,9 +220,12 @@ def show_crowded_keys(channel: Channel, relation: Relation, crowded: pl.DataFram
     entities = entities_of(channel, relation, there["other"])
     theirs = there.join(entities, left_on="other", right_on="id").join(placed, on=["key", "entity"], how="semi")
     # Closed mentions take no place of those that others may read: a match would find nobody where they came first.
-    readers = readers_of(channel, relation, pl.concat([theirs["other"], crowded["id"]]))
     by = ["key", "entity", "readers"]
-    counts = theirs.join(readers, left_on="other", right_on="id").group_by(by).agg(pl.len().alias("shown"))
+    counts = (
+        theirs.join(readers_of(channel, relation, theirs["other"]), left_on="other", right_on="id")
+        .group_by(by)
+        .agg(pl.len().alias("shown"))
+    )
     ours = (
         placed.join(readers, on="id", how="left")
         .sort("id")

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from hub.errors import ContractError
 from pipeline.resolving import intake as taking
-from pipeline.resolving.candidates import hide_keys, list_keys, show_crowded_keys, show_keys
+from pipeline.resolving.candidates import hide_keys, list_keys, readers_in, show_crowded_keys, show_keys
 from pipeline.resolving.clusters import Assignment, assign
 from pipeline.resolving.comparing import evaluate
 from pipeline.resolving.decisions import carry_over
@@ -225,7 +225,7 @@ class _Resolving:
         known = evaluation.nodes.filter(pl.col("version") > 1)["id"]
         returning = fates.moves["id"].filter(fates.moves["id"].is_in(known.implode()))
         write_redirects(task, fates, settled.assignment.entities["entity"], returning)
-        show_crowded_keys(task.channel, task.relation, settled.crowded, evaluation.met)
+        show_crowded_keys(task.channel, task.relation, settled.crowded, evaluation.met, evaluation.nodes.select("id", readers_in()))
         done.review_tasks += update_reviews(task, evaluation, fates, settled.assignment.seen, settled.assignment.torn)
         numbers = Numbers(intake.epoch, intake.change + sum(done.changes.values()))
         done.changes[task.relation.name] = publish(task, settled.assignment, fates, evaluation.nodes, settled.standing, numbers)

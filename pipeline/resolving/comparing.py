@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from matching.blocking import blocking_keys, representatives
 from matching.linkage import link
-from pipeline.resolving.candidates import Met, in_turn, key_numbers, meet_published, meet_within, readers_of
+from pipeline.resolving.candidates import Met, in_turn, key_numbers, meet_published, meet_within, readers_in, readers_of
 from pipeline.resolving.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, forms_of, labels_of, live_links
 from pipeline.resolving.links import PAIR_COLUMNS as _PAIR
 from pipeline.resolving.relations import read_nodes
@@ -78,7 +78,7 @@ class _Comparing:
             forms = forms_of(task, nodes)
             self._nodes.append(nodes)
             self._forms.append(forms)
-        like = self._represented(forms) if collapses and "fingerprint" in forms.column_names else _PAIRS
+        like = self._represented(forms, nodes.select("id", readers_in())) if collapses and "fingerprint" in forms.column_names else _PAIRS
         alone = forms if like.is_empty() else forms.filter(pa.array(~nodes["id"].is_in(like["right"].implode())))
         within, published = self._candidates(alone)
         first = published.filter("is_first").select(left="id", right="other")
@@ -130,7 +130,7 @@ class _Comparing:
             self._before.filter(pl.col("decision") != "review").join(self._edges, on=[*_PAIR, "decision", "match_weight"], how="anti"),
         )
 
-    def _represented(self, forms: pa.Table) -> pl.DataFrame:
+    def _represented(self, forms: pa.Table, readers: pl.DataFrame) -> pl.DataFrame:
         """(left, right): nodes on the right are the same in all that is compared as the one on their left.
 
         That is one which is published and shows its keys, or else the first of the chunk's own; one that everybody may read who may
@@ -143,8 +143,8 @@ class _Comparing:
         frame = pl.DataFrame(forms.select(["id", "fingerprint"])).drop_nulls()
         keys = frame.select("id", key_numbers(pl.select(pl.lit(f"{rule}:") + frame["fingerprint"]).to_series()).alias("key"))
         met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
-        readers = readers_of(task.channel, task.relation, pl.concat([frame["id"], met.shared["other"]]))
-        shared = met.shared.join(readers, on="id").join(readers, left_on="other", right_on="id", suffix="_other")
+        theirs = readers_of(task.channel, task.relation, met.shared["other"])
+        shared = met.shared.join(readers, on="id").join(theirs, left_on="other", right_on="id", suffix="_other")
         open_to_them = shared.filter((pl.col("readers_other") == "") | (pl.col("readers_other") == pl.col("readers")))
         shown = open_to_them.group_by("id").agg(pl.col("other").min().alias("published"))
         stands_for = self._first_alike(forms, readers).join(shown, on="id", how="left")
