@@ -182,7 +182,7 @@ class _Whole:
         with Channel(self._connection) as channel:
             ids = pl.Series(forms["id"])
             task = self._linked.task(channel, self._relation, ids)
-            like = _Comparing(task)._represented(forms, readers_of(channel, self._relation, ids))
+            like = _Comparing(task, pl.DataFrame())._represented(forms, readers_of(channel, self._relation, ids))
         self._connection.commit()
         apart = pl.DataFrame(forms.select(["id", "apart"]))
         sides = like.join(apart, left_on="left", right_on="id", how="left").join(

@@ -7,7 +7,7 @@ another person or organisation is looked at again in the same chunk.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -28,8 +28,9 @@ from pipeline.resolving.memberships import write_memberships, write_redirects
 from pipeline.resolving.models import load_model, model_document, record_rules
 from pipeline.resolving.names import write_names
 from pipeline.resolving.publish import Numbers, prepare, publish
-from pipeline.resolving.relations import CASE, ORGANISATION, PERSON, Relation
+from pipeline.resolving.relations import CASE, ORGANISATION, PERSON, Relation, ask_cases, resolved
 from pipeline.resolving.reviews import update_reviews
+from pipeline.resolving.surface import surface_of
 from pipeline.store.channel import Channel
 
 logger = logging.getLogger(__name__)
@@ -171,6 +172,7 @@ class _Resolving:
     def __init__(self, channel: Channel, chunk: Chunk) -> None:
         self._channel, self._chunk = channel, chunk
         self._has_decisions = False
+        self._cases: tuple[pl.Series, Callable[[], pl.DataFrame]]  # records to compare: their ids, and what waits for their rows
 
     def run(self) -> Done | None:
         """All of it, in order."""
@@ -186,10 +188,12 @@ class _Resolving:
         if self._has_decisions:
             carry_over(channel, intake.records, intake.change)
         touched = [relation for relation in (PERSON, ORGANISATION) if not intake.touched[relation].is_empty]
+        self._ask_ahead(intake)
         with ThreadPoolExecutor(2, "settle") as settling, ThreadPoolExecutor(1, "show") as showing:
             parties = [settling.submit(self._settle, intake, relation) for relation in touched]
             shown = [showing.submit(self._show, one.result(), intake, done) for one in parties]
             shown.append(showing.submit(write_names, channel, _named([one.result() for one in parties])))
+            intake.parties = intake.parties.clear()
             self._look_again(intake, pl.concat([intake.records.clear(), *(one.result().moved for one in parties)]))
             if not intake.touched[CASE].is_empty:
                 shown.append(showing.submit(self._show, self._settle(intake, CASE), intake, done))
@@ -202,18 +206,28 @@ class _Resolving:
             channel.run(_APPLIED, ids=intake.decisions["decision_id"], change=intake.change)
         return done
 
+    def _ask_ahead(self, intake: Intake) -> None:
+        """Ask for the records that are compared once their parties are settled, while forms of these are made and nothing else is asked."""
+        cases = intake.touched[CASE]
+        ids = pl.concat([cases.new, cases.changed])
+        self._cases = ids, ask_cases(self._channel, ids)
+
     def _settle(self, intake: Intake, relation: Relation) -> _Settled:
         """Links, keys, clusters and memberships of one relation."""
         touched = intake.touched[relation]
-        unique_within = self._chunk.unique_within if relation is CASE else frozenset()
+        at_hand, unique_within = intake.parties, frozenset[str]()
+        if relation is CASE:
+            at_hand, unique_within = resolved(self._channel, *self._cases), self._chunk.unique_within
+            del self._cases  # it holds all that was read, as text
         task = Task(self._channel, relation, intake.change, touched.new, touched.changed, touched.gone, self._has_decisions, unique_within)
-        evaluation = evaluate(task)
+        evaluation = evaluate(task, at_hand)
+        surface = surface_of(task, evaluation)  # it reads no links: nothing it asks for waits until they are written
         write_links(task, evaluation)
         looked_at = evaluation.nodes["id"]
         hide_keys(self._channel, relation, pl.concat([task.gone, looked_at.filter(~looked_at.is_in(task.new.implode()))]))
         crowded = show_keys(self._channel, relation, evaluation.keys, evaluation.met)
         list_keys(self._channel, relation, evaluation.keys)
-        assignment = assign(task, evaluation)
+        assignment = assign(task, evaluation, surface)
         fates = settle(task, assignment, evaluation.nodes)
         write_memberships(task, fates)
         return _Settled(task, touched, evaluation, crowded, assignment, fates)

@@ -17,7 +17,7 @@ from matching.clustering import TORN, clusters_and_torn
 from pipeline.resolving.links import ENGINE, FIRM, Evaluation, Task, firm_links, forms_of, labels_of
 from pipeline.resolving.members import members_of, nodes_of
 from pipeline.resolving.relations import read_nodes
-from pipeline.resolving.surface import Surface, surface_of
+from pipeline.resolving.surface import Surface
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,8 @@ class Assignment:
     torn: pl.DataFrame  # as `TORN` has them
 
 
-def assign(task: Task, evaluation: Evaluation) -> Assignment:
-    """Find every node's entity or cluster. The chunk's links must have been written."""
-    surface = surface_of(task, evaluation)
+def assign(task: Task, evaluation: Evaluation, surface: Surface) -> Assignment:
+    """Find every node's entity or cluster, from what SURFACE says of them. The chunk's links must have been written."""
     walk = _Walk(task, evaluation, surface)
     walk.run()
     joined, walked = walk.sorted_out()

@@ -30,9 +30,14 @@ SELECT t.id FROM unnest(%(ids)s::bigint[]) AS t (id) WHERE NOT EXISTS (SELECT FR
 """
 
 
-def evaluate(task: Task) -> Evaluation:
-    """Compare the nodes with all that share a key, and look again at those which that leaves without their link."""
-    comparing = _Comparing(task)
+def evaluate(task: Task, at_hand: pl.DataFrame) -> Evaluation:
+    """Compare the nodes with all that share a key, and look again at those which that leaves without their link.
+
+    Args:
+        task: whose nodes.
+        at_hand: rows, as `read_nodes` gives them, that need not be read.
+    """
+    comparing = _Comparing(task, at_hand)
     comparing.look_at(pl.concat([task.new, task.changed]), collapses=True)
     while True:
         unlike, bereft = comparing.unlike(), comparing.bereft()
@@ -47,8 +52,8 @@ def evaluate(task: Task) -> Evaluation:
 class _Comparing:
     """Rounds of comparing within one chunk, adding up."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, task: Task, at_hand: pl.DataFrame) -> None:
+        self._task, self._at_hand = task, at_hand
         self._nodes: list[pl.DataFrame] = []
         self._none = pl.DataFrame()
         self._forms: list[pa.Table] = []
@@ -63,7 +68,7 @@ class _Comparing:
         """Compare nodes; `collapses` lets those of one fingerprint be compared through one of them."""
         task = self._task
         is_again = bool(self._nodes) and bool(ids.is_in(self._seen.implode()).all())
-        nodes = _latest(self._nodes) if is_again else read_nodes(task.channel, task.relation, ids)
+        nodes = _latest(self._nodes) if is_again else self._rows(ids)
         nodes = nodes.filter(pl.col("id").is_in(ids.implode())) if is_again else nodes
         self._seen = pl.concat([self._seen, ids]).unique()
         old = live_links(task.channel, task.relation, ids.filter(~ids.is_in(task.new.implode())))
@@ -91,6 +96,12 @@ class _Comparing:
         linked = edges.filter(pl.col("decision") == "link")
         self._unlike = pl.concat([self._unlike, alike.join(linked, on=_PAIR, how="anti")["follower"]])
         self._edges = pl.concat([edges, self._edges]).unique(_PAIR, maintain_order=True, keep="first")
+
+    def _rows(self, ids: pl.Series) -> pl.DataFrame:
+        """What `read_nodes` gives, read as far as it is not at hand."""
+        here = self._at_hand.filter(pl.col("id").is_in(ids.implode()))
+        others = ids.filter(~ids.is_in(here["id"].implode()))
+        return here if others.is_empty() else pl.concat([here, read_nodes(self._task.channel, self._task.relation, others)]).sort("id")
 
     def unlike(self) -> pl.Series:
         """Nodes that were compared with one of their own fingerprint alone, and are not linked to it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.resolving.relations import CASE, ORGANISATION, PERSON, Relation
+from pipeline.resolving.relations import CASE, OF_RECORD, ORGANISATION, PERSON, Relation, rows_of_parties
 from pipeline.store.channel import Channel
 from schema.records import PARTY, RECORD
 
@@ -51,6 +51,10 @@ _NAMES_IT = ("department", "source_record_id", "version")
 _SAID, _SAID_OF_PARTY = ([name for name in shape.names if name not in _NAMES_IT] for shape in (RECORD, PARTY))
 
 
+# What is read of a party beside how it differs from what it was: enough for `rows_of_parties`.
+_OF_PARTY = ("version", "ordinal", "role", "name", "id_type", "id_no", "uscc", "phone", "own_address", "gender", "birth_date")
+
+
 def _same(names: list[str]) -> str:
     new, old = (", ".join(f'{alias}."{name}"' for name in names) for alias in "no")
     return f"({new}) IS NOT DISTINCT FROM ({old})"
@@ -64,7 +68,8 @@ SELECT n.record_id AS id, n.is_deleted, o.record_id IS NOT NULL AND NOT o.is_del
      n.community, n.longitude, n.latitude, n."references") IS NOT DISTINCT FROM
     (o.case_number, o.title, o.text, o.category, o.occurred_at, o.reported_at, o.amount, o.people_involved, o.address, o.street,
      o.community, o.longitude, o.latitude, o."references"), false) AND o.is_deleted IS NOT TRUE AS is_same,
-    {_same(_SAID)} AS says_same, {_same(["visibility", "street", "community"])} AS same_place
+    {_same(_SAID)} AS says_same, {_same(["visibility", "street", "community"])} AS same_place,
+    n.address AS record_address, {", ".join(f"n.{name}" for name in OF_RECORD)}
 FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL OFFSET 0) n
 LEFT JOIN LATERAL (
@@ -78,7 +83,8 @@ SELECT t.id AS record_id, b.* FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOI
         n.party_id IS NOT NULL AND o.party_id IS NOT NULL AND
         (n.role, n.name, n.id_no, n.uscc, n.phone, n.address, n.gender, n.birth_date) IS NOT DISTINCT FROM
         (o.role, o.name, o.id_no, o.uscc, o.phone, o.address, o.gender, o.birth_date) AS is_same,
-        n.party_id IS NOT NULL AND o.party_id IS NOT NULL AND {_same(_SAID_OF_PARTY)} AS says_same
+        n.party_id IS NOT NULL AND o.party_id IS NOT NULL AND {_same(_SAID_OF_PARTY)} AS says_same,
+        n.address AS own_address, {", ".join(f"n.{name}" for name in _OF_PARTY if name != "own_address")}
     FROM (SELECT * FROM store.party WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL OFFSET 0) n
     FULL JOIN (SELECT * FROM store.party WHERE record_id = t.id AND known_to = %(change)s AND known_from < %(change)s OFFSET 0) o
     ON n.party_id = o.party_id
@@ -136,6 +142,7 @@ class Intake:
     asked_again: pl.Series  # of the records, those that are compared anew even if a version came meanwhile that says the same
     revalued: pl.Series  # of the records, those that are only to be shown anew
     touched: dict[Relation, Touched] = field(default_factory=dict)
+    parties: pl.DataFrame = field(default_factory=pl.DataFrame)  # that came with the records, as `read_parties` gives them
 
 
 def take(channel: Channel, after: Place, most: int) -> Intake | None:
@@ -173,6 +180,8 @@ def publish_versions(channel: Channel, intake: Intake) -> None:
     waiting = channel.ask(_RECORDS, ids=ids, change=change)
     parties = channel.read(_PARTIES, ids=ids, change=change)
     records = waiting()
+    intake.parties = _at_hand(parties, records)
+    parties, records = parties.drop(_OF_PARTY), records.drop("record_address", *OF_RECORD)
     # Whose record was closed or opened takes another place among those that show a key: see candidates.SHOWN.
     records = records.with_columns(pl.col("same_readers").fill_null(False)).with_columns(is_same=pl.col("is_same") & pl.col("same_readers"))
     same = records.select(pl.col("id").alias("record_id"), "same_address", "same_readers", "same_place")
@@ -195,6 +204,12 @@ def publish_versions(channel: Channel, intake: Intake) -> None:
     without_version = intake.records.filter(~intake.records.is_in(pl.concat([records["id"], revalued]).implode()))
     told = pl.concat([other_parties, without_version, intake.asked_again, _decided(intake, CASE)])
     intake.touched[CASE] = _sorted_out(records, pl.col("is_deleted"), told, revalued)
+
+
+def _at_hand(parties: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the parties that are current from now on: to look them up once more takes as long as all of this."""
+    standing = records.filter(~pl.col("is_deleted")).select("record_address", *OF_RECORD, record_id="id")
+    return rows_of_parties(parties.filter("is_live"), standing)
 
 
 def _decided(intake: Intake, relation: Relation) -> pl.Series:

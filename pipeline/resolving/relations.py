@@ -6,7 +6,7 @@ frames with a column `id` and at least the columns of the relation's input in `s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -63,6 +63,12 @@ p.party_id AS id, p.record_id, p.version, p.ordinal, p.role, p.name, p.id_type, 
 CASE WHEN p.kind = 'person' THEN coalesce(p.address, r.address) ELSE p.address END AS address, p.gender, p.birth_date,
 r.department, r.source_record_id, r.visibility, r.reported_at, r.updated_at
 """
+#: What `_PARTY_COLUMNS` says of a record.
+OF_RECORD = ("department", "source_record_id", "visibility", "reported_at", "updated_at")
+_PARTY_ROW = (
+    "id", "record_id", "version", "ordinal", "role", "name", "id_type", "id_no", "uscc", "phone", "own_address", "address", "gender",
+    "birth_date", *OF_RECORD,
+)  # fmt: skip
 _PARTIES = f"""
 SELECT {_PARTY_COLUMNS} FROM unnest(%(ids)s::bigint[]) AS t (id)
 CROSS JOIN LATERAL (SELECT * FROM store.party WHERE party_id = t.id AND known_to IS NULL AND known_from IS NOT NULL OFFSET 0) p
@@ -103,12 +109,32 @@ def read_parties(channel: Channel, ids: pl.Series) -> pl.DataFrame:
     return clear_numbers(channel.read(_PARTIES, ids=ids.sort()))
 
 
+def rows_of_parties(parties: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """What `read_parties` would read of parties, were it to read them anew.
+
+    Args:
+        parties: published and current, as the store has them, with `id` and `own_address` for `party_id` and `address`.
+        records: theirs, but for those that are deleted: (record_id, record_address) and OF_RECORD.
+    """
+    of_person = pl.when(pl.col("kind") == "person").then("record_address")
+    said = parties.join(records, on="record_id").with_columns(address=pl.coalesce("own_address", of_person))
+    return clear_numbers(said.select(_PARTY_ROW).sort("id"))
+
+
 def read_cases(channel: Channel, ids: pl.Series) -> pl.DataFrame:
     """Published records that are current, with the persons and organisations that their parties resolve to."""
-    waiting = channel.ask(_CASES, ids=ids.sort())
+    return resolved(channel, ids, ask_cases(channel, ids))
+
+
+def ask_cases(channel: Channel, ids: pl.Series) -> Callable[[], pl.DataFrame]:
+    """Start to read records; what is returned waits for them, who is on their sides still to be read: see `resolved`."""
+    return channel.ask(_CASES, ids=ids.sort())
+
+
+def resolved(channel: Channel, ids: pl.Series, waiting: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """The records of `ask_cases`, with the persons and organisations that their parties resolve to by now."""
     parties = channel.read(_RESOLVED, ids=ids.sort())
-    records = waiting().with_columns(pl.col("references").str.json_decode(_REFERENCES))
-    return with_parties(records, parties)
+    return with_parties(waiting().with_columns(pl.col("references").str.json_decode(_REFERENCES)), parties)
 
 
 def with_parties(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:

@@ -9,12 +9,14 @@ import hypothesis
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from sqlalchemy import Engine, text
 
 from hub.settings import Settings
 from matching.clustering import cluster
 from matching.forms import organisation_forms, person_forms
 from matching.linkage import all_pairs, link
+from pipeline.resolving import intake as taking
 from pipeline.resolving.links import labels_of
 from pipeline.resolving.models import load_model
 from pipeline.resolving.relations import ORGANISATION, PERSON, as_input, read_nodes
@@ -54,6 +56,20 @@ def put_batch(engine: Engine, records: pl.DataFrame) -> None:
         mentioned = mentioned.with_columns(party_id=pl.int_range(pl.len(), dtype=pl.Int64) + last + 1)
         copy_in(cursor, "store.party", mentioned.select("party_id", "record_id", "version", *_PARTY))
         copy_in(cursor, "ops.pending", numbered.select("record_id", reason=pl.lit("new")))
+
+
+def test_rows_of_parties_that_came_with_their_records_are_those_that_would_be_read(database: Engine) -> None:
+    put_batch(database, world()[0].head(100))
+    with database.begin() as connection:
+        connection.execute(text("UPDATE store.source_record SET is_deleted = true WHERE record_id = 1"))
+    with database.connect() as connection, Channel(connection) as channel:
+        intake = taking.take(channel, taking.Place(), 90)
+        assert intake is not None
+        taking.publish_versions(channel, intake)
+        read = pl.concat([read_nodes(channel, relation, intake.touched[relation].new) for relation in (PERSON, ORGANISATION)])
+        assert read["own_address"].null_count() > read["address"].null_count() > 0
+        assert_frame_equal(intake.parties, read.sort("id"))
+        connection.rollback()
 
 
 def outcome(engine: Engine) -> dict[str, Any]:

@@ -139,6 +139,10 @@ class Change:
         now = {pair: edge for pair, edge in edges.items() if not set(pair) & set(gone)}
         return cls(Store(names, now, labels, hashes, torn), new, changed, gone, before)
 
+    def assigned(self) -> clusters.Assignment:
+        task, evaluation = self.task(), self.evaluation()
+        return clusters.assign(task, evaluation, surface.surface_of(task, evaluation))
+
     def evaluation(self) -> Evaluation:
         looked_at = pl.Series([*self.new, *self.changed], dtype=pl.Int64)
         # A new node may be another party of a record that was there before: it then comes with a later version of it.
@@ -201,7 +205,7 @@ def test_what_a_chunk_touches_comes_to_what_everything_comes_to(seed: int, monke
     for _ in range(40):
         change = Change.drawn(dice)
         change.store.stands_in(monkeypatch)
-        assignment = clusters.assign(change.task(), change.evaluation())
+        assignment = change.assigned()
         assert (change.groups(assignment), change.torn_now(assignment)) == change.expected()
         assert change.wrong_numbers(assignment) == {}
         loaded, there = loaded + change.store.loaded, there + len(change.store.entity_of)
@@ -223,5 +227,5 @@ def test_a_record_that_lists_one_party_three_times_keeps_nobody_apart(monkeypatc
     store = Store(names, before | {(1, 4): (8.0, "link"), (3, 4): (7.0, "link")}, labels, hashes, torn)
     change = Change(store, [4], [], [], before)
     change.store.stands_in(monkeypatch)
-    groups = change.groups(clusters.assign(change.task(), change.evaluation()))
+    groups = change.groups(change.assigned())
     assert groups == change.expected()[0] == {frozenset({1, 3, 4}), frozenset({2, 5})}
