@@ -122,5 +122,5 @@ def test_a_small_batch_finds_its_temporary_tables_empty(database: Engine) -> Non
     for status in ("received", "accepted"):
         take_in(database, make_contract(), make_page([make_row(1, status=status), make_row(2, status=status, at="no time")]))
     assert ask(database, "SELECT count(*) FROM quarantine.item WHERE state = 'open'") == [2]
-    emptied = [statement for statement in sent if "TRUNCATE" in statement]
+    emptied = [statement for statement in sent if "TRUNCATE" in statement and statement != "TRUNCATE renewed"]  # of an encrypted store
     assert emptied == ["TRUNCATE seen, seen_keyless, returned"]  # of the second pull: keys of the first snapshot were there
