@@ -101,16 +101,13 @@ def _request_id(scope: Scope) -> str:
 
 
 def _add_headers(message: Message, trace: Trace, scope: Scope, hsts_seconds: int) -> None:
-    own = {"X-Request-Id": trace.request_id, **headers_of(scope.get("route"))}
-    if trace.quota is not None:
-        own |= trace.quota.headers()
+    own = {"X-Request-Id": trace.request_id, **headers_of(scope.get("route")), **(trace.quota.headers() if trace.quota else {})}
     if hsts_seconds and scope["scheme"] == "https":  # over plain http browsers ignore it
         own["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
-    told = _encoded(own)
-    names = {name for name, _ in told}
-    headers = [each for each in message["headers"] if each[0] not in names]
-    names |= {name for name, _ in headers}
-    message["headers"] = [*headers, *(each for each in _HEADERS if each[0] not in names), *told]
+    told = dict(_encoded(own))
+    kept = [each for each in message["headers"] if each[0] not in told]
+    given = told.keys() | dict(kept).keys()
+    message["headers"] = [*kept, *(each for each in _HEADERS if each[0] not in given), *told.items()]
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
