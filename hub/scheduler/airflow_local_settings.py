@@ -12,6 +12,7 @@ import logging
 import os
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")  # characters alone are looked up in it
 logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of hundreds of functions that it registers
 
 PACKAGES = (

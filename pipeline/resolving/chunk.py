@@ -15,7 +15,7 @@ import orjson
 import polars as pl
 from sqlalchemy import Connection, text
 
-from hub.errors import ContractError
+from hub.errors import ContractError, StoreConflict
 from pipeline.resolving import intake as taking
 from pipeline.resolving.candidates import hide_keys, list_keys, readers_in, show_crowded_keys, show_keys
 from pipeline.resolving.clusters import Assignment, assign
@@ -49,6 +49,7 @@ ON CONFLICT (record_id) DO UPDATE
 SET reason = CASE WHEN pending.reason = '{taking.VALUES}' THEN '{taking.RELINK}' ELSE excluded.reason END
 WHERE pending.reason <> '{taking.RELINK}'
 """
+_IS_DECIDED = "SELECT EXISTS (SELECT FROM ops.decision) AS found"
 _NOBODY = pl.DataFrame(schema={"name": pl.String, "kind": pl.String})
 _LAST_CHANGE = "UPDATE ops.change_counter SET last_change = %(last)s WHERE epoch = %(epoch)s"
 _APPLIED = "UPDATE ops.decision SET applied_change = %(change)s WHERE decision_id = ANY (%(ids)s::bigint[])"
@@ -183,8 +184,10 @@ class _Resolving:
             return None
         prepare(channel)
         done = Done(len(intake.records), intake.last)
+        decided = channel.ask(_IS_DECIDED)
         taking.publish_versions(channel, intake)
-        self._has_decisions = bool(channel.read("SELECT EXISTS (SELECT FROM ops.decision) AS found").item())
+        decided_since = channel.ask(_IS_DECIDED)
+        self._has_decisions = bool(decided().item())  # as it was before: to know it as it is now would be to wait
         if self._has_decisions:
             carry_over(channel, intake.records, intake.change)
         touched = [relation for relation in (PERSON, ORGANISATION) if not intake.touched[relation].is_empty]
@@ -199,6 +202,10 @@ class _Resolving:
                 shown.append(showing.submit(self._show, self._settle(intake, CASE), intake, done))
             for one in shown:
                 one.result()
+        if not self._has_decisions and decided_since().item():
+            raise StoreConflict(
+                "第一条人工判定恰在此时作出 · the first decision of all was made just now", remedy="再运行一次 · run it again"
+            )
         taken = sum(done.changes.values())
         if taken > 1:
             channel.run(_LAST_CHANGE, last=intake.change + taken - 1, epoch=intake.epoch)

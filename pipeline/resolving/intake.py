@@ -71,13 +71,17 @@ SELECT n.record_id AS id, n.is_deleted, o.record_id IS NOT NULL AND NOT o.is_del
     {_same(_SAID)} AS says_same, {_same(["visibility", "street", "community"])} AS same_place,
     n.address AS record_address, {", ".join(f"n.{name}" for name in OF_RECORD)}
 FROM unnest(%(ids)s::bigint[]) AS t (id)
-CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL OFFSET 0) n
+CROSS JOIN LATERAL (SELECT * FROM store.source_record WHERE record_id = t.id AND known_to IS NULL ORDER BY version DESC LIMIT 1) n
 LEFT JOIN LATERAL (
-    SELECT * FROM store.source_record WHERE record_id = t.id AND known_to = %(change)s AND known_from < %(change)s OFFSET 0
+    SELECT * FROM store.source_record
+    WHERE record_id = t.id AND known_to IS NULL AND known_from IS NOT NULL AND version < n.version OFFSET 0
 ) o ON true
+WHERE n.known_from IS NULL
 """
 _PARTIES = f"""
-SELECT t.id AS record_id, b.* FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
+SELECT t.id AS record_id, b.* FROM unnest(%(ids)s::bigint[]) AS t (id)
+CROSS JOIN LATERAL (SELECT max(version) AS version FROM store.source_record WHERE record_id = t.id AND known_to IS NULL) v
+CROSS JOIN LATERAL (
     SELECT coalesce(n.party_id, o.party_id) AS id, coalesce(n.kind, o.kind) AS kind, n.party_id IS NOT NULL AS is_live,
         n.address IS NULL AS lives_at_record, o.party_id IS NOT NULL AS was_published,
         n.party_id IS NOT NULL AND o.party_id IS NOT NULL AND
@@ -85,9 +89,12 @@ SELECT t.id AS record_id, b.* FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOI
         (o.role, o.name, o.id_no, o.uscc, o.phone, o.address, o.gender, o.birth_date) AS is_same,
         n.party_id IS NOT NULL AND o.party_id IS NOT NULL AND {_same(_SAID_OF_PARTY)} AS says_same,
         n.address AS own_address, {", ".join(f"n.{name}" for name in _OF_PARTY if name != "own_address")}
-    FROM (SELECT * FROM store.party WHERE record_id = t.id AND known_from = %(change)s AND known_to IS NULL OFFSET 0) n
-    FULL JOIN (SELECT * FROM store.party WHERE record_id = t.id AND known_to = %(change)s AND known_from < %(change)s OFFSET 0) o
-    ON n.party_id = o.party_id
+    FROM (
+        SELECT * FROM store.party WHERE record_id = t.id AND known_to IS NULL AND known_from IS NULL AND version = v.version OFFSET 0
+    ) n
+    FULL JOIN (
+        SELECT * FROM store.party WHERE record_id = t.id AND known_to IS NULL AND known_from IS NOT NULL AND version < v.version OFFSET 0
+    ) o ON n.party_id = o.party_id
 ) b
 """
 
@@ -173,13 +180,14 @@ def take(channel: Channel, after: Place, most: int) -> Intake | None:
 def publish_versions(channel: Channel, intake: Intake) -> None:
     """Make the newest version of each record taken the current one, and say which nodes that touches."""
     ids, change = intake.records, intake.change
+    # Read as they are before: forms of what comes are made while it is being published. Nothing newer can come between: whoever
+    # brings a version writes the record's row in ops.pending with it, and waits for this chunk.
+    waiting, of_parties = channel.ask(_RECORDS, ids=ids), channel.ask(_PARTIES, ids=ids)
     channel.run("SET LOCAL enable_hashjoin = on")  # both sides are read by index; all else here is one look-up a row
     channel.run(_PUBLISH_RECORDS, ids=ids, change=change)
     channel.run(_PUBLISH_PARTIES, ids=ids, change=change)
     channel.run("SET LOCAL enable_hashjoin = off")
-    waiting = channel.ask(_RECORDS, ids=ids, change=change)
-    parties = channel.read(_PARTIES, ids=ids, change=change)
-    records = waiting()
+    records, parties = waiting(), of_parties()
     intake.parties = _at_hand(parties, records)
     parties, records = parties.drop(_OF_PARTY), records.drop("record_address", *OF_RECORD)
     # Whose record was closed or opened takes another place among those that show a key: see candidates.SHOWN.

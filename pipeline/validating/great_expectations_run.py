@@ -72,7 +72,8 @@ def _imported() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     defer("scipy", "stats")  # a quarter of the import, for three expectations that few contracts have
-    with hidden("pyspark"):  # it would be loaded whole where it is installed, and under a test runner end the process
+    # It would load them whole where they are installed: the first ends the process under a test runner, the others write to S3.
+    with hidden("pyspark"), hidden("botocore"), hidden("boto3"):
         import great_expectations
 
     import pipeline.validating.own_expectations  # noqa: F401 - defining them registers them

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from hub.errors import StoreUnavailable
 from hub.settings import Settings
 from pipeline.resolving import chunk as chunks
+from pipeline.resolving import golden as ranking
 from pipeline.resolving.resolve import resolve
 from tests.integration.pipeline.resolving import (
     SETTINGS,
@@ -111,16 +112,19 @@ def test_a_limited_record_alone_says_nothing_to_everybody(database: Engine, visi
     assert "title" in golden(database, case_id)  # for those who may read the record
 
 
-def mentions(count: int) -> list[Record]:
+def mentions(count: int, code: int = 1) -> list[Record]:
     """One firm named in many ways, by many departments, at many times, some of it sealed."""
     departments = ("police", "court", "labour", "petition", "market_regulation")
     names = ("深圳市维珍妮鞋业有限公司", "维珍妮鞋业有限公司", "維珍妮鞋業有限公司", "深圳维珍妮鞋业")
     return [
         record(
             departments[number % 5],
-            str(number),
+            f"{code}-{number}",
             firm(
-                names[number % 4], uscc=credit_code(1), phone=f"0755{number % 13:08d}", address=f"马田街道将石社区南环大道{number % 17}号"
+                names[number % 4],
+                uscc=credit_code(code),
+                phone=f"0755{number % 13:08d}",
+                address=f"马田街道将石社区南环大道{number % 17}号",
             ),
             visibility="sealed" if number % 7 == 0 else "shared",
             updated_at=f"2026-03-{number * 11 % 28 + 1:02d}T00:00:00Z",
@@ -149,6 +153,18 @@ def test_a_large_entity_shows_the_same_whether_it_grew_or_came_at_once(database:
     assert shown(database) == at_once
     assert len(at_once[0]["address"]) > 10
     assert invariants(database) == []
+
+
+def test_entities_that_are_ranked_apart_show_what_they_show_together(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ranking, "AT_ONCE", 2)
+        settle(database, *(mention for code in range(1, 6) for mention in mentions(9, code)))
+    written = rows(database, "SELECT * FROM store.golden_value ORDER BY entity_id, field, rank")
+    with database.begin() as connection:
+        connection.execute(text("INSERT INTO ops.pending (record_id, reason) SELECT record_id, 'values' FROM store.source_record"))
+    resolve(database, Settings())
+    assert len(written) > 5 * 20
+    assert rows(database, "SELECT * FROM store.golden_value ORDER BY entity_id, field, rank") == written
 
 
 def test_a_department_alone_is_answered_whatever_its_rank(database: Engine) -> None:
