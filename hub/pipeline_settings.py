@@ -74,7 +74,7 @@ class PipelineSettings(BaseSettings):
     )
     log_level: str = Field("INFO", description="日志级别：DEBUG、INFO、WARNING 或 ERROR · DEBUG, INFO, WARNING or ERROR.")
     resolve_chunk_records: int = Field(
-        20_000, ge=1, le=50_000, description="识别时每块至多取的记录数 · Most records that one chunk of resolve takes."
+        17_000, ge=1, le=50_000, description="识别时每块至多取的记录数 · Most records that one chunk of resolve takes."
     )
     resolve_chunk_seconds: float = Field(
         12.0, gt=0, le=60, description="一块用时超过此秒数，下一块即缩小 · Time after which the next chunk of resolve is made smaller."
