@@ -72,8 +72,9 @@ def _imported() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     defer("scipy", "stats")  # a quarter of the import, for three expectations that few contracts have
-    # It would load them whole where they are installed: the first ends the process under a test runner, the others write to S3.
-    with hidden("pyspark"), hidden("botocore"), hidden("boto3"):
+    # It would load all of either where it is installed: the first ends the process under a test runner, the second is for its own
+    # stores in S3. botocore is left to it: a feed that is being read from S3 meanwhile wants that.
+    with hidden("pyspark"), hidden("boto3"):
         import great_expectations
 
     import pipeline.validating.own_expectations  # noqa: F401 - defining them registers them

@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pipeline.validating.great_expectations_run import great_expectations
 with ThreadPoolExecutor(4) as pool:  # as departments are validated beside each other
     assert len({id(found) for found in pool.map(lambda _: great_expectations(), range(4))}) == 1
-sys.exit(bool({"scipy.stats._stats_py", "pyspark", "botocore"} & sys.modules.keys()))
+sys.exit(bool({"scipy.stats._stats_py", "pyspark", "boto3"} & sys.modules.keys()))
 """
 
 
