@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import abc
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -20,6 +21,7 @@ from pipeline.columns.transforms.base import looked_up, none_of, strip
 from pipeline.columns.transforms.text import unblanked
 from schema.records import INDEXED_LONGEST, TIME
 
+Key = TypeVar("Key", bound=abc.Hashable)
 #: Arrow type of a canonical field → the type polars holds it in, and the transform that reads text into it.
 _NATURAL: dict[pa.DataType, tuple[pl.DataType, str]] = {
     pa.string(): (pl.String(), "text"),
@@ -56,39 +58,111 @@ class Column:
     reason: Words
 
 
-def read(name: str, mapping: Mapping, source: Payloads, reader: Reader, target: pa.DataType) -> Column:
-    """Read one canonical field of a chunk.
+@dataclass(frozen=True)
+class Wanted:
+    """A canonical field of a chunk that is to be read.
 
-    Args:
+    Attributes:
         name: the field as refusals name it: occurred_at, petitioner.id_no.
         mapping: where it comes from and how.
         source: the rows.
-        reader: the contract's time zone and code lists.
         target: the field's type in schema.records.
     """
-    dtype, natural = _NATURAL[target]
-    columns = ", ".join(mapping.from_ or ((mapping.path,) if mapping.path else ()))
-    if mapping.const is not None:
-        constant = pl.Series([as_text(mapping.const)], dtype=pl.String)
-        values = _typed(Read(constant, pl.Series([False])), dtype, natural, reader).values
-        values = values.new_from_index(0, len(source))
-        return Column(values, none_of(values), f"transform:{name}", columns, Words("", ""))
-    given = source_text(mapping, source)
-    if mapping.codes is not None:
-        read_ = _coded(given, reader.code_lists[mapping.codes])
-        rule, reason = f"code:{name}", Words(f"不在代码表 {mapping.codes} 中", f"is not in code list {mapping.codes}")
+
+    name: str
+    mapping: Mapping
+    source: Payloads
+    target: pa.DataType
+
+    @property
+    def longest(self) -> int | None:
+        """Characters that an index can hold of it."""
+        return _LONGEST.get(self.name.rpartition(".")[2])
+
+    @property
+    def alike(self) -> abc.Hashable:
+        """Fields for which this is the same are read as one column."""
+        mapping = self.mapping
+        if mapping.const is not None or mapping.with_ is not None:
+            return id(self)
+        how = mapping.codes or TRANSFORMS[mapping.transform or "text"]
+        return how, mapping.formats, mapping.unit, self.target, self.name == "case_number"
+
+
+def read(wanted: abc.Mapping[Key, Wanted], reader: Reader) -> dict[Key, Column]:
+    """Read canonical fields of a chunk.
+
+    Those that are read alike are read in one go, one below the other: a step costs 50 to 150 µs, however short the column.
+
+    Args:
+        wanted: the fields.
+        reader: the contract's time zone and code lists.
+    """
+    alike: dict[abc.Hashable, list[Key]] = {}
+    for key, field in wanted.items():
+        alike.setdefault(field.alike, []).append(key)
+    columns: dict[Key, Column] = {}
+    for keys in alike.values():
+        columns |= zip(keys, _read_alike([wanted[key] for key in keys], reader), strict=True)
+    return columns
+
+
+def _read_alike(fields: list[Wanted], reader: Reader) -> list[Column]:
+    if fields[0].mapping.const is not None:
+        return [_constant(field, reader) for field in fields]
+    given = [source_text(field.mapping, field.source) for field in fields]
+    read_ = _as_mapped(fields[0], given[0] if len(given) == 1 else pl.concat(given, rechunk=True), reader)
+    are_long = _has_longer(read_.values, fields)
+    columns, start = [], 0
+    for field, length in zip(fields, map(len, given), strict=True):
+        part = Read(read_.values.slice(start, length), read_.refused.slice(start, length))
+        column = Column(part.values, part.refused, *_told(field))
+        columns.append(_bounded(field, column) if are_long else column)
+        start += length
+    return columns
+
+
+def _constant(field: Wanted, reader: Reader) -> Column:
+    dtype, natural = _NATURAL[field.target]
+    constant = pl.Series([as_text(field.mapping.const)], dtype=pl.String)
+    values = _typed(Read(constant, pl.Series([False])), dtype, natural, reader).values.new_from_index(0, len(field.source))
+    return Column(values, none_of(values), f"transform:{field.name}", _columns_of(field.mapping), Words("", ""))
+
+
+def _as_mapped(field: Wanted, given: pl.Series, reader: Reader) -> Read:
+    if field.mapping.codes is not None:
+        read_ = _coded(given, reader.code_lists[field.mapping.codes])
     else:
-        read_ = TRANSFORMS[mapping.transform or "text"](given, _options(mapping, source, reader))
-        rule, reason = f"transform:{name}", Words(f"无法按 {mapping.transform} 解读", f"cannot be read as {mapping.transform}")
-    if name == "case_number":
+        read_ = TRANSFORMS[field.mapping.transform or "text"](given, _options(field.mapping, field.source, reader))
+    if field.name == "case_number":
         read_ = Read(unblanked(read_.values), read_.refused)  # references to it must meet it
-    typed = _typed(read_, dtype, natural, reader)
-    return _bounded(name, Column(typed.values, typed.refused, rule, columns, reason))
+    return _typed(read_, *_NATURAL[field.target], reader)
 
 
-def _bounded(name: str, column: Column) -> Column:
+def _told(field: Wanted) -> tuple[str, str, Words]:
+    """The rule, source column and reason that a refusal of a field names."""
+    mapping = field.mapping
+    if mapping.codes is not None:
+        rule, reason = f"code:{field.name}", Words(f"不在代码表 {mapping.codes} 中", f"is not in code list {mapping.codes}")
+    else:
+        rule, reason = f"transform:{field.name}", Words(f"无法按 {mapping.transform} 解读", f"cannot be read as {mapping.transform}")
+    return rule, _columns_of(mapping), reason
+
+
+def _columns_of(mapping: Mapping) -> str:
+    return ", ".join(mapping.from_ or ((mapping.path,) if mapping.path else ()))
+
+
+def _has_longer(values: pl.Series, fields: list[Wanted]) -> bool:
+    """Whether a value may be longer than an index can hold of one of the fields."""
+    bounds = [field.longest for field in fields if field.longest is not None]
+    longest = values.str.len_chars().max() if bounds and values.dtype == pl.String else None
+    return isinstance(longest, int) and longest > min(bounds)
+
+
+def _bounded(field: Wanted, column: Column) -> Column:
     """Refuse what no index can hold: else the statement that writes it would be refused, with all other rows."""
-    longest = _LONGEST.get(name.rpartition(".")[2])
+    longest = field.longest
     if longest is None:
         return column
     is_long = (column.values.str.len_chars() > longest).fill_null(value=False)

@@ -17,8 +17,8 @@ import pyarrow as pa
 from connectors.codes import CodeList, load_code_lists
 from connectors.contract import Contract
 from pipeline.columns.payloads import Payloads, collector_at_rest
-from pipeline.normalising.fields import Column, Reader, holds, path_faults, read
-from pipeline.normalising.parties import read_party
+from pipeline.normalising.fields import Column, Reader, Wanted, holds, path_faults, read
+from pipeline.normalising.parties import Entry, entry, mentions, parties_of, wanted
 from pipeline.normalising.references import read_references
 from schema.records import PARTY, RECORD
 
@@ -95,14 +95,13 @@ def _map_chunk(contract: Contract, rows: pl.DataFrame, reader: Reader) -> Mapped
         "source_record_id",
         pl.col("version").cast(pl.Int32),
     )
-    fields = {name: read(name, mapping, source, reader, RECORD.field(name).type) for name, mapping in contract.record.items()}
+    fields, entries = _read(contract, source, reader)
     all_rows = keys["row"]
-    read_columns: list[tuple[pl.Series, Column]] = [(all_rows, column) for column in fields.values()]
-    mentioned = []
-    for party in contract.parties:
-        frame, columns = read_party(party, source, reader)
-        mentioned.append(frame)
-        read_columns += columns
+    read_columns = [(all_rows, column) for column in fields.values()]
+    for each in entries:
+        read_columns += each.read_columns
+        if each.mentioned.source is not source:
+            read_columns += [(each.mentioned.rows, column) for column in path_faults(each.mentioned.source)]
     references = read_references(contract.references, source)
     read_columns += [(all_rows, column) for column in path_faults(source)]
     refusals = _refusals(keys, read_columns)
@@ -112,17 +111,35 @@ def _map_chunk(contract: Contract, rows: pl.DataFrame, reader: Reader) -> Mapped
     )
     return Mapped(
         shaped(records.join(kept.select("row"), on="row", how="semi", maintain_order="left"), RECORD),
-        shaped(_parties(kept, mentioned), PARTY),
+        shaped(_parties(kept, parties_of(entries)), PARTY),
         shaped(refusals, REFUSAL),
     )
 
 
-def _parties(kept: pl.DataFrame, mentioned: list[pl.DataFrame]) -> pl.DataFrame:
-    """All parties of the kept rows, numbered within their record in the contract's order."""
-    if not mentioned:
-        return pl.DataFrame()
-    parties = pl.concat(frame.with_columns(entry=pl.lit(place, dtype=pl.UInt32)) for place, frame in enumerate(mentioned))
-    parties = parties.join(kept, on="row", how="inner", maintain_order="left").sort("row", "entry", maintain_order=True)
+def _read(contract: Contract, source: Payloads, reader: Reader) -> tuple[dict[str, Column], list[Entry]]:
+    """The record's fields, and the entries of its parties."""
+    mentioned = [mentions(party, source) for party in contract.parties]
+    asked: dict[tuple[int | None, str], Wanted] = {
+        (None, name): Wanted(name, mapping, source, RECORD.field(name).type) for name, mapping in contract.record.items()
+    }
+    asked |= {
+        (place, field): each
+        for place, (party, found) in enumerate(zip(contract.parties, mentioned, strict=True))
+        for field, each in wanted(party, found).items()
+    }
+    columns = read(asked, reader)
+    entries = [
+        entry(party, found, {field: columns[place, field] for field in party.fields})
+        for place, (party, found) in enumerate(zip(contract.parties, mentioned, strict=True))
+    ]
+    return {name: columns[None, name] for name in contract.record}, entries
+
+
+def _parties(kept: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
+    """The parties of the kept rows, numbered within their record in the contract's order."""
+    if not parties.width:
+        return parties
+    parties = parties.join(kept, on="row", how="inner", maintain_order="left")
     return parties.with_columns(ordinal=pl.int_range(pl.len(), dtype=pl.Int32).over("row"))
 
 

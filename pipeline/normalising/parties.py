@@ -7,6 +7,7 @@ one column holds a person's number or an organisation's code, each value goes to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -22,7 +23,7 @@ from pipeline.columns import checks
 from pipeline.columns.payloads import Payloads, texts
 from pipeline.columns.transforms.base import nulled
 from pipeline.columns.transforms.identifiers import id_types, shown_by_masks
-from pipeline.normalising.fields import Column, Reader, holds, path_faults, read, source_text
+from pipeline.normalising.fields import Column, Wanted, holds, source_text
 from schema.records import PARTY
 
 _SAYS_WHO = ("name", "id_no", "uscc", "phone")
@@ -45,39 +46,68 @@ class Mentions:
     source: Payloads
 
 
-def read_party(party: Party, source: Payloads, reader: Reader) -> tuple[pl.DataFrame, list[tuple[pl.Series, Column]]]:
-    """Read one entry of `parties:`.
+@dataclass(frozen=True)
+class Entry:
+    """One entry of `parties:` as read: its elements, and each of its fields."""
 
-    Returns:
-        Parties (`row` in the chunk, then PARTY's columns from role on), and each column read with the rows it is of.
-    """
-    found = mentions(party, source)
-    columns = {
-        field: read(f"{party.role}.{field}", mapping, found.source, reader, PARTY.field(field).type)
+    party: Party
+    mentioned: Mentions
+    columns: dict[str, Column]
+
+    @property
+    def read_columns(self) -> list[tuple[pl.Series, Column]]:
+        """Each column that was read, with the rows it is of."""
+        return [(self.mentioned.rows, column) for column in self.columns.values()]
+
+
+def wanted(party: Party, mentioned: Mentions) -> dict[str, Wanted]:
+    """The fields of an entry that are to be read."""
+    return {
+        field: Wanted(f"{party.role}.{field}", mapping, mentioned.source, PARTY.field(field).type)
         for field, mapping in party.fields.items()
     }
-    if party.shares_number:
-        columns |= _told_apart(party.role, columns)
-    frame = pl.DataFrame({"row": found.rows, **{field: column.values for field, column in columns.items()}})
-    missing = [pl.lit(None, dtype=_dtype(field)).alias(field) for field in _VALUES if field not in columns]
-    frame = frame.with_columns(*missing, *_shown_by_masks(party, columns, found.source), role=pl.lit(party.role))
-    frame = frame.filter(pl.any_horizontal(pl.col(_SAYS_WHO).is_not_null()))
-    if len(frame) and party.kind_given != "organisation":
-        frame = _number_out_of_name(frame, party.kind_given)
-    if len(frame):
-        frame = _completed(frame.with_columns(kind=_kind(party.kind_given)))
-    else:
-        frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
-    faults = path_faults(found.source) if found.source is not source else []
-    return frame.select("row", "role", "kind", *_VALUES), [(found.rows, column) for column in (*columns.values(), *faults)]
 
 
-def _shown_by_masks(party: Party, columns: dict[str, Column], source: Payloads) -> list[pl.Series]:
+def entry(party: Party, mentioned: Mentions, columns: dict[str, Column]) -> Entry:
+    """An entry whose fields have been read."""
+    return Entry(party, mentioned, columns | _told_apart(party.role, columns) if party.shares_number else columns)
+
+
+def parties_of(entries: Sequence[Entry]) -> pl.DataFrame:
+    """Parties of all entries: `row` in the chunk, `entry`, then PARTY's columns from role on; those of a row stand in their order.
+
+    What may be a person, what may be either and what is an organisation are each completed in one go.
+    """
+    if not entries:
+        return pl.DataFrame()
+    kinds: dict[str, list[pl.DataFrame]] = {}
+    for place, each in enumerate(entries):
+        kinds.setdefault(each.party.kind_given, []).append(_as_said(place, each))
+    completed = [_of_kind(kind, pl.concat(frames, how="diagonal")) for kind, frames in kinds.items()]
+    return pl.concat(completed).sort("row", "entry", maintain_order=True)
+
+
+def _as_said(place: int, each: Entry) -> pl.DataFrame:
+    said = {field: column.values for field, column in each.columns.items()}
+    frame = pl.DataFrame({"row": each.mentioned.rows, **said, **_shown_by_masks(each)})
+    return frame.with_columns(role=pl.lit(each.party.role), entry=pl.lit(place, dtype=pl.UInt32))
+
+
+def _of_kind(kind_given: str, frame: pl.DataFrame) -> pl.DataFrame:
+    missing = [pl.lit(None, dtype=_dtype(field)).alias(field) for field in _VALUES if field not in frame.columns]
+    frame = frame.with_columns(missing).filter(pl.any_horizontal(pl.col(_SAYS_WHO).is_not_null()))
+    if len(frame) and kind_given != "organisation":
+        frame = _number_out_of_name(frame, kind_given)
+    frame = frame.with_columns(kind=_kind(kind_given) if len(frame) else pl.lit(None, dtype=pl.String))
+    return (_completed(frame) if len(frame) else frame).select("row", "entry", "role", "kind", *_VALUES)
+
+
+def _shown_by_masks(each: Entry) -> dict[str, pl.Series]:
     """`shown_by_masks` of documents that could not be taken, under names of their own; a column of codes, too, shows nothing of persons."""
-    mapping = party.fields.get("id_no")
-    if mapping is None or mapping.transform != "id_no" or party.shares_number or not columns["id_no"].values.null_count():
-        return []
-    return [shown.rename(f"shown_{shown.name}") for shown in shown_by_masks(source_text(mapping, source)).get_columns()]
+    party, mapping = each.party, each.party.fields.get("id_no")
+    if mapping is None or mapping.transform != "id_no" or party.shares_number or not each.columns["id_no"].values.null_count():
+        return {}
+    return {f"shown_{shown.name}": shown for shown in shown_by_masks(source_text(mapping, each.mentioned.source)).get_columns()}
 
 
 def _told_apart(role: str, columns: dict[str, Column]) -> dict[str, Column]:

@@ -111,4 +111,9 @@ def looked_up(values: pl.Series, table: Mapping[str, object], dtype: pl.DataType
     """Each value's entry in `table`, null where it has none."""
     if not table:
         return pl.Series([None] * len(values), dtype=dtype)
-    return values.replace_strict(list(table), pl.Series(list(table.values()), dtype=dtype), default=None, return_dtype=dtype)
+    return worked(values, entry(VALUE, table, dtype))
+
+
+def entry(value: pl.Expr, table: Mapping[str, object], dtype: pl.DataType | type[pl.DataType] = pl.String) -> pl.Expr:
+    """A text's entry in a table that has some, null where it has none."""
+    return value.replace_strict(list(table), pl.Series(list(table.values()), dtype=dtype), default=None, return_dtype=dtype)

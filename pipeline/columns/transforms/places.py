@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.columns.transforms.base import VALUE, Options, Read, judged, known, looked_up, nulled, on_distinct
+from pipeline.columns.transforms.base import VALUE, Options, Read, entry, judged, known, nulled, on_distinct, worked
 from pipeline.columns.transforms.numbers import decimal
 from schema import codes
 
@@ -89,14 +89,12 @@ def _division(values: pl.Series, by_code: dict[str, str], by_name: dict[str, str
     given = known(values)
 
     def found(distinct: pl.Series) -> pl.Series:
-        half = distinct.str.normalize("NFKC").str.replace_all(r"\s", "")
-        exact = looked_up(half, by_code, pl.String)
-        padded = looked_up(half.str.replace(r"^([0-9]{9}|[0-9]{6})0+$", "$1"), by_code, pl.String)
-        name = half.str.replace(_PREFIX, "")
+        half = worked(distinct, VALUE.str.normalize("NFKC").str.replace_all(r"\s", ""))
+        name = VALUE.str.replace(_PREFIX, "")
         if ending == _COMMUNITY_END:
             name = name.str.replace(_LEADING_STREET, "$1")
-        named = looked_up(name.str.replace(ending, ""), by_name, pl.String)
-        return exact.zip_with(exact.is_not_null(), padded.zip_with(padded.is_not_null(), named))
+        padded = VALUE.str.replace(r"^([0-9]{9}|[0-9]{6})0+$", "$1")
+        return worked(half, pl.coalesce(entry(VALUE, by_code), entry(padded, by_code), entry(name.str.replace(ending, ""), by_name)))
 
     return judged(given, on_distinct(given, found), dropped=~VALUE.str.contains(r"^[\s0-9０-９]+$"))
 

@@ -79,16 +79,26 @@ def _moments(given: pl.Series, options: Options) -> pl.Series:
     """UTC where readable, else null. The contract's own formats are tried first: only they can tell 5/1 from 1/5."""
     if options.formats:
         return _by_layouts(given, options)
-    return where_null(given, _in_first_shape(given, options), lambda rest: _by_layouts(rest, options))
+    return where_null(given, _in_common_shapes(given, options), lambda rest: _by_layouts(rest, options))
 
 
-def _in_first_shape(given: pl.Series, options: Options) -> pl.Series:
-    """UTC of the values that are written as the first is, where that is one of the common shapes; null for the others."""
-    first = str(given.first(ignore_nulls=True))
-    shape = next((shape for shape in _SHAPES if re.match(shape, first)), None)
-    if shape is None:
-        return pl.Series([None], dtype=_UTC).new_from_index(0, len(given))
-    fitting, layout = pl.when(VALUE.str.contains(shape)).then(VALUE), _SHAPES[shape]
+def _in_common_shapes(given: pl.Series, options: Options) -> pl.Series:
+    """UTC of the values in the common shapes, tried as they are met; null from the first value on that is in none of them."""
+    moments = pl.Series([None], dtype=_UTC).new_from_index(0, len(given))
+    shapes = dict(_SHAPES)
+    while moments.null_count() > given.null_count():
+        rest = given if moments.null_count() == len(moments) else given.set(moments.is_not_null(), None)
+        first = str(rest.first(ignore_nulls=True))
+        shape = next((shape for shape in shapes if re.match(shape, first)), None)
+        if shape is None:
+            break
+        read = _in_shape(rest, shape, shapes.pop(shape), options)
+        moments = read if rest is given else moments.zip_with(moments.is_not_null(), read)
+    return moments
+
+
+def _in_shape(given: pl.Series, shape: str, layout: str, options: Options) -> pl.Series:
+    fitting = pl.when(VALUE.str.contains(shape)).then(VALUE)
     if "%#z" in layout:
         return _plausible(worked(given, fitting.str.strptime(_UTC, layout, strict=False)))
     return _plausible(worked(given, _in_utc(fitting.str.strptime(_NAIVE, layout, strict=False), options.timezone)))

@@ -201,6 +201,26 @@ def test_one_column_of_either_number_without_a_name_and_within_a_list() -> None:
     assert said(mapped, "kind", "id_no", "uscc") == [("person", SOUND_ID, None), ("organisation", None, "91440300MA5F0ABC1X")]
 
 
+def test_columns_that_are_read_alike_are_each_refused_as_what_they_are() -> None:
+    parties = [
+        {"role": role, "name": {"from": f"{role}_name", "as": "person_name"}, "phone": {"from": f"{role}_phone", "as": "phone"}}
+        for role in ("petitioner", "respondent", "reporter")
+    ]
+    rows = [
+        {f"{role}_{field}": value for role in ("petitioner", "respondent", "reporter") for field, value in values.items()}
+        for values in ({"name": "张三", "phone": "13800000001"}, {"name": "李四", "phone": "13800000002"}, {"name": "王五", "phone": None})
+    ]
+    rows[1]["respondent_phone"] = "打电话"
+    rows[2]["reporter_phone"] = "9" * 101
+    mapped = map_parties(parties, *rows)
+    assert [(row["source_record_id"], row["rule"], row["column"]) for row in mapped.refusals.to_pylist()] == [
+        ("1", "transform:respondent.phone", "respondent_phone"),
+        ("2", "transform:reporter.phone", "reporter_phone"),
+    ]
+    told = mapped.parties.select(["role", "name", "phone"]).to_pylist()
+    assert told == [{"role": party["role"], "name": "张三", "phone": "13800000001"} for party in parties]
+
+
 def test_a_sound_number_gives_birth_date_and_gender_where_the_source_does_not() -> None:
     parties = [
         {

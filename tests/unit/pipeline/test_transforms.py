@@ -219,42 +219,51 @@ MIDNIGHT = datetime.datetime(2026, 1, 1, 16, tzinfo=datetime.UTC)
 AFTERNOON = datetime.datetime(2026, 1, 2, 7, 4, tzinfo=datetime.UTC)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("2026-01-02 03:04:05", SHANGHAI_3_04_05),
-        ("2026-01-02T03:04:05", SHANGHAI_3_04_05),
-        ("2026-01-02T03:04:05+08:00", SHANGHAI_3_04_05),
-        ("2026-01-01T19:04:05Z", SHANGHAI_3_04_05),
-        ("2026-01-01T16:04:05-0300", SHANGHAI_3_04_05),
-        ("2026-01-02 03:04:05.250", SHANGHAI_3_04_05.replace(microsecond=250_000)),
-        ("2026-1-2 3:04:05", SHANGHAI_3_04_05),
-        ("2026/1/2 3:04:05", SHANGHAI_3_04_05),
-        ("2026.1.2 3:04:05", SHANGHAI_3_04_05),
-        ("2026年1月2日 3时4分5秒", SHANGHAI_3_04_05),
-        ("2026年01月02日03:04:05", SHANGHAI_3_04_05),
-        ("２０２６－０１－０２　０３：０４：０５", SHANGHAI_3_04_05),
-        ("20260102030405", SHANGHAI_3_04_05),
-        ("20260102T030405", SHANGHAI_3_04_05),
-        ("2026-01-02 24:00:00", MIDNIGHT + datetime.timedelta(days=1)),
-        ("2026-01-02", MIDNIGHT),
-        ("2026/1/2", MIDNIGHT),
-        ("2026年1月2日", MIDNIGHT),
-        ("20260102", MIDNIGHT),
-        ("2026年1月2日 下午3:04", AFTERNOON),
-        ("2026-01-02 3:04 PM", AFTERNOON),
-        ("0000-00-00 00:00:00", None),
-        ("2026-02-30", REFUSED),
-        ("2026-13-01 00:00:00", REFUSED),
-        ("2026-01-02 25:00:00", REFUSED),
-        ("26-01-02", REFUSED),
-        ("0202-01-02", REFUSED),
-        ("1月2日", REFUSED),
-        ("昨天", REFUSED),
-    ],
-)
+DATETIMES = [
+    ("2026-01-02 03:04:05", SHANGHAI_3_04_05),
+    ("2026-01-02T03:04:05", SHANGHAI_3_04_05),
+    ("2026-01-02T03:04:05+08:00", SHANGHAI_3_04_05),
+    ("2026-01-01T19:04:05Z", SHANGHAI_3_04_05),
+    ("2026-01-01T16:04:05-0300", SHANGHAI_3_04_05),
+    ("2026-01-02 03:04:05.250", SHANGHAI_3_04_05.replace(microsecond=250_000)),
+    ("2026-1-2 3:04:05", SHANGHAI_3_04_05),
+    ("2026/1/2 3:04:05", SHANGHAI_3_04_05),
+    ("2026.1.2 3:04:05", SHANGHAI_3_04_05),
+    ("2026年1月2日 3时4分5秒", SHANGHAI_3_04_05),
+    ("2026年01月02日03:04:05", SHANGHAI_3_04_05),
+    ("２０２６－０１－０２　０３：０４：０５", SHANGHAI_3_04_05),
+    ("20260102030405", SHANGHAI_3_04_05),
+    ("20260102T030405", SHANGHAI_3_04_05),
+    ("2026-01-02 24:00:00", MIDNIGHT + datetime.timedelta(days=1)),
+    ("2026-01-02", MIDNIGHT),
+    ("2026/1/2", MIDNIGHT),
+    ("2026年1月2日", MIDNIGHT),
+    ("20260102", MIDNIGHT),
+    ("2026年1月2日 下午3:04", AFTERNOON),
+    ("2026-01-02 3:04 PM", AFTERNOON),
+    ("0000-00-00 00:00:00", None),
+    ("2026-02-30", REFUSED),
+    ("2026-13-01 00:00:00", REFUSED),
+    ("2026-01-02 25:00:00", REFUSED),
+    ("26-01-02", REFUSED),
+    ("0202-01-02", REFUSED),
+    ("1月2日", REFUSED),
+    ("昨天", REFUSED),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), DATETIMES)
 def test_datetime(value: str, expected: object) -> None:
     assert read("datetime", value) == expected
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_column_of_many_forms_is_read_as_each_value_alone(order: int) -> None:
+    forms = [(value, expected) for value, expected in DATETIMES[::order] for _ in range(2)]
+    outcome = TRANSFORMS["datetime"](pl.Series([value for value, _ in forms]), Options())
+    assert [REFUSED if refused else value for value, refused in zip(outcome.values, outcome.refused, strict=True)] == [
+        expected for _, expected in forms
+    ]
 
 
 def test_the_contracts_time_zone_applies() -> None:
