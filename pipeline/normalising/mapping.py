@@ -105,13 +105,12 @@ def _map_chunk(contract: Contract, rows: pl.DataFrame, reader: Reader) -> Mapped
     references = read_references(contract.references, source)
     read_columns += [(all_rows, column) for column in path_faults(source)]
     refusals = _refusals(keys, read_columns)
-    kept = keys.join(refusals.select("row"), on="row", how="anti") if len(refusals) else keys
     records = keys.hstack([column.values.alias(name) for name, column in fields.items()]).with_columns(
         visibility=_visibility(contract, source), references=references
     )
     return Mapped(
-        shaped(records.join(kept.select("row"), on="row", how="semi", maintain_order="left"), RECORD),
-        shaped(_parties(kept, parties_of(entries)), PARTY),
+        shaped(_kept(records, refusals), RECORD),
+        shaped(_numbered(_kept(parties_of(entries), refusals), keys), PARTY),
         shaped(refusals, REFUSAL),
     )
 
@@ -135,12 +134,17 @@ def _read(contract: Contract, source: Payloads, reader: Reader) -> tuple[dict[st
     return {name: columns[None, name] for name in contract.record}, entries
 
 
-def _parties(kept: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
-    """The parties of the kept rows, numbered within their record in the contract's order."""
+def _kept(frame: pl.DataFrame, refusals: pl.DataFrame) -> pl.DataFrame:
+    """What is of rows without a refusal."""
+    return frame.filter(~pl.col("row").is_in(refusals["row"].implode())) if len(refusals) and frame.width else frame
+
+
+def _numbered(parties: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """Parties with their records' keys, numbered within their record in the contract's order."""
     if not parties.width:
         return parties
-    parties = parties.join(kept, on="row", how="inner", maintain_order="left")
-    return parties.with_columns(ordinal=pl.int_range(pl.len(), dtype=pl.Int32).over("row"))
+    of_records = keys.drop("row")[parties["row"]]
+    return parties.hstack(of_records).with_columns(ordinal=pl.int_range(pl.len(), dtype=pl.Int32).over("row"))
 
 
 def _refusals(keys: pl.DataFrame, read_columns: list[tuple[pl.Series, Column]]) -> pl.DataFrame:
@@ -151,10 +155,11 @@ def _refusals(keys: pl.DataFrame, read_columns: list[tuple[pl.Series, Column]]) 
         for rows, column in read_columns
         if column.refused.any()
     ]
-    empty = pl.DataFrame(schema={"row": pl.UInt32, "rule": pl.String, "column": pl.String, "reason": pl.String})
+    if not found:
+        return pl.DataFrame(schema={"row": keys.schema["row"]})
     # Three workers with an unreadable phone are one refusal of the record.
-    refused = pl.concat([empty, *found]).unique(maintain_order=True)
-    return refused.join(keys, on="row", how="left", maintain_order="left").sort("row", maintain_order=True)
+    refused = pl.concat(found).unique(maintain_order=True).sort("row", maintain_order=True)
+    return refused.hstack(keys.drop("row")[refused["row"]])
 
 
 def _visibility(contract: Contract, source: Payloads) -> pl.Series:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.columns.transforms.base import VALUE, Options, Read, entry, judged, known, nulled, on_distinct, worked
+from pipeline.columns.transforms.base import VALUE, Options, Read, judged, known, looked_up, nulled, on_distinct, where_null, worked
 from pipeline.columns.transforms.numbers import decimal
 from schema import codes
 
@@ -90,13 +90,20 @@ def _division(values: pl.Series, by_code: dict[str, str], by_name: dict[str, str
 
     def found(distinct: pl.Series) -> pl.Series:
         half = worked(distinct, VALUE.str.normalize("NFKC").str.replace_all(r"\s", ""))
-        name = VALUE.str.replace(_PREFIX, "")
-        if ending == _COMMUNITY_END:
-            name = name.str.replace(_LEADING_STREET, "$1")
-        padded = VALUE.str.replace(r"^([0-9]{9}|[0-9]{6})0+$", "$1")
-        return worked(half, pl.coalesce(entry(VALUE, by_code), entry(padded, by_code), entry(name.str.replace(ending, ""), by_name)))
+        coded = looked_up(half, by_code, pl.String)
+        return where_null(half, coded, lambda rest: _otherwise(rest, by_code, by_name, ending))
 
     return judged(given, on_distinct(given, found), dropped=~VALUE.str.contains(r"^[\s0-9０-９]+$"))
+
+
+def _otherwise(half: pl.Series, by_code: dict[str, str], by_name: dict[str, str], ending: str) -> pl.Series:
+    """By a code that is filled up with zeros, else by name."""
+    padded = looked_up(worked(half, VALUE.str.replace(r"^([0-9]{9}|[0-9]{6})0+$", "$1")), by_code, pl.String)
+    name = VALUE.str.replace(_PREFIX, "")
+    if ending == _COMMUNITY_END:
+        name = name.str.replace(_LEADING_STREET, "$1")
+    named = looked_up(worked(half, name.str.replace(ending, "")), by_name, pl.String)
+    return padded.zip_with(padded.is_not_null(), named)
 
 
 def _degrees(values: pl.Series, limit: float) -> Read:
