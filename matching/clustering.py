@@ -61,6 +61,7 @@ def clusters_and_torn(
     joins, forbidden = _joins_and_forbidden(frame, pl.DataFrame(edges), cannot_links, verdicts)
     frame = _listed_twice(frame, joins)
     component = _components(frame.height, joins)
+    forbidden = _within(component, forbidden)
     conflicting = _conflicting(frame, component, forbidden)
     label, torn = component, np.zeros((0, 3), dtype=np.int64)
     if conflicting.any():
@@ -90,18 +91,25 @@ def _nodes(nodes: pa.Table) -> pl.DataFrame:
 def _joins_and_forbidden(
     nodes: pl.DataFrame, edges: pl.DataFrame, cannot_links: pa.Table | None, verdicts: pa.Table | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(left, right, weight) of what joins and (left, right) of what is forbidden, by row number of the nodes."""
-    said = pl.DataFrame(verdicts if verdicts is not None else VERDICT.empty_table())
-    yes, no = (said.filter(pl.col("verdict") == word).select("left", "right") for word in ("yes", "no"))
+    """(left, right, weight) of what joins, and (left, right) of what is forbidden of nodes that links connect, by row number of the nodes.
+
+    What no link connects needs nothing to keep it apart, and that is most of what is forbidden: firms of one stem, each with each.
+    """
     pairs = ["left", "right"]
-    links = edges.filter(pl.col("decision") == "link").select(*pairs, weight="match_weight")
-    refused = edges.filter(pl.col("decision") == "cannot_link").select(pairs).join(yes, on=pairs, how="anti")
-    given = [pl.DataFrame(cannot_links).select(pairs)] if cannot_links is not None else []
-    forbidden = pl.concat([refused, no, *given]).unique()
-    joins = pl.concat([yes.with_columns(weight=pl.lit(float("inf"))), links.join(yes, on=pairs, how="anti")]).join(
-        forbidden, on=pairs, how="anti"
-    )
-    return _numbered(nodes, joins), _numbered(nodes, forbidden)
+    said = pl.DataFrame(verdicts if verdicts is not None else VERDICT.empty_table())
+    yes, no = (_numbered(nodes, said.filter(pl.col("verdict") == word).select(pairs)) for word in ("yes", "no"))
+    links = _numbered(nodes, edges.filter(pl.col("decision") == "link").select(*pairs, weight="match_weight"))
+    refused = _numbered(nodes, edges.filter(pl.col("decision") == "cannot_link").select(pairs))
+    given = [_numbered(nodes, pl.DataFrame(cannot_links).select(pairs))] if cannot_links is not None else []
+    component = _components(nodes.height, pl.concat([yes, links.select(pairs)]))
+    forbidden = pl.concat([_within(component, one) for one in (refused.join(yes, on=pairs, how="anti"), no, *given)]).unique()
+    joins = pl.concat([yes.with_columns(weight=pl.lit(float("inf"))), links.join(yes, on=pairs, how="anti")])
+    return joins.join(forbidden, on=pairs, how="anti"), forbidden
+
+
+def _within(component: _Ints, pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs whose ends are of one component."""
+    return pairs.filter(pl.Series(component[pairs["left"].to_numpy()] == component[pairs["right"].to_numpy()]))
 
 
 def _numbered(nodes: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -133,10 +141,9 @@ def _rank(nodes: pl.DataFrame, pairs: pl.DataFrame, side: str) -> pl.Series:
 
 
 def _conflicting(nodes: pl.DataFrame, component: _Ints, forbidden: pl.DataFrame) -> _Flags:
-    """For each component, whether it holds what may not be in one cluster."""
+    """For each component, whether it holds what may not be in one cluster; `forbidden` names pairs of one component."""
     flags = np.zeros(int(component.max(initial=-1)) + 1, dtype=np.bool_)
-    left, right = component[forbidden["left"].to_numpy()], component[forbidden["right"].to_numpy()]
-    flags[left[left == right]] = True
+    flags[component[forbidden["left"].to_numpy()]] = True
     # A node alone is at odds with nobody, and most are: the texts of the others are soon counted.
     is_joined = np.bincount(component)[component] > 1
     frame = nodes.with_columns(pl.Series("component", component)).filter(pl.Series(is_joined))

@@ -170,13 +170,19 @@ class Unions:
 
     def _rivals(self, one: int, other: int) -> list[int]:
         """Third sets to which the one has as good a link as to the other, and that are not the other."""
+        foes = self._others.get(other, _NONE)
+        has_number = other in self._identifier and one not in self._identifier  # what has the number of the one has that of the other
+        if not foes and not has_number:
+            return []
         ours, theirs = self._best[one], self._best[other]
-        thirds = ours.keys() & self._others.get(other, _NONE)
-        thirds -= theirs.keys()
-        if other in self._identifier and one not in self._identifier:  # what has the number of the one has that of the other
-            thirds |= {third for third in ours.keys() & self._identifier.keys() if self._have_two(third, other)}
         least = ours[other][0] - self._tie
-        thirds = {third for third in thirds if ours[third][0] >= least and not self._is_forbidden(third, one)}
+        thirds = [
+            third
+            for third, link in ours.items()
+            if link[0] >= least
+            and ((third in foes and third not in theirs) or (has_number and self._have_two(third, other)))
+            and not self._is_forbidden(third, one)
+        ]
         return sorted(thirds, key=lambda third: ours[third], reverse=True)
 
     def _have_two(self, one: int, other: int) -> bool:
@@ -189,6 +195,7 @@ class Unions:
         marks, others = self._mentions.get(one), self._mentions.get(other)
         if marks and others:
             few, many = (marks, others) if len(marks) < len(others) else (others, marks)
-            if any(many.get(mark, number) != number for mark, number in few.items()):
-                return True
+            for mark, number in few.items():  # a million times a chunk: `any` of a generator takes twice as long
+                if many.get(mark, number) != number:
+                    return True
         return other in self._foes.get(one, ())

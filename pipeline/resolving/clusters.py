@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from matching.clustering import TORN, clusters_and_torn
-from pipeline.resolving.links import ENGINE, FIRM, Evaluation, Task, firm_links, forms_of, labels_of
+from pipeline.resolving.links import ENGINE, FIRM, Evaluation, Task, firm_links, forms_of, labels_of, linked_to
 from pipeline.resolving.members import members_of, nodes_of
 from pipeline.resolving.relations import read_nodes
-from pipeline.resolving.surface import Surface
+from pipeline.resolving.surface import Surface, components
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ class _Walk:
         entities = pl.concat([concerned["entity"].drop_nulls(), surface.lessened]).unique()
         fresh = concerned.filter(pl.col("entity").is_null())["id"]
         while len(entities) or len(fresh):
-            self._load(entities, fresh)
-            self._clusters, self.torn = self.clustered(self.nodes, self._links)
+            self._cluster(self._load(entities, fresh))
             self._unsettled = self._now_unsettled()
             entities, fresh = self._beyond(self._unsettled)
 
@@ -99,15 +98,27 @@ class _Walk:
         walked = clusters.join(nodes, on="id", how="left").join(labels.select("id", "identifier_hash"), on="id", how="left")
         return walked.with_columns(pl.col("identifier_hash").drop_nulls().first().over("cluster")), torn
 
-    def _load(self, entities: pl.Series, fresh: pl.Series) -> None:
+    def _cluster(self, fresh: pl.Series) -> None:
+        """Cluster what hangs together with nodes that are here for the first time; all else comes out as it did before."""
+        hangs_together = self.nodes.with_columns(component=components(self.nodes, self._links.filter(pl.col("decision") == "link")))
+        anew = hangs_together.filter(pl.col("component").is_in(pl.col("component").filter(pl.col("id").is_in(fresh.implode())).implode()))
+        is_anew = {name: pl.col(name).is_in(anew["id"].implode()) for name in ("id", "left")}
+        clusters, torn = self.clustered(anew.select("id", "entity"), self._links.filter(is_anew["left"]))
+        if self._clusters.height:
+            clusters = pl.concat([self._clusters.filter(~is_anew["id"]), clusters]).sort("id")
+            torn = pl.concat([self.torn.filter(~is_anew["left"]), torn])
+        self._clusters, self.torn = clusters, torn
+
+    def _load(self, entities: pl.Series, fresh: pl.Series) -> pl.Series:
+        """Nodes that are here now and were not before."""
         channel, relation = self._task.channel, self._task.relation
         self._asked_for = pl.concat([self._asked_for, entities])
         found = nodes_of(channel, relation, entities) if len(entities) else self.nodes.clear()
         frontier = pl.concat([_without_entity(fresh), found.select("id", "entity")])
         frontier = frontier.filter(~pl.col("id").is_in(pl.concat([self._task.gone, self.nodes["id"]]).implode()))
+        self._links = pl.concat([self._links, firm_links(channel, relation, frontier["id"], self.nodes["id"])])
         self.nodes = pl.concat([self.nodes, frontier])
-        links = firm_links(channel, relation, frontier["id"], self.nodes["id"])
-        self._links = pl.concat([self._links, links]).unique(["left", "right"], maintain_order=True)
+        return frontier["id"]
 
     def _now_unsettled(self) -> pl.Series:
         """Entities that may stand otherwise to others than they did."""
@@ -131,8 +142,7 @@ class _Walk:
         channel, relation, inside = self._task.channel, self._task.relation, self.nodes["id"].implode()
         to_follow = self.nodes.filter(pl.col("entity").is_in(unsettled.filter(~unsettled.is_in(self._followed.implode())).implode()))
         self._followed = pl.concat([self._followed, unsettled]).unique()
-        links = firm_links(channel, relation, to_follow["id"]).filter(pl.col("decision") == "link")
-        outside = pl.concat([links["left"], links["right"]]).unique()
+        outside = linked_to(channel, relation, to_follow["id"])
         outside = outside.filter(~outside.is_in(inside))
         entities = pl.concat([members_of(channel, relation, outside)["entity"], self._rivals()]).unique()
         met = pl.col("entity").is_in(entities.implode()) | pl.col("id").is_in(outside.implode())

@@ -45,14 +45,11 @@ FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
 _FIRM = """
 SELECT l.left_id AS left, l.right_id AS right, l.decision, l.match_weight, l.decided_by
 FROM unnest(%(ids)s::bigint[]) AS t (id) CROSS JOIN LATERAL (
-    SELECT l.*, right_id AS other FROM store.link l WHERE relation = '{relation}' AND left_id = t.id AND known_to IS NULL
-    UNION ALL
-    SELECT l.*, left_id AS other FROM store.link l WHERE relation = '{relation}' AND right_id = t.id AND known_to IS NULL
-    OFFSET 0
+    SELECT * FROM store.link WHERE relation = '{relation}' AND {end}_id = t.id AND known_to IS NULL OFFSET 0
 ) l
-WHERE l.decision <> 'review' {others}
+WHERE {which}
 """
-_AMONG = "AND l.other = ANY (%(among)s::bigint[])"
+_AMONG = "l.decision <> 'review' AND l.{other}_id = ANY (%(among)s::bigint[])"
 _CLOSE = """
 UPDATE store.link l SET known_to = %(change)s, retracted_because = %(reason)s
 FROM unnest(%(left)s::bigint[], %(right)s::bigint[]) AS t (left_id, right_id)
@@ -141,12 +138,30 @@ def live_links(channel: Channel, relation: Relation, ids: pl.Series) -> pl.DataF
     return channel.read(_LIVE.format(relation=relation.name), ids=ids).unique(PAIR_COLUMNS, maintain_order=True)
 
 
-def firm_links(channel: Channel, relation: Relation, ids: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
-    """FIRM: live links and prohibitions that any of the nodes has, each once; with others `among` these alone, where they are given."""
+def linked_to(channel: Channel, relation: Relation, ids: pl.Series) -> pl.Series:
+    """Nodes that any of these has a live link to, some of them these, too."""
+    if ids.is_empty():
+        return ids
+    sides = ("left", "right"), ("right", "left")
+    return pl.concat(_firm(channel, relation, end, "l.decision = 'link'", ids)[other] for end, other in sides).unique()
+
+
+def firm_links(channel: Channel, relation: Relation, ids: pl.Series, known: pl.Series) -> pl.DataFrame:
+    """FIRM: live links and prohibitions of nodes among each other, and with those that are known, each once.
+
+    A link is found by its left end: by the right, rows lie all over the table. So is asked only for links whose left end is known.
+    """
     if ids.is_empty():
         return pl.DataFrame(schema=FIRM)
-    sql = _FIRM.format(relation=relation.name, others="" if among is None else _AMONG)
-    return channel.read(sql, ids=ids, among=ids.clear() if among is None else among).unique(PAIR_COLUMNS, maintain_order=True)
+    found = [_firm(channel, relation, "left", _AMONG.format(other="right"), ids, pl.concat([ids, known]))]
+    if len(known):
+        found.append(_firm(channel, relation, "right", _AMONG.format(other="left"), ids, known))
+    return pl.concat(found)
+
+
+def _firm(channel: Channel, relation: Relation, end: str, which: str, ids: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
+    sql = _FIRM.format(relation=relation.name, end=end, which=which)
+    return channel.read(sql, ids=ids) if among is None else channel.read(sql, ids=ids, among=among)
 
 
 def _in_one_writing(links: pl.DataFrame) -> pl.DataFrame:

@@ -55,7 +55,7 @@ class _Sorting:
         self._known = members_of(task.channel, task.relation, others)
         self._torn = torn_entities(task.channel, task.relation) if self._known.height else _NOT_TORN
         nodes = pl.DataFrame({"id": ends}).join(self._known, on="id", how="left")
-        self._nodes = nodes.with_columns(component=_components(nodes, self._firm.filter(pl.col("decision") == "link")))
+        self._nodes = nodes.with_columns(component=components(nodes, self._firm.filter(pl.col("decision") == "link")))
 
     def sorted(self) -> Surface:
         """Who goes where."""
@@ -131,7 +131,7 @@ def _that_matter(firm: pl.DataFrame) -> pl.DataFrame:
     return firm.filter((pl.col("decision") == "link") | (pl.col("decided_by") != ENGINE) | is_met)
 
 
-def _components(nodes: pl.DataFrame, links: pl.DataFrame) -> pl.Series:
+def components(nodes: pl.DataFrame, links: pl.DataFrame) -> pl.Series:
     """Component of each node, nodes of one entity being one vertex."""
     vertex = pl.coalesce("entity", pl.col("id").cast(pl.String)).rank("dense").cast(pl.Int64) - 1
     vertices = nodes.select("id", vertex.alias("vertex"))

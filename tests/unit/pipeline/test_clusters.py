@@ -61,16 +61,21 @@ class Store:
     def once_numbered(self, channel: object, relation: object, ids: pl.Series) -> pl.Series:
         return pl.Series([node for node in ids if self.hashes[node] or self.labels[node]["identifier"]], dtype=pl.Int64)
 
-    def firm_links(self, channel: object, relation: object, ids: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
-        mine, others = set(ids), set(self.labels) if among is None else set(among)
-        met = [pair for pair in self.edges if (pair[0] in mine and pair[1] in others) or (pair[1] in mine and pair[0] in others)]
+    def firm_links(self, channel: object, relation: object, ids: pl.Series, known: pl.Series) -> pl.DataFrame:
+        mine, here = set(ids), {*ids, *known}
+        met = [pair for pair in self.edges if set(pair) <= here and not mine.isdisjoint(pair)]
         return pl.DataFrame([(*pair, self.edges[pair][1], self.edges[pair][0], ENGINE) for pair in met], FIRM, orient="row")
+
+    def linked_to(self, channel: object, relation: object, ids: pl.Series) -> pl.Series:
+        mine = set(ids)
+        met = [pair for pair, (_, decision) in self.edges.items() if decision == "link" and not mine.isdisjoint(pair)]
+        return pl.Series(sorted({node for pair in met for node in pair}), dtype=pl.Int64)
 
     def label_rows(self, ids: pl.Series) -> pl.DataFrame:
         return pl.DataFrame([{"id": node, **self.labels[node]} for node in ids], LABELS)
 
     def stands_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("nodes_of", "members_of", "firm_links"):
+        for name in ("nodes_of", "members_of", "firm_links", "linked_to"):
             monkeypatch.setattr(clusters, name, getattr(self, name))
         monkeypatch.setattr(surface, "members_of", self.members_of)
         monkeypatch.setattr(surface, "once_numbered", self.once_numbered)
