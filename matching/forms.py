@@ -99,11 +99,18 @@ def person_forms(parties: pa.Table, model: Model) -> pa.Table:
             born["stated"].alias("birth_date"),
             gender.alias("gender"),
             _apart(frame),
-            identifier=pl.when(pl.col("id_state") == "verified").then("id_no"),
+            identifier=_verified_id(),
         )
         .with_columns(phone_tail=pl.col("phone").str.tail(4))
     )
     return _arrow(form, PERSON_FORM)
+
+
+def person_constraints(parties: pa.Table, model: Model) -> pa.Table:
+    """CONSTRAINTS alone of `person_forms`, from the columns id, record_id, role and id_no alone."""
+    frame = _polars(parties)
+    id_no = id_numbers(frame["id_no"], _words(model_of("person", model).placeholders, "id_no"))
+    return _arrow(id_no.with_columns(frame["id"], _apart(frame), identifier=_verified_id()), CONSTRAINTS)
 
 
 def organisation_forms(parties: pa.Table, model: Model) -> pa.Table:
@@ -145,12 +152,43 @@ def case_forms(records: pa.Table, model: Model, *, unique_within: frozenset[str]
         pl.coalesce(street_names(frame["street"]), spot["street"]).alias("street"),
         pl.coalesce(community_names(frame["community"]), spot["community"]).alias("community"),
         *(frame[column] for column in ("category", "amount", "people_involved", "longitude", "latitude")),
-        *(pl.lit(frame[column]).list.drop_nulls() for column in CASE_FORM if column.startswith(("petitioner_", "respondent_"))),
+        *_sides(frame),
         cells(frame),
-        pl.lit(None, pl.String).alias("identifier"),
-        pl.when(frame["department"].is_in(sorted(unique_within))).then(frame["department"]).alias("apart"),
+        *_case_constraints(frame, unique_within),
     )
     return _arrow(form, CASE_FORM)
+
+
+def with_sides(forms: pa.Table, records: pa.Table) -> pa.Table:
+    """CASE_FORM with who is on the records' sides: nothing else of a form depends on that.
+
+    Args:
+        forms: of `case_forms`.
+        records: CASE_INPUT of the same, in the same order.
+    """
+    sides = pl.select(_sides(_polars(records))).to_arrow()
+    for name in sides.column_names:
+        forms = forms.set_column(forms.column_names.index(name), name, sides[name])
+    return forms
+
+
+def case_constraints(records: pa.Table, *, unique_within: frozenset[str] = frozenset()) -> pa.Table:
+    """CONSTRAINTS alone of `case_forms`, from the columns id and department alone."""
+    frame = _polars(records)
+    return _arrow(frame.with_columns(_case_constraints(frame, unique_within)), CONSTRAINTS)
+
+
+def _sides(frame: pl.DataFrame) -> list[pl.Expr]:
+    return [pl.lit(frame[column]).list.drop_nulls() for column in CASE_FORM if column.startswith(("petitioner_", "respondent_"))]
+
+
+def _case_constraints(frame: pl.DataFrame, unique_within: frozenset[str]) -> tuple[pl.Expr, pl.Expr]:
+    apart = pl.when(frame["department"].is_in(sorted(unique_within))).then(frame["department"]).alias("apart")
+    return pl.lit(None, pl.String).alias("identifier"), apart
+
+
+def _verified_id() -> pl.Expr:
+    return pl.when(pl.col("id_state") == "verified").then("id_no")
 
 
 def _apart(frame: pl.DataFrame) -> pl.Series:

@@ -108,23 +108,39 @@ def _numbered(keys: pl.Series, change: Callable[[npt.NDArray[np.uint64]], npt.ND
     return numbers.gather(place)
 
 
-def meet_published(channel: Channel, relation: Relation, keys: pl.DataFrame, unless: pl.Series) -> Met:
-    """Published nodes that share a key, but for those given, whose keys are being replaced.
+@dataclass(frozen=True)
+class Blocks:
+    """Published nodes under the keys that were asked for: (key, other)."""
 
-    Args:
-        channel: of the chunk's transaction.
-        relation: whose key table to look in.
-        keys: (id, key) of the chunk's nodes, keys as numbers.
-        unless: nodes to leave out.
-    """
-    sql = _BLOCKS.format(node=relation.node, keys=relation.keys)
-    blocks = channel.read(sql, keys=keys["key"].unique().sort(), most=BLOCK_MOST)
-    crowded = blocks.group_by("key").len().filter(pl.col("len") >= BLOCK_MOST).height
+    keys: pl.Series
+    shared: pl.DataFrame
+
+
+NO_BLOCKS = Blocks(pl.Series(dtype=pl.Int64), pl.DataFrame(schema={"key": pl.Int64, "other": pl.Int64}))
+
+
+def read_blocks(channel: Channel, relation: Relation, keys: pl.Series, known: Blocks = NO_BLOCKS) -> Blocks:
+    """Published nodes under keys, read as far as they are not known."""
+    asked = keys.unique().sort()
+    unknown = asked.filter(~asked.is_in(known.keys.implode())) if len(known.keys) else asked
+    read = channel.read(_BLOCKS.format(node=relation.node, keys=relation.keys), keys=unknown, most=BLOCK_MOST)
+    crowded = read.group_by("key").len().filter(pl.col("len") >= BLOCK_MOST).height
     if crowded:
         logger.warning(
             "%s: %d keys are shared by %d nodes or more; the model should call them over-common", relation.name, crowded, BLOCK_MOST
         )
-    others = blocks.rename({"id": "other"}).filter(~pl.col("other").is_in(unless.implode()))
+    return Blocks(pl.concat([known.keys, unknown]), pl.concat([known.shared, read.rename({"id": "other"})]))
+
+
+def meet_published(blocks: Blocks, keys: pl.DataFrame, unless: pl.Series) -> Met:
+    """Published nodes that share a key, but for those given, whose keys are being replaced.
+
+    Args:
+        blocks: of all these keys.
+        keys: (id, key) of the chunk's nodes, keys as numbers.
+        unless: nodes to leave out.
+    """
+    others = blocks.shared.filter(~pl.col("other").is_in(unless.implode()))
     return Met(keys.join(others, on="key", how="inner").select("key", "id", "other"))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import orjson
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 
 from hub.errors import ContractError, StoreConflict
 from pipeline.resolving import intake as taking
+from pipeline.resolving.ahead import AHEAD_MOST, Ahead, look_ahead
 from pipeline.resolving.candidates import hide_keys, list_keys, readers_in, show_crowded_keys, show_keys
 from pipeline.resolving.clusters import Assignment, assign
 from pipeline.resolving.comparing import evaluate
@@ -174,6 +175,7 @@ class _Resolving:
         self._channel, self._chunk = channel, chunk
         self._has_decisions = False
         self._cases: tuple[pl.Series, Callable[[], pl.DataFrame]]  # records to compare: their ids, and what waits for their rows
+        self._ahead: Ahead | None = None  # what was done for them before their parties were settled
 
     def run(self) -> Done | None:
         """All of it, in order."""
@@ -194,7 +196,9 @@ class _Resolving:
         self._ask_ahead(intake)
         with ThreadPoolExecutor(2, "settle") as settling, ThreadPoolExecutor(1, "show") as showing:
             parties = [settling.submit(self._settle, intake, relation) for relation in touched]
-            shown = [showing.submit(self._show, one.result(), intake, done) for one in parties]
+            shown = [showing.submit(self._show_when, one, intake, done) for one in parties]
+            if len(self._cases[0]) <= AHEAD_MOST:
+                self._ahead = look_ahead(self._task(intake, CASE), self._cases[1])
             shown.append(showing.submit(write_names, channel, _named([one.result() for one in parties])))
             intake.parties = intake.parties.clear()
             self._look_again(intake, pl.concat([intake.records.clear(), *(one.result().moved for one in parties)]))
@@ -221,13 +225,11 @@ class _Resolving:
 
     def _settle(self, intake: Intake, relation: Relation) -> _Settled:
         """Links, keys, clusters and memberships of one relation."""
-        touched = intake.touched[relation]
-        at_hand, unique_within = intake.parties, frozenset[str]()
+        task, at_hand, ahead = self._task(intake, relation), intake.parties, None
         if relation is CASE:
-            at_hand, unique_within = resolved(self._channel, *self._cases), self._chunk.unique_within
-            del self._cases  # it holds all that was read, as text
-        task = Task(self._channel, relation, intake.change, touched.new, touched.changed, touched.gone, self._has_decisions, unique_within)
-        evaluation = evaluate(task, at_hand)
+            at_hand, ahead = self._records(), self._ahead
+            del self._cases, self._ahead  # they hold all that was read
+        evaluation = evaluate(task, at_hand, ahead)
         surface = surface_of(task, evaluation)  # it reads no links: nothing it asks for waits until they are written
         write_links(task, evaluation)
         looked_at = evaluation.nodes["id"]
@@ -237,7 +239,20 @@ class _Resolving:
         assignment = assign(task, evaluation, surface)
         fates = settle(task, assignment, evaluation.nodes)
         write_memberships(task, fates)
-        return _Settled(task, touched, evaluation, crowded, assignment, fates)
+        return _Settled(task, intake.touched[relation], evaluation, crowded, assignment, fates)
+
+    def _task(self, intake: Intake, relation: Relation) -> Task:
+        new, changed, gone = (getattr(intake.touched[relation], name) for name in ("new", "changed", "gone"))
+        unique_within = self._chunk.unique_within if relation is CASE else frozenset[str]()
+        return Task(self._channel, relation, intake.change, new, changed, gone, self._has_decisions, unique_within)
+
+    def _records(self) -> pl.DataFrame:
+        """Rows of the records to compare, with whom their parties resolve to by now."""
+        (ids, waiting), ahead = self._cases, self._ahead
+        return resolved(self._channel, ids, waiting if ahead is None else lambda: ahead.rows)
+
+    def _show_when(self, settled: Future[_Settled], intake: Intake, done: Done) -> None:
+        self._show(settled.result(), intake, done)
 
     @staticmethod
     def _show(settled: _Settled, intake: Intake, done: Done) -> None:

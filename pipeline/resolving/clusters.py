@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from matching.clustering import TORN, clusters_and_torn
-from pipeline.resolving.links import ENGINE, FIRM, Evaluation, Task, firm_links, forms_of, labels_of, linked_to
+from pipeline.resolving.links import ENGINE, FIRM, Evaluation, Task, constraints_of, firm_links, labels_of, linked_to
 from pipeline.resolving.members import members_of, nodes_of
 from pipeline.resolving.relations import read_nodes
 from pipeline.resolving.surface import Surface, components
@@ -157,7 +157,7 @@ class _Walk:
         if len(unknown):
             rows = read_nodes(self._task.channel, self._task.relation, unknown)
             self.loaded = pl.concat([self.loaded, rows])
-            self._labels = pl.concat([self._labels, labels_of(rows, forms_of(self._task, rows))])
+            self._labels = pl.concat([self._labels, labels_of(rows, constraints_of(self._task, rows))])
         return self._labels.filter(pl.col("id").is_in(ids.implode()))
 
 

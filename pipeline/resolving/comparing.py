@@ -11,10 +11,21 @@ import pyarrow as pa
 
 from matching.blocking import blocking_keys, representatives
 from matching.linkage import link
-from pipeline.resolving.candidates import Met, in_turn, key_numbers, meet_published, meet_within, readers_in, readers_of
-from pipeline.resolving.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, forms_of, labels_of, live_links
+from pipeline.resolving.ahead import Ahead
+from pipeline.resolving.candidates import (
+    NO_BLOCKS,
+    Met,
+    in_turn,
+    key_numbers,
+    meet_published,
+    meet_within,
+    read_blocks,
+    readers_in,
+    readers_of,
+)
+from pipeline.resolving.links import ENGINE, LABELS, LINK_SCHEMA, NO_EDGES, Evaluation, Task, forms_of, keys_of, labels_of, live_links
 from pipeline.resolving.links import PAIR_COLUMNS as _PAIR
-from pipeline.resolving.relations import read_nodes
+from pipeline.resolving.others import Others, forms_with_sides, of_nodes
 from schema.records import PAIR
 
 _PAIRS = pl.DataFrame(schema={"left": pl.Int64, "right": pl.Int64})
@@ -30,14 +41,15 @@ SELECT t.id FROM unnest(%(ids)s::bigint[]) AS t (id) WHERE NOT EXISTS (SELECT FR
 """
 
 
-def evaluate(task: Task, at_hand: pl.DataFrame) -> Evaluation:
+def evaluate(task: Task, at_hand: pl.DataFrame, ahead: Ahead | None = None) -> Evaluation:
     """Compare the nodes with all that share a key, and look again at those which that leaves without their link.
 
     Args:
         task: whose nodes.
         at_hand: rows, as `read_nodes` gives them, that need not be read.
+        ahead: what was done for these rows before.
     """
-    comparing = _Comparing(task, at_hand)
+    comparing = _Comparing(task, at_hand, ahead)
     comparing.look_at(pl.concat([task.new, task.changed]), collapses=True)
     while True:
         unlike, bereft = comparing.unlike(), comparing.bereft()
@@ -52,11 +64,13 @@ def evaluate(task: Task, at_hand: pl.DataFrame) -> Evaluation:
 class _Comparing:
     """Rounds of comparing within one chunk, adding up."""
 
-    def __init__(self, task: Task, at_hand: pl.DataFrame) -> None:
-        self._task, self._at_hand = task, at_hand
+    def __init__(self, task: Task, at_hand: pl.DataFrame, ahead: Ahead | None = None) -> None:
+        self._task, self._at_hand, self._ahead = task, at_hand, ahead
         self._nodes: list[pl.DataFrame] = []
         self._none = pl.DataFrame()
         self._forms: list[pa.Table] = []
+        self._others = Others(task, ahead.others if ahead else None)
+        self._blocks = ahead.blocks if ahead else NO_BLOCKS
         self._keys = pl.DataFrame(schema={"id": pl.Int64, "key": pl.Int64})
         self._met: list[pl.DataFrame] = []
         self._edges = NO_EDGES
@@ -68,19 +82,14 @@ class _Comparing:
         """Compare nodes; `collapses` lets those of one fingerprint be compared through one of them."""
         task = self._task
         is_again = bool(self._nodes) and bool(ids.is_in(self._seen.implode()).all())
-        nodes = _latest(self._nodes) if is_again else self._rows(ids)
-        nodes = nodes.filter(pl.col("id").is_in(ids.implode())) if is_again else nodes
+        nodes, forms = self._again(ids) if is_again else self._first(ids)
         self._seen = pl.concat([self._seen, ids]).unique()
         old = live_links(task.channel, task.relation, ids.filter(~ids.is_in(task.new.implode())))
         self._before = pl.concat([self._before, old]).unique(_PAIR, maintain_order=True)
         if nodes.is_empty():
             self._none = nodes
             return
-        if is_again:
-            forms = self._latest_forms()
-            forms = forms.filter(pa.array(pl.Series(forms["id"]).is_in(ids.implode())))
-        else:
-            forms = forms_of(task, nodes)
+        if not is_again:
             self._nodes.append(nodes)
             self._forms.append(forms)
         like = self._represented(forms, nodes.select("id", readers_in())) if collapses and "fingerprint" in forms.column_names else _PAIRS
@@ -97,11 +106,29 @@ class _Comparing:
         self._unlike = pl.concat([self._unlike, alike.join(linked, on=_PAIR, how="anti")["follower"]])
         self._edges = pl.concat([edges, self._edges]).unique(_PAIR, maintain_order=True, keep="first")
 
-    def _rows(self, ids: pl.Series) -> pl.DataFrame:
-        """What `read_nodes` gives, read as far as it is not at hand."""
+    def _first(self, ids: pl.Series) -> tuple[pl.DataFrame, pa.Table]:
+        """Rows, as `read_nodes` gives them, and forms of nodes, read as far as they are not at hand."""
         here = self._at_hand.filter(pl.col("id").is_in(ids.implode()))
         others = ids.filter(~ids.is_in(here["id"].implode()))
-        return here if others.is_empty() else pl.concat([here, read_nodes(self._task.channel, self._task.relation, others)]).sort("id")
+        if others.is_empty():
+            return here, self._forms_at_hand(here)
+        rows, forms = self._others.of(others)
+        forms = pa.concat_tables([self._forms_at_hand(here), forms]) if here.height else forms
+        return pl.concat([here, rows]).sort("id"), forms.sort_by("id")
+
+    def _forms_at_hand(self, rows: pl.DataFrame) -> pa.Table:
+        if self._ahead is None:
+            return forms_of(self._task, rows)
+        return forms_with_sides(of_nodes(self._ahead.forms, rows["id"]), rows)
+
+    def _again(self, ids: pl.Series) -> tuple[pl.DataFrame, pa.Table]:
+        """The same of nodes that were looked at before."""
+        forms = self._latest_forms()
+        return _latest(self._nodes).filter(pl.col("id").is_in(ids.implode())), of_nodes(forms, ids)
+
+    def _beside(self, ids: pl.Series) -> tuple[pl.DataFrame, pa.Table]:
+        """The same of nodes that nobody looks at, but that they are compared with."""
+        return self._others.of(ids) if len(ids) else (self._nodes[-1].clear(), self._forms[-1].slice(0, 0))
 
     def unlike(self) -> pl.Series:
         """Nodes that were compared with one of their own fingerprint alone, and are not linked to it."""
@@ -153,7 +180,8 @@ class _Comparing:
             return _PAIRS
         frame = pl.DataFrame(forms.select(["id", "fingerprint"])).drop_nulls()
         keys = frame.select("id", key_numbers(pl.select(pl.lit(f"{rule}:") + frame["fingerprint"]).to_series()).alias("key"))
-        met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
+        blocks = read_blocks(task.channel, task.relation, keys["key"])
+        met = meet_published(blocks, keys, unless=pl.concat([self._seen, task.gone]))
         theirs = readers_of(task.channel, task.relation, met.shared["other"])
         shared = met.shared.join(readers, on="id").join(theirs, left_on="other", right_on="id", suffix="_other")
         open_to_them = shared.filter((pl.col("readers_other") == "") | (pl.col("readers_other") == pl.col("readers")))
@@ -184,10 +212,10 @@ class _Comparing:
     def _candidates(self, forms: pa.Table) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Pairs by blocking keys: among the chunk's nodes, and, as `in_turn` has them, with published ones."""
         task = self._task
-        text = pl.DataFrame(blocking_keys(task.relation.name, forms, task.model))
-        keys = text.select("id", key_numbers(text["key"]).alias("key"))
+        keys = keys_of(task, forms)
         self._keys = pl.concat([self._keys, keys])
-        met = meet_published(task.channel, task.relation, keys, unless=pl.concat([self._seen, task.gone]))
+        blocks = read_blocks(task.channel, task.relation, keys["key"], self._blocks)
+        met = meet_published(blocks, keys, unless=pl.concat([self._seen, task.gone]))
         self._met.append(met.shared)
         return meet_within(keys, self._keys), in_turn(task.channel, task.relation, met)
 
@@ -206,9 +234,9 @@ class _Comparing:
             return _PAIRS
         task, here = self._task, self._latest_forms()
         ends = pl.concat([pairs["left"], pairs["right"]]).unique()
-        others = read_nodes(task.channel, task.relation, ends.filter(~ends.is_in(pl.concat([pl.Series(here["id"]), task.gone]).implode())))
-        forms = [here.filter(pa.array(pl.Series(here["id"]).is_in(ends.implode())))]
-        forms += [forms_of(task, others)] if others.height else []
+        others = ends.filter(~ends.is_in(pl.concat([pl.Series(here["id"]), task.gone]).implode()))
+        beside = self._beside(others)[1]
+        forms = [of_nodes(here, ends), *([beside] if beside.num_rows else [])]
         keys = pl.concat(pl.DataFrame(blocking_keys(task.relation.name, each, task.model)) for each in forms)
         shared = pairs.join(keys, left_on="left", right_on="id").join(keys, left_on=["right", "key"], right_on=["id", "key"], how="semi")
         return shared.select(_PAIR).unique()
@@ -223,10 +251,9 @@ class _Comparing:
         task = self._task
         here = pl.concat([nodes["id"] for nodes in self._nodes]).unique()
         ends = pl.concat([pairs["left"], pairs["right"]]).unique()
-        others = read_nodes(task.channel, task.relation, ends.filter(~ends.is_in(pl.concat([here, task.gone]).implode())))
+        others, known = self._beside(ends.filter(~ends.is_in(pl.concat([here, task.gone]).implode())))
         there = pl.concat([here, others["id"]]).implode()
         compared = pairs.filter(pl.col("left").is_in(there) & pl.col("right").is_in(there))
-        known = forms_of(task, others) if others.height else None
         edges = pl.DataFrame(link(task.relation.name, self._latest_forms(), known, compared.to_arrow(), task.model))
         stamped = edges.with_columns(model_version=pl.lit(task.model.version), decided_by=pl.lit(ENGINE)).select(list(LINK_SCHEMA))
         return self._judged(stamped) if task.has_decisions else stamped

@@ -12,11 +12,12 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from matching.forms import case_forms, organisation_forms, person_forms
+from matching.blocking import blocking_keys
+from matching.forms import case_constraints, case_forms, organisation_forms, person_constraints, person_forms
 from matching.model import Model
 from pipeline.resolving.candidates import Met, key_numbers
 from pipeline.resolving.models import load_model
-from pipeline.resolving.relations import CASE, PERSON, Relation, as_input
+from pipeline.resolving.relations import CASE, ORGANISATION, PERSON, Relation, as_input
 from pipeline.store.channel import Channel, series
 
 ENGINE = "engine"
@@ -109,6 +110,21 @@ def forms_in(relation: Relation, nodes: pl.DataFrame, model: Model, unique_withi
     if relation is CASE:
         return case_forms(inputs, model, unique_within=unique_within)
     return (person_forms if relation is PERSON else organisation_forms)(inputs, model)
+
+
+def keys_of(task: Task, forms: pa.Table) -> pl.DataFrame:
+    """(id, key) of forms: blocking keys, as numbers."""
+    text = pl.DataFrame(blocking_keys(task.relation.name, forms, task.model))
+    return text.select("id", key_numbers(text["key"]).alias("key"))
+
+
+def constraints_of(task: Task, nodes: pl.DataFrame) -> pa.Table:
+    """Of the forms of nodes what `labels_of` takes: of persons and cases that is little, and firms are named by all of theirs."""
+    if task.relation is ORGANISATION:
+        return forms_of(task, nodes)
+    if task.relation is CASE:
+        return case_constraints(nodes.select("id", "department").to_arrow(), unique_within=task.unique_within)
+    return person_constraints(nodes.select("id", "record_id", "role", "id_no").to_arrow(), task.model)
 
 
 def labels_of(nodes: pl.DataFrame, forms: pa.Table) -> pl.DataFrame:

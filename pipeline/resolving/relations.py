@@ -128,13 +128,19 @@ def read_cases(channel: Channel, ids: pl.Series) -> pl.DataFrame:
 
 def ask_cases(channel: Channel, ids: pl.Series) -> Callable[[], pl.DataFrame]:
     """Start to read records; what is returned waits for them, who is on their sides still to be read: see `resolved`."""
-    return channel.ask(_CASES, ids=ids.sort())
+    answer = channel.ask(_CASES, ids=ids.sort())
+    return lambda: answer().with_columns(pl.col("references").str.json_decode(_REFERENCES))
 
 
 def resolved(channel: Channel, ids: pl.Series, waiting: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     """The records of `ask_cases`, with the persons and organisations that their parties resolve to by now."""
     parties = channel.read(_RESOLVED, ids=ids.sort())
-    return with_parties(waiting().with_columns(pl.col("references").str.json_decode(_REFERENCES)), parties)
+    return with_parties(waiting(), parties)
+
+
+def without_parties(records: pl.DataFrame) -> pl.DataFrame:
+    """The same with nobody on their sides, as far as that is not known."""
+    return records.with_columns(pl.lit(None, pl.List(pl.Int64)).alias(name) for name in _SIDE_COLUMNS)
 
 
 def with_parties(records: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:

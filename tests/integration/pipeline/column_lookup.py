@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from matching.blocking import blocking_keys
 from matching.linkage import link
 from pipeline.looking_up.prospect import ANSWERS, CANDIDATES, ITSELF, Prospect, case_row, party_row
-from pipeline.resolving.candidates import key_numbers, meet_published
+from pipeline.resolving.candidates import key_numbers, meet_published, read_blocks
 from pipeline.resolving.links import Task, forms_of
 from pipeline.resolving.members import entities_of, nodes_of
 from pipeline.resolving.promises import unique_departments
@@ -84,7 +84,7 @@ def _entities(task: Task, asked: Sequence[Mapping[str, Any]]) -> list[tuple[Foun
     own = forms_of(task, pl.DataFrame(rows, schema=schema))
     text = pl.DataFrame(blocking_keys(relation.name, own, task.model))
     keys = text.select("id", key_numbers(text["key"]).alias("key"))
-    met = meet_published(task.channel, relation, keys, unless=series(())).pairs()
+    met = meet_published(read_blocks(task.channel, relation, keys["key"]), keys, unless=series(())).pairs()
     best = met.sort(["keys", "other"], descending=[True, False]).group_by("id", maintain_order=True).head(CANDIDATES)
     if best.is_empty():
         return [() for _ in rows]

@@ -7,6 +7,7 @@ from typing import Any
 
 import hypothesis
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -16,6 +17,7 @@ from hub.settings import Settings
 from matching.clustering import cluster
 from matching.forms import organisation_forms, person_forms
 from matching.linkage import all_pairs, link
+from pipeline.resolving import chunk
 from pipeline.resolving import intake as taking
 from pipeline.resolving.links import labels_of
 from pipeline.resolving.models import load_model
@@ -145,13 +147,22 @@ def test_any_order_and_partition_comes_to_the_same(database: Engine, order: int,
     assert invariants(database) == []
 
 
+def test_what_is_done_ahead_of_the_parties_changes_nothing(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a small chunk cases are looked up while their parties are being settled, of a large one after."""
+    records = world()[0].sample(fraction=1, shuffle=True, seed=3)
+    batches = [records.head(150), records.slice(150)]
+    done_ahead = _resolved(database, batches, [50, 70])
+    monkeypatch.setattr(chunk, "AHEAD_MOST", 0)
+    assert _resolved(database, batches, [50, 70]) == done_ahead
+
+
 def _resolved(engine: Engine, batches: list[pl.DataFrame], chunks: list[int]) -> dict[str, Any]:
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))  # in any order
         for table in TABLES:
             if table != "ops.change_counter":
                 connection.execute(text(f"DELETE FROM {table}"))
-    for batch, chunk in zip(batches, chunks, strict=False):
+    for batch, most in zip(batches, chunks, strict=False):
         put_batch(engine, batch)
-        resolve(engine, Settings(resolve_chunk_records=chunk))
+        resolve(engine, Settings(resolve_chunk_records=most))
     return outcome(engine)

@@ -81,7 +81,7 @@ class Store:
         monkeypatch.setattr(surface, "once_numbered", self.once_numbered)
         monkeypatch.setattr(surface, "torn_entities", self.torn_entities)
         monkeypatch.setattr(clusters, "read_nodes", lambda channel, relation, ids: pl.DataFrame({"id": ids, "version": 1}))
-        monkeypatch.setattr(clusters, "forms_of", lambda task, rows: rows)
+        monkeypatch.setattr(clusters, "constraints_of", lambda task, rows: rows)
         monkeypatch.setattr(clusters, "labels_of", lambda rows, forms: self.label_rows(rows["id"]))
 
 
