@@ -77,7 +77,11 @@ class PipelineSettings(BaseSettings):
         17_000, ge=1, le=50_000, description="识别时每块至多取的记录数 · Most records that one chunk of resolve takes."
     )
     resolve_chunk_seconds: float = Field(
-        12.0, gt=0, le=60, description="一块用时超过此秒数，下一块即缩小 · Time after which the next chunk of resolve is made smaller."
+        12.0,
+        gt=0,
+        le=60,
+        description="一块用时超过此秒数，下一块即缩小；积压超过五大块时为其四倍 · "
+        "Time after which the next chunk of resolve is made smaller; four times that while more than five of the largest wait.",
     )
     run_departments: int = Field(
         2, ge=1, le=64, description="`casehub run` 同时拉取的部门数 · Departments that `casehub run` pulls at a time."

@@ -97,7 +97,8 @@ class _Sorting:
         return pl.concat(
             [
                 several,
-                with_entity.filter(pl.col("entity").is_in(pl.concat([lessened, self._torn["entity"]]).implode()))["component"],
+                with_entity.filter(pl.col("entity").is_in(lessened.implode()))["component"],
+                self._torn_ones(crossing),
                 numbers.filter(numbers["component"].is_duplicated())["component"],
                 apart.filter(apart.select("component", "apart").is_duplicated())["component"],
                 apart.filter(self._may_be_hidden())["component"],
@@ -105,6 +106,29 @@ class _Sorting:
                 self._freed(nodes),
             ]
         ).unique()
+
+    def _torn_ones(self, crossing: pl.DataFrame) -> pl.Series:
+        """Components of torn entities that a node of the chunk's has come to, or of which it may be news that they are not one with such.
+
+        Args:
+            crossing: prohibitions, with `component` of the left end and `component_right`.
+        """
+        come_to = self._nodes.filter(pl.col("id").is_in(self._seen.implode()))["component"].implode()
+        torn = self._nodes.filter(pl.col("entity").is_in(self._torn["entity"].implode()))
+        grown = self._nodes.filter(pl.col("component").is_in(come_to)).drop_nulls("entity")
+        left, right = crossing["component"], crossing["component_right"]
+        sides = pl.DataFrame({"component": pl.concat([left, right]), "apart": pl.concat([right, left])}).unique()
+        told = sides.filter(~pl.col("apart").is_in(come_to)).join(
+            grown.select("component", one="entity", number="identifier_hash").unique(), on="component"
+        )
+        told = told.join(torn.select(apart="component", other="entity", its="identifier_hash").unique(), on="apart")
+        told = told.filter((pl.col("number") == pl.col("its")).fill_null(True))  # those of two numbers are two anyhow
+        links = self._torn.select(one="entity", third="other", torn="torn")
+        directly = told.join(links, left_on=["other", "one"], right_on=["one", "third"], how="semi")
+        thirds = told.join(links, on="one").join(links, left_on=["other", "third"], right_on=["one", "third"], suffix="_too")
+        torn_between = thirds.filter((pl.col("torn") == pl.col("third")) & (pl.col("torn_too") == pl.col("third")))
+        by_third = thirds.join(torn_between, on=["one", "other", "third"], how="anti")
+        return pl.concat([torn.filter(pl.col("component").is_in(come_to))["component"], directly["apart"], by_third["apart"]])
 
     def _freed(self, nodes: pl.DataFrame) -> pl.Series:
         """Components with an entity whose number may be gone with what a member said before: then it stands against nobody any more."""
