@@ -1,7 +1,7 @@
 """AHEAD: what can be done for a chunk's cases while their parties are still being settled.
 
-Cases are compared by who is on their sides, among other things, and so wait for persons and organisations, which of a large store
-take two thirds of a small chunk. All else of a record is known before, and most of those that it will be compared with meet it by
+Cases are compared by who is on their sides, among other things, and so wait for persons and organisations, which are most of a small
+chunk of a large store. All else of a record is known before, and most of those that it will be compared with meet it by
 place, time, number or words.
 """
 
