@@ -242,9 +242,9 @@ class _Resolving:
         return _Settled(task, intake.touched[relation], evaluation, crowded, assignment, fates)
 
     def _task(self, intake: Intake, relation: Relation) -> Task:
-        new, changed, gone = (getattr(intake.touched[relation], name) for name in ("new", "changed", "gone"))
+        touched = intake.touched[relation]
         unique_within = self._chunk.unique_within if relation is CASE else frozenset[str]()
-        return Task(self._channel, relation, intake.change, new, changed, gone, self._has_decisions, unique_within)
+        return Task(self._channel, relation, intake.change, touched.new, touched.changed, touched.gone, self._has_decisions, unique_within)
 
     def _records(self) -> pl.DataFrame:
         """Rows of the records to compare, with whom their parties resolve to by now."""

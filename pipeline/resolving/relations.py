@@ -139,7 +139,7 @@ def resolved(channel: Channel, ids: pl.Series, waiting: Callable[[], pl.DataFram
 
 
 def without_parties(records: pl.DataFrame) -> pl.DataFrame:
-    """The same with nobody on their sides, as far as that is not known."""
+    """Records with nobody on their sides, in place of those whom their parties do not resolve to yet."""
     return records.with_columns(pl.lit(None, pl.List(pl.Int64)).alias(name) for name in _SIDE_COLUMNS)
 
 
