@@ -31,4 +31,6 @@ def test_who_is_on_a_records_sides_may_be_put_into_its_form_later() -> None:
         if name.startswith(("petitioner_", "respondent_")):
             bare = bare.set_column(place, name, pa.nulls(inputs.num_rows, inputs.schema.field(name).type))
     assert not FORMS["case"](bare).equals(FORMS["case"](inputs))
-    assert with_sides(FORMS["case"](bare), inputs).equals(FORMS["case"](inputs))
+    later = with_sides(FORMS["case"](bare), inputs)
+    assert later.equals(FORMS["case"](inputs))
+    assert later["respondent_organisations"].to_pylist() == [[7], None]  # whom a party does not resolve to yet is nobody
